@@ -1,0 +1,161 @@
+//! The decision frontier: the value beyond which a number is an outlier among its kind.
+
+use crate::moments;
+use crate::multiset::Runs;
+use crate::order_statistics::{median, median_deviation, percentile};
+
+/// How the frontier is found. `s` is the sensitivity; + is for [`Side::High`], - for [`Side::Low`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FrontierMethod {
+    /// The `s`-th percentile of the distinct values.
+    Percentile,
+    /// `s` percent of the greatest value.
+    PctOfMaxValue,
+    /// `s` percent of the median.
+    PctOfMedianValue,
+    /// `s` percent of the mean.
+    PctOfAvgValue,
+    /// Median ± `s` median absolute deviations.
+    Mad,
+    /// As [`FrontierMethod::Mad`], but never below 0.
+    Madpos,
+    /// Mean ± `s` population standard deviations.
+    Stdev,
+    /// `s` itself.
+    Float,
+    /// Population standard deviation / mean; `s` has no influence.
+    CoeffOfVariation,
+}
+
+/// On which side of the frontier the outliers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Outliers are above the frontier.
+    High,
+    /// Outliers are below the frontier.
+    Low,
+}
+
+/// The decision frontier of `runs`.
+///
+/// `None` if there is no value (except for [`FrontierMethod::Float`], which needs none) or if a percentile is asked outside
+/// 0..=100. Not finite where the formula is not: the coefficient of variation with a mean of 0.
+#[must_use]
+pub fn frontier(method: FrontierMethod, side: Side, sensitivity: f64, runs: Runs<'_>) -> Option<f64> {
+    let share = sensitivity / 100.0;
+    match method {
+        FrontierMethod::Percentile => percentile(runs.values(), sensitivity),
+        FrontierMethod::PctOfMaxValue => runs.values().last().map(|max| max * share),
+        FrontierMethod::PctOfMedianValue => median(runs).map(|median| median * share),
+        FrontierMethod::PctOfAvgValue => moments::mean(runs).map(|mean| mean * share),
+        FrontierMethod::Mad => mad_frontier(side, sensitivity, runs),
+        FrontierMethod::Madpos => mad_frontier(side, sensitivity, runs).map(|frontier| frontier.max(0.0)),
+        FrontierMethod::Stdev => stdev_frontier(side, sensitivity, runs),
+        FrontierMethod::Float => Some(sensitivity),
+        FrontierMethod::CoeffOfVariation => moments::mean_stdev(runs).map(|(mean, stdev)| stdev / mean),
+    }
+}
+
+/// True if `value` is an outlier: strictly beyond the frontier. Never true of NaN.
+#[must_use]
+pub fn beyond(value: f64, frontier: f64, side: Side) -> bool {
+    match side {
+        Side::High => value > frontier,
+        Side::Low => value < frontier,
+    }
+}
+
+/// Reference behaviour: where the result is the median itself (more than half of the values are equal, or the sensitivity is
+/// 0), the frontier is mean ± one standard deviation, whatever the sensitivity.
+fn mad_frontier(side: Side, sensitivity: f64, runs: Runs<'_>) -> Option<f64> {
+    let center = median(runs)?;
+    let frontier = away_from(center, side, sensitivity * median_deviation(runs, center)?);
+    if frontier == center { stdev_frontier(side, 1.0, runs) } else { Some(frontier) }
+}
+
+fn stdev_frontier(side: Side, sensitivity: f64, runs: Runs<'_>) -> Option<f64> {
+    moments::mean_stdev(runs).map(|(mean, stdev)| away_from(mean, side, sensitivity * stdev))
+}
+
+fn away_from(center: f64, side: Side, distance: f64) -> f64 {
+    match side {
+        Side::High => center + distance,
+        Side::Low => center - distance,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FrontierMethod::*;
+    use super::Side::{High, Low};
+    use super::*;
+    use crate::Multiset;
+
+    #[test]
+    fn values_of_the_reference() {
+        let check = |values: &[f64], method, side, sensitivity, expected: Option<f64>| {
+            let mut multiset: Multiset = values.iter().rev().copied().collect();
+            let got = frontier(method, side, sensitivity, multiset.finish());
+            // Bits, so that not a number equals itself and the last digit counts.
+            let same = got.map(f64::to_bits) == expected.map(f64::to_bits)
+                || (got.is_some_and(f64::is_nan) && expected.is_some_and(f64::is_nan));
+            assert!(same, "{method:?} {side:?} {sensitivity} of {values:?}: {got:?}, not {expected:?}");
+        };
+        let x = &[1.0, 1.0, 2.0, 3.0, 10.0];
+        check(x, Percentile, High, 10.0, Some(1.3));
+        check(x, Percentile, Low, 0.0, Some(1.0));
+        check(x, Percentile, Low, 100.0, Some(10.0));
+        check(x, Percentile, Low, 100.1, None);
+        check(x, Percentile, Low, -0.1, None);
+        check(x, Percentile, Low, f64::NAN, None);
+        check(x, PctOfMaxValue, High, 10.0, Some(1.0));
+        check(x, PctOfMedianValue, High, 10.0, Some(0.2));
+        check(x, PctOfAvgValue, High, 10.0, Some(0.34));
+        check(x, Mad, High, 10.0, Some(12.0));
+        check(x, Mad, Low, 10.0, Some(-8.0));
+        check(x, Madpos, High, 10.0, Some(12.0));
+        check(x, Madpos, Low, 10.0, Some(0.0));
+        check(x, Stdev, High, 10.0, Some(37.223069050575525));
+        check(x, Stdev, Low, 10.0, Some(-30.423069050575528));
+        check(x, Float, Low, 10.0, Some(10.0));
+        check(x, CoeffOfVariation, High, 10.0, Some(0.994796148546339));
+
+        let most_are_equal = &[1.0, 1.0, 1.0, 1.0, 9.0];
+        check(most_are_equal, Mad, High, 3.0, Some(5.800000000000001));
+        check(most_are_equal, Mad, Low, 3.0, Some(-0.6000000000000001));
+        check(most_are_equal, Madpos, Low, 3.0, Some(0.0));
+        check(most_are_equal, Stdev, High, 3.0, Some(12.200000000000001));
+        check(most_are_equal, Percentile, High, 3.0, Some(1.24));
+        check(&[1.0, 2.0], Mad, High, 0.0, Some(2.0));
+
+        check(&[5.0], Mad, High, 3.0, Some(5.0));
+        check(&[5.0], CoeffOfVariation, High, 3.0, Some(0.0));
+        check(&[0.0; 4], CoeffOfVariation, High, 3.0, Some(f64::NAN));
+        check(&[-1.0, 1.0], CoeffOfVariation, High, 3.0, Some(f64::INFINITY));
+
+        for method in [Percentile, PctOfMaxValue, PctOfMedianValue, PctOfAvgValue, Mad, Madpos, Stdev, CoeffOfVariation]
+        {
+            check(&[], method, High, 3.0, None);
+        }
+        check(&[], Float, High, 3.0, Some(3.0));
+    }
+
+    #[test]
+    fn the_frontier_itself_is_no_outlier() {
+        let cases = [
+            (2.0, 1.0, High, true),
+            (1.0, 1.0, High, false),
+            (0.0, 1.0, High, false),
+            (0.0, 1.0, Low, true),
+            (1.0, 1.0, Low, false),
+            (2.0, 1.0, Low, false),
+            (f64::NAN, 1.0, High, false),
+            (f64::NAN, 1.0, Low, false),
+            (1.0, f64::NAN, High, false),
+            (1.0, f64::NAN, Low, false),
+        ];
+        for (value, frontier, side, expected) in cases {
+            assert_eq!(beyond(value, frontier, side), expected, "{value} {side:?} {frontier}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Mean, variance and standard deviation from exact sums, so that no order of the values can be seen in them.
+//!
+//! The mean is the exact rational mean rounded once. The variance is the exact mean of the squares `(x - mean)^2`, each of
+//! them rounded to `f64`, with the number of values as divisor (population variance).
+//!
+//! NaN gives NaN and an infinity an infinity or NaN, as in ordinary addition: the caller decides beforehand what such values
+//! mean ([`crate::Multiset`] leaves them out).
+
+use crate::multiset::Runs;
+use crate::simd::exact_sum::ExactSum;
+
+/// Sum of each value times its count, rounded once.
+#[must_use]
+pub fn exact_sum(runs: Runs<'_>) -> f64 {
+    total(runs.iter()).sum()
+}
+
+/// Mean, rounded once; `None` without values.
+#[must_use]
+pub fn mean(runs: Runs<'_>) -> Option<f64> {
+    (!runs.is_empty()).then(|| total(runs.iter()).divided_by(runs.n()))
+}
+
+/// Population variance; `None` without values.
+#[must_use]
+pub fn variance(runs: Runs<'_>) -> Option<f64> {
+    mean(runs).map(|mean| variance_around(mean, runs.iter(), runs.n()))
+}
+
+/// Population standard deviation; `None` without values.
+#[must_use]
+pub fn stdev(runs: Runs<'_>) -> Option<f64> {
+    variance(runs).map(f64::sqrt)
+}
+
+/// Mean and population standard deviation; `None` without values.
+#[must_use]
+pub fn mean_stdev(runs: Runs<'_>) -> Option<(f64, f64)> {
+    mean(runs).map(|mean| (mean, variance_around(mean, runs.iter(), runs.n()).sqrt()))
+}
+
+/// Sum of an unsorted slice, rounded once.
+#[must_use]
+pub fn sum(values: &[f64]) -> f64 {
+    total(once_each(values)).sum()
+}
+
+/// Mean of an unsorted slice, rounded once; `None` without values.
+#[must_use]
+pub fn mean_of(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| total(once_each(values)).divided_by(values.len() as u64))
+}
+
+/// Mean and population standard deviation of an unsorted slice; `None` without values.
+#[must_use]
+pub fn mean_stdev_of(values: &[f64]) -> Option<(f64, f64)> {
+    let mean = mean_of(values)?;
+    Some((mean, variance_around(mean, once_each(values), values.len() as u64).sqrt()))
+}
+
+fn once_each(values: &[f64]) -> impl Iterator<Item = (f64, u64)> + '_ {
+    values.iter().map(|&value| (value, 1))
+}
+
+fn total(values: impl Iterator<Item = (f64, u64)>) -> ExactSum {
+    let mut sum = ExactSum::new();
+    for (value, count) in values {
+        sum.add_times(value, count);
+    }
+    sum
+}
+
+fn variance_around(mean: f64, values: impl Iterator<Item = (f64, u64)>, n: u64) -> f64 {
+    let squares = values.map(|(value, count)| {
+        let distance = value - mean;
+        (distance * distance, count)
+    });
+    total(squares).divided_by(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Multiset;
+
+    /// Computed with rational numbers, rounded where the formula says so: values, counts, sum, mean, standard deviation.
+    type Case<'a> = (&'a [f64], &'a [u64], f64, f64, f64);
+
+    const RATIONAL: [Case<'_>; 3] = [
+        (&[-5.737984548390587e-261, 35.0], &[263418430323337, 2], 70.0, 2.6573691109645173e-13, 3.049719968845622e-06),
+        (
+            &[-0.2675819774659942, -3.648680975789187e-27, 0.0],
+            &[3, 881398, 2],
+            -0.8027459323979826,
+            -9.107592467894739e-07,
+            0.000493661757450343,
+        ),
+        (
+            &[0.45401115522116786, 2.0],
+            &[1069725692128060, 135444619833127],
+            756556636919077.9,
+            0.6277591054229712,
+            0.4882868446065772,
+        ),
+    ];
+
+    #[test]
+    fn rational_results() {
+        for (values, counts, expected_sum, expected_mean, expected_stdev) in RATIONAL {
+            let runs = Runs::new(values, counts).unwrap();
+            assert_eq!(exact_sum(runs), expected_sum, "{values:?} {counts:?}");
+            assert_eq!(mean_stdev(runs), Some((expected_mean, expected_stdev)), "{values:?} {counts:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_and_one() {
+        let nothing = Runs::new(&[], &[]).unwrap();
+        assert_eq!((exact_sum(nothing), mean(nothing), variance(nothing), stdev(nothing)), (0.0, None, None, None));
+        assert_eq!((sum(&[]), mean_of(&[]), mean_stdev_of(&[])), (0.0, None, None));
+        assert_eq!(mean_stdev_of(&[0.1; 7]), Some((0.1, 0.0)));
+    }
+
+    proptest! {
+        #[test]
+        fn slices_and_runs_agree(
+            mut values in prop::collection::vec(prop_oneof![-1e6..1e6_f64, (-5_i32..5).prop_map(f64::from)], 0..60),
+            turn in 0_usize..60,
+        ) {
+            let mut multiset: Multiset = values.iter().copied().collect();
+            let runs = multiset.finish();
+            prop_assert_eq!(mean_stdev(runs), mean_stdev_of(&values));
+            prop_assert_eq!(exact_sum(runs), sum(&values));
+            prop_assert_eq!(mean(runs), mean_of(&values));
+            prop_assert_eq!(stdev(runs), variance(runs).map(f64::sqrt));
+            let middle = turn.min(values.len());
+            values.rotate_left(middle);
+            prop_assert_eq!(mean_stdev(runs), mean_stdev_of(&values));
+        }
+    }
+}

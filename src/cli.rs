@@ -1,0 +1,196 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds outliers in security events: many use cases, one pass.
+#[derive(Debug, Parser)]
+#[command(name = "ee-outliers", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done; 2 usage; 3 partial (the report says what is missing); 4 reading failed; 69 cluster \
+unavailable; 70 internal error; 74 local files; 75 interrupted; 77 refused; 78 configuration")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How to talk about it.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Detect outliers once
+    #[command(alias = "interactive")]
+    Run(RunArgs),
+    /// Report every problem of every configuration file; changes nothing
+    Check(CheckArgs),
+}
+
+/// Files that say what to detect.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// Main configuration file; may be repeated, later files win; without it, built-in defaults
+    #[arg(long, value_name = "FILE", num_args = 1.., action = clap::ArgAction::Append)]
+    pub config: Vec<PathBuf>,
+    /// Use-case files or patterns such as 'use_cases/**/*.conf'; may be repeated
+    #[arg(long, value_name = "GLOB", num_args = 1.., action = clap::ArgAction::Append)]
+    pub use_cases: Vec<String>,
+    /// Field types of the events: the JSON of `GET index/_mapping`; without it strings are keywords
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Files that say what to detect.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Event files, folders or patterns (.ndjson .jsonl .json .parquet, also .gz .zst); `-` is standard input
+    #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append, required = true)]
+    pub events: Vec<String>,
+    /// Only use cases whose name (`terms_rare_parent`) matches one of these patterns
+    #[arg(long, value_name = "NAME_GLOB", num_args = 1.., action = clap::ArgAction::Append)]
+    pub only: Vec<String>,
+    /// End of the history windows, e.g. 2024-05-08T00:00:00Z; without it, files are judged whole
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub now: Option<DateTime<Utc>>,
+    /// Judge events from this time on, instead of each use case's history window
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
+    pub from: Option<DateTime<Utc>>,
+    /// Judge events up to this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
+    pub to: Option<DateTime<Utc>>,
+    /// Detect and report, write no outliers
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write documents with their outliers to this file, one JSON object per line; without it a table is printed
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write what happened, per use case, to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Memory for events and statistics, e.g. 512MiB; what does not fit goes to disk
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size)]
+    pub memory_limit: usize,
+    /// Folder for temporary files; without it the system's
+    #[arg(long, value_name = "DIR")]
+    pub spill_dir: Option<PathBuf>,
+    /// Threads that compute; without it, one per processor
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Files to check.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// How much to say and in which form.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LogArgs {
+    /// Say more: -v steps, -vv details
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// Say only what went wrong: no progress, no summary
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Form of log lines on standard error
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub log_format: LogFormat,
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(time.with_timezone(&Utc));
+    }
+    let without_zone = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
+        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"));
+    let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(chrono::NaiveTime::MIN));
+    without_zone
+        .or_else(|_| date())
+        .map(|time| time.and_utc())
+        .map_err(|_| "not a time: write 2024-05-08T00:00:00Z (without a zone it is UTC)".to_owned())
+}
+
+fn parse_size(text: &str) -> Result<usize, String> {
+    const UNITS: [(&str, u64); 10] = [
+        ("KIB", 1 << 10),
+        ("MIB", 1 << 20),
+        ("GIB", 1 << 30),
+        ("TIB", 1 << 40),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("K", 1 << 10),
+        ("M", 1 << 20),
+        ("G", 1 << 30),
+    ];
+    let upper = text.trim().to_ascii_uppercase();
+    let (number, unit) = UNITS
+        .iter()
+        .find_map(|&(suffix, unit)| upper.strip_suffix(suffix).map(|number| (number, unit)))
+        .unwrap_or((upper.strip_suffix('B').unwrap_or(&upper), 1));
+    number
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit))
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| "not a size: write 512MiB, 2GiB or a number of bytes".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_read_in_powers_of_two_and_ten() {
+        let check = |text: &str, expected: Option<usize>| assert_eq!(parse_size(text).ok(), expected, "{text}");
+        check("512MiB", Some(512 << 20));
+        check("2GiB", Some(2 << 30));
+        check("2 gb", Some(2_000_000_000));
+        check("1048576", Some(1 << 20));
+        check("64k", Some(64 << 10));
+        check("0", None);
+        check("-1", None);
+        check("99999999999TiB", None);
+        check("much", None);
+    }
+
+    #[test]
+    fn times_without_a_zone_are_utc() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(parse_time(text).ok().map(|time| time.to_rfc3339()).as_deref(), expected, "{text}");
+        };
+        check("2024-05-08T00:00:00Z", Some("2024-05-08T00:00:00+00:00"));
+        check("2024-05-08T02:00:00+02:00", Some("2024-05-08T00:00:00+00:00"));
+        check("2024-05-08T00:00:00", Some("2024-05-08T00:00:00+00:00"));
+        check("2024-05-08", Some("2024-05-08T00:00:00+00:00"));
+        check("yesterday", None);
+    }
+}

@@ -1,0 +1,124 @@
+//! Where work runs: the only bridge between tokio, which waits, and rayon, which computes; the memory limit; DataFusion sessions.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use datafusion::error::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+/// Rows per record batch that DataFusion works on.
+const BATCH_ROWS: usize = 8192;
+
+/// Headroom that a sort needs before it can spill; small, so that small limits work.
+const SORT_RESERVATION_BYTES: usize = 1 << 20;
+
+/// What a run may use.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes for the event table, dictionaries and DataFusion's operators.
+    pub memory: usize,
+    /// Threads that compute.
+    pub threads: NonZeroUsize,
+    /// Folder of temporary files.
+    pub spill_dir: PathBuf,
+}
+
+/// Threads, memory and temporary files of a run.
+#[derive(Debug)]
+pub struct Compute {
+    limits: Limits,
+    runtime: Arc<RuntimeEnv>,
+}
+
+impl Compute {
+    /// Sets up what `limits` allow.
+    pub fn new(limits: Limits) -> Result<Self, DataFusionError> {
+        let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(limits.memory));
+        let disks = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disks).build_arc()?;
+        Ok(Compute { limits, runtime })
+    }
+
+    /// What the run may use.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The pool that everything large is taken from.
+    pub fn memory_pool(&self) -> &Arc<dyn MemoryPool> {
+        &self.runtime.memory_pool
+    }
+
+    /// A session whose plans share the run's memory and use `n_partitions` threads.
+    pub fn session(&self, n_partitions: usize) -> SessionContext {
+        let mut config = SessionConfig::new()
+            .with_target_partitions(n_partitions)
+            .with_batch_size(BATCH_ROWS)
+            .with_information_schema(false);
+        config.options_mut().execution.sort_spill_reservation_bytes = SORT_RESERVATION_BYTES;
+        SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime))
+    }
+}
+
+/// Computes items on rayon's threads and gives the results back in the order of the items, with a bounded number under way.
+#[derive(Debug)]
+pub struct InOrder<T> {
+    under_way: VecDeque<Receiver<std::thread::Result<T>>>,
+    most: usize,
+}
+
+impl<T: Send + 'static> InOrder<T> {
+    /// At most `most` items under way.
+    pub fn new(most: usize) -> Self {
+        InOrder { under_way: VecDeque::new(), most: most.max(1) }
+    }
+
+    /// Starts an item; returns the oldest result when too many are under way. Blocks: not for tokio's threads.
+    pub fn start(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (sender, receiver) = sync_channel(1);
+        rayon::spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(work));
+            // the receiver is gone when the run has failed: nobody wants the result
+            drop(sender.send(result));
+        });
+        self.under_way.push_back(receiver);
+        if self.under_way.len() > self.most { self.finish_one() } else { None }
+    }
+
+    /// Waits for the oldest result; `None` when nothing is under way. Panics as the work did.
+    pub fn finish_one(&mut self) -> Option<T> {
+        match self.under_way.pop_front()?.recv() {
+            Ok(Ok(result)) => Some(result),
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        let mut in_order = InOrder::new(4);
+        let mut results = Vec::new();
+        for item in 0..100u64 {
+            results.extend(in_order.start(move || {
+                std::thread::sleep(std::time::Duration::from_micros(item * 7919 % 97));
+                item
+            }));
+        }
+        while let Some(result) = in_order.finish_one() {
+            results.push(result);
+        }
+        assert_eq!(results, (0..100).collect::<Vec<u64>>());
+    }
+}

@@ -1,0 +1,143 @@
+//! The INI dialect of the configuration files, as Python's `RawConfigParser` reads it, with the place of everything.
+//!
+//! * Comment lines begin with `#` or `;`, at any indentation; there are no comments behind a value.
+//! * A key ends at the first `=` or `:` of its line. Blanks around key and value do not count.
+//! * A line indented deeper than the key line above it continues the value of that key. So do blank lines, if a continuation follows.
+//! * The pairs of `[DEFAULT]` are visible in every other section of the file.
+//!
+//! Deliberate difference: a byte order mark at the beginning of a file is skipped, where Python rejects the file.
+
+mod parser;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::problem::{Location, Problem};
+
+/// What differs between the two kinds of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Main configuration: the case of keys counts; a section or key given again is merged, the last value wins.
+    Main,
+    /// Use cases: keys are lower-cased; a section or key given twice is an error.
+    UseCases,
+}
+
+/// The sections of one file, or of several merged ones.
+#[derive(Clone, Debug, Default)]
+pub struct Ini {
+    /// The pairs of `[DEFAULT]`.
+    pub defaults: Vec<Entry>,
+    /// All other sections, each name once, in order of first appearance.
+    pub sections: Vec<Section>,
+}
+
+/// A section without the defaults.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// The text between the brackets, verbatim.
+    pub name: String,
+    /// Where the header is.
+    pub location: Location,
+    /// The pairs, each key once, in order of first appearance.
+    pub entries: Vec<Entry>,
+}
+
+/// A key with its value.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key, lower-cased where the dialect says so.
+    pub key: String,
+    /// Where the key is.
+    pub location: Location,
+    /// The value.
+    pub value: Value,
+}
+
+/// A value that knows where each of its lines came from.
+#[derive(Clone, Debug)]
+pub struct Value {
+    text: String,
+    /// Line and column at which each line of `text` begins in the file.
+    starts: Vec<(u32, u32)>,
+    file: Arc<Path>,
+}
+
+impl Value {
+    /// The lines of the value, joined by line feeds; without blanks at both ends of each line.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where the value begins.
+    pub fn location(&self) -> Location {
+        self.location_at(0)
+    }
+
+    /// Where the character at the byte `offset` of [`Self::text`] is in the file.
+    pub fn location_at(&self, offset: usize) -> Location {
+        let before = self.text.as_bytes().get(..offset).unwrap_or(self.text.as_bytes());
+        let line_idx = before.iter().filter(|byte| **byte == b'\n').count();
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+        // Bytes that begin a character; so an offset inside a character is harmless.
+        let chars = before[line_start..].iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        let (line, column) = self.starts.get(line_idx).copied().unwrap_or((1, 1));
+        Location {
+            file: Arc::clone(&self.file),
+            line,
+            column: column.saturating_add(u32::try_from(chars).unwrap_or(u32::MAX)),
+        }
+    }
+}
+
+impl Ini {
+    /// The section of that name, if there is one. `[DEFAULT]` is none.
+    pub fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+
+    /// All pairs visible in `section`: the defaults, then its own; its own value wins, at the place of the default.
+    pub fn visible<'a>(&'a self, section: &'a Section) -> Vec<&'a Entry> {
+        let mut visible: Vec<&Entry> = self.defaults.iter().collect();
+        let positions: HashMap<&str, usize> =
+            visible.iter().enumerate().map(|(idx, entry)| (entry.key.as_str(), idx)).collect();
+        for entry in &section.entries {
+            match positions.get(entry.key.as_str()) {
+                Some(idx) => visible[*idx] = entry,
+                None => visible.push(entry),
+            }
+        }
+        visible
+    }
+
+    /// Adds what a later file says: its values win, at the place of the earlier ones.
+    pub fn merge(&mut self, later: Ini) {
+        merge_entries(&mut self.defaults, later.defaults);
+        for section in later.sections {
+            match self.sections.iter_mut().find(|known| known.name == section.name) {
+                Some(known) => merge_entries(&mut known.entries, section.entries),
+                None => self.sections.push(section),
+            }
+        }
+    }
+}
+
+fn merge_entries(known: &mut Vec<Entry>, later: Vec<Entry>) {
+    let positions: HashMap<String, usize> =
+        known.iter().enumerate().map(|(idx, entry)| (entry.key.clone(), idx)).collect();
+    for entry in later {
+        match positions.get(&entry.key) {
+            Some(idx) => known[*idx] = entry,
+            None => known.push(entry),
+        }
+    }
+}
+
+/// Takes a text apart. What can be understood is returned even when there are problems; each error means that Python rejects the file.
+pub fn parse(text: &str, dialect: Dialect, file: &Arc<Path>) -> (Ini, Vec<Problem>) {
+    parser::parse(text.strip_prefix('\u{feff}').unwrap_or(text), dialect, file)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! What the user wrote -> what the program may rely on.
+//!
+//! 1. [`ini`] takes the text apart, with the place of every section, key and value.
+//! 2. [`main_config`] and [`use_case`] are the valid types; everything that is wrong on the way to them becomes a [`Problem`].
+//! 3. [`load`] does it for all files at once. A bad file or use case never stops another one.
+//!
+//! Two dialects of the same format are read, because existing files rely on it: see [`ini::Dialect`].
+
+mod field;
+mod files;
+pub mod ini;
+mod keys;
+mod load_main;
+mod load_use_case;
+mod main_config;
+mod model;
+mod model_keys;
+mod nearest;
+mod problem;
+mod python_regex;
+mod secret;
+mod separators;
+mod use_case;
+pub mod values;
+mod whitelist_entries;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+pub use field::FieldPath;
+pub use main_config::{
+    Asset, DerivedField, ElasticSettings, LogLevel, LogSettings, MainConfig, NotifierSettings,
+};
+pub use model::{
+    CountMethod, Metric, Metrics, Model, ModelType, SimpleQuery, SuddenAppearance, Terms, Trigger,
+    TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec,
+};
+pub use problem::{Location, Problem, Severity, escape_controls};
+pub use python_regex::PrefixRegex;
+pub use secret::Secret;
+pub use separators::Separators;
+pub use use_case::{RejectedUseCase, UseCase, UseCaseQuery};
+pub use whitelist_entries::WhitelistEntries;
+
+/// Everything the configuration says, and everything that is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The main configuration, with defaults where nothing or something invalid is written.
+    pub main: MainConfig,
+    /// The valid use cases, sorted by file, then in the order of the file.
+    pub use_cases: Vec<UseCase>,
+    /// All problems of all files.
+    pub problems: Vec<Problem>,
+    /// The use cases that cannot run because of configuration errors.
+    pub rejected: Vec<RejectedUseCase>,
+    /// How many use-case files could not be read as a whole.
+    pub rejected_files: usize,
+    /// How many of the problems are errors in the main configuration: with any, what [`Self::main`] says is not what the user meant.
+    pub main_errors: usize,
+    /// Whether a batch size is configured: batches do not exist any more, which is worth one note per run.
+    pub ignored_batch_sizes: bool,
+}
+
+/// Reads all configuration files and the use cases in all files that match the patterns.
+///
+/// Never panics and never stops early: what is wrong is in [`Settings::problems`].
+pub fn load(config_files: &[PathBuf], use_case_patterns: &[String]) -> Settings {
+    let mut settings = Settings::default();
+    let mut problems = Vec::new();
+    let main_ini = load_main::read_all(config_files, &mut problems);
+    settings.main = load_main::load(&main_ini, &mut problems);
+    settings.ignored_batch_sizes = load_main::has_batch_sizes(&main_ini);
+    settings.main_errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let defaults = load_use_case::Defaults::new(&settings.main, &main_ini);
+    for path in files::expand(use_case_patterns, &mut problems) {
+        load_use_case::load_file(&path, &defaults, &mut settings, &mut problems);
+    }
+    warn_of_duplicates(&settings.use_cases, &mut problems);
+    settings.problems = problems;
+    settings
+}
+
+/// Two use cases of one name would be told apart nowhere in the results.
+fn warn_of_duplicates(use_cases: &[UseCase], problems: &mut Vec<Problem>) {
+    let mut known: HashMap<String, &UseCase> = HashMap::new();
+    for use_case in use_cases {
+        if let Some(first) = known.get(&use_case.id()) {
+            problems.push(
+                Problem::warning(format!("the name is also used at {}", first.location))
+                    .at(use_case.location.clone())
+                    .in_section(&use_case.section)
+                    .help("give each use case a name of its own: both run, and their outliers look alike"),
+            );
+        } else {
+            known.insert(use_case.id(), use_case);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

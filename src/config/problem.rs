@@ -1,0 +1,202 @@
+//! What is wrong in a configuration, where, and what would be right.
+
+use std::fmt::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A place in a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Location {
+    /// The file, as it was named on the command line or found by a pattern.
+    pub file: Arc<Path>,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters (Unicode code points), from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = escape_controls(&self.file.to_string_lossy());
+        write!(f, "{file}:{}:{}", self.line, self.column)
+    }
+}
+
+/// How bad a [`Problem`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something the user wrote cannot be honoured.
+    Error,
+    /// Everything is honoured, but probably not as the user meant it.
+    Warning,
+}
+
+impl Severity {
+    /// The word used in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One thing that is wrong in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Whether something is not honoured or only doubtful.
+    pub severity: Severity,
+    /// Where it is; `None` for problems of no file, such as an environment variable.
+    pub location: Option<Location>,
+    /// The section it is in.
+    pub section: Option<String>,
+    /// The key it is about.
+    pub key: Option<String>,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem of severity error, without place or help.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            location: None,
+            section: None,
+            key: None,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// A problem of severity warning, without place or help.
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(message)
+        }
+    }
+
+    /// The same problem at `location`.
+    #[must_use]
+    pub fn at(mut self, location: Location) -> Self {
+        self.location = Some(location);
+        self
+    }
+
+    /// The same problem inside a section.
+    #[must_use]
+    pub fn in_section(mut self, section: &str) -> Self {
+        self.section = Some(section.to_owned());
+        self
+    }
+
+    /// The same problem about a key.
+    #[must_use]
+    pub fn of_key(mut self, key: &str) -> Self {
+        self.key = Some(key.to_owned());
+        self
+    }
+
+    /// The same problem with its cure.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    /// `FILE:LINE:COLUMN: error: [SECTION] KEY: MESSAGE`, and the help on a second line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(location) = &self.location {
+            write!(f, "{location}: ")?;
+        }
+        write!(f, "{}: ", self.severity.as_str())?;
+        if let Some(section) = &self.section {
+            write!(f, "[{}] ", escape_controls(section))?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, "{}: ", escape_controls(key))?;
+        }
+        f.write_str(&escape_controls(&self.message))?;
+        match &self.help {
+            Some(help) => write!(f, "\n  help: {}", escape_controls(help)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `text` between backticks, cut after 60 characters: values may be long and are only shown to be recognised.
+pub(crate) fn quoted(text: &str) -> String {
+    const SHOWN: usize = 60;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("`{}...`", &text[..end]),
+        None => format!("`{text}`"),
+    }
+}
+
+/// Configuration text goes to terminals: control characters and those that reorder text are shown as escapes.
+pub fn escape_controls(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || is_invisible(c) {
+            // Writing into a String cannot fail.
+            let _ = write!(shown, "{}", c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Line separators, directional marks and the byte order mark.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn location() -> Location {
+        Location {
+            file: Arc::from(Path::new("a.conf")),
+            line: 3,
+            column: 7,
+        }
+    }
+
+    #[test]
+    fn a_problem_names_place_section_key_and_cure() {
+        let problem = Problem::error("not a number: `x`")
+            .at(location())
+            .in_section("terms_a")
+            .of_key("trigger_sensitivity")
+            .help("write a number");
+        assert_eq!(
+            problem.to_string(),
+            "a.conf:3:7: error: [terms_a] trigger_sensitivity: not a number: `x`\n  help: write a number"
+        );
+        assert_eq!(Problem::warning("odd").to_string(), "warning: odd");
+    }
+
+    #[test]
+    fn hostile_text_cannot_steer_the_terminal() {
+        let problem = Problem::error("a\u{1b}[2Jb\nc\u{202e}d\u{9b}");
+        assert_eq!(
+            problem.to_string(),
+            "error: a\\u{1b}[2Jb\\nc\\u{202e}d\\u{9b}"
+        );
+    }
+
+    #[test]
+    fn long_values_are_cut_at_a_character() {
+        assert_eq!(quoted("é"), "`é`");
+        let long = "é".repeat(61);
+        assert_eq!(quoted(&long), format!("`{}...`", "é".repeat(60)));
+        assert_eq!(quoted(&"é".repeat(60)), format!("`{}`", "é".repeat(60)));
+    }
+}

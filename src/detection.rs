@@ -1,0 +1,261 @@
+//! The loop: evaluate -> describe -> whitelist -> evaluate again without the accepted rows.
+//!
+//! A round judges the population, describes its candidates from their whole documents and tests them against the whitelist. Rows that are
+//! whitelisted leave the population; aggregators that lost rows are judged again, the outliers of the others stand. Each round with
+//! whitelisted rows makes the population smaller, so the loop ends.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
+
+use crate::config::{Asset, UseCase};
+use crate::event::derived::DerivedFields;
+use crate::event::{Document, Population, TableError, View};
+use crate::models::{self, Candidate, Evaluation, Refinement, Settings};
+use crate::outlier::spool::{Run, SpooledOutlier};
+use crate::outlier::{Description, Outlier, describe};
+use crate::sources::{DocRef, EventSource, RawDocument, SourceError};
+use crate::whitelist::Whitelist;
+
+/// Candidates whose documents are read and described at once.
+const BLOCK: usize = 4096;
+
+/// One use case to detect outliers with.
+#[derive(Debug)]
+pub struct Detection<'a> {
+    /// The use case.
+    pub use_case: &'a UseCase,
+    /// Its rows.
+    pub view: View,
+    /// Where whole documents come from.
+    pub source: &'a dyn EventSource,
+    /// Its derived fields.
+    pub derived: Option<&'a DerivedFields>,
+    /// What is accepted.
+    pub whitelist: Whitelist,
+    /// Which fields name assets.
+    pub assets: &'a [Asset],
+    /// Folder for outliers that do not fit in memory.
+    pub spill_dir: &'a Path,
+}
+
+/// What a detection found.
+#[derive(Debug, Default)]
+pub struct Detected {
+    /// Outliers, to be merged with those of other use cases.
+    pub runs: Vec<Run>,
+    /// Outliers without the whitelisted ones.
+    pub outliers: u64,
+    /// Whitelisted rows.
+    pub whitelisted: u64,
+    /// Evaluations that it took.
+    pub rounds: u32,
+    /// Whitelist regexps that were given up because a text made them too slow; each counts as no match.
+    pub regexps_given_up: u64,
+    /// Time in models.
+    pub evaluating: Duration,
+    /// Time in descriptions and whitelist.
+    pub describing: Duration,
+}
+
+/// Why a detection failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectionError {
+    /// The model's plan failed.
+    #[error("{0}")]
+    Model(String),
+    /// Whole documents could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The event table could not be read back.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A document is no JSON object any more.
+    #[error("document {id} of {index}: {reason}")]
+    Document {
+        /// Its index or file.
+        index: String,
+        /// Its id.
+        id: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Outliers could not be put aside.
+    #[error("cannot put outliers aside: {0}: free space or choose another folder with --spill-dir")]
+    Spill(#[from] std::io::Error),
+}
+
+impl Detection<'_> {
+    /// Runs the loop to its end.
+    pub async fn run(&self, settings: Settings<'_>) -> Result<Detected, DetectionError> {
+        let mut detected = Detected::default();
+        let mut population = Population::default();
+        loop {
+            let view = self.view.with_population(population.clone());
+            let started = Instant::now();
+            let evaluation = models::evaluate(&self.use_case.model, &view, settings).await.map_err(model_error)?;
+            detected.rounds += 1;
+            detected.evaluating += started.elapsed();
+            let started = Instant::now();
+            let mut round = tokio::task::block_in_place(|| self.describe(&view, &evaluation))?;
+            detected.describing += started.elapsed();
+            detected.regexps_given_up += round.regexps_given_up;
+            detected.whitelisted += round.whitelisted.len() as u64;
+            let again = self.refine(&mut round, &mut population);
+            detected.outliers += round.kept.values().sum::<u64>();
+            detected.runs.push(round.run);
+            if !again {
+                return Ok(detected);
+            }
+        }
+    }
+
+    /// Takes whitelisted rows out of the population and drops what must be judged again; false when all stands.
+    fn refine(&self, round: &mut Round, population: &mut Population) -> bool {
+        let refinement = models::refinement(&self.use_case.model);
+        if round.whitelisted.is_empty() || refinement == Refinement::Never {
+            return false;
+        }
+        population.without.extend(round.whitelisted.iter().map(|candidate| candidate.element.0));
+        let again: FxHashSet<u32> = match refinement {
+            Refinement::SameAggregator => round.whitelisted.iter().map(|candidate| candidate.aggregator).collect(),
+            _ => round.kept.keys().copied().collect(),
+        };
+        round.run.drop_aggregators(&again);
+        round.kept.retain(|aggregator, _| !again.contains(aggregator));
+        population.only = (refinement == Refinement::SameAggregator).then_some(again);
+        true
+    }
+
+    /// Describes all candidates of an evaluation, block by block.
+    fn describe(&self, view: &View, evaluation: &Evaluation) -> Result<Round, DetectionError> {
+        let mut round = Round::new(self.spill_dir);
+        for block in evaluation.candidates.chunks(BLOCK) {
+            let events = self.documents(view, block)?;
+            let described: Vec<Described> = events
+                .par_iter()
+                .map(|(document, candidates)| self.describe_event(view, evaluation, document, candidates))
+                .collect::<Result<Vec<_>, DetectionError>>()?
+                .into_iter()
+                .flatten()
+                .collect();
+            for described in described {
+                round.add(described)?;
+            }
+        }
+        Ok(round)
+    }
+
+    /// The documents of `candidates`, each with its candidates.
+    fn documents<'c>(
+        &self,
+        view: &View,
+        candidates: &'c [Candidate],
+    ) -> Result<Vec<(RawDocument, &'c [Candidate])>, DetectionError> {
+        let events: Vec<&[Candidate]> =
+            candidates.chunk_by(|a, b| a.element.event() == b.element.event()).collect();
+        let rows = events.iter().filter_map(|candidates| candidates.first().map(|candidate| candidate.element));
+        let places = document_places(view.table(), rows)?;
+        Ok(self.source.fetch(&places)?.into_iter().zip(events).collect())
+    }
+
+    fn describe_event(
+        &self,
+        view: &View,
+        evaluation: &Evaluation,
+        document: &RawDocument,
+        candidates: &[Candidate],
+    ) -> Result<Vec<Described>, DetectionError> {
+        let document = parse(document)?;
+        let derived = self.derived.map(|rules| rules.derive(&document.source)).unwrap_or_default();
+        let mut scope = document.clone();
+        derived.iter().for_each(|(key, value)| {
+            scope.source.insert(key.clone(), value.clone());
+        });
+        let describe_one = |candidate: &Candidate| {
+            let observations = models::observations(&self.use_case.model, view, evaluation, candidate, &scope);
+            let description = Description { use_case: self.use_case, document: &document, observations };
+            let outlier = describe(self.assets, description, &derived);
+            let verdict = self.whitelist.matches(&outlier, &document, &derived);
+            let outlier = if verdict.whitelisted { None } else { Some(outlier) };
+            Described { candidate: *candidate, outlier, regexps_given_up: verdict.regexps_given_up }
+        };
+        Ok(candidates.iter().map(describe_one).collect())
+    }
+}
+
+/// Places of the documents of some rows.
+pub fn document_places(
+    table: &crate::event::EventTable,
+    rows: impl Iterator<Item = crate::event::Element>,
+) -> Result<Vec<DocRef>, TableError> {
+    let mut places = Vec::new();
+    let mut chunk: Option<(usize, crate::event::ChunkView<'_>)> = None;
+    for element in rows {
+        let chunk_idx = element.chunk_idx();
+        if chunk.as_ref().is_none_or(|(idx, _)| *idx != chunk_idx) {
+            chunk = Some((chunk_idx, table.chunk(chunk_idx)?));
+        }
+        if let Some((_, chunk)) = &chunk {
+            let [offset, length, line] = chunk.place(element.row());
+            places.push(DocRef { batch: chunk.batch, offset, length, line });
+        }
+    }
+    Ok(places)
+}
+
+/// The document in `raw`.
+pub fn parse(raw: &RawDocument) -> Result<Document, DetectionError> {
+    match serde_json::from_slice(&raw.bytes) {
+        Ok(source) => Ok(Document { index: raw.index.clone(), id: raw.id.clone(), source }),
+        Err(error) => Err(DetectionError::Document {
+            index: raw.index.clone(),
+            id: raw.id.clone(),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+struct Described {
+    candidate: Candidate,
+    /// `None`: whitelisted.
+    outlier: Option<Outlier>,
+    regexps_given_up: u64,
+}
+
+struct Round {
+    run: Run,
+    kept: rustc_hash::FxHashMap<u32, u64>,
+    whitelisted: Vec<Candidate>,
+    regexps_given_up: u64,
+}
+
+impl Round {
+    fn new(spill_dir: &Path) -> Self {
+        Round {
+            run: Run::new(spill_dir),
+            kept: rustc_hash::FxHashMap::default(),
+            whitelisted: Vec::new(),
+            regexps_given_up: 0,
+        }
+    }
+
+    fn add(&mut self, described: Described) -> Result<(), DetectionError> {
+        self.regexps_given_up += described.regexps_given_up;
+        let candidate = described.candidate;
+        let Some(outlier) = described.outlier else {
+            self.whitelisted.push(candidate);
+            return Ok(());
+        };
+        *self.kept.entry(candidate.aggregator).or_default() += 1;
+        let bytes = serde_json::to_vec(&outlier).map_err(std::io::Error::other)?;
+        self.run.push(&SpooledOutlier { element: candidate.element, aggregator: candidate.aggregator, bytes })?;
+        Ok(())
+    }
+}
+
+fn model_error(error: impl std::fmt::Display) -> DetectionError {
+    DetectionError::Model(error.to_string())
+}

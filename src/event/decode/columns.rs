@@ -1,0 +1,181 @@
+//! Arrow columns under construction; their memory is kept from batch to batch.
+
+use std::hash::BuildHasher;
+use std::mem;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, DictionaryArray, ListArray, StringArray, TimestampMicrosecondArray, UInt32Array};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Field, UInt32Type};
+use arrow::error::ArrowError;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::ColumnKind;
+
+/// Type of a column of dictionary codes.
+pub(super) fn code_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
+}
+
+/// The entries of a list column.
+pub(super) fn entry_field() -> Arc<Field> {
+    Arc::new(Field::new_list_field(code_type(), false))
+}
+
+/// Texts of one column of one batch, each stored once.
+#[derive(Debug)]
+struct Interner {
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    text: String,
+    ends: Vec<usize>,
+    last: Option<u32>,
+}
+
+impl Interner {
+    fn new() -> Self {
+        let hasher = DefaultHashBuilder::default();
+        Self { table: HashTable::new(), hasher, text: String::new(), ends: Vec::new(), last: None }
+    }
+
+    fn code(&mut self, text: &str) -> u32 {
+        // neighbouring events often agree
+        if let Some(last) = self.last
+            && stored(&self.text, &self.ends, last) == text
+        {
+            return last;
+        }
+        let hash = self.hasher.hash_one(text);
+        let Self { table, hasher, text: all, ends, last } = self;
+        let code = match table.find(hash, |code| stored(all, ends, *code) == text) {
+            Some(code) => *code,
+            None => {
+                let code = ends.len() as u32;
+                all.push_str(text);
+                ends.push(all.len());
+                table.insert_unique(hash, code, |code| hasher.hash_one(stored(all, ends, *code)));
+                code
+            }
+        };
+        *last = Some(code);
+        code
+    }
+
+    fn take(&mut self) -> Result<StringArray, ArrowError> {
+        let offsets = offsets(&self.ends)?;
+        let values = StringArray::try_new(offsets, Buffer::from_slice_ref(self.text.as_bytes()), None)?;
+        self.table.clear();
+        self.text.clear();
+        self.ends.clear();
+        self.last = None;
+        Ok(values)
+    }
+}
+
+fn stored<'a>(text: &'a str, ends: &[usize], code: u32) -> &'a str {
+    let code = code as usize;
+    let start = if code == 0 { 0 } else { ends[code - 1] };
+    &text[start..ends[code]]
+}
+
+/// Arrow offsets of what ends at `ends`.
+fn offsets(ends: &[usize]) -> Result<OffsetBuffer<i32>, ArrowError> {
+    let mut offsets = Vec::with_capacity(ends.len() + 1);
+    offsets.push(0);
+    for end in ends {
+        let end = i32::try_from(*end).map_err(|_| ArrowError::OffsetOverflowError(*end))?;
+        offsets.push(end);
+    }
+    Ok(OffsetBuffer::new(ScalarBuffer::from(offsets)))
+}
+
+/// A list of texts per row.
+#[derive(Debug)]
+pub(super) struct ListColumn {
+    texts: Interner,
+    codes: Vec<u32>,
+    ends: Vec<usize>,
+    present: Vec<bool>,
+}
+
+impl ListColumn {
+    pub(super) fn new() -> Self {
+        Self { texts: Interner::new(), codes: Vec::new(), ends: Vec::new(), present: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, text: &str) {
+        self.codes.push(self.texts.code(text));
+    }
+
+    pub(super) fn end_row(&mut self, present: bool) {
+        self.ends.push(self.codes.len());
+        self.present.push(present);
+    }
+
+    fn take(&mut self) -> Result<ArrayRef, ArrowError> {
+        let entries = dictionary(UInt32Array::from(self.codes.clone()), self.texts.take()?)?;
+        let nulls = self.present.contains(&false).then(|| NullBuffer::from(self.present.as_slice()));
+        let list = ListArray::try_new(entry_field(), offsets(&self.ends)?, entries, nulls)?;
+        self.codes.clear();
+        self.ends.clear();
+        self.present.clear();
+        Ok(Arc::new(list))
+    }
+}
+
+/// One text per row, or none.
+#[derive(Debug)]
+pub(super) struct TextColumn {
+    texts: Interner,
+    codes: Vec<Option<u32>>,
+}
+
+impl TextColumn {
+    pub(super) fn new() -> Self {
+        Self { texts: Interner::new(), codes: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, text: Option<&str>) {
+        let code = text.map(|text| self.texts.code(text));
+        self.codes.push(code);
+    }
+
+    fn take(&mut self) -> Result<ArrayRef, ArrowError> {
+        let keys: UInt32Array = self.codes.drain(..).collect();
+        dictionary(keys, self.texts.take()?)
+    }
+}
+
+fn dictionary(keys: UInt32Array, texts: StringArray) -> Result<ArrayRef, ArrowError> {
+    Ok(Arc::new(DictionaryArray::<UInt32Type>::try_new(keys, Arc::new(texts))?))
+}
+
+/// A column of any kind.
+#[derive(Debug)]
+pub(super) enum Column {
+    /// Lists of texts.
+    Lists(ListColumn),
+    /// Texts.
+    Texts(TextColumn),
+    /// Microseconds since the epoch.
+    Times(Vec<Option<i64>>),
+}
+
+impl Column {
+    pub(super) fn new(kind: ColumnKind) -> Self {
+        match kind {
+            ColumnKind::Elements | ColumnKind::Leaves => Self::Lists(ListColumn::new()),
+            ColumnKind::Joined | ColumnKind::Strings => Self::Texts(TextColumn::new()),
+            ColumnKind::Time => Self::Times(Vec::new()),
+        }
+    }
+
+    /// The finished column; the builder is empty again.
+    pub(super) fn take(&mut self) -> Result<ArrayRef, ArrowError> {
+        match self {
+            Self::Lists(list) => list.take(),
+            Self::Texts(texts) => texts.take(),
+            Self::Times(times) => Ok(Arc::new(TimestampMicrosecondArray::from(mem::take(times)))),
+        }
+    }
+}

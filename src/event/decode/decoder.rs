@@ -1,0 +1,244 @@
+//! Chunks of lines -> [`EventBatch`]es.
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::error::ArrowError;
+use serde::de::IgnoredAny;
+
+use super::batch::{EventBatch, RowRef};
+use super::columns::Column;
+use super::cursor::{depth, replace_lone_surrogates};
+use super::document_line::{identity_text, line_id};
+use super::leaves::leaves;
+use super::projection::{Plan, Projection, ValuePlace};
+use super::row::Row;
+use super::skipped::{SkipReason, SkippedLines};
+use super::values::{elements, flattened, string, timestamp};
+use super::walk::{Envelope, Shape, read_line};
+use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES};
+
+/// Some consecutive lines of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Chunk<'a> {
+    /// Whole lines; the last one may lack its line end.
+    pub bytes: &'a [u8],
+    /// Index of the file in its source.
+    pub file: u32,
+    /// Name of the file: the index of events that have none.
+    pub name: &'a Arc<str>,
+    /// 0-based number of the first line.
+    pub first_line: u64,
+    /// Whether the file ends here: its last line may be cut off.
+    pub is_last: bool,
+}
+
+/// Whether batches carry hashes of the documents' identities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// They do.
+    Hashed,
+    /// They do not.
+    NotWanted,
+}
+
+/// Decodes chunk after chunk; keeps its memory between them.
+#[derive(Debug)]
+pub struct Decoder {
+    projection: Projection,
+    identity: Identity,
+    shape: Shape,
+    cells: Cells,
+}
+
+impl Decoder {
+    /// A decoder of the columns of `projection`.
+    pub fn new(projection: &Projection, identity: Identity) -> Self {
+        let columns = projection.specs().iter().map(|spec| Column::new(spec.kind)).collect();
+        let cells = Cells { columns, scratch: String::new() };
+        Decoder { projection: projection.clone(), identity, shape: Shape::Event, cells }
+    }
+
+    /// The wanted columns of the lines of `chunk`; lines that are no events are counted.
+    ///
+    /// # Errors
+    /// Columns that Arrow refuses: more than 2 GiB of text.
+    pub fn decode(&mut self, chunk: &Chunk<'_>) -> Result<EventBatch, ArrowError> {
+        let projection = self.projection.clone();
+        let plan = projection.plan();
+        let mut row = Row::new(&plan.trie);
+        // one check of all is faster than one per line
+        let text = std::str::from_utf8(chunk.bytes).ok();
+        let (mut rows, mut hashes, mut skipped) = (Vec::new(), Vec::new(), SkippedLines::default());
+        let mut end = 0;
+        for (line_in_batch, bytes) in lines(chunk.bytes).enumerate() {
+            let start = end;
+            end += bytes.len();
+            let length = bytes.trim_ascii_end().len();
+            let bytes = &bytes[..length];
+            if bytes.is_empty() {
+                continue;
+            }
+            let number = chunk.first_line + line_in_batch as u64;
+            let line = match text {
+                Some(text) => text.get(start..start + length),
+                None => std::str::from_utf8(bytes).ok(),
+            };
+            match self.decode_line(line, plan, &mut row, chunk, number) {
+                Ok(hash) => {
+                    rows.push(RowRef {
+                        line_in_batch: line_in_batch as u32,
+                        offset_in_batch: start as u32,
+                        length: length as u32,
+                    });
+                    hashes.push(hash);
+                }
+                Err(reason) => {
+                    let is_cut = chunk.is_last && end == chunk.bytes.len() && is_truncated(bytes);
+                    let reason = if is_cut && reason == SkipReason::NotJson { SkipReason::Truncated } else { reason };
+                    skipped.add(reason, chunk.name, number, bytes);
+                }
+            }
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        let columns = self.cells.columns.iter_mut().map(Column::take).collect::<Result<Vec<_>, _>>()?;
+        Ok(EventBatch {
+            number: 0,
+            file: chunk.file,
+            first_line: chunk.first_line,
+            columns: RecordBatch::try_new_with_options(projection.schema(), columns, &options)?,
+            rows,
+            id_hash: (self.identity == Identity::Hashed).then_some(hashes),
+            skipped,
+        })
+    }
+
+    /// Adds the row of a line, or nothing; returns the hash of the document's identity, where it is wanted.
+    fn decode_line<'de>(
+        &mut self,
+        line: Option<&'de str>,
+        plan: &Plan,
+        row: &mut Row<'de>,
+        chunk: &Chunk<'_>,
+        number: u64,
+    ) -> Result<u64, SkipReason> {
+        let line = line.ok_or(SkipReason::InvalidUtf8)?;
+        check_size(line)?;
+        match read_line(&plan.trie, line, plan.keeps_source, &mut self.shape, row) {
+            Ok(envelope) => Ok(self.push(plan, row, &envelope, chunk, number)),
+            Err(error) => {
+                // serde_json wants whole surrogate pairs in the strings that it reads, and only in these
+                let Some(valid) = replace_lone_surrogates(line) else { return Err(reason(line, &error)) };
+                let mut row = Row::new(&plan.trie);
+                let envelope = read_line(&plan.trie, &valid, plan.keeps_source, &mut self.shape, &mut row)
+                    .map_err(|error| reason(line, &error))?;
+                Ok(self.push(plan, &row, &envelope, chunk, number))
+            }
+        }
+    }
+
+    fn push(&mut self, plan: &Plan, row: &Row<'_>, envelope: &Envelope<'_>, chunk: &Chunk<'_>, number: u64) -> u64 {
+        let index = || envelope.index.map_or_else(|| chunk.name.to_string(), identity_text);
+        let id = || envelope.id.map_or_else(|| line_id(number), identity_text);
+        for (column_idx, place) in plan.places.iter().enumerate() {
+            let kind = plan.specs[column_idx].kind;
+            match place {
+                ValuePlace::Index => self.cells.push_leaf(column_idx, &index()),
+                ValuePlace::Id => self.cells.push_leaf(column_idx, &id()),
+                ValuePlace::Names(pattern) => self.cells.push_leaves(column_idx, |scratch, push| {
+                    pattern.leaves(envelope.source, scratch, push);
+                }),
+                ValuePlace::Field(ends) if kind == ColumnKind::Leaves => {
+                    self.cells.push_leaves(column_idx, |scratch, push| {
+                        row.values_everywhere(ends, |raw| leaves(raw, scratch, push));
+                    });
+                }
+                ValuePlace::Field(ends) => self.cells.push(column_idx, kind, row.value(ends), plan.parse_time),
+            }
+        }
+        if self.identity == Identity::Hashed { identity_hash(&index(), &id()) } else { 0 }
+    }
+}
+
+/// The cells of all rows so far.
+#[derive(Debug)]
+struct Cells {
+    columns: Vec<Column>,
+    scratch: String,
+}
+
+impl Cells {
+    fn push_leaf(&mut self, column_idx: usize, text: &str) {
+        self.push_leaves(column_idx, |scratch, push| {
+            scratch.clear();
+            scratch.push('s');
+            scratch.push_str(text);
+            push(scratch);
+        });
+    }
+
+    fn push_leaves(&mut self, column_idx: usize, find: impl FnOnce(&mut String, &mut dyn FnMut(&str))) {
+        if let Column::Lists(list) = &mut self.columns[column_idx] {
+            find(&mut self.scratch, &mut |text| list.push(text));
+            list.end_row(true);
+        }
+    }
+
+    fn push(&mut self, column_idx: usize, kind: ColumnKind, raw: Option<&str>, parse_time: super::TimeParser) {
+        let scratch = &mut self.scratch;
+        match &mut self.columns[column_idx] {
+            Column::Lists(list) => {
+                if let Some(raw) = raw {
+                    elements(raw, scratch, |text| list.push(text));
+                }
+                list.end_row(raw.is_some());
+            }
+            Column::Texts(texts) if kind == ColumnKind::Strings => {
+                texts.push(raw.and_then(|raw| string(raw, scratch)));
+            }
+            Column::Texts(texts) => texts.push(raw.and_then(|raw| flattened(raw, scratch))),
+            Column::Times(times) => times.push(raw.and_then(|raw| timestamp(raw, parse_time, scratch))),
+        }
+    }
+}
+
+fn check_size(line: &str) -> Result<(), SkipReason> {
+    if line.len() > MAX_LINE_BYTES {
+        return Err(SkipReason::TooLong);
+    }
+    // `[` and `{` differ in one bit; most lines have too few of them to be deep
+    let n_open = line.bytes().filter(|byte| byte | 0x20 == b'{').count();
+    if n_open > MAX_DEPTH && depth(line) > MAX_DEPTH { Err(SkipReason::TooDeep) } else { Ok(()) }
+}
+
+fn reason(line: &str, error: &serde_json::Error) -> SkipReason {
+    let is_other_json = error.is_data() && serde_json::from_str::<IgnoredAny>(line).is_ok();
+    if is_other_json { SkipReason::NotObject } else { SkipReason::NotJson }
+}
+
+fn is_truncated(line: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(line).is_err_and(|error| error.is_eof())
+}
+
+/// Lines with their ends.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        let (line, after) = rest.split_at(end);
+        rest = after;
+        Some(line)
+    })
+}
+
+/// The same in every run and for every way to read a document.
+fn identity_hash(index: &str, id: &str) -> u64 {
+    let mut hasher = rustc_hash::FxHasher::default();
+    hasher.write_u64(crate::event::dictionary::text_hash(index));
+    hasher.write_u64(crate::event::dictionary::text_hash(id));
+    hasher.finish()
+}

@@ -1,0 +1,95 @@
+//! A line as a document: an event, or an exported hit around one.
+
+use serde::de::Error;
+use serde_json::value::RawValue;
+
+use super::cursor::{Cursor, Kind, replace_lone_surrogates, string_content, unescape_into, unescaped};
+
+/// A line taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentLine<'a> {
+    /// `_index` of a hit that has one.
+    pub index: Option<String>,
+    /// `_id` of a hit that has one.
+    pub id: Option<String>,
+    /// JSON text of the event.
+    pub source: &'a str,
+}
+
+/// Takes a line apart that was decoded before.
+///
+/// # Errors
+/// A line that is no JSON object.
+pub fn split_document(line: &str) -> serde_json::Result<DocumentLine<'_>> {
+    let line = serde_json::from_str::<&RawValue>(line)?.get();
+    let event = DocumentLine { index: None, id: None, source: line };
+    if Kind::of(line) != Kind::Object {
+        return Err(serde_json::Error::custom("not an object"));
+    }
+    let (mut index, mut id, mut source) = (None, None, None);
+    let mut fields = Cursor::new(line);
+    let mut scratch = String::new();
+    fields.enter();
+    while fields.next() {
+        // of equal keys the last one counts
+        let place = match unescaped(fields.key(), &mut scratch) {
+            "_index" => &mut index,
+            "_id" => &mut id,
+            "_source" => &mut source,
+            _ => {
+                fields.value();
+                continue;
+            }
+        };
+        *place = Some(fields.value());
+    }
+    Ok(match source {
+        Some(source) if Kind::of(source) == Kind::Object && (index.is_some() || id.is_some()) => {
+            DocumentLine { index: index.map(identity_text), id: id.map(identity_text), source }
+        }
+        _ => event,
+    })
+}
+
+/// The text of an `_index` or `_id`.
+pub(super) fn identity_text(raw: &str) -> String {
+    if Kind::of(raw) == Kind::String {
+        let mut text = String::new();
+        unescape_into(string_content(raw), &mut text);
+        text
+    } else {
+        raw.to_owned()
+    }
+}
+
+/// The id of a line that has none: its number, so that ids sort as lines do.
+pub fn line_id(line: u64) -> String {
+    format!("{line:012}")
+}
+
+/// JSON text whose strings are Unicode: escaped halves of surrogate pairs, which some exporters write, become U+FFFD.
+pub fn with_valid_surrogates(json: &str) -> String {
+    replace_lone_surrogates(json).unwrap_or_else(|| json.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_are_told_from_events() {
+        let check = |line: &str, index: Option<&str>, id: Option<&str>, source: &str| {
+            let document = split_document(line).unwrap();
+            assert_eq!((document.index.as_deref(), document.id.as_deref(), document.source), (index, id, source));
+        };
+        check(r#"{"_index":"i","_id":"1","_source":{"a":1}}"#, Some("i"), Some("1"), r#"{"a":1}"#);
+        check(r#" {"_source":{"a":1},"_score":null,"_id":7} "#, None, Some("7"), r#"{"a":1}"#);
+        check(r#"{"_source":{"a":1}}"#, None, None, r#"{"_source":{"a":1}}"#);
+        check(r#"{"_id":"1","_source":"text"}"#, None, None, r#"{"_id":"1","_source":"text"}"#);
+        check(r#"{"a":1}"#, None, None, r#"{"a":1}"#);
+        check(r#"{"_id":1,"_source":{},"_id":"2","_source":{"a":1}}"#, None, Some("2"), r#"{"a":1}"#);
+        check(r#"{"_\u0069d":"1","_source":{}}"#, None, Some("1"), "{}");
+        assert!(split_document(r#"{"_source":"#).is_err());
+        assert!(split_document("[]").is_err());
+    }
+}

@@ -1,0 +1,159 @@
+//! Typed scalar leaves of values, as queries compare them.
+
+use super::cursor::{Cursor, Kind, string_content, unescape_into};
+
+/// Calls `push` with the tagged text of each scalar leaf of `raw` (see [`super::ColumnKind::Leaves`]). Of equal keys in one
+/// object below `raw` all values count.
+pub(super) fn leaves(raw: &str, scratch: &mut String, push: &mut dyn FnMut(&str)) {
+    if !raw.starts_with(['{', '[']) {
+        push_leaf(raw, scratch, push);
+        return;
+    }
+    let mut cursor = Cursor::new(raw);
+    cursor.enter();
+    let mut open = vec![raw.starts_with('{')];
+    while let Some(&in_object) = open.last() {
+        if !cursor.next() {
+            open.pop();
+            continue;
+        }
+        if in_object {
+            cursor.key();
+        }
+        match cursor.peek() {
+            kind @ (Kind::Object | Kind::Array) => {
+                cursor.enter();
+                open.push(kind == Kind::Object);
+            }
+            _ => push_leaf(cursor.value(), scratch, push),
+        }
+    }
+}
+
+/// Calls `push` with the tagged text of a scalar that is not null.
+fn push_leaf(raw: &str, scratch: &mut String, push: &mut dyn FnMut(&str)) {
+    match Kind::of(raw) {
+        Kind::True => push("btrue"),
+        Kind::False => push("bfalse"),
+        Kind::String => {
+            scratch.clear();
+            scratch.push('s');
+            unescape_into(string_content(raw), scratch);
+            push(scratch);
+        }
+        Kind::Number => {
+            scratch.clear();
+            scratch.push('n');
+            scratch.push_str(raw);
+            push(scratch);
+        }
+        Kind::Null | Kind::Object | Kind::Array => {}
+    }
+}
+
+/// A field name with `*`, each standing for any characters, dots too.
+#[derive(Debug)]
+pub(super) struct NamePattern {
+    parts: Vec<String>,
+}
+
+impl NamePattern {
+    pub(super) fn new(name: &str) -> Self {
+        Self { parts: name.split('*').map(str::to_owned).collect() }
+    }
+
+    fn is_all(&self) -> bool {
+        self.parts.iter().all(String::is_empty)
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        let [first, middle @ .., last] = self.parts.as_slice() else { return false };
+        let Some(mut rest) = name.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str())) else {
+            return false;
+        };
+        middle.iter().all(|part| match rest.find(part.as_str()) {
+            Some(at) => {
+                rest = &rest[at + part.len()..];
+                true
+            }
+            None => false,
+        })
+    }
+
+    /// Calls `push` with the tagged text of each leaf of the document `source` whose full name matches. Of equal keys in
+    /// one object all values count.
+    pub(super) fn leaves(&self, source: &str, scratch: &mut String, push: &mut dyn FnMut(&str)) {
+        if self.is_all() {
+            return leaves(source, scratch, push);
+        }
+        let mut cursor = Cursor::new(source);
+        cursor.enter();
+        let mut name = String::new();
+        // per open object or array: whether it is an object, and the length of the name that leads to it
+        let mut open = vec![(true, 0)];
+        while let Some(&(in_object, name_length)) = open.last() {
+            if !cursor.next() {
+                open.pop();
+                continue;
+            }
+            name.truncate(name_length);
+            if in_object {
+                if !name.is_empty() {
+                    name.push('.');
+                }
+                unescape_into(cursor.key(), &mut name);
+            }
+            match cursor.peek() {
+                kind @ (Kind::Object | Kind::Array) => {
+                    cursor.enter();
+                    open.push((kind == Kind::Object, name.len()));
+                }
+                _ => {
+                    let raw = cursor.value();
+                    if self.matches(&name) {
+                        push_leaf(raw, scratch, push);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name, expected) in [
+            ("*", "a.b", true),
+            ("a.*", "a.b.c", true),
+            ("a.*", "a", false),
+            ("*.name", "user.name", true),
+            ("*.name", "user.names", false),
+            ("a*b*c", "a1b2b3c", true),
+            ("a*b*c", "acb", false),
+            ("ab*ba", "aba", false),
+            ("A.*", "a.b", false),
+        ] {
+            assert_eq!(NamePattern::new(pattern).matches(name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn leaves_of_matching_names() {
+        let source = r#"{"a": {"b": [1, {"c": "x\n"}, [true, null]], "d.e": "y"}, "b": 2.50, "z": {}}"#;
+        for (pattern, expected) in [
+            ("*", "n1 sx\n btrue sy n2.50"),
+            ("a.*", "n1 sx\n btrue sy"),
+            ("a.b*", "n1 sx\n btrue"),
+            ("a.d.*", "sy"),
+            ("*b", "n1 btrue n2.50"),
+            ("z*", ""),
+        ] {
+            let mut found = Vec::new();
+            NamePattern::new(pattern).leaves(source, &mut String::new(), &mut |text| found.push(text.to_owned()));
+            assert_eq!(found.join(" "), expected, "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Which columns a scan wants, and the plan that finds them in a document.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use super::columns::{code_type, entry_field};
+use super::leaves::NamePattern;
+use super::trie::{NodeId, Trie, TrieBuilder, ways};
+use crate::config::FieldPath;
+
+/// How the values at a path are rendered into a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ColumnKind {
+    /// `List<Dictionary<UInt32, Utf8>>`: the elements that sentences are made of. A list gives one entry per element,
+    /// each as Python text; null, objects and lists that hold lists or objects give no entry. A scalar gives one entry.
+    /// A missing field is NULL, a present one without usable element an empty list.
+    Elements,
+    /// `Dictionary<UInt32, Utf8>`: the whole value as one Python text, list elements joined by ` - `. NULL when missing,
+    /// null, an object, or a list that holds lists or objects.
+    Joined,
+    /// `List<Dictionary<UInt32, Utf8>>`: every scalar leaf under the path as Elasticsearch sees it (arrays and arrays of
+    /// objects flattened, names compared exactly, dotted names and nested objects alike). The first character of a text
+    /// is its type: `s` string, `n` number (its JSON text), `b` boolean (`btrue`, `bfalse`). Never NULL.
+    Leaves,
+    /// `Dictionary<UInt32, Utf8>`: the value where it is a JSON string, NULL otherwise.
+    Strings,
+    /// `Timestamp(Microsecond)` in UTC: text as the projection's parser reads it, a number as milliseconds since the
+    /// epoch, a list by its first element. NULL when missing or unreadable.
+    Time,
+}
+
+/// One wanted column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnSpec {
+    /// name of the Arrow column
+    pub name: String,
+    /// field it holds. `_id` and `_index` are the document's own; with [`ColumnKind::Leaves`], a name with `*` means all
+    /// leaves whose full name matches it (`*` alone: every leaf of the event).
+    pub field: FieldPath,
+    /// how values become cells
+    pub kind: ColumnKind,
+}
+
+/// Reads a timestamp text; microseconds since the epoch, UTC.
+pub type TimeParser = fn(&str) -> Option<i64>;
+
+/// The columns of a scan, ready to decode with; cheap to clone.
+#[derive(Clone)]
+pub struct Projection {
+    schema: SchemaRef,
+    plan: Arc<Plan>,
+}
+
+impl Projection {
+    /// Plans the columns of `specs`; `parse_time` reads the texts of [`ColumnKind::Time`] columns.
+    pub fn new(specs: Vec<ColumnSpec>, parse_time: TimeParser) -> Self {
+        let fields: Vec<Field> = specs.iter().map(arrow_field).collect();
+        Self { schema: Arc::new(Schema::new(fields)), plan: Arc::new(Plan::new(specs, parse_time)) }
+    }
+
+    /// Arrow schema of the batches: column `i` is specification `i`.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// The specifications, in column order.
+    pub fn specs(&self) -> &[ColumnSpec] {
+        &self.plan.specs
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+impl fmt::Debug for Projection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Projection").field("specs", &self.plan.specs).finish_non_exhaustive()
+    }
+}
+
+/// How columns are found in a document.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) specs: Vec<ColumnSpec>,
+    pub(super) trie: Trie,
+    /// per column, where its values come from
+    pub(super) places: Vec<ValuePlace>,
+    /// whether some column needs the text of the whole document
+    pub(super) keeps_source: bool,
+    pub(super) parse_time: TimeParser,
+}
+
+/// Where the values of a column come from.
+#[derive(Debug)]
+pub(super) enum ValuePlace {
+    /// The document's index.
+    Index,
+    /// The document's id.
+    Id,
+    /// The nodes at which the ways of a field end, the preferred first.
+    Field(Vec<NodeId>),
+    /// All leaves with such names.
+    Names(NamePattern),
+}
+
+impl Plan {
+    fn new(specs: Vec<ColumnSpec>, parse_time: TimeParser) -> Self {
+        let mut builder = TrieBuilder::default();
+        for spec in &specs {
+            for keys in spec_ways(spec) {
+                if spec.kind == ColumnKind::Leaves { builder.add_leaves(&keys) } else { builder.add(&keys) }
+            }
+        }
+        let trie = builder.build();
+        let places: Vec<ValuePlace> = specs.iter().map(|spec| value_place(spec, &trie)).collect();
+        let keeps_source = places.iter().any(|place| matches!(place, ValuePlace::Names(_)));
+        Plan { specs, trie, places, keeps_source, parse_time }
+    }
+}
+
+fn value_place(spec: &ColumnSpec, trie: &Trie) -> ValuePlace {
+    match (spec.kind, spec.field.as_str()) {
+        (ColumnKind::Leaves, "_index") => ValuePlace::Index,
+        (ColumnKind::Leaves, "_id") => ValuePlace::Id,
+        (ColumnKind::Leaves, name) if name.contains('*') => ValuePlace::Names(NamePattern::new(name)),
+        _ => ValuePlace::Field(spec_ways(spec).iter().filter_map(|keys| trie.find(keys)).collect()),
+    }
+}
+
+/// The ways to the column's field; none where its values are not looked up by a path.
+fn spec_ways(spec: &ColumnSpec) -> Vec<Vec<String>> {
+    let field = spec.field.as_str();
+    if spec.kind == ColumnKind::Leaves && (matches!(field, "_index" | "_id") || field.contains('*')) {
+        return Vec::new();
+    }
+    ways(&spec.field.parts().collect::<Vec<_>>())
+}
+
+fn arrow_field(spec: &ColumnSpec) -> Field {
+    let data_type = match spec.kind {
+        ColumnKind::Elements | ColumnKind::Leaves => DataType::List(entry_field()),
+        ColumnKind::Joined | ColumnKind::Strings => code_type(),
+        ColumnKind::Time => DataType::Timestamp(TimeUnit::Microsecond, None),
+    };
+    Field::new(spec.name.as_str(), data_type, true)
+}

@@ -1,0 +1,154 @@
+//! What a walk through one document has found: raw JSON texts at the nodes of the trie.
+
+use std::ops::Range;
+
+use super::trie::{KeyMatch, NodeId, Trie};
+
+/// Findings of one document; reused for the next one.
+#[derive(Debug)]
+pub(super) struct Row<'de> {
+    /// tells this document's findings from those of earlier ones
+    epoch: u32,
+    findings: Vec<Finding<'de>>,
+    in_arrays: Vec<(NodeId, &'de str)>,
+    /// values of dotted names that go on beyond a node, with the name's spelling
+    beyond: Vec<(NodeId, u64, &'de str)>,
+    any_dotted: bool,
+}
+
+/// See [`Row::mark`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    in_arrays: usize,
+    beyond: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Finding<'de> {
+    epoch: u32,
+    exact_key: bool,
+    exact_path: bool,
+    spelling: u64,
+    raw: Option<&'de str>,
+}
+
+impl<'de> Row<'de> {
+    pub(super) fn new(trie: &Trie) -> Self {
+        Self {
+            epoch: 0,
+            findings: vec![Finding::default(); trie.len()],
+            in_arrays: Vec::new(),
+            beyond: Vec::new(),
+            any_dotted: false,
+        }
+    }
+
+    /// Forgets the findings so far.
+    pub(super) fn start(&mut self) {
+        if self.epoch == u32::MAX {
+            self.findings.fill(Finding::default());
+            self.epoch = 0;
+        }
+        self.epoch += 1;
+        self.in_arrays.clear();
+        self.beyond.clear();
+        self.any_dotted = false;
+    }
+
+    /// Whether the value of a key counts: an equal key before one that differs in case, of several of the latter the first
+    /// in the document, and of the same key twice the last value.
+    pub(super) fn accept(&mut self, trie: &Trie, key: KeyMatch, exact_parent: bool) -> bool {
+        let seen = self.findings[key.node as usize];
+        if seen.epoch == self.epoch {
+            if !key.exact && (seen.exact_key || seen.spelling != key.spelling) {
+                return false;
+            }
+            self.forget(key.node..trie.node(key.node).end);
+        }
+        self.any_dotted |= trie.node(key.node).dotted;
+        self.findings[key.node as usize] = Finding {
+            epoch: self.epoch,
+            exact_key: key.exact,
+            exact_path: key.exact && exact_parent,
+            spelling: key.spelling,
+            raw: None,
+        };
+        true
+    }
+
+    /// The same inside an array of objects, where only equal keys count; `start` is [`Row::mark`] at the object.
+    pub(super) fn accept_in_array(&mut self, trie: &Trie, key: KeyMatch, start: Mark) -> bool {
+        let node = trie.node(key.node);
+        if !key.exact || !node.in_arrays {
+            return false;
+        }
+        self.any_dotted |= node.dotted;
+        self.forget_lists(key.node..node.end, start);
+        true
+    }
+
+    /// Where the lists of findings end by now.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { in_arrays: self.in_arrays.len(), beyond: self.beyond.len() }
+    }
+
+    pub(super) fn set(&mut self, node: NodeId, raw: &'de str) {
+        self.findings[node as usize].raw = Some(raw);
+    }
+
+    pub(super) fn push_in_array(&mut self, node: NodeId, raw: &'de str) {
+        self.in_arrays.push((node, raw));
+    }
+
+    /// Keeps the value of a dotted name that goes on beyond its node; of the same name twice the last value.
+    pub(super) fn push_beyond(&mut self, trie: &Trie, key: KeyMatch, start: Mark, raw: &'de str) {
+        let same = |found: &(NodeId, u64, &str)| (found.0, found.1) == (key.node, key.spelling);
+        self.any_dotted |= trie.node(key.node).dotted;
+        remove_from(&mut self.beyond, start.beyond, same);
+        self.beyond.push((key.node, key.spelling, raw));
+    }
+
+    /// The value of the field that ends at one of `ends`, the preferred first.
+    pub(super) fn value(&self, ends: &[NodeId]) -> Option<&'de str> {
+        let ends = if self.any_dotted { ends } else { &ends[..1] };
+        ends.iter().find_map(|end| self.at(*end)?.raw)
+    }
+
+    /// Calls `found` with all values of the field as Elasticsearch names them: exact keys, in arrays too, all ways to write it.
+    pub(super) fn values_everywhere(&self, ends: &[NodeId], mut found: impl FnMut(&'de str)) {
+        let ends = if self.any_dotted { ends } else { &ends[..1] };
+        for end in ends {
+            if let Some(raw) = self.at(*end).filter(|finding| finding.exact_path).and_then(|finding| finding.raw) {
+                found(raw);
+            }
+        }
+        self.in_arrays.iter().filter(|(node, _)| ends.contains(node)).for_each(|(_, raw)| found(raw));
+        self.beyond.iter().filter(|(node, ..)| ends.contains(node)).for_each(|(.., raw)| found(raw));
+    }
+
+    fn at(&self, node: NodeId) -> Option<&Finding<'de>> {
+        self.findings.get(node as usize).filter(|finding| finding.epoch == self.epoch)
+    }
+
+    fn forget(&mut self, subtree: Range<NodeId>) {
+        self.findings[subtree.start as usize..subtree.end as usize].fill(Finding::default());
+        self.forget_lists(subtree, Mark::default());
+    }
+
+    fn forget_lists(&mut self, subtree: Range<NodeId>, start: Mark) {
+        remove_from(&mut self.in_arrays, start.in_arrays, |(node, _)| subtree.contains(node));
+        // a name that goes beyond a node is no member of what the node holds
+        let below = subtree.start + 1..subtree.end;
+        remove_from(&mut self.beyond, start.beyond, |(node, ..)| below.contains(node));
+    }
+}
+
+fn remove_from<T>(list: &mut Vec<T>, start: usize, removed: impl Fn(&T) -> bool) {
+    if list.len() > start {
+        let mut at = 0;
+        list.retain(|found| {
+            at += 1;
+            at <= start || !removed(found)
+        });
+    }
+}

@@ -1,0 +1,178 @@
+//! Lines that gave no event: counted by reason, with a few samples, the same whatever the order of reading.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Samples kept per reason.
+const MAX_SAMPLES: usize = 5;
+/// Characters of a sample's text.
+const SAMPLE_CHARS: usize = 120;
+
+/// Why a line gave no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SkipReason {
+    /// JSON that ends in the middle of the last line of a file.
+    Truncated,
+    /// Not JSON.
+    NotJson,
+    /// JSON, but not an object.
+    NotObject,
+    /// Not UTF-8.
+    InvalidUtf8,
+    /// Nested deeper than [`super::MAX_DEPTH`].
+    TooDeep,
+    /// Longer than [`super::MAX_LINE_BYTES`].
+    TooLong,
+}
+
+impl SkipReason {
+    /// The reason as reports name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated last line",
+            Self::NotJson => "not JSON",
+            Self::NotObject => "not a JSON object",
+            Self::InvalidUtf8 => "not UTF-8",
+            Self::TooDeep => "nested too deep",
+            Self::TooLong => "line too long",
+        }
+    }
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One line that gave no event. Ordered by file, then line.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SkippedSample {
+    /// name of the file
+    pub file: Arc<str>,
+    /// 0-based number of the line in its file
+    pub line: u64,
+    /// start of the line, control characters escaped
+    pub text: String,
+}
+
+/// Lines that gave no event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SkippedLines {
+    reasons: BTreeMap<SkipReason, Skipped>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Skipped {
+    count: u64,
+    samples: Vec<SkippedSample>,
+}
+
+impl SkippedLines {
+    /// Counts a line of `file`.
+    pub fn add(&mut self, reason: SkipReason, file: &Arc<str>, line: u64, bytes: &[u8]) {
+        let skipped = self.reasons.entry(reason).or_default();
+        skipped.count += 1;
+        let place = (file.as_ref(), line);
+        let wanted = skipped.samples.len() < MAX_SAMPLES
+            || skipped.samples.last().is_some_and(|last| place < (last.file.as_ref(), last.line));
+        if wanted {
+            let text = escaped_start(bytes);
+            skipped.keep(SkippedSample { file: Arc::clone(file), line, text });
+        }
+    }
+
+    /// Adds the counts of `other` and keeps the first samples of both.
+    pub fn merge(&mut self, other: SkippedLines) {
+        for (reason, from) in other.reasons {
+            let into = self.reasons.entry(reason).or_default();
+            into.count += from.count;
+            from.samples.into_iter().for_each(|sample| into.keep(sample));
+        }
+    }
+
+    /// All lines.
+    pub fn total(&self) -> u64 {
+        self.reasons.values().map(|skipped| skipped.count).sum()
+    }
+
+    /// Whether no line was skipped.
+    pub fn is_empty(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// Count and first samples of each reason that occurred.
+    pub fn reasons(&self) -> impl Iterator<Item = (SkipReason, u64, &[SkippedSample])> {
+        self.reasons.iter().map(|(reason, skipped)| (*reason, skipped.count, skipped.samples.as_slice()))
+    }
+}
+
+impl Skipped {
+    fn keep(&mut self, sample: SkippedSample) {
+        let at = self.samples.partition_point(|kept| *kept <= sample);
+        self.samples.insert(at, sample);
+        self.samples.truncate(MAX_SAMPLES);
+    }
+}
+
+fn escaped_start(bytes: &[u8]) -> String {
+    // four bytes per character at most, and a cut inside the last one does not show
+    let start = &bytes[..bytes.len().min(SAMPLE_CHARS * 4)];
+    let text = String::from_utf8_lossy(start);
+    text.chars().take(SAMPLE_CHARS).fold(String::new(), |mut out, c| {
+        if c.is_control() || is_direction_mark(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
+/// Characters that reorder a terminal's text.
+fn is_direction_mark(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lines(numbers: &[(u8, u64)]) -> SkippedLines {
+        let mut skipped = SkippedLines::default();
+        for (file, line) in numbers {
+            let reason = if line % 2 == 0 { SkipReason::NotJson } else { SkipReason::TooDeep };
+            skipped.add(reason, &Arc::from(format!("f{file}")), *line, b"x");
+        }
+        skipped
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_split_do_not_show(numbers in prop::collection::vec((0..3u8, 0..40u64), 0..40), cut in 0..40usize) {
+            let cut = cut.min(numbers.len());
+            let mut merged = lines(&numbers[cut..]);
+            merged.merge(lines(&numbers[..cut]));
+            prop_assert_eq!(&merged, &lines(&numbers));
+            let mut sorted = numbers.clone();
+            sorted.sort();
+            prop_assert_eq!(merged, lines(&sorted));
+        }
+    }
+
+    #[test]
+    fn samples_are_short_and_harmless() {
+        let mut skipped = SkippedLines::default();
+        let hostile = format!("\u{1b}[2J\u{202e}\r\n{}", "é".repeat(500));
+        skipped.add(SkipReason::NotJson, &Arc::from("f"), 7, hostile.as_bytes());
+        skipped.add(SkipReason::NotJson, &Arc::from("f"), 8, b"\xff{");
+        let (_, count, samples) = skipped.reasons().next().unwrap();
+        assert_eq!(count, 2);
+        assert!(samples[0].text.starts_with("\\u{1b}[2J\\u{202e}\\r\\né"), "{}", samples[0].text);
+        assert_eq!(samples[0].text.matches('é').count(), 120 - 7);
+        assert_eq!(samples[1].text, "\u{fffd}{");
+    }
+}

@@ -1,0 +1,391 @@
+//! Decoding against an oracle that parses whole documents.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, ListArray, RecordBatch, StringArray};
+use arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+use super::*;
+use crate::config::FieldPath;
+use crate::event::lookup;
+use crate::event::text::flatten;
+
+fn parse_time(text: &str) -> Option<i64> {
+    text.strip_prefix('@')?.parse().ok()
+}
+
+fn projection(columns: &[(&str, ColumnKind)]) -> Projection {
+    let specs = columns
+        .iter()
+        .enumerate()
+        .map(|(idx, (field, kind))| ColumnSpec { name: format!("c{idx}"), field: FieldPath::new(field), kind: *kind })
+        .collect();
+    Projection::new(specs, parse_time)
+}
+
+fn decode_chunk(projection: &Projection, bytes: &[u8], first_line: u64, is_last: bool) -> EventBatch {
+    let chunk = Chunk { bytes, file: 0, name: &Arc::from("events.ndjson"), first_line, is_last };
+    Decoder::new(projection, Identity::Hashed).decode(&chunk).unwrap()
+}
+
+fn decode(columns: &[(&str, ColumnKind)], lines: &str) -> EventBatch {
+    decode_chunk(&projection(columns), lines.as_bytes(), 0, true)
+}
+
+/// Cells of a row, each as text: `-` for NULL, a list in brackets.
+fn cells(columns: &RecordBatch, row: usize) -> Vec<String> {
+    columns.columns().iter().map(|column| cell(column, row)).collect()
+}
+
+fn cell(column: &dyn Array, row: usize) -> String {
+    if column.is_null(row) {
+        return "-".to_owned();
+    }
+    if let Some(list) = column.as_list_opt::<i32>() {
+        return format!("{:?}", entries(list, row));
+    }
+    if let Some(times) = column.as_primitive_opt::<TimestampMicrosecondType>() {
+        return times.value(row).to_string();
+    }
+    let texts = column.as_dictionary::<UInt32Type>().downcast_dict::<StringArray>().unwrap();
+    format!("{:?}", arrow::array::ArrayAccessor::value(&texts, row))
+}
+
+fn entries(list: &ListArray, row: usize) -> Vec<String> {
+    let entries = list.value(row);
+    let texts = entries.as_dictionary::<UInt32Type>().downcast_dict::<StringArray>().unwrap();
+    texts.into_iter().map(|text| text.unwrap().to_owned()).collect()
+}
+
+fn check(columns: &[(&str, ColumnKind)], line: &str, expected: &[&str]) {
+    let batch = decode(columns, line);
+    assert_eq!(batch.rows.len(), 1, "{line}: {:?}", batch.skipped);
+    assert_eq!(cells(&batch.columns, 0), expected, "{line}");
+}
+
+#[test]
+fn values_read_as_the_kinds_say() {
+    use ColumnKind::{Elements, Joined, Leaves, Strings, Time};
+    let all = [("a", Elements), ("a", Joined), ("a", Strings), ("a", Leaves), ("a", Time)];
+    check(&all, r#"{"a": "x"}"#, &[r#"["x"]"#, r#""x""#, r#""x""#, r#"["sx"]"#, "-"]);
+    check(&all, r#"{"a": "@5"}"#, &[r#"["@5"]"#, r#""@5""#, r#""@5""#, r#"["s@5"]"#, "5"]);
+    check(&all, r#"{"a": "\u00e9\n"}"#, &[r#"["é\n"]"#, r#""é\n""#, r#""é\n""#, r#"["sé\n"]"#, "-"]);
+    check(&all, r#"{"a": 12}"#, &[r#"["12"]"#, r#""12""#, "-", r#"["n12"]"#, "12000"]);
+    check(&all, r#"{"a": -0}"#, &[r#"["0"]"#, r#""0""#, "-", r#"["n-0"]"#, "0"]);
+    check(&all, r#"{"a": 1.0}"#, &[r#"["1.0"]"#, r#""1.0""#, "-", r#"["n1.0"]"#, "1000"]);
+    check(&all, r#"{"a": 1E-5}"#, &[r#"["1e-05"]"#, r#""1e-05""#, "-", r#"["n1E-5"]"#, "0"]);
+    check(&all, r#"{"a": 1e400}"#, &[r#"["inf"]"#, r#""inf""#, "-", r#"["n1e400"]"#, "-"]);
+    check(&all, r#"{"a": true}"#, &[r#"["True"]"#, r#""True""#, "-", r#"["btrue"]"#, "-"]);
+    check(&all, r#"{"a": null}"#, &["[]", "-", "-", "[]", "-"]);
+    check(&all, r#"{"a": {"b": 1}}"#, &["[]", "-", "-", r#"["n1"]"#, "-"]);
+    check(&all, "{}", &["-", "-", "-", "[]", "-"]);
+    check(&all, r#"{"a": []}"#, &["[]", r#""""#, "-", "[]", "-"]);
+    check(&all, r#"{"a": [7, null, "y"]}"#, &[r#"["7", "y"]"#, r#""7 - None - y""#, "-", r#"["n7", "sy"]"#, "7000"]);
+    check(
+        &all,
+        r#"{"a": [["p", 1], [], [[1]], {"q": false}]}"#,
+        &[r#"["p - 1", ""]"#, "-", "-", r#"["sp", "n1", "n1", "bfalse"]"#, "-"],
+    );
+}
+
+#[test]
+fn leaves_are_named_as_elasticsearch_names_them() {
+    use ColumnKind::Leaves;
+    let path = [("a.b", Leaves), ("A.b", Leaves), ("a", Leaves), ("a.*", Leaves), ("*", Leaves)];
+    check(&path, r#"{"a": {"b": 1}}"#, &[r#"["n1"]"#, "[]", r#"["n1"]"#, r#"["n1"]"#, r#"["n1"]"#]);
+    check(
+        &path,
+        r#"{"a.b": 1, "a": {"b": 2}}"#,
+        &[r#"["n2", "n1"]"#, "[]", r#"["n2", "n1"]"#, r#"["n1", "n2"]"#, r#"["n1", "n2"]"#],
+    );
+    check(
+        &path,
+        r#"{"a": [{"b": 1}, 5, {"b": [2, {"c": 3}], "B": 4}, [{"b": "x"}]]}"#,
+        &[
+            r#"["n1", "n2", "n3", "sx"]"#,
+            "[]",
+            r#"["n1", "n5", "n2", "n3", "n4", "sx"]"#,
+            r#"["n1", "n2", "n3", "n4", "sx"]"#,
+            r#"["n1", "n5", "n2", "n3", "n4", "sx"]"#,
+        ],
+    );
+    // the last of equal keys counts, in arrays too, and for whole values
+    check(&path[..2], r#"{"a": [{"b": 1, "b": 2}, {"b": 3}]}"#, &[r#"["n2", "n3"]"#, "[]"]);
+    check(&path[..2], r#"{"a": [{"b": 1}], "a": {"b": 9}}"#, &[r#"["n9"]"#, "[]"]);
+    check(&path[..2], r#"{"A": {"b": 1}}"#, &["[]", r#"["n1"]"#]);
+}
+
+#[test]
+fn identities() {
+    use ColumnKind::{Elements, Leaves};
+    let columns = [("_index", Leaves), ("_id", Leaves), ("a", Elements), ("_id", Elements)];
+    check(&columns, r#"{"a": 1}"#, &[r#"["sevents.ndjson"]"#, r#"["s000000000000"]"#, r#"["1"]"#, "-"]);
+    check(
+        &columns,
+        r#"{"a": 1, "_id": "own"}"#,
+        &[r#"["sevents.ndjson"]"#, r#"["s000000000000"]"#, r#"["1"]"#, r#"["own"]"#],
+    );
+    let hit = r#"{"_source": {"a": 1}, "_score": null, "_id": "h\u00e9", "_index": "i", "a": 2}"#;
+    check(&columns, hit, &[r#"["si"]"#, r#"["shé"]"#, r#"["1"]"#, "-"]);
+    check(&columns, r#"{"_source": {"a": 1}, "_id": 5}"#, &[r#"["sevents.ndjson"]"#, r#"["s5"]"#, r#"["1"]"#, "-"]);
+    check(
+        &columns,
+        r#"{"_source": 3, "_id": 5, "a": 4}"#,
+        &[r#"["sevents.ndjson"]"#, r#"["s000000000000"]"#, r#"["4"]"#, r#"["5"]"#],
+    );
+    let mixed = [hit, r#"{"a": 3}"#, r#"{"_source": 3, "_id": "x", "a": 4}"#, hit, r#"{"_source":{"a":7}}"#].join("\n");
+    let batch = decode(&columns, &mixed);
+    let found: Vec<String> = (0..5).map(|row| cells(&batch.columns, row)[1..3].concat()).collect();
+    let expected = [
+        r#"["shé"]["1"]"#,
+        r#"["s000000000001"]["3"]"#,
+        r#"["s000000000002"]["4"]"#,
+        r#"["shé"]["1"]"#,
+        r#"["s000000000004"]-"#,
+    ];
+    assert_eq!(found, expected);
+    let hashes = batch.id_hash.unwrap();
+    assert_eq!(hashes[0], hashes[3]);
+    assert_eq!(hashes.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+    let whole = decode(&[("*", Leaves)], &mixed);
+    assert_eq!(cells(&whole.columns, 0), [r#"["n1"]"#], "only the source's leaves");
+}
+
+#[test]
+fn lines_that_are_no_events_are_counted_whatever_is_wanted() {
+    let deep = |n: usize| format!("{{\"x\":{}1{}}}", "[".repeat(n - 1), "]".repeat(n - 1));
+    let lines: Vec<(Vec<u8>, Option<SkipReason>)> = vec![
+        (b"{\"a\":1}\r".to_vec(), None),
+        (b"".to_vec(), None),
+        (b"  \t".to_vec(), None),
+        (b"not json".to_vec(), Some(SkipReason::NotJson)),
+        (b"[1]".to_vec(), Some(SkipReason::NotObject)),
+        (b"12".to_vec(), Some(SkipReason::NotObject)),
+        (b"\"a\"".to_vec(), Some(SkipReason::NotObject)),
+        (b"{\"a\":1} x".to_vec(), Some(SkipReason::NotJson)),
+        (b"{\"a\":1}{\"a\":2}".to_vec(), Some(SkipReason::NotJson)),
+        (b"{\"a\":01}".to_vec(), Some(SkipReason::NotJson)),
+        (b"{\"z\":\"\xff\"}".to_vec(), Some(SkipReason::InvalidUtf8)),
+        (b"{\"z\":\"\\q\"}".to_vec(), Some(SkipReason::NotJson)),
+        (b"{\"z\":\"a\tb\"}".to_vec(), Some(SkipReason::NotJson)),
+        (deep(MAX_DEPTH).into_bytes(), None),
+        (deep(MAX_DEPTH + 1).into_bytes(), Some(SkipReason::TooDeep)),
+        (deep(100_000).into_bytes(), Some(SkipReason::TooDeep)),
+        (b"{\"a\":1,".to_vec(), Some(SkipReason::NotJson)),
+        (b"{\"a\":\"\\ud800\",\"\\udfffx\":1}".to_vec(), None),
+        (b"  {\"a\": 2}  ".to_vec(), None),
+        (b"{\"a\":1,\"b\"".to_vec(), Some(SkipReason::Truncated)),
+    ];
+    let text = lines.iter().map(|(line, _)| line.as_slice()).collect::<Vec<_>>().join(&b'\n');
+    let all = ["a", "x", "z", "a.b", "\u{fffd}x"].map(|field| (field, ColumnKind::Elements));
+    for columns in [&all[..], &all[..0], &[("*", ColumnKind::Leaves)]] {
+        let batch = decode_chunk(&projection(columns), &text, 0, true);
+        let mut found = vec![None; lines.len()];
+        for (reason, count, samples) in batch.skipped.reasons() {
+            assert!(count <= 5 || samples.len() == 5);
+            samples.iter().for_each(|sample| found[sample.line as usize] = Some(reason));
+        }
+        for (idx, (line, expected)) in lines.iter().enumerate().filter(|(idx, _)| found[*idx].is_some() || *idx < 4) {
+            assert_eq!(found[idx], *expected, "{}", String::from_utf8_lossy(line));
+        }
+        let expected = lines.iter().filter(|(_, reason)| reason.is_some()).count();
+        assert_eq!(batch.skipped.total(), expected as u64);
+        assert_eq!(batch.rows.iter().map(|row| row.line_in_batch).collect::<Vec<_>>(), [0, 13, 17, 18]);
+        for row in &batch.rows {
+            let (start, length) = (row.offset_in_batch as usize, row.length as usize);
+            assert_eq!(&text[start..start + length], lines[row.line_in_batch as usize].0.trim_ascii_end());
+        }
+    }
+    let batch = decode_chunk(&projection(&all), &text, 0, true);
+    assert_eq!(cells(&batch.columns, 2)[..1], ["[\"\u{fffd}\"]"]);
+    assert_eq!(cells(&batch.columns, 2)[4..], ["[\"1\"]"]);
+    let not_last = decode_chunk(&projection(&[]), b"{\"a\":1,\"b\"", 0, false);
+    assert_eq!(not_last.skipped.reasons().next().unwrap().0, SkipReason::NotJson);
+}
+
+#[test]
+fn a_decoder_forgets_the_batch_before() {
+    let projection = projection(&[("a", ColumnKind::Elements), ("a", ColumnKind::Joined), ("a", ColumnKind::Time)]);
+    let mut decoder = Decoder::new(&projection, Identity::NotWanted);
+    let name = Arc::from("f");
+    for text in ["{\"a\":\"x\"}\n{\"a\":\"y\"}", "{\"a\":\"y\"}", "", "{\"a\":3}\n{}"] {
+        let chunk = Chunk { bytes: text.as_bytes(), file: 3, name: &name, first_line: 0, is_last: false };
+        let again = decoder.decode(&chunk).unwrap();
+        let fresh = Decoder::new(&projection, Identity::NotWanted).decode(&chunk).unwrap();
+        assert_eq!(again.columns, fresh.columns);
+        assert_eq!(again.file, 3);
+        assert!(again.id_hash.is_none());
+        let texts = again.columns.column(1).as_dictionary::<UInt32Type>().values().len();
+        assert!(texts <= text.lines().count(), "texts of earlier batches are gone");
+    }
+}
+
+/// Names that collide: with each other ignoring case, as parts of dotted names, with escapes.
+const NAMES: [&str; 12] = ["a", "A", "b", "B", "c", "a.b", "b.c", "A.b", "a.b.c", "É", "é", ""];
+const FIELDS: [&str; 13] = ["a", "A", "b", "a.b", "a.B", "A.b", "b.c", "a.b.c", "a.a.b", "a.b.c.a", "é", "a.é", "a."];
+
+/// A value as JSON text, so that equal keys, escapes and numbers are written in every way.
+fn json(depth: u32) -> BoxedStrategy<String> {
+    let string = prop::sample::select(vec![
+        r#""x""#,
+        r#""""#,
+        r#""@7""#,
+        r#""\u00e9""#,
+        r#""\ud83d\ude00 \"q\\""#,
+        r#""\ud800""#,
+        r#""é - ö""#,
+        r#""\/\b""#,
+    ]);
+    let scalar = prop_oneof![
+        string.prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "0",
+            "-0",
+            "1",
+            "1.0",
+            "1.50",
+            "1e3",
+            "-2E-7",
+            "123456789012345678901234567890",
+            "1e999"
+        ])
+        .prop_map(str::to_owned),
+        prop::sample::select(vec!["null", "true", "false"]).prop_map(str::to_owned),
+    ];
+    if depth == 0 {
+        return scalar.boxed();
+    }
+    let list = prop::collection::vec(json(depth - 1), 0..4).prop_map(|list| format!("[{}]", list.join(" , ")));
+    prop_oneof![2 => scalar, 1 => list, 3 => object(depth - 1)].boxed()
+}
+
+fn object(depth: u32) -> BoxedStrategy<String> {
+    let member =
+        (prop::sample::select(NAMES.to_vec()), any::<bool>(), json(depth)).prop_map(|(name, escaped, value)| {
+            let name = if escaped {
+                name.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect()
+            } else {
+                name.to_owned()
+            };
+            format!("\"{name}\": {value}")
+        });
+    prop::collection::vec(member, 0..6).prop_map(|members| format!("{{{}}}", members.join(","))).boxed()
+}
+
+fn oracle_elements(source: &Map<String, Value>, field: &str) -> String {
+    let Some(value) = lookup(source, &FieldPath::new(field)) else { return "-".to_owned() };
+    let elements: Vec<String> = match value {
+        Value::Array(list) => list.iter().filter_map(flatten).collect(),
+        other => flatten(other).into_iter().collect(),
+    };
+    format!("{elements:?}")
+}
+
+fn oracle_joined(source: &Map<String, Value>, field: &str) -> String {
+    let text = lookup(source, &FieldPath::new(field)).and_then(flatten);
+    text.map_or("-".to_owned(), |text| format!("{text:?}"))
+}
+
+/// Leaves under the names that join to `field`, sorted.
+fn oracle_leaves(value: &Value, name: &str, field: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let name = if name == "^" { key.clone() } else { format!("{name}.{key}") };
+                oracle_leaves(value, &name, field, found);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| oracle_leaves(value, name, field, found)),
+        Value::Null => {}
+        _ if name != field && !name.strip_prefix(field).is_some_and(|rest| rest.starts_with('.')) => {}
+        Value::String(text) => found.push(format!("s{text}")),
+        Value::Bool(value) => found.push(format!("b{value}")),
+        Value::Number(number) => found.push(format!("n{number}")),
+    }
+}
+
+fn n_members(value: &Value) -> usize {
+    match value {
+        Value::Object(fields) => fields.len() + fields.values().map(n_members).sum::<usize>(),
+        Value::Array(list) => list.iter().map(n_members).sum(),
+        _ => 0,
+    }
+}
+
+/// `serde_json` writes exponents its own way; a column keeps them as they were.
+fn as_serde_writes_numbers(leaf: String) -> String {
+    match leaf.strip_prefix('n') {
+        Some(number) => format!("n{}", serde_json::from_str::<serde_json::Number>(number).unwrap()),
+        None => leaf,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn columns_are_what_whole_documents_say(lines in prop::collection::vec(object(3), 1..5), as_hits in any::<bool>()) {
+        let mut columns = Vec::new();
+        for kind in [ColumnKind::Elements, ColumnKind::Joined, ColumnKind::Leaves] {
+            columns.extend(FIELDS.iter().map(|field| (*field, kind)));
+        }
+        let text: Vec<String> = lines
+            .iter()
+            .map(|line| if as_hits { format!("{{\"sort\":[1],\"_source\":{line},\"_id\":\"1\"}}") } else { line.clone() })
+            .collect();
+        let batch = decode(&columns, &text.join("\n"));
+        prop_assert_eq!(batch.rows.len(), lines.len());
+        for (row, line) in lines.iter().enumerate() {
+            let document: Map<String, Value> = serde_json::from_str(&with_valid_surrogates(line)).unwrap();
+            for (column_idx, (field, kind)) in columns.iter().enumerate() {
+                let column = batch.columns.column(column_idx);
+                let (found, expected) = match kind {
+                    ColumnKind::Elements => (cell(column, row), oracle_elements(&document, field)),
+                    ColumnKind::Joined => (cell(column, row), oracle_joined(&document, field)),
+                    // below the field itself, all of equal keys count
+                    _ if line.matches("\": ").count() != n_members(&Value::Object(document.clone())) => continue,
+                    _ => {
+                        let mut expected = Vec::new();
+                        oracle_leaves(&Value::Object(document.clone()), "^", field, &mut expected);
+                        let mut found: Vec<String> =
+                            entries(column.as_list::<i32>(), row).into_iter().map(as_serde_writes_numbers).collect();
+                        expected.sort();
+                        found.sort();
+                        (format!("{found:?}"), format!("{expected:?}"))
+                    }
+                };
+                prop_assert_eq!(found, expected, "{:?} {} of {}", kind, field, line);
+            }
+        }
+    }
+
+    #[test]
+    fn any_split_gives_the_same_rows(lines in prop::collection::vec(object(2), 0..12), cuts in prop::collection::vec(0..12usize, 0..3)) {
+        let columns = [("a", ColumnKind::Elements), ("a.b", ColumnKind::Joined), ("_id", ColumnKind::Leaves)];
+        let whole = decode(&columns, &lines.join("\n"));
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(lines.len())).collect();
+        cuts.extend([0, lines.len()]);
+        cuts.sort_unstable();
+        let mut row = 0;
+        for range in cuts.windows(2) {
+            let text = lines[range[0]..range[1]].join("\n");
+            let part = decode_chunk(&projection(&columns), text.as_bytes(), range[0] as u64, false);
+            for part_row in 0..part.rows.len() {
+                prop_assert_eq!(cells(&part.columns, part_row), cells(&whole.columns, row));
+                prop_assert_eq!(part.id_hash.as_ref().unwrap()[part_row], whole.id_hash.as_ref().unwrap()[row]);
+                row += 1;
+            }
+        }
+        prop_assert_eq!(row, whole.rows.len());
+    }
+
+    #[test]
+    fn hostile_bytes_do_not_panic(bytes in prop::collection::vec(prop::sample::select(b"{}[]\",:\\ua1\n\x80 ".to_vec()), 0..80)) {
+        let columns = [("a", ColumnKind::Leaves), ("a.a", ColumnKind::Elements), ("*", ColumnKind::Leaves), ("a", ColumnKind::Time)];
+        let batch = decode_chunk(&projection(&columns), &bytes, 0, true);
+        let n_lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count();
+        prop_assert_eq!(batch.rows.len() as u64 + batch.skipped.total(), n_lines as u64);
+    }
+}

@@ -1,0 +1,282 @@
+//! The wanted paths as a trie of object keys, numbered so that a subtree is a range of nodes.
+//!
+//! A path of `n` parts is found as nested objects, or with some of its dots inside a key (`{"a.b": {"c": 1}}`). Each of
+//! these ways is a path of its own in the trie and ends at its own node; which of them counts is decided per row.
+
+use std::collections::BTreeMap;
+
+/// Paths of more parts are tried with at most one dotted key: the ways double with every part.
+const MAX_PARTS_ALL_WAYS: usize = 8;
+
+/// Number of a node; the root is 0.
+pub(super) type NodeId = u32;
+
+/// Wanted paths, merged.
+#[derive(Debug)]
+pub(super) struct Trie {
+    nodes: Vec<Node>,
+}
+
+/// A wanted key below its parent's.
+#[derive(Debug)]
+pub(super) struct Node {
+    key: Box<str>,
+    lower: Box<str>,
+    /// children in the order of the length of their lower-case key ...
+    children: Vec<NodeId>,
+    /// ... those of length `l` being `children[by_length[l]..by_length[l + 1]]`
+    by_length: Vec<u32>,
+    /// one past the last node of the subtree
+    pub(super) end: NodeId,
+    /// whether the value here is wanted itself
+    pub(super) captured: bool,
+    /// whether something wanted here or below also counts inside arrays of objects
+    pub(super) in_arrays: bool,
+    /// whether all leaves below are wanted
+    leaves: bool,
+    /// whether the key has a dot: a literal dotted key
+    pub(super) dotted: bool,
+}
+
+/// A node that a key of a document leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyMatch {
+    pub(super) node: NodeId,
+    /// whether the key is equal, not only equal ignoring case
+    pub(super) exact: bool,
+    /// whether the key is a dotted name that goes on beyond the node: what it holds is below the node
+    pub(super) beyond: bool,
+    /// tells unequal spellings apart
+    pub(super) spelling: u64,
+}
+
+/// What a trie is made of.
+#[derive(Debug, Default)]
+pub(super) struct TrieBuilder {
+    root: Draft,
+}
+
+#[derive(Debug, Default)]
+struct Draft {
+    children: BTreeMap<String, Draft>,
+    captured: bool,
+    in_arrays: bool,
+    leaves: bool,
+}
+
+impl TrieBuilder {
+    /// Wants what is at `keys`.
+    pub(super) fn add(&mut self, keys: &[String]) {
+        self.end(keys).captured = true;
+    }
+
+    /// Wants all leaves at and below `keys`, also inside arrays of objects.
+    pub(super) fn add_leaves(&mut self, keys: &[String]) {
+        for n in 0..=keys.len() {
+            self.end(&keys[..n]).in_arrays = true;
+        }
+        let end = self.end(keys);
+        (end.captured, end.leaves) = (true, true);
+    }
+
+    fn end(&mut self, keys: &[String]) -> &mut Draft {
+        keys.iter().fold(&mut self.root, |draft, key| draft.children.entry(key.clone()).or_default())
+    }
+
+    pub(super) fn build(&self) -> Trie {
+        let mut trie = Trie { nodes: Vec::new() };
+        trie.push("", &self.root);
+        trie
+    }
+}
+
+impl Trie {
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(super) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id as usize]
+    }
+
+    /// The node at the end of `keys`, which were added.
+    pub(super) fn find(&self, keys: &[String]) -> Option<NodeId> {
+        keys.iter().try_fold(0, |node, key| {
+            self.node(node).children.iter().copied().find(|child| *self.node(*child).key == **key)
+        })
+    }
+
+    /// Calls `found` with each child of `parent` that `key` leads to, ignoring case.
+    pub(super) fn match_key(&self, parent: NodeId, key: &str, mut found: impl FnMut(KeyMatch)) {
+        let parent = self.node(parent);
+        self.match_equal(parent, key, &mut found);
+        if parent.in_arrays {
+            for (dot, _) in key.match_indices('.') {
+                self.match_equal(parent, &key[..dot], &mut |start| {
+                    if start.exact && self.node(start.node).leaves {
+                        found(KeyMatch { beyond: true, spelling: fnv1a(key.as_bytes()), ..start });
+                    }
+                });
+            }
+        }
+    }
+
+    fn match_equal(&self, parent: &Node, key: &str, found: &mut impl FnMut(KeyMatch)) {
+        if key.is_ascii() {
+            // lower-casing ASCII keeps the length
+            let Some([start, end]) = parent.by_length.get(key.len()..key.len() + 2).and_then(|w| w.first_chunk())
+            else {
+                return;
+            };
+            for &child in &parent.children[*start as usize..*end as usize] {
+                let node = self.node(child);
+                if key.eq_ignore_ascii_case(&node.lower) {
+                    found(node.matched(child, key));
+                }
+            }
+            return;
+        }
+        let lower = lower_case(key);
+        for &child in &parent.children {
+            let node = self.node(child);
+            if *node.lower == *lower {
+                found(node.matched(child, key));
+            }
+        }
+    }
+
+    fn push(&mut self, key: &str, draft: &Draft) -> NodeId {
+        let id = self.nodes.len();
+        self.nodes.push(Node {
+            key: key.into(),
+            lower: lower_case(key).into(),
+            children: Vec::new(),
+            by_length: Vec::new(),
+            end: 0,
+            captured: draft.captured,
+            in_arrays: draft.in_arrays,
+            leaves: draft.leaves,
+            dotted: key.contains('.'),
+        });
+        let mut children: Vec<NodeId> = draft.children.iter().map(|(key, child)| self.push(key, child)).collect();
+        children.sort_by_key(|child| self.node(*child).lower.len());
+        let by_length = starts_by_length(children.iter().map(|child| self.node(*child).lower.len()));
+        let end = self.nodes.len() as NodeId;
+        let node = &mut self.nodes[id];
+        (node.children, node.by_length, node.end) = (children, by_length, end);
+        id as NodeId
+    }
+}
+
+impl Node {
+    pub(super) fn has_children(&self) -> bool {
+        !self.children.is_empty()
+    }
+
+    fn matched(&self, node: NodeId, key: &str) -> KeyMatch {
+        let exact = *self.key == *key;
+        KeyMatch { node, exact, beyond: false, spelling: if exact { 0 } else { fnv1a(key.as_bytes()) } }
+    }
+}
+
+/// Start of each length in sorted `lengths`, and one end.
+fn starts_by_length(lengths: impl Iterator<Item = usize>) -> Vec<u32> {
+    let mut starts = vec![0];
+    let mut n = 0;
+    for length in lengths {
+        while starts.len() <= length {
+            starts.push(n);
+        }
+        n += 1;
+    }
+    starts.push(n);
+    starts
+}
+
+/// Lower-case form, character by character as [`crate::event::document::equal_ignoring_case`] compares.
+fn lower_case(key: &str) -> String {
+    key.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// FNV-1a, 64 bits (Fowler, Noll, Vo).
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The ways to write a path as object keys, the preferred first: the first part as a key of its own with the rest in any
+/// way, then keys that hold several parts with their dots, the longest first. The rule of [`crate::event::lookup`].
+pub(super) fn ways(parts: &[&str]) -> Vec<Vec<String>> {
+    if parts.len() > MAX_PARTS_ALL_WAYS {
+        let nested = parts.iter().map(ToString::to_string).collect();
+        return std::iter::once(nested).chain(ways_with_one_dotted_key(parts)).collect();
+    }
+    let n_firsts = std::iter::once(1).chain((2..=parts.len()).rev());
+    n_firsts.flat_map(|n| ways_after(parts[..n].join("."), &parts[n..])).collect()
+}
+
+fn ways_after(first: String, rest: &[&str]) -> Vec<Vec<String>> {
+    if rest.is_empty() {
+        return vec![vec![first]];
+    }
+    ways(rest).into_iter().map(|keys| [vec![first.clone()], keys].concat()).collect()
+}
+
+fn ways_with_one_dotted_key(parts: &[&str]) -> impl Iterator<Item = Vec<String>> {
+    (0..parts.len()).rev().flat_map(move |start| {
+        (start + 2..=parts.len()).rev().map(move |end| {
+            let nested = |parts: &[&str]| parts.iter().map(ToString::to_string).collect::<Vec<_>>();
+            [nested(&parts[..start]), vec![parts[start..end].join(".")], nested(&parts[end..])].concat()
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_ways(path: &str, expected: &[&str]) {
+        let parts: Vec<&str> = path.split('.').collect();
+        let found: Vec<String> = ways(&parts).iter().map(|keys| keys.join("/")).collect();
+        assert_eq!(found, expected, "{path}");
+    }
+
+    #[test]
+    fn ways_come_in_the_order_of_preference() {
+        check_ways("a", &["a"]);
+        check_ways("a.b", &["a/b", "a.b"]);
+        check_ways("a.b.c", &["a/b/c", "a/b.c", "a.b.c", "a.b/c"]);
+        check_ways(
+            "a.b.c.d",
+            &["a/b/c/d", "a/b/c.d", "a/b.c.d", "a/b.c/d", "a.b.c.d", "a.b.c/d", "a.b/c/d", "a.b/c.d"],
+        );
+    }
+
+    #[test]
+    fn long_paths_stay_small() {
+        let parts = vec!["x"; 40];
+        assert_eq!(ways(&parts).len(), 1 + 39 * 40 / 2);
+    }
+
+    #[test]
+    fn keys_match_ignoring_case_and_know_it() {
+        let mut builder = TrieBuilder::default();
+        for key in ["Host", "host", "größe", "k", "hosts"] {
+            builder.add(&[key.to_owned()]);
+        }
+        let trie = builder.build();
+        let names = |key: &str| {
+            let mut found = Vec::new();
+            trie.match_key(0, key, |m| found.push((trie.node(m.node).key.to_string(), m.exact)));
+            found.sort();
+            found
+        };
+        let owned = |list: &[(&str, bool)]| list.iter().map(|(k, e)| (k.to_string(), *e)).collect::<Vec<_>>();
+        assert_eq!(names("host"), owned(&[("Host", false), ("host", true)]));
+        assert_eq!(names("HOSTS"), owned(&[("hosts", false)]));
+        assert_eq!(names("GRÖSSE"), owned(&[]));
+        assert_eq!(names("GRÖßE"), owned(&[("größe", false)]));
+        assert_eq!(names("\u{212a}"), owned(&[("k", false)]), "the Kelvin sign is a k");
+        assert_eq!(names("hos"), owned(&[]));
+        assert_eq!(names(&"x".repeat(900)), owned(&[]));
+    }
+}

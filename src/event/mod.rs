@@ -1,0 +1,27 @@
+//! What an event is, and what is kept of it while use cases judge it.
+//!
+//! 1. [`decode`] turns lines of JSON into Arrow columns, only the wanted ones.
+//! 2. [`sentences`] combines a use case's fields into keys; [`metric`] computes numbers from texts; [`derived`] derives fields by grok.
+//! 3. [`table`] holds keys, metrics, times and masks of all events of a scan group, in memory or spilled; [`View`] is one use case's
+//!    part of it.
+//! 4. [`document`] is a whole event again, read for candidates only; [`text`] is how values read as text.
+
+pub mod decode;
+pub mod derived;
+pub mod dictionary;
+pub mod document;
+pub mod metric;
+pub mod sentences;
+pub mod spill;
+pub mod table;
+pub mod text;
+mod view;
+
+pub use dictionary::Dictionary;
+pub use document::{Document, lookup};
+pub use spill::SpillFile;
+pub use table::{
+    ChunkView, EventTable, FieldSource, KeySpec, LocalKey, MetricSpec, PreparedBatch, TableBuilder, TableError,
+    TableLayout, Values,
+};
+pub use view::{Element, MAX_ROWS_PER_EVENT, Population, View, ViewColumns};

@@ -1,0 +1,214 @@
+//! Sentences: one combination of values of a use case's target or aggregator fields, as local codes of a batch.
+//!
+//! An event whose fields hold lists has one sentence per combination, the first field varying fastest; a field without a usable value
+//! leaves the event without sentences. A sentence's text is its values joined by " - ", so that combinations whose joined texts are
+//! equal share one bucket, as existing use cases expect.
+
+use arrow::array::{AsArray, ListArray, StringArray, StringBuilder};
+use arrow::datatypes::UInt32Type;
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
+
+use super::table::{LocalKey, Values};
+
+/// Joins the values of a sentence.
+pub const SEPARATOR: &str = " - ";
+
+/// Most sentences that one event may have per key: beyond it the event's lists are an attack or an accident, and the event is
+/// skipped and counted.
+pub const MAX_SENTENCES: usize = 1 << 12;
+
+/// The elements of a column of kind `Elements` as one-field sentences.
+pub fn elements(column: &ListArray) -> LocalKey {
+    let dictionary = column.values().as_dictionary::<UInt32Type>();
+    let first = column.value_offsets().first().copied().unwrap_or(0);
+    let offsets = column.value_offsets().iter().map(|&offset| (offset - first) as u32).collect();
+    let last = column.value_offsets().last().copied().unwrap_or(0);
+    let codes = dictionary.keys().values()[first as usize..last as usize].to_vec();
+    LocalKey { offsets, codes, texts: dictionary.values().as_string::<i32>().clone() }
+}
+
+/// Sentences over `fields`, and the number of events that had more than [`MAX_SENTENCES`].
+pub fn combine(fields: Vec<LocalKey>, values: Values) -> (LocalKey, usize) {
+    let mut fields: Vec<LocalKey> = match values {
+        Values::Each => fields,
+        Values::Smallest => fields.into_iter().map(smallest).collect(),
+    };
+    let n_rows = fields.first().map_or(0, |field| field.offsets.len() - 1);
+    if fields.len() == 1 {
+        let field = fields.remove(0);
+        return limit(field, n_rows);
+    }
+    let mut tuples = Tuples::new(fields.len());
+    let mut offsets = Vec::with_capacity(n_rows + 1);
+    offsets.push(0);
+    let mut codes = Vec::with_capacity(n_rows);
+    let mut n_too_many = 0;
+    let mut tuple = vec![0; fields.len()];
+    for row in 0..n_rows {
+        let lists: Vec<&[u32]> = fields.iter().map(|field| row_codes(field, row)).collect();
+        let n_sentences = lists.iter().fold(1usize, |n, list| n.saturating_mul(list.len()));
+        if n_sentences > MAX_SENTENCES {
+            n_too_many += 1;
+        } else {
+            for sentence_idx in 0..n_sentences {
+                let mut rest = sentence_idx;
+                for (slot, list) in tuple.iter_mut().zip(&lists) {
+                    *slot = list[rest % list.len()];
+                    rest /= list.len();
+                }
+                codes.push(tuples.intern(&tuple));
+            }
+        }
+        offsets.push(codes.len() as u32);
+    }
+    (LocalKey { offsets, codes, texts: tuples.texts(&fields) }, n_too_many)
+}
+
+fn row_codes(field: &LocalKey, row: usize) -> &[u32] {
+    &field.codes[field.offsets[row] as usize..field.offsets[row + 1] as usize]
+}
+
+fn limit(field: LocalKey, n_rows: usize) -> (LocalKey, usize) {
+    let too_many = |row: usize| (field.offsets[row + 1] - field.offsets[row]) as usize > MAX_SENTENCES;
+    let n_too_many = (0..n_rows).filter(|&row| too_many(row)).count();
+    if n_too_many == 0 {
+        return (field, 0);
+    }
+    let mut offsets = vec![0];
+    let mut codes = Vec::with_capacity(field.codes.len());
+    for row in 0..n_rows {
+        if !too_many(row) {
+            codes.extend_from_slice(row_codes(&field, row));
+        }
+        offsets.push(codes.len() as u32);
+    }
+    (LocalKey { offsets, codes, texts: field.texts }, n_too_many)
+}
+
+fn smallest(field: LocalKey) -> LocalKey {
+    if field.offsets.windows(2).all(|pair| pair[1] - pair[0] <= 1) {
+        return field;
+    }
+    let mut offsets = vec![0];
+    let mut codes = Vec::new();
+    for row in 0..field.offsets.len() - 1 {
+        codes.extend(row_codes(&field, row).iter().copied().min_by_key(|&code| field.texts.value(code as usize)));
+        offsets.push(codes.len() as u32);
+    }
+    LocalKey { offsets, codes, texts: field.texts }
+}
+
+/// Distinct tuples of local codes, stored one after the other.
+struct Tuples {
+    width: usize,
+    codes: Vec<u32>,
+    table: HashTable<u32>,
+}
+
+impl Tuples {
+    fn new(width: usize) -> Self {
+        Tuples { width, codes: Vec::new(), table: HashTable::new() }
+    }
+
+    fn intern(&mut self, tuple: &[u32]) -> u32 {
+        let (codes, width) = (&self.codes, self.width);
+        let stored = |idx: u32| &codes[idx as usize * width..(idx as usize + 1) * width];
+        let hash = tuple_hash(tuple);
+        if let Some(&idx) = self.table.find(hash, |&idx| stored(idx) == tuple) {
+            return idx;
+        }
+        let idx = (self.codes.len() / width) as u32;
+        self.table.insert_unique(hash, idx, |&idx| tuple_hash(stored(idx)));
+        self.codes.extend_from_slice(tuple);
+        idx
+    }
+
+    fn texts(&self, fields: &[LocalKey]) -> StringArray {
+        let mut builder = StringBuilder::new();
+        let mut text = String::new();
+        for tuple in self.codes.chunks(self.width) {
+            text.clear();
+            for (field_idx, (&code, field)) in tuple.iter().zip(fields).enumerate() {
+                if field_idx > 0 {
+                    text.push_str(SEPARATOR);
+                }
+                text.push_str(field.texts.value(code as usize));
+            }
+            builder.append_value(&text);
+        }
+        builder.finish()
+    }
+}
+
+fn tuple_hash(tuple: &[u32]) -> u64 {
+    use std::hash::Hasher;
+    let mut hasher = FxHasher::default();
+    tuple.iter().for_each(|&code| hasher.write_u32(code));
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(rows: &[&[&str]]) -> LocalKey {
+        let mut texts: Vec<&str> = Vec::new();
+        let mut key = LocalKey { offsets: vec![0], codes: Vec::new(), texts: StringArray::from(Vec::<&str>::new()) };
+        for row in rows {
+            for text in *row {
+                let code = texts.iter().position(|seen| seen == text).unwrap_or_else(|| {
+                    texts.push(text);
+                    texts.len() - 1
+                });
+                key.codes.push(code as u32);
+            }
+            key.offsets.push(key.codes.len() as u32);
+        }
+        key.texts = StringArray::from(texts);
+        key
+    }
+
+    fn check(fields: &[&[&[&str]]], values: Values, expected: &[&[&str]]) {
+        let (key, _) = combine(fields.iter().map(|rows| field(rows)).collect(), values);
+        let actual: Vec<Vec<&str>> = (0..key.offsets.len() - 1)
+            .map(|row| row_codes(&key, row).iter().map(|&code| key.texts.value(code as usize)).collect())
+            .collect();
+        assert_eq!(actual, expected);
+    }
+
+    #[test]
+    fn the_first_field_varies_fastest() {
+        check(&[&[&["A", "B"]], &[&["x", "y"]]], Values::Each, &[&["A - x", "B - x", "A - y", "B - y"]]);
+        check(
+            &[&[&["1", "2"]], &[&["x", "y"]], &[&["m", "n"]]],
+            Values::Each,
+            &[&[
+                "1 - x - m", "2 - x - m", "1 - y - m", "2 - y - m", "1 - x - n", "2 - x - n", "1 - y - n", "2 - y - n",
+            ]],
+        );
+    }
+
+    #[test]
+    fn a_field_without_values_leaves_no_sentence() {
+        check(&[&[&["A"], &["B"]], &[&[], &["x"]]], Values::Each, &[&[], &["B - x"]]);
+    }
+
+    #[test]
+    fn smallest_takes_one_value_per_field() {
+        check(&[&[&["b", "a"], &["c"]], &[&["y"], &["z", "x"]]], Values::Smallest, &[&["a - y"], &["c - x"]]);
+    }
+
+    #[test]
+    fn equal_joined_texts_are_equal_texts() {
+        check(&[&[&["a - b"], &["a"]], &[&["c"], &["b - c"]]], Values::Each, &[&["a - b - c"], &["a - b - c"]]);
+    }
+
+    #[test]
+    fn too_many_combinations_are_counted_and_skipped() {
+        let values: Vec<String> = (0..100).map(|i| i.to_string()).collect();
+        let many: Vec<&str> = values.iter().map(String::as_str).collect();
+        let (key, n_too_many) = combine(vec![field(&[&many, &["a"]]), field(&[&many, &["b"]])], Values::Each);
+        assert_eq!((key.offsets.clone(), n_too_many), (vec![0, 0, 1], 1));
+    }
+}

@@ -1,0 +1,186 @@
+//! How JSON values read as text: bucket keys, placeholders, whitelist values and stored texts of existing use cases show values as
+//! Python's `str` and `repr` do, so ours do too.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Number, Value};
+
+use super::sentences::SEPARATOR;
+
+/// The text of a value for keys and targets; `None` for null, objects, and lists that hold lists or objects. The elements of a list are
+/// joined by " - ".
+pub fn flatten(value: &Value) -> Option<String> {
+    match value {
+        Value::Null | Value::Object(_) => None,
+        Value::Array(elements) => {
+            let is_scalar = |element: &Value| !element.is_array() && !element.is_object();
+            elements.iter().all(is_scalar).then(|| {
+                let texts: Vec<String> = elements.iter().map(python_text).collect();
+                texts.join(SEPARATOR)
+            })
+        }
+        scalar => Some(python_text(scalar)),
+    }
+}
+
+/// `str(value)`: strings as they are, `True`, `None`, `1.0`, lists and dicts as [`python_repr`].
+pub fn python_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => python_repr(other),
+    }
+}
+
+/// `repr(value)`.
+pub fn python_repr(value: &Value) -> String {
+    let mut text = String::new();
+    write_repr(value, &mut text);
+    text
+}
+
+/// A number of JSON as Python prints it: integers by their digits, others as the shortest text of their double.
+pub fn number_text(number: &Number) -> String {
+    json_number_text(&number.to_string())
+}
+
+/// The same for the JSON text of a number.
+pub fn json_number_text(json: &str) -> String {
+    if json.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+        return json.parse().map_or_else(|_| json.to_owned(), float_text);
+    }
+    // JSON has no leading zeros or plus; Python has no negative zero
+    if json == "-0" { "0".to_owned() } else { json.to_owned() }
+}
+
+/// `repr` of a double: the shortest digits that read back as it, with an exponent below -4 and from 16 on.
+pub fn float_text(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    // d.ddde-x: the shortest digits
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..16).contains(&exponent) {
+        let plain = format!("{value}");
+        return if plain.contains('.') { plain } else { plain + ".0" };
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+fn write_repr(value: &Value, text: &mut String) {
+    match value {
+        Value::Null => text.push_str("None"),
+        Value::Bool(true) => text.push_str("True"),
+        Value::Bool(false) => text.push_str("False"),
+        Value::Number(number) => text.push_str(&number_text(number)),
+        Value::String(string) => write_quoted(string, text),
+        Value::Array(elements) => {
+            text.push('[');
+            for (idx, element) in elements.iter().enumerate() {
+                text.push_str(if idx > 0 { ", " } else { "" });
+                write_repr(element, text);
+            }
+            text.push(']');
+        }
+        Value::Object(fields) => write_dict(fields, text),
+    }
+}
+
+fn write_dict(fields: &Map<String, Value>, text: &mut String) {
+    text.push('{');
+    for (idx, (name, value)) in fields.iter().enumerate() {
+        text.push_str(if idx > 0 { ", " } else { "" });
+        write_quoted(name, text);
+        text.push_str(": ");
+        write_repr(value, text);
+    }
+    text.push('}');
+}
+
+/// Single quotes, or double quotes around a text that has only single ones inside.
+fn write_quoted(string: &str, text: &mut String) {
+    let quote = if string.contains('\'') && !string.contains('"') { '"' } else { '\'' };
+    text.push(quote);
+    for character in string.chars() {
+        match character {
+            '\\' => text.push_str("\\\\"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            _ if character == quote => {
+                text.push('\\');
+                text.push(quote);
+            }
+            _ if is_printable(character) => text.push(character),
+            _ => write_escape(u32::from(character), text),
+        }
+    }
+    text.push(quote);
+}
+
+fn write_escape(code: u32, text: &mut String) {
+    // writing into a String cannot fail
+    let _ = match code {
+        0..=0xff => write!(text, "\\x{code:02x}"),
+        0x100..=0xffff => write!(text, "\\u{code:04x}"),
+        _ => write!(text, "\\U{code:08x}"),
+    };
+}
+
+/// Python escapes control, format, surrogate and private characters and all separators but the blank.
+fn is_printable(character: char) -> bool {
+    let is_separator = character.is_whitespace() && character != ' ';
+    let is_format = matches!(character,
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e000}'..='\u{f8ff}'
+        | '\u{e0001}'..='\u{10ffff}');
+    !(character.is_control() || is_separator || is_format)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn floats_read_as_python_writes_them() {
+        let check = |value: f64, expected: &str| assert_eq!(float_text(value), expected);
+        check(1.0, "1.0");
+        check(0.1, "0.1");
+        check(1e-5, "1e-05");
+        check(0.0001, "0.0001");
+        check(1e16, "1e+16");
+        check(1e15, "1000000000000000.0");
+        check(1.5e300, "1.5e+300");
+        check(-0.0, "-0.0");
+        check(123_456.789, "123456.789");
+        check(f64::INFINITY, "inf");
+        check(9_007_199_254_740_993.0, "9007199254740992.0");
+    }
+
+    #[test]
+    fn values_read_as_python_writes_them() {
+        let check = |value: Value, text: &str, flat: Option<&str>| {
+            assert_eq!(python_text(&value), text);
+            assert_eq!(flatten(&value).as_deref(), flat, "{value}");
+        };
+        check(json!(null), "None", None);
+        check(json!(true), "True", Some("True"));
+        check(json!(" a "), " a ", Some(" a "));
+        check(json!(["p", null, 1]), "['p', None, 1]", Some("p - None - 1"));
+        check(json!([]), "[]", Some(""));
+        check(json!([["a"]]), "[['a']]", None);
+        check(json!({"k": "v", "l": [1.0]}), "{'k': 'v', 'l': [1.0]}", None);
+        check(json!(["it's", "say \"it's\"", "\u{1b}\\é"]), r#"["it's", 'say "it\'s"', '\x1b\\é']"#, Some("it's - say \"it's\" - \u{1b}\\é"));
+        check(serde_json::from_str("100000000000000000000").unwrap(), "100000000000000000000", Some("100000000000000000000"));
+        check(serde_json::from_str("1.50").unwrap(), "1.5", Some("1.5"));
+        check(serde_json::from_str("1E400").unwrap(), "inf", Some("inf"));
+        check(serde_json::from_str("-0").unwrap(), "0", Some("0"));
+    }
+}

@@ -1,0 +1,298 @@
+//! A use case's view of the event table: its rows (one event x one target sentence x one aggregator sentence), as a DataFusion table.
+//!
+//! Columns: `element` (UInt64, names the row, see [`Element`]), then as the view asks `aggregator` and `target` (UInt32 ranks of the
+//! key's dictionary), `value` (Float64), `time` (Int64 microseconds), `tie` (UInt64). Partition `p` of `n` streams the batches `p, p +
+//! n, ...`; nothing that models compute may depend on that.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use rustc_hash::FxHashSet;
+
+use super::table::{ChunkView, EventTable};
+
+/// Names one row of a view: batch, event in the batch, sentence of the event. Elements are ordered as events were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Element(pub u64);
+
+impl Element {
+    /// Bits for the sentence: target sentences x aggregator sentences of one event.
+    pub const SENTENCE_BITS: u32 = 24;
+    /// Bits for the event in its batch.
+    const ROW_BITS: u32 = 20;
+
+    /// Most events of one batch.
+    pub const MAX_ROWS: usize = 1 << Self::ROW_BITS;
+
+    fn new(chunk_idx: usize, row: usize, sentence_idx: usize) -> Self {
+        debug_assert!(row < Self::MAX_ROWS && sentence_idx < 1 << Self::SENTENCE_BITS);
+        let event = (chunk_idx as u64) << Self::ROW_BITS | row as u64;
+        Element(event << Self::SENTENCE_BITS | sentence_idx as u64)
+    }
+
+    /// The event: equal for all rows of one event, ordered as read.
+    pub fn event(self) -> u64 {
+        self.0 >> Self::SENTENCE_BITS
+    }
+
+    /// Batch of the event.
+    pub fn chunk_idx(self) -> usize {
+        (self.event() >> Self::ROW_BITS) as usize
+    }
+
+    /// The event's row in its batch.
+    pub fn row(self) -> usize {
+        (self.event() & ((1 << Self::ROW_BITS) - 1)) as usize
+    }
+}
+
+/// Most rows that one event may have: beyond it the event's lists are an attack or an accident; the event is skipped and counted.
+pub const MAX_ROWS_PER_EVENT: usize = 1 << 16;
+
+/// Which columns of the table a model reads.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ViewColumns {
+    /// Key of the aggregator.
+    pub aggregator: Option<usize>,
+    /// Key of the target.
+    pub target: Option<usize>,
+    /// Metric of the target.
+    pub value: Option<usize>,
+    /// Timestamp field; events without a time are left out.
+    pub time: Option<usize>,
+}
+
+/// Rows that take no further part, and the aggregators to look at.
+#[derive(Debug, Clone, Default)]
+pub struct Population {
+    /// Rows that were whitelisted.
+    pub without: FxHashSet<u64>,
+    /// Aggregator ranks to evaluate; `None`: all.
+    pub only: Option<FxHashSet<u32>>,
+}
+
+/// A use case's rows.
+#[derive(Debug, Clone)]
+pub struct View {
+    table: Arc<EventTable>,
+    mask_idx: usize,
+    columns: ViewColumns,
+    population: Arc<Population>,
+    schema: SchemaRef,
+}
+
+impl View {
+    /// The rows of use case `mask_idx` with `columns`.
+    pub fn new(table: Arc<EventTable>, mask_idx: usize, columns: ViewColumns) -> Self {
+        let schema = schema(&columns, table.layout().tie_break);
+        View { table, mask_idx, columns, population: Arc::default(), schema }
+    }
+
+    /// The same view over a smaller population.
+    pub fn with_population(&self, population: Population) -> Self {
+        View { population: Arc::new(population), ..self.clone() }
+    }
+
+    /// The rows that take part.
+    pub fn population(&self) -> &Population {
+        &self.population
+    }
+
+    /// The table behind the view.
+    pub fn table(&self) -> &Arc<EventTable> {
+        &self.table
+    }
+
+    /// The columns of the view.
+    pub fn columns(&self) -> ViewColumns {
+        self.columns
+    }
+
+    /// The view as a table of `n_partitions` partitions.
+    pub fn to_table(&self, n_partitions: usize) -> Result<StreamingTable, DataFusionError> {
+        let n_partitions = n_partitions.clamp(1, self.table.n_chunks().max(1));
+        let partitions = (0..n_partitions)
+            .map(|first| {
+                Arc::new(ViewPartition { view: self.clone(), first, step: n_partitions }) as Arc<dyn PartitionStream>
+            })
+            .collect();
+        StreamingTable::try_new(Arc::clone(&self.schema), partitions)
+    }
+
+    /// The rows of one batch.
+    pub fn batch(&self, chunk_idx: usize) -> Result<RecordBatch, DataFusionError> {
+        let chunk = self.table.chunk(chunk_idx).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let mut rows = Rows::new(self, &chunk);
+        for row in 0..chunk.n_rows() {
+            if chunk.mask(self.mask_idx).value(row) {
+                rows.push_event(chunk_idx, row);
+            }
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), rows.finish())?)
+    }
+}
+
+#[derive(Debug)]
+struct ViewPartition {
+    view: View,
+    first: usize,
+    step: usize,
+}
+
+impl PartitionStream for ViewPartition {
+    fn schema(&self) -> &SchemaRef {
+        &self.view.schema
+    }
+
+    fn execute(&self, _ctx: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let view = self.view.clone();
+        let chunks = (self.first..view.table.n_chunks()).step_by(self.step);
+        let batches = chunks.map(move |chunk_idx| view.batch(chunk_idx));
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.view.schema), futures::stream::iter(batches)))
+    }
+}
+
+fn schema(columns: &ViewColumns, has_ties: bool) -> SchemaRef {
+    let mut fields = vec![Field::new("element", DataType::UInt64, false)];
+    let mut add = |wanted: bool, name: &str, data_type: DataType| {
+        if wanted {
+            fields.push(Field::new(name, data_type, false));
+        }
+    };
+    add(columns.aggregator.is_some(), "aggregator", DataType::UInt32);
+    add(columns.target.is_some(), "target", DataType::UInt32);
+    add(columns.value.is_some(), "value", DataType::Float64);
+    add(columns.time.is_some(), "time", DataType::Int64);
+    add(columns.time.is_some() && has_ties, "tie", DataType::UInt64);
+    Arc::new(Schema::new(fields))
+}
+
+/// Columns of a batch of rows under construction.
+struct Rows<'a> {
+    view: &'a View,
+    chunk: &'a ChunkView<'a>,
+    elements: Vec<u64>,
+    aggregators: Vec<u32>,
+    targets: Vec<u32>,
+    values: Vec<f64>,
+    times: Vec<i64>,
+    ties: Vec<u64>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(view: &'a View, chunk: &'a ChunkView<'a>) -> Self {
+        let capacity = chunk.n_rows();
+        let columns = view.columns;
+        let room = |wanted: bool| if wanted { capacity } else { 0 };
+        Rows {
+            view,
+            chunk,
+            elements: Vec::with_capacity(capacity),
+            aggregators: Vec::with_capacity(room(columns.aggregator.is_some())),
+            targets: Vec::with_capacity(room(columns.target.is_some())),
+            values: Vec::with_capacity(room(columns.value.is_some())),
+            times: Vec::with_capacity(room(columns.time.is_some())),
+            ties: Vec::new(),
+        }
+    }
+
+    /// Adds the rows of one event: target sentences in the outer loop, aggregator sentences in the inner one.
+    fn push_event(&mut self, chunk_idx: usize, row: usize) {
+        let columns = self.view.columns;
+        let value = match columns.value.map(|metric_idx| self.chunk.metric(metric_idx)) {
+            Some(metric) if arrow::array::Array::is_null(metric, row) => return,
+            metric => metric.map(|metric| metric.value(row)),
+        };
+        let time = match columns.time.map(|time_idx| self.chunk.time(time_idx)) {
+            Some(time) if arrow::array::Array::is_null(time, row) => return,
+            time => time.map(|time| time.value(row)),
+        };
+        if self.n_rows(row) > MAX_ROWS_PER_EVENT {
+            return;
+        }
+        let mut sentence_idx = 0;
+        for target in Sentences::of(self.chunk, columns.target, row) {
+            for aggregator in Sentences::of(self.chunk, columns.aggregator, row) {
+                let element = Element::new(chunk_idx, row, sentence_idx);
+                sentence_idx += 1;
+                if self.takes_part(element, aggregator) {
+                    self.elements.push(element.0);
+                    self.aggregators.extend(aggregator);
+                    self.targets.extend(target);
+                    self.values.extend(value);
+                    self.times.extend(time);
+                    if time.is_some() {
+                        self.ties.extend(self.chunk.ties().map(|ties| ties.value(row)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn n_rows(&self, row: usize) -> usize {
+        let n_sentences = |key_idx: Option<usize>| key_idx.map_or(1, |key_idx| self.chunk.key(key_idx).ranks(row).len());
+        n_sentences(self.view.columns.target) * n_sentences(self.view.columns.aggregator)
+    }
+
+    fn takes_part(&self, element: Element, aggregator: Option<u32>) -> bool {
+        let population = &self.view.population;
+        let wanted = match (&population.only, aggregator) {
+            (Some(only), Some(aggregator)) => only.contains(&aggregator),
+            _ => true,
+        };
+        wanted && (population.without.is_empty() || !population.without.contains(&element.0))
+    }
+
+    fn finish(self) -> Vec<ArrayRef> {
+        let columns = self.view.columns;
+        let has_ties = columns.time.is_some() && self.chunk.ties().is_some();
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt64Array::from(self.elements))];
+        let mut add = |wanted: bool, array: ArrayRef| {
+            if wanted {
+                arrays.push(array);
+            }
+        };
+        add(columns.aggregator.is_some(), Arc::new(UInt32Array::from(self.aggregators)));
+        add(columns.target.is_some(), Arc::new(UInt32Array::from(self.targets)));
+        add(columns.value.is_some(), Arc::new(Float64Array::from(self.values)));
+        add(columns.time.is_some(), Arc::new(Int64Array::from(self.times)));
+        add(has_ties, Arc::new(UInt64Array::from(self.ties)));
+        arrays
+    }
+}
+
+/// The sentences of one key for one event; without a key, one sentence that is none.
+enum Sentences<I> {
+    NoKey(bool),
+    Key(I),
+}
+
+impl Sentences<std::iter::Empty<u32>> {
+    fn of<'a>(
+        chunk: &'a ChunkView<'a>,
+        key_idx: Option<usize>,
+        row: usize,
+    ) -> Sentences<impl Iterator<Item = u32> + use<'a>> {
+        match key_idx {
+            None => Sentences::NoKey(true),
+            Some(key_idx) => Sentences::Key(chunk.key(key_idx).ranks(row)),
+        }
+    }
+}
+
+impl<I: Iterator<Item = u32>> Iterator for Sentences<I> {
+    type Item = Option<u32>;
+
+    fn next(&mut self) -> Option<Option<u32>> {
+        match self {
+            Sentences::NoKey(left) => std::mem::take(left).then_some(None),
+            Sentences::Key(ranks) => ranks.next().map(Some),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! `appearances(time, tie, element, ...)`: the events with which a target appears anew in a sliding window.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, StructArray, UInt64Array};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type, UInt64Type};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDFImpl, Expr, GroupsAccumulator, Signature, TypeSignature, Volatility, lit,
+};
+
+use super::collect::{Collect, Record, list_of, state_field};
+use super::parameters::integer;
+
+/// Windows of one length that slide over a history in steps; the last one ends where the history ends. All in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlidingWindows {
+    /// End of the history, in it.
+    pub end: i64,
+    /// Length of the history.
+    pub history: i64,
+    /// Length of a window.
+    pub window: i64,
+    /// From one window's start to the next one's.
+    pub step: i64,
+}
+
+impl SlidingWindows {
+    /// Start of the history, in it.
+    pub fn start(&self) -> i64 {
+        self.end.saturating_sub(self.history)
+    }
+
+    /// The window in whose last step `time` lies, as (start, end). Only there can an event be judged: before it the window has
+    /// not enough history.
+    fn judging(&self, time: i64) -> Option<(i64, i64)> {
+        let first_end = self.start() + self.window;
+        let beyond = time - first_end;
+        let n_steps = if beyond <= 0 { 0 } else { (beyond - 1) / self.step + 1 };
+        let end = first_end + n_steps * self.step;
+        if end < self.end {
+            return (time > end - self.step).then_some((end - self.window, end));
+        }
+        self.last(time)
+    }
+
+    fn last(&self, time: i64) -> Option<(i64, i64)> {
+        (time > self.end - self.step && time <= self.end).then_some((self.end - self.window, self.end))
+    }
+
+    /// The window in which an event at `time` is the first since `previous`.
+    fn appears(&self, previous: Option<i64>, time: i64) -> Option<(i64, i64)> {
+        let is_new = |&(start, _): &(i64, i64)| previous.is_none_or(|previous| previous < start);
+        self.judging(time).filter(is_new).or_else(|| self.last(time).filter(is_new))
+    }
+}
+
+/// The events of a group that are the first of their target in the window that judges them.
+pub fn appearances(time: Expr, tie: Expr, element: Expr, windows: &SlidingWindows) -> Result<Expr> {
+    let mut args = vec![time, tie, element];
+    args.extend([windows.end, windows.history, windows.window, windows.step].map(lit));
+    Ok(super::by_name("appearances")?.call(args))
+}
+
+/// One event with which a target appears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appearance {
+    /// The row of the event.
+    pub element: u64,
+    /// Start and end of the window that judged it.
+    pub window: (i64, i64),
+    /// How often the target occurs in that window.
+    pub n_in_window: u64,
+}
+
+/// The appearances in row `row` of a column that [`appearances`] made.
+pub fn appearances_of(column: &StructArray, row: usize) -> Vec<Appearance> {
+    let list = column.column(0).as_list::<i32>();
+    let range = list.value_offsets()[row] as usize..list.value_offsets()[row + 1] as usize;
+    let lane = |idx: usize| Arc::clone(column.column(idx).as_list::<i32>().values());
+    let (elements, starts, ends, counts) = (lane(0), lane(1), lane(2), lane(3));
+    range
+        .map(|idx| Appearance {
+            element: elements.as_primitive::<UInt64Type>().value(idx),
+            window: (starts.as_primitive::<Int64Type>().value(idx), ends.as_primitive::<Int64Type>().value(idx)),
+            n_in_window: counts.as_primitive::<UInt64Type>().value(idx),
+        })
+        .collect()
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct AppearancesFunction {
+    signature: Signature,
+}
+
+impl Default for AppearancesFunction {
+    fn default() -> Self {
+        let mut exact = vec![DataType::Int64, DataType::UInt64, DataType::UInt64];
+        exact.extend([const { DataType::Int64 }; 4]);
+        AppearancesFunction { signature: Signature::new(TypeSignature::Exact(exact), Volatility::Immutable) }
+    }
+}
+
+impl AggregateUDFImpl for AppearancesFunction {
+    fn name(&self) -> &str {
+        "appearances"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Struct(result_fields()))
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        Err(DataFusionError::NotImplemented(format!("{} works on groups only", args.name)))
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        Ok(vec![state_field(args.name)])
+    }
+
+    fn groups_accumulator_supported(&self, _args: AccumulatorArgs<'_>) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+        let windows = SlidingWindows {
+            end: integer(&args, 3)?,
+            history: integer(&args, 4)?,
+            window: integer(&args, 5)?,
+            step: integer(&args, 6)?,
+        };
+        Ok(Box::new(Collect::<3>::new(Box::new(move |groups| {
+            Ok(to_array(groups.into_iter().map(|group| find(group, &windows)).collect()))
+        }))))
+    }
+}
+
+/// Records are (time, tie, element). One event counts once, however many of its sentences are equal.
+fn find(mut records: Vec<Record<3>>, windows: &SlidingWindows) -> Vec<Appearance> {
+    records.sort_unstable_by_key(|&[time, tie, element]| (time as i64, tie, element));
+    records.dedup_by_key(|&mut [_, _, element]| crate::event::Element(element).event());
+    let times: Vec<i64> = records.iter().map(|&[time, _, _]| time as i64).collect();
+    let mut found = Vec::new();
+    for (idx, &[time, _, element]) in records.iter().enumerate() {
+        let previous = idx.checked_sub(1).map(|previous| times[previous]);
+        if let Some((start, end)) = windows.appears(previous, time as i64) {
+            let in_window = times.partition_point(|&time| time <= end) - times.partition_point(|&time| time < start);
+            found.push(Appearance { element, window: (start, end), n_in_window: in_window as u64 });
+        }
+    }
+    found
+}
+
+fn result_fields() -> Fields {
+    let list = |name: &str, item: DataType| {
+        Field::new(name, DataType::List(Arc::new(Field::new_list_field(item, false))), false)
+    };
+    Fields::from(vec![
+        list("element", DataType::UInt64),
+        list("start", DataType::Int64),
+        list("end", DataType::Int64),
+        list("n_in_window", DataType::UInt64),
+    ])
+}
+
+fn to_array(groups: Vec<Vec<Appearance>>) -> ArrayRef {
+    let all = || groups.iter().flatten();
+    let elements: UInt64Array = all().map(|appearance| appearance.element).collect::<Vec<u64>>().into();
+    let starts: Int64Array = all().map(|appearance| appearance.window.0).collect::<Vec<i64>>().into();
+    let ends: Int64Array = all().map(|appearance| appearance.window.1).collect::<Vec<i64>>().into();
+    let counts: UInt64Array = all().map(|appearance| appearance.n_in_window).collect::<Vec<u64>>().into();
+    let columns = vec![
+        list_of(&groups, Arc::new(elements)),
+        list_of(&groups, Arc::new(starts)),
+        list_of(&groups, Arc::new(ends)),
+        list_of(&groups, Arc::new(counts)),
+    ];
+    Arc::new(StructArray::new(result_fields(), columns, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Element;
+
+    /// History of 24 in windows of 10 and steps of 7: the windows end at 10, 17 and, last, 24.
+    const WINDOWS: SlidingWindows = SlidingWindows { end: 24, history: 24, window: 10, step: 7 };
+
+    fn check(times: &[i64], expected: &[(usize, (i64, i64), u64)]) {
+        let element = |idx: usize| (idx as u64) << 24;
+        let records: Vec<Record<3>> =
+            times.iter().enumerate().map(|(idx, &time)| [time as u64, idx as u64, element(idx)]).collect();
+        let expected: Vec<Appearance> = expected
+            .iter()
+            .map(|&(idx, window, n_in_window)| Appearance { element: element(idx), window, n_in_window })
+            .collect();
+        assert_eq!(find(records.clone(), &WINDOWS), expected);
+        assert_eq!(find(records.into_iter().rev().collect(), &WINDOWS), expected);
+    }
+
+    #[test]
+    fn the_first_event_of_a_window_is_flagged_in_the_windows_last_step() {
+        check(&[4], &[(0, (0, 10), 1)]);
+        check(&[4, 5, 9], &[(0, (0, 10), 3)]);
+        check(&[3], &[]);
+        check(&[12, 12], &[(0, (7, 17), 2)]);
+        check(&[24], &[(0, (14, 24), 1)]);
+    }
+
+    #[test]
+    fn an_event_seen_before_in_the_window_is_known() {
+        check(&[8, 12], &[(0, (0, 10), 1)]);
+        check(&[1, 12], &[(1, (7, 17), 1)]);
+        check(&[15, 20], &[(0, (7, 17), 1)]);
+        check(&[13, 20], &[(0, (7, 17), 1), (1, (14, 24), 1)]);
+    }
+
+    #[test]
+    fn a_late_history_end_never_flags_an_event_twice() {
+        let windows = SlidingWindows { end: 25, history: 25, window: 23, step: 4 };
+        assert_eq!(windows.appears(None, 22), Some((0, 23)));
+        assert_eq!(windows.appears(Some(1), 22), Some((2, 25)));
+    }
+
+    #[test]
+    fn equal_windows_and_history_have_one_window() {
+        let windows = SlidingWindows { end: 100, history: 100, window: 100, step: 10 };
+        assert_eq!(windows.appears(None, 90), None);
+        assert_eq!(windows.appears(None, 91), Some((0, 100)));
+        assert_eq!(windows.appears(Some(0), 91), None);
+    }
+
+    #[test]
+    fn sentences_of_one_event_count_once() {
+        let event = Element(7 << 24).0;
+        let records = vec![[12, 0, event], [12, 0, event | 1]];
+        assert_eq!(find(records, &WINDOWS), [Appearance { element: event, window: (7, 17), n_in_window: 1 }]);
+    }
+}

@@ -1,0 +1,244 @@
+//! `judge_terms(target, n, method, side, sensitivity, min_targets)`: which terms of an aggregator are outliers by how often they occur.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Float64Array, Float64Builder, RecordBatch, StructArray, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, UInt32Type, UInt64Type};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDFImpl, Expr, GroupsAccumulator, Signature, TypeSignature, Volatility, lit,
+};
+use outlier_kernels::{FrontierMethod, Multiset, beyond};
+
+use super::SAMPLE_SIZE;
+use super::collect::{Collect, Record, list_of, state_field};
+use super::parameters::{FrontierParameters, integer};
+use crate::config::Trigger;
+
+/// Judges the counts `n` of the distinct `target`s of a group; see [`TermsJudgement`] for the result. A group with fewer than
+/// `min_targets` distinct targets is not judged.
+pub fn judge_terms(target: Expr, n: Expr, trigger: &Trigger, min_targets: u64) -> Result<Expr> {
+    let mut args = vec![target, n];
+    args.extend(FrontierParameters::literals(trigger));
+    args.push(lit(i64::try_from(min_targets).unwrap_or(i64::MAX)));
+    Ok(super::by_name("judge_terms")?.call(args))
+}
+
+/// What [`judge_terms`] says of one aggregator.
+#[derive(Debug)]
+pub struct TermsJudgement<'a> {
+    /// The decision frontier.
+    pub frontier: f64,
+    /// Targets beyond it.
+    pub targets: &'a [u32],
+    /// How often each of them occurs.
+    pub counts: &'a [u64],
+    /// The most frequent targets that are not beyond it.
+    pub sample: &'a [u32],
+}
+
+impl<'a> TermsJudgement<'a> {
+    /// The judgement in row `row` of a column that [`judge_terms`] made; `None` where no target is an outlier.
+    pub fn read(column: &'a StructArray, row: usize) -> Option<Self> {
+        let list = |idx: usize| {
+            let list = column.column(idx).as_list::<i32>();
+            (list.value_offsets()[row] as usize..list.value_offsets()[row + 1] as usize, list.values())
+        };
+        let (range, targets) = list(1);
+        if range.is_empty() {
+            return None;
+        }
+        let (sample_range, sample) = list(3);
+        Some(TermsJudgement {
+            frontier: column.column(0).as_primitive::<Float64Type>().value(row),
+            targets: &targets.as_primitive::<UInt32Type>().values()[range.clone()],
+            counts: &list(2).1.as_primitive::<UInt64Type>().values()[range],
+            sample: &sample.as_primitive::<UInt32Type>().values()[sample_range],
+        })
+    }
+
+    /// The column `name` of `batch` as [`judge_terms`] makes it.
+    pub fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b StructArray> {
+        batch
+            .column_by_name(name)
+            .and_then(|column| column.as_struct_opt())
+            .ok_or_else(|| DataFusionError::Internal(format!("no judgements in column {name}")))
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct JudgeTermsFunction {
+    signature: Signature,
+}
+
+impl Default for JudgeTermsFunction {
+    fn default() -> Self {
+        let exact = vec![
+            DataType::UInt32,
+            DataType::Int64,
+            DataType::Utf8,
+            DataType::Utf8,
+            DataType::Float64,
+            DataType::Int64,
+        ];
+        JudgeTermsFunction { signature: Signature::new(TypeSignature::Exact(exact), Volatility::Immutable) }
+    }
+}
+
+impl AggregateUDFImpl for JudgeTermsFunction {
+    fn name(&self) -> &str {
+        "judge_terms"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Struct(result_fields()))
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        Err(DataFusionError::NotImplemented(format!("{} works on groups only", args.name)))
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        Ok(vec![state_field(args.name)])
+    }
+
+    fn groups_accumulator_supported(&self, _args: AccumulatorArgs<'_>) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+        let parameters = FrontierParameters::read(&args, 2)?;
+        let min_targets = usize::try_from(integer(&args, 5)?).unwrap_or(0);
+        Ok(Box::new(Collect::<2>::new(Box::new(move |groups| {
+            let judged: Vec<Judged> = groups.into_iter().map(|group| judge(group, &parameters, min_targets)).collect();
+            Ok(to_array(judged))
+        }))))
+    }
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Judged {
+    frontier: Option<f64>,
+    targets: Vec<u32>,
+    counts: Vec<u64>,
+    sample: Vec<u32>,
+}
+
+/// Sorted by target, so that nothing depends on the order in which the counts arrived.
+fn judge(mut counts: Vec<Record<2>>, parameters: &FrontierParameters, min_targets: usize) -> Judged {
+    if counts.len() < min_targets {
+        return Judged::default();
+    }
+    counts.sort_unstable();
+    let mut multiset = Multiset::new();
+    counts.iter().for_each(|&[_, n]| multiset.push(n as f64));
+    let frontier =
+        outlier_kernels::frontier(parameters.method, parameters.side, parameters.sensitivity, multiset.finish());
+    let Some(frontier) = frontier else { return Judged::default() };
+    let mut judged = Judged { frontier: Some(frontier), ..Judged::default() };
+    let whole = parameters.method == FrontierMethod::CoeffOfVariation;
+    let whole_is_outlier = whole && beyond(frontier, parameters.sensitivity, parameters.side);
+    let mut others: Vec<(u64, u32)> = Vec::new();
+    for [target, n] in counts {
+        let is_outlier = if whole { whole_is_outlier } else { beyond(n as f64, frontier, parameters.side) };
+        if is_outlier {
+            judged.targets.push(target as u32);
+            judged.counts.push(n);
+        } else {
+            others.push((n, target as u32));
+        }
+    }
+    others.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    judged.sample = others.into_iter().take(SAMPLE_SIZE).map(|(_, target)| target).collect();
+    judged
+}
+
+fn list_type(item: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(item, false)))
+}
+
+fn result_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("frontier", DataType::Float64, true),
+        Field::new("targets", list_type(DataType::UInt32), false),
+        Field::new("counts", list_type(DataType::UInt64), false),
+        Field::new("sample", list_type(DataType::UInt32), false),
+    ])
+}
+
+fn to_array(judged: Vec<Judged>) -> ArrayRef {
+    let mut frontiers = Float64Builder::with_capacity(judged.len());
+    let (mut targets, mut counts, mut samples) = (Vec::new(), Vec::new(), Vec::new());
+    for group in judged {
+        frontiers.append_option(group.frontier);
+        targets.push(group.targets);
+        counts.push(group.counts);
+        samples.push(group.sample);
+    }
+    let frontiers: Float64Array = frontiers.finish();
+    let codes = |groups: &[Vec<u32>]| {
+        let flat: UInt32Array = groups.iter().flatten().copied().collect::<Vec<u32>>().into();
+        list_of(groups, Arc::new(flat))
+    };
+    let flat_counts: UInt64Array = counts.iter().flatten().copied().collect::<Vec<u64>>().into();
+    let columns =
+        vec![Arc::new(frontiers) as ArrayRef, codes(&targets), list_of(&counts, Arc::new(flat_counts)), codes(&samples)];
+    Arc::new(StructArray::new(result_fields(), columns, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use outlier_kernels::Side;
+
+    use super::*;
+
+    fn check(counts: &[Record<2>], method: FrontierMethod, sensitivity: f64, min_targets: usize, expected: Judged) {
+        let parameters = FrontierParameters { method, side: Side::Low, sensitivity };
+        assert_eq!(judge(counts.to_vec(), &parameters, min_targets), expected);
+        let mut reversed = counts.to_vec();
+        reversed.reverse();
+        assert_eq!(judge(reversed, &parameters, min_targets), expected);
+    }
+
+    #[test]
+    fn rare_terms_lie_below_the_frontier() {
+        let counts = [[0, 2], [1, 1], [2, 1], [3, 1]];
+        check(
+            &counts,
+            FrontierMethod::PctOfMaxValue,
+            75.0,
+            0,
+            Judged { frontier: Some(1.5), targets: vec![1, 2, 3], counts: vec![1, 1, 1], sample: vec![0] },
+        );
+        check(&counts[..1], FrontierMethod::PctOfMaxValue, 75.0, 0, Judged { frontier: Some(1.5), sample: vec![0], ..Judged::default() });
+    }
+
+    #[test]
+    fn too_few_targets_are_not_judged() {
+        check(&[[0, 2], [1, 1]], FrontierMethod::PctOfMaxValue, 75.0, 3, Judged::default());
+    }
+
+    #[test]
+    fn the_coefficient_of_variation_judges_the_whole_bucket() {
+        let counts = [[0, 2], [1, 1], [2, 1], [3, 1]];
+        let all = Judged {
+            frontier: Some(0.346_410_161_513_775_46),
+            targets: vec![0, 1, 2, 3],
+            counts: vec![2, 1, 1, 1],
+            sample: vec![],
+        };
+        check(&counts, FrontierMethod::CoeffOfVariation, 0.5, 0, all);
+    }
+
+    #[test]
+    fn the_sample_shows_the_most_frequent_terms() {
+        let counts = [[0, 5], [1, 9], [2, 9], [3, 7], [4, 1]];
+        let expected = Judged { frontier: Some(2.0), targets: vec![4], counts: vec![1], sample: vec![1, 2, 3] };
+        check(&counts, FrontierMethod::Float, 2.0, 0, expected);
+    }
+}

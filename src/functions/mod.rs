@@ -1,0 +1,51 @@
+//! Aggregate functions of our own for DataFusion: what models compute per aggregator.
+//!
+//! They are registered by name, take their parameters as literals and keep serialisable states, so that a plan that uses them can be
+//! split, spilled and merged anywhere. All of them give the same result for the same rows in any order.
+
+mod appearances;
+mod collect;
+mod frontier;
+mod judge_terms;
+mod most_frequent;
+mod parameters;
+
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::logical_expr::AggregateUDF;
+use datafusion::prelude::SessionContext;
+
+pub use appearances::{Appearance, SlidingWindows, appearances, appearances_of};
+pub use frontier::frontier;
+pub use judge_terms::{TermsJudgement, judge_terms};
+pub use most_frequent::most_frequent;
+pub use parameters::kernel_side;
+
+/// How many values a sample of non-outliers shows.
+pub const SAMPLE_SIZE: usize = 3;
+
+/// Registers every function of this module with `context`.
+pub fn register_all(context: &SessionContext) {
+    for function in all() {
+        context.register_udaf(function);
+    }
+}
+
+/// The function called `name`.
+pub(crate) fn by_name(name: &str) -> Result<Arc<AggregateUDF>> {
+    all()
+        .into_iter()
+        .find(|function| function.name() == name)
+        .map(Arc::new)
+        .ok_or_else(|| datafusion::error::DataFusionError::Internal(format!("no aggregate function {name}")))
+}
+
+fn all() -> Vec<AggregateUDF> {
+    vec![
+        AggregateUDF::new_from_impl(frontier::FrontierFunction::default()),
+        AggregateUDF::new_from_impl(judge_terms::JudgeTermsFunction::default()),
+        AggregateUDF::new_from_impl(most_frequent::MostFrequentFunction::default()),
+        AggregateUDF::new_from_impl(appearances::AppearancesFunction::default()),
+    ]
+}

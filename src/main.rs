@@ -1,0 +1,75 @@
+//! Arguments -> log -> runtime -> run; exit code.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Parser;
+use ee_outliers::cli::{Cli, Command, LogArgs, LogFormat, RunArgs};
+use ee_outliers::run::{self, Exit};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.log);
+    // a panic is our bug: its own exit code tells it from a failed run
+    let result = std::panic::catch_unwind(|| match &cli.command {
+        Command::Check(args) => run::check(args),
+        Command::Run(args) => start_run(args, cli.log.quiet),
+    });
+    result.unwrap_or(Exit::Internal).into()
+}
+
+fn start_run(args: &RunArgs, quiet: bool) -> Exit {
+    let threads = args.threads.map_or(0, std::num::NonZero::get);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if threads > 0 {
+        builder.worker_threads(threads);
+    }
+    match (pool, builder.enable_all().build()) {
+        (Ok(()), Ok(runtime)) => runtime.block_on(run_until_interrupted(args, quiet)),
+        (pool, runtime) => {
+            tracing::error!("cannot start threads: {:?} {:?}", pool.err(), runtime.err());
+            Exit::Internal
+        }
+    }
+}
+
+/// The first Ctrl-C ends the run cleanly; the second one ends the program.
+async fn run_until_interrupted(args: &RunArgs, quiet: bool) -> Exit {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            tracing::warn!("interrupted: ending the run; press Ctrl-C again to end at once");
+            flag.store(true, Ordering::Relaxed);
+        }
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    });
+    run::run(args, quiet, interrupted).await
+}
+
+fn start_log(args: LogArgs) {
+    let level = match (args.quiet, args.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "ee_outliers=info,warn",
+        (false, _) => "ee_outliers=debug,info",
+    };
+    let filter = EnvFilter::try_from_env("EE_OUTLIERS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match args.log_format {
+        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => {
+            let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                && std::io::IsTerminal::is_terminal(&std::io::stderr());
+            builder.with_ansi(colour).without_time().init();
+        }
+    }
+}

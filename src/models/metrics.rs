@@ -1,0 +1,154 @@
+//! Numbers of events that lie beyond the frontier of their aggregator's numbers.
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, Float64Array, RecordBatch, UInt32Array};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, UInt32Type};
+use datafusion::common::JoinType;
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{Expr, not};
+use datafusion::prelude::{DataFrame, col};
+use rustc_hash::FxHashSet;
+use serde_json::{Map, Value};
+
+use super::{Bucket, Candidate, Evaluation, Finding, Sample, Settings, column, places, rows, rows_of, table, text_of};
+use crate::config::{Metrics, TriggerOn};
+use crate::event::metric::{is_integer, metric_number, metric_observations};
+use crate::event::text::{flatten, float_text};
+use crate::event::{Document, View, lookup};
+use crate::functions::{frontier, most_frequent};
+
+pub(super) async fn evaluate(
+    metrics: &Metrics,
+    view: &View,
+    settings: Settings<'_>,
+) -> Result<Evaluation, DataFusionError> {
+    let expression = frontier(col("value"), &metrics.trigger)?;
+    let frontiers = rows(view, &settings)?
+        .aggregate(vec![col("aggregator")], vec![expression.alias("frontier")])?
+        .collect()
+        .await?;
+    let frontiers = finite(&frontiers)?;
+    let mut evaluation = Evaluation::default();
+    if frontiers.num_rows() == 0 {
+        return Ok(evaluation);
+    }
+    let found = with_frontier(rows(view, &settings)?, frontiers.clone(), &settings)?
+        .filter(beyond(metrics.trigger.on))?
+        .select_columns(&["element", "aggregator", "value", "frontier"])?
+        .collect()
+        .await?;
+    for batch in &found {
+        let values = column::<Float64Type>(batch, "value")?;
+        let batch_frontiers = column::<Float64Type>(batch, "frontier")?;
+        for (row, (element, aggregator)) in places(batch)?.enumerate() {
+            let finding = Finding::Metric(values.value(row));
+            evaluation.candidates.push(Candidate { element, aggregator, target: 0, finding });
+            evaluation.buckets.entry(aggregator).or_insert_with(|| Bucket {
+                frontier: batch_frontiers.value(row),
+                sample: Sample::Values(Vec::new()),
+            });
+        }
+    }
+    add_samples(metrics, view, frontiers, &mut evaluation, settings).await?;
+    Ok(evaluation)
+}
+
+pub(super) fn observations(
+    metrics: &Metrics,
+    view: &View,
+    evaluation: &Evaluation,
+    candidate: &Candidate,
+    fields: &Document,
+) -> Map<String, Value> {
+    let target = lookup(&fields.source, &metrics.target).and_then(flatten).unwrap_or_default();
+    let mut seen = metric_observations(metrics.metric, &target);
+    if let Finding::Metric(value) = candidate.finding {
+        seen.insert("metric".to_owned(), Value::Number(metric_number(metrics.metric, &target, value)));
+        if let Some(bucket) = evaluation.buckets.get(&candidate.aggregator) {
+            seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
+            seen.insert("confidence".to_owned(), (bucket.frontier - value).abs().into());
+            seen.insert("non_outlier_values_sample".to_owned(), sample_text(metrics, &bucket.sample));
+        }
+    }
+    seen.insert("target".to_owned(), target.into());
+    seen.insert("aggregator".to_owned(), text_of(view, view.columns().aggregator, candidate.aggregator));
+    seen
+}
+
+/// Aggregators whose frontier is a number: nothing lies beyond any other.
+fn finite(batches: &[RecordBatch]) -> Result<RecordBatch, DataFusionError> {
+    let (mut aggregators, mut frontiers) = (Vec::new(), Vec::new());
+    for batch in batches {
+        let column_of_frontiers = column::<Float64Type>(batch, "frontier")?;
+        for (&aggregator, frontier) in column::<UInt32Type>(batch, "aggregator")?.values().iter().zip(column_of_frontiers) {
+            if let Some(frontier) = frontier.filter(|frontier| !frontier.is_nan()) {
+                aggregators.push(aggregator);
+                frontiers.push(frontier);
+            }
+        }
+    }
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("frontier_aggregator", DataType::UInt32, false),
+        Field::new("frontier", DataType::Float64, false),
+    ]));
+    let columns: Vec<arrow::array::ArrayRef> =
+        vec![Arc::new(UInt32Array::from(aggregators)), Arc::new(Float64Array::from(frontiers))];
+    Ok(RecordBatch::try_new(schema, columns)?)
+}
+
+fn with_frontier(
+    rows: DataFrame,
+    frontiers: RecordBatch,
+    settings: &Settings<'_>,
+) -> Result<DataFrame, DataFusionError> {
+    rows.join(table(frontiers, settings)?, JoinType::Inner, &["aggregator"], &["frontier_aggregator"], None)
+}
+
+/// Strictly beyond; no value or frontier here is NaN.
+fn beyond(side: TriggerOn) -> Expr {
+    match side {
+        TriggerOn::High => col("value").gt(col("frontier")),
+        TriggerOn::Low => col("value").lt(col("frontier")),
+    }
+}
+
+async fn add_samples(
+    metrics: &Metrics,
+    view: &View,
+    frontiers: RecordBatch,
+    evaluation: &mut Evaluation,
+    settings: Settings<'_>,
+) -> Result<(), DataFusionError> {
+    let aggregators: FxHashSet<u32> = evaluation.buckets.keys().copied().collect();
+    if aggregators.is_empty() {
+        return Ok(());
+    }
+    let samples = with_frontier(rows_of(view, aggregators, &settings)?, frontiers, &settings)?
+        .filter(not(beyond(metrics.trigger.on)))?
+        .aggregate(vec![col("aggregator")], vec![most_frequent(col("value"))?.alias("sample")])?
+        .collect()
+        .await?;
+    for batch in &samples {
+        let lists = batch.column(1).as_list::<i32>();
+        for (row, aggregator) in column::<UInt32Type>(batch, "aggregator")?.values().iter().enumerate() {
+            if let Some(bucket) = evaluation.buckets.get_mut(aggregator) {
+                bucket.sample = Sample::Values(lists.value(row).as_primitive::<Float64Type>().values().to_vec());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn sample_text(metrics: &Metrics, sample: &Sample) -> Value {
+    match sample {
+        Sample::Values(values) if !values.is_empty() => {
+            let texts: Vec<String> = values
+                .iter()
+                .map(|&value| if is_integer(metrics.metric) { format!("{value:.0}") } else { float_text(value) })
+                .collect();
+            texts.join(",").into()
+        }
+        _ => Value::Array(Vec::new()),
+    }
+}

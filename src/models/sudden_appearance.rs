@@ -1,0 +1,209 @@
+//! Targets that appear in an aggregator for the first time in a sliding window.
+
+use arrow::array::{Array, AsArray, Int64Array, RecordBatch, UInt32Array};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt32Type};
+use chrono::{DateTime, TimeDelta};
+use datafusion::common::JoinType;
+use datafusion::error::DataFusionError;
+use datafusion::functions_aggregate::expr_fn::{count, max};
+use datafusion::prelude::{col, lit};
+use rustc_hash::FxHashMap;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+use super::{Candidate, Evaluation, Finding, Settings, column, field_names, rows, rows_of, table, text_of};
+use crate::config::SuddenAppearance;
+use crate::event::{Element, View};
+use crate::functions::{SlidingWindows, appearances, appearances_of};
+
+pub(super) async fn evaluate(
+    sudden: &SuddenAppearance,
+    view: &View,
+    settings: Settings<'_>,
+) -> Result<Evaluation, DataFusionError> {
+    let mut evaluation = Evaluation::default();
+    let end = match settings.end {
+        Some(end) => Some(end),
+        None => newest(view, &settings).await?,
+    };
+    let Some(end) = end else { return Ok(evaluation) };
+    let windows = SlidingWindows {
+        end,
+        history: settings.history,
+        window: microseconds(sudden.window),
+        step: microseconds(sudden.step),
+    };
+    let expression = appearances(col("time"), col("tie"), col("element"), &windows)?;
+    let found = rows(view, &settings)?
+        .filter(col("time").between(lit(windows.start()), lit(windows.end)))?
+        .aggregate(vec![col("aggregator"), col("target")], vec![expression.alias("appearances")])?
+        .collect()
+        .await?;
+    for batch in &found {
+        collect_candidates(batch, &mut evaluation)?;
+    }
+    if let Some(minimum) = sudden.min_aggregator_bucket {
+        drop_small_buckets(minimum, view, &mut evaluation, settings).await?;
+    }
+    Ok(evaluation)
+}
+
+pub(super) fn observations(sudden: &SuddenAppearance, view: &View, candidate: &Candidate) -> Map<String, Value> {
+    let columns = view.columns();
+    let mut seen = Map::new();
+    if let Finding::Appearance { window: (start, end), n_in_window } = candidate.finding {
+        seen.insert("size_time_window".to_owned(), duration_text(sudden.window).into());
+        seen.insert("start_time_window".to_owned(), time_text(start).into());
+        seen.insert("end_time_window".to_owned(), time_text(end).into());
+        seen.insert("aggregator".to_owned(), field_names(&sudden.aggregator));
+        seen.insert("aggregator_value".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
+        seen.insert("target".to_owned(), field_names(&sudden.target));
+        seen.insert("target_value".to_owned(), text_of(view, columns.target, candidate.target));
+        seen.insert("num_target_value_in_window".to_owned(), n_in_window.into());
+    }
+    seen
+}
+
+fn microseconds(duration: TimeDelta) -> i64 {
+    duration.num_microseconds().unwrap_or(i64::MAX)
+}
+
+async fn newest(view: &View, settings: &Settings<'_>) -> Result<Option<i64>, DataFusionError> {
+    let result = rows(view, settings)?.aggregate(vec![], vec![max(col("time")).alias("newest")])?.collect().await?;
+    for batch in &result {
+        let newest = column::<Int64Type>(batch, "newest")?;
+        if newest.len() > 0 && newest.is_valid(0) {
+            return Ok(Some(newest.value(0)));
+        }
+    }
+    Ok(None)
+}
+
+fn collect_candidates(batch: &RecordBatch, evaluation: &mut Evaluation) -> Result<(), DataFusionError> {
+    let aggregators = column::<UInt32Type>(batch, "aggregator")?;
+    let targets = column::<UInt32Type>(batch, "target")?;
+    let lists = batch
+        .column_by_name("appearances")
+        .and_then(|column| column.as_struct_opt())
+        .ok_or_else(|| DataFusionError::Internal("no column appearances".to_owned()))?;
+    for row in 0..batch.num_rows() {
+        for appearance in appearances_of(lists, row) {
+            evaluation.candidates.push(Candidate {
+                element: Element(appearance.element),
+                aggregator: aggregators.value(row),
+                target: targets.value(row),
+                finding: Finding::Appearance { window: appearance.window, n_in_window: appearance.n_in_window },
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Keeps candidates whose aggregator holds more than `minimum` events in their window.
+async fn drop_small_buckets(
+    minimum: u64,
+    view: &View,
+    evaluation: &mut Evaluation,
+    settings: Settings<'_>,
+) -> Result<(), DataFusionError> {
+    let mut windows: Vec<(u32, i64, i64)> = evaluation.candidates.iter().filter_map(bucket_of).collect();
+    windows.sort_unstable();
+    windows.dedup();
+    if windows.is_empty() {
+        return Ok(());
+    }
+    let aggregators = windows.iter().map(|&(aggregator, _, _)| aggregator).collect();
+    let counted = rows_of(view, aggregators, &settings)?
+        // an event with several targets is one event of its aggregator
+        .aggregate(vec![col("aggregator"), event_of(col("element")).alias("event"), col("time")], vec![])?
+        .join(
+            table(windows_batch(&windows)?, &settings)?,
+            JoinType::Inner,
+            &["aggregator"],
+            &["window_aggregator"],
+            None,
+        )?
+        .filter(col("time").between(col("start"), col("end")))?
+        .aggregate(vec![col("aggregator"), col("start"), col("end")], vec![count(lit(1)).alias("n")])?
+        .collect()
+        .await?;
+    let mut n_by_bucket: FxHashMap<(u32, i64, i64), u64> = FxHashMap::default();
+    for batch in &counted {
+        let aggregators = column::<UInt32Type>(batch, "aggregator")?;
+        let (starts, ends) = (column::<Int64Type>(batch, "start")?, column::<Int64Type>(batch, "end")?);
+        let counts = column::<Int64Type>(batch, "n")?;
+        for row in 0..batch.num_rows() {
+            let bucket = (aggregators.value(row), starts.value(row), ends.value(row));
+            n_by_bucket.insert(bucket, counts.value(row) as u64);
+        }
+    }
+    let is_big = |bucket| n_by_bucket.get(&bucket).is_some_and(|&n| n > minimum);
+    evaluation.candidates.retain(|candidate| bucket_of(candidate).is_some_and(is_big));
+    Ok(())
+}
+
+fn bucket_of(candidate: &Candidate) -> Option<(u32, i64, i64)> {
+    match candidate.finding {
+        Finding::Appearance { window: (start, end), .. } => Some((candidate.aggregator, start, end)),
+        _ => None,
+    }
+}
+
+fn event_of(element: datafusion::prelude::Expr) -> datafusion::prelude::Expr {
+    element / lit(1u64 << Element::SENTENCE_BITS)
+}
+
+fn windows_batch(windows: &[(u32, i64, i64)]) -> Result<RecordBatch, DataFusionError> {
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("window_aggregator", DataType::UInt32, false),
+        Field::new("start", DataType::Int64, false),
+        Field::new("end", DataType::Int64, false),
+    ]));
+    let columns: Vec<arrow::array::ArrayRef> = vec![
+        Arc::new(UInt32Array::from_iter_values(windows.iter().map(|window| window.0))),
+        Arc::new(Int64Array::from_iter_values(windows.iter().map(|window| window.1))),
+        Arc::new(Int64Array::from_iter_values(windows.iter().map(|window| window.2))),
+    ];
+    Ok(RecordBatch::try_new(schema, columns)?)
+}
+
+/// `2024-05-01 00:00:00.123456`; the fraction is left out when it is zero.
+fn time_text(microseconds: i64) -> String {
+    let time = DateTime::from_timestamp_micros(microseconds).unwrap_or_default();
+    let format = if microseconds.rem_euclid(1_000_000) == 0 { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S%.6f" };
+    time.format(format).to_string()
+}
+
+/// `1 day, 0:00:00`, `7 days, 12:00:00`, `12:00:00`.
+fn duration_text(duration: TimeDelta) -> String {
+    let days = duration.num_days();
+    let seconds = (duration - TimeDelta::days(days)).num_seconds();
+    let clock = format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match days {
+        0 => clock,
+        1 => format!("1 day, {clock}"),
+        _ => format!("{days} days, {clock}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_before() {
+        let check = |minutes: i64, expected: &str| assert_eq!(duration_text(TimeDelta::minutes(minutes)), expected);
+        check(24 * 60, "1 day, 0:00:00");
+        check(7 * 24 * 60 + 12 * 60, "7 days, 12:00:00");
+        check(12 * 60, "12:00:00");
+        check(5, "0:05:00");
+    }
+
+    #[test]
+    fn times_read_as_before() {
+        let check = |microseconds: i64, expected: &str| assert_eq!(time_text(microseconds), expected);
+        check(1_577_836_800_123_456, "2020-01-01 00:00:00.123456");
+        check(1_577_836_800_000_000, "2020-01-01 00:00:00");
+        check(-1, "1969-12-31 23:59:59.999999");
+    }
+}

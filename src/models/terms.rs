@@ -1,0 +1,203 @@
+//! How often terms occur: within each aggregator, or how many different ones each aggregator has compared with the others.
+
+use std::sync::Arc;
+
+use arrow::array::{Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, UInt32Type, UInt64Type};
+use datafusion::common::JoinType;
+use datafusion::error::DataFusionError;
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::prelude::{cast, col, lit};
+use outlier_kernels::beyond;
+use rustc_hash::FxHashMap;
+use serde_json::{Map, Value};
+
+use super::{
+    Bucket, Candidate, Evaluation, Finding, Refinement, Sample, Settings, column, places, rows, rows_of, table, text_of,
+};
+use crate::config::{CountMethod, Terms};
+use crate::event::View;
+use crate::functions::{TermsJudgement, frontier, judge_terms, kernel_side};
+
+pub(super) async fn evaluate(terms: &Terms, view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
+    match terms.count_method {
+        CountMethod::WithinAggregator => within_aggregator(terms, view, settings).await,
+        CountMethod::AcrossAggregators => across_aggregators(terms, view, settings).await,
+    }
+}
+
+pub(super) fn refinement(terms: &Terms) -> Refinement {
+    match terms.count_method {
+        CountMethod::WithinAggregator => Refinement::SameAggregator,
+        CountMethod::AcrossAggregators => Refinement::Everything,
+    }
+}
+
+pub(super) fn observations(
+    terms: &Terms,
+    view: &View,
+    evaluation: &Evaluation,
+    candidate: &Candidate,
+) -> Map<String, Value> {
+    let columns = view.columns();
+    let mut seen = Map::new();
+    if let Some(bucket) = evaluation.buckets.get(&candidate.aggregator) {
+        seen.insert("non_outlier_values_sample".to_owned(), sample_text(view, &bucket.sample));
+        seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
+    }
+    if let Finding::TermCount(n) = candidate.finding {
+        seen.insert("term_count".to_owned(), n.into());
+    }
+    seen.insert("aggregator".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
+    seen.insert("term".to_owned(), text_of(view, columns.target, candidate.target));
+    seen.insert("trigger_method".to_owned(), terms.trigger.method.as_str().into());
+    seen
+}
+
+/// Frontier over the counts of the distinct targets of each aggregator.
+async fn within_aggregator(
+    terms: &Terms,
+    view: &View,
+    settings: Settings<'_>,
+) -> Result<Evaluation, DataFusionError> {
+    let judgement = judge_terms(col("target"), col("n"), &terms.trigger, terms.min_target_buckets.unwrap_or(0))?;
+    let judged = rows(view, &settings)?
+        .aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])?
+        .aggregate(vec![col("aggregator")], vec![judgement.alias("judged")])?
+        .collect()
+        .await?;
+    let mut evaluation = Evaluation::default();
+    let mut flagged = Flagged::default();
+    for batch in &judged {
+        let aggregators = column::<UInt32Type>(batch, "aggregator")?;
+        let judgements = TermsJudgement::column(batch, "judged")?;
+        for row in 0..batch.num_rows() {
+            if let Some(judgement) = TermsJudgement::read(judgements, row) {
+                let aggregator = aggregators.value(row);
+                flagged.extend(aggregator, &judgement);
+                let sample = Sample::Terms(judgement.sample.to_vec());
+                evaluation.buckets.insert(aggregator, Bucket { frontier: judgement.frontier, sample });
+            }
+        }
+    }
+    if flagged.targets.is_empty() {
+        return Ok(evaluation);
+    }
+    let found = rows_of(view, evaluation.buckets.keys().copied().collect(), &settings)?
+        .join(
+            table(flagged.into_batch()?, &settings)?,
+            JoinType::Inner,
+            &["aggregator", "target"],
+            &["flagged_aggregator", "flagged_target"],
+            None,
+        )?
+        .select_columns(&["element", "aggregator", "target", "n"])?
+        .collect()
+        .await?;
+    for batch in &found {
+        let targets = column::<UInt32Type>(batch, "target")?;
+        let counts = column::<UInt64Type>(batch, "n")?;
+        for (row, (element, aggregator)) in places(batch)?.enumerate() {
+            let finding = Finding::TermCount(counts.value(row));
+            evaluation.candidates.push(Candidate { element, aggregator, target: targets.value(row), finding });
+        }
+    }
+    Ok(evaluation)
+}
+
+/// Frontier over the numbers of distinct targets of all aggregators.
+async fn across_aggregators(
+    terms: &Terms,
+    view: &View,
+    settings: Settings<'_>,
+) -> Result<Evaluation, DataFusionError> {
+    let n_targets = rows(view, &settings)?
+        .aggregate(vec![col("aggregator"), col("target")], vec![])?
+        .aggregate(vec![col("aggregator")], vec![count(lit(1)).alias("n")])?
+        .collect()
+        .await?;
+    let mut evaluation = Evaluation::default();
+    let mut n_by_aggregator: FxHashMap<u32, u64> = FxHashMap::default();
+    for batch in &n_targets {
+        let counts = column::<Int64Type>(batch, "n")?;
+        let aggregators = column::<UInt32Type>(batch, "aggregator")?;
+        n_by_aggregator.extend(aggregators.values().iter().copied().zip(counts.values().iter().map(|&n| n as u64)));
+    }
+    let Some(frontier) = frontier_across(terms, &n_by_aggregator, settings).await? else { return Ok(evaluation) };
+    n_by_aggregator.retain(|_, &mut n| beyond(n as f64, frontier, kernel_side(terms.trigger.on)));
+    if n_by_aggregator.is_empty() {
+        return Ok(evaluation);
+    }
+    let found = rows_of(view, n_by_aggregator.keys().copied().collect(), &settings)?.collect().await?;
+    for batch in &found {
+        let targets = column::<UInt32Type>(batch, "target")?;
+        for (row, (element, aggregator)) in places(batch)?.enumerate() {
+            let finding = Finding::TermCount(n_by_aggregator[&aggregator]);
+            evaluation.candidates.push(Candidate { element, aggregator, target: targets.value(row), finding });
+        }
+    }
+    let bucket = Bucket { frontier, sample: Sample::Terms(Vec::new()) };
+    evaluation.buckets.extend(n_by_aggregator.keys().map(|&aggregator| (aggregator, bucket.clone())));
+    Ok(evaluation)
+}
+
+async fn frontier_across(
+    terms: &Terms,
+    n_by_aggregator: &FxHashMap<u32, u64>,
+    settings: Settings<'_>,
+) -> Result<Option<f64>, DataFusionError> {
+    let counts = Int64Array::from_iter_values(n_by_aggregator.values().map(|&n| n as i64));
+    let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+    let batch = RecordBatch::try_new(schema, vec![Arc::new(counts)])?;
+    let expression = frontier(cast(col("n"), DataType::Float64), &terms.trigger)?;
+    // a constant group: our functions work on groups
+    let result = table(batch, &settings)?.aggregate(vec![lit(1).alias("all")], vec![expression.alias("frontier")])?;
+    for batch in result.collect().await? {
+        let frontiers: &Float64Array = column::<Float64Type>(&batch, "frontier")?;
+        if let Some(frontier) = frontiers.iter().next() {
+            return Ok(frontier);
+        }
+    }
+    Ok(None)
+}
+
+/// Aggregator, target and count of every flagged term.
+#[derive(Default)]
+struct Flagged {
+    aggregators: Vec<u32>,
+    targets: Vec<u32>,
+    counts: Vec<u64>,
+}
+
+impl Flagged {
+    fn extend(&mut self, aggregator: u32, judgement: &TermsJudgement<'_>) {
+        self.aggregators.resize(self.aggregators.len() + judgement.targets.len(), aggregator);
+        self.targets.extend_from_slice(judgement.targets);
+        self.counts.extend_from_slice(judgement.counts);
+    }
+
+    fn into_batch(self) -> Result<RecordBatch, DataFusionError> {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("flagged_aggregator", DataType::UInt32, false),
+            Field::new("flagged_target", DataType::UInt32, false),
+            Field::new("n", DataType::UInt64, false),
+        ]));
+        let columns: Vec<arrow::array::ArrayRef> = vec![
+            Arc::new(UInt32Array::from(self.aggregators)),
+            Arc::new(UInt32Array::from(self.targets)),
+            Arc::new(UInt64Array::from(self.counts)),
+        ];
+        Ok(RecordBatch::try_new(schema, columns)?)
+    }
+}
+
+fn sample_text(view: &View, sample: &Sample) -> Value {
+    match (sample, view.columns().target) {
+        (Sample::Terms(ranks), Some(key_idx)) if !ranks.is_empty() => {
+            let dictionary = view.table().dictionary(key_idx);
+            let texts: Vec<&str> = ranks.iter().map(|&rank| dictionary.text(rank)).collect();
+            texts.join(",").into()
+        }
+        _ => Value::Array(Vec::new()),
+    }
+}

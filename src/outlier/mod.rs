@@ -1,0 +1,106 @@
+//! What was found: an outlier's texts, assets and observations, and how it is stored in its document.
+
+mod placeholders;
+pub mod spool;
+mod stored;
+mod wrapping;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::{Asset, UseCase};
+use crate::event::text::flatten;
+use crate::event::{Document, lookup};
+use placeholders::{Scope, expand};
+use wrapping::wrap;
+
+pub use stored::{Merge, merge_into};
+
+/// What an outlier is made of.
+#[derive(Debug)]
+pub struct Description<'a> {
+    /// The use case that found it.
+    pub use_case: &'a UseCase,
+    /// The document it was found in.
+    pub document: &'a Document,
+    /// What the model saw, in the model's order.
+    pub observations: Map<String, Value>,
+}
+
+/// A described outlier.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outlier {
+    fields: Map<String, Value>,
+    unwrapped_summary: String,
+}
+
+impl Outlier {
+    /// The summary as it is stored: in lines of at most 150 characters.
+    pub fn summary(&self) -> &str {
+        self.fields.get("summary").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The summary in one line.
+    pub fn unwrapped_summary(&self) -> &str {
+        &self.unwrapped_summary
+    }
+
+    /// Everything that is stored of it, before it becomes arrays.
+    pub fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+}
+
+/// Describes an outlier: texts with their placeholders filled, assets, parameters, observations. `derived` are derived fields; they are
+/// visible to placeholders and assets and are stored as `derived_*`.
+pub fn describe(assets: &[Asset], description: Description<'_>, derived: &[(String, Value)]) -> Outlier {
+    let Description { use_case, document, mut observations } = description;
+    observations.insert("model_name".to_owned(), use_case.model_name.as_str().into());
+    observations.insert("model_type".to_owned(), use_case.model_type.as_str().into());
+    let event = with_derived(document, derived);
+    let scope = Scope { observations: &observations, event: &event };
+    let unwrapped_summary = expand(&use_case.outlier_summary, &scope);
+    let mut fields = Map::new();
+    fields.insert("type".to_owned(), split(&expand(&use_case.outlier_type, &scope)));
+    fields.insert("reason".to_owned(), split(&expand(&use_case.outlier_reason, &scope)));
+    fields.insert("summary".to_owned(), wrap(&unwrapped_summary).into());
+    let assets: Vec<Value> = assets.iter().flat_map(|asset| asset_texts(asset, &event)).map(Value::from).collect();
+    if !assets.is_empty() {
+        fields.insert("assets".to_owned(), assets.into());
+    }
+    for (key, value) in &use_case.arbitrary {
+        fields.insert(key.clone(), value.as_str().into());
+    }
+    fields.insert("elasticsearch_filter".to_owned(), use_case.query.recorded.as_str().into());
+    fields.extend(observations);
+    for (key, value) in derived {
+        fields.insert(format!("derived_{key}"), value.clone());
+    }
+    Outlier { fields, unwrapped_summary }
+}
+
+/// The event's fields with the derived ones on top.
+fn with_derived<'a>(document: &'a Document, derived: &[(String, Value)]) -> std::borrow::Cow<'a, Map<String, Value>> {
+    if derived.is_empty() {
+        return std::borrow::Cow::Borrowed(&document.source);
+    }
+    let mut event = document.source.clone();
+    event.extend(derived.iter().cloned());
+    std::borrow::Cow::Owned(event)
+}
+
+/// Parts between commas, without blanks around.
+fn split(text: &str) -> Value {
+    text.split(',').map(|part| Value::from(part.trim())).collect()
+}
+
+/// `TYPE: VALUE` for each value of the asset's field.
+fn asset_texts(asset: &Asset, event: &Map<String, Value>) -> Vec<String> {
+    let values: Vec<Option<String>> = match lookup(event, &asset.field) {
+        None => Vec::new(),
+        Some(Value::Array(elements)) => elements.iter().map(flatten).collect(),
+        Some(value) => vec![flatten(value)],
+    };
+    let shown = values.into_iter().flatten().filter(|text| !text.is_empty());
+    shown.map(|text| format!("{}: {text}", asset.asset_type)).collect()
+}

@@ -1,0 +1,83 @@
+//! Placeholders in outlier texts: `{field}` stands for what the model saw under that name, else for a field of the event.
+
+use serde_json::{Map, Value};
+
+use crate::config::FieldPath;
+use crate::event::lookup;
+use crate::event::text::python_text;
+
+/// Where values come from; observations hide fields of the event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) observations: &'a Map<String, Value>,
+    pub(super) event: &'a Map<String, Value>,
+}
+
+/// `template` with its placeholders filled, in one pass: braces inside of values stay as they are.
+pub(super) fn expand(template: &str, scope: &Scope<'_>) -> String {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(start) = rest.find('{') {
+        let Some(length) = rest[start..].find('}') else { break };
+        text.push_str(&rest[..start]);
+        text.push_str(&value_text(&rest[start + 1..start + length], scope));
+        rest = &rest[start + length + 1..];
+    }
+    text.push_str(rest);
+    text
+}
+
+fn value_text(name: &str, scope: &Scope<'_>) -> String {
+    let field = FieldPath::new(name);
+    match lookup(scope.observations, &field).or_else(|| lookup(scope.event, &field)) {
+        None => format!("{{field {name} not found in event}}"),
+        Some(Value::Array(elements)) => {
+            let texts: Option<Vec<&str>> = elements.iter().map(Value::as_str).collect();
+            texts.map_or_else(|| format!("complex field {name}"), |texts| texts.join(", "))
+        }
+        Some(value) => python_text(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(template: &str, expected: &str) {
+        let Value::Object(event) = json!({
+            "a": "{b}", "b": "B", "n": null, "t": true, "f": 1.0, "l": ["x", "y"], "e": [], "m": ["x", 1],
+            "o": {"k": "v"}, "h": {"name": "H"}, "term": "of the event"
+        }) else {
+            unreachable!()
+        };
+        let Value::Object(observations) = json!({"term": "T", "metric": 5}) else { unreachable!() };
+        assert_eq!(expand(template, &Scope { observations: &observations, event: &event }), expected, "{template}");
+    }
+
+    #[test]
+    fn placeholders_are_filled() {
+        check("{b} and {h.name}", "B and H");
+        check("{B}", "B");
+        check("{term} {metric}", "T 5");
+        check("{n} {t} {f}", "None True 1.0");
+        check("{l}|{e}|{m}", "x, y||complex field m");
+        check("{o}", "{'k': 'v'}");
+    }
+
+    #[test]
+    fn values_are_not_expanded_again() {
+        check("{a} {b}", "{b} B");
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        check("{x}", "{field x not found in event}");
+        check("{}", "{field  not found in event}");
+        check("{{b}}", "{field {b not found in event}}");
+        check("open { brace", "open { brace");
+        check("} {b", "} {b");
+        check("{ b}", "{field  b not found in event}");
+    }
+}

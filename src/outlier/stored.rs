@@ -1,0 +1,159 @@
+//! The stored form: arrays under `outliers` of the document, one element per outlier, and the tag `outlier`.
+
+use serde_json::{Map, Value};
+
+use super::Outlier;
+
+/// The tag of documents with outliers.
+const TAG: &str = "outlier";
+
+/// What merging did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merge {
+    /// The outlier was added.
+    Added,
+    /// An outlier with the same summary was there: nothing was changed.
+    AlreadyPresent,
+}
+
+/// Adds an outlier to a document. What other programs wrote under these names is kept as far as it can be.
+pub fn merge_into(source: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
+    let merge = match source.get_mut("outliers") {
+        Some(Value::Object(stored)) => merge_arrays(stored, outlier),
+        _ => {
+            source.insert("outliers".to_owned(), Value::Object(first(outlier)));
+            Merge::Added
+        }
+    };
+    tag(source);
+    merge
+}
+
+fn first(outlier: &Outlier) -> Map<String, Value> {
+    let arrays = outlier.fields().iter().map(|(key, value)| (key.clone(), Value::Array(elements(value))));
+    let mut stored: Map<String, Value> = arrays.collect();
+    stored.insert("total_outliers".to_owned(), 1.into());
+    stored
+}
+
+fn merge_arrays(stored: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
+    let summary = Value::from(outlier.summary());
+    let is_known = match stored.get("summary") {
+        Some(Value::Array(summaries)) => summaries.contains(&summary),
+        Some(one) => *one == summary,
+        None => false,
+    };
+    if is_known {
+        return Merge::AlreadyPresent;
+    }
+    let total = stored.get("total_outliers").map_or(0, total_of);
+    for (key, value) in outlier.fields() {
+        match stored.get_mut(key) {
+            Some(Value::Array(known)) => known.extend(elements(value)),
+            Some(known) => {
+                let mut array = vec![known.take()];
+                array.extend(elements(value));
+                *known = Value::Array(array);
+            }
+            None => {
+                stored.insert(key.clone(), Value::Array(elements(value)));
+            }
+        }
+    }
+    stored.insert("total_outliers".to_owned(), (total + 1).into());
+    Merge::Added
+}
+
+/// A count that another program may have stored as text or in an array.
+fn total_of(value: &Value) -> u64 {
+    match value {
+        Value::Array(elements) => elements.first().map_or(0, total_of),
+        Value::String(text) => text.trim().parse().unwrap_or(0),
+        other => other.as_u64().unwrap_or(0),
+    }
+}
+
+fn elements(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Array(elements) => elements.clone(),
+        other => vec![other.clone()],
+    }
+}
+
+fn tag(source: &mut Map<String, Value>) {
+    match source.get_mut("tags") {
+        Some(Value::Array(tags)) => {
+            if !tags.iter().any(|tag| tag == TAG) {
+                tags.push(TAG.into());
+            }
+        }
+        Some(Value::Null) | None => {
+            source.insert("tags".to_owned(), Value::Array(vec![TAG.into()]));
+        }
+        Some(other) if *other != TAG => *other = Value::Array(vec![other.take(), TAG.into()]),
+        Some(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn outlier(summary: &str, more: Value) -> Outlier {
+        let Value::Object(mut fields) = more else { panic!("an object") };
+        fields.insert("summary".to_owned(), summary.into());
+        Outlier { fields, unwrapped_summary: summary.to_owned() }
+    }
+
+    fn check(source: Value, outliers: &[Outlier], expected: Value) {
+        let Value::Object(mut source) = source else { panic!("an object") };
+        for outlier in outliers {
+            merge_into(&mut source, outlier);
+        }
+        assert_eq!(Value::Object(source), expected);
+    }
+
+    #[test]
+    fn the_first_outlier_becomes_arrays() {
+        check(
+            json!({"a": 1}),
+            &[outlier("s", json!({"type": ["T", ""], "metric": 5, "sample": []}))],
+            json!({"a": 1, "outliers": {"type": ["T", ""], "metric": [5], "sample": [], "summary": ["s"],
+                   "total_outliers": 1}, "tags": ["outlier"]}),
+        );
+    }
+
+    #[test]
+    fn more_outliers_extend_the_arrays() {
+        check(
+            json!({"tags": ["x"]}),
+            &[outlier("s", json!({"metric": 5})), outlier("t", json!({"metric": 6, "term": "q"}))],
+            json!({"tags": ["x", "outlier"], "outliers": {"metric": [5, 6], "summary": ["s", "t"],
+                   "total_outliers": 2, "term": ["q"]}}),
+        );
+    }
+
+    #[test]
+    fn the_same_summary_changes_nothing() {
+        let stored = json!({"tags": ["outlier"], "outliers": {"summary": ["s"], "metric": [5], "total_outliers": 1}});
+        check(stored.clone(), &[outlier("s", json!({"metric": 6}))], stored);
+    }
+
+    #[test]
+    fn odd_tags_and_counts_are_tolerated() {
+        let merged = |source: Value| {
+            let Value::Object(mut source) = source else { panic!("an object") };
+            merge_into(&mut source, &outlier("s", json!({})));
+            (source["tags"].clone(), source["outliers"]["total_outliers"].clone())
+        };
+        assert_eq!(merged(json!({"tags": "x"})).0, json!(["x", "outlier"]));
+        assert_eq!(merged(json!({"tags": "outlier"})).0, json!("outlier"));
+        assert_eq!(merged(json!({"tags": "outliers"})).0, json!(["outliers", "outlier"]));
+        assert_eq!(merged(json!({"tags": null})).0, json!(["outlier"]));
+        assert_eq!(merged(json!({"outliers": {"total_outliers": "3", "summary": "t"}})).1, json!(4));
+        assert_eq!(merged(json!({"outliers": {"total_outliers": [2]}})).1, json!(3));
+        assert_eq!(merged(json!({"outliers": "text"})).1, json!(1));
+    }
+}

@@ -1,0 +1,159 @@
+//! Summaries in lines: greedy filling at 150 characters, with the break rules of Python's `textwrap`, so that stored summaries stay
+//! equal to those of earlier versions.
+
+/// Characters per line.
+const WIDTH: usize = 150;
+
+/// Columns per tab stop.
+const TAB: usize = 8;
+
+/// `text` in lines of at most 150 characters.
+pub(super) fn wrap(text: &str) -> String {
+    if text.chars().count() <= WIDTH && !text.contains(|c: char| matches!(c, '\t' | '\n' | '\x0b' | '\x0c' | '\r')) {
+        // the common case: one line
+        return text.trim_end_matches(' ').to_owned();
+    }
+    let characters: Vec<char> = blanks_only(text);
+    let mut chunks = split(&characters);
+    chunks.reverse();
+    let mut lines: Vec<String> = Vec::new();
+    while !chunks.is_empty() {
+        let line = fill_line(&mut chunks, lines.is_empty());
+        if !line.is_empty() {
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
+}
+
+/// Tabs to their stops, every other white space to one blank.
+fn blanks_only(text: &str) -> Vec<char> {
+    let mut characters = Vec::with_capacity(text.len());
+    let mut column = 0;
+    for character in text.chars() {
+        match character {
+            '\t' => {
+                let n = TAB - column % TAB;
+                characters.extend(std::iter::repeat_n(' ', n));
+                column += n;
+            }
+            '\n' | '\r' => {
+                characters.push(' ');
+                column = 0;
+            }
+            _ => {
+                characters.push(if matches!(character, '\x0b' | '\x0c') { ' ' } else { character });
+                column += 1;
+            }
+        }
+    }
+    characters
+}
+
+/// Takes chunks from the end of `chunks` until the line is full.
+fn fill_line(chunks: &mut Vec<Vec<char>>, is_first: bool) -> String {
+    if !is_first && chunks.last().is_some_and(|chunk| is_blank(chunk)) {
+        chunks.pop();
+    }
+    let mut line: Vec<Vec<char>> = Vec::new();
+    let mut length = 0;
+    while let Some(chunk) = chunks.last() {
+        if length + chunk.len() > WIDTH {
+            break;
+        }
+        length += chunk.len();
+        line.extend(chunks.pop());
+    }
+    if let Some(chunk) = chunks.last_mut()
+        && chunk.len() > WIDTH
+    {
+        // a word longer than a line is cut where the line ends
+        let rest = chunk.split_off(WIDTH - length);
+        line.push(std::mem::replace(chunk, rest));
+    }
+    if line.last().is_some_and(|chunk| is_blank(chunk)) {
+        line.pop();
+    }
+    line.into_iter().flatten().collect()
+}
+
+fn is_blank(chunk: &[char]) -> bool {
+    chunk.iter().all(|character| character.is_whitespace())
+}
+
+fn is_space(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\x0b' | '\x0c' | '\r' | ' ')
+}
+
+fn is_word_character(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+fn is_letter(character: char) -> bool {
+    is_word_character(character) && !character.is_numeric()
+}
+
+/// Before an em-dash a word may end in these.
+fn is_word_punctuation(character: char) -> bool {
+    is_word_character(character) || "!\"'&.,?".contains(character)
+}
+
+/// Pieces between which a line may be broken: runs of blanks, em-dashes between words, and words that end behind a hyphen between
+/// letters.
+fn split(text: &[char]) -> Vec<Vec<char>> {
+    let mut chunks = Vec::new();
+    let mut start = 0;
+    while start < text.len() {
+        let end = next_end(text, start);
+        chunks.push(text[start..end].to_vec());
+        start = end;
+    }
+    chunks
+}
+
+fn next_end(text: &[char], start: usize) -> usize {
+    if is_space(text[start]) {
+        return run_end(text, start, is_space);
+    }
+    if is_em_dash(text, start) {
+        return run_end(text, start, |character| character == '-');
+    }
+    let mut at = start + 1;
+    while at < text.len() && !is_space(text[at]) {
+        if ends_behind_hyphen(text, start, at) || is_em_dash(text, at) {
+            return at;
+        }
+        at += 1;
+    }
+    at
+}
+
+fn run_end(text: &[char], start: usize, belongs: impl Fn(char) -> bool) -> usize {
+    text[start..].iter().position(|character| !belongs(*character)).map_or(text.len(), |length| start + length)
+}
+
+/// Two or more hyphens between a word and a word character.
+fn is_em_dash(text: &[char], at: usize) -> bool {
+    let is_start = text[at] == '-' && at > 0 && is_word_punctuation(text[at - 1]) && text[at - 1] != '-';
+    if !is_start {
+        return false;
+    }
+    let end = run_end(text, at, |character| character == '-');
+    end - at >= 2 && text.get(end).is_some_and(|&next| is_word_character(next))
+}
+
+/// A word breaks behind a hyphen that has two letters, or a letter and a hyphenated letter, on both sides.
+fn ends_behind_hyphen(text: &[char], start: usize, at: usize) -> bool {
+    if at < start + 2 || text[at - 1] != '-' || text[at] == '-' {
+        return false;
+    }
+    let letter_at = |idx: Option<usize>| idx.and_then(|idx| text.get(idx)).is_some_and(|&character| is_letter(character));
+    let hyphen_at = |idx: Option<usize>| idx.and_then(|idx| text.get(idx)) == Some(&'-');
+    let before = letter_at(at.checked_sub(2))
+        && (letter_at(at.checked_sub(3)) || (hyphen_at(at.checked_sub(3)) && letter_at(at.checked_sub(4))));
+    let after = letter_at(Some(at)) && (letter_at(Some(at + 1)) || (hyphen_at(Some(at + 1)) && letter_at(Some(at + 2))));
+    before && after
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! One scan group end to end: read once, judge with every use case, merge what was found, write it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use rayon::prelude::*;
+
+use crate::compute::Compute;
+use crate::config::MainConfig;
+use crate::detection::{Detected, Detection, DetectionError, document_places, parse};
+use crate::event::{EventTable, View};
+use crate::models::Settings;
+use crate::outlier::spool::{EventOutliers, Merged};
+use crate::outlier::{Outlier, merge_into};
+use crate::plan::{Period, PlannedUseCase, ScanPlan};
+use crate::sinks::console::Findings;
+use crate::sinks::files::{DocumentFile, line};
+use crate::sinks::{EnrichedDocument, SinkError};
+use crate::sources::ingest::{Ingested, Usage, ingest};
+use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
+use crate::whitelist::Whitelist;
+
+/// Events whose documents are read again and written at once.
+const BLOCK: usize = 4096;
+
+/// What a scan group needs.
+#[derive(Debug)]
+pub struct ScanGroup<'a> {
+    /// What to read and judge.
+    pub plan: Arc<ScanPlan>,
+    /// Where from.
+    pub source: &'a dyn EventSource,
+    /// Assets, global whitelist.
+    pub main: &'a MainConfig,
+    /// Threads, memory, temporary files.
+    pub compute: &'a Compute,
+    /// How to read.
+    pub options: ScanOptions,
+    /// Which times.
+    pub period: Period,
+}
+
+/// What became of a scan group.
+#[derive(Debug)]
+pub struct GroupResult {
+    /// What was read.
+    pub summary: ScanSummary,
+    /// Seconds of reading.
+    pub reading: Duration,
+    /// Seconds of merging and writing.
+    pub writing: Duration,
+    /// Batches of the event table that went to disk.
+    pub n_spilled: usize,
+    /// Per use case of the plan.
+    pub use_cases: Vec<UseCaseResult>,
+}
+
+/// What became of a use case.
+#[derive(Debug)]
+pub struct UseCaseResult {
+    /// What it got of the events.
+    pub usage: Usage,
+    /// What was found, without the outliers themselves, or why it failed.
+    pub outcome: Result<Detected, DetectionError>,
+    /// Documents with outliers of this use case.
+    pub documents: u64,
+}
+
+/// Where the outliers of a group go.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    /// Documents with outliers.
+    pub documents: Option<DocumentFile>,
+    /// Findings for a person.
+    pub findings: Option<Findings>,
+}
+
+/// Why a scan group failed as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum GroupError {
+    /// Reading failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A document could not be read again.
+    #[error(transparent)]
+    Detection(#[from] DetectionError),
+    /// Writing failed.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+}
+
+/// Runs a scan group. One use case's failure leaves the others alone.
+pub async fn run(group: &ScanGroup<'_>, outputs: &mut Outputs) -> Result<GroupResult, GroupError> {
+    let started = Instant::now();
+    let ingested =
+        tokio::task::block_in_place(|| ingest(group.source, &group.plan, group.compute, &group.options))?;
+    let reading = started.elapsed();
+    let mut use_cases = judge(group, &ingested).await;
+    let started = Instant::now();
+    tokio::task::block_in_place(|| write(group, &ingested.table, &mut use_cases, outputs))?;
+    Ok(GroupResult {
+        summary: ingested.summary,
+        reading,
+        writing: started.elapsed(),
+        n_spilled: ingested.table.n_spilled(),
+        use_cases,
+    })
+}
+
+/// All use cases, as many at once as there are threads; the results in the order of the plan.
+async fn judge(group: &ScanGroup<'_>, ingested: &Ingested) -> Vec<UseCaseResult> {
+    let n_threads = group.compute.limits().threads.get();
+    let n_at_once = n_threads.min(group.plan.use_cases.len()).max(1);
+    let n_partitions = n_threads.div_ceil(n_at_once);
+    let judged = group.plan.use_cases.iter().enumerate().map(|(mask_idx, planned)| async move {
+        let outcome = detect(group, ingested, planned, mask_idx, n_partitions).await;
+        UseCaseResult { usage: ingested.usage[mask_idx], outcome, documents: 0 }
+    });
+    futures::stream::iter(judged).buffered(n_at_once).collect().await
+}
+
+async fn detect(
+    group: &ScanGroup<'_>,
+    ingested: &Ingested,
+    planned: &PlannedUseCase,
+    mask_idx: usize,
+    n_partitions: usize,
+) -> Result<Detected, DetectionError> {
+    let use_case = &*planned.use_case;
+    let context = group.compute.session(n_partitions);
+    crate::functions::register_all(&context);
+    let settings = Settings {
+        context: &context,
+        n_partitions,
+        end: match group.period {
+            Period::Everything => None,
+            Period::HistoryUntil(end) => Some(end.timestamp_micros()),
+            Period::Between(window) => Some(window.to).filter(|&to| to < i64::MAX),
+        },
+        history: use_case.history_window.num_microseconds().unwrap_or(i64::MAX),
+    };
+    Detection {
+        use_case,
+        view: View::new(Arc::clone(&ingested.table), mask_idx, planned.view),
+        source: group.source,
+        derived: planned.derived.as_deref(),
+        whitelist: Whitelist::new(Arc::clone(&group.main.whitelist), Arc::clone(&use_case.whitelist)),
+        assets: &group.main.assets,
+        spill_dir: &group.compute.limits().spill_dir,
+    }
+    .run(settings)
+    .await
+}
+
+/// Merges the outliers of all use cases into their documents, event by event, and hands them to the outputs.
+fn write(
+    group: &ScanGroup<'_>,
+    table: &EventTable,
+    use_cases: &mut [UseCaseResult],
+    outputs: &mut Outputs,
+) -> Result<(), GroupError> {
+    let runs = use_cases
+        .iter_mut()
+        .enumerate()
+        .filter_map(|(idx, result)| Some((idx, result.outcome.as_mut().ok()?)))
+        .flat_map(|(idx, detected)| std::mem::take(&mut detected.runs).into_iter().map(move |run| (idx, run)))
+        .collect();
+    let mut merged = Merged::new(runs).map_err(DetectionError::Spill)?;
+    loop {
+        let mut block = Vec::with_capacity(BLOCK);
+        while block.len() < BLOCK {
+            let Some(event) = merged.next_event().map_err(DetectionError::Spill)? else { break };
+            block.push(event);
+        }
+        if block.is_empty() {
+            return Ok(());
+        }
+        for (document, line) in enrich(group.source, table, block)? {
+            count_documents(&document, use_cases);
+            if let Some(file) = &mut outputs.documents {
+                file.write(&document, &line)?;
+            }
+            if let Some(findings) = &mut outputs.findings {
+                findings.add(&document);
+            }
+        }
+    }
+}
+
+/// Documents with their outliers, and their lines.
+fn enrich(
+    source: &dyn EventSource,
+    table: &EventTable,
+    events: Vec<EventOutliers>,
+) -> Result<Vec<(EnrichedDocument, Vec<u8>)>, GroupError> {
+    let places = document_places(table, events.iter().map(|event| event.element)).map_err(DetectionError::from)?;
+    let documents = source.fetch(&places)?;
+    let enriched = documents
+        .into_par_iter()
+        .zip(events)
+        .map(|(raw, event)| {
+            let mut document = parse(&raw)?;
+            let mut outliers = Vec::with_capacity(event.outliers.len());
+            for (use_case_idx, bytes) in event.outliers {
+                let outlier: Outlier = serde_json::from_slice(&bytes).map_err(spool_error)?;
+                merge_into(&mut document.source, &outlier);
+                outliers.push((use_case_idx, outlier));
+            }
+            let document = EnrichedDocument { document, outliers };
+            let line = line(&document).map_err(spool_error)?;
+            Ok((document, line))
+        })
+        .collect::<Result<Vec<_>, DetectionError>>()?;
+    Ok(enriched)
+}
+
+fn spool_error(error: serde_json::Error) -> DetectionError {
+    DetectionError::Spill(error.into())
+}
+
+fn count_documents(document: &EnrichedDocument, use_cases: &mut [UseCaseResult]) {
+    let mut last = None;
+    for &(use_case_idx, _) in &document.outliers {
+        if last != Some(use_case_idx) {
+            use_cases[use_case_idx].documents += 1;
+        }
+        last = Some(use_case_idx);
+    }
+}
+
+/// The folder for temporary files, which must be there and writable.
+pub fn check_spill_dir(folder: &Path) -> Result<(), SinkError> {
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(SinkError { path: folder.to_owned(), source }),
+    }
+}

@@ -1,0 +1,286 @@
+//! Use cases -> scan groups: what must be read of each event so that one pass serves them all.
+//!
+//! Use cases over the same source are one scan group. Its plan is the union of the columns that they need; keys, metrics and times that
+//! several use cases share are held once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::{DerivedField, FieldPath, Model, Problem, UseCase};
+use crate::event::decode::{ColumnKind, ColumnSpec};
+use crate::event::derived::DerivedFields;
+use crate::event::{FieldSource, KeySpec, MetricSpec, TableLayout, Values, ViewColumns};
+use crate::query::{CompiledQuery, Mapping, QueryColumn, QueryError, TimeWindow, compile};
+
+/// Which events by time, for sources that hold more than one window's worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// All events.
+    Everything,
+    /// Each use case's own history window, ending here.
+    HistoryUntil(DateTime<Utc>),
+    /// These times for all use cases.
+    Between(TimeWindow),
+}
+
+/// One pass over a source for some use cases.
+#[derive(Debug)]
+pub struct ScanPlan {
+    /// Columns to decode.
+    pub columns: Vec<ColumnSpec>,
+    /// What the event table holds.
+    pub layout: TableLayout,
+    /// The use cases, in the order of their masks.
+    pub use_cases: Vec<PlannedUseCase>,
+    /// Rule sets of derived fields that some column needs.
+    pub rule_sets: Vec<RuleSet>,
+}
+
+/// A use case and what it reads.
+#[derive(Debug)]
+pub struct PlannedUseCase {
+    /// The use case.
+    pub use_case: Arc<UseCase>,
+    /// Its query.
+    pub query: CompiledQuery,
+    /// Times of its events, inclusive; `None`: any.
+    pub window: Option<TimeWindow>,
+    /// Its timestamp field in the layout, where its model or window needs one.
+    pub time_idx: Option<usize>,
+    /// Columns of its view.
+    pub view: ViewColumns,
+    /// Its derived fields, for the description of outliers.
+    pub derived: Option<Arc<DerivedFields>>,
+}
+
+/// Derived fields that are computed while reading.
+#[derive(Debug)]
+pub struct RuleSet {
+    /// The rules.
+    pub rules: Arc<DerivedFields>,
+}
+
+/// Plans one scan of `use_cases`.
+///
+/// # Errors
+/// Use cases whose query or derived fields a file cannot answer, with their problems; the plan holds the others.
+pub fn plan(
+    use_cases: Vec<Arc<UseCase>>,
+    mapping: Option<&Mapping>,
+    period: Period,
+    now: DateTime<Utc>,
+) -> (ScanPlan, Vec<(Arc<UseCase>, Vec<Problem>)>) {
+    let mut planner = Planner::default();
+    let mut refused = Vec::new();
+    for use_case in use_cases {
+        if let Err(problems) = planner.add(&use_case, mapping, period, now) {
+            refused.push((use_case, problems));
+        }
+    }
+    (planner.finish(), refused)
+}
+
+/// The problems that [`plan`] would find, without a plan: what `check` reports.
+pub fn check(use_cases: &[UseCase], mapping: Option<&Mapping>, now: DateTime<Utc>) -> Vec<Problem> {
+    use_cases
+        .iter()
+        .flat_map(|use_case| {
+            let query_problems = compile_query(use_case, mapping, now).err().unwrap_or_default();
+            let derived_problems = DerivedFields::compile(&use_case.derived_fields).1;
+            query_problems.into_iter().chain(derived_problems)
+        })
+        .collect()
+}
+
+#[derive(Default)]
+struct Planner {
+    columns: BTreeMap<String, ColumnSpec>,
+    keys: Vec<KeySpec>,
+    metrics: Vec<MetricSpec>,
+    times: Vec<FieldPath>,
+    use_cases: Vec<PlannedUseCase>,
+    rule_sets: Vec<(Vec<DerivedField>, RuleSet)>,
+    tie_break: bool,
+}
+
+impl Planner {
+    fn add(
+        &mut self,
+        use_case: &Arc<UseCase>,
+        mapping: Option<&Mapping>,
+        period: Period,
+        now: DateTime<Utc>,
+    ) -> Result<(), Vec<Problem>> {
+        let query = compile_query(use_case, mapping, now);
+        let rule_set = self.rule_set(use_case);
+        let (query, rule_set) = match (query, rule_set) {
+            (Ok(query), Ok(rule_set)) => (query, rule_set),
+            (query, rule_set) => {
+                return Err([query.err(), rule_set.err()].into_iter().flatten().flatten().collect());
+            }
+        };
+        for column in query.columns() {
+            self.query_column(column);
+        }
+        let view = self.view(use_case, rule_set);
+        let window = match period {
+            Period::Everything => None,
+            Period::HistoryUntil(end) => Some(TimeWindow::until(end, use_case.history_window)),
+            Period::Between(window) => Some(window),
+        };
+        let time_idx = (window.is_some() || view.time.is_some()).then(|| self.time(&use_case.timestamp_field));
+        self.use_cases.push(PlannedUseCase {
+            query,
+            window,
+            time_idx,
+            view,
+            derived: rule_set.map(|idx| Arc::clone(&self.rule_sets[idx].1.rules)),
+            use_case: Arc::clone(use_case),
+        });
+        Ok(())
+    }
+
+    fn view(&mut self, use_case: &UseCase, rule_set: Option<usize>) -> ViewColumns {
+        match &use_case.model {
+            Model::SimpleQuery(_) => ViewColumns::default(),
+            Model::Metrics(metrics) => ViewColumns {
+                aggregator: Some(self.key(&metrics.aggregator, Values::Each, rule_set)),
+                value: Some(self.metric(metrics, rule_set)),
+                ..ViewColumns::default()
+            },
+            Model::Terms(terms) => ViewColumns {
+                aggregator: Some(self.key(&terms.aggregator, Values::Each, rule_set)),
+                target: Some(self.key(&terms.target, Values::Each, rule_set)),
+                ..ViewColumns::default()
+            },
+            Model::SuddenAppearance(sudden) => {
+                self.tie_break = true;
+                ViewColumns {
+                    aggregator: Some(self.key(&sudden.aggregator, Values::Smallest, rule_set)),
+                    target: Some(self.key(&sudden.target, Values::Smallest, rule_set)),
+                    time: Some(self.time(&use_case.timestamp_field)),
+                    ..ViewColumns::default()
+                }
+            }
+            Model::Word2vec(word2vec) => ViewColumns {
+                aggregator: Some(self.key(&word2vec.aggregator, Values::Each, rule_set)),
+                target: Some(self.key(&word2vec.target, Values::Each, rule_set)),
+                ..ViewColumns::default()
+            },
+        }
+    }
+
+    fn key(&mut self, fields: &[FieldPath], values: Values, rule_set: Option<usize>) -> usize {
+        let fields = fields.iter().map(|field| self.field(field, ColumnKind::Elements, rule_set)).collect();
+        position(&mut self.keys, KeySpec { fields, values })
+    }
+
+    fn metric(&mut self, metrics: &crate::config::Metrics, rule_set: Option<usize>) -> usize {
+        let field = self.field(&metrics.target, ColumnKind::Joined, rule_set);
+        position(&mut self.metrics, MetricSpec { field, metric: metrics.metric })
+    }
+
+    fn time(&mut self, field: &FieldPath) -> usize {
+        self.column(ColumnKind::Time, field);
+        position(&mut self.times, field.clone())
+    }
+
+    /// A field that derived rules may give is read both ways: where no rule matches, the event's own field shows.
+    fn field(&mut self, path: &FieldPath, kind: ColumnKind, rule_set: Option<usize>) -> FieldSource {
+        self.column(kind, path);
+        let derived = rule_set.and_then(|idx| {
+            let rules = Arc::clone(&self.rule_sets[idx].1.rules);
+            let sources: Vec<FieldPath> = rules
+                .keys()
+                .filter(|(_, key)| key.to_lowercase() == path.as_str().to_lowercase())
+                .map(|(source, _)| source.clone())
+                .collect();
+            sources.iter().for_each(|source| self.column(ColumnKind::Strings, source));
+            (!sources.is_empty()).then(|| (idx, path.as_str().to_owned()))
+        });
+        FieldSource { path: path.clone(), derived }
+    }
+
+    fn column(&mut self, kind: ColumnKind, field: &FieldPath) {
+        let name = column_name(kind, field);
+        self.columns.entry(name.clone()).or_insert_with(|| ColumnSpec { name, field: field.clone(), kind });
+    }
+
+    fn query_column(&mut self, column: &QueryColumn) {
+        let name = column.name();
+        let field = column.field();
+        self.columns
+            .entry(name.clone())
+            .or_insert_with(|| ColumnSpec { name, field, kind: ColumnKind::Leaves });
+    }
+
+    fn rule_set(&mut self, use_case: &UseCase) -> Result<Option<usize>, Vec<Problem>> {
+        if !use_case.use_derived_fields || use_case.derived_fields.is_empty() {
+            return Ok(None);
+        }
+        let fields = use_case.derived_fields.to_vec();
+        if let Some(idx) = self.rule_sets.iter().position(|(known, _)| *known == fields) {
+            return Ok(Some(idx));
+        }
+        let (rules, problems) = DerivedFields::compile(&fields);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        self.rule_sets.push((fields, RuleSet { rules: Arc::new(rules) }));
+        Ok(Some(self.rule_sets.len() - 1))
+    }
+
+    fn finish(self) -> ScanPlan {
+        ScanPlan {
+            columns: self.columns.into_values().collect(),
+            layout: TableLayout {
+                keys: self.keys,
+                metrics: self.metrics,
+                times: self.times,
+                n_masks: self.use_cases.len(),
+                tie_break: self.tie_break,
+            },
+            use_cases: self.use_cases,
+            rule_sets: self.rule_sets.into_iter().map(|(_, rule_set)| rule_set).collect(),
+        }
+    }
+}
+
+/// Name of the decoded column of `field`.
+pub fn column_name(kind: ColumnKind, field: &FieldPath) -> String {
+    let prefix = match kind {
+        ColumnKind::Elements => "elements",
+        ColumnKind::Joined => "joined",
+        ColumnKind::Strings => "strings",
+        ColumnKind::Leaves => "leaves",
+        ColumnKind::Time => "time",
+    };
+    format!("{prefix}:{field}")
+}
+
+fn position<T: PartialEq>(known: &mut Vec<T>, wanted: T) -> usize {
+    known.iter().position(|item| *item == wanted).unwrap_or_else(|| {
+        known.push(wanted);
+        known.len() - 1
+    })
+}
+
+fn compile_query(
+    use_case: &UseCase,
+    mapping: Option<&Mapping>,
+    now: DateTime<Utc>,
+) -> Result<CompiledQuery, Vec<Problem>> {
+    compile(&use_case.query, mapping, now)
+        .map_err(|errors| errors.into_iter().map(|error| query_problem(use_case, error)).collect())
+}
+
+fn query_problem(use_case: &UseCase, error: QueryError) -> Problem {
+    let place = match (error.position, &error.path) {
+        (Some(position), _) => format!(" at character {}", position + 1),
+        (None, Some(path)) => format!(" at {path}"),
+        (None, None) => String::new(),
+    };
+    use_case.problem(error.key, format!("{}{place}", error.message), error.help)
+}

@@ -1,0 +1,306 @@
+//! A run from command line to exit status: configuration, plan, scan group, report.
+
+mod report;
+mod summary;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use tracing::{error, info, warn};
+
+use crate::cli::{CheckArgs, ConfigArgs, RunArgs};
+use crate::compute::{Compute, Limits};
+use crate::config::{Problem, Settings, Severity, UseCase};
+use crate::pipeline::{self, GroupError, Outputs, ScanGroup};
+use crate::plan::{self, Period};
+use crate::query::{Mapping, TimeWindow};
+use crate::sinks::SinkError;
+use crate::sinks::console::Findings;
+use crate::sinks::files::{DocumentFile, write_whole};
+use crate::sources::files::{EventFiles, FileOptions};
+use crate::sources::{ScanOptions, ScanProgress, SourceError};
+
+pub use report::{Report, Status};
+
+/// Use cases that are used when none are named.
+const SHIPPED_USE_CASES: &str = "use_cases/**/*.conf";
+
+/// How a run ended, as the program's exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything that was asked for is done.
+    Done = 0,
+    /// Something was skipped or not written; the report says what.
+    Partial = 3,
+    /// Events could not be read.
+    Reading = 4,
+    /// The program is at fault.
+    Internal = 70,
+    /// A local file could not be read or written.
+    LocalFile = 74,
+    /// The user or the system ended the run.
+    Interrupted = 75,
+    /// The configuration cannot be used.
+    Configuration = 78,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error("{0}")]
+    Configuration(String),
+    #[error("{0}")]
+    Reading(String),
+    #[error("interrupted: nothing was written")]
+    Interrupted,
+    #[error(transparent)]
+    LocalFile(#[from] SinkError),
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl RunError {
+    fn exit(&self) -> Exit {
+        match self {
+            RunError::Configuration(_) => Exit::Configuration,
+            RunError::Reading(_) => Exit::Reading,
+            RunError::Interrupted => Exit::Interrupted,
+            RunError::LocalFile(_) | RunError::Unreadable { .. } => Exit::LocalFile,
+            RunError::Internal(_) => Exit::Internal,
+        }
+    }
+}
+
+impl From<GroupError> for RunError {
+    fn from(group_error: GroupError) -> Self {
+        match group_error {
+            GroupError::Source(SourceError::Cancelled) => RunError::Interrupted,
+            GroupError::Sink(error) => RunError::LocalFile(error),
+            other => RunError::Reading(other.to_string()),
+        }
+    }
+}
+
+/// Checks every configuration file and prints all problems.
+pub fn check(args: &CheckArgs) -> Exit {
+    let settings = load(&args.config);
+    let mapping = read_mapping(args.config.mapping.as_deref());
+    let mut problems = settings.problems.clone();
+    match &mapping {
+        Ok(mapping) => problems.extend(plan::check(&settings.use_cases, mapping.as_ref(), Utc::now())),
+        Err(error) => problems.push(Problem::error(error.to_string())),
+    }
+    let n_errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    summary::print_problems(&problems);
+    summary::print_checked(settings.use_cases.len() + settings.rejected.len(), n_errors, problems.len() - n_errors);
+    if n_errors > 0 { Exit::Configuration } else { Exit::Done }
+}
+
+/// Runs once. `quiet` leaves progress and summary out.
+pub async fn run(args: &RunArgs, quiet: bool, interrupted: Arc<AtomicBool>) -> Exit {
+    let started = Instant::now();
+    let mut report = Report::new(Utc::now());
+    let result = detect(args, quiet, &interrupted, &mut report).await;
+    let result = match result {
+        Err(_) if interrupted.load(Ordering::Relaxed) => Err(RunError::Interrupted),
+        other => other,
+    };
+    report.finish(started.elapsed());
+    let exit = match &result {
+        Ok(()) => report.exit(),
+        Err(run_error) => {
+            error!("{run_error}");
+            report.fail(run_error.to_string(), run_error.exit());
+            run_error.exit()
+        }
+    };
+    if !quiet && result.is_ok() {
+        summary::print(&report);
+    }
+    match write_report(args.report.as_deref(), &report) {
+        Ok(()) => exit,
+        Err(report_error) => {
+            error!("{report_error}");
+            if exit == Exit::Done { Exit::LocalFile } else { exit }
+        }
+    }
+}
+
+async fn detect(
+    args: &RunArgs,
+    quiet: bool,
+    interrupted: &Arc<AtomicBool>,
+    report: &mut Report,
+) -> Result<(), RunError> {
+    let settings = load(&args.config);
+    let mapping = read_mapping(args.config.mapping.as_deref())?;
+    let use_cases = choose(&settings, args, report)?;
+    let period = period(args);
+    let (plan, refused) = plan::plan(use_cases, mapping.as_ref(), period, args.now.unwrap_or_else(Utc::now));
+    report.refuse(refused);
+    if plan.use_cases.is_empty() {
+        return Err(RunError::Configuration("no use case can run: see the problems above".to_owned()));
+    }
+    let compute = Compute::new(limits(args)?).map_err(|error| RunError::Internal(error.to_string()))?;
+    pipeline::check_spill_dir(&compute.limits().spill_dir)?;
+    let mut outputs = outputs(args)?;
+    let source = open(args, &compute)?;
+    let progress = Arc::new(ScanProgress::default());
+    let options = ScanOptions {
+        threads: compute.limits().threads.get(),
+        cancel: Arc::clone(interrupted),
+        progress: Arc::clone(&progress),
+        ..ScanOptions::default()
+    };
+    let plan = Arc::new(plan);
+    let group = ScanGroup {
+        plan: Arc::clone(&plan),
+        source: &source,
+        main: &settings.main,
+        compute: &compute,
+        options,
+        period,
+    };
+    info!(use_cases = plan.use_cases.len(), files = source.len(), "reading events");
+    let bar = summary::Progress::start(quiet, source.total_bytes(), progress);
+    let result = pipeline::run(&group, &mut outputs).await;
+    bar.stop();
+    report.group(&plan, result?);
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(RunError::Interrupted);
+    }
+    finish(outputs, &plan.use_cases.iter().map(|planned| planned.use_case.id()).collect::<Vec<_>>())
+}
+
+fn load(args: &ConfigArgs) -> Settings {
+    let shipped = vec![SHIPPED_USE_CASES.to_owned()];
+    let patterns = if args.use_cases.is_empty() { &shipped } else { &args.use_cases };
+    crate::config::load(&args.config, patterns)
+}
+
+/// Tells all problems; active use cases that pass `--only`.
+fn choose(settings: &Settings, args: &RunArgs, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
+    report.problems(&settings.problems);
+    for problem in &settings.problems {
+        match problem.severity {
+            Severity::Error => error!("{problem}"),
+            Severity::Warning => warn!("{problem}"),
+        }
+    }
+    if settings.main_errors > 0 {
+        return Err(RunError::Configuration("the main configuration has errors: nothing was run".to_owned()));
+    }
+    if settings.ignored_batch_sizes {
+        info!("batch sizes are ignored: statistics cover the whole history window");
+    }
+    let patterns = only_patterns(&args.only)?;
+    let is_wanted = |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name));
+    report.reject(settings.rejected.iter().filter(|rejected| is_wanted(&rejected.section)), settings.rejected_files);
+    let mut chosen = Vec::new();
+    for use_case in settings.use_cases.iter().filter(|use_case| is_wanted(&use_case.id())) {
+        if use_case.active {
+            chosen.push(Arc::new(use_case.clone()));
+        } else {
+            report.inactive(use_case);
+        }
+    }
+    if chosen.is_empty() {
+        let why = if settings.use_cases.is_empty() {
+            "no use case was found: name files with --use-cases"
+        } else if args.only.is_empty() {
+            "no use case is active: set run_model = 1 in some"
+        } else {
+            "no active use case has a name that --only asks for"
+        };
+        return Err(RunError::Configuration(why.to_owned()));
+    }
+    Ok(chosen)
+}
+
+fn only_patterns(only: &[String]) -> Result<Vec<glob::Pattern>, RunError> {
+    only.iter()
+        .map(|pattern| {
+            glob::Pattern::new(pattern)
+                .map_err(|error| RunError::Configuration(format!("--only {pattern}: not a pattern: {error}")))
+        })
+        .collect()
+}
+
+fn read_mapping(path: Option<&Path>) -> Result<Option<Mapping>, RunError> {
+    let Some(path) = path else { return Ok(None) };
+    let text = std::fs::read(path).map_err(|source| RunError::Unreadable { path: path.to_owned(), source })?;
+    Mapping::parse(&text)
+        .map(Some)
+        .map_err(|error| RunError::Configuration(format!("--mapping {}: {error}", path.display())))
+}
+
+fn period(args: &RunArgs) -> Period {
+    match (args.now, args.from, args.to) {
+        (Some(now), _, _) => Period::HistoryUntil(now),
+        (None, None, None) => Period::Everything,
+        (None, from, to) => {
+            let micros = |time: DateTime<Utc>| time.timestamp_micros();
+            Period::Between(TimeWindow { from: from.map_or(i64::MIN, micros), to: to.map_or(i64::MAX, micros) })
+        }
+    }
+}
+
+fn limits(args: &RunArgs) -> Result<Limits, RunError> {
+    let processors = std::thread::available_parallelism().map_err(|error| RunError::Internal(error.to_string()))?;
+    Ok(Limits {
+        memory: args.memory_limit,
+        threads: args.threads.unwrap_or(processors),
+        spill_dir: args.spill_dir.clone().unwrap_or_else(std::env::temp_dir),
+    })
+}
+
+fn outputs(args: &RunArgs) -> Result<Outputs, RunError> {
+    if let Some(path) = &args.report {
+        DocumentFile::create(path)?;
+    }
+    Ok(match &args.output {
+        Some(path) if !args.dry_run => Outputs { documents: Some(DocumentFile::create(path)?), findings: None },
+        _ => Outputs { documents: None, findings: Some(Findings::default()) },
+    })
+}
+
+fn open(args: &RunArgs, compute: &Compute) -> Result<EventFiles, RunError> {
+    let options = FileOptions { spill_dir: compute.limits().spill_dir.clone() };
+    EventFiles::open(&args.events, options).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        RunError::Reading(lines.join("\n"))
+    })
+}
+
+fn finish(outputs: Outputs, names: &[String]) -> Result<(), RunError> {
+    if let Some(file) = outputs.documents {
+        file.finish()?;
+    }
+    if let Some(findings) = outputs.findings {
+        let name = |use_case_idx: usize| names[use_case_idx].clone();
+        findings
+            .print(name)
+            .map_err(|source| SinkError { path: PathBuf::from("standard output"), source })?;
+    }
+    Ok(())
+}
+
+fn write_report(path: Option<&Path>, report: &Report) -> Result<(), RunError> {
+    let Some(path) = path else { return Ok(()) };
+    let mut text = serde_json::to_vec_pretty(report).map_err(|error| RunError::Internal(error.to_string()))?;
+    text.push(b'\n');
+    write_whole(path, &text)?;
+    Ok(())
+}

@@ -1,0 +1,326 @@
+//! What happened in a run, per use case: for people (summary) and programs (`--report`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tracing::{error, warn};
+
+use super::Exit;
+use crate::config::{Problem, RejectedUseCase, UseCase};
+use crate::pipeline::{GroupResult, UseCaseResult};
+use crate::plan::ScanPlan;
+use crate::sources::ScanSummary;
+use crate::sources::ingest::Usage;
+
+/// The report of a run.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Version of the program.
+    pub version: &'static str,
+    /// When the run started.
+    pub started: String,
+    /// How it ended.
+    pub status: Status,
+    /// The program's exit code.
+    pub exit_code: u8,
+    /// Why it failed or is partial, one line each.
+    pub missing: Vec<String>,
+    /// Seconds in all.
+    pub seconds: f64,
+    /// Seconds per phase.
+    pub phases: Phases,
+    /// What was read.
+    pub source: SourceReport,
+    /// Sums over all use cases.
+    pub totals: Totals,
+    /// Per use case, in the order of the configuration files.
+    pub use_cases: Vec<UseCaseReport>,
+    /// Problems of the configuration.
+    pub problems: Vec<String>,
+}
+
+/// How a run or a use case ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Everything was done.
+    Complete,
+    /// Something is missing.
+    Partial,
+    /// Nothing was done.
+    Failed,
+    /// Not asked for: `run_model` is off.
+    Inactive,
+    /// The configuration is wrong.
+    ConfigurationError,
+}
+
+/// Seconds per phase.
+#[derive(Debug, Default, Serialize)]
+pub struct Phases {
+    /// Reading events into the event table.
+    pub read: f64,
+    /// Models, summed over use cases that may run side by side.
+    pub evaluate: f64,
+    /// Descriptions and whitelist, summed likewise.
+    pub describe: f64,
+    /// Merging outliers into documents and writing them.
+    pub write: f64,
+}
+
+/// What was read.
+#[derive(Debug, Default, Serialize)]
+pub struct SourceReport {
+    /// Events.
+    pub events: u64,
+    /// Bytes, as stored.
+    pub bytes: u64,
+    /// Batches of the event table that went to disk.
+    pub spilled_batches: usize,
+    /// Lines that were no events, by reason.
+    pub skipped_lines: BTreeMap<&'static str, SkippedReport>,
+    /// Files that could not be read to their end, and why.
+    pub incomplete: Vec<String>,
+}
+
+/// Lines that were no events for one reason.
+#[derive(Debug, Default, Serialize)]
+pub struct SkippedReport {
+    /// How many.
+    pub lines: u64,
+    /// Some of them: file, line number counted from 1, start of the line.
+    pub samples: Vec<String>,
+}
+
+/// Sums over use cases.
+#[derive(Debug, Default, Serialize)]
+pub struct Totals {
+    /// Use cases that were to run.
+    pub use_cases: usize,
+    /// Those that did.
+    pub completed: usize,
+    /// Outliers without whitelisted ones.
+    pub outliers: u64,
+    /// Whitelisted outliers.
+    pub whitelisted: u64,
+}
+
+/// What became of one use case.
+#[derive(Debug, Serialize)]
+pub struct UseCaseReport {
+    /// Model type and name: `terms_rare_parent`.
+    pub name: String,
+    /// Model type.
+    pub model: String,
+    /// File and line of its section.
+    pub defined: String,
+    /// How it ended.
+    pub status: Status,
+    /// Why it did not complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Events that match its query and window.
+    pub events: u64,
+    /// Rows: one event x one target sentence x one aggregator sentence.
+    pub rows: u64,
+    /// Rows that the model flagged, whitelisted ones included.
+    pub candidates: u64,
+    /// Outliers without whitelisted ones.
+    pub outliers: u64,
+    /// Documents with outliers.
+    pub documents: u64,
+    /// Whitelisted outliers.
+    pub whitelisted: u64,
+    /// Matching events that took no part, by reason.
+    pub skipped_events: BTreeMap<&'static str, u64>,
+    /// Evaluations until no candidate was whitelisted.
+    pub rounds: u32,
+    /// Tests of whitelist regexps that were given up as too slow; each counts as no match.
+    pub regexps_given_up: u64,
+    /// Seconds in the model.
+    pub seconds_evaluate: f64,
+    /// Seconds in descriptions and whitelist.
+    pub seconds_describe: f64,
+}
+
+impl Report {
+    /// An empty report.
+    pub fn new(started: DateTime<Utc>) -> Self {
+        Report {
+            version: env!("CARGO_PKG_VERSION"),
+            started: started.to_rfc3339(),
+            status: Status::Complete,
+            exit_code: 0,
+            missing: Vec::new(),
+            seconds: 0.0,
+            phases: Phases::default(),
+            source: SourceReport::default(),
+            totals: Totals::default(),
+            use_cases: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// The exit code of a run that came to its end.
+    pub fn exit(&self) -> Exit {
+        if self.missing.is_empty() { Exit::Done } else { Exit::Partial }
+    }
+
+    pub(super) fn finish(&mut self, elapsed: Duration) {
+        self.seconds = elapsed.as_secs_f64();
+        if !self.missing.is_empty() {
+            self.status = Status::Partial;
+            self.exit_code = Exit::Partial as u8;
+        }
+        self.totals = Totals {
+            use_cases: self.use_cases.iter().filter(|use_case| use_case.status != Status::Inactive).count(),
+            completed: self.use_cases.iter().filter(|use_case| use_case.status == Status::Complete).count(),
+            outliers: self.use_cases.iter().map(|use_case| use_case.outliers).sum(),
+            whitelisted: self.use_cases.iter().map(|use_case| use_case.whitelisted).sum(),
+        };
+    }
+
+    pub(super) fn fail(&mut self, why: String, exit: Exit) {
+        self.status = Status::Failed;
+        self.exit_code = exit as u8;
+        self.missing.push(why);
+    }
+
+    pub(super) fn problems(&mut self, problems: &[Problem]) {
+        self.problems.extend(problems.iter().map(ToString::to_string));
+    }
+
+    /// Use cases and files that the configuration cannot give.
+    pub(super) fn reject<'a>(&mut self, rejected: impl Iterator<Item = &'a RejectedUseCase>, n_files: usize) {
+        for use_case in rejected {
+            self.missing.push(format!("{}: configuration error", use_case.section));
+            self.use_cases.push(UseCaseReport {
+                status: Status::ConfigurationError,
+                error: Some(format!("{} problems in its section", use_case.problems)),
+                ..UseCaseReport::new(
+                    use_case.section.clone(),
+                    use_case.model_type.map_or("unknown", |model_type| model_type.as_str()),
+                    use_case.file.display().to_string(),
+                )
+            });
+        }
+        if n_files > 0 {
+            self.missing.push(format!("{n_files} use-case files could not be used"));
+        }
+    }
+
+    /// Use cases that the plan refused.
+    pub(super) fn refuse(&mut self, refused: Vec<(Arc<UseCase>, Vec<Problem>)>) {
+        for (use_case, problems) in refused {
+            problems.iter().for_each(|problem| error!("{problem}"));
+            self.problems(&problems);
+            self.missing.push(format!("{}: configuration error", use_case.id()));
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            self.use_cases.push(UseCaseReport {
+                status: Status::ConfigurationError,
+                error: Some(lines.join("\n")),
+                ..UseCaseReport::of(&use_case)
+            });
+        }
+    }
+
+    pub(super) fn inactive(&mut self, use_case: &UseCase) {
+        self.use_cases.push(UseCaseReport { status: Status::Inactive, ..UseCaseReport::of(use_case) });
+    }
+
+    pub(super) fn group(&mut self, plan: &ScanPlan, result: GroupResult) {
+        self.phases.read = result.reading.as_secs_f64();
+        self.phases.write = result.writing.as_secs_f64();
+        self.source(&result.summary, result.n_spilled);
+        for (planned, use_case_result) in plan.use_cases.iter().zip(result.use_cases) {
+            self.use_case(&planned.use_case, use_case_result);
+        }
+    }
+
+    fn source(&mut self, summary: &ScanSummary, n_spilled: usize) {
+        self.source.events = summary.events;
+        self.source.bytes = summary.bytes;
+        self.source.spilled_batches = n_spilled;
+        for (reason, lines, samples) in summary.skipped.reasons() {
+            let samples = samples
+                .iter()
+                .map(|sample| format!("{}:{}: {}", sample.file, sample.line + 1, sample.text))
+                .collect();
+            warn!(lines, reason = reason.as_str(), "lines were skipped");
+            self.missing.push(format!("{lines} lines skipped: {}", reason.as_str()));
+            self.source.skipped_lines.insert(reason.as_str(), SkippedReport { lines, samples });
+        }
+        for part in &summary.incomplete {
+            error!("{}: {}", part.name, part.reason);
+            self.missing.push(format!("{} was not read to its end: {}", part.name, part.reason));
+            self.source.incomplete.push(format!("{}: {}", part.name, part.reason));
+        }
+    }
+
+    fn use_case(&mut self, use_case: &UseCase, result: UseCaseResult) {
+        let mut report = UseCaseReport { documents: result.documents, ..UseCaseReport::of(use_case) };
+        report.usage(&result.usage);
+        match result.outcome {
+            Ok(detected) => {
+                report.candidates = detected.outliers + detected.whitelisted;
+                report.outliers = detected.outliers;
+                report.whitelisted = detected.whitelisted;
+                report.rounds = detected.rounds;
+                report.regexps_given_up = detected.regexps_given_up;
+                report.seconds_evaluate = detected.evaluating.as_secs_f64();
+                report.seconds_describe = detected.describing.as_secs_f64();
+                self.phases.evaluate += report.seconds_evaluate;
+                self.phases.describe += report.seconds_describe;
+            }
+            Err(detection_error) => {
+                error!(use_case = report.name, "{detection_error}");
+                self.missing.push(format!("{}: {detection_error}", report.name));
+                report.status = Status::Failed;
+                report.error = Some(detection_error.to_string());
+            }
+        }
+        self.use_cases.push(report);
+    }
+}
+
+impl UseCaseReport {
+    fn new(name: String, model: &str, defined: String) -> Self {
+        UseCaseReport {
+            name,
+            model: model.to_owned(),
+            defined,
+            status: Status::Complete,
+            error: None,
+            events: 0,
+            rows: 0,
+            candidates: 0,
+            outliers: 0,
+            documents: 0,
+            whitelisted: 0,
+            skipped_events: BTreeMap::new(),
+            rounds: 0,
+            regexps_given_up: 0,
+            seconds_evaluate: 0.0,
+            seconds_describe: 0.0,
+        }
+    }
+
+    fn of(use_case: &UseCase) -> Self {
+        Self::new(use_case.id(), use_case.model_type.as_str(), use_case.location.to_string())
+    }
+
+    fn usage(&mut self, usage: &Usage) {
+        self.events = usage.events;
+        self.rows = usage.rows;
+        let skipped = [
+            ("without a usable target", usage.without_target),
+            ("without a usable aggregator", usage.without_aggregator),
+            ("without a readable timestamp", usage.without_time),
+            ("too many combinations of values", usage.too_many_rows),
+        ];
+        self.skipped_events.extend(skipped.into_iter().filter(|&(_, n)| n > 0));
+    }
+}

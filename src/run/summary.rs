@@ -1,0 +1,154 @@
+//! What a person sees on standard error: progress, problems, summary.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::report::{Report, Status};
+use crate::config::{Problem, escape_controls};
+use crate::sources::ScanProgress;
+
+/// Width of tables where standard error is no terminal.
+const PLAIN_WIDTH: u16 = 140;
+
+/// A progress bar on a terminal, or nothing.
+pub(super) struct Progress {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Progress {
+    /// Shows how much of `total_bytes` was read, until stopped.
+    pub(super) fn start(quiet: bool, total_bytes: Option<u64>, progress: Arc<ScanProgress>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let shown = !quiet && io::stderr().is_terminal();
+        let thread = shown.then(|| {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || show(total_bytes, &progress, &stop))
+        });
+        Progress { stop, thread }
+    }
+
+    pub(super) fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread {
+            // the display has no result; its panic would already be on the screen
+            drop(thread.join());
+        }
+    }
+}
+
+fn show(total_bytes: Option<u64>, progress: &ScanProgress, stop: &AtomicBool) {
+    let bar = total_bytes.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+    let template = match total_bytes {
+        Some(_) => "{bar:30} {percent}% of {total_bytes}, {msg} ({bytes_per_sec}, {eta} left)",
+        None => "{spinner} {bytes}, {msg} ({bytes_per_sec})",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    while !stop.load(Ordering::Relaxed) {
+        bar.set_position(progress.bytes());
+        bar.set_message(format!("{} events", thousands(progress.events())));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    bar.finish_and_clear();
+}
+
+/// Prints all problems of a check.
+pub(super) fn print_problems(problems: &[Problem]) {
+    let text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+    to_stderr(&text);
+}
+
+/// Prints the result of a check.
+pub(super) fn print_checked(n_use_cases: usize, n_errors: usize, n_warnings: usize) {
+    to_stderr(&format!("{n_use_cases} use cases checked: {n_errors} errors, {n_warnings} warnings\n"));
+}
+
+/// Prints the summary of a run.
+pub(super) fn print(report: &Report) {
+    let mut text = format!("{}\n", table(report));
+    text.push_str(&format!(
+        "{} events, {} outliers, {} whitelisted; {} of {} use cases completed in {:.1} s (read {:.1} s, write {:.1} s)\n",
+        thousands(report.source.events),
+        thousands(report.totals.outliers),
+        thousands(report.totals.whitelisted),
+        report.totals.completed,
+        report.totals.use_cases,
+        report.seconds,
+        report.phases.read,
+        report.phases.write,
+    ));
+    for line in &report.missing {
+        text.push_str(&format!("missing: {}\n", escape_controls(line)));
+    }
+    to_stderr(&text);
+}
+
+fn table(report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if !io::stderr().is_terminal() {
+        table.set_width(PLAIN_WIDTH);
+    }
+    table.set_header(["use case", "status", "events", "rows", "outliers", "documents", "whitelisted", "seconds"]);
+    for use_case in report.use_cases.iter().filter(|use_case| use_case.status != Status::Inactive) {
+        let status = match use_case.status {
+            Status::Complete => "complete",
+            Status::ConfigurationError => "configuration error",
+            _ => "failed",
+        };
+        table.add_row([
+            escape_controls(&use_case.name),
+            status.to_owned(),
+            thousands(use_case.events),
+            thousands(use_case.rows),
+            thousands(use_case.outliers),
+            thousands(use_case.documents),
+            thousands(use_case.whitelisted),
+            format!("{:.2}", use_case.seconds_evaluate + use_case.seconds_describe),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// A reader that has gone away is no reason to fail.
+fn to_stderr(text: &str) {
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}
+
+/// `1,234,567`.
+fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (idx, digit) in digits.chars().enumerate() {
+        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        let check = |n: u64, expected: &str| assert_eq!(thousands(n), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1000, "1,000");
+        check(1_234_567, "1,234,567");
+    }
+}

@@ -1,0 +1,115 @@
+//! Outliers as a table for a person: per use case, the distinct findings and how many events share each.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::EnrichedDocument;
+use crate::config::escape_controls;
+
+/// Findings shown per use case.
+const SHOWN: usize = 10;
+
+/// Distinct findings counted per use case; more are counted together.
+const COUNTED: usize = 50_000;
+
+/// Width of the table where standard output is no terminal.
+const PLAIN_WIDTH: u16 = 160;
+
+/// Findings of a run, counted.
+#[derive(Debug, Default)]
+pub struct Findings {
+    use_cases: BTreeMap<usize, UseCaseFindings>,
+}
+
+#[derive(Debug, Default)]
+struct UseCaseFindings {
+    by_summary: BTreeMap<String, Finding>,
+    n_uncounted: u64,
+}
+
+#[derive(Debug)]
+struct Finding {
+    n_outliers: u64,
+    example: (String, String),
+}
+
+impl Findings {
+    /// Counts the outliers of a document.
+    pub fn add(&mut self, document: &EnrichedDocument) {
+        for (use_case_idx, outlier) in &document.outliers {
+            let findings = self.use_cases.entry(*use_case_idx).or_default();
+            let summary = outlier.unwrapped_summary();
+            let place = (document.document.index.clone(), document.document.id.clone());
+            if let Some(finding) = findings.by_summary.get_mut(summary) {
+                finding.n_outliers += 1;
+                finding.example = place.min(std::mem::take(&mut finding.example));
+            } else if findings.by_summary.len() < COUNTED {
+                findings.by_summary.insert(summary.to_owned(), Finding { n_outliers: 1, example: place });
+            } else {
+                findings.n_uncounted += 1;
+            }
+        }
+    }
+
+    /// The table; `name` gives a use case's name. Empty without findings.
+    pub fn table(&self, name: impl Fn(usize) -> String) -> String {
+        if self.use_cases.is_empty() {
+            return String::new();
+        }
+        let mut table = Table::new();
+        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        if !io::stdout().is_terminal() {
+            table.set_width(PLAIN_WIDTH);
+        }
+        table.set_header(["use case", "outliers", "finding", "first document"]);
+        for (&use_case_idx, findings) in &self.use_cases {
+            findings.rows(&name(use_case_idx)).into_iter().for_each(|row| {
+                table.add_row(row);
+            });
+        }
+        format!("{table}\n")
+    }
+
+    /// Prints the table on standard output. A reader that has gone away is no fault.
+    pub fn print(&self, name: impl Fn(usize) -> String) -> io::Result<()> {
+        match io::stdout().lock().write_all(self.table(name).as_bytes()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+}
+
+impl UseCaseFindings {
+    /// Most frequent findings last to first would hide the rare ones, so the rarest come first.
+    fn rows(&self, name: &str) -> Vec<[String; 4]> {
+        let mut findings: Vec<(&String, &Finding)> = self.by_summary.iter().collect();
+        findings.sort_by_key(|(summary, finding)| (finding.n_outliers, *summary));
+        let mut rows: Vec<[String; 4]> = findings
+            .iter()
+            .take(SHOWN)
+            .map(|(summary, finding)| {
+                let (index, id) = &finding.example;
+                [
+                    escape_controls(name),
+                    finding.n_outliers.to_string(),
+                    escape_controls(summary),
+                    escape_controls(&format!("{index} {id}")),
+                ]
+            })
+            .collect();
+        let hidden: u64 = findings.iter().skip(SHOWN).map(|(_, finding)| finding.n_outliers).sum();
+        let n_hidden = findings.len().saturating_sub(SHOWN);
+        if n_hidden > 0 || self.n_uncounted > 0 {
+            let more = if self.n_uncounted > 0 { "more than " } else { "" };
+            rows.push([
+                escape_controls(name),
+                (hidden + self.n_uncounted).to_string(),
+                format!("... in {more}{n_hidden} more findings: write them all with -o FILE"),
+                String::new(),
+            ]);
+        }
+        rows
+    }
+}

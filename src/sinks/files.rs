@@ -1,0 +1,180 @@
+//! Outliers as lines of JSON: `{"_index","_id","_source"}`, one line per document, sorted by index and id.
+//!
+//! The file appears under its name only when it is complete.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use super::{EnrichedDocument, SinkError};
+
+/// A file of documents with outliers, under construction beside its final place.
+#[derive(Debug)]
+pub struct DocumentFile {
+    path: PathBuf,
+    file: BufWriter<NamedTempFile>,
+    lines: Vec<Line>,
+    end: u64,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    index: String,
+    id: String,
+    start: u64,
+    len: usize,
+}
+
+#[derive(Serialize)]
+struct Stored<'a> {
+    _index: &'a str,
+    _id: &'a str,
+    _source: &'a serde_json::Map<String, serde_json::Value>,
+}
+
+impl DocumentFile {
+    /// Starts the file; fails at once where it could not be written at the end.
+    pub fn create(path: &Path) -> Result<Self, SinkError> {
+        let file = beside(path).map_err(SinkError::new(path))?;
+        Ok(DocumentFile { path: path.to_owned(), file: BufWriter::new(file), lines: Vec::new(), end: 0 })
+    }
+
+    /// Adds a document as text that [`line`] made.
+    pub fn write(&mut self, document: &EnrichedDocument, line: &[u8]) -> Result<(), SinkError> {
+        self.file.write_all(line).map_err(SinkError::new(&self.path))?;
+        let document = &document.document;
+        self.lines.push(Line {
+            index: document.index.clone(),
+            id: document.id.clone(),
+            start: self.end,
+            len: line.len(),
+        });
+        self.end += line.len() as u64;
+        Ok(())
+    }
+
+    /// Sorts the lines and gives the file its name; the number of documents in it.
+    pub fn finish(self) -> Result<usize, SinkError> {
+        let DocumentFile { path, file, mut lines, .. } = self;
+        let n_documents = lines.len();
+        let written = file.into_inner().map_err(|error| SinkError::new(&path)(error.into_error()))?;
+        let complete = if lines.is_sorted() {
+            written
+        } else {
+            lines.sort_unstable();
+            sorted_copy(&path, written.as_file(), &lines).map_err(SinkError::new(&path))?
+        };
+        persist(complete, &path)?;
+        Ok(n_documents)
+    }
+}
+
+/// The line of a document.
+pub fn line(document: &EnrichedDocument) -> serde_json::Result<Vec<u8>> {
+    let document = &document.document;
+    let stored = Stored { _index: &document.index, _id: &document.id, _source: &document.source };
+    let mut line = serde_json::to_vec(&stored)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Writes `text` to `path` as a whole: readers see the old file or the new one.
+pub fn write_whole(path: &Path, text: &[u8]) -> Result<(), SinkError> {
+    let mut file = beside(path).map_err(SinkError::new(path))?;
+    file.write_all(text).map_err(SinkError::new(path))?;
+    persist(file, path)
+}
+
+fn beside(path: &Path) -> std::io::Result<NamedTempFile> {
+    if path.is_dir() {
+        return Err(std::io::Error::new(std::io::ErrorKind::IsADirectory, "it is a folder"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    NamedTempFile::with_prefix_in(".ee-outliers-", folder)
+}
+
+/// Temporary files are private; the result gets the permissions that any new file would.
+fn persist(file: NamedTempFile, path: &Path) -> Result<(), SinkError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = match std::fs::metadata(path) {
+        Ok(existing) => existing.permissions(),
+        Err(_) => std::fs::Permissions::from_mode(0o644),
+    };
+    file.as_file().set_permissions(mode).map_err(SinkError::new(path))?;
+    file.as_file().sync_all().map_err(SinkError::new(path))?;
+    file.persist(path).map_err(|error| SinkError::new(path)(error.error))?;
+    Ok(())
+}
+
+/// Lines of equal index and id are sorted by their text, so that the order of reading leaves no trace.
+fn sorted_copy(path: &Path, written: &File, lines: &[Line]) -> std::io::Result<NamedTempFile> {
+    let mut sorted = BufWriter::new(beside(path)?);
+    for same in lines.chunk_by(|a, b| a.index == b.index && a.id == b.id) {
+        let mut texts = Vec::with_capacity(same.len());
+        for line in same {
+            let mut text = vec![0; line.len];
+            written.read_exact_at(&mut text, line.start)?;
+            texts.push(text);
+        }
+        texts.sort_unstable();
+        texts.iter().try_for_each(|text| sorted.write_all(text))?;
+    }
+    sorted.into_inner().map_err(std::io::IntoInnerError::into_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::Document;
+
+    fn document(index: &str, id: &str, n: u64) -> EnrichedDocument {
+        let serde_json::Value::Object(source) = json!({ "n": n }) else { unreachable!() };
+        EnrichedDocument {
+            document: Document { index: index.to_owned(), id: id.to_owned(), source },
+            outliers: Vec::new(),
+        }
+    }
+
+    fn written(documents: &[EnrichedDocument]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.ndjson");
+        let mut file = DocumentFile::create(&path).unwrap();
+        for document in documents {
+            file.write(document, &line(document).unwrap()).unwrap();
+        }
+        assert!(!path.exists());
+        assert_eq!(file.finish().unwrap(), documents.len());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn lines_are_sorted_by_index_and_id_and_then_text() {
+        let sorted = [document("a", "1", 1), document("a", "2", 0), document("b", "0", 5), document("b", "0", 7)];
+        let shuffled = [document("b", "0", 7), document("a", "2", 0), document("b", "0", 5), document("a", "1", 1)];
+        assert_eq!(written(&sorted), written(&shuffled));
+        assert!(written(&sorted).starts_with(r#"{"_index":"a","_id":"1","_source":{"n":1}}"#));
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_named_at_once() {
+        for path in ["/nonexistent/folder/out.ndjson", "/"] {
+            let error = DocumentFile::create(Path::new(path)).unwrap_err();
+            assert!(error.to_string().contains(path), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unfinished_file_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.ndjson");
+        drop(DocumentFile::create(&path).unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

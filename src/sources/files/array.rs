@@ -1,0 +1,166 @@
+//! A JSON array of events as lines: one element per line.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+/// Turns `[ {..}, {..} ]` into lines as it is read. Text that is no such array gives lines that are no events, which are
+/// counted as such; an array without an end breaks like a file that was cut off.
+pub(super) struct ArrayLines<R> {
+    reader: BufReader<R>,
+    scanner: Scanner,
+}
+
+#[derive(Debug)]
+struct Scanner {
+    state: State,
+    depth: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Before the array.
+    Before,
+    /// Outside of strings.
+    Plain,
+    /// Inside a string.
+    String,
+    /// Behind a backslash inside a string.
+    Escape,
+    /// Behind the array.
+    After,
+    /// The stream ended inside the array.
+    CutOff,
+}
+
+impl<R: Read> ArrayLines<R> {
+    pub(super) fn new(reader: R) -> Self {
+        let scanner = Scanner { state: State::Before, depth: 0 };
+        ArrayLines { reader: BufReader::with_capacity(1 << 16, reader), scanner }
+    }
+}
+
+impl Scanner {
+    /// Copies what becomes of `from` into `to`; returns the bytes read and written.
+    fn copy(&mut self, from: &[u8], to: &mut [u8]) -> (usize, usize) {
+        let (mut read, mut written) = (0, 0);
+        while read < from.len() && written < to.len() {
+            if self.state == State::String {
+                let most = (from.len() - read).min(to.len() - written);
+                let rest = &from[read..read + most];
+                let n = memchr::memchr3(b'"', b'\\', b'\n', rest).unwrap_or(most);
+                to[written..written + n].copy_from_slice(&rest[..n]);
+                (read, written) = (read + n, written + n);
+                if n == most {
+                    break;
+                }
+            }
+            if let Some(byte) = self.step(from[read]) {
+                to[written] = byte;
+                written += 1;
+            }
+            read += 1;
+        }
+        (read, written)
+    }
+
+    /// What becomes of one byte; `None`: nothing.
+    fn step(&mut self, byte: u8) -> Option<u8> {
+        match (self.state, byte) {
+            (State::Before, b'[') => {
+                self.state = State::Plain;
+                return None;
+            }
+            (State::Before, _) => return None,
+            (State::Escape, _) => self.state = State::String,
+            (State::String, b'\\') => self.state = State::Escape,
+            (State::String, b'"') => self.state = State::Plain,
+            (State::String | State::After | State::CutOff, _) => {}
+            (State::Plain, b'"') => self.state = State::String,
+            (State::Plain, b'{' | b'[') => self.depth += 1,
+            (State::Plain, b']') if self.depth == 0 => {
+                self.state = State::After;
+                return Some(b'\n');
+            }
+            (State::Plain, b'}' | b']') => self.depth = self.depth.saturating_sub(1),
+            (State::Plain, b',') if self.depth == 0 => return Some(b'\n'),
+            (State::Plain, _) => {}
+        }
+        // line ends inside an element are blanks
+        Some(if matches!(byte, b'\n' | b'\r') { b' ' } else { byte })
+    }
+
+    /// What the end of the stream means: nothing more, or once the end of a whole element's line, then a fault.
+    fn end(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        match self.state {
+            State::Before | State::After => Ok(0),
+            State::Plain if self.depth == 0 => {
+                self.state = State::CutOff;
+                to[0] = b'\n';
+                Ok(1)
+            }
+            _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the array of events does not end")),
+        }
+    }
+}
+
+impl<R: Read> Read for ArrayLines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !buffer.is_empty() {
+            let stored = self.reader.fill_buf()?;
+            if stored.is_empty() {
+                return self.scanner.end(buffer);
+            }
+            let (read, written) = self.scanner.copy(stored, buffer);
+            self.reader.consume(read);
+            if written > 0 {
+                return Ok(written);
+            }
+        }
+        Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(array: &str, step: usize) -> (String, bool) {
+        let mut reader = ArrayLines::new(array.as_bytes());
+        let mut text = Vec::new();
+        let mut buffer = vec![0; step];
+        let is_whole = loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => break true,
+                Ok(n) => text.extend_from_slice(&buffer[..n]),
+                Err(_) => break false,
+            }
+        };
+        (String::from_utf8(text).unwrap(), is_whole)
+    }
+
+    fn check(array: &str, expected: &[&str]) {
+        for step in [1, 2, 7, 1000] {
+            let (text, is_whole) = lines(array, step);
+            let found: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            assert_eq!(found, expected, "{array}");
+            assert!(is_whole, "{array}");
+        }
+    }
+
+    #[test]
+    fn elements_become_lines() {
+        check("[]", &[]);
+        check(" [ {\"a\":\n1}, {\"b\":[1,2]} ]\n", &["{\"a\": 1}", "{\"b\":[1,2]}"]);
+        check(r#"[{"a":"],[{\"\\"},{"b":{}}]"#, &[r#"{"a":"],[{\"\\"}"#, r#"{"b":{}}"#]);
+        check("[{}] trailing", &["{}", "trailing"]);
+        check("[1,\"x\",[2]]", &["1", "\"x\"", "[2]"]);
+    }
+
+    #[test]
+    fn an_array_that_is_cut_off_keeps_its_whole_elements() {
+        for (array, expected) in
+            [("[{\"a\":1}", "{\"a\":1}\n"), ("[{\"a\":1}, {\"b\"", "{\"a\":1}\n {\"b\""), ("[{\"a\":\"x", "{\"a\":\"x")]
+        {
+            assert_eq!(lines(array, 100), (expected.to_owned(), false), "{array}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! A stream in chunks of whole lines.
+
+use std::io::{self, Read};
+
+use super::input::read_full;
+use crate::event::decode::MAX_LINE_BYTES;
+
+/// Bytes that are decoded at once: large enough to keep threads busy, small enough that a few under way need little memory.
+const CHUNK_BYTES: usize = 2 << 20;
+
+/// Some whole lines of a stream.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) bytes: Vec<u8>,
+    /// Offset of the first byte in the stream.
+    pub(super) offset: u64,
+    /// 0-based number of the first line.
+    pub(super) first_line: u64,
+    /// Whether the stream ends here.
+    pub(super) is_last: bool,
+}
+
+/// Cuts a stream.
+pub(super) struct Chunks<R> {
+    input: R,
+    chunk_bytes: usize,
+    rest: Vec<u8>,
+    offset: u64,
+    line: u64,
+    state: State,
+}
+
+/// How far a stream was read.
+enum State {
+    Start,
+    Middle,
+    End,
+    /// The stream broke; what came before is given first.
+    Broken(io::Error),
+}
+
+impl<R: Read> Chunks<R> {
+    pub(super) fn new(input: R) -> Self {
+        Chunks::with_size(input, CHUNK_BYTES)
+    }
+
+    fn with_size(input: R, chunk_bytes: usize) -> Self {
+        Chunks { input, chunk_bytes, rest: Vec::new(), offset: 0, line: 0, state: State::Start }
+    }
+
+    /// The next whole lines. Where the stream breaks, the whole lines before come first, then the error, then nothing.
+    pub(super) fn next(&mut self) -> io::Result<Option<Block>> {
+        if matches!(self.state, State::Start) {
+            self.state = State::Middle;
+            self.skip_byte_order_mark();
+        }
+        if self.rest.is_empty() && !matches!(self.state, State::Middle) {
+            return match std::mem::replace(&mut self.state, State::End) {
+                State::Broken(error) => Err(error),
+                _ => Ok(None),
+            };
+        }
+        let mut bytes = std::mem::take(&mut self.rest);
+        let cut = loop {
+            if matches!(self.state, State::Middle) {
+                self.fill(&mut bytes);
+            }
+            match (&self.state, memchr::memrchr(b'\n', &bytes)) {
+                (State::End, _) => break bytes.len(),
+                (State::Broken(_), end) => {
+                    // what comes after the last whole line is cut off
+                    bytes.truncate(end.map_or(0, |end| end + 1));
+                    break bytes.len();
+                }
+                (_, Some(end)) => break end + 1,
+                (_, None) if bytes.len() > MAX_LINE_BYTES => {
+                    self.skip_line(&mut bytes);
+                    break bytes.len();
+                }
+                (_, None) => {}
+            }
+        };
+        if cut < bytes.len() {
+            self.rest = bytes.split_off(cut);
+        }
+        Ok(Some(self.block(bytes)))
+    }
+
+    /// Reads a chunk's bytes more.
+    fn fill(&mut self, bytes: &mut Vec<u8>) {
+        let start = bytes.len();
+        bytes.resize(start + self.chunk_bytes, 0);
+        let (n, error) = read_full(&mut self.input, &mut bytes[start..]);
+        bytes.truncate(start + n);
+        match error {
+            Some(error) => self.state = State::Broken(error),
+            None if n < self.chunk_bytes => self.state = State::End,
+            None => {}
+        }
+    }
+
+    fn skip_byte_order_mark(&mut self) {
+        let mut start = [0; 3];
+        let (n, error) = read_full(&mut self.input, &mut start);
+        self.rest.extend_from_slice(&start[..n]);
+        if let Some(error) = error {
+            self.state = State::Broken(error);
+        }
+        if self.rest.starts_with(b"\xef\xbb\xbf") {
+            self.rest.drain(..3);
+            self.offset = 3;
+        }
+    }
+
+    /// A line too long to be kept: what is kept of it stays too long, the rest is read past.
+    fn skip_line(&mut self, bytes: &mut Vec<u8>) {
+        let mut more = Vec::new();
+        while matches!(self.state, State::Middle) {
+            more.clear();
+            self.fill(&mut more);
+            if let Some(end) = memchr::memchr(b'\n', &more) {
+                bytes.push(b'\n');
+                // offsets of what follows stay those of the stream
+                self.offset += end as u64;
+                self.rest = more.split_off(end + 1);
+                return;
+            }
+            self.offset += more.len() as u64;
+        }
+    }
+
+    fn block(&mut self, bytes: Vec<u8>) -> Block {
+        let (offset, first_line) = (self.offset, self.line);
+        self.offset += bytes.len() as u64;
+        self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        Block { bytes, offset, first_line, is_last: self.rest.is_empty() && matches!(self.state, State::End) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Gives at most `step` bytes at a time, then breaks if it is told to.
+    struct Slow<'a> {
+        bytes: &'a [u8],
+        step: usize,
+        breaks: bool,
+    }
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let n = self.step.min(buffer.len()).min(self.bytes.len());
+            if n == 0 && self.breaks {
+                return Err(io::Error::other("broken"));
+            }
+            buffer[..n].copy_from_slice(&self.bytes[..n]);
+            self.bytes = &self.bytes[n..];
+            Ok(n)
+        }
+    }
+
+    fn blocks(input: Slow<'_>, chunk_bytes: usize) -> (Vec<Block>, bool) {
+        let mut chunks = Chunks::with_size(input, chunk_bytes);
+        let mut blocks = Vec::new();
+        loop {
+            match chunks.next() {
+                Ok(Some(block)) => blocks.push(block),
+                Ok(None) => return (blocks, false),
+                Err(_) => {
+                    assert!(chunks.next().unwrap().is_none(), "an error is the end");
+                    return (blocks, true);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_are_the_stream(
+            text in prop::collection::vec(prop::sample::select(b"ab\n\n".to_vec()), 0..60),
+            chunk_bytes in 1..20usize,
+            step in 1..9usize,
+            breaks in any::<bool>(),
+        ) {
+            let (blocks, broke) = blocks(Slow { bytes: &text, step, breaks }, chunk_bytes);
+            prop_assert_eq!(broke, breaks);
+            let joined: Vec<u8> = blocks.iter().flat_map(|block| block.bytes.clone()).collect();
+            let whole_lines = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            prop_assert_eq!(&joined, if breaks { &text[..whole_lines] } else { &text[..] });
+            let (mut offset, mut line) = (0, 0);
+            for (idx, block) in blocks.iter().enumerate() {
+                prop_assert_eq!((block.offset, block.first_line), (offset, line));
+                prop_assert!(idx + 1 == blocks.len() || block.bytes.ends_with(b"\n"));
+                prop_assert_eq!(block.is_last, idx + 1 == blocks.len() && !breaks);
+                offset += block.bytes.len() as u64;
+                line += block.bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_text() {
+        for text in ["\u{feff}a\nb", "\u{feff}", "a"] {
+            let (blocks, _) = blocks(Slow { bytes: text.as_bytes(), step: 2, breaks: false }, 2);
+            let joined: Vec<u8> = blocks.iter().flat_map(|block| block.bytes.clone()).collect();
+            assert_eq!(String::from_utf8(joined).unwrap(), text.trim_start_matches('\u{feff}'));
+            let mark = if text.starts_with('\u{feff}') { 3 } else { 0 };
+            assert_eq!(blocks.first().map(|block| block.offset), Some(mark).filter(|_| !blocks.is_empty()));
+        }
+    }
+
+    #[test]
+    fn a_line_too_long_is_cut_and_what_follows_is_kept() {
+        let mut text = b"{}\n".to_vec();
+        text.resize(text.len() + 2 * MAX_LINE_BYTES, b'x');
+        let long_end = text.len() as u64;
+        text.extend(b"\n{\"a\":1}\n{\"b\":2}");
+        let (blocks, _) = blocks(Slow { bytes: &text, step: 1 << 20, breaks: false }, 1 << 22);
+        let last = blocks.last().unwrap();
+        assert_eq!(last.bytes, b"{\"a\":1}\n{\"b\":2}");
+        assert_eq!((last.offset, last.first_line), (long_end + 1, 2));
+        let longest = blocks.iter().map(|block| block.bytes.len()).max().unwrap();
+        assert!((MAX_LINE_BYTES + 1..MAX_LINE_BYTES + (1 << 23)).contains(&longest));
+    }
+}

@@ -1,0 +1,270 @@
+//! Events from files: NDJSON, exported hits, JSON arrays and Parquet, plain or compressed; folders, patterns and standard input.
+//!
+//! A scan cuts each file into chunks of whole lines and decodes them on rayon's threads. Whole documents are read again by their place:
+//! from the file itself where it is plain, else from a compressed copy of the chunks in the spill folder.
+
+mod array;
+mod chunks;
+mod documents;
+mod input;
+mod parquet_lines;
+mod paths;
+mod spool;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::error::ArrowError;
+
+use super::{DocRef, EventSource, Incomplete, OnBatch, RawDocument, ScanOptions, ScanSummary, SourceError};
+use crate::compute::InOrder;
+use crate::event::decode::{Chunk, Decoder, EventBatch, Identity, Projection};
+use chunks::{Block, Chunks};
+use documents::Place;
+use input::{Input, InputFile};
+use spool::{Spool, compress};
+
+/// How files are read.
+#[derive(Debug, Clone)]
+pub struct FileOptions {
+    /// Folder for copies of compressed or piped events.
+    pub spill_dir: PathBuf,
+}
+
+/// Event files, in the order of their names.
+#[derive(Debug)]
+pub struct EventFiles {
+    files: Vec<InputFile>,
+    spool: Spool,
+    places: Mutex<Vec<Place>>,
+    is_read: AtomicBool,
+}
+
+impl EventFiles {
+    /// Finds the files of `paths`: files, folders, patterns, `-` for standard input.
+    ///
+    /// # Errors
+    /// Every path without events, and every file that cannot be opened.
+    pub fn open(paths: &[String], options: FileOptions) -> Result<Self, Vec<SourceError>> {
+        let mut errors = Vec::new();
+        let found = paths::find(paths, &mut errors);
+        let files: Vec<InputFile> = found.into_iter().filter_map(|path| input_file(path, &mut errors)).collect();
+        if errors.is_empty() {
+            let files = input::named(files);
+            Ok(EventFiles {
+                files,
+                spool: Spool::new(&options.spill_dir),
+                places: Mutex::default(),
+                is_read: AtomicBool::new(false),
+            })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Number of files.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there is no file.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Stored bytes of all files; `None` with standard input.
+    pub fn total_bytes(&self) -> Option<u64> {
+        self.files.iter().map(InputFile::size).sum()
+    }
+}
+
+fn input_file(path: Option<PathBuf>, errors: &mut Vec<SourceError>) -> Option<InputFile> {
+    match InputFile::inspect(path.as_deref().map(Path::to_owned)) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            errors.push(error);
+            None
+        }
+    }
+}
+
+impl EventSource for EventFiles {
+    fn scan(
+        &self,
+        projection: &Projection,
+        options: &ScanOptions,
+        on_batch: &mut OnBatch<'_>,
+    ) -> Result<ScanSummary, SourceError> {
+        self.check_rereading()?;
+        self.lock_places().clear();
+        let mut scan = Scan {
+            files: self,
+            decoders: Arc::new(Decoders {
+                projection: projection.clone(),
+                options: options.clone(),
+                idle: Mutex::default(),
+            }),
+            decoding: InOrder::new(2 * options.threads.max(1) + 1),
+            summary: ScanSummary::default(),
+            on_batch,
+        };
+        for file_idx in 0..self.files.len() {
+            scan.file(file_idx, options)?;
+        }
+        scan.finish()
+    }
+
+    fn fetch(&self, documents: &[DocRef]) -> Result<Vec<RawDocument>, SourceError> {
+        documents::fetch(&self.files, &self.spool, &self.lock_places(), documents)
+    }
+}
+
+impl EventFiles {
+    /// A stream has no events the second time, which must not look as if it had none.
+    fn check_rereading(&self) -> Result<(), SourceError> {
+        let is_again = self.is_read.swap(true, Ordering::Relaxed);
+        match self.files.iter().find(|file| is_again && file.size().is_none()) {
+            None => Ok(()),
+            Some(stream) => Err(SourceError::Format {
+                name: stream.name.to_string(),
+                reason: "it can be read only once".to_owned(),
+                cure: "write its events to a file first",
+            }),
+        }
+    }
+
+    fn lock_places(&self) -> std::sync::MutexGuard<'_, Vec<Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A scan under way.
+struct Scan<'a, 'b> {
+    files: &'a EventFiles,
+    decoders: Arc<Decoders>,
+    decoding: InOrder<Decoded>,
+    summary: ScanSummary,
+    on_batch: &'a mut OnBatch<'b>,
+}
+
+/// A decoded chunk.
+struct Decoded {
+    file_idx: usize,
+    batch: Result<EventBatch, ArrowError>,
+    offset: u64,
+    first_line: u64,
+    /// compressed copy of the chunk, where the file cannot be read at random
+    copy: Option<std::io::Result<Vec<u8>>>,
+    len: usize,
+}
+
+impl Scan<'_, '_> {
+    fn file(&mut self, file_idx: usize, options: &ScanOptions) -> Result<(), SourceError> {
+        let file = &self.files.files[file_idx];
+        let input = match Input::open(file, &options.progress) {
+            Ok(input) => input,
+            Err(error) => {
+                self.incomplete(file, error.to_string());
+                return Ok(());
+            }
+        };
+        let keeps_copy = !input.is_plain();
+        let mut chunks = Chunks::new(input);
+        loop {
+            if options.cancel.load(Ordering::Relaxed) {
+                return Err(SourceError::Cancelled);
+            }
+            match chunks.next() {
+                Ok(None) => return Ok(()),
+                Ok(Some(block)) => self.start(file_idx, block, keeps_copy)?,
+                Err(error) => {
+                    self.incomplete(file, error.to_string());
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, file_idx: usize, block: Block, keeps_copy: bool) -> Result<(), SourceError> {
+        let decoders = Arc::clone(&self.decoders);
+        let name = Arc::clone(&self.files.files[file_idx].name);
+        let decoded = self.decoding.start(move || {
+            let chunk = Chunk {
+                bytes: &block.bytes,
+                file: file_idx as u32,
+                name: &name,
+                first_line: block.first_line,
+                is_last: block.is_last,
+            };
+            Decoded {
+                file_idx,
+                batch: decoders.decode(&chunk),
+                offset: block.offset,
+                first_line: block.first_line,
+                copy: keeps_copy.then(|| compress(&block.bytes)),
+                len: block.bytes.len(),
+            }
+        });
+        decoded.map_or(Ok(()), |decoded| self.deliver(decoded))
+    }
+
+    fn deliver(&mut self, decoded: Decoded) -> Result<(), SourceError> {
+        let file = &self.files.files[decoded.file_idx];
+        let name = || file.name.to_string();
+        let mut batch = decoded.batch.map_err(|source| SourceError::Columns { name: name(), source })?;
+        let spool_error = |source| SourceError::Spool { name: name(), source };
+        let copy =
+            decoded.copy.map(|bytes| self.files.spool.append(&bytes?, decoded.len)).transpose().map_err(spool_error)?;
+        {
+            let mut places = self.files.lock_places();
+            batch.number = places.len() as u32;
+            places.push(Place {
+                file_idx: decoded.file_idx,
+                offset: decoded.offset,
+                first_line: decoded.first_line,
+                copy,
+            });
+        }
+        let n_events = batch.rows.len() as u64;
+        self.summary.events += n_events;
+        self.decoders.options.progress.add_events(n_events);
+        self.summary.skipped.merge(std::mem::take(&mut batch.skipped));
+        (self.on_batch)(batch).map_err(SourceError::Consumer)
+    }
+
+    fn incomplete(&mut self, file: &InputFile, reason: String) {
+        self.summary.incomplete.push(Incomplete { name: file.name.to_string(), reason });
+    }
+
+    fn finish(mut self) -> Result<ScanSummary, SourceError> {
+        while let Some(decoded) = self.decoding.finish_one() {
+            self.deliver(decoded)?;
+        }
+        self.summary.bytes = self.decoders.options.progress.bytes();
+        Ok(self.summary)
+    }
+}
+
+/// Decoders that wait for work: their memory is used again.
+struct Decoders {
+    projection: Projection,
+    options: ScanOptions,
+    idle: Mutex<Vec<Decoder>>,
+}
+
+impl Decoders {
+    fn decode(&self, chunk: &Chunk<'_>) -> Result<EventBatch, ArrowError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let identity = if self.options.id_hash { Identity::Hashed } else { Identity::NotWanted };
+        let mut decoder = idle.unwrap_or_else(|| Decoder::new(&self.projection, identity));
+        let batch = decoder.decode(chunk);
+        if batch.is_ok() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(decoder);
+        }
+        batch
+    }
+}
+
+#[cfg(test)]
+mod tests;

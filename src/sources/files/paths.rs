@@ -1,0 +1,76 @@
+//! Which files are meant.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::sources::SourceError;
+
+/// As shells match: a leading dot is written out.
+const PATTERNS: glob::MatchOptions =
+    glob::MatchOptions { case_sensitive: true, require_literal_separator: false, require_literal_leading_dot: true };
+
+/// The files of `paths`, sorted, each once; `None` is standard input.
+pub(super) fn find(paths: &[String], errors: &mut Vec<SourceError>) -> Vec<Option<PathBuf>> {
+    let mut found: BTreeSet<Option<PathBuf>> = BTreeSet::new();
+    for given in paths {
+        let path = Path::new(given);
+        if given == "-" {
+            found.insert(None);
+        } else if path.is_dir() {
+            let mut files = BTreeSet::new();
+            walk(path, &mut files, errors);
+            add(given, files, &mut found, errors);
+        } else if path.exists() || !given.contains(['*', '?', '[']) {
+            found.insert(Some(path.to_owned()));
+        } else {
+            match glob::glob_with(given, PATTERNS) {
+                Ok(matches) => {
+                    let files = matches.flatten().filter(|path| path.is_file()).collect();
+                    add(given, files, &mut found, errors);
+                }
+                Err(error) => {
+                    errors.push(SourceError::BadPattern { name: given.clone(), reason: error.to_string() });
+                }
+            }
+        }
+    }
+    let mut canonical = BTreeSet::new();
+    let resolved = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    found.into_iter().filter(|path| canonical.insert(path.as_ref().map(resolved))).collect()
+}
+
+fn add(given: &str, files: BTreeSet<PathBuf>, found: &mut BTreeSet<Option<PathBuf>>, errors: &mut Vec<SourceError>) {
+    if files.is_empty() {
+        errors.push(SourceError::NothingFound { name: given.to_owned() });
+    }
+    found.extend(files.into_iter().map(Some));
+}
+
+/// Files with known endings, also in folders below; hidden ones are left out.
+fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>, errors: &mut Vec<SourceError>) {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(source) => {
+            errors.push(SourceError::Open { name: folder.display().to_string(), source });
+            return;
+        }
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        // links to folders are not followed: they may lead in circles
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            walk(&path, files, errors);
+        } else if path.is_file() && has_known_ending(&path) {
+            files.insert(path);
+        }
+    }
+}
+
+fn has_known_ending(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    [".ndjson", ".jsonl", ".json", ".parquet"].iter().any(|ending| name.ends_with(ending))
+}

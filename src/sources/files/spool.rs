@@ -1,0 +1,60 @@
+//! Copies of chunks that cannot be read again from their source: compressed, in an unnamed file of the spill folder.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Fast enough not to be the limit of reading.
+const LEVEL: i32 = 1;
+
+/// The file of copies.
+#[derive(Debug)]
+pub(super) struct Spool {
+    folder: PathBuf,
+    file: Mutex<Option<(File, u64)>>,
+}
+
+/// Place of a chunk's copy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Copied {
+    start: u64,
+    stored: usize,
+    len: usize,
+}
+
+/// A chunk as it is stored.
+pub(super) fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    zstd::bulk::compress(bytes, LEVEL)
+}
+
+impl Spool {
+    pub(super) fn new(folder: &Path) -> Self {
+        Spool { folder: folder.to_owned(), file: Mutex::default() }
+    }
+
+    /// Adds a chunk of `len` bytes that [`compress`] made small.
+    pub(super) fn append(&self, compressed: &[u8], len: usize) -> io::Result<Copied> {
+        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, end) = match &mut *guard {
+            Some(open) => open,
+            empty => empty.insert((tempfile::tempfile_in(&self.folder)?, 0)),
+        };
+        file.write_all(compressed)?;
+        let copied = Copied { start: *end, stored: compressed.len(), len };
+        *end += compressed.len() as u64;
+        Ok(copied)
+    }
+
+    /// The chunk.
+    pub(super) fn read(&self, copied: &Copied) -> io::Result<Vec<u8>> {
+        let mut compressed = vec![0; copied.stored];
+        {
+            let guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            let (file, _) = guard.as_ref().ok_or_else(|| io::Error::other("nothing was copied"))?;
+            file.read_exact_at(&mut compressed, copied.start)?;
+        }
+        zstd::bulk::decompress(&compressed, copied.len)
+    }
+}

@@ -1,0 +1,236 @@
+//! Source -> event table: decoded batches are filtered by the use cases' queries, reduced to keys, metrics and times, and stored.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array};
+use arrow::compute::{filter, filter_record_batch};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType, UInt32Type};
+
+use super::derive::{derived_elements, derived_texts, overlay_elements, overlay_texts};
+use super::{EventSource, ScanOptions, ScanSummary, SourceError};
+use crate::compute::{Compute, InOrder};
+use crate::event::decode::{ColumnKind, EventBatch, Projection, RowRef};
+use crate::event::metric::metric_value;
+use crate::event::sentences::{combine, elements};
+use crate::event::{
+    EventTable, FieldSource, KeySpec, LocalKey, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, SpillFile, TableBuilder,
+};
+use crate::plan::{PlannedUseCase, ScanPlan, column_name};
+use crate::query::{TimeWindow, parse_timestamp};
+
+/// What one use case got out of the events that were read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Events that match its query and window.
+    pub events: u64,
+    /// Rows: events x target sentences x aggregator sentences.
+    pub rows: u64,
+    /// Matching events without a usable value in some target field.
+    pub without_target: u64,
+    /// Matching events, with a target, without a usable value in some aggregator field.
+    pub without_aggregator: u64,
+    /// Events that match its query and have no readable time where it needs one.
+    pub without_time: u64,
+    /// Events with more rows than one event may have.
+    pub too_many_rows: u64,
+}
+
+impl Usage {
+    fn add(&mut self, other: Usage) {
+        self.events += other.events;
+        self.rows += other.rows;
+        self.without_target += other.without_target;
+        self.without_aggregator += other.without_aggregator;
+        self.without_time += other.without_time;
+        self.too_many_rows += other.too_many_rows;
+    }
+}
+
+/// A filled table and how it was filled.
+#[derive(Debug)]
+pub struct Ingested {
+    /// The table.
+    pub table: Arc<EventTable>,
+    /// What was read.
+    pub summary: ScanSummary,
+    /// Per use case of the plan.
+    pub usage: Vec<Usage>,
+}
+
+/// Reads `source` once for all use cases of `plan`. Blocks: not for tokio's threads.
+pub fn ingest(
+    source: &dyn EventSource,
+    plan: &Arc<ScanPlan>,
+    compute: &Compute,
+    options: &ScanOptions,
+) -> Result<Ingested, SourceError> {
+    let projection = Projection::new(plan.columns.clone(), parse_timestamp);
+    let limits = compute.limits();
+    let spill = SpillFile::new(&limits.spill_dir);
+    let mut table =
+        TableBuilder::new(plan.layout.clone(), compute.memory_pool(), limits.memory / CHUNK_SHARE, spill);
+    let mut usage = vec![Usage::default(); plan.use_cases.len()];
+    let mut store = |prepared: anyhow::Result<(PreparedBatch, Vec<Usage>)>| -> anyhow::Result<()> {
+        let (batch, batch_usage) = prepared?;
+        usage.iter_mut().zip(batch_usage).for_each(|(total, part)| total.add(part));
+        table.append(batch)?;
+        Ok(())
+    };
+    let mut preparing = InOrder::new(options.threads);
+    let options = ScanOptions { id_hash: plan.layout.tie_break, ..options.clone() };
+    let summary = source.scan(&projection, &options, &mut |batch| {
+        let plan = Arc::clone(plan);
+        preparing.start(move || prepare(&plan, batch)).map_or(Ok(()), &mut store)
+    })?;
+    while let Some(prepared) = preparing.finish_one() {
+        store(prepared).map_err(SourceError::Consumer)?;
+    }
+    Ok(Ingested { table: Arc::new(table.finish()), summary, usage })
+}
+
+/// The event table's batches may take this share of the memory limit; the rest is for its texts and for the plans over it.
+const CHUNK_SHARE: usize = 3;
+
+fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<(PreparedBatch, Vec<Usage>)> {
+    let mut usage = vec![Usage::default(); plan.use_cases.len()];
+    let masks: Vec<BooleanArray> = plan
+        .use_cases
+        .iter()
+        .zip(&mut usage)
+        .map(|(planned, usage)| mask(planned, plan, &batch.columns, usage))
+        .collect::<anyhow::Result<_>>()?;
+    let wanted = any(&masks, batch.columns.num_rows());
+    let (columns, rows, masks, ties) = keep(&batch, &wanted, masks)?;
+    let keys: Vec<LocalKey> =
+        plan.layout.keys.iter().map(|spec| key(plan, spec, &columns)).collect::<anyhow::Result<_>>()?;
+    let metrics: Vec<ArrayRef> =
+        plan.layout.metrics.iter().map(|spec| metric(plan, spec, &columns)).collect::<anyhow::Result<_>>()?;
+    let times = plan.layout.times.iter().map(|field| time(&columns, &column_name(ColumnKind::Time, field))).collect::<anyhow::Result<_>>()?;
+    for ((planned, mask), usage) in plan.use_cases.iter().zip(&masks).zip(&mut usage) {
+        count_rows(planned, mask, &keys, &metrics, usage);
+    }
+    let place = |part: fn(&RowRef) -> u32| UInt32Array::from_iter_values(rows.iter().map(part));
+    let places =
+        [place(|row| row.offset_in_batch), place(|row| row.length), place(|row| row.line_in_batch)];
+    Ok((PreparedBatch { batch: batch.number, places, keys, metrics, times, masks, ties }, usage))
+}
+
+/// Which events of a batch belong to a use case.
+fn mask(
+    planned: &PlannedUseCase,
+    plan: &ScanPlan,
+    columns: &RecordBatch,
+    usage: &mut Usage,
+) -> anyhow::Result<BooleanArray> {
+    let n_rows = columns.num_rows();
+    let matching = if planned.query.is_match_all() {
+        BooleanArray::from(vec![true; n_rows])
+    } else {
+        planned.query.evaluate(columns)?
+    };
+    let Some(time_idx) = planned.time_idx else { return Ok(matching) };
+    let times = time(columns, &column_name(ColumnKind::Time, &plan.layout.times[time_idx]))?;
+    let times = times.as_primitive::<Int64Type>();
+    usage.without_time += (0..n_rows).filter(|&row| matching.value(row) && times.is_null(row)).count() as u64;
+    let Some(TimeWindow { from, to }) = planned.window else { return Ok(matching) };
+    let inside = |row: usize| times.is_valid(row) && (from..=to).contains(&times.value(row));
+    Ok((0..n_rows).map(|row| Some(matching.value(row) && inside(row))).collect())
+}
+
+fn any(masks: &[BooleanArray], n_rows: usize) -> BooleanArray {
+    let none = arrow::buffer::BooleanBuffer::new_unset(n_rows);
+    BooleanArray::new(masks.iter().fold(none, |wanted, mask| &wanted | mask.values()), None)
+}
+
+type Kept = (RecordBatch, Vec<RowRef>, Vec<BooleanArray>, Option<ArrayRef>);
+
+/// Drops the events that no use case wants.
+fn keep(batch: &EventBatch, wanted: &BooleanArray, masks: Vec<BooleanArray>) -> anyhow::Result<Kept> {
+    let ties = batch.id_hash.as_ref().map(|hashes| Arc::new(UInt64Array::from(hashes.clone())) as ArrayRef);
+    if wanted.true_count() == wanted.len() {
+        return Ok((batch.columns.clone(), batch.rows.clone(), masks, ties));
+    }
+    let rows = wanted.values().set_indices().map(|row| batch.rows[row]).collect();
+    let masks = masks
+        .iter()
+        .map(|mask| Ok(filter(mask, wanted)?.as_boolean().clone()))
+        .collect::<anyhow::Result<_>>()?;
+    let ties = ties.map(|ties| filter(&ties, wanted)).transpose()?;
+    Ok((filter_record_batch(&batch.columns, wanted)?, rows, masks, ties))
+}
+
+fn key(plan: &ScanPlan, spec: &KeySpec, columns: &RecordBatch) -> anyhow::Result<LocalKey> {
+    let fields = spec.fields.iter().map(|field| field_elements(plan, field, columns)).collect::<anyhow::Result<_>>()?;
+    Ok(combine(fields, spec.values).0)
+}
+
+fn field_elements(plan: &ScanPlan, field: &FieldSource, columns: &RecordBatch) -> anyhow::Result<LocalKey> {
+    let own = elements(column(columns, &column_name(ColumnKind::Elements, &field.path))?.as_list::<i32>());
+    match &field.derived {
+        None => Ok(own),
+        Some((rule_set, key)) => {
+            let derived = derived_elements(&plan.rule_sets[*rule_set].rules, key, |source| {
+                column(columns, &column_name(ColumnKind::Strings, source))
+            })?;
+            Ok(overlay_elements(own, derived))
+        }
+    }
+}
+
+fn metric(plan: &ScanPlan, spec: &MetricSpec, columns: &RecordBatch) -> anyhow::Result<ArrayRef> {
+    let own = column(columns, &column_name(ColumnKind::Joined, &spec.field.path))?;
+    let texts = match &spec.field.derived {
+        None => Arc::clone(own),
+        Some((rule_set, key)) => {
+            let derived = derived_texts(&plan.rule_sets[*rule_set].rules, key, |source| {
+                column(columns, &column_name(ColumnKind::Strings, source))
+            })?;
+            overlay_texts(own, &derived)
+        }
+    };
+    let dictionary = texts.as_dictionary::<UInt32Type>();
+    let distinct = dictionary.values().as_string::<i32>();
+    let mut known: Vec<Option<Option<f64>>> = vec![None; distinct.len()];
+    let values: Float64Array = dictionary
+        .keys()
+        .iter()
+        .map(|code| {
+            let code = code? as usize;
+            *known[code].get_or_insert_with(|| metric_value(spec.metric, distinct.value(code)))
+        })
+        .collect();
+    Ok(Arc::new(values))
+}
+
+fn time(columns: &RecordBatch, name: &str) -> anyhow::Result<ArrayRef> {
+    let times = column(columns, name)?.as_primitive::<TimestampMicrosecondType>();
+    Ok(Arc::new(Int64Array::new(times.values().clone(), times.nulls().cloned())))
+}
+
+fn column<'a>(columns: &'a RecordBatch, name: &str) -> anyhow::Result<&'a ArrayRef> {
+    columns.column_by_name(name).ok_or_else(|| anyhow::anyhow!("column {name} was not decoded"))
+}
+
+fn count_rows(
+    planned: &PlannedUseCase,
+    mask: &BooleanArray,
+    keys: &[LocalKey],
+    metrics: &[ArrayRef],
+    usage: &mut Usage,
+) {
+    let n_sentences = |key_idx: Option<usize>, row: usize| {
+        key_idx.map_or(1, |key_idx| (keys[key_idx].offsets[row + 1] - keys[key_idx].offsets[row]) as usize)
+    };
+    for row in mask.values().set_indices() {
+        usage.events += 1;
+        let has_value = planned.view.value.is_none_or(|metric_idx| metrics[metric_idx].is_valid(row));
+        let n_targets = if has_value { n_sentences(planned.view.target, row) } else { 0 };
+        let n_rows = n_targets * n_sentences(planned.view.aggregator, row);
+        match (n_targets, n_rows) {
+            (0, _) => usage.without_target += 1,
+            (_, 0) => usage.without_aggregator += 1,
+            (_, n_rows) if n_rows > MAX_ROWS_PER_EVENT => usage.too_many_rows += 1,
+            (_, n_rows) => usage.rows += n_rows as u64,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Where events come from: one trait, so that the same events give the same event table whatever holds them.
+
+mod derive;
+mod error;
+pub mod files;
+pub mod ingest;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+pub use error::SourceError;
+
+use crate::event::decode::{EventBatch, Projection, SkippedLines};
+
+/// A source of events.
+pub trait EventSource: Send + Sync + fmt::Debug {
+    /// Reads all events once and gives `on_batch` their wanted columns, in the order of the source, on the calling thread.
+    ///
+    /// # Errors
+    /// What makes the whole scan worthless: nothing could be read, it was cancelled, or `on_batch` failed. A part that
+    /// could not be read is in the summary instead.
+    fn scan(
+        &self,
+        projection: &Projection,
+        options: &ScanOptions,
+        on_batch: &mut OnBatch<'_>,
+    ) -> Result<ScanSummary, SourceError>;
+
+    /// Reads whole documents again, in the order asked.
+    ///
+    /// # Errors
+    /// A document that is no longer what the scan saw, or cannot be read.
+    fn fetch(&self, documents: &[DocRef]) -> Result<Vec<RawDocument>, SourceError>;
+}
+
+/// What takes the batches of a scan; an error ends the scan.
+pub type OnBatch<'a> = dyn FnMut(EventBatch) -> anyhow::Result<()> + 'a;
+
+/// How a scan runs.
+#[derive(Clone, Debug)]
+pub struct ScanOptions {
+    /// threads that decode (0 is taken as 1); bounds the batches in flight to `2 * threads + 2`
+    pub threads: usize,
+    /// whether batches carry the hash of each document's identity
+    pub id_hash: bool,
+    /// set to end the scan early with [`SourceError::Cancelled`]
+    pub cancel: Arc<AtomicBool>,
+    /// counts while the scan runs
+    pub progress: Arc<ScanProgress>,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self {
+            threads: rayon::current_num_threads(),
+            id_hash: false,
+            cancel: Arc::default(),
+            progress: Arc::default(),
+        }
+    }
+}
+
+/// Counters a progress display may read while a scan runs.
+#[derive(Debug, Default)]
+pub struct ScanProgress {
+    bytes: AtomicU64,
+    events: AtomicU64,
+}
+
+impl ScanProgress {
+    /// Bytes read from the source as stored (before decompression).
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Events given to the consumer.
+    pub fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Counts `n` more stored bytes.
+    pub fn add_bytes(&self, n: u64) {
+        self.bytes.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Counts `n` more events.
+    pub fn add_events(&self, n: u64) {
+        self.events.fetch_add(n, Ordering::Relaxed);
+    }
+}
+
+/// What a scan has read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScanSummary {
+    /// events given to the consumer
+    pub events: u64,
+    /// stored bytes read
+    pub bytes: u64,
+    /// lines that were no events, also those of the batches
+    pub skipped: SkippedLines,
+    /// parts of the source that could not be read to their end; the events before the fault were given
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// A part of a source that ended with a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incomplete {
+    /// name of the file or index
+    pub name: String,
+    /// what happened and what to do
+    pub reason: String,
+}
+
+/// Where a document is: a batch of a scan and a place in it, both as the [`EventBatch`] said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DocRef {
+    /// [`EventBatch::number`]
+    pub batch: u32,
+    /// `offset_in_batch` of the row
+    pub offset: u32,
+    /// `length` of the row
+    pub length: u32,
+    /// `line_in_batch` of the row
+    pub line: u32,
+}
+
+/// A document as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawDocument {
+    /// its index, or the name of its file
+    pub index: String,
+    /// its id, or the number of its line
+    pub id: String,
+    /// JSON text of its `_source`, valid UTF-8 without lone surrogates
+    pub bytes: Vec<u8>,
+}

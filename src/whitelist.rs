@@ -1,0 +1,154 @@
+//! What is accepted: outliers that match an entry of a whitelist are not reported.
+//!
+//! An entry is tested against every value of the event and of the outlier: the event's fields but not its earlier `outliers`, the derived
+//! fields, and the outlier's texts, assets, parameters and observations, with its summary both in lines and in one. Where the document
+//! is stored (`_index`, `_id`) is no value.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use regex::{RegexSet, RegexSetBuilder};
+use serde_json::{Map, Value};
+
+use crate::config::{PrefixRegex, WhitelistEntries};
+use crate::event::Document;
+use crate::event::text::python_text;
+use crate::outlier::Outlier;
+
+/// The entries that apply to a use case, prepared for many tests.
+#[derive(Debug)]
+pub struct Whitelist {
+    literals: Vec<Vec<String>>,
+    /// Literal entries by their first part.
+    by_first_part: HashMap<String, Vec<usize>>,
+    regexps: Vec<Vec<PrefixRegex>>,
+    /// First parts of the regexps that the set knows, and their entries.
+    first_parts: RegexSet,
+    in_set: Vec<usize>,
+    /// Entries whose first part needs the slower engine.
+    not_in_set: Vec<usize>,
+}
+
+/// What a test says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the outlier is accepted.
+    pub whitelisted: bool,
+    /// Regexps that were given up because a value made them too slow; each counts as no match.
+    pub regexps_given_up: u64,
+}
+
+impl Whitelist {
+    /// The entries of the main configuration and of the use case's file.
+    pub fn new(global: Arc<WhitelistEntries>, per_file: Arc<WhitelistEntries>) -> Self {
+        let literals: Vec<Vec<String>> = global.literals.iter().chain(&per_file.literals).cloned().collect();
+        let mut by_first_part: HashMap<String, Vec<usize>> = HashMap::new();
+        for (idx, parts) in literals.iter().enumerate() {
+            if let Some(first) = parts.first() {
+                by_first_part.entry(first.clone()).or_default().push(idx);
+            }
+        }
+        let regexps: Vec<Vec<PrefixRegex>> = global.regexps.iter().chain(&per_file.regexps).cloned().collect();
+        let (first_parts, in_set, not_in_set) = prepare(&regexps);
+        Whitelist { literals, by_first_part, regexps, first_parts, in_set, not_in_set }
+    }
+
+    /// Whether nothing is accepted.
+    pub fn is_empty(&self) -> bool {
+        self.literals.is_empty() && self.regexps.is_empty()
+    }
+
+    /// Tests an outlier of a document.
+    pub fn matches(&self, outlier: &Outlier, document: &Document, derived: &[(String, Value)]) -> Verdict {
+        if self.is_empty() {
+            return Verdict::default();
+        }
+        let values = values(outlier, document, derived);
+        if self.matches_literal(&values) {
+            return Verdict { whitelisted: true, regexps_given_up: 0 };
+        }
+        self.matches_regexp(&values)
+    }
+
+    fn matches_literal(&self, values: &HashSet<String>) -> bool {
+        values
+            .iter()
+            .filter_map(|value| self.by_first_part.get(value))
+            .flatten()
+            .any(|&idx| self.literals[idx].iter().all(|part| values.contains(part)))
+    }
+
+    fn matches_regexp(&self, values: &HashSet<String>) -> Verdict {
+        let mut verdict = Verdict::default();
+        if self.regexps.is_empty() {
+            return verdict;
+        }
+        let mut possible: HashSet<usize> = self.not_in_set.iter().copied().collect();
+        for value in values {
+            possible.extend(self.first_parts.matches(value).into_iter().map(|idx| self.in_set[idx]));
+        }
+        let mut any_value = |part: &PrefixRegex| {
+            values.iter().any(|value| {
+                part.is_match(value).unwrap_or_else(|_| {
+                    verdict.regexps_given_up += 1;
+                    false
+                })
+            })
+        };
+        let whitelisted = possible.into_iter().any(|idx| self.regexps[idx].iter().all(&mut any_value));
+        verdict.whitelisted = whitelisted;
+        verdict
+    }
+}
+
+/// One automaton for the first parts of all entries whose patterns mean the same to both engines.
+fn prepare(regexps: &[Vec<PrefixRegex>]) -> (RegexSet, Vec<usize>, Vec<usize>) {
+    let mut patterns = Vec::new();
+    let (mut in_set, mut not_in_set) = (Vec::new(), Vec::new());
+    for (idx, parts) in regexps.iter().enumerate() {
+        match parts.first().and_then(PrefixRegex::plain_pattern) {
+            Some(pattern) => {
+                patterns.push(pattern);
+                in_set.push(idx);
+            }
+            None => not_in_set.push(idx),
+        }
+    }
+    match RegexSetBuilder::new(&patterns).build() {
+        Ok(set) => (set, in_set, not_in_set),
+        // too large together: each by itself
+        Err(_) => (RegexSet::empty(), Vec::new(), (0..regexps.len()).collect()),
+    }
+}
+
+fn values(outlier: &Outlier, document: &Document, derived: &[(String, Value)]) -> HashSet<String> {
+    let mut values = HashSet::new();
+    add_object(outlier.fields(), &mut values);
+    values.insert(outlier.unwrapped_summary().trim().to_owned());
+    for (name, value) in &document.source {
+        let is_hidden = derived.iter().any(|(key, _)| key == name);
+        if name != "outliers" && !is_hidden {
+            add(value, &mut values);
+        }
+    }
+    derived.iter().for_each(|(_, value)| add(value, &mut values));
+    values
+}
+
+fn add_object(object: &Map<String, Value>, values: &mut HashSet<String>) {
+    object.values().for_each(|value| add(value, values));
+}
+
+/// The elements of a list count one by one, but not what is inside of them.
+fn add(value: &Value, values: &mut HashSet<String>) {
+    match value {
+        Value::Object(object) => add_object(object, values),
+        Value::Array(elements) => values.extend(elements.iter().map(|element| python_text(element).trim().to_owned())),
+        scalar => {
+            values.insert(python_text(scalar).trim().to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

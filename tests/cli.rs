@@ -1,0 +1,203 @@
+//! The command line as a user meets it: exit codes, what goes to stdout and what to stderr, messages.
+
+use std::fs;
+use std::path::Path;
+
+use crate::outliers;
+use crate::program::{self, Finished, Report};
+
+const USE_CASE: &str = "\
+[simplequery_shell]
+es_query_filter=process.name:powershell.exe
+outlier_type=process
+outlier_reason=shell
+outlier_summary=shell run by {user.name}
+run_model=1
+";
+
+const EVENTS: &str = r#"{"@timestamp":"2024-05-01T00:00:00Z","process":{"name":"powershell.exe"},"user":{"name":"ann"}}
+{"@timestamp":"2024-05-01T00:00:01Z","process":{"name":"cmd.exe"},"user":{"name":"bob"}}
+{"@timestamp":"2024-05-01T00:00:02Z","process":{"name":"powershell.exe"},"user":{"name":"cid"}}
+"#;
+
+/// A folder with the given files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).expect("written");
+    }
+    folder
+}
+
+fn usual() -> tempfile::TempDir {
+    folder(&[("good.conf", USE_CASE), ("events.ndjson", EVENTS)])
+}
+
+/// Runs the program with arguments written as one line.
+fn run(folder: &Path, line: &str) -> Finished {
+    program::run(folder, &line.split_whitespace().collect::<Vec<_>>())
+}
+
+#[test]
+fn exit_codes_say_what_happened() {
+    let bad_line = format!("{EVENTS}{{\"not\": json\n");
+    let folder = folder(&[
+        ("good.conf", USE_CASE),
+        ("bad.conf", "[metrics_x]\nes_query_filter=*\nmetric=lenght\n"),
+        ("events.ndjson", EVENTS),
+        ("bad.ndjson", &bad_line),
+    ]);
+    let cases = [
+        ("--help", 0),
+        ("--version", 0),
+        ("run --help", 0),
+        ("run --use-cases good.conf --events events.ndjson", 0),
+        ("interactive --use-cases good.conf --events events.ndjson", 0),
+        ("check --use-cases good.conf", 0),
+        ("", 2),
+        ("walk", 2),
+        ("run --no-such-option", 2),
+        ("run --use-cases good.conf --events events.ndjson --threads none", 2),
+        ("run --use-cases good.conf --use-cases bad.conf --events events.ndjson", 3),
+        ("run --use-cases good.conf --events bad.ndjson", 3),
+        ("run --use-cases good.conf --events no-such-file.ndjson", 74),
+        ("run --use-cases good.conf --events events.ndjson -o no-such-folder/out.ndjson", 74),
+        ("run --config no-such.conf --use-cases good.conf --events events.ndjson", 78),
+        ("run --use-cases bad.conf --events events.ndjson", 78),
+        ("check --use-cases good.conf --use-cases bad.conf", 78),
+    ];
+    for (line, code) in cases {
+        let finished = run(folder.path(), line);
+        assert_eq!(finished.code, code, "ee-outliers {line}\n{}\n{}", finished.stdout, finished.stderr);
+        assert!(code == 0 || !finished.stderr.trim().is_empty(), "ee-outliers {line}: failed without a word");
+    }
+}
+
+#[test]
+fn help_goes_to_stdout_and_usage_errors_to_stderr() {
+    let folder = usual();
+    let help = run(folder.path(), "run --help").expect_code(0);
+    for option in ["--config", "--use-cases", "--events", "--now", "--report", "--memory-limit", "--threads"] {
+        assert!(help.stdout.contains(option), "no {option} in\n{}", help.stdout);
+    }
+    let wrong = run(folder.path(), "run --no-such-option").expect_code(2);
+    assert_eq!(wrong.stdout, "");
+    assert!(wrong.stderr.contains("--no-such-option"));
+}
+
+#[test]
+fn outliers_are_written_and_stdout_stays_empty() {
+    let folder = usual();
+    let line = "run --use-cases good.conf --events events.ndjson -o out.ndjson --report report.json";
+    let finished = run(folder.path(), line).expect_code(0);
+    assert_eq!(finished.stdout, "");
+
+    let written = outliers::read(&folder.path().join("out.ndjson")).expect("well-formed output");
+    let ids: Vec<&str> = written.keys().map(|(_, id)| id.as_str()).collect();
+    assert_eq!(ids, ["000000000000", "000000000002"]);
+    let numbers = Report::read(&folder.path().join("report.json")).numbers("simplequery_shell");
+    assert_eq!((numbers.documents, numbers.outliers, numbers.whitelisted), (2, 2, 0));
+
+    let mut left: Vec<String> = fs::read_dir(folder.path())
+        .expect("readable")
+        .map(|entry| entry.expect("readable").file_name().into_string().expect("ASCII"))
+        .collect();
+    left.sort();
+    assert_eq!(left, ["events.ndjson", "good.conf", "out.ndjson", "report.json"], "temporary files are left behind");
+}
+
+#[test]
+fn without_an_output_file_a_table_goes_to_stdout() {
+    let folder = usual();
+    let finished = run(folder.path(), "run --use-cases good.conf --events events.ndjson").expect_code(0);
+    assert!(finished.stdout.contains("shell run by ann"), "{}", finished.stdout);
+    assert!(finished.stdout.contains("shell run by cid"), "{}", finished.stdout);
+    assert!(!finished.stdout.contains("shell run by bob"), "{}", finished.stdout);
+    assert!(finished.stderr.contains("simplequery"), "no summary on stderr:\n{}", finished.stderr);
+}
+
+#[test]
+fn events_come_from_standard_input() {
+    let folder = usual();
+    let args = ["run", "--use-cases", "good.conf", "--events", "-"];
+    let finished = program::run_with_input(folder.path(), &args, EVENTS).expect_code(0);
+    assert!(finished.stdout.contains("shell run by cid"), "{}", finished.stdout);
+}
+
+#[test]
+fn only_names_choose_use_cases() {
+    let second = USE_CASE.replace("shell]", "other]");
+    let folder = folder(&[("a.conf", USE_CASE), ("b.conf", &second), ("events.ndjson", EVENTS)]);
+    let line = "run --use-cases *.conf --only *other* --events events.ndjson -o out.ndjson --report report.json";
+    run(folder.path(), line).expect_code(0);
+    let written = outliers::read(&folder.path().join("out.ndjson")).expect("well-formed output");
+    assert!(written.values().all(|stored| stored["model_name"] == serde_json::json!(["other"])));
+    assert_eq!(written.len(), 2);
+}
+
+#[test]
+fn check_lists_every_problem_of_every_file() {
+    let first = "[metrics_x]\nes_query_filter=*\ntarget=a\naggregator=b\nmetric=lenght\ntrigger_on=up\ntrigger_method=stdev\n\
+                 trigger_sensitivity=many\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n";
+    let second = "[simplequery_y]\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n";
+    let third =
+        "[simplequery_z]\nes_query_filter=a:(b\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n";
+    let folder = folder(&[("first.conf", first), ("second.conf", second), ("third.conf", third)]);
+    let finished = run(folder.path(), "check --use-cases first.conf --use-cases second.conf --use-cases third.conf")
+        .expect_code(78);
+    let text = format!("{}{}", finished.stdout, finished.stderr);
+    for place in ["first.conf:5:", "first.conf:6:", "first.conf:8:", "second.conf:1:", "third.conf:2:"] {
+        assert!(text.contains(place), "no problem at {place} in\n{text}");
+    }
+    for word in ["metric", "trigger_on", "trigger_sensitivity", "es_query_filter"] {
+        assert!(text.contains(word), "no word of {word} in\n{text}");
+    }
+}
+
+#[test]
+fn a_bad_use_case_does_not_stop_the_others() {
+    let folder = folder(&[
+        ("good.conf", USE_CASE),
+        ("bad.conf", "[simplequery_bad]\noutlier_type=t\n"),
+        ("broken.conf", "no section here\n"),
+        ("events.ndjson", EVENTS),
+    ]);
+    let line = "run --use-cases *.conf --events events.ndjson -o out.ndjson --report report.json";
+    let finished = run(folder.path(), line).expect_code(3);
+    assert_eq!(outliers::read(&folder.path().join("out.ndjson")).expect("well-formed").len(), 2);
+    for file in ["bad.conf", "broken.conf"] {
+        assert!(finished.stderr.contains(file), "no word of {file} in\n{}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_bad_line_is_skipped_counted_and_reported() {
+    let events = format!("{{\"broken\": \n{EVENTS}[1,2]\n");
+    let folder = folder(&[("good.conf", USE_CASE), ("events.ndjson", &events)]);
+    let line = "run --use-cases good.conf --events events.ndjson -o out.ndjson --report report.json";
+    run(folder.path(), line).expect_code(3);
+    let written = outliers::read(&folder.path().join("out.ndjson")).expect("well-formed output");
+    let ids: Vec<&str> = written.keys().map(|(_, id)| id.as_str()).collect();
+    assert_eq!(ids, ["000000000001", "000000000003"], "ids are line numbers, skipped lines counted");
+    let report = Report::read(&folder.path().join("report.json"));
+    assert!(report.json().to_string().contains("skipped"), "{}", report.json());
+}
+
+#[test]
+fn text_from_events_cannot_drive_the_terminal() {
+    let hostile =
+        r#"{"process":{"name":"powershell.exe"},"user":{"name":"\u001b[31mred\u0007\u009b2J\r\nforged line\u202e"}}"#;
+    let folder = folder(&[("good.conf", USE_CASE), ("events.ndjson", &format!("{hostile}\n"))]);
+    for line in
+        ["run --use-cases good.conf --events events.ndjson", "run -v --use-cases good.conf --events events.ndjson"]
+    {
+        let finished = run(folder.path(), line).expect_code(0);
+        for (stream, text) in [("stdout", &finished.stdout), ("stderr", &finished.stderr)] {
+            let control =
+                text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
+            assert_eq!(control, None, "{stream} of {line} carries a control character:\n{}", text.escape_debug());
+            assert!(!text.lines().any(|line| line.starts_with("forged line")), "{stream} of {line} has a forged line");
+        }
+        assert!(finished.stdout.contains("red"), "{}", finished.stdout);
+    }
+}

@@ -1,0 +1,225 @@
+//! The golden cases: the same outliers as the reference implementation for the same events. `README.md` beside this
+//! file says what a case is and how it is compared.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+
+use serde_json::{Map, Value};
+
+use crate::outliers::{self, Outliers};
+use crate::program::{self, Numbers, Report};
+
+/// Cases in which we differ from the reference on purpose: `SET/CASE` and why. A case named here must differ.
+const DELIBERATE_DIFFERENCES: &[(&str, &str)] = &[];
+
+/// Cases of models that are not built yet.
+const NOT_YET: &[&str] = &["word2vec_"];
+
+/// Drawn at random by the reference, so it is not part of what is expected.
+const NOT_COMPARED: &str = "non_outlier_values_sample";
+
+const SYNTHETIC: Set = Set { name: "synthetic", now: "2024-05-08T00:00:00Z" };
+const OTRF: Set = Set { name: "otrf", now: "2020-09-22T00:00:00Z" };
+
+#[test]
+fn synthetic_cases_equal_the_reference() {
+    check_against_reference(&SYNTHETIC);
+}
+
+#[test]
+fn otrf_cases_equal_the_reference() {
+    check_against_reference(&OTRF);
+}
+
+#[test]
+fn synthetic_cases_together_equal_each_alone() {
+    check_together(&SYNTHETIC);
+}
+
+#[test]
+fn otrf_cases_together_equal_each_alone() {
+    check_together(&OTRF);
+}
+
+/// One set of events with its cases.
+struct Set {
+    name: &'static str,
+    /// End of the windows of `sudden_appearance`.
+    now: &'static str,
+}
+
+/// What one case gave when it ran alone.
+struct Alone {
+    case: String,
+    result: Result<(Outliers, Numbers), String>,
+}
+
+impl Set {
+    fn folder(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(self.name)
+    }
+
+    fn cases(&self) -> Vec<String> {
+        let mut cases: Vec<String> = fs::read_dir(self.folder())
+            .expect("the set has a folder")
+            .map(|entry| entry.expect("a readable folder"))
+            .filter(|entry| entry.path().join("use_case.conf").exists())
+            .map(|entry| entry.file_name().into_string().expect("case names are ASCII"))
+            .filter(|case| !NOT_YET.iter().any(|prefix| case.starts_with(prefix)))
+            .collect();
+        cases.sort();
+        cases
+    }
+
+    /// Runs every case alone, once for all tests that look at the results.
+    fn alone(&self) -> &'static [Alone] {
+        static RESULTS: Mutex<BTreeMap<&str, &'static OnceLock<Vec<Alone>>>> = Mutex::new(BTreeMap::new());
+        let cell: &'static OnceLock<Vec<Alone>> =
+            RESULTS.lock().expect("no test panics here").entry(self.name).or_insert_with(|| Box::leak(Box::default()));
+        cell.get_or_init(|| self.run_all_alone())
+    }
+
+    fn run_all_alone(&self) -> Vec<Alone> {
+        let queue = Mutex::new(self.cases());
+        let done = Mutex::new(Vec::new());
+        let n_threads = std::thread::available_parallelism().map_or(2, |n| n.get().min(4));
+        std::thread::scope(|scope| {
+            for _ in 0..n_threads {
+                scope.spawn(|| {
+                    loop {
+                        let Some(case) = queue.lock().expect("no panic holds it").pop() else {
+                            break;
+                        };
+                        let result = self.run(&[case.as_str()]).and_then(|run| run.of_case(&case));
+                        done.lock().expect("no panic holds it").push(Alone { case, result });
+                    }
+                });
+            }
+        });
+        let mut done = done.into_inner().expect("all threads ended");
+        done.sort_by(|a, b| a.case.cmp(&b.case));
+        done
+    }
+
+    /// Runs the program once over the events of the set, with the use cases of `cases`.
+    fn run(&self, cases: &[&str]) -> Result<Run, String> {
+        let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let (output, report) = (scratch.path().join("out.ndjson"), scratch.path().join("report.json"));
+        let folder = self.folder();
+        let mut args: Vec<PathBuf> =
+            ["run", "-q", "--config", "main.conf", "--events", "events.ndjson.zst", "-o"].map(PathBuf::from).to_vec();
+        args.extend([output.clone(), "--report".into(), report.clone()]);
+        for case in cases {
+            args.extend(["--use-cases".into(), Path::new(case).join("use_case.conf")]);
+        }
+        if cases.iter().any(|case| case.starts_with("sudden_appearance")) {
+            args.extend(["--now".into(), self.now.into()]);
+        }
+        let finished = program::run(&folder, &args);
+        if finished.code != 0 {
+            return Err(format!("exit code {}: {}", finished.code, finished.stderr));
+        }
+        Ok(Run { outliers: outliers::read(&output)?, report: Report::read(&report) })
+    }
+
+    fn expected(&self, case: &str) -> BTreeMap<String, Map<String, Value>> {
+        let compressed = fs::read(self.folder().join(case).join("expected.ndjson.zst")).expect("a case is complete");
+        if compressed.is_empty() {
+            return BTreeMap::new();
+        }
+        let text = String::from_utf8(zstd::decode_all(&*compressed).expect("zstd")).expect("UTF-8");
+        text.lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("expected lines are JSON"))
+            .map(|line| {
+                (line["_id"].as_str().expect("_id").to_owned(), line["outliers"].as_object().expect("outliers").clone())
+            })
+            .collect()
+    }
+
+    fn expected_numbers(&self, case: &str) -> Numbers {
+        let text = fs::read_to_string(self.folder().join(case).join("counts.json")).expect("a case is complete");
+        let counts: Value = serde_json::from_str(&text).expect("counts are JSON");
+        let number = |key: &str| counts[key].as_u64().expect("counts are numbers");
+        Numbers {
+            events: number("total_events"),
+            documents: number("documents"),
+            outliers: number("outliers_kept"),
+            whitelisted: number("whitelisted"),
+        }
+    }
+}
+
+/// What one run of the program wrote.
+struct Run {
+    outliers: Outliers,
+    report: Report,
+}
+
+impl Run {
+    fn of_case(self, case: &str) -> Result<(Outliers, Numbers), String> {
+        match &self.report.use_cases()[..] {
+            [name] => {
+                let numbers = self.report.numbers(name);
+                Ok((self.outliers, numbers))
+            }
+            others => Err(format!("the report of {case} names the use cases {others:?}")),
+        }
+    }
+}
+
+fn check_against_reference(set: &Set) {
+    let mut wrong = Vec::new();
+    for Alone { case, result } in set.alone() {
+        let case_path = format!("{}/{case}", set.name);
+        let difference = match result {
+            Ok((outliers, numbers)) => difference(set, case, outliers, numbers),
+            Err(reason) => Some(reason.clone()),
+        };
+        match (difference, DELIBERATE_DIFFERENCES.iter().find(|(case, _)| *case == case_path)) {
+            (Some(difference), None) => wrong.push(format!("{case_path}: {difference}")),
+            (None, Some((_, reason))) => wrong.push(format!("{case_path}: does not differ, though \"{reason}\"")),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} cases differ:\n{}", wrong.len(), set.alone().len(), wrong.join("\n"));
+}
+
+fn difference(set: &Set, case: &str, outliers: &Outliers, numbers: &Numbers) -> Option<String> {
+    let expected = set.expected(case);
+    let actual: BTreeMap<&String, &Map<String, Value>> =
+        outliers.iter().map(|((_, id), stored)| (id, stored)).collect();
+    let missing: Vec<&String> = expected.keys().filter(|id| !actual.contains_key(id)).collect();
+    let surplus: Vec<&&String> = actual.keys().filter(|id| !expected.contains_key(**id)).collect();
+    if let Some(id) = missing.first() {
+        return Some(format!(
+            "{} documents missing, {} too many; first missing {id}: {:?}",
+            missing.len(),
+            surplus.len(),
+            expected[*id]
+        ));
+    }
+    if let Some(id) = surplus.first() {
+        return Some(format!("{} documents too many; first {id}: {:?}", surplus.len(), actual[**id]));
+    }
+    let differing = expected.iter().find_map(|(id, expected)| {
+        let mut stored = actual[id].clone();
+        stored.shift_remove(NOT_COMPARED);
+        outliers::difference_of_objects(id, expected, &stored)
+    });
+    let expected_numbers = set.expected_numbers(case);
+    differing
+        .or_else(|| (*numbers != expected_numbers).then(|| format!("expected {expected_numbers:?}, got {numbers:?}")))
+}
+
+fn check_together(set: &Set) {
+    let with_equal_windows = || set.alone().iter().filter(|alone| !alone.case.starts_with("sudden_appearance"));
+    let cases: Vec<&str> = with_equal_windows().map(|alone| alone.case.as_str()).collect();
+    let alone: Vec<Outliers> = with_equal_windows()
+        .map(|alone| alone.result.as_ref().map(|(outliers, _)| outliers.clone()))
+        .collect::<Result<_, _>>()
+        .expect("every case runs alone");
+    let together = set.run(&cases).expect("all cases run together");
+    outliers::check_merged(&alone, &together.outliers).expect("together as alone");
+}

@@ -1,0 +1,106 @@
+//! Runs the built program as a user would.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// What one run of the program left behind.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Finished {
+    /// Stops the test, showing all output, unless the exit code is `code`.
+    pub(crate) fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "exit code\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// The program without arguments, in `folder`, free of what the developer's environment says.
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ee-outliers"));
+    command.current_dir(folder).env("NO_COLOR", "1").env("TZ", "UTC");
+    for name in ["es_username", "es_password", "verify_certs", "ca_certs", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs the program in `folder` to its end, with nothing on its standard input.
+pub(crate) fn run<S: AsRef<OsStr>>(folder: &Path, args: &[S]) -> Finished {
+    run_with_input(folder, args, "")
+}
+
+/// Runs the program in `folder` to its end, with `input` on its standard input.
+pub(crate) fn run_with_input<S: AsRef<OsStr>>(folder: &Path, args: &[S], input: &str) -> Finished {
+    let mut child = program(folder)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // A program that needs no input may have gone already: a closed pipe is no failure of the test.
+    let _ = child.stdin.take().expect("stdin is piped").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("the program ends");
+    Finished {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+    }
+}
+
+/// The report written by `--report`.
+pub(crate) struct Report(Value);
+
+/// What the report says about one use case.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    pub(crate) events: u64,
+    pub(crate) documents: u64,
+    pub(crate) outliers: u64,
+    pub(crate) whitelisted: u64,
+}
+
+impl Report {
+    pub(crate) fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).expect("the report is written");
+        Self(serde_json::from_str(&text).expect("the report is JSON"))
+    }
+
+    /// Names of the use cases, `MODEL_NAME`, in the order of the report.
+    pub(crate) fn use_cases(&self) -> Vec<String> {
+        self.entries().iter().map(|entry| entry["name"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// The numbers of the use case `[MODEL_NAME]`.
+    pub(crate) fn numbers(&self, use_case: &str) -> Numbers {
+        let entry = self
+            .entries()
+            .iter()
+            .find(|entry| entry["name"] == use_case)
+            .unwrap_or_else(|| panic!("the report has no use case {use_case}: {}", self.0));
+        let number = |key: &str| entry[key].as_u64().unwrap_or_else(|| panic!("no number {key} in {entry}"));
+        Numbers {
+            events: number("events"),
+            documents: number("documents"),
+            outliers: number("outliers"),
+            whitelisted: number("whitelisted"),
+        }
+    }
+
+    pub(crate) fn json(&self) -> &Value {
+        &self.0
+    }
+
+    fn entries(&self) -> &[Value] {
+        self.0["use_cases"].as_array().map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,52 @@
+//! The use cases and recordings that ship with the project: the README's first command finds the attacks.
+
+use std::path::Path;
+
+use crate::outliers;
+use crate::program::{self, Report};
+
+/// What each shipped use case must find in the shipped recordings: name, outliers, and whether every event
+/// found is one of an attack (by its label; Zeek records have none).
+const FOUND: &[(&str, u64, bool)] = &[
+    ("simplequery_encoded_powershell", 14, true),
+    ("simplequery_credential_theft_command", 5, true),
+    ("metrics_base64_in_command_line", 13, true),
+    ("metrics_long_command_line", 14, false),
+    ("terms_user_folder_program_on_one_host", 10, true),
+    ("terms_unsigned_module_in_one_program", 17, false),
+    ("terms_rare_run_key", 3, false),
+    ("simplequery_service_runs_shell", 4, false),
+    ("terms_beaconing", 676, false),
+    ("metrics_large_upload", 5, false),
+    ("simplequery_webdav_transfer_by_address", 8, false),
+];
+
+#[test]
+fn shipped_use_cases_find_the_attacks_in_the_shipped_recordings() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let (output, report) = (scratch.path().join("out.ndjson"), scratch.path().join("report.json"));
+    let mut args = ["run", "-q", "--use-cases", "use_cases/**/*.conf", "--events", "tests/data/recordings", "-o"]
+        .map(std::path::PathBuf::from)
+        .to_vec();
+    args.extend([output.clone(), "--report".into(), report.clone()]);
+    program::run(Path::new(env!("CARGO_MANIFEST_DIR")), &args).expect_code(0);
+
+    let report = Report::read(&report);
+    for name in report.use_cases() {
+        assert!(report.numbers(&name).outliers > 0, "{name} finds nothing");
+    }
+    for (name, n_outliers, _) in FOUND {
+        assert_eq!(report.numbers(name).outliers, *n_outliers, "outliers of {name}");
+    }
+    outliers::read(&output).expect("well-formed output");
+    let text = std::fs::read_to_string(&output).expect("the output is written");
+    for hit in text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")) {
+        let source = &hit["_source"];
+        let names = source["outliers"]["model_name"].as_array().expect("model names");
+        for (name, _, _) in FOUND.iter().filter(|(.., only_attacks)| *only_attacks) {
+            let found =
+                names.iter().any(|found| found.as_str().is_some_and(|found| name.ends_with(&format!("_{found}"))));
+            assert!(!found || source["labels"]["attack"] == "attack", "{name} found an ordinary event: {hit}");
+        }
+    }
+}
