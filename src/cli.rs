@@ -9,8 +9,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Finds outliers in security events: many use cases, one pass.
 #[derive(Debug, Parser)]
 #[command(name = "ee-outliers", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done; 2 usage; 3 partial (the report says what is missing); 4 reading failed; 69 cluster \
-unavailable; 70 internal error; 74 local files; 75 interrupted; 77 refused; 78 configuration")]
+#[command(
+    after_help = "Exit codes: 0 done; 2 usage; 3 partial (the report says what is missing); 4 reading failed; 69 cluster \
+unavailable; 70 internal error; 74 local files; 75 interrupted; 77 refused; 78 configuration"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

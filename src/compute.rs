@@ -41,7 +41,8 @@ impl Compute {
     /// Sets up what `limits` allow.
     pub fn new(limits: Limits) -> Result<Self, DataFusionError> {
         let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(limits.memory));
-        let disks = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]));
+        let disks =
+            DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disks).build_arc()?;
         Ok(Compute { limits, runtime })
     }

@@ -154,8 +154,7 @@ impl Detection<'_> {
         view: &View,
         candidates: &'c [Candidate],
     ) -> Result<Vec<(RawDocument, &'c [Candidate])>, DetectionError> {
-        let events: Vec<&[Candidate]> =
-            candidates.chunk_by(|a, b| a.element.event() == b.element.event()).collect();
+        let events: Vec<&[Candidate]> = candidates.chunk_by(|a, b| a.element.event() == b.element.event()).collect();
         let rows = events.iter().filter_map(|candidates| candidates.first().map(|candidate| candidate.element));
         let places = document_places(view.table(), rows)?;
         Ok(self.source.fetch(&places)?.into_iter().zip(events).collect())
@@ -210,11 +209,9 @@ pub fn document_places(
 pub fn parse(raw: &RawDocument) -> Result<Document, DetectionError> {
     match serde_json::from_slice(&raw.bytes) {
         Ok(source) => Ok(Document { index: raw.index.clone(), id: raw.id.clone(), source }),
-        Err(error) => Err(DetectionError::Document {
-            index: raw.index.clone(),
-            id: raw.id.clone(),
-            reason: error.to_string(),
-        }),
+        Err(error) => {
+            Err(DetectionError::Document { index: raw.index.clone(), id: raw.id.clone(), reason: error.to_string() })
+        }
     }
 }
 

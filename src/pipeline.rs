@@ -94,8 +94,7 @@ pub enum GroupError {
 /// Runs a scan group. One use case's failure leaves the others alone.
 pub async fn run(group: &ScanGroup<'_>, outputs: &mut Outputs) -> Result<GroupResult, GroupError> {
     let started = Instant::now();
-    let ingested =
-        tokio::task::block_in_place(|| ingest(group.source, &group.plan, group.compute, &group.options))?;
+    let ingested = tokio::task::block_in_place(|| ingest(group.source, &group.plan, group.compute, &group.options))?;
     let reading = started.elapsed();
     let mut use_cases = judge(group, &ingested).await;
     let started = Instant::now();

@@ -211,9 +211,7 @@ impl Planner {
     fn query_column(&mut self, column: &QueryColumn) {
         let name = column.name();
         let field = column.field();
-        self.columns
-            .entry(name.clone())
-            .or_insert_with(|| ColumnSpec { name, field, kind: ColumnKind::Leaves });
+        self.columns.entry(name.clone()).or_insert_with(|| ColumnSpec { name, field, kind: ColumnKind::Leaves });
     }
 
     fn rule_set(&mut self, use_case: &UseCase) -> Result<Option<usize>, Vec<Problem>> {

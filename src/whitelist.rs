@@ -123,7 +123,9 @@ fn prepare(regexps: &[Vec<PrefixRegex>]) -> (RegexSet, Vec<usize>, Vec<usize>) {
 
 fn values(outlier: &Outlier, document: &Document, derived: &[(String, Value)]) -> HashSet<String> {
     let mut values = HashSet::new();
-    add_object(outlier.fields(), &mut values);
+    // what other events look like must not accept this one
+    let own = outlier.fields().iter().filter(|(key, _)| *key != "non_outlier_values_sample");
+    own.for_each(|(_, value)| add(value, &mut values));
     values.insert(outlier.unwrapped_summary().trim().to_owned());
     for (name, value) in &document.source {
         let is_hidden = derived.iter().any(|(key, _)| key == name);

@@ -5,11 +5,11 @@
 //! project, `tidy` the rules of the source tree. `program` and `outliers` are what they stand on.
 
 mod cli;
-mod config;
+
 mod golden;
 mod outliers;
 mod program;
 mod properties;
-mod query;
+
 mod recordings;
 mod tidy;

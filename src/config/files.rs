@@ -29,7 +29,9 @@ pub(super) fn expand(patterns: &[String], problems: &mut Vec<Problem>) -> Vec<Pa
         let is_plain = !pattern.contains(['*', '?', '[']);
         if is_plain && files.len() == before {
             problems.push(Problem::error(format!("no file {pattern}")).help("check the path given with --use-cases"));
-        } else if files.len() == before && !files.iter().any(|file| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches_path(file))) {
+        } else if files.len() == before
+            && !files.iter().any(|file| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches_path(file)))
+        {
             problems.push(
                 Problem::warning(format!("no file matches {pattern}"))
                     .help("put the pattern in quotes and check the folder; `**` looks into folders below"),
@@ -43,11 +45,14 @@ pub(super) fn expand(patterns: &[String], problems: &mut Vec<Problem>) -> Vec<Pa
 /// The text of a file.
 pub(super) fn read(path: &Path) -> Result<(Arc<Path>, String), Problem> {
     let shown = path.display();
-    let bytes = std::fs::read(path)
-        .map_err(|error| Problem::error(format!("cannot read {shown}: {error}")).help("check the path and its permissions"))?;
+    let bytes = std::fs::read(path).map_err(|error| {
+        Problem::error(format!("cannot read {shown}: {error}")).help("check the path and its permissions")
+    })?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok((Arc::from(path), text)),
-        Err(error) => Err(Problem::error(format!("{shown} is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
-            .help("save the file as UTF-8")),
+        Err(error) => {
+            Err(Problem::error(format!("{shown} is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
+                .help("save the file as UTF-8"))
+        }
     }
 }

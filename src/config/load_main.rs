@@ -10,9 +10,7 @@ use super::field::FieldPath;
 use super::files;
 use super::ini::{Dialect, Ini, Section, parse};
 use super::keys::Keys;
-use super::main_config::{
-    Asset, DerivedField, ElasticSettings, LogLevel, LogSettings, MainConfig, NotifierSettings,
-};
+use super::main_config::{Asset, DerivedField, ElasticSettings, LogLevel, LogSettings, MainConfig, NotifierSettings};
 use super::nearest::nearest;
 use super::problem::{Location, Problem};
 use super::secret::Secret;

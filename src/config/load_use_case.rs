@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::Settings;
 use super::field::FieldPath;
 use super::files;
 use super::ini::{Dialect, Entry, Ini, Section, parse};
@@ -17,7 +18,6 @@ use super::nearest::nearest;
 use super::problem::{Problem, Severity};
 use super::use_case::{RejectedUseCase, UseCase, UseCaseQuery};
 use super::whitelist_entries::WhitelistEntries;
-use super::Settings;
 
 /// Names under which outliers store what they are: parameters must not replace them.
 const RESERVED: [&str; 8] =
@@ -53,12 +53,7 @@ impl<'a> Defaults<'a> {
 }
 
 /// Loads all use cases of a file.
-pub(super) fn load_file(
-    path: &Path,
-    defaults: &Defaults<'_>,
-    settings: &mut Settings,
-    problems: &mut Vec<Problem>,
-) {
+pub(super) fn load_file(path: &Path, defaults: &Defaults<'_>, settings: &mut Settings, problems: &mut Vec<Problem>) {
     let (file, text) = match files::read(path) {
         Ok(read) => read,
         Err(problem) => {
@@ -80,7 +75,8 @@ pub(super) fn load_file(
         derived: ini.section("derivedfields").map(derived_fields).unwrap_or_default(),
         ini: &ini,
     };
-    settings.rejected_files += usize::from(!whitelist_problems.is_empty() && !is_rejected && has_errors(&whitelist_problems));
+    settings.rejected_files +=
+        usize::from(!whitelist_problems.is_empty() && !is_rejected && has_errors(&whitelist_problems));
     problems.append(&mut whitelist_problems);
     for section in &ini.sections {
         let Some(model_type) = model_type(&section.name) else {
@@ -127,7 +123,8 @@ fn warn_of_section(section: &Section, problems: &mut Vec<Problem>) {
     let prefix = section.name.split('_').next().unwrap_or_default();
     let types = ModelType::ALL.map(ModelType::as_str);
     let near = nearest(prefix, types.into_iter()).or_else(|| nearest(&section.name, OTHERS.into_iter()));
-    let problem = Problem::warning("no model: the section is ignored").at(section.location.clone()).in_section(&section.name);
+    let problem =
+        Problem::warning("no model: the section is ignored").at(section.location.clone()).in_section(&section.name);
     problems.push(match near {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help(format!("name it after a model: {}, then _ and a name", types.join(", "))),
@@ -157,7 +154,8 @@ impl FileContext<'_> {
         let use_derived_fields = keys.bool("use_derived_fields").unwrap_or(false);
         let should_notify = keys.bool("should_notify").unwrap_or(false) && main.notifies;
         keys.bool("process_documents_chronologically");
-        let timestamp_field = keys.filled("timestamp_field").map_or_else(|| main.timestamp_field.clone(), FieldPath::new);
+        let timestamp_field =
+            keys.filled("timestamp_field").map_or_else(|| main.timestamp_field.clone(), FieldPath::new);
         let whitelist = self.whitelist_of(&mut keys);
         let arbitrary = arbitrary(&mut keys, model_type);
         let key_locations = keys.locations();
@@ -202,7 +200,8 @@ impl FileContext<'_> {
         }
         let window = history(days.unwrap_or(self.defaults.days), hours.unwrap_or(self.defaults.hours));
         if window.is_none_or(|window| window.is_zero()) {
-            let message = if window.is_none() { "the history window is too long" } else { "the history window is empty" };
+            let message =
+                if window.is_none() { "the history window is too long" } else { "the history window is empty" };
             keys.error("history_window_days", message, "write how many days (and history_window_hours) to look back");
             return None;
         }
@@ -259,7 +258,8 @@ fn load_dsl(text: &str, keys: &mut Keys<'_>) -> Option<Vec<Json>> {
         Err(error) => {
             let message = format!("not JSON: {error}");
             if let Some(entry) = keys.entry("es_dsl_filter") {
-                let line_start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+                let line_start: usize =
+                    text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
                 let location = entry.value.location_at(line_start + error.column().saturating_sub(1));
                 keys.problems.push(
                     Problem::error(message).at(location).in_section(keys.section).of_key("es_dsl_filter").help(help),

@@ -147,11 +147,7 @@ impl Default for MainConfig {
             wipe_all_whitelisted_outliers: true,
             run_models: true,
             test_models: false,
-            log: LogSettings {
-                verbosity: 1,
-                level: LogLevel::Info,
-                file: None,
-            },
+            log: LogSettings { verbosity: 1, level: LogLevel::Info, file: None },
             notifier: None,
             schedule: None,
             assets: Vec::new(),

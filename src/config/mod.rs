@@ -28,12 +28,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 pub use field::FieldPath;
-pub use main_config::{
-    Asset, DerivedField, ElasticSettings, LogLevel, LogSettings, MainConfig, NotifierSettings,
-};
+pub use main_config::{Asset, DerivedField, ElasticSettings, LogLevel, LogSettings, MainConfig, NotifierSettings};
 pub use model::{
-    CountMethod, Metric, Metrics, Model, ModelType, SimpleQuery, SuddenAppearance, Terms, Trigger,
-    TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec,
+    CountMethod, Metric, Metrics, Model, ModelType, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus,
+    TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
 pub use problem::{Location, Problem, Severity, escape_controls};
 pub use python_regex::PrefixRegex;

@@ -22,13 +22,7 @@ pub enum ModelType {
 
 impl ModelType {
     /// All model types, in the order in which section names are matched against them.
-    pub const ALL: [Self; 5] = [
-        Self::SimpleQuery,
-        Self::Metrics,
-        Self::Word2vec,
-        Self::Terms,
-        Self::SuddenAppearance,
-    ];
+    pub const ALL: [Self; 5] = [Self::SimpleQuery, Self::Metrics, Self::Word2vec, Self::Terms, Self::SuddenAppearance];
 
     /// The prefix of section names, also stored as `model_type`.
     pub fn as_str(self) -> &'static str {
@@ -211,10 +205,8 @@ pub enum CountMethod {
 
 impl CountMethod {
     /// Both methods with the names the configuration gives them.
-    pub const NAMES: [(&'static str, Self); 2] = [
-        ("within_aggregator", Self::WithinAggregator),
-        ("across_aggregators", Self::AcrossAggregators),
-    ];
+    pub const NAMES: [(&'static str, Self); 2] =
+        [("within_aggregator", Self::WithinAggregator), ("across_aggregators", Self::AcrossAggregators)];
 
     /// The name the configuration gives it.
     pub fn as_str(self) -> &'static str {
@@ -286,12 +278,8 @@ pub enum TriggerScore {
 
 impl TriggerScore {
     /// All scores with the names the configuration gives them.
-    pub const NAMES: [(&'static str, Self); 4] = [
-        ("center", Self::Center),
-        ("context", Self::Context),
-        ("total", Self::Total),
-        ("mean", Self::Mean),
-    ];
+    pub const NAMES: [(&'static str, Self); 4] =
+        [("center", Self::Center), ("context", Self::Context), ("total", Self::Total), ("mean", Self::Mean)];
 
     /// The name the configuration gives it, also stored as `score_type`.
     pub fn as_str(self) -> &'static str {
@@ -342,10 +330,7 @@ pub struct Word2vec {
 
 /// The name of `value` in a table that names every value.
 fn name_of<T: Copy + PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
-    names
-        .iter()
-        .find(|(_, named)| *named == value)
-        .map_or("", |(name, _)| name)
+    names.iter().find(|(_, named)| *named == value).map_or("", |(name, _)| name)
 }
 
 #[cfg(test)]

@@ -203,7 +203,9 @@ fn load_word2vec(keys: &mut Keys<'_>, main: &Ini) -> Option<Word2vec> {
     let embedding_size = count(keys, "embedding_size", 40, 1);
     let epochs_key = if keys.entry("num_epochs").is_some() { "num_epochs" } else { "num_epoch" };
     let num_epochs = count(keys, epochs_key, 1, 1);
-    let mut switch = |keys: &mut Keys<'_>, key: &str, default: bool| keys.bool(key).or_else(|| defaults.bool(key)).unwrap_or(default);
+    let mut switch = |keys: &mut Keys<'_>, key: &str, default: bool| {
+        keys.bool(key).or_else(|| defaults.bool(key)).unwrap_or(default)
+    };
     let drop_duplicates = switch(keys, "drop_duplicates", false);
     let use_prob_model = switch(keys, "use_prob_model", false);
     let output_prob = switch(keys, "output_prob", true);
@@ -248,7 +250,9 @@ fn load_word2vec(keys: &mut Keys<'_>, main: &Ini) -> Option<Word2vec> {
 fn load_separators(keys: &mut Keys<'_>, defaults: &Keys<'_>) -> Option<Separators> {
     let text = match keys.text("separators").or_else(|| defaults.text("separators")) {
         Some(text) => text,
-        None => keys.required("separators", "write a regular expression in double quotes, such as \"\\\\\" or \" \"")?,
+        None => {
+            keys.required("separators", "write a regular expression in double quotes, such as \"\\\\\" or \" \"")?
+        }
     };
     let pattern = text.strip_prefix('"').unwrap_or(text);
     let pattern = pattern.strip_suffix('"').unwrap_or(pattern);

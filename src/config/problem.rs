@@ -73,10 +73,7 @@ impl Problem {
 
     /// A problem of severity warning, without place or help.
     pub fn warning(message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(message)
-        }
+        Self { severity: Severity::Warning, ..Self::error(message) }
     }
 
     /// The same problem at `location`.
@@ -162,11 +159,7 @@ mod tests {
     use super::*;
 
     fn location() -> Location {
-        Location {
-            file: Arc::from(Path::new("a.conf")),
-            line: 3,
-            column: 7,
-        }
+        Location { file: Arc::from(Path::new("a.conf")), line: 3, column: 7 }
     }
 
     #[test]
@@ -186,10 +179,7 @@ mod tests {
     #[test]
     fn hostile_text_cannot_steer_the_terminal() {
         let problem = Problem::error("a\u{1b}[2Jb\nc\u{202e}d\u{9b}");
-        assert_eq!(
-            problem.to_string(),
-            "error: a\\u{1b}[2Jb\\nc\\u{202e}d\\u{9b}"
-        );
+        assert_eq!(problem.to_string(), "error: a\\u{1b}[2Jb\\nc\\u{202e}d\\u{9b}");
     }
 
     #[test]

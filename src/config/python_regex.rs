@@ -90,7 +90,8 @@ fn translate(pattern: &str) -> String {
             }
         } else if character == '$' {
             translated.push_str(END);
-        } else if let Some(name) = rest.strip_prefix("(?P=").and_then(|rest| rest.split_once(')')).map(|(name, _)| name) {
+        } else if let Some(name) = rest.strip_prefix("(?P=").and_then(|rest| rest.split_once(')')).map(|(name, _)| name)
+        {
             translated.push_str(&format!("\\k<{name}>"));
             length = "(?P=)".len() + name.len();
         } else {

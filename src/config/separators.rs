@@ -16,10 +16,7 @@ impl Separators {
             "" => None,
             _ => Some(python_regex::compile_search(pattern)?),
         };
-        Ok(Self {
-            pattern: pattern.to_owned(),
-            regex,
-        })
+        Ok(Self { pattern: pattern.to_owned(), regex })
     }
 
     /// The pattern as written, without its outer double quotes.

@@ -64,11 +64,7 @@ impl UseCase {
     /// An error in the value of one of its keys that only a later stage can see, at the key's place.
     pub fn problem(&self, key: &str, message: impl Into<String>, help: impl Into<String>) -> Problem {
         let location = self.key_locations.get(key).unwrap_or(&self.location);
-        Problem::error(message)
-            .at(location.clone())
-            .in_section(&self.section)
-            .of_key(key)
-            .help(help)
+        Problem::error(message).at(location.clone()).in_section(&self.section).of_key(key).help(help)
     }
 }
 

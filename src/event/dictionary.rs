@@ -40,9 +40,8 @@ impl DictionaryBuilder {
         let n = self.texts.entries.len() as u32;
         let mut code_of_rank: Vec<u32> = (0..n).collect();
         let texts = self.texts;
-        code_of_rank.sort_unstable_by(|&a, &b| {
-            texts.hash(a).cmp(&texts.hash(b)).then_with(|| texts.get(a).cmp(texts.get(b)))
-        });
+        code_of_rank
+            .sort_unstable_by(|&a, &b| texts.hash(a).cmp(&texts.hash(b)).then_with(|| texts.get(a).cmp(texts.get(b))));
         let mut rank_of_code = vec![0u32; n as usize];
         for (rank, &code) in code_of_rank.iter().enumerate() {
             rank_of_code[code as usize] = rank as u32;

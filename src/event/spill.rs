@@ -41,7 +41,8 @@ impl SpillFile {
 
     /// Appends a batch.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<Segment> {
-        let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).map_err(to_io)?;
+        let options =
+            IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).map_err(to_io)?;
         let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options).map_err(to_io)?;
         writer.write(batch).map_err(to_io)?;
         let bytes = writer.into_inner().map_err(to_io)?;
@@ -100,7 +101,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut spill = SpillFile::new(folder.path());
         let batches: Vec<RecordBatch> = (0..5u32)
-            .map(|i| RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(UInt32Array::from_iter_values(0..i * 1000))]).unwrap())
+            .map(|i| {
+                RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(UInt32Array::from_iter_values(0..i * 1000))])
+                    .unwrap()
+            })
             .collect();
         let segments: Vec<Segment> = batches.iter().map(|batch| spill.write(batch).unwrap()).collect();
         for (batch, segment) in batches.iter().zip(&segments).rev() {

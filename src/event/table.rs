@@ -217,7 +217,9 @@ impl TableBuilder {
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// The distinct texts of all keys do not fit.
-    #[error("the distinct texts of the targets and aggregators need {bytes} bytes, more than the memory limit leaves: raise --memory-limit or run fewer use cases at once")]
+    #[error(
+        "the distinct texts of the targets and aggregators need {bytes} bytes, more than the memory limit leaves: raise --memory-limit or run fewer use cases at once"
+    )]
     TooManyTexts {
         /// What they need so far.
         bytes: usize,
@@ -290,7 +292,11 @@ impl ChunkView<'_> {
     /// Sentences of key `key_idx`: codes of the builder, to be ranked by the key's dictionary.
     pub fn key(&self, key_idx: usize) -> KeyColumn<'_> {
         let list = self.columns.column(3 + key_idx).as_list::<i32>();
-        KeyColumn { list, codes: list.values().as_primitive::<UInt32Type>().values(), dictionary: &self.table.keys[key_idx] }
+        KeyColumn {
+            list,
+            codes: list.values().as_primitive::<UInt32Type>().values(),
+            dictionary: &self.table.keys[key_idx],
+        }
     }
 
     /// Numbers of metric `metric_idx`.

@@ -177,8 +177,16 @@ mod tests {
         check(json!([]), "[]", Some(""));
         check(json!([["a"]]), "[['a']]", None);
         check(json!({"k": "v", "l": [1.0]}), "{'k': 'v', 'l': [1.0]}", None);
-        check(json!(["it's", "say \"it's\"", "\u{1b}\\é"]), r#"["it's", 'say "it\'s"', '\x1b\\é']"#, Some("it's - say \"it's\" - \u{1b}\\é"));
-        check(serde_json::from_str("100000000000000000000").unwrap(), "100000000000000000000", Some("100000000000000000000"));
+        check(
+            json!(["it's", "say \"it's\"", "\u{1b}\\é"]),
+            r#"["it's", 'say "it\'s"', '\x1b\\é']"#,
+            Some("it's - say \"it's\" - \u{1b}\\é"),
+        );
+        check(
+            serde_json::from_str("100000000000000000000").unwrap(),
+            "100000000000000000000",
+            Some("100000000000000000000"),
+        );
         check(serde_json::from_str("1.50").unwrap(), "1.5", Some("1.5"));
         check(serde_json::from_str("1E400").unwrap(), "inf", Some("inf"));
         check(serde_json::from_str("-0").unwrap(), "0", Some("0"));

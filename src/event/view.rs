@@ -236,7 +236,8 @@ impl<'a> Rows<'a> {
     }
 
     fn n_rows(&self, row: usize) -> usize {
-        let n_sentences = |key_idx: Option<usize>| key_idx.map_or(1, |key_idx| self.chunk.key(key_idx).ranks(row).len());
+        let n_sentences =
+            |key_idx: Option<usize>| key_idx.map_or(1, |key_idx| self.chunk.key(key_idx).ranks(row).len());
         n_sentences(self.view.columns.target) * n_sentences(self.view.columns.aggregator)
     }
 

@@ -132,9 +132,13 @@ fn lane(array: &ArrayRef) -> Result<ScalarBuffer<u64>> {
     }
     match array.data_type() {
         DataType::UInt64 => Ok(array.as_primitive::<UInt64Type>().values().clone()),
-        DataType::UInt32 => Ok(array.as_primitive::<UInt32Type>().values().iter().map(|&value| u64::from(value)).collect()),
+        DataType::UInt32 => {
+            Ok(array.as_primitive::<UInt32Type>().values().iter().map(|&value| u64::from(value)).collect())
+        }
         DataType::Int64 => Ok(array.as_primitive::<Int64Type>().values().iter().map(|&value| value as u64).collect()),
-        DataType::Float64 => Ok(array.as_primitive::<Float64Type>().values().iter().map(|value| value.to_bits()).collect()),
+        DataType::Float64 => {
+            Ok(array.as_primitive::<Float64Type>().values().iter().map(|value| value.to_bits()).collect())
+        }
         other => Err(DataFusionError::Internal(format!("cannot collect a column of type {other}"))),
     }
 }

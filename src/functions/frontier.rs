@@ -116,7 +116,8 @@ impl GroupsAccumulator for Multisets {
         let all_counts = counts.values().as_primitive::<UInt64Type>().values();
         for (row, &group_idx) in group_indices.iter().enumerate() {
             if values.is_valid(row) {
-                let range = |list: &ListArray| list.value_offsets()[row] as usize..list.value_offsets()[row + 1] as usize;
+                let range =
+                    |list: &ListArray| list.value_offsets()[row] as usize..list.value_offsets()[row + 1] as usize;
                 let runs = Runs::new(&all_values[range(values)], &all_counts[range(counts)])
                     .ok_or_else(|| DataFusionError::Internal("unsorted state of a multiset".to_owned()))?;
                 self.groups[group_idx].extend_from_runs(runs);

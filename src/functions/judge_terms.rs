@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, Float64Builder, RecordBatch, StructArray, UInt32Array, UInt64Array};
+use arrow::array::{
+    ArrayRef, AsArray, Float64Array, Float64Builder, RecordBatch, StructArray, UInt32Array, UInt64Array,
+};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, UInt32Type, UInt64Type};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -74,14 +76,8 @@ pub(super) struct JudgeTermsFunction {
 
 impl Default for JudgeTermsFunction {
     fn default() -> Self {
-        let exact = vec![
-            DataType::UInt32,
-            DataType::Int64,
-            DataType::Utf8,
-            DataType::Utf8,
-            DataType::Float64,
-            DataType::Int64,
-        ];
+        let exact =
+            vec![DataType::UInt32, DataType::Int64, DataType::Utf8, DataType::Utf8, DataType::Float64, DataType::Int64];
         JudgeTermsFunction { signature: Signature::new(TypeSignature::Exact(exact), Volatility::Immutable) }
     }
 }
@@ -186,8 +182,12 @@ fn to_array(judged: Vec<Judged>) -> ArrayRef {
         list_of(groups, Arc::new(flat))
     };
     let flat_counts: UInt64Array = counts.iter().flatten().copied().collect::<Vec<u64>>().into();
-    let columns =
-        vec![Arc::new(frontiers) as ArrayRef, codes(&targets), list_of(&counts, Arc::new(flat_counts)), codes(&samples)];
+    let columns = vec![
+        Arc::new(frontiers) as ArrayRef,
+        codes(&targets),
+        list_of(&counts, Arc::new(flat_counts)),
+        codes(&samples),
+    ];
     Arc::new(StructArray::new(result_fields(), columns, None))
 }
 
@@ -215,7 +215,13 @@ mod tests {
             0,
             Judged { frontier: Some(1.5), targets: vec![1, 2, 3], counts: vec![1, 1, 1], sample: vec![0] },
         );
-        check(&counts[..1], FrontierMethod::PctOfMaxValue, 75.0, 0, Judged { frontier: Some(1.5), sample: vec![0], ..Judged::default() });
+        check(
+            &counts[..1],
+            FrontierMethod::PctOfMaxValue,
+            75.0,
+            0,
+            Judged { frontier: Some(1.5), sample: vec![0], ..Judged::default() },
+        );
     }
 
     #[test]

@@ -44,10 +44,10 @@ pub(super) async fn evaluate(
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
             let finding = Finding::Metric(values.value(row));
             evaluation.candidates.push(Candidate { element, aggregator, target: 0, finding });
-            evaluation.buckets.entry(aggregator).or_insert_with(|| Bucket {
-                frontier: batch_frontiers.value(row),
-                sample: Sample::Values(Vec::new()),
-            });
+            evaluation
+                .buckets
+                .entry(aggregator)
+                .or_insert_with(|| Bucket { frontier: batch_frontiers.value(row), sample: Sample::Values(Vec::new()) });
         }
     }
     add_samples(metrics, view, frontiers, &mut evaluation, settings).await?;
@@ -81,7 +81,9 @@ fn finite(batches: &[RecordBatch]) -> Result<RecordBatch, DataFusionError> {
     let (mut aggregators, mut frontiers) = (Vec::new(), Vec::new());
     for batch in batches {
         let column_of_frontiers = column::<Float64Type>(batch, "frontier")?;
-        for (&aggregator, frontier) in column::<UInt32Type>(batch, "aggregator")?.values().iter().zip(column_of_frontiers) {
+        for (&aggregator, frontier) in
+            column::<UInt32Type>(batch, "aggregator")?.values().iter().zip(column_of_frontiers)
+        {
             if let Some(frontier) = frontier.filter(|frontier| !frontier.is_nan()) {
                 aggregators.push(aggregator);
                 frontiers.push(frontier);

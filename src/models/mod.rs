@@ -149,11 +149,7 @@ fn rows(view: &View, settings: &Settings<'_>) -> Result<DataFrame, DataFusionErr
 }
 
 /// The rows of `view` that belong to `aggregators`.
-fn rows_of(
-    view: &View,
-    aggregators: FxHashSet<u32>,
-    settings: &Settings<'_>,
-) -> Result<DataFrame, DataFusionError> {
+fn rows_of(view: &View, aggregators: FxHashSet<u32>, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
     let without = view.population().without.clone();
     rows(&view.with_population(Population { without, only: Some(aggregators) }), settings)
 }

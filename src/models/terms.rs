@@ -19,7 +19,11 @@ use crate::config::{CountMethod, Terms};
 use crate::event::View;
 use crate::functions::{TermsJudgement, frontier, judge_terms, kernel_side};
 
-pub(super) async fn evaluate(terms: &Terms, view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
+pub(super) async fn evaluate(
+    terms: &Terms,
+    view: &View,
+    settings: Settings<'_>,
+) -> Result<Evaluation, DataFusionError> {
     match terms.count_method {
         CountMethod::WithinAggregator => within_aggregator(terms, view, settings).await,
         CountMethod::AcrossAggregators => across_aggregators(terms, view, settings).await,
@@ -55,11 +59,7 @@ pub(super) fn observations(
 }
 
 /// Frontier over the counts of the distinct targets of each aggregator.
-async fn within_aggregator(
-    terms: &Terms,
-    view: &View,
-    settings: Settings<'_>,
-) -> Result<Evaluation, DataFusionError> {
+async fn within_aggregator(terms: &Terms, view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
     let judgement = judge_terms(col("target"), col("n"), &terms.trigger, terms.min_target_buckets.unwrap_or(0))?;
     let judged = rows(view, &settings)?
         .aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])?
@@ -106,11 +106,7 @@ async fn within_aggregator(
 }
 
 /// Frontier over the numbers of distinct targets of all aggregators.
-async fn across_aggregators(
-    terms: &Terms,
-    view: &View,
-    settings: Settings<'_>,
-) -> Result<Evaluation, DataFusionError> {
+async fn across_aggregators(terms: &Terms, view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
     let n_targets = rows(view, &settings)?
         .aggregate(vec![col("aggregator"), col("target")], vec![])?
         .aggregate(vec![col("aggregator")], vec![count(lit(1)).alias("n")])?

@@ -147,11 +147,13 @@ fn ends_behind_hyphen(text: &[char], start: usize, at: usize) -> bool {
     if at < start + 2 || text[at - 1] != '-' || text[at] == '-' {
         return false;
     }
-    let letter_at = |idx: Option<usize>| idx.and_then(|idx| text.get(idx)).is_some_and(|&character| is_letter(character));
+    let letter_at =
+        |idx: Option<usize>| idx.and_then(|idx| text.get(idx)).is_some_and(|&character| is_letter(character));
     let hyphen_at = |idx: Option<usize>| idx.and_then(|idx| text.get(idx)) == Some(&'-');
     let before = letter_at(at.checked_sub(2))
         && (letter_at(at.checked_sub(3)) || (hyphen_at(at.checked_sub(3)) && letter_at(at.checked_sub(4))));
-    let after = letter_at(Some(at)) && (letter_at(Some(at + 1)) || (hyphen_at(Some(at + 1)) && letter_at(Some(at + 2))));
+    let after =
+        letter_at(Some(at)) && (letter_at(Some(at + 1)) || (hyphen_at(Some(at + 1)) && letter_at(Some(at + 2))));
     before && after
 }
 

@@ -109,7 +109,9 @@ fn reject_unknown(object: &Map<String, Value>, known: &[&str], path: &Path) -> P
     // names and scores change nothing
     let is_known = |key: &str| known.contains(&key) || matches!(key, "boost" | "_name");
     match object.keys().find(|key| !is_known(key)) {
-        Some(key) => Err(path.child(key).error("files cannot answer this option", &format!("known: {}", known.join(", ")))),
+        Some(key) => {
+            Err(path.child(key).error("files cannot answer this option", &format!("known: {}", known.join(", "))))
+        }
         None => Ok(()),
     }
 }
@@ -217,11 +219,15 @@ fn parse_field(kind: &str, body: &Value, path: &Path) -> Parsed<Query> {
         "match_phrase" => {
             reject_unknown(&options, &["query", "slop", "analyzer", "zero_terms_query"], &path)?;
             let slop = options.get("slop").and_then(Value::as_u64).unwrap_or(0);
-            Test::Phrase(Text::exact(option_text(&options, "query", &path)?), usize::try_from(slop).unwrap_or(usize::MAX))
+            Test::Phrase(
+                Text::exact(option_text(&options, "query", &path)?),
+                usize::try_from(slop).unwrap_or(usize::MAX),
+            )
         }
         "fuzzy" => parse_fuzzy(&options, &path)?,
         _ => {
-            let known = ["value", "wildcard", "rewrite", "case_insensitive", "flags", "flags_value", "max_determinized_states"];
+            let known =
+                ["value", "wildcard", "rewrite", "case_insensitive", "flags", "flags_value", "max_determinized_states"];
             reject_unknown(&options, &known, &path)?;
             let key = if options.contains_key("wildcard") { "wildcard" } else { "value" };
             let ignore_case = options.get("case_insensitive").and_then(Value::as_bool).unwrap_or(false);
@@ -283,12 +289,15 @@ fn parse_fuzzy(options: &Map<String, Value>, path: &Path) -> Parsed<Test> {
 }
 
 fn parse_range(options: &Map<String, Value>, path: &Path) -> Parsed<Test> {
-    let known = ["gt", "gte", "lt", "lte", "from", "to", "include_lower", "include_upper", "format", "time_zone", "relation"];
+    let known =
+        ["gt", "gte", "lt", "lte", "from", "to", "include_lower", "include_upper", "format", "time_zone", "relation"];
     reject_unknown(options, &known, path)?;
     if let Some(format) = options.get("format").and_then(Value::as_str)
         && !format.split("||").all(|part| part.contains("date_optional_time") || part == "epoch_millis")
     {
-        return Err(path.child("format").error("files know no such format", "use strict_date_optional_time or epoch_millis"));
+        return Err(path
+            .child("format")
+            .error("files know no such format", "use strict_date_optional_time or epoch_millis"));
     }
     let flag = |key: &str| options.get(key).and_then(Value::as_bool).unwrap_or(true);
     let bound = |including: &str, excluding: &str, old: &str, includes: bool| {
@@ -308,8 +317,9 @@ fn parse_range(options: &Map<String, Value>, path: &Path) -> Parsed<Test> {
         None => 0,
         Some(zone) => {
             let zone = scalar(zone, &path.child("time_zone"))?;
-            super::time::parse_offset(&zone)
-                .ok_or_else(|| path.child("time_zone").error("files know no such time zone", "write an offset such as +02:00"))?
+            super::time::parse_offset(&zone).ok_or_else(|| {
+                path.child("time_zone").error("files know no such time zone", "write an offset such as +02:00")
+            })?
         }
     };
     Ok(Test::Range {
@@ -327,9 +337,15 @@ fn parse_multi_match(body: &Value, path: &Path) -> Parsed<Query> {
     let operator = options.get("operator").and_then(Value::as_str).unwrap_or("or");
     let test = match kind {
         "phrase" => Test::Phrase(Text::exact(text), 0),
-        "best_fields" | "most_fields" if operator.eq_ignore_ascii_case("and") => Test::Words { text, minimum: Minimum::All },
+        "best_fields" | "most_fields" if operator.eq_ignore_ascii_case("and") => {
+            Test::Words { text, minimum: Minimum::All }
+        }
         "best_fields" | "most_fields" => Test::Words { text, minimum: Minimum::Should("1".to_owned()) },
-        _ => return Err(path.child("type").error("files cannot answer this type", "use best_fields, most_fields or phrase")),
+        _ => {
+            return Err(path
+                .child("type")
+                .error("files cannot answer this type", "use best_fields, most_fields or phrase"));
+        }
     };
     let fields: Vec<&str> = match options.get("fields") {
         Some(Value::Array(fields)) => fields.iter().filter_map(Value::as_str).collect(),
@@ -340,12 +356,25 @@ fn parse_multi_match(body: &Value, path: &Path) -> Parsed<Query> {
         let name = field.split('^').next().unwrap_or(field);
         Query::Field { field: field_name(name), test: test.clone() }
     };
-    Ok(Query::Bool { must: Vec::new(), should: fields.into_iter().map(one).collect(), must_not: Vec::new(), minimum_should: 1 })
+    Ok(Query::Bool {
+        must: Vec::new(),
+        should: fields.into_iter().map(one).collect(),
+        must_not: Vec::new(),
+        minimum_should: 1,
+    })
 }
 
 fn parse_query_string(body: &Value, path: &Path) -> Parsed<Query> {
     let options = object(body, path)?;
-    let known = ["query", "default_field", "fields", "default_operator", "analyze_wildcard", "allow_leading_wildcard", "lenient"];
+    let known = [
+        "query",
+        "default_field",
+        "fields",
+        "default_operator",
+        "analyze_wildcard",
+        "allow_leading_wildcard",
+        "lenient",
+    ];
     reject_unknown(options, &known, path)?;
     let mut fields: Vec<String> = match options.get("fields") {
         Some(Value::Array(fields)) => fields.iter().filter_map(Value::as_str).map(str::to_owned).collect(),

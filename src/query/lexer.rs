@@ -27,7 +27,12 @@ pub(super) enum TokenKind {
     Term(String),
     Phrase(String),
     Regexp(String),
-    Range { from: String, to: String, includes_from: bool, includes_to: bool },
+    Range {
+        from: String,
+        to: String,
+        includes_from: bool,
+        includes_to: bool,
+    },
     /// `~` with its number, if any.
     Tilde(Option<f64>),
     Boost,
@@ -100,17 +105,11 @@ fn regexp(input: &mut Input<'_>) -> Lexed<TokenKind> {
 
 /// Characters that pass, and every character behind a backslash; both as written.
 fn escaped<'a>(passes: impl Fn(char) -> bool + Copy) -> impl Parser<Input<'a>, String, ErrMode<ContextError>> {
-    repeat(
-        0..,
-        alt((
-            ('\\', any).take(),
-            take_while(1.., move |character| character != '\\' && passes(character)),
-        )),
-    )
-    .fold(String::new, |mut text, part: &str| {
-        text.push_str(part);
-        text
-    })
+    repeat(0.., alt((('\\', any).take(), take_while(1.., move |character| character != '\\' && passes(character)))))
+        .fold(String::new, |mut text, part: &str| {
+            text.push_str(part);
+            text
+        })
 }
 
 fn range(input: &mut Input<'_>) -> Lexed<TokenKind> {

@@ -12,10 +12,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
 use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility, lit,
 };
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion::prelude::cast;
 
@@ -81,7 +81,9 @@ pub(super) fn compile(query: &Query, context: &Context<'_>) -> Result<CompiledQu
         columns.iter().map(|column| Field::new(column.name(), leaves_type(), true)).collect::<Vec<Field>>(),
     ));
     let physical = DFSchema::try_from(Arc::clone(&schema))
-        .and_then(|df_schema| create_physical_expr(&expression, &df_schema, &ExecutionProps::new(), &PhysicalPlanningContext::default()))
+        .and_then(|df_schema| {
+            create_physical_expr(&expression, &df_schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
+        })
         .map_err(|error| error.to_string())?;
     Ok(CompiledQuery { columns, schema, expression: Some(physical) })
 }
@@ -97,7 +99,8 @@ fn lower(query: &Query, context: &Context<'_>, columns: &mut BTreeSet<QueryColum
         Query::None => Ok(lit(false)),
         Query::Ids(ids) => {
             let tests = ids.iter().map(|id| Test::Term(super::ast::Text::exact(id.as_str())));
-            let calls = tests.map(|test| call(QueryColumn("_id".to_owned()), &test, &FieldType::Unknown, context, columns));
+            let calls =
+                tests.map(|test| call(QueryColumn("_id".to_owned()), &test, &FieldType::Unknown, context, columns));
             join(calls.collect::<Result<_, _>>()?, Expr::or, false)
         }
         Query::Field { field, test } => lower_field(field, test, context, columns),
@@ -137,9 +140,7 @@ fn lower_field(
             let (name, field_type) = resolve(name, context);
             call(QueryColumn(name), test, &field_type, context, columns)
         }
-        FieldName::Pattern(pattern) => {
-            call(QueryColumn(pattern.clone()), test, &FieldType::Unknown, context, columns)
-        }
+        FieldName::Pattern(pattern) => call(QueryColumn(pattern.clone()), test, &FieldType::Unknown, context, columns),
         FieldName::Any if context.mapping.is_some() => {
             Err("a word without a field is looked up in every field by its own type: name the field".to_owned())
         }

@@ -42,7 +42,9 @@ pub fn parse(text: &str, options: &Options) -> Result<Query, LuceneError> {
     let query = result.map_err(|error| error.at(text))?;
     match parser.peek() {
         None => Ok(query),
-        Some(_) => Err(parser.error("a closing parenthesis without an opening one", "remove it, or escape it as \\)").at(text)),
+        Some(_) => {
+            Err(parser.error("a closing parenthesis without an opening one", "remove it, or escape it as \\)").at(text))
+        }
     }
 }
 
@@ -182,10 +184,20 @@ impl Parser<'_> {
                 Test::Range { from: bound(from, includes_from), to: bound(to, includes_to), zone: 0 }
             }
             TokenKind::And | TokenKind::Or => {
-                return Err(self.error("an operator where a value should be", "write a value on both sides, or escape it as \\AND"));
+                return Err(self.error(
+                    "an operator where a value should be",
+                    "write a value on both sides, or escape it as \\AND",
+                ));
             }
-            TokenKind::Colon => return Err(self.error("a colon without a field", "escape it as \\: where it is part of a value, or quote the value")),
-            TokenKind::Close => return Err(self.error("an empty group", "write what to look for inside the parentheses")),
+            TokenKind::Colon => {
+                return Err(self.error(
+                    "a colon without a field",
+                    "escape it as \\: where it is part of a value, or quote the value",
+                ));
+            }
+            TokenKind::Close => {
+                return Err(self.error("an empty group", "write what to look for inside the parentheses"));
+            }
             TokenKind::Not | TokenKind::Plus | TokenKind::Minus => {
                 return Err(self.error("two operators in a row", "use one, or escape it with a backslash"));
             }
@@ -304,7 +316,8 @@ fn over(fields: &[FieldName], test: &Test) -> Query {
 }
 
 fn combine(clauses: Vec<(Occur, Query)>) -> Query {
-    let of = |occur: Occur| clauses.iter().filter(move |clause| clause.0 == occur).map(|clause| clause.1.clone()).collect();
+    let of =
+        |occur: Occur| clauses.iter().filter(move |clause| clause.0 == occur).map(|clause| clause.1.clone()).collect();
     let (must, should, must_not): (Vec<Query>, Vec<Query>, Vec<Query>) =
         (of(Occur::Must), of(Occur::Should), of(Occur::MustNot));
     if must_not.is_empty() && must.len() + should.len() == 1 {

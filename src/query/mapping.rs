@@ -51,14 +51,19 @@ impl Mapping {
             mapping.add("", properties)?;
             n_found += 1;
         }
-        if n_found == 0 { Err("no field types in it: expected {index: {mappings: {properties: ...}}}".to_owned()) } else { Ok(mapping) }
+        if n_found == 0 {
+            Err("no field types in it: expected {index: {mappings: {properties: ...}}}".to_owned())
+        } else {
+            Ok(mapping)
+        }
     }
 
     /// The field that a name means, and its type: aliases lead to their field, `x.keyword` of an unmapped sub-field means `x`.
     pub(super) fn resolve(&self, name: &str) -> (String, FieldType) {
         let name = self.aliases.get(name).map_or(name, String::as_str);
         if let Some(field_type) = self.fields.get(name) {
-            let parent = name.rsplit_once('.').filter(|(parent, _)| self.is_multi_field(parent)).map(|(parent, _)| parent);
+            let parent =
+                name.rsplit_once('.').filter(|(parent, _)| self.is_multi_field(parent)).map(|(parent, _)| parent);
             return (parent.unwrap_or(name).to_owned(), field_type.clone());
         }
         match name.strip_suffix(".keyword") {
@@ -119,9 +124,8 @@ fn field_type(field: &Value) -> FieldType {
             FieldType::Keyword { ignore_above: number("ignore_above") }
         }
         "text" | "match_only_text" | "search_as_you_type" => FieldType::Text,
-        "long" | "integer" | "short" | "byte" | "double" | "float" | "half_float" | "scaled_float" | "unsigned_long" => {
-            FieldType::Number
-        }
+        "long" | "integer" | "short" | "byte" | "double" | "float" | "half_float" | "scaled_float"
+        | "unsigned_long" => FieldType::Number,
         "date" | "date_nanos" => FieldType::Date,
         "ip" => FieldType::Ip,
         "boolean" => FieldType::Boolean,
@@ -157,8 +161,15 @@ mod tests {
 
     #[test]
     fn what_is_no_mapping_is_said() {
-        for (json, part) in [("x", "not JSON"), ("[]", "not an object"), ("{}", "no field types"),
-            (r#"{"a":{"mappings":{"properties":{"f":{"type":"ip"}}}},"b":{"mappings":{"properties":{"f":{"type":"long"}}}}}"#, "different types")] {
+        for (json, part) in [
+            ("x", "not JSON"),
+            ("[]", "not an object"),
+            ("{}", "no field types"),
+            (
+                r#"{"a":{"mappings":{"properties":{"f":{"type":"ip"}}}},"b":{"mappings":{"properties":{"f":{"type":"long"}}}}}"#,
+                "different types",
+            ),
+        ] {
             let error = Mapping::parse(json.as_bytes()).unwrap_err();
             assert!(error.contains(part), "{json}: {error}");
         }

@@ -44,7 +44,13 @@ impl<'a> ValueRef<'a> {
     fn text(self) -> &'a str {
         match self {
             ValueRef::Text(text) | ValueRef::Number(text) => text,
-            ValueRef::Bool(flag) => if flag { "true" } else { "false" },
+            ValueRef::Bool(flag) => {
+                if flag {
+                    "true"
+                } else {
+                    "false"
+                }
+            }
         }
     }
 }
@@ -57,18 +63,41 @@ pub(super) enum Predicate {
     /// No value.
     Never,
     /// The whole text.
-    Equals { text: String, ignore_case: bool, number: Option<Number> },
-    Prefix { text: String, ignore_case: bool },
+    Equals {
+        text: String,
+        ignore_case: bool,
+        number: Option<Number>,
+    },
+    Prefix {
+        text: String,
+        ignore_case: bool,
+    },
     Matches(Regex),
-    Fuzzy { text: String, edits: usize, prefix: usize },
+    Fuzzy {
+        text: String,
+        edits: usize,
+        prefix: usize,
+    },
     /// Some word of a text passes.
     AnyWord(Box<Predicate>),
-    Words { words: Vec<String>, minimum: usize },
-    Phrase { words: Vec<String>, slop: usize },
+    Words {
+        words: Vec<String>,
+        minimum: usize,
+    },
+    Phrase {
+        words: Vec<String>,
+        slop: usize,
+    },
     /// Between texts, or between numbers or times where value and bounds are such.
     Between(Box<Between>),
-    Address { from: u128, to: u128 },
-    Time { from: i64, to: i64 },
+    Address {
+        from: u128,
+        to: u128,
+    },
+    Time {
+        from: i64,
+        to: i64,
+    },
     /// A value short enough to be searchable.
     UpTo(usize, Box<Predicate>),
 }
@@ -158,7 +187,11 @@ impl Predicate {
             },
             Predicate::Prefix { text, ignore_case } => {
                 let value = value.text();
-                if *ignore_case { value.to_lowercase().starts_with(&text.to_lowercase()) } else { value.starts_with(text) }
+                if *ignore_case {
+                    value.to_lowercase().starts_with(&text.to_lowercase())
+                } else {
+                    value.starts_with(text)
+                }
             }
             Predicate::Matches(regex) => regex.is_match(value.text()),
             Predicate::Fuzzy { text, edits, prefix } => is_within(text, value.text(), *edits, *prefix),
@@ -169,7 +202,9 @@ impl Predicate {
             }
             Predicate::Phrase { words: wanted, slop } => has_phrase(&words(value.text()), wanted, *slop),
             Predicate::Between(between) => between.contains(value),
-            Predicate::Address { from, to } => parse_ip(value.text()).is_some_and(|address| (*from..=*to).contains(&address)),
+            Predicate::Address { from, to } => {
+                parse_ip(value.text()).is_some_and(|address| (*from..=*to).contains(&address))
+            }
             Predicate::Time { from, to } => time_of(value).is_some_and(|time| (*from..=*to).contains(&time)),
             Predicate::UpTo(most, inner) => value.text().chars().count() <= *most && inner.matches(value),
         }
@@ -213,8 +248,12 @@ fn compile_text(test: &Test, context: &Context<'_>) -> Result<Predicate, String>
         Test::Words { text, minimum: Minimum::All } => at_least(words(text), "100%"),
         Test::Words { text, minimum: Minimum::Should(minimum) } => at_least(words(text), minimum),
         Test::Phrase(Text { text, .. }, slop) => Predicate::Phrase { words: words(text), slop: *slop },
-        Test::Wildcard(Text { text, ignore_case }) => word(Predicate::Matches(wildcard(&text.to_lowercase(), *ignore_case)?)),
-        Test::Prefix(Text { text, ignore_case }) => word(Predicate::Prefix { text: text.clone(), ignore_case: *ignore_case }),
+        Test::Wildcard(Text { text, ignore_case }) => {
+            word(Predicate::Matches(wildcard(&text.to_lowercase(), *ignore_case)?))
+        }
+        Test::Prefix(Text { text, ignore_case }) => {
+            word(Predicate::Prefix { text: text.clone(), ignore_case: *ignore_case })
+        }
         Test::Regexp(Text { text, ignore_case }) => word(Predicate::Matches(regexp(text, *ignore_case)?)),
         Test::Fuzzy { text, edits, prefix } => word(fuzzy(&text.to_lowercase(), *edits, *prefix)),
         Test::Range { from, to, zone } => word(between(from, to, *zone, false, context)),
@@ -349,7 +388,13 @@ fn between(from: &Bound, to: &Bound, zone: i32, only_numbers: bool, context: &Co
         Ok(Predicate::Time { from, to }) if !is_open => Some((from, to)),
         _ => None,
     };
-    Predicate::Between(Box::new(Between { from: limit(from), to: limit(to), numbers: number(from).zip(number(to)), times, only_numbers }))
+    Predicate::Between(Box::new(Between {
+        from: limit(from),
+        to: limit(to),
+        numbers: number(from).zip(number(to)),
+        times,
+        only_numbers,
+    }))
 }
 
 impl Between {

@@ -118,7 +118,9 @@ fn interval(text: &str) -> Result<String, String> {
     }
     // equal lengths mean leading zeros; else any number of them
     let numbers: Vec<String> = (low..=high)
-        .map(|number| if from.len() == to.len() { format!("{number:0width$}", width = from.len()) } else { format!("0*{number}") })
+        .map(|number| {
+            if from.len() == to.len() { format!("{number:0width$}", width = from.len()) } else { format!("0*{number}") }
+        })
         .collect();
     Ok(format!("(?:{})", numbers.join("|")))
 }

@@ -136,9 +136,8 @@ impl Reader<'_> {
             }
         }
         // a leap second counts as the last one of its minute
-        (hour < 24 && minute < 60 && second <= 60).then(|| {
-            (hour * 3600 + minute * 60 + second.min(59), microseconds, precision)
-        })
+        (hour < 24 && minute < 60 && second <= 60)
+            .then(|| (hour * 3600 + minute * 60 + second.min(59), microseconds, precision))
     }
 
     fn fraction(&mut self) -> Option<i64> {
@@ -166,7 +165,8 @@ impl Reader<'_> {
         };
         self.at += 1;
         let hours = self.digits(2)?;
-        let minutes = if self.take(b':') || self.peek().is_some_and(|byte| byte.is_ascii_digit()) { self.digits(2)? } else { 0 };
+        let minutes =
+            if self.take(b':') || self.peek().is_some_and(|byte| byte.is_ascii_digit()) { self.digits(2)? } else { 0 };
         (hours <= 18 && minutes < 60).then(|| sign * (hours * 3600 + minutes * 60) as i32)
     }
 }
@@ -216,7 +216,17 @@ mod tests {
         check("2024", Some("2024-01-01T00:00:00Z"));
         check("2024-02-29T00:00:00.123456789Z", Some("2024-02-29T00:00:00.123456Z"));
         check("1900-03-01", Some("1900-03-01T00:00:00Z"));
-        for wrong in ["", "2023-02-29", "2024-13-01", "2024-5-1", "x", "2024-05-01T25", "2024-05-01T00:00:00.", "2024-05-01T00:00Zx", "20240501"] {
+        for wrong in [
+            "",
+            "2023-02-29",
+            "2024-13-01",
+            "2024-5-1",
+            "x",
+            "2024-05-01T25",
+            "2024-05-01T00:00:00.",
+            "2024-05-01T00:00Zx",
+            "20240501",
+        ] {
             check(wrong, None);
         }
     }

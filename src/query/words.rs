@@ -41,7 +41,8 @@ fn is_ideograph(character: char) -> bool {
 
 /// Whether a sign stands inside of a word.
 fn joins(characters: &[char], idx: usize) -> bool {
-    let (Some(&before), Some(&after)) = (idx.checked_sub(1).and_then(|before| characters.get(before)), characters.get(idx + 1))
+    let (Some(&before), Some(&after)) =
+        (idx.checked_sub(1).and_then(|before| characters.get(before)), characters.get(idx + 1))
     else {
         return false;
     };

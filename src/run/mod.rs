@@ -61,6 +61,8 @@ enum RunError {
     Configuration(String),
     #[error("{0}")]
     Reading(String),
+    #[error("{0}")]
+    Events(String),
     #[error("interrupted: nothing was written")]
     Interrupted,
     #[error(transparent)]
@@ -77,7 +79,7 @@ impl RunError {
             RunError::Configuration(_) => Exit::Configuration,
             RunError::Reading(_) => Exit::Reading,
             RunError::Interrupted => Exit::Interrupted,
-            RunError::LocalFile(_) | RunError::Unreadable { .. } => Exit::LocalFile,
+            RunError::LocalFile(_) | RunError::Unreadable { .. } | RunError::Events(_) => Exit::LocalFile,
             RunError::Internal(_) => Exit::Internal,
         }
     }
@@ -280,7 +282,7 @@ fn open(args: &RunArgs, compute: &Compute) -> Result<EventFiles, RunError> {
     let options = FileOptions { spill_dir: compute.limits().spill_dir.clone() };
     EventFiles::open(&args.events, options).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        RunError::Reading(lines.join("\n"))
+        RunError::Events(lines.join("\n"))
     })
 }
 
@@ -290,9 +292,7 @@ fn finish(outputs: Outputs, names: &[String]) -> Result<(), RunError> {
     }
     if let Some(findings) = outputs.findings {
         let name = |use_case_idx: usize| names[use_case_idx].clone();
-        findings
-            .print(name)
-            .map_err(|source| SinkError { path: PathBuf::from("standard output"), source })?;
+        findings.print(name).map_err(|source| SinkError { path: PathBuf::from("standard output"), source })?;
     }
     Ok(())
 }

@@ -245,10 +245,8 @@ impl Report {
         self.source.bytes = summary.bytes;
         self.source.spilled_batches = n_spilled;
         for (reason, lines, samples) in summary.skipped.reasons() {
-            let samples = samples
-                .iter()
-                .map(|sample| format!("{}:{}: {}", sample.file, sample.line + 1, sample.text))
-                .collect();
+            let samples =
+                samples.iter().map(|sample| format!("{}:{}: {}", sample.file, sample.line + 1, sample.text)).collect();
             warn!(lines, reason = reason.as_str(), "lines were skipped");
             self.missing.push(format!("{lines} lines skipped: {}", reason.as_str()));
             self.source.skipped_lines.insert(reason.as_str(), SkippedReport { lines, samples });

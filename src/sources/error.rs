@@ -14,7 +14,9 @@ pub enum SourceError {
         source: io::Error,
     },
     /// A pattern or folder without any event file.
-    #[error("no event file in {name}: known endings are .ndjson .jsonl .json .parquet, and .ndjson.gz .json.zst and the like")]
+    #[error(
+        "no event file in {name}: known endings are .ndjson .jsonl .json .parquet, and .ndjson.gz .json.zst and the like"
+    )]
     NothingFound {
         /// pattern or folder as given
         name: String,
@@ -54,7 +56,9 @@ pub enum SourceError {
         source: io::Error,
     },
     /// The copy of compressed or piped events could not be kept.
-    #[error("cannot keep a copy of the events of {name} in the spill folder: {source}; free space there or choose another one")]
+    #[error(
+        "cannot keep a copy of the events of {name} in the spill folder: {source}; free space there or choose another one"
+    )]
     Spool {
         /// file as given
         name: String,

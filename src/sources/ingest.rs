@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array,
+};
 use arrow::compute::{filter, filter_record_batch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType, UInt32Type};
 
@@ -67,8 +69,7 @@ pub fn ingest(
     let projection = Projection::new(plan.columns.clone(), parse_timestamp);
     let limits = compute.limits();
     let spill = SpillFile::new(&limits.spill_dir);
-    let mut table =
-        TableBuilder::new(plan.layout.clone(), compute.memory_pool(), limits.memory / CHUNK_SHARE, spill);
+    let mut table = TableBuilder::new(plan.layout.clone(), compute.memory_pool(), limits.memory / CHUNK_SHARE, spill);
     let mut usage = vec![Usage::default(); plan.use_cases.len()];
     let mut store = |prepared: anyhow::Result<(PreparedBatch, Vec<Usage>)>| -> anyhow::Result<()> {
         let (batch, batch_usage) = prepared?;
@@ -105,13 +106,17 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<(PreparedBatch,
         plan.layout.keys.iter().map(|spec| key(plan, spec, &columns)).collect::<anyhow::Result<_>>()?;
     let metrics: Vec<ArrayRef> =
         plan.layout.metrics.iter().map(|spec| metric(plan, spec, &columns)).collect::<anyhow::Result<_>>()?;
-    let times = plan.layout.times.iter().map(|field| time(&columns, &column_name(ColumnKind::Time, field))).collect::<anyhow::Result<_>>()?;
+    let times = plan
+        .layout
+        .times
+        .iter()
+        .map(|field| time(&columns, &column_name(ColumnKind::Time, field)))
+        .collect::<anyhow::Result<_>>()?;
     for ((planned, mask), usage) in plan.use_cases.iter().zip(&masks).zip(&mut usage) {
         count_rows(planned, mask, &keys, &metrics, usage);
     }
     let place = |part: fn(&RowRef) -> u32| UInt32Array::from_iter_values(rows.iter().map(part));
-    let places =
-        [place(|row| row.offset_in_batch), place(|row| row.length), place(|row| row.line_in_batch)];
+    let places = [place(|row| row.offset_in_batch), place(|row| row.length), place(|row| row.line_in_batch)];
     Ok((PreparedBatch { batch: batch.number, places, keys, metrics, times, masks, ties }, usage))
 }
 
@@ -151,10 +156,8 @@ fn keep(batch: &EventBatch, wanted: &BooleanArray, masks: Vec<BooleanArray>) -> 
         return Ok((batch.columns.clone(), batch.rows.clone(), masks, ties));
     }
     let rows = wanted.values().set_indices().map(|row| batch.rows[row]).collect();
-    let masks = masks
-        .iter()
-        .map(|mask| Ok(filter(mask, wanted)?.as_boolean().clone()))
-        .collect::<anyhow::Result<_>>()?;
+    let masks =
+        masks.iter().map(|mask| Ok(filter(mask, wanted)?.as_boolean().clone())).collect::<anyhow::Result<_>>()?;
     let ties = ties.map(|ties| filter(&ties, wanted)).transpose()?;
     Ok((filter_record_batch(&batch.columns, wanted)?, rows, masks, ties))
 }

@@ -52,12 +52,7 @@ pub struct ScanOptions {
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self {
-            threads: rayon::current_num_threads(),
-            id_hash: false,
-            cancel: Arc::default(),
-            progress: Arc::default(),
-        }
+        Self { threads: rayon::current_num_threads(), id_hash: false, cancel: Arc::default(), progress: Arc::default() }
     }
 }
 

@@ -29,7 +29,7 @@ pub fn relative_english_entropy(text: &str) -> f64 {
 /// The term of a character that occurs `count` times among `n`.
 pub(crate) fn term(count: usize, n: usize, expected: f64) -> f64 {
     let f = count as f64 / n as f64;
-    f * (f / expected).ln() / LN_2
+    f * ((f / expected).ln() / LN_2)
 }
 
 fn frequency(symbol: char) -> Option<f64> {

@@ -21,7 +21,7 @@ pub fn entropy(text: &str) -> f64 {
 /// The term of a symbol that occurs `count` times among `n`; `count` is not 0.
 pub(crate) fn term(count: usize, n: usize) -> f64 {
     let p = count as f64 / n as f64;
-    -p * p.ln() / LN_2
+    -p * (p.ln() / LN_2)
 }
 
 #[cfg(test)]

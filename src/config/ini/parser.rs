@@ -119,11 +119,7 @@ impl<'a> Parser<'a> {
             return;
         }
         let idx = self.ini.sections.len();
-        self.ini.sections.push(Section {
-            name: name.to_owned(),
-            location: self.here(),
-            entries: Vec::new(),
-        });
+        self.ini.sections.push(Section { name: name.to_owned(), location: self.here(), entries: Vec::new() });
         self.section_keys.push(HashMap::new());
         self.section_positions.insert(name.to_owned(), idx);
         self.current = Some(Current::Section(idx));
@@ -180,10 +176,7 @@ impl<'a> Parser<'a> {
             return entries.len() - 1;
         };
         let first = self.entry(current, position).location.line;
-        let problem = self
-            .repeated("key", first)
-            .in_section(self.current_name(current))
-            .of_key(&entry.key);
+        let problem = self.repeated("key", first).in_section(self.current_name(current)).of_key(&entry.key);
         self.problems.push(problem);
         *self.entry(current, position) = entry;
         position
@@ -255,11 +248,7 @@ impl<'a> Parser<'a> {
 
     /// The first character of the line that is not blank.
     fn here(&self) -> Location {
-        Location {
-            file: Arc::clone(self.file),
-            line: self.number,
-            column: column(self.indent),
-        }
+        Location { file: Arc::clone(self.file), line: self.number, column: column(self.indent) }
     }
 }
 

@@ -78,7 +78,8 @@ fn a_later_file_wins_at_the_place_of_the_earlier_one() {
     let (mut ini, _) = read("[DEFAULT]\nd=1\n[a]\nk=1\nl=2\n", Dialect::Main);
     let (later, _) = read("[a]\nm=5\nk=4\n[c]\n[DEFAULT]\nd=2\n", Dialect::Main);
     ini.merge(later);
-    let shown: Vec<_> = ini.visible(ini.section("a").unwrap()).iter().map(|e| (e.key.as_str(), e.value.text())).collect();
+    let shown: Vec<_> =
+        ini.visible(ini.section("a").unwrap()).iter().map(|e| (e.key.as_str(), e.value.text())).collect();
     assert_eq!(shown, [("d", "2"), ("k", "4"), ("l", "2"), ("m", "5")]);
     assert!(ini.section("c").is_some());
 }

@@ -89,10 +89,9 @@ fn is_ipv4(host: &str) -> bool {
 /// Labels with single hyphens inside, and a top-level domain of two letters or more.
 fn is_name(host: &str) -> bool {
     let Some((labels, top)) = host.rsplit_once('.') else { return false };
-    let is_top_letter = |character: char| character.is_ascii_alphabetic() || ('\u{a1}'..='\u{ffff}').contains(&character);
-    let is_label = |label: &str| {
-        label.split('-').all(|part| !part.is_empty() && part.chars().all(is_letter))
-    };
+    let is_top_letter =
+        |character: char| character.is_ascii_alphabetic() || ('\u{a1}'..='\u{ffff}').contains(&character);
+    let is_label = |label: &str| label.split('-').all(|part| !part.is_empty() && part.chars().all(is_letter));
     top.chars().count() >= 2 && top.chars().all(is_top_letter) && labels.split('.').all(is_label)
 }
 
@@ -110,10 +109,22 @@ mod tests {
     #[test]
     fn words_that_are_urls() {
         for url in [
-            "http://1.2.3.4:80", "http://10.0.0.1/", "http://169.254.169.254/latest", "http://[::1]/",
-            "http://user:pw@h.com/", "http://münchen.de", "http://x.com?q", "http://x.com#f", "http://1.2.3.4.com",
-            "http://nviso.be/a,http://b.be", "HTTP://NVISO.BE/x?y=1", "ftp://ftp.x.org:21/", "http://1.02.3.4",
-            "http://localhost:8080/x", "http://[fe80::1%eth0]/", "http://[::ffff:1.2.3.4]:443/",
+            "http://1.2.3.4:80",
+            "http://10.0.0.1/",
+            "http://169.254.169.254/latest",
+            "http://[::1]/",
+            "http://user:pw@h.com/",
+            "http://münchen.de",
+            "http://x.com?q",
+            "http://x.com#f",
+            "http://1.2.3.4.com",
+            "http://nviso.be/a,http://b.be",
+            "HTTP://NVISO.BE/x?y=1",
+            "ftp://ftp.x.org:21/",
+            "http://1.02.3.4",
+            "http://localhost:8080/x",
+            "http://[fe80::1%eth0]/",
+            "http://[::ffff:1.2.3.4]:443/",
         ] {
             assert!(is_url(url), "{url}");
         }
@@ -122,10 +133,27 @@ mod tests {
     #[test]
     fn words_that_are_none() {
         for word in [
-            "http://foobar.d", "http://0.0.0.0", "http://255.255.255.255", "http://224.0.0.1", "http://a_b.com",
-            "http://a--b.com", "http://x.com:1", "http://x.com:123456", "http://x.com:/", "https://x.com.",
-            "http://x.co1", "hxxp://x.com", "http://x.com/a|b", "http://host", "http://a.be,http://b.be",
-            "(http://x.com)", "'http://x.com'", "http://xn--mnchen-3ya.de", "http://@x.com", "http://[::1", "http://",
+            "http://foobar.d",
+            "http://0.0.0.0",
+            "http://255.255.255.255",
+            "http://224.0.0.1",
+            "http://a_b.com",
+            "http://a--b.com",
+            "http://x.com:1",
+            "http://x.com:123456",
+            "http://x.com:/",
+            "https://x.com.",
+            "http://x.co1",
+            "hxxp://x.com",
+            "http://x.com/a|b",
+            "http://host",
+            "http://a.be,http://b.be",
+            "(http://x.com)",
+            "'http://x.com'",
+            "http://xn--mnchen-3ya.de",
+            "http://@x.com",
+            "http://[::1",
+            "http://",
         ] {
             assert!(!is_url(word), "{word}");
         }
@@ -139,10 +167,7 @@ mod tests {
         };
         check("why don't we go http://www.dance.com", Some((20, "http://www.dance.com")));
         check("a \"http://nviso.be\" b", Some((15, "http://nviso.be")));
-        check(
-            "see HTTP://NVISO.BE/x?y=1 ftp://ftp.x.org:21/",
-            Some((40, "HTTP://NVISO.BE/x?y=1,ftp://ftp.x.org:21/")),
-        );
+        check("see HTTP://NVISO.BE/x?y=1 ftp://ftp.x.org:21/", Some((40, "HTTP://NVISO.BE/x?y=1,ftp://ftp.x.org:21/")));
         check("http://host", None);
         check("", None);
     }

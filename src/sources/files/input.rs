@@ -146,7 +146,8 @@ pub(super) struct Input {
 impl Input {
     pub(super) fn open(file: &InputFile, progress: &Arc<ScanProgress>) -> io::Result<Self> {
         let Some(path) = &file.path else {
-            return Input::from_stream(io::stdin(), Layout::Any, progress);
+            let input = Input::from_stream(io::stdin(), Layout::Any, progress)?;
+            return Ok(Input { is_plain: false, ..input });
         };
         let mut stored = File::open(path)?;
         if let Some(size) = file.size() {
