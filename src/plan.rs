@@ -62,6 +62,9 @@ pub struct RuleSet {
     pub rules: Arc<DerivedFields>,
 }
 
+/// A use case that cannot run, and why.
+pub type Refused = (Arc<UseCase>, Vec<Problem>);
+
 /// Plans one scan of `use_cases`.
 ///
 /// # Errors
@@ -71,7 +74,7 @@ pub fn plan(
     mapping: Option<&Mapping>,
     period: Period,
     now: DateTime<Utc>,
-) -> (ScanPlan, Vec<(Arc<UseCase>, Vec<Problem>)>) {
+) -> (ScanPlan, Vec<Refused>) {
     let mut planner = Planner::default();
     let mut refused = Vec::new();
     for use_case in use_cases {

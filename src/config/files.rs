@@ -43,16 +43,16 @@ pub(super) fn expand(patterns: &[String], problems: &mut Vec<Problem>) -> Vec<Pa
 }
 
 /// The text of a file.
-pub(super) fn read(path: &Path) -> Result<(Arc<Path>, String), Problem> {
+pub(super) fn read(path: &Path) -> Result<(Arc<Path>, String), Box<Problem>> {
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|error| {
-        Problem::error(format!("cannot read {shown}: {error}")).help("check the path and its permissions")
+        Box::new(Problem::error(format!("cannot read {shown}: {error}")).help("check the path and its permissions"))
     })?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok((Arc::from(path), text)),
         Err(error) => {
-            Err(Problem::error(format!("{shown} is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
-                .help("save the file as UTF-8"))
+            let message = format!("{shown} is not UTF-8 from byte {} on", error.utf8_error().valid_up_to());
+            Err(Box::new(Problem::error(message).help("save the file as UTF-8")))
         }
     }
 }

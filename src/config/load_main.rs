@@ -62,7 +62,7 @@ pub(super) fn read_all(paths: &[PathBuf], problems: &mut Vec<Problem>) -> Ini {
                 problems.extend(found);
                 merged.merge(ini);
             }
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(*problem),
         }
     }
     merged

@@ -57,7 +57,7 @@ pub(super) fn load_file(path: &Path, defaults: &Defaults<'_>, settings: &mut Set
     let (file, text) = match files::read(path) {
         Ok(read) => read,
         Err(problem) => {
-            problems.push(problem);
+            problems.push(*problem);
             settings.rejected_files += 1;
             return;
         }

@@ -72,7 +72,7 @@ async fn newest(view: &View, settings: &Settings<'_>) -> Result<Option<i64>, Dat
     let result = rows(view, settings)?.aggregate(vec![], vec![max(col("time")).alias("newest")])?.collect().await?;
     for batch in &result {
         let newest = column::<Int64Type>(batch, "newest")?;
-        if newest.len() > 0 && newest.is_valid(0) {
+        if !newest.is_empty() && newest.is_valid(0) {
             return Ok(Some(newest.value(0)));
         }
     }

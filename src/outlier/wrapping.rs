@@ -9,7 +9,7 @@ const TAB: usize = 8;
 
 /// `text` in lines of at most 150 characters.
 pub(super) fn wrap(text: &str) -> String {
-    if text.chars().count() <= WIDTH && !text.contains(|c: char| matches!(c, '\t' | '\n' | '\x0b' | '\x0c' | '\r')) {
+    if text.chars().count() <= WIDTH && !text.contains(['\t', '\n', '\x0b', '\x0c', '\r']) {
         // the common case: one line
         return text.trim_end_matches(' ').to_owned();
     }

@@ -39,8 +39,8 @@ fn is_user_info(user: &str) -> bool {
 }
 
 fn is_host_and_port(text: &str) -> bool {
-    if text.starts_with('[') {
-        let Some((address, port)) = text[1..].split_once(']') else { return false };
+    if let Some(bracketed) = text.strip_prefix('[') {
+        let Some((address, port)) = bracketed.split_once(']') else { return false };
         return is_ipv6(address) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
     }
     match text.rsplit_once(':') {
