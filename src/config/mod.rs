@@ -1,7 +1,7 @@
 //! What the user wrote -> what the program may rely on.
 //!
 //! 1. [`ini`] takes the text apart, with the place of every section, key and value.
-//! 2. [`main_config`] and [`use_case`] are the valid types; everything that is wrong on the way to them becomes a [`Problem`].
+//! 2. `main_config` and `use_case` are the valid types; everything that is wrong on the way to them becomes a [`Problem`].
 //! 3. [`load`] does it for all files at once. A bad file or use case never stops another one.
 //!
 //! Two dialects of the same format are read, because existing files rely on it: see [`ini::Dialect`].

@@ -1,6 +1,6 @@
 //! Texts of one key, each stored once: text <-> code.
 //!
-//! Codes are given in order of first appearance while events are read, so they depend on that order. [`Dictionary::freeze`] ranks
+//! Codes are given in order of first appearance while events are read, so they depend on that order. [`DictionaryBuilder::freeze`] ranks
 //! them by a fixed hash of their text: ranks are the same for the same set of texts whatever the order of events, which makes every
 //! tie broken by rank order-free.
 

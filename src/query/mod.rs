@@ -2,9 +2,9 @@
 //! Elasticsearch gives them, for events from files.
 //!
 //! 1. [`lucene`] and [`dsl`] parse both languages into one tree ([`ast`]).
-//! 2. [`predicate`] compiles a test for the type that a [`Mapping`] gives its field; without a mapping, the value's own type counts and
+//! 2. `predicate` compiles a test for the type that a [`Mapping`] gives its field; without a mapping, the value's own type counts and
 //!    strings are keywords.
-//! 3. [`lower`] makes a DataFusion expression of it, over columns of leaves.
+//! 3. `lower` makes a DataFusion expression of it, over columns of leaves.
 //!
 //! What files cannot answer is an error when the query is compiled, never a wrong answer.
 

@@ -43,7 +43,7 @@ impl DocumentFile {
         Ok(DocumentFile { path: path.to_owned(), file: BufWriter::new(file), lines: Vec::new(), end: 0 })
     }
 
-    /// Adds a document as text that [`line`] made.
+    /// Adds a document as text that [`line()`] made.
     pub fn write(&mut self, document: &EnrichedDocument, line: &[u8]) -> Result<(), SinkError> {
         self.file.write_all(line).map_err(SinkError::new(&self.path))?;
         let document = &document.document;
