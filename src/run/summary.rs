@@ -93,7 +93,7 @@ pub(super) fn print(report: &Report) {
 
 fn table(report: &Report) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     if !io::stderr().is_terminal() {
         table.set_width(PLAIN_WIDTH);
     }

@@ -90,7 +90,7 @@ pub fn ingest(
 }
 
 /// The event table's batches may take this share of the memory limit; the rest is for its texts and for the plans over it.
-const CHUNK_SHARE: usize = 3;
+const CHUNK_SHARE: usize = 16;
 
 fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<(PreparedBatch, Vec<Usage>)> {
     let mut usage = vec![Usage::default(); plan.use_cases.len()];
