@@ -4,12 +4,13 @@
 //! fields, and the outlier's texts, assets, parameters and observations, with its summary both in lines and in one. Where the document
 //! is stored (`_index`, `_id`) is no value.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use regex::{RegexSet, RegexSetBuilder};
 use serde_json::{Map, Value};
 
+use crate::config::values::python_strip;
 use crate::config::{PrefixRegex, WhitelistEntries};
 use crate::event::Document;
 use crate::event::text::python_text;
@@ -70,7 +71,7 @@ impl Whitelist {
         self.matches_regexp(&values)
     }
 
-    fn matches_literal(&self, values: &HashSet<String>) -> bool {
+    fn matches_literal(&self, values: &BTreeSet<String>) -> bool {
         values
             .iter()
             .filter_map(|value| self.by_first_part.get(value))
@@ -78,12 +79,13 @@ impl Whitelist {
             .any(|&idx| self.literals[idx].iter().all(|part| values.contains(part)))
     }
 
-    fn matches_regexp(&self, values: &HashSet<String>) -> Verdict {
+    fn matches_regexp(&self, values: &BTreeSet<String>) -> Verdict {
         let mut verdict = Verdict::default();
         if self.regexps.is_empty() {
             return verdict;
         }
-        let mut possible: HashSet<usize> = self.not_in_set.iter().copied().collect();
+        // ordered, as the values are: how many regexps are given up must not differ between runs
+        let mut possible: BTreeSet<usize> = self.not_in_set.iter().copied().collect();
         for value in values {
             possible.extend(self.first_parts.matches(value).into_iter().map(|idx| self.in_set[idx]));
         }
@@ -121,12 +123,12 @@ fn prepare(regexps: &[Vec<PrefixRegex>]) -> (RegexSet, Vec<usize>, Vec<usize>) {
     }
 }
 
-fn values(outlier: &Outlier, document: &Document, derived: &[(String, Value)]) -> HashSet<String> {
-    let mut values = HashSet::new();
+fn values(outlier: &Outlier, document: &Document, derived: &[(String, Value)]) -> BTreeSet<String> {
+    let mut values = BTreeSet::new();
     // what other events look like must not accept this one
     let own = outlier.fields().iter().filter(|(key, _)| *key != "non_outlier_values_sample");
     own.for_each(|(_, value)| add(value, &mut values));
-    values.insert(outlier.unwrapped_summary().trim().to_owned());
+    values.insert(python_strip(outlier.unwrapped_summary()).to_owned());
     for (name, value) in &document.source {
         let is_hidden = derived.iter().any(|(key, _)| key == name);
         if name != "outliers" && !is_hidden {
@@ -137,19 +139,23 @@ fn values(outlier: &Outlier, document: &Document, derived: &[(String, Value)]) -
     values
 }
 
-fn add_object(object: &Map<String, Value>, values: &mut HashSet<String>) {
+fn add_object(object: &Map<String, Value>, values: &mut BTreeSet<String>) {
     object.values().for_each(|value| add(value, values));
 }
 
 /// The elements of a list count one by one, but not what is inside of them.
-fn add(value: &Value, values: &mut HashSet<String>) {
+fn add(value: &Value, values: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => add_object(object, values),
-        Value::Array(elements) => values.extend(elements.iter().map(|element| python_text(element).trim().to_owned())),
+        Value::Array(elements) => values.extend(elements.iter().map(stripped_text)),
         scalar => {
-            values.insert(python_text(scalar).trim().to_owned());
+            values.insert(stripped_text(scalar));
         }
     }
+}
+
+fn stripped_text(value: &Value) -> String {
+    python_strip(&python_text(value)).to_owned()
 }
 
 #[cfg(test)]

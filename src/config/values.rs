@@ -76,7 +76,7 @@ fn plain_digits(text: &str) -> Option<String> {
 }
 
 /// The value of a decimal digit: scripts have theirs in runs of ten.
-fn decimal_digit(character: char) -> Option<char> {
+pub(crate) fn decimal_digit(character: char) -> Option<char> {
     const ZEROS: [u32; 24] = [
         0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50, 0xed0, 0xf20,
         0x1040, 0x17e0, 0x1810, 0xff10, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec,

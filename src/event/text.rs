@@ -136,9 +136,9 @@ fn write_escape(code: u32, text: &mut String) {
 fn is_printable(character: char) -> bool {
     let is_separator = character.is_whitespace() && character != ' ';
     let is_format = matches!(character,
-        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{70f}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
         | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e000}'..='\u{f8ff}'
-        | '\u{e0001}'..='\u{10ffff}');
+        | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}'..='\u{10ffff}');
     !(character.is_control() || is_separator || is_format)
 }
 

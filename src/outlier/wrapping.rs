@@ -1,6 +1,8 @@
 //! Summaries in lines: greedy filling at 150 characters, with the break rules of Python's `textwrap`, so that stored summaries stay
 //! equal to those of earlier versions.
 
+use crate::config::values::{decimal_digit, is_python_space};
+
 /// Characters per line.
 const WIDTH: usize = 150;
 
@@ -9,7 +11,7 @@ const TAB: usize = 8;
 
 /// `text` in lines of at most 150 characters.
 pub(super) fn wrap(text: &str) -> String {
-    if text.chars().count() <= WIDTH && !text.contains(['\t', '\n', '\x0b', '\x0c', '\r']) {
+    if text.len() <= WIDTH && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         // the common case: one line
         return text.trim_end_matches(' ').to_owned();
     }
@@ -78,7 +80,7 @@ fn fill_line(chunks: &mut Vec<Vec<char>>, is_first: bool) -> String {
 }
 
 fn is_blank(chunk: &[char]) -> bool {
-    chunk.iter().all(|character| character.is_whitespace())
+    chunk.iter().all(|character| is_python_space(*character))
 }
 
 fn is_space(character: char) -> bool {
@@ -90,7 +92,7 @@ fn is_word_character(character: char) -> bool {
 }
 
 fn is_letter(character: char) -> bool {
-    is_word_character(character) && !character.is_numeric()
+    is_word_character(character) && decimal_digit(character).is_none()
 }
 
 /// Before an em-dash a word may end in these.

@@ -64,19 +64,35 @@ fn is_ipv6(address: &str) -> bool {
         }
         None => address,
     };
-    address.parse::<Ipv6Addr>().is_ok()
+    address.parse::<Ipv6Addr>().is_ok() && is_usual_embedding(address)
+}
+
+/// An IPv4 address at the end follows `::`, `::ffff:`, `::ffff:0:`, or at most four groups and `::`.
+fn is_usual_embedding(address: &str) -> bool {
+    if !address.contains('.') {
+        return true;
+    }
+    let Some((groups, _)) = address.rsplit_once(':') else { return false };
+    let groups = groups.to_ascii_lowercase();
+    match groups.strip_prefix("::ffff") {
+        Some(zeros) => {
+            zeros.is_empty() || zeros.strip_prefix(':').is_some_and(|group| group.bytes().all(|byte| byte == b'0'))
+        }
+        None => groups.strip_suffix(':').is_some_and(|groups| groups.split(':').count() <= 4),
+    }
 }
 
 fn is_host(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || is_ipv4(host) || is_name(host)
 }
 
-/// First octet 1 to 223, last octet 1 to 254; leading zeros only in the middle ones.
+/// First octet 1 to 223, last octet 1 to 254; a leading zero only in the middle ones, and only before one digit.
 fn is_ipv4(host: &str) -> bool {
     let octets: Vec<&str> = host.split('.').collect();
     let [first, second, third, last] = octets.as_slice() else { return false };
     let number = |octet: &str| {
-        let is_number = (1..=3).contains(&octet.len()) && octet.bytes().all(|byte| byte.is_ascii_digit());
+        let has_room = octet.len() <= 2 || (octet.len() == 3 && !octet.starts_with('0'));
+        let is_number = !octet.is_empty() && has_room && octet.bytes().all(|byte| byte.is_ascii_digit());
         if is_number { octet.parse::<u16>().ok() } else { None }
     };
     let outer = |octet: &str, most: u16| {
@@ -125,6 +141,9 @@ mod tests {
             "http://localhost:8080/x",
             "http://[fe80::1%eth0]/",
             "http://[::ffff:1.2.3.4]:443/",
+            "http://[::1.2.3.4]/",
+            "http://[::ffff:0:1.2.3.4]/",
+            "http://[2001:db8:3:4::192.0.2.33]/",
         ] {
             assert!(is_url(url), "{url}");
         }
@@ -151,8 +170,11 @@ mod tests {
             "(http://x.com)",
             "'http://x.com'",
             "http://xn--mnchen-3ya.de",
+            "http://1.002.3.4",
             "http://@x.com",
             "http://[::1",
+            "http://[1:2:3:4:5:6:1.2.3.4]/",
+            "http://[::5:1.2.3.4]/",
             "http://",
         ] {
             assert!(!is_url(word), "{word}");
