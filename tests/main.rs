@@ -5,6 +5,7 @@
 //! project, `tidy` the rules of the source tree. `program` and `outliers` are what they stand on.
 
 mod cli;
+mod config;
 
 mod golden;
 mod outliers;

@@ -1,58 +1,180 @@
 //! The files of the configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::problem::Problem;
+use super::problem::{Location, Problem};
 
-/// Use-case files of all patterns, sorted, each once.
+/// A configuration is written by people: a greater file was matched by mistake.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// The files of all patterns, sorted by path, each once even when several paths lead to it. Folders and hidden files do not match.
 pub(super) fn expand(patterns: &[String], problems: &mut Vec<Problem>) -> Vec<PathBuf> {
-    let mut files = BTreeSet::new();
+    let mut files: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
     for pattern in patterns {
-        if Path::new(pattern).is_file() {
-            files.insert(PathBuf::from(pattern));
+        let matches = matching(pattern, problems);
+        if matches.is_empty() {
             continue;
         }
-        let before = files.len();
-        let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-        match glob::glob_with(pattern, options) {
-            Ok(matches) => files.extend(matches.flatten().filter(|path| path.is_file())),
-            Err(error) => {
-                problems.push(
-                    Problem::error(format!("not a pattern: {pattern}: {error}"))
-                        .help("write [[] for a bracket that is part of a name"),
-                );
-                continue;
-            }
-        }
-        let is_plain = !pattern.contains(['*', '?', '[']);
-        if is_plain && files.len() == before {
-            problems.push(Problem::error(format!("no file {pattern}")).help("check the path given with --use-cases"));
-        } else if files.len() == before
-            && !files.iter().any(|file| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches_path(file)))
-        {
-            problems.push(
-                Problem::warning(format!("no file matches {pattern}"))
-                    .help("put the pattern in quotes and check the folder; `**` looks into folders below"),
-            );
+        for path in matches {
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            files.insert(path, real);
         }
     }
-    let mut known = BTreeSet::new();
-    files.into_iter().filter(|path| known.insert(path.canonicalize().unwrap_or_else(|_| path.clone()))).collect()
+    let mut known = HashSet::new();
+    files.into_iter().filter(|(_, real)| known.insert(real.clone())).map(|(path, _)| path).collect()
+}
+
+/// The files of one pattern. A path that is there is taken as it is, even with the characters of a pattern in it.
+fn matching(pattern: &str, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
+    if Path::new(pattern).is_file() {
+        return vec![PathBuf::from(pattern)];
+    }
+    let options =
+        glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+    let paths = match glob::glob_with(&whole_stars(pattern), options) {
+        Ok(paths) => paths,
+        Err(error) => {
+            problems.push(
+                Problem::error(format!("not a pattern: {pattern}: {error}"))
+                    .help("write [[] for a bracket that is part of a name"),
+            );
+            return Vec::new();
+        }
+    };
+    let mut files = Vec::new();
+    for path in paths {
+        match path {
+            Ok(path) if path.is_file() => files.push(path),
+            Ok(_) => {}
+            Err(error) => problems.push(
+                Problem::warning(format!("cannot look into {}: {}", error.path().display(), error.error()))
+                    .help(format!("files there are left out of {pattern}; check the permissions")),
+            ),
+        }
+    }
+    if files.is_empty() {
+        problems.push(nothing_found(pattern));
+    }
+    files
+}
+
+fn nothing_found(pattern: &str) -> Problem {
+    if Path::new(pattern).is_dir() {
+        let folder = pattern.trim_end_matches('/');
+        Problem::warning(format!("{pattern} is a folder")).help(format!("write {folder}/**/*.conf for the files in it"))
+    } else if pattern.contains(['*', '?', '[']) {
+        Problem::warning(format!("no file matches {pattern}"))
+            .help("put the pattern in quotes and check the folder; `**` looks into folders below")
+    } else {
+        Problem::error(format!("no file {pattern}")).help("check the path given with --use-cases")
+    }
+}
+
+/// As in Python, `**` looks into folders below when it stands alone between slashes, finds files when it is last, and is the same as
+/// `*` anywhere else.
+fn whole_stars(pattern: &str) -> String {
+    let mut components: Vec<String> = Vec::new();
+    for component in pattern.split('/') {
+        let mut component = component.to_owned();
+        while component != "**" && component.contains("**") {
+            component = component.replace("**", "*");
+        }
+        components.push(component);
+    }
+    if components.last().is_some_and(|last| last == "**") {
+        components.push("*".to_owned());
+    }
+    components.join("/")
 }
 
 /// The text of a file.
 pub(super) fn read(path: &Path) -> Result<(Arc<Path>, String), Box<Problem>> {
     let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|error| {
-        Box::new(Problem::error(format!("cannot read {shown}: {error}")).help("check the path and its permissions"))
-    })?;
+    let error = |message: String, help: &str| Box::new(Problem::error(message).help(help));
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|failure| error(format!("cannot read {shown}: {failure}"), "check the path and its permissions"))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(error(format!("{shown} is too large for a configuration"), "name only configuration files"));
+    }
+    let file: Arc<Path> = Arc::from(path);
     match String::from_utf8(bytes) {
-        Ok(text) => Ok((Arc::from(path), text)),
-        Err(error) => {
-            let message = format!("{shown} is not UTF-8 from byte {} on", error.utf8_error().valid_up_to());
-            Err(Box::new(Problem::error(message).help("save the file as UTF-8")))
+        Ok(text) => Ok((file, text)),
+        Err(failure) => {
+            let good = failure.utf8_error().valid_up_to();
+            let location = location_behind(&String::from_utf8_lossy(&failure.as_bytes()[..good]), file);
+            let is_utf16 =
+                failure.as_bytes().starts_with(&[0xff, 0xfe]) || failure.as_bytes().starts_with(&[0xfe, 0xff]);
+            let message = if is_utf16 { "the file is UTF-16" } else { "the file is not UTF-8 from here on" };
+            Err(Box::new(Problem::error(message).at(location).help("save the file as UTF-8")))
         }
+    }
+}
+
+/// The place behind `text`, the beginning of a file.
+fn location_behind(text: &str, file: Arc<Path>) -> Location {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let last_line = text.rsplit('\n').next().unwrap_or_default();
+    let number = |count: usize| u32::try_from(count + 1).unwrap_or(u32::MAX);
+    Location { file, line: number(text.matches('\n').count()), column: number(last_line.chars().count()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["b.conf", "a.conf", "sub/deep/c.conf", ".hidden.conf", ".git/d.conf", "x[1].conf", "note.txt"] {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn patterns_find_files_sorted_and_once() {
+        let folder = folder();
+        let root = folder.path().to_str().unwrap().to_owned();
+        for (patterns, expected, n_problems) in [
+            (vec!["*.conf"], vec!["a.conf", "b.conf", "x[1].conf"], 0),
+            (vec!["**/*.conf"], vec!["a.conf", "b.conf", "sub/deep/c.conf", "x[1].conf"], 0),
+            (vec!["**"], vec!["a.conf", "b.conf", "note.txt", "sub/deep/c.conf", "x[1].conf"], 0),
+            (vec!["b.conf", "./a.conf", "[ab].conf"], vec!["a.conf", "b.conf"], 0),
+            (vec!["a**.conf"], vec!["a.conf"], 0),
+            (vec!["x[1].conf"], vec!["x[1].conf"], 0),
+            (vec!["sub"], vec![], 1),
+            (vec!["*.nothing", "gone.conf", "[a.conf"], vec![], 3),
+            (vec![".hidden.conf"], vec![".hidden.conf"], 0),
+        ] {
+            let mut problems = Vec::new();
+            let full: Vec<String> = patterns.iter().map(|pattern| format!("{root}/{pattern}")).collect();
+            let found = expand(&full, &mut problems);
+            let shown: Vec<String> =
+                found.iter().map(|path| path.strip_prefix(folder.path()).unwrap().display().to_string()).collect();
+            assert_eq!(shown, expected, "{patterns:?}");
+            assert_eq!(problems.len(), n_problems, "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_text_is_reported_with_its_place() {
+        let folder = folder();
+        for (bytes, expected) in [
+            (&b"[a]\r\nk=\xc3\xa9\xff"[..], "b.conf:2:4: error: the file is not UTF-8 from here on"),
+            (b"\xff\xfe[\0", "b.conf:1:1: error: the file is UTF-16"),
+        ] {
+            let path = folder.path().join("b.conf");
+            std::fs::write(&path, bytes).unwrap();
+            let problem = read(&path).unwrap_err().to_string();
+            assert!(problem.contains(expected), "{problem}");
+        }
+        assert!(read(folder.path()).is_err());
+        assert!(read(Path::new("/no/such/file")).is_err());
     }
 }

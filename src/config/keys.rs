@@ -6,27 +6,36 @@ use super::field::FieldPath;
 use super::ini::Entry;
 use super::nearest::nearest;
 use super::problem::{Location, Problem, quoted};
-use super::values::{parse_bool, parse_float, parse_int};
+use super::values::{comma_list, parse_bool, parse_float, parse_int};
 
 /// The pairs of a section and the problems found in them.
 pub(super) struct Keys<'a> {
     pub(super) section: &'a str,
     location: Location,
     entries: Vec<&'a Entry>,
+    /// Entries that stand in for keys the section does not have.
+    fallback: Vec<&'a Entry>,
     pub(super) problems: Vec<Problem>,
 }
 
 impl<'a> Keys<'a> {
     pub(super) fn new(section: &'a str, location: Location, entries: Vec<&'a Entry>) -> Self {
-        Keys { section, location, entries, problems: Vec::new() }
+        Keys { section, location, entries, fallback: Vec::new(), problems: Vec::new() }
     }
 
+    /// The same keys, with others to look into for those that are missing.
+    pub(super) fn with_fallback(mut self, fallback: Vec<&'a Entry>) -> Self {
+        self.fallback = fallback;
+        self
+    }
+
+    /// The section's own pairs.
     pub(super) fn entries(&self) -> impl Iterator<Item = &'a Entry> + use<'a, '_> {
         self.entries.iter().copied()
     }
 
     pub(super) fn entry(&self, key: &str) -> Option<&'a Entry> {
-        self.entries.iter().copied().find(|entry| entry.key == key)
+        self.entries.iter().chain(&self.fallback).copied().find(|entry| entry.key == key)
     }
 
     /// The value of `key`.
@@ -91,7 +100,7 @@ impl<'a> Keys<'a> {
     /// A list of fields: separated by commas, blanks do not count.
     pub(super) fn required_fields(&mut self, key: &str) -> Option<Vec<FieldPath>> {
         let text = self.required(key, "name one or several fields, separated by commas")?;
-        let fields: Vec<FieldPath> = text.replace(' ', "").split(',').map(FieldPath::new).collect();
+        let fields: Vec<FieldPath> = comma_list(text).iter().map(|name| FieldPath::new(name)).collect();
         if fields.iter().any(|field| field.as_str().is_empty()) {
             self.error(key, format!("an empty field name in {}", quoted(text)), "remove the comma too many");
             return None;

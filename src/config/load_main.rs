@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use super::elastic_url;
 use super::field::FieldPath;
 use super::files;
 use super::ini::{Dialect, Ini, Section, parse};
 use super::keys::Keys;
 use super::main_config::{Asset, DerivedField, ElasticSettings, LogLevel, LogSettings, MainConfig, NotifierSettings};
+use super::model::ModelType;
+use super::model_keys::WORD2VEC;
 use super::nearest::nearest;
 use super::problem::{Location, Problem};
 use super::secret::Secret;
@@ -52,6 +55,34 @@ const GENERAL_KEYS: [&str; 17] = [
     "log_file",
 ];
 
+/// Keys of the sections that hold neither fields nor entries of the user's own.
+const OTHER_KEYS: [(&str, &[&str]); 7] = [
+    (
+        "notifier",
+        &[
+            "email_notifier",
+            "smtp_server",
+            "smtp_port",
+            "smtp_user",
+            "smtp_pass",
+            "notification_email",
+            "max_cache_ignore",
+        ],
+    ),
+    ("daemon", &["schedule"]),
+    ("simplequery", &["highlight_match"]),
+    ("terms", &["terms_batch_eval_size"]),
+    ("metrics", &["metrics_batch_eval_size"]),
+    ("sudden_appearance", &["max_num_aggregators", "max_num_targets"]),
+    ("word2vec", &WORD2VEC),
+];
+
+/// How many days back events are read when nothing is written.
+pub(super) const DAYS: u64 = 7;
+
+/// Looks up a variable of the environment.
+pub(super) type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
 /// All files merged, the later ones win.
 pub(super) fn read_all(paths: &[PathBuf], problems: &mut Vec<Problem>) -> Ini {
     let mut merged = Ini::default();
@@ -76,15 +107,22 @@ pub(super) fn has_batch_sizes(ini: &Ini) -> bool {
     })
 }
 
+/// Whether a use case has a batch size.
+pub(super) fn has_batch_sizes_in_use_cases(ini: &Ini) -> bool {
+    let mut entries = ini.sections.iter().flat_map(|section| &section.entries).chain(&ini.defaults);
+    entries.any(|entry| entry.key == "word2vec_batch_eval_size")
+}
+
 /// The main configuration; the shipped values stand where nothing is written.
-pub(super) fn load(ini: &Ini, problems: &mut Vec<Problem>) -> MainConfig {
+pub(super) fn load(ini: &Ini, environment: &Environment<'_>, problems: &mut Vec<Problem>) -> MainConfig {
     warn_of_sections(ini, problems);
     let mut config = MainConfig::default();
     let mut general = keys(ini, "general");
+    load_environment(&mut config.elastic, environment);
     load_general(&mut general, &mut config);
     warn_of_keys(&mut general, &GENERAL_KEYS);
     problems.append(&mut general.problems);
-    load_environment(&mut config.elastic);
+    warn_of_other_keys(ini, problems);
     config.assets = pairs(ini, "assets")
         .map(|(key, value, _)| Asset { field: FieldPath::new(key), asset_type: value.to_owned() })
         .collect();
@@ -140,9 +178,10 @@ fn pairs<'a>(ini: &'a Ini, name: &str) -> impl Iterator<Item = (&'a str, &'a str
 
 fn load_general(keys: &mut Keys<'_>, config: &mut MainConfig) {
     let elastic = &mut config.elastic;
-    set(&mut elastic.es_url, keys.filled("es_url").map(str::to_owned));
+    load_url(keys, elastic);
     set(&mut elastic.es_index_pattern, keys.filled("es_index_pattern").map(str::to_owned));
-    set(&mut elastic.es_scroll_time, keys.filled("es_scroll_time").map(str::to_owned));
+    let is_time = |text: &str| is_elastic_time(text).then(|| text.to_owned());
+    set(&mut elastic.es_scroll_time, keys.parsed("es_scroll_time", "not a time", "write a time such as 25m", is_time));
     let scan_size = positive(keys, "es_scan_size").and_then(|size| usize::try_from(size).ok());
     set(&mut elastic.es_scan_size, scan_size);
     set(&mut elastic.es_timeout, positive(keys, "es_timeout").map(Duration::from_secs));
@@ -153,7 +192,7 @@ fn load_general(keys: &mut Keys<'_>, config: &mut MainConfig) {
     set(&mut config.wipe_all_whitelisted_outliers, keys.bool("es_wipe_all_whitelisted_outliers"));
     set(&mut config.run_models, keys.bool("run_models"));
     set(&mut config.test_models, keys.bool("test_models"));
-    let days = keys.count("history_window_days").unwrap_or(7);
+    let days = keys.count("history_window_days").unwrap_or(DAYS);
     let hours = keys.count("history_window_hours").unwrap_or(12);
     match history(days, hours) {
         Some(window) => config.history_window = window,
@@ -163,6 +202,26 @@ fn load_general(keys: &mut Keys<'_>, config: &mut MainConfig) {
     set(verbosity, keys.int("log_verbosity"));
     set(level, keys.named("log_level", &LogLevel::NAMES));
     *file = keys.filled("log_file").map(PathBuf::from);
+}
+
+/// An address with credentials is never shown.
+fn load_url(keys: &mut Keys<'_>, elastic: &mut ElasticSettings) {
+    let Some(text) = keys.text("es_url") else { return };
+    let Some(url) = elastic_url::parse(text) else {
+        keys.error("es_url", "not an address", "write http://host:9200 or https://user:password@host:9200/prefix");
+        return;
+    };
+    elastic.es_url = url.url;
+    if let Some((username, password)) = url.credentials {
+        elastic.username = Some(username);
+        elastic.password = Some(password);
+    }
+}
+
+/// A number with a unit of Elasticsearch.
+fn is_elastic_time(text: &str) -> bool {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    unit.len() < text.len() && ["d", "h", "m", "s", "ms", "micros", "nanos"].contains(&unit)
 }
 
 /// A history window.
@@ -180,8 +239,9 @@ fn positive(keys: &mut Keys<'_>, key: &str) -> Option<u64> {
     value
 }
 
-fn load_environment(elastic: &mut ElasticSettings) {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+/// The names of these variables are lower-case, and an empty variable is as good as none.
+fn load_environment(elastic: &mut ElasticSettings, environment: &Environment<'_>) {
+    let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
     elastic.username = variable("es_username");
     elastic.password = variable("es_password").map(Secret::new);
     if let Some(verify) = variable("verify_certs") {
@@ -199,7 +259,8 @@ fn load_notifier(keys: &mut Keys<'_>) -> Option<NotifierSettings> {
     let smtp_user = keys.required("smtp_user", help);
     let smtp_password = keys.required("smtp_pass", help);
     let notification_email = keys.required("notification_email", help);
-    let is_port = |text: &str| super::values::parse_int(text).and_then(|port| u16::try_from(port).ok());
+    let is_port =
+        |text: &str| super::values::parse_int(text).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     let smtp_port = keys.parsed("smtp_port", "not a port", "write a number from 1 to 65535", is_port).unwrap_or(465);
     let max_cache_ignore = keys.count("max_cache_ignore").unwrap_or(1000);
     Some(NotifierSettings {
@@ -214,14 +275,38 @@ fn load_notifier(keys: &mut Keys<'_>) -> Option<NotifierSettings> {
 
 fn warn_of_sections(ini: &Ini, problems: &mut Vec<Problem>) {
     for section in &ini.sections {
-        if let Some(near) = nearest(&section.name, SECTIONS.into_iter()) {
+        if let Some(near) = nearest(&section.name, SECTIONS) {
             problems.push(
                 Problem::warning("unknown section")
                     .at(section.location.clone())
                     .in_section(&section.name)
                     .help(format!("did you mean [{near}]?")),
             );
+        } else if !SECTIONS.contains(&section.name.as_str()) && is_use_case(&section.name) {
+            problems.push(
+                Problem::warning("a use case is ignored in the main configuration")
+                    .at(section.location.clone())
+                    .in_section(&section.name)
+                    .help("move it to a file named with --use-cases"),
+            );
         }
+    }
+}
+
+/// `terms_name` and the like.
+fn is_use_case(section: &str) -> bool {
+    ModelType::ALL.iter().any(|model_type| {
+        section
+            .strip_prefix(model_type.as_str())
+            .is_some_and(|rest| rest.len() > 1 && rest.starts_with(['_', '-', '.', ' ']))
+    })
+}
+
+fn warn_of_other_keys(ini: &Ini, problems: &mut Vec<Problem>) {
+    for (section, known) in OTHER_KEYS {
+        let mut keys = keys(ini, section);
+        warn_of_keys(&mut keys, known);
+        problems.append(&mut keys.problems);
     }
 }
 

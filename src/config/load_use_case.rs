@@ -13,9 +13,9 @@ use super::keys::Keys;
 use super::load_main::{self, derived_fields, history};
 use super::main_config::{DerivedField, MainConfig};
 use super::model::ModelType;
-use super::model_keys::{known_keys, load_model};
+use super::model_keys::{is_word2vec_default, known_keys, load_model};
 use super::nearest::nearest;
-use super::problem::{Problem, Severity};
+use super::problem::{Location, Problem, Severity};
 use super::use_case::{RejectedUseCase, UseCase, UseCaseQuery};
 use super::whitelist_entries::WhitelistEntries;
 
@@ -38,7 +38,7 @@ pub(super) struct Defaults<'a> {
 impl<'a> Defaults<'a> {
     pub(super) fn new(main: &MainConfig, ini: &'a Ini) -> Self {
         let hours = u64::try_from(main.history_window.num_hours()).unwrap_or(0);
-        let days = load_main::keys(ini, "general").count("history_window_days").unwrap_or(hours / 24);
+        let days = load_main::keys(ini, "general").count("history_window_days").unwrap_or(load_main::DAYS);
         Defaults {
             timestamp_field: main.timestamp_field.clone(),
             days,
@@ -49,6 +49,12 @@ impl<'a> Defaults<'a> {
             derived_fields: main.derived_fields.clone(),
             ini,
         }
+    }
+
+    /// What the main configuration says for all use cases of that model.
+    fn word2vec(&self) -> Vec<&'a Entry> {
+        let entries = self.ini.section("word2vec").map(|section| self.ini.visible(section)).unwrap_or_default();
+        entries.into_iter().filter(|entry| is_word2vec_default(&entry.key)).collect()
     }
 }
 
@@ -78,6 +84,16 @@ pub(super) fn load_file(path: &Path, defaults: &Defaults<'_>, settings: &mut Set
     settings.rejected_files +=
         usize::from(!whitelist_problems.is_empty() && !is_rejected && has_errors(&whitelist_problems));
     problems.append(&mut whitelist_problems);
+    settings.ignored_batch_sizes |= load_main::has_batch_sizes_in_use_cases(&ini);
+    if !ini.sections.iter().any(|section| model_type(&section.name).is_some()) {
+        let types = ModelType::ALL.map(ModelType::as_str).join(", ");
+        let start = Location { file: Arc::clone(&file), line: 1, column: 1 };
+        problems.push(
+            Problem::warning("the file has no use case")
+                .at(start)
+                .help(format!("begin one with [MODEL_name], where MODEL is one of {types}")),
+        );
+    }
     for section in &ini.sections {
         let Some(model_type) = model_type(&section.name) else {
             warn_of_section(section, problems);
@@ -115,20 +131,29 @@ fn model_name(section: &str, model_type: ModelType) -> &str {
     rest.as_str()
 }
 
+/// Sections of other names are none of ours, but a slip of the hand should not lose a use case.
 fn warn_of_section(section: &Section, problems: &mut Vec<Problem>) {
-    const OTHERS: [&str; 4] = ["whitelist_literals", "whitelist_regexps", "derivedfields", "assets"];
-    if OTHERS.contains(&section.name.as_str()) {
+    const LISTS: [&str; 3] = ["whitelist_literals", "whitelist_regexps", "derivedfields"];
+    let name = section.name.as_str();
+    if LISTS.contains(&name) {
         return;
     }
-    let prefix = section.name.split('_').next().unwrap_or_default();
+    let warning = |message: &str, help: String| {
+        Problem::warning(message).at(section.location.clone()).in_section(name).help(help)
+    };
+    if name == "assets" {
+        let help = "move the section to the main configuration, where assets hold for all use cases";
+        problems.push(warning("assets of a use-case file are ignored", help.to_owned()));
+        return;
+    }
     let types = ModelType::ALL.map(ModelType::as_str);
-    let near = nearest(prefix, types.into_iter()).or_else(|| nearest(&section.name, OTHERS.into_iter()));
-    let problem =
-        Problem::warning("no model: the section is ignored").at(section.location.clone()).in_section(&section.name);
-    problems.push(match near {
-        Some(near) => problem.help(format!("did you mean `{near}`?")),
-        None => problem.help(format!("name it after a model: {}, then _ and a name", types.join(", "))),
-    });
+    let heads = name.match_indices(['_', '-', '.', ' ']).map(|(end, _)| &name[..end]).take(3).chain([name]);
+    let near = nearest(name, LISTS).or_else(|| heads.filter_map(|head| nearest(head, types)).next());
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("name it after a model: {}, then _ and a name", types.join(", ")),
+    };
+    problems.push(warning("no model: the section is ignored", help));
 }
 
 struct FileContext<'a> {
@@ -140,8 +165,11 @@ struct FileContext<'a> {
 
 impl FileContext<'_> {
     fn load(&self, section: &Section, model_type: ModelType) -> (Option<UseCase>, Vec<Problem>) {
-        let mut keys = Keys::new(&section.name, section.location.clone(), self.ini.visible(section));
         let main = self.defaults;
+        let mut keys = Keys::new(&section.name, section.location.clone(), self.ini.visible(section));
+        if model_type == ModelType::Word2vec {
+            keys = keys.with_fallback(main.word2vec());
+        }
         let query = load_query(&mut keys);
         let history_window = self.history(&mut keys);
         let model = load_model(model_type, &mut keys, self.defaults.ini, history_window);
@@ -199,11 +227,11 @@ impl FileContext<'_> {
             return None;
         }
         let window = history(days.unwrap_or(self.defaults.days), hours.unwrap_or(self.defaults.hours));
-        if window.is_none_or(|window| window.is_zero()) {
-            let message =
-                if window.is_none() { "the history window is too long" } else { "the history window is empty" };
-            keys.error("history_window_days", message, "write how many days (and history_window_hours) to look back");
-            return None;
+        let help = "write how many days (and history_window_hours) to look back";
+        match window {
+            None => keys.error("history_window_days", "the history window is too long", help),
+            Some(window) if window.is_zero() => keys.warn("history_window_days", "the history window is empty", help),
+            Some(_) => {}
         }
         window
     }
@@ -272,9 +300,10 @@ fn load_dsl(text: &str, keys: &mut Keys<'_>) -> Option<Vec<Json>> {
         Json::Array(filters) => filters,
         one => vec![one],
     };
-    let queries: Option<Vec<Json>> = filters.iter().map(|filter| filter.get("query").cloned()).collect();
+    let query = |filter: &Json| filter.get("query").filter(|query| query.is_object()).cloned();
+    let queries: Option<Vec<Json>> = filters.iter().map(query).collect();
     if queries.as_ref().is_none_or(Vec::is_empty) {
-        keys.error("es_dsl_filter", "no `query` in it", help);
+        keys.error("es_dsl_filter", "without an object named `query`", help);
         return None;
     }
     queries
@@ -293,7 +322,9 @@ fn arbitrary(keys: &mut Keys<'_>, model_type: ModelType) -> Vec<(String, String)
             keys.warn(key, "the name is taken: the parameter is ignored", "outliers store their own text under it");
             continue;
         }
-        if let Some(near) = nearest(key, known.iter().copied()) {
+        // Keys of other models are stored like any other.
+        let is_elsewhere = ModelType::ALL.iter().any(|other| known_keys(*other).contains(&key));
+        if let Some(near) = nearest(key, known.iter().copied()).filter(|_| !is_elsewhere) {
             let help = format!("did you mean `{near}`? as it is, it is stored with each outlier and changes nothing");
             keys.warn(key, "unknown key", help);
         }

@@ -6,6 +6,7 @@
 //!
 //! Two dialects of the same format are read, because existing files rely on it: see [`ini::Dialect`].
 
+mod elastic_url;
 mod field;
 mod files;
 pub mod ini;
@@ -34,7 +35,7 @@ pub use model::{
     TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
 pub use problem::{Location, Problem, Severity, escape_controls};
-pub use python_regex::PrefixRegex;
+pub use python_regex::{PrefixRegex, TooManySteps};
 pub use secret::Secret;
 pub use separators::Separators;
 pub use use_case::{RejectedUseCase, UseCase, UseCaseQuery};
@@ -63,10 +64,19 @@ pub struct Settings {
 ///
 /// Never panics and never stops early: what is wrong is in [`Settings::problems`].
 pub fn load(config_files: &[PathBuf], use_case_patterns: &[String]) -> Settings {
+    load_in(config_files, use_case_patterns, &|name| std::env::var(name).ok())
+}
+
+/// As [`load`], in the given environment.
+fn load_in(
+    config_files: &[PathBuf],
+    use_case_patterns: &[String],
+    environment: &load_main::Environment<'_>,
+) -> Settings {
     let mut settings = Settings::default();
     let mut problems = Vec::new();
     let main_ini = load_main::read_all(config_files, &mut problems);
-    settings.main = load_main::load(&main_ini, &mut problems);
+    settings.main = load_main::load(&main_ini, environment, &mut problems);
     settings.ignored_batch_sizes = load_main::has_batch_sizes(&main_ini);
     settings.main_errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let defaults = load_use_case::Defaults::new(&settings.main, &main_ini);

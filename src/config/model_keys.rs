@@ -34,7 +34,7 @@ const COMMON: [&str; 15] = [
 
 const TRIGGER: [&str; 3] = ["trigger_on", "trigger_method", "trigger_sensitivity"];
 
-const WORD2VEC: [&str; 20] = [
+pub(super) const WORD2VEC: [&str; 19] = [
     "target",
     "aggregator",
     "word2vec_batch_eval_size",
@@ -54,7 +54,6 @@ const WORD2VEC: [&str; 20] = [
     "print_confusion_matrix",
     "trigger_focus",
     "trigger_score",
-    "model_cache_dir",
 ];
 
 /// Every key that a use case of this type may have.
@@ -74,6 +73,11 @@ pub(super) fn known_keys(model_type: ModelType) -> Vec<&'static str> {
     COMMON.iter().copied().filter(is_common).chain(own.iter().copied()).chain(trigger.iter().copied()).collect()
 }
 
+/// The keys of `[word2vec]` in the main configuration that stand where a use case has none.
+pub(super) fn is_word2vec_default(key: &str) -> bool {
+    WORD2VEC.contains(&key) || TRIGGER.contains(&key)
+}
+
 /// The settings of the model; `None` with a problem where some are wrong.
 pub(super) fn load_model(
     model_type: ModelType,
@@ -86,7 +90,7 @@ pub(super) fn load_model(
         ModelType::Metrics => load_metrics(keys).map(Model::Metrics),
         ModelType::Terms => load_terms(keys).map(Model::Terms),
         ModelType::SuddenAppearance => load_sudden_appearance(keys, history).map(Model::SuddenAppearance),
-        ModelType::Word2vec => load_word2vec(keys, main).map(Model::Word2vec),
+        ModelType::Word2vec => load_word2vec(keys).map(Model::Word2vec),
     }
 }
 
@@ -187,11 +191,9 @@ fn checked_trigger(keys: &mut Keys<'_>, on: TriggerOn, method: TriggerMethod, se
     Some(Trigger { on, method, sensitivity })
 }
 
-/// Keys of `[word2vec]` in the main configuration stand where a use case has none.
-fn load_word2vec(keys: &mut Keys<'_>, main: &Ini) -> Option<Word2vec> {
-    let mut defaults = load_main::keys(main, "word2vec");
-    let mut count = |keys: &mut Keys<'_>, key: &str, default: u64, least: u64| {
-        let value = keys.count(key).or_else(|| defaults.count(key)).unwrap_or(default);
+fn load_word2vec(keys: &mut Keys<'_>) -> Option<Word2vec> {
+    let count = |keys: &mut Keys<'_>, key: &str, default: u64, least: u64| {
+        let value = keys.count(key).unwrap_or(default);
         if value < least {
             keys.error(key, "too small", format!("write {least} or more"));
         }
@@ -201,22 +203,20 @@ fn load_word2vec(keys: &mut Keys<'_>, main: &Ini) -> Option<Word2vec> {
     let size_window = count(keys, "size_window", 2, 1);
     let min_uniq_word_occurrence = count(keys, "min_uniq_word_occurrence", 1, 0);
     let embedding_size = count(keys, "embedding_size", 40, 1);
-    let epochs_key = if keys.entry("num_epochs").is_some() { "num_epochs" } else { "num_epoch" };
+    let epochs_key = epochs_key(keys);
     let num_epochs = count(keys, epochs_key, 1, 1);
-    let mut switch = |keys: &mut Keys<'_>, key: &str, default: bool| {
-        keys.bool(key).or_else(|| defaults.bool(key)).unwrap_or(default)
-    };
+    let switch = |keys: &mut Keys<'_>, key: &str, default: bool| keys.bool(key).unwrap_or(default);
     let drop_duplicates = switch(keys, "drop_duplicates", false);
     let use_prob_model = switch(keys, "use_prob_model", false);
     let output_prob = switch(keys, "output_prob", true);
     let print_score_table = switch(keys, "print_score_table", false);
     let print_confusion_matrix = switch(keys, "print_confusion_matrix", false);
-    let learning_rate = keys.float("learning_rate").or_else(|| defaults.float("learning_rate")).unwrap_or(0.001);
-    if learning_rate <= 0.0 {
+    let learning_rate = keys.float("learning_rate").unwrap_or(0.001);
+    if learning_rate <= 0.0 || learning_rate.is_infinite() {
         keys.error("learning_rate", "not positive", "write a number such as 0.001");
     }
-    let seed = keys.int("seed").or_else(|| defaults.int("seed")).unwrap_or(0);
-    let separators = load_separators(keys, &defaults);
+    let seed = keys.int("seed").unwrap_or(0);
+    let separators = load_separators(keys);
     let target = keys.required_fields("target");
     let aggregator = keys.required_fields("aggregator");
     let trigger_focus = keys.named("trigger_focus", &TriggerFocus::NAMES).unwrap_or(TriggerFocus::Word);
@@ -247,12 +247,21 @@ fn load_word2vec(keys: &mut Keys<'_>, main: &Ini) -> Option<Word2vec> {
     })
 }
 
-fn load_separators(keys: &mut Keys<'_>, defaults: &Keys<'_>) -> Option<Separators> {
-    let text = match keys.text("separators").or_else(|| defaults.text("separators")) {
-        Some(text) => text,
-        None => {
-            keys.required("separators", "write a regular expression in double quotes, such as \"\\\\\" or \" \"")?
-        }
+/// The documented name of the key was another than the one that was read: both are taken.
+fn epochs_key(keys: &mut Keys<'_>) -> &'static str {
+    if keys.entry("num_epochs").is_none() {
+        return "num_epoch";
+    }
+    if keys.entry("num_epoch").is_some() {
+        keys.warn("num_epoch", "is ignored: num_epochs is given too", "remove it");
+    }
+    "num_epochs"
+}
+
+fn load_separators(keys: &mut Keys<'_>) -> Option<Separators> {
+    let Some(text) = keys.text("separators") else {
+        keys.missing("separators", "write a regular expression in double quotes, such as \"\\\\\" or \" \"");
+        return None;
     };
     let pattern = text.strip_prefix('"').unwrap_or(text);
     let pattern = pattern.strip_suffix('"').unwrap_or(pattern);

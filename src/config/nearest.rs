@@ -1,39 +1,52 @@
-//! What the user may have meant.
+//! "Did you mean": the known name that a mistyped one is nearest to.
 
-/// The known name closest to `written`, where it is close enough to be a slip: up to two edits, fewer for short names.
-pub(super) fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let most = match written.chars().count() {
-        0..=3 => 0,
-        4..=6 => 1,
-        _ => 2,
-    };
-    known
-        .map(|name| (distance(written, name), name))
-        .filter(|(distance, _)| (1..=most).contains(distance))
-        .min()
-        .map(|(_, name)| name)
+/// The known name nearest to `name`, when it is near enough to be a slip of the hand; `None` when `name` is known.
+///
+/// Case does not count as a difference to be tolerated: a name that differs only in case is the nearest.
+/// Short names tolerate less, because many words are two letters away from a word of four.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let folded: Vec<char> = name.to_lowercase().chars().collect();
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in known {
+        if candidate == name {
+            return None;
+        }
+        let other: Vec<char> = candidate.to_lowercase().chars().collect();
+        let tolerated = match folded.len().min(other.len()) {
+            0..=3 => 0,
+            4..=7 => 1,
+            _ => 2,
+        };
+        if folded.len().abs_diff(other.len()) > tolerated {
+            continue;
+        }
+        let distance = edit_distance(&folded, &other);
+        if distance <= tolerated && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
 }
 
-/// Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > 2 {
-        return usize::MAX;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let substitution = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = substitution.min(above[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
+/// Damerau-Levenshtein distance in its restricted form (optimal string alignment): insertions, deletions,
+/// substitutions and exchanges of neighbours, no part changed twice.
+fn edit_distance(a: &[char], b: &[char]) -> usize {
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = Vec::with_capacity(b.len() + 1);
+        row.push(i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let substituted = last[j] + usize::from(x != y);
+            let mut least = substituted.min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                least = least.min(before_last[j - 1] + 1);
             }
+            row.push(least);
         }
-        before = std::mem::replace(&mut above, row);
+        before_last = std::mem::replace(&mut last, row);
     }
-    above[b.len()]
+    last[b.len()]
 }
 
 #[cfg(test)]
@@ -41,16 +54,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_are_recognised() {
-        let check = |written: &str, expected: Option<&str>| {
-            let known = ["trigger_sensitivity", "target", "run_model", "metric"];
-            assert_eq!(nearest(written, known.into_iter()), expected, "{written}");
-        };
-        check("trigger_sensitvity", Some("trigger_sensitivity"));
-        check("tagret", Some("target"));
-        check("run_models", Some("run_model"));
-        check("target", None);
-        check("severity", None);
-        check("run", None);
+    fn slips_of_the_hand_are_recognised() {
+        let known = ["target", "trigger_method", "trigger_on", "seed", "metric", "es_url"];
+        for (name, expected) in [
+            ("targte", Some("target")),
+            ("targets", Some("target")),
+            ("triger_methd", Some("trigger_method")),
+            ("trigger_onn", Some("trigger_on")),
+            ("ES_URL", Some("es_url")),
+            ("target", None),
+            ("tar", None),
+            ("need_more", None),
+            ("mitre", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, known), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn distances_are_those_of_the_definition() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("ab", "ba", 1),
+            ("ca", "abc", 3),
+            ("abcd", "acbd", 1),
+        ] {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            assert_eq!(edit_distance(&chars(a), &chars(b)), expected, "{a} {b}");
+            assert_eq!(edit_distance(&chars(b), &chars(a)), expected, "{b} {a}");
+        }
     }
 }

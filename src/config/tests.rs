@@ -1,1 +1,455 @@
+use std::collections::HashMap;
+use std::path::Path;
 
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+use super::*;
+
+const SIMPLE: &str =
+    "[simplequery_a]\nes_query_filter=*\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n";
+const METRICS: &str = "[metrics_a]\nes_query_filter=*\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n\
+    target=process.name\naggregator=host.name\nmetric=length\ntrigger_on=high\ntrigger_method=stdev\ntrigger_sensitivity=3\n";
+const TERMS: &str = "[terms_a]\nes_query_filter=*\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\ntest_model=0\n\
+    aggregator=user.name\ntarget=process.name\ntarget_count_method=within_aggregator\n\
+    trigger_on=high\ntrigger_method=float\ntrigger_sensitivity=60\n";
+const SUDDEN: &str = "[sudden_appearance_a]\nes_query_filter=*\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n\
+    aggregator=host.name\ntarget=process.name\nhistory_window_days=7\nhistory_window_hours=0\n\
+    sliding_window_size=07:00:00\nsliding_window_step_size=01:00:00\n";
+const WORD2VEC: &str = "[word2vec_a]\nes_query_filter=*\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n\
+    aggregator=tags\ntarget=process.executable\nmin_target_buckets=20\nuse_prob_model=1\noutput_prob=1\nseparators=\"\\\\\"\n\
+    size_window=1\nmin_uniq_word_occurrence=2\ntrigger_focus=text\ntrigger_score=center\ntrigger_on=low\n\
+    trigger_method=percentile\ntrigger_sensitivity=5\nseed=43\n";
+
+/// Loads one main configuration and one file of use cases, with an environment.
+fn load_with(main: &[u8], use_cases: &[u8], environment: &[(&str, &str)]) -> Settings {
+    let folder = tempfile::tempdir().unwrap();
+    let (main_path, path) = (folder.path().join("main.conf"), folder.path().join("u.conf"));
+    std::fs::write(&main_path, main).unwrap();
+    std::fs::write(&path, use_cases).unwrap();
+    let environment: HashMap<&str, &str> = environment.iter().copied().collect();
+    load_in(&[main_path], &[path.display().to_string()], &|name| environment.get(name).map(|value| (*value).to_owned()))
+}
+
+fn load_texts(main: &str, use_cases: &str) -> Settings {
+    load_with(main.as_bytes(), use_cases.as_bytes(), &[])
+}
+
+/// The only use case of a file, which has no problem.
+fn use_case(text: &str) -> UseCase {
+    let mut settings = load_texts("", text);
+    assert_eq!(shown(&settings), Vec::<String>::new(), "{text}");
+    settings.use_cases.remove(0)
+}
+
+/// `FILE:LINE:COLUMN SEVERITY KEY: MESSAGE` of each problem.
+fn shown(settings: &Settings) -> Vec<String> {
+    let shown = |problem: &Problem| {
+        let location = problem.location.clone().unwrap();
+        let file = location.file.file_name().unwrap().to_string_lossy().into_owned();
+        let key = problem.key.as_ref().map_or(String::new(), |key| format!(" {key}"));
+        let (line, column, severity) = (location.line, location.column, problem.severity.as_str());
+        format!("{file}:{line}:{column} {severity}{key}: {}", problem.message)
+    };
+    settings.problems.iter().map(shown).collect()
+}
+
+/// Replaces the line of a key, or adds one.
+fn with(text: &str, changes: &[(&str, Option<&str>)]) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for (key, value) in changes {
+        let line = value.map(|value| format!("{key}={value}"));
+        let place = lines.iter().position(|line| line.starts_with(&format!("{key}=")));
+        match (place, line) {
+            (Some(idx), Some(line)) => lines[idx] = line,
+            (Some(idx), None) => drop(lines.remove(idx)),
+            (None, Some(line)) => lines.push(line),
+            (None, None) => {}
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn a_use_case_of_each_model_is_read() {
+    let simple = use_case(SIMPLE);
+    assert_eq!((simple.id().as_str(), simple.active, simple.should_notify), ("simplequery_a", true, false));
+    assert_eq!(simple.query.lucene.as_deref(), Some("*"));
+    assert_eq!(simple.query.recorded, "*");
+    assert_eq!(simple.history_window, TimeDelta::hours(180));
+
+    let Model::Metrics(metrics) = use_case(METRICS).model else { panic!() };
+    assert_eq!((metrics.target.as_str(), metrics.metric), ("process.name", Metric::Length));
+    let trigger = Trigger { on: TriggerOn::High, method: TriggerMethod::Stdev, sensitivity: 3.0 };
+    assert_eq!(metrics.trigger, trigger);
+
+    let terms = with(TERMS, &[("target", Some("a b, c")), ("min_target_buckets", Some("2"))]);
+    let Model::Terms(terms) = use_case(&terms).model else { panic!() };
+    assert_eq!(terms.target, [FieldPath::new("ab"), FieldPath::new("c")]);
+    assert_eq!((terms.count_method, terms.min_target_buckets), (CountMethod::WithinAggregator, Some(2)));
+
+    let Model::SuddenAppearance(sudden) = use_case(SUDDEN).model else { panic!() };
+    assert_eq!((sudden.window, sudden.step), (TimeDelta::days(7), TimeDelta::days(1)));
+    assert_eq!(sudden.min_aggregator_bucket, None);
+
+    let Model::Word2vec(word2vec) = use_case(WORD2VEC).model else { panic!() };
+    assert_eq!(word2vec.separators.pattern(), "\\\\");
+    assert!(word2vec.separators.regex().unwrap().is_match("a\\b").unwrap());
+    assert_eq!((word2vec.num_epochs, word2vec.embedding_size, word2vec.learning_rate), (1, 40, 0.001));
+}
+
+/// A use case, what is changed in it (`None` removes the key), and the problems it then has.
+type Wrong = (&'static str, &'static [(&'static str, Option<&'static str>)], &'static [&'static str]);
+
+const WRONG: &[Wrong] = &[
+    (SIMPLE, &[("es_query_filter", None)], &["u.conf:1:1 error es_query_filter: missing"]),
+    (SIMPLE, &[("es_query_filter", Some(""))], &["u.conf:2:1 error es_query_filter: empty"]),
+    (SIMPLE, &[("outlier_type", None)], &["u.conf:1:1 error outlier_type: missing"]),
+    (SIMPLE, &[("run_model", Some("2"))], &["u.conf:6:11 error run_model: not a switch: `2`"]),
+    (
+        SIMPLE,
+        &[("history_window_days", Some("1.0"))],
+        &["u.conf:7:21 error history_window_days: not a whole number from 0 on: `1.0`"],
+    ),
+    (
+        SIMPLE,
+        &[("es_dsl_filter", Some("{\"query\": x}"))],
+        &["u.conf:7:25 error es_dsl_filter: not JSON: expected value at line 1 column 11"],
+    ),
+    (
+        SIMPLE,
+        &[("es_dsl_filter", Some("[{\"size\": 1}]"))],
+        &["u.conf:7:15 error es_dsl_filter: without an object named `query`"],
+    ),
+    (SIMPLE, &[("es_dsl_filter", Some("[]"))], &["u.conf:7:15 error es_dsl_filter: without an object named `query`"]),
+    (SIMPLE, &[("summary", Some("x"))], &["u.conf:7:9 warning summary: the name is taken: the parameter is ignored"]),
+    (SIMPLE, &[("timestamp_feild", Some("x"))], &["u.conf:7:17 warning timestamp_feild: unknown key"]),
+    (SIMPLE, &[("targets", Some("x"))], &[]),
+    (METRICS, &[("metric", Some("lenght"))], &["u.conf:9:8 error metric: unknown value `lenght`"]),
+    (METRICS, &[("trigger_method", Some("median"))], &["u.conf:11:16 error trigger_method: unknown value `median`"]),
+    (
+        METRICS,
+        &[("trigger_method", Some("percentile")), ("trigger_sensitivity", Some("101"))],
+        &["u.conf:12:21 error trigger_sensitivity: not a percentile"],
+    ),
+    (
+        METRICS,
+        &[("trigger_sensitivity", Some("nan"))],
+        &["u.conf:12:21 error trigger_sensitivity: not a number: `nan`"],
+    ),
+    (
+        METRICS,
+        &[("target", None), ("aggregator", Some("a,,b")), ("trigger_on", Some("up"))],
+        &[
+            "u.conf:1:1 error target: missing",
+            "u.conf:7:12 error aggregator: an empty field name in `a,,b`",
+            "u.conf:9:12 error trigger_on: unknown value `up`",
+        ],
+    ),
+    (
+        TERMS,
+        &[("target_count_method", Some("across_aggregators")), ("trigger_method", Some("coeff_of_variation"))],
+        &["u.conf:12:16 error trigger_method: coeff_of_variation has no meaning across aggregators"],
+    ),
+    (
+        TERMS,
+        &[("trigger_on", Some("low")), ("trigger_method", Some("coeff_of_variation"))],
+        &[
+            "u.conf:12:16 warning trigger_method: an aggregator with a single target has a coefficient of variation of 0 and is always flagged",
+        ],
+    ),
+    (
+        TERMS,
+        &[
+            ("trigger_on", Some("low")),
+            ("trigger_method", Some("coeff_of_variation")),
+            ("min_target_buckets", Some("2")),
+        ],
+        &[],
+    ),
+    (
+        TERMS,
+        &[("target_count_method", Some("across_aggregators")), ("min_target_buckets", Some("2"))],
+        &["u.conf:14:20 warning min_target_buckets: is ignored across aggregators"],
+    ),
+    (
+        SUDDEN,
+        &[("sliding_window_size", Some("8:0:0"))],
+        &["u.conf:11:21 error sliding_window_size: longer than the history window"],
+    ),
+    (
+        SUDDEN,
+        &[("sliding_window_step_size", Some("7:0:1"))],
+        &["u.conf:12:26 error sliding_window_step_size: longer than the window"],
+    ),
+    (
+        SUDDEN,
+        &[("sliding_window_step_size", Some("0:0:0"))],
+        &["u.conf:12:26 error sliding_window_step_size: not a duration: `0:0:0`"],
+    ),
+    (WORD2VEC, &[("separators", None)], &["u.conf:1:1 error separators: missing"]),
+    (
+        WORD2VEC,
+        &[("separators", Some("\"(\""))],
+        &["u.conf:12:12 error separators: not a regular expression: `(`: a `(` is not closed"],
+    ),
+    (
+        WORD2VEC,
+        &[("trigger_focus", Some("word")), ("trigger_score", Some("mean"))],
+        &["u.conf:16:15 error trigger_score: words have no mean score"],
+    ),
+    (WORD2VEC, &[("size_window", Some("0"))], &["u.conf:13:13 error size_window: too small"]),
+    (WORD2VEC, &[("trigger_sensitivity", None)], &["u.conf:1:1 error trigger_sensitivity: missing"]),
+    (WORD2VEC, &[("trigger_sensitivity", None), ("trigger_method", Some("coeff_of_variation"))], &[]),
+    (
+        WORD2VEC,
+        &[("num_epochs", Some("2")), ("num_epoch", Some("3"))],
+        &["u.conf:22:11 warning num_epoch: is ignored: num_epochs is given too"],
+    ),
+];
+
+#[test]
+fn what_is_wrong_in_a_use_case_is_said_with_its_place() {
+    for (text, changes, expected) in WRONG {
+        let settings = load_texts("", &with(text, changes));
+        assert_eq!(shown(&settings), *expected, "{changes:?}");
+        let n_errors = settings.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+        assert_eq!(settings.use_cases.len(), usize::from(n_errors == 0), "{changes:?}");
+        assert_eq!(settings.rejected.iter().map(|rejected| rejected.problems).sum::<usize>(), n_errors);
+        assert!(settings.problems.iter().all(|problem| problem.help.is_some() && problem.section.is_some()));
+    }
+}
+
+#[test]
+fn a_bad_use_case_stops_no_other() {
+    let text = format!("{}\n{METRICS}", with(SIMPLE, &[("outlier_type", None)]));
+    let settings = load_texts("", &text);
+    assert_eq!(settings.use_cases.iter().map(UseCase::id).collect::<Vec<_>>(), ["metrics_a"]);
+    let rejected = &settings.rejected[0];
+    assert_eq!((rejected.section.as_str(), rejected.model_name.as_str(), rejected.problems), ("simplequery_a", "a", 1));
+    assert_eq!((rejected.model_type, settings.rejected_files), (Some(ModelType::SimpleQuery), 0));
+}
+
+#[test]
+fn a_bad_line_rejects_its_file_only() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("a.conf", format!("{SIMPLE}oops\n=x\nOUTLIER_TYPE=2\n")), ("b.conf", METRICS.to_owned())] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let settings = load(&[], &[format!("{}/*.conf", folder.path().display())]);
+    assert_eq!(settings.use_cases.iter().map(UseCase::id).collect::<Vec<_>>(), ["metrics_a"]);
+    assert_eq!((settings.rejected_files, settings.rejected.len(), settings.main_errors), (1, 1, 0));
+    assert_eq!(
+        shown(&settings),
+        [
+            "a.conf:7:1 error: `oops` is neither a section nor a pair",
+            "a.conf:8:1 error: nothing before the `=`",
+            "a.conf:9:1 error outlier_type: key given twice: it is also in line 3",
+        ]
+    );
+}
+
+#[test]
+fn section_names_begin_with_a_model() {
+    for (section, expected) in [
+        ("simplequery", Some("simplequery_")),
+        ("simplequeryX_foo", Some("simplequery__foo")),
+        ("simplequery-foo", Some("simplequery_foo")),
+        ("simplequeryé", Some("simplequery_")),
+        ("Simplequery_foo", None),
+        ("simplquery_foo", None),
+        ("other", None),
+    ] {
+        let settings = load_texts("", &SIMPLE.replace("simplequery_a", section));
+        assert_eq!(settings.use_cases.first().map(UseCase::id).as_deref(), expected, "{section}");
+        let helps: Vec<_> = settings.problems.iter().filter_map(|problem| problem.help.as_deref()).collect();
+        let is_slip = section != "other" && expected.is_none();
+        assert_eq!(helps.contains(&"did you mean `simplequery`?"), is_slip, "{helps:?}");
+    }
+}
+
+#[test]
+fn queries_are_joined_and_recorded() {
+    let dsl = "{\"query\": {\"match_all\": {}}, \"size\": 1}";
+    let both = use_case(&with(SIMPLE, &[("es_dsl_filter", Some(dsl))]));
+    assert_eq!((both.query.lucene.as_deref(), both.query.dsl.len()), (Some("*"), 1));
+    assert_eq!(both.query.recorded, format!("* AND {dsl}"));
+    let list = "[{\"query\": {\"a\": 1}},\n {\"query\": {\"b\": 2}}]";
+    let one = use_case(&with(SIMPLE, &[("es_query_filter", Some("")), ("es_dsl_filter", Some(list))]));
+    assert_eq!(one.query.dsl, [serde_json::json!({"a": 1}), serde_json::json!({"b": 2})]);
+    assert_eq!((one.query.lucene, one.query.recorded.lines().count()), (None, 2));
+}
+
+#[test]
+fn parameters_are_copied_but_entries_of_whitelists_are_not() {
+    let text = "[DEFAULT]\nOther_Key=From Default\nmine=1\n".to_owned()
+        + SIMPLE
+        + "Mine=2\nseverity={x}\ntarget=t\nnum_epoch=3\nwhitelist_literals_1=a, b\nwhitelist_regexps_x=^c\n";
+    let settings = load_texts("", &text);
+    let use_case = &settings.use_cases[0];
+    let expected =
+        [("other_key", "From Default"), ("mine", "2"), ("severity", "{x}"), ("target", "t"), ("num_epoch", "3")];
+    let arbitrary: Vec<_> = use_case.arbitrary.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(arbitrary, expected);
+    assert_eq!(use_case.whitelist.literals, [["a", "b"]]);
+    assert_eq!(use_case.whitelist.regexps[0][0].as_str(), "^c");
+    assert_eq!(settings.problems.len(), 2);
+    assert!(settings.problems.iter().all(|problem| problem.severity == Severity::Warning));
+}
+
+#[test]
+fn defaults_of_a_file_do_not_reach_its_lists() {
+    let text = format!(
+        "[DEFAULT]\nrun_model=1\n[whitelist_literals]\nx=a\n[whitelist_regexps]\ny=b\n[derivedfields]\nf=%{{WORD:w}}\n{SIMPLE}use_derived_fields=1\n"
+    );
+    let settings = load_texts(
+        "[DEFAULT]\nz=1\n[derivedfields]\ng=p\n[assets]\nhost.name=host\n[whitelist_literals]\nl=m\n",
+        &text,
+    );
+    let use_case = &settings.use_cases[0];
+    assert_eq!(use_case.whitelist.literals, [["a"]]);
+    assert_eq!(use_case.whitelist.regexps.len(), 1);
+    assert_eq!(use_case.derived_fields.iter().map(|field| field.source.as_str()).collect::<Vec<_>>(), ["g", "f"]);
+    assert_eq!(settings.main.whitelist.literals, [["m"]]);
+    assert_eq!(settings.main.assets, [Asset { field: FieldPath::new("host.name"), asset_type: "host".to_owned() }]);
+}
+
+#[test]
+fn a_bad_entry_of_a_whitelist_stops_no_use_case() {
+    let settings = load_texts("", &format!("{SIMPLE}[whitelist_regexps]\na=ok, (\nb=fine\nc=\n"));
+    assert_eq!(settings.use_cases[0].whitelist.regexps.len(), 1);
+    assert_eq!(
+        shown(&settings),
+        [
+            "u.conf:8:7 error a: not a regular expression: `(`: a `(` is not closed",
+            "u.conf:10:1 warning c: an empty part is ignored: it would accept nearly everything",
+        ]
+    );
+}
+
+#[test]
+fn windows_come_from_the_use_case_key_by_key() {
+    let (both, hours_only) =
+        ("[general]\nhistory_window_days=2\nhistory_window_hours=200\n", "[general]\nhistory_window_hours=200\n");
+    for (main, changes, hours) in [
+        (both, &[][..], 248),
+        (both, &[("history_window_days", Some("1"))][..], 224),
+        (both, &[("history_window_hours", Some("0"))][..], 48),
+        (both, &[("history_window_days", Some("1")), ("history_window_hours", Some("0"))][..], 24),
+        (both, &[("history_window_days", Some("0")), ("history_window_hours", Some("0"))][..], 0),
+        (hours_only, &[][..], 368),
+        (hours_only, &[("history_window_days", Some("1"))][..], 224),
+        (hours_only, &[("history_window_hours", Some("0"))][..], 168),
+    ] {
+        let settings = load_texts(main, &with(SIMPLE, changes));
+        assert_eq!(settings.use_cases[0].history_window, TimeDelta::hours(hours), "{changes:?}");
+        assert_eq!(settings.problems.len(), usize::from(hours == 0));
+    }
+}
+
+#[test]
+fn use_cases_run_when_both_switches_agree() {
+    for (main, changes, active) in [
+        ("", &[("run_model", Some("yes"))][..], true),
+        ("[general]\nrun_models=0\n", &[][..], false),
+        ("[general]\ntest_models=on\n", &[("run_model", None), ("test_model", Some("TRUE"))][..], true),
+        ("", &[("run_model", None), ("test_model", Some("1"))][..], false),
+        ("", &[("run_model", None)][..], false),
+    ] {
+        assert_eq!(load_texts(main, &with(SIMPLE, changes)).use_cases[0].active, active, "{main} {changes:?}");
+    }
+}
+
+#[test]
+fn word2vec_takes_what_it_lacks_from_the_main_configuration() {
+    let main = "[word2vec]\nseparators=\" \"\ntrigger_method=stdev\nsize_window=7\nseed=1\nword2vec_batch_eval_size=9\nrun_model=0\n";
+    let text = with(WORD2VEC, &[("separators", None), ("trigger_method", None), ("size_window", None)]);
+    let settings = load_texts(main, &text);
+    let Model::Word2vec(word2vec) = &settings.use_cases[0].model else { panic!() };
+    assert_eq!((word2vec.separators.pattern(), word2vec.size_window, word2vec.seed), (" ", 7, 43));
+    assert_eq!(word2vec.trigger.method, TriggerMethod::Stdev);
+    assert!(settings.ignored_batch_sizes && settings.use_cases[0].active && settings.use_cases[0].arbitrary.is_empty());
+}
+
+#[test]
+fn the_main_configuration_is_read_with_all_its_problems() {
+    let main = "[general]\nes_url=http://u:secret@es:x\nes_scan_size=0\nes_scroll_time=25\nes_timeout=5m\nlog_level=info\nes_URL=x\n\
+        history_window_days=-1\n[genral]\n[notifier]\nemail_notifier=1\nsmtp_port=0\n[terms_x]\n[terms]\nterms_batch_eval_size=1\n";
+    let settings = load_texts(main, SIMPLE);
+    assert_eq!(
+        shown(&settings),
+        [
+            "main.conf:9:1 warning: unknown section",
+            "main.conf:13:1 warning: a use case is ignored in the main configuration",
+            "main.conf:2:8 error es_url: not an address",
+            "main.conf:4:16 error es_scroll_time: not a time: `25`",
+            "main.conf:3:14 error es_scan_size: must not be 0",
+            "main.conf:5:12 error es_timeout: not a whole number from 0 on: `5m`",
+            "main.conf:8:21 error history_window_days: not a whole number from 0 on: `-1`",
+            "main.conf:6:11 error log_level: unknown value `info`",
+            "main.conf:7:8 warning es_URL: unknown key",
+            "main.conf:10:1 error smtp_server: missing",
+            "main.conf:10:1 error smtp_user: missing",
+            "main.conf:10:1 error smtp_pass: missing",
+            "main.conf:10:1 error notification_email: missing",
+            "main.conf:12:11 error smtp_port: not a port: `0`",
+        ]
+    );
+    assert_eq!(settings.main_errors, 11);
+    assert!(settings.ignored_batch_sizes);
+    assert!(!format!("{settings:?}").contains("secret"));
+}
+
+#[test]
+fn later_files_win_and_missing_ones_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["1.conf", "2.conf", "gone.conf"].map(|name| folder.path().join(name));
+    std::fs::write(&paths[0], "[general]\nes_scan_size=1\nes_timeout=7\n").unwrap();
+    std::fs::write(&paths[1], "[general]\nes_scan_size=2\n").unwrap();
+    let settings = load(&paths, &[]);
+    assert_eq!((settings.main.elastic.es_scan_size, settings.main.elastic.es_timeout.as_secs()), (2, 7));
+    assert_eq!(settings.main_errors, 1);
+}
+
+#[test]
+fn credentials_come_from_the_address_else_the_environment() {
+    let environment =
+        [("es_username", "e"), ("es_password", "secret"), ("verify_certs", "No"), ("ca_certs", "/ca.pem")];
+    for (main, environment, username, password) in [
+        ("", &environment[..], Some("e"), Some("secret")),
+        ("[general]\nes_url=https://u:p%40@es\n", &environment[..], Some("u"), Some("p@")),
+        ("", &[("es_username", "")][..], None, None),
+    ] {
+        let elastic = load_with(main.as_bytes(), SIMPLE.as_bytes(), environment).main.elastic;
+        assert_eq!(elastic.username.as_deref(), username);
+        assert_eq!(elastic.password.as_ref().map(Secret::expose), password);
+        assert_eq!(elastic.verify_certs, environment.len() == 1);
+        assert_eq!(elastic.ca_certs.as_deref(), environment.get(3).map(|_| Path::new("/ca.pem")));
+    }
+}
+
+#[test]
+fn names_given_twice_are_worth_a_warning() {
+    let text = format!("{SIMPLE}{}", SIMPLE.replace("simplequery_a", "simplequery-a"));
+    let settings = load_texts("", &text);
+    assert_eq!(settings.use_cases.len(), 2);
+    assert!(shown(&settings)[0].starts_with("u.conf:7:1 warning: the name is also used at "));
+}
+
+proptest! {
+    #[test]
+    fn hostile_files_are_loaded_with_problems_inside_them(
+        main in proptest::collection::vec(any::<u8>(), 0..60),
+        text in "(\\[(terms|metrics|word2vec|simplequery|sudden_appearance|whitelist_regexps|DEFAULT)_?[ab]?\\]\n|(target|metric|trigger_on|es_dsl_filter|es_query_filter|separators|x)[=:][\\[\\](){}\",*+\\\\é0-9a-c ]{0,12}\n| [\\[{(,\\\\]{0,3}\n){0,24}",
+    ) {
+        let settings = load_with(&main, text.as_bytes(), &[]);
+        let lines: Vec<&str> = text.split('\n').collect();
+        for problem in settings.problems {
+            let Some(at) = problem.location else { continue };
+            if at.file.ends_with("u.conf") {
+                let line = lines.get(at.line as usize - 1).copied();
+                prop_assert!(line.is_some_and(|line| at.column as usize <= line.chars().count() + 1), "{at}");
+            }
+        }
+    }
+}

@@ -1,8 +1,14 @@
 //! What is accepted: the entries of whitelist sections.
+//!
+//! The value of an entry is a list of parts separated by commas. `\,` is a comma inside a part; so a literal that ends in a backslash
+//! is written with a blank before the next comma, since blanks around parts do not count.
+
+use std::collections::HashSet;
 
 use super::ini::Entry;
-use super::problem::{Problem, quoted};
+use super::problem::{Location, Problem, quoted};
 use super::python_regex::PrefixRegex;
+use super::values::python_strip;
 
 /// Whitelist entries of one origin. An entry matches when each of its parts matches some value; no entry is without parts.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +29,7 @@ impl WhitelistEntries {
     pub(super) fn add_literal(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
         let parts = parts(entry, section, problems);
         if !parts.is_empty() {
-            self.literals.push(parts);
+            self.literals.push(parts.into_iter().map(|part| part.text).collect());
         }
     }
 
@@ -31,58 +37,159 @@ impl WhitelistEntries {
     /// would accept more.
     pub(super) fn add_regexp(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
         let parts = parts(entry, section, problems);
-        let mut compiled = Vec::with_capacity(parts.len());
-        for part in &parts {
-            match PrefixRegex::new(part) {
-                Ok(regex) => compiled.push(regex),
-                Err(error) => problems.push(
-                    Problem::error(format!("not a regular expression: {}: {error}", quoted(part)))
-                        .at(entry.value.location())
-                        .in_section(section)
-                        .of_key(&entry.key)
-                        .help("the whole entry is ignored until it is mended; a comma separates parts, so write \\, for a comma, also in {1\\,3}"),
-                ),
+        let error = |message: String, location: Location| {
+            Problem::error(message).at(location).in_section(section).of_key(&entry.key).help(
+                "the whole entry is ignored until it is mended; a comma separates parts, so write \\, for a comma, also in {1\\,3}",
+            )
+        };
+        let n_problems = problems.len();
+        for pair in parts.windows(2) {
+            if is_torn_quantifier(&pair[0].text, &pair[1].text) {
+                let message = format!("a comma tears {} from {}", quoted(&pair[0].text), quoted(&pair[1].text));
+                problems.push(error(message, entry.value.location_at(pair[0].offset)));
             }
         }
-        if compiled.len() == parts.len() && !compiled.is_empty() {
+        let mut compiled = Vec::with_capacity(parts.len());
+        for part in &parts {
+            match PrefixRegex::new(&part.text) {
+                Ok(regex) => compiled.push(regex),
+                Err(reason) => {
+                    let message = format!("not a regular expression: {}: {reason}", quoted(&part.text));
+                    problems.push(error(message, entry.value.location_at(part.offset)));
+                }
+            }
+        }
+        if problems.len() == n_problems && !compiled.is_empty() {
             self.regexps.push(compiled);
         }
     }
 }
 
-/// The parts of an entry, without doubles; `\,` is a comma.
-fn parts(entry: &Entry, section: &str, problems: &mut Vec<Problem>) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
+/// Whether `before` and `behind` look like the halves of a pattern with `{1,3}`. To Python they are two valid patterns, but none that
+/// anybody means: they match a brace.
+fn is_torn_quantifier(before: &str, behind: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let opened = before.trim_end_matches(is_digit);
+    let closed = behind.trim_start_matches(is_digit);
+    opened.ends_with('{') && !opened.ends_with("\\{") && closed.starts_with('}')
+}
+
+struct Part {
+    text: String,
+    /// Where it begins in the value, in bytes.
+    offset: usize,
+}
+
+/// The parts of an entry, without doubles and empty ones.
+fn parts(entry: &Entry, section: &str, problems: &mut Vec<Problem>) -> Vec<Part> {
+    let mut known: HashSet<String> = HashSet::new();
+    let mut parts = Vec::new();
     let mut has_empty = false;
-    let mut part = String::new();
-    let mut characters = entry.value.text().chars().peekable();
-    let mut end_part = |part: &mut String| {
-        let text = std::mem::take(part).trim().to_owned();
-        if text.is_empty() {
+    for Part { text, offset } in split(entry.value.text()) {
+        let stripped = python_strip(&text);
+        if stripped.is_empty() {
             has_empty = true;
-        } else if !parts.contains(&text) {
-            parts.push(text);
-        }
-    };
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' if characters.peek() == Some(&',') => {
-                characters.next();
-                part.push(',');
-            }
-            ',' => end_part(&mut part),
-            _ => part.push(character),
+        } else if known.insert(stripped.to_owned()) {
+            let blank = text.len() - text.trim_start_matches(super::values::is_python_space).len();
+            parts.push(Part { text: stripped.to_owned(), offset: offset + blank });
         }
     }
-    end_part(&mut part);
     if has_empty {
+        let cure = if parts.is_empty() { "write a value or remove the entry" } else { "remove the comma too many" };
         problems.push(
-            Problem::warning("an empty part is ignored")
+            Problem::warning("an empty part is ignored: it would accept nearly everything")
                 .at(entry.location.clone())
                 .in_section(section)
                 .of_key(&entry.key)
-                .help("remove the entry or the comma too many; before, it could accept everything"),
+                .help(cure),
         );
     }
     parts
+}
+
+/// Splits at commas that do not follow an odd number of backslashes: `\\,` is an escaped backslash and then the end of a part.
+fn split(value: &str) -> Vec<Part> {
+    let mut parts = vec![Part { text: String::new(), offset: 0 }];
+    let mut n_backslashes = 0;
+    for (offset, c) in value.char_indices() {
+        if let Some(part) = parts.last_mut() {
+            match c {
+                ',' if n_backslashes % 2 == 0 => parts.push(Part { text: String::new(), offset: offset + 1 }),
+                ',' => {
+                    part.text.pop();
+                    part.text.push(',');
+                }
+                _ => part.text.push(c),
+            }
+        }
+        n_backslashes = if c == '\\' { n_backslashes + 1 } else { 0 };
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::super::ini::{Dialect, parse};
+    use super::*;
+
+    /// What a line of regular expressions and of literals becomes, and the problems of the first.
+    fn read(value: &str) -> (WhitelistEntries, Vec<Problem>) {
+        let file: Arc<Path> = Arc::from(Path::new("w.conf"));
+        let (ini, _) = parse(&format!("[w]\nk = {value}"), Dialect::UseCases, &file);
+        let (mut entries, mut problems) = (WhitelistEntries::default(), Vec::new());
+        for entry in &ini.sections[0].entries {
+            entries.add_regexp(entry, "w", &mut problems);
+            entries.add_literal(entry, "w", &mut Vec::new());
+        }
+        (entries, problems)
+    }
+
+    #[test]
+    fn entries_are_lists_of_parts() {
+        for (value, expected) in [
+            ("a", vec!["a"]),
+            ("a , b,c", vec!["a", "b", "c"]),
+            ("a,a, a", vec!["a"]),
+            ("a\\,b, c", vec!["a,b", "c"]),
+            ("C:\\dir\\ , b", vec!["C:\\dir\\", "b"]),
+            ("a\\\\,b", vec!["a\\\\", "b"]),
+            ("a\\\\\\,b", vec!["a\\\\,b"]),
+            ("a,\n  b,\n\n  c", vec!["a", "b", "c"]),
+            ("a,", vec!["a"]),
+        ] {
+            assert_eq!(read(value).0.literals, [expected], "{value}");
+        }
+        assert!(read("").0.is_empty());
+        assert!(read(" , ,").0.is_empty());
+    }
+
+    #[test]
+    fn a_bad_part_drops_its_entry_and_says_where() {
+        for (value, expected) in [
+            ("ok, b(", "2:9 not a regular expression: `b(`: a `(` is not closed"),
+            ("x{1,3}, y", "2:5 a comma tears `x{1` from `3}`"),
+            ("x{,3}", "2:5 a comma tears `x{` from `3}`"),
+        ] {
+            let (entries, problems) = read(value);
+            let at = problems[0].location.clone().unwrap();
+            assert_eq!(format!("{}:{} {}", at.line, at.column, problems[0].message), expected);
+            assert!(problems[0].help.as_deref().unwrap().contains("\\,"));
+            assert!(entries.regexps.is_empty());
+        }
+        let (entries, problems) = read("x{1\\,3}$");
+        assert_eq!((entries.regexps[0][0].as_str(), problems.len()), ("x{1,3}$", 0));
+        assert_eq!(entries.regexps[0][0].is_match("xxxx"), Ok(false));
+    }
+
+    #[test]
+    fn empty_parts_are_worth_a_warning() {
+        for value in ["", "a,", ",a"] {
+            let (_, problems) = read(value);
+            assert_eq!(problems.len(), 1, "{value}");
+            assert_eq!(problems[0].severity, super::super::problem::Severity::Warning);
+        }
+    }
 }

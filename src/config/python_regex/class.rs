@@ -1,0 +1,175 @@
+//! Characters, escapes and `[...]` of patterns.
+
+use super::PatternError;
+
+/// What an escape stands for.
+pub(super) enum Escape {
+    /// One character.
+    Literal(char),
+    /// A set of characters, as the inside of a `[...]`.
+    Set(&'static str),
+    /// A place in the text: `A`, `Z`, `b` or `B`.
+    Assertion(char),
+}
+
+/// The sets of `\d \D \s \S \w \W`, for all scripts and for ASCII. Python's words have no marks and joiners, but all numbers.
+const SETS: [(char, &str, &str); 6] = [
+    ('d', "\\d", "0-9"),
+    ('D', "\\D", "[^0-9]"),
+    ('s', "\\s\\x{1c}-\\x{1f}", "\\x{9}-\\x{d}\\x{20}"),
+    ('S', "[^\\s\\x{1c}-\\x{1f}]", "[^\\x{9}-\\x{d}\\x{20}]"),
+    ('w', "\\p{L}\\p{N}_", "0-9A-Za-z_"),
+    ('W', "[^\\p{L}\\p{N}_]", "[^0-9A-Za-z_]"),
+];
+
+/// Writes `c` so that it stands for itself outside of `[...]`.
+pub(super) fn push_literal(c: char, out: &mut String) {
+    if matches!(c, '\\' | '.' | '+' | '*' | '?' | '(' | ')' | '|' | '[' | ']' | '{' | '}' | '^' | '$') {
+        out.push('\\');
+    }
+    out.push(c);
+}
+
+/// Writes `c` so that it stands for itself inside `[...]`.
+fn push_member(c: char, out: &mut String) {
+    if c.is_alphanumeric() {
+        out.push(c);
+    } else {
+        out.push_str(&format!("\\x{{{:x}}}", u32::from(c)));
+    }
+}
+
+/// Reads the escape that follows a backslash, outside of `[...]`.
+pub(super) fn read_escape(rest: &str, ascii: bool) -> Result<(Escape, &str), PatternError> {
+    match rest.chars().next() {
+        Some(c @ ('A' | 'Z' | 'b' | 'B')) => Ok((Escape::Assertion(c), &rest[1..])),
+        _ => read_member_escape(rest, ascii),
+    }
+}
+
+/// Reads the escape that follows a backslash, inside `[...]`.
+fn read_member_escape(rest: &str, ascii: bool) -> Result<(Escape, &str), PatternError> {
+    let Some(c) = rest.chars().next() else {
+        return Err("a `\\` at the end".to_owned());
+    };
+    let behind = &rest[c.len_utf8()..];
+    if let Some((_, all, plain)) = SETS.iter().find(|(letter, ..)| *letter == c) {
+        return Ok((Escape::Set(if ascii { plain } else { all }), behind));
+    }
+    let literal = match c {
+        'a' => '\x07',
+        'b' => '\x08',
+        'f' => '\x0c',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'v' => '\x0b',
+        'x' => return hexadecimal(behind, 2),
+        'u' => return hexadecimal(behind, 4),
+        'U' => return hexadecimal(behind, 8),
+        '0'..='7' => return octal(rest),
+        _ if c.is_ascii_alphanumeric() => return Err(format!("unknown escape `\\{c}`")),
+        _ => c,
+    };
+    Ok((Escape::Literal(literal), behind))
+}
+
+fn hexadecimal(rest: &str, n_digits: usize) -> Result<(Escape, &str), PatternError> {
+    let digits = rest.get(..n_digits).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+    match code {
+        Some(c) => Ok((Escape::Literal(c), &rest[n_digits..])),
+        None => Err(format!("an escape needs {n_digits} hexadecimal digits of a character")),
+    }
+}
+
+fn octal(rest: &str) -> Result<(Escape, &str), PatternError> {
+    let n_digits = rest.bytes().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
+    let (digits, behind) = rest.split_at(n_digits);
+    match u8::from_str_radix(digits, 8) {
+        Ok(code) => Ok((Escape::Literal(char::from(code)), behind)),
+        Err(_) => Err(format!("`\\{digits}` is beyond `\\377`")),
+    }
+}
+
+/// Reads a set behind its `[` and writes it; returns what follows its `]`.
+///
+/// Brackets and doubled operators inside are ordinary characters to Python, where the engines know set operations.
+pub(super) fn push_class<'a>(class: &'a str, ascii: bool, out: &mut String) -> Result<&'a str, PatternError> {
+    let (negation, mut rest) = match class.strip_prefix('^') {
+        Some(rest) => ("[^", rest),
+        None => ("[", class),
+    };
+    out.push_str(negation);
+    let mut is_first = true;
+    loop {
+        let (low, behind) = read_member(rest, ascii)?;
+        rest = behind;
+        if matches!(low, Member::Bracket) && !is_first {
+            out.push(']');
+            return Ok(rest);
+        }
+        is_first = false;
+        let Some(behind) = rest.strip_prefix('-') else {
+            low.push(out);
+            continue;
+        };
+        // A dash before the end stands for itself, and the end is read next.
+        if behind.starts_with(']') {
+            low.push(out);
+            push_member('-', out);
+            rest = behind;
+            continue;
+        }
+        let (high, behind) = read_member(behind, ascii)?;
+        match (low.literal(), high.literal()) {
+            (Some(low), Some(high)) if low <= high => {
+                push_member(low, out);
+                out.push('-');
+                push_member(high, out);
+            }
+            _ => return Err("a set has a range without two characters in order".to_owned()),
+        }
+        rest = behind;
+    }
+}
+
+enum Member {
+    Literal(char),
+    Set(&'static str),
+    /// A `]` that was not escaped.
+    Bracket,
+}
+
+impl Member {
+    fn literal(&self) -> Option<char> {
+        match self {
+            Self::Literal(c) => Some(*c),
+            Self::Bracket => Some(']'),
+            Self::Set(_) => None,
+        }
+    }
+
+    fn push(&self, out: &mut String) {
+        match (self, self.literal()) {
+            (Self::Set(set), _) => out.push_str(set),
+            (_, Some(c)) => push_member(c, out),
+            (_, None) => {}
+        }
+    }
+}
+
+fn read_member(rest: &str, ascii: bool) -> Result<(Member, &str), PatternError> {
+    let Some(c) = rest.chars().next() else {
+        return Err("a `[` is not closed".to_owned());
+    };
+    let behind = &rest[c.len_utf8()..];
+    match c {
+        ']' => Ok((Member::Bracket, behind)),
+        '\\' => match read_member_escape(behind, ascii)? {
+            (Escape::Set(set), behind) => Ok((Member::Set(set), behind)),
+            (Escape::Literal(c) | Escape::Assertion(c), behind) => Ok((Member::Literal(c), behind)),
+        },
+        _ => Ok((Member::Literal(c), behind)),
+    }
+}
