@@ -11,6 +11,7 @@ mod golden;
 mod outliers;
 mod program;
 mod properties;
+mod query;
 
 mod recordings;
 mod tidy;

@@ -1,177 +1,370 @@
-//! Field types, from the JSON of `GET index/_mapping`.
+//! What type a field has, from the JSON of `GET index/_mapping`.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// How values of a field are compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use super::words::Analyzer;
+
+/// How the values of a field are compared.
+#[derive(Clone, Debug, PartialEq)]
 pub enum FieldType {
-    /// By the type of the value itself; strings as keywords.
-    Unknown,
-    /// As a whole, with case; longer values are not searchable.
+    /// Nothing is known: by the type of each value; strings as `keyword`.
+    Untyped,
+    /// Several fields of which nothing is known: patterns find strings only, as numbers have none in an index.
+    Mixed,
+    /// The whole value, case kept.
     Keyword {
-        /// Longest value in characters.
+        /// Longer values, in characters, are not indexed.
         ignore_above: Option<usize>,
+        /// Whether case is taken away (`normalizer: lowercase`).
+        lowercase: bool,
     },
-    /// As words.
-    Text,
-    /// As a number.
-    Number,
-    /// As a time.
-    Date,
-    /// As an address.
+    /// One value for every event.
+    Constant(String),
+    /// Words.
+    Text(Analyzer),
+    /// A number.
+    Number(NumberKind),
+    /// A time, in whole milliseconds unless `nanos`.
+    Date {
+        /// `date_nanos`; compared in microseconds.
+        nanos: bool,
+    },
+    /// An address.
     Ip,
-    /// As `true` or `false`.
+    /// True or false.
     Boolean,
+    /// Elasticsearch can search it, a file cannot; the text says why.
+    Opaque(String),
+    /// Only whether there is a value can be asked for, in Elasticsearch too; the text says why.
+    Unsearchable(String),
 }
 
-/// The field types of some indices.
-#[derive(Debug, Clone, Default)]
+/// How a number is stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NumberKind {
+    /// Fractions are cut.
+    Whole,
+    /// 64 bits.
+    Double,
+    /// 32 bits.
+    Single,
+    /// Rounded to a multiple of `1 / factor`.
+    Scaled(f64),
+}
+
+/// The fields of one or several indices.
+#[derive(Clone, Debug, Default)]
 pub struct Mapping {
-    fields: BTreeMap<String, FieldType>,
-    aliases: BTreeMap<String, String>,
+    fields: BTreeMap<String, Field>,
+}
+
+/// A field: the paths its values come from, and how they are read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Field {
+    pub(super) sources: Vec<String>,
+    pub(super) field_type: FieldType,
 }
 
 impl Mapping {
-    /// Reads the JSON of `GET index/_mapping`, for one or several indices, or the `properties` alone.
+    /// Reads the reply of `GET index/_mapping`, one or several indices, or a bare `{"properties": ...}`.
+    ///
+    /// A field that has different types in different indices can only be asked for existence.
     ///
     /// # Errors
-    /// What is no mapping, and fields that have different types in different indices.
+    /// What is no mapping.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
-        let parsed: Value = serde_json::from_slice(json).map_err(|error| format!("not JSON: {error}"))?;
+        let reply: Value = serde_json::from_slice(json).map_err(|error| format!("not JSON: {error}"))?;
+        let top = reply.as_object().ok_or("not a JSON object")?;
         let mut mapping = Mapping::default();
-        let top = parsed.as_object().ok_or("not an object")?;
-        let mut n_found = 0;
-        if let Some(properties) = properties(&parsed) {
-            mapping.add("", properties)?;
-            n_found += 1;
+        let mut found = false;
+        for properties in properties_of(&reply).into_iter().chain(top.values().filter_map(properties_of)) {
+            let mut index = Index::default();
+            index.add("", properties, None);
+            mapping.merge(index.finish());
+            found = true;
         }
-        for properties in top.values().filter_map(properties) {
-            mapping.add("", properties)?;
-            n_found += 1;
-        }
-        if n_found == 0 {
-            Err("no field types in it: expected {index: {mappings: {properties: ...}}}".to_owned())
-        } else {
+        // an index without a single document has `"mappings": {}`
+        let empty = top
+            .values()
+            .any(|index| index.get("mappings").is_some_and(|mappings| mappings.as_object().is_some_and(Map::is_empty)));
+        if found || empty {
             Ok(mapping)
+        } else {
+            Err("no field types in it: expected {\"index\": {\"mappings\": {\"properties\": {..}}}}".to_owned())
         }
     }
 
-    /// The field that a name means, and its type: aliases lead to their field, `x.keyword` of an unmapped sub-field means `x`.
-    pub(super) fn resolve(&self, name: &str) -> (String, FieldType) {
-        let name = self.aliases.get(name).map_or(name, String::as_str);
-        if let Some(field_type) = self.fields.get(name) {
-            let parent =
-                name.rsplit_once('.').filter(|(parent, _)| self.is_multi_field(parent)).map(|(parent, _)| parent);
-            return (parent.unwrap_or(name).to_owned(), field_type.clone());
+    /// The field of this name; `name.keyword` of a field without such a sub-field is the exact field, and an unknown field is untyped.
+    pub(super) fn field(&self, name: &str) -> Field {
+        if let Some(field) = self.fields.get(name) {
+            return field.clone();
         }
-        match name.strip_suffix(".keyword") {
-            Some(parent) => (parent.to_owned(), FieldType::Keyword { ignore_above: None }),
-            None => (name.to_owned(), FieldType::Unknown),
+        let parent = name.match_indices('.').map(|(at, _)| &name[..at]).find_map(|parent| self.fields.get(parent));
+        if let Some(Field { field_type: field_type @ (FieldType::Opaque(_) | FieldType::Unsearchable(_)), .. }) = parent
+        {
+            return Field { sources: vec![name.to_owned()], field_type: field_type.clone() };
         }
+        untyped(name)
     }
 
-    /// Whether something below `name` is another view of its value.
-    fn is_multi_field(&self, name: &str) -> bool {
-        self.fields.contains_key(name)
+    /// All fields whose values can be searched and whose name `is_wanted`.
+    pub(super) fn fields(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Field> {
+        let mut fields: Vec<Field> = Vec::new();
+        for (name, field) in &self.fields {
+            if is_wanted(name) && !matches!(field.field_type, FieldType::Unsearchable(_)) && !fields.contains(field) {
+                fields.push(field.clone());
+            }
+        }
+        fields
     }
 
-    fn add(&mut self, prefix: &str, properties: &Map<String, Value>) -> Result<(), String> {
-        for (name, field) in properties {
+    fn merge(&mut self, index: BTreeMap<String, Field>) {
+        for (name, field) in index {
+            let known = self.fields.entry(name).or_insert_with(|| field.clone());
+            if *known != field {
+                let reason = format!(
+                    "it is {} in one index and {} in another",
+                    known.field_type.name(),
+                    field.field_type.name()
+                );
+                known.field_type = FieldType::Opaque(reason);
+            }
+        }
+    }
+}
+
+impl FieldType {
+    /// The type as a user knows it.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            FieldType::Untyped | FieldType::Mixed => "untyped",
+            FieldType::Keyword { .. } => "a keyword",
+            FieldType::Constant(_) => "a constant keyword",
+            FieldType::Text(_) => "text",
+            FieldType::Number(_) => "a number",
+            FieldType::Date { .. } => "a date",
+            FieldType::Ip => "an ip",
+            FieldType::Boolean => "a boolean",
+            FieldType::Opaque(_) | FieldType::Unsearchable(_) => "of another type",
+        }
+    }
+}
+
+/// A field of which nothing is known; `x.keyword` is Elasticsearch's name for the exact form of the string `x`.
+pub(super) fn untyped(name: &str) -> Field {
+    let source = name.strip_suffix(".keyword").filter(|name| !name.is_empty()).unwrap_or(name);
+    Field { sources: vec![source.to_owned()], field_type: FieldType::Untyped }
+}
+
+/// One index while it is read.
+#[derive(Default)]
+struct Index {
+    fields: BTreeMap<String, Field>,
+    aliases: Vec<(String, String)>,
+    /// (from, to) of `copy_to`
+    copies: Vec<(String, String)>,
+}
+
+impl Index {
+    /// `opaque` says why nothing below can be searched.
+    fn add(&mut self, prefix: &str, properties: &Map<String, Value>, opaque: Option<&str>) {
+        for (name, definition) in properties {
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-            if let Some(inner) = field.get("properties").and_then(Value::as_object) {
-                self.add(&path, inner)?;
-                continue;
-            }
-            if field.get("type").and_then(Value::as_str) == Some("alias") {
-                let target = field.get("path").and_then(Value::as_str).unwrap_or_default();
-                self.aliases.insert(path, target.to_owned());
-                continue;
-            }
-            self.insert(&path, field_type(field))?;
-            for (sub, sub_field) in field.get("fields").and_then(Value::as_object).into_iter().flatten() {
-                self.insert(&format!("{path}.{sub}"), field_type(sub_field))?;
+            let nested = definition.get("type").and_then(Value::as_str) == Some("nested");
+            let opaque =
+                if nested { Some("it is inside a nested object, which only a nested query reaches") } else { opaque };
+            if let Some(inner) = definition.get("properties").and_then(Value::as_object) {
+                self.add(&path, inner, opaque);
+            } else {
+                self.add_field(&path, definition, opaque);
             }
         }
-        Ok(())
     }
 
-    fn insert(&mut self, path: &str, field_type: FieldType) -> Result<(), String> {
-        match self.fields.insert(path.to_owned(), field_type.clone()) {
-            Some(known) if known != field_type => {
-                Err(format!("field {path} has different types in different indices: {known:?} and {field_type:?}"))
+    fn add_field(&mut self, path: &str, definition: &Value, opaque: Option<&str>) {
+        let field_type = |definition: &Value| {
+            opaque.map_or_else(|| field_type(definition), |reason| FieldType::Unsearchable(reason.to_owned()))
+        };
+        match definition.get("type").and_then(Value::as_str) {
+            None | Some("object") => return,
+            Some("alias") => {
+                let target = definition.get("path").and_then(Value::as_str).unwrap_or_default();
+                self.aliases.push((path.to_owned(), target.to_owned()));
+                return;
             }
-            _ => Ok(()),
+            Some(_) => {}
         }
+        let field = |definition: &Value| Field { sources: vec![path.to_owned()], field_type: field_type(definition) };
+        for (name, sub) in definition.get("fields").and_then(Value::as_object).into_iter().flatten() {
+            self.fields.insert(format!("{path}.{name}"), field(sub));
+        }
+        self.fields.insert(path.to_owned(), field(definition));
+        let targets = match definition.get("copy_to") {
+            Some(Value::Array(targets)) => targets.iter().filter_map(Value::as_str).collect(),
+            Some(Value::String(target)) => vec![target.as_str()],
+            _ => Vec::new(),
+        };
+        self.copies.extend(targets.into_iter().map(|target| (path.to_owned(), target.to_owned())));
+    }
+
+    fn finish(mut self) -> BTreeMap<String, Field> {
+        for (from, to) in &self.copies {
+            // sub-fields of the target see the copies too
+            let below = format!("{to}.");
+            let same = self.fields.get(to).map(|field| field.sources.clone());
+            let targets = self.fields.iter_mut().filter(|(name, field)| {
+                *name == to || (name.starts_with(&below) && Some(&field.sources) == same.as_ref())
+            });
+            targets.for_each(|(_, field)| field.sources.push(from.clone()));
+        }
+        for (alias, target) in &self.aliases {
+            if let Some(field) = self.fields.get(target).cloned() {
+                self.fields.insert(alias.clone(), field);
+            }
+        }
+        self.fields
     }
 }
 
-fn properties(index: &Value) -> Option<&Map<String, Value>> {
-    let mappings = index.get("mappings").unwrap_or(index);
-    let direct = mappings.get("properties").and_then(Value::as_object);
-    // Elasticsearch before 7 has a document type in between
-    direct.or_else(|| {
-        let types = mappings.as_object().filter(|types| types.len() == 1)?;
-        types.values().next()?.get("properties")?.as_object()
-    })
+fn properties_of(index: &Value) -> Option<&Map<String, Value>> {
+    index.get("mappings").unwrap_or(index).get("properties")?.as_object()
 }
 
-fn field_type(field: &Value) -> FieldType {
-    let number = |key: &str| field.get(key).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
-    match field.get("type").and_then(Value::as_str).unwrap_or("object") {
-        "keyword" | "constant_keyword" | "wildcard" | "flattened" | "flat_object" | "version" => {
-            FieldType::Keyword { ignore_above: number("ignore_above") }
+fn field_type(definition: &Value) -> FieldType {
+    let text = |key: &str| definition.get(key).and_then(Value::as_str);
+    let name = text("type").unwrap_or("object");
+    let off = |key: &str| definition.get(key) == Some(&Value::Bool(false));
+    // values kept in columns can be searched without an index
+    if off("index") && (off("doc_values") || name == "text") {
+        return FieldType::Unsearchable("it is not indexed".to_owned());
+    }
+    if definition.get("null_value").is_some_and(|value| !value.is_null()) {
+        return FieldType::Opaque("it has a null_value".to_owned());
+    }
+    match name {
+        "keyword" | "wildcard" | "flattened" => keyword(definition),
+        "constant_keyword" => {
+            text("value").map_or_else(|| keyword(definition), |value| FieldType::Constant(value.to_owned()))
         }
-        "text" | "match_only_text" | "search_as_you_type" => FieldType::Text,
-        "long" | "integer" | "short" | "byte" | "double" | "float" | "half_float" | "scaled_float"
-        | "unsigned_long" => FieldType::Number,
-        "date" | "date_nanos" => FieldType::Date,
+        "text" | "match_only_text" => match text("analyzer").map_or(Some(Analyzer::Standard), Analyzer::named) {
+            Some(analyzer) if text("search_analyzer").is_none_or(|name| Some(name) == text("analyzer")) => {
+                FieldType::Text(analyzer)
+            }
+            _ => FieldType::Opaque("its analyzer is not one of standard, simple, whitespace and keyword".to_owned()),
+        },
+        "long" | "integer" | "short" | "byte" | "unsigned_long" => FieldType::Number(NumberKind::Whole),
+        "double" => FieldType::Number(NumberKind::Double),
+        "float" => FieldType::Number(NumberKind::Single),
+        "scaled_float" => match definition.get("scaling_factor").and_then(Value::as_f64) {
+            Some(factor) if factor > 0.0 => FieldType::Number(NumberKind::Scaled(factor)),
+            _ => FieldType::Opaque("its scaling factor is missing".to_owned()),
+        },
+        "date" | "date_nanos" => date(text("format"), name == "date_nanos"),
         "ip" => FieldType::Ip,
         "boolean" => FieldType::Boolean,
-        _ => FieldType::Unknown,
+        "half_float" | "version" | "search_as_you_type" | "annotated_text" => {
+            FieldType::Opaque(format!("its type is `{name}`"))
+        }
+        _ => FieldType::Unsearchable(format!("its type is `{name}`")),
+    }
+}
+
+fn keyword(definition: &Value) -> FieldType {
+    let ignore_above =
+        definition.get("ignore_above").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+    match definition.get("normalizer").and_then(Value::as_str) {
+        None => FieldType::Keyword { ignore_above, lowercase: false },
+        Some("lowercase") => FieldType::Keyword { ignore_above, lowercase: true },
+        Some(_) => FieldType::Opaque("its normalizer is not lowercase".to_owned()),
+    }
+}
+
+fn date(format: Option<&str>, nanos: bool) -> FieldType {
+    let known = |format: &str| {
+        let format = format.strip_prefix("strict_").unwrap_or(format);
+        matches!(
+            format,
+            "date_optional_time"
+                | "date_optional_time_nanos"
+                | "date_time"
+                | "date_time_no_millis"
+                | "date"
+                | "epoch_millis"
+        )
+    };
+    match format.unwrap_or("date_optional_time") {
+        format if format.split("||").all(known) => FieldType::Date { nanos },
+        format => FieldType::Opaque(format!("its date format is `{format}`")),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use serde_json::json;
 
-    use super::*;
-
-    #[test]
-    fn types_are_read_from_all_indices() {
-        let mapping = json!({"i1": {"mappings": {"properties": {
-            "a": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}},
-            "o": {"properties": {"ip": {"type": "ip"}, "n": {"type": "long"}}},
-            "al": {"type": "alias", "path": "o.n"}
-        }}}, "i2": {"mappings": {"properties": {"t": {"type": "date"}}}}});
-        let mapping = Mapping::parse(mapping.to_string().as_bytes()).unwrap();
-        let check = |name: &str, field: &str, field_type: FieldType| {
-            assert_eq!(mapping.resolve(name), (field.to_owned(), field_type), "{name}");
-        };
-        check("a", "a", FieldType::Text);
-        check("a.keyword", "a", FieldType::Keyword { ignore_above: Some(256) });
-        check("o.ip", "o.ip", FieldType::Ip);
-        check("al", "o.n", FieldType::Number);
-        check("t", "t", FieldType::Date);
-        check("x.keyword", "x", FieldType::Keyword { ignore_above: None });
-        check("x", "x", FieldType::Unknown);
+    fn mapping(reply: &Value) -> Mapping {
+        Mapping::parse(reply.to_string().as_bytes()).unwrap()
     }
 
     #[test]
-    fn what_is_no_mapping_is_said() {
-        for (json, part) in [
-            ("x", "not JSON"),
-            ("[]", "not an object"),
-            ("{}", "no field types"),
-            (
-                r#"{"a":{"mappings":{"properties":{"f":{"type":"ip"}}}},"b":{"mappings":{"properties":{"f":{"type":"long"}}}}}"#,
-                "different types",
-            ),
+    fn fields_of_all_indices() {
+        let keyword = |ignore_above| FieldType::Keyword { ignore_above, lowercase: false };
+        let mapping = mapping(&json!({
+            "a": {"mappings": {"properties": {
+                "msg": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}, "copy_to": "all"},
+                "all": {"type": "text"},
+                "src": {"properties": {"ip": {"type": "ip"}, "port": {"type": "long"}}},
+                "alias": {"type": "alias", "path": "src.ip"},
+                "n": {"type": "nested", "properties": {"x": {"type": "keyword"}}},
+                "f": {"type": "flattened"}, "c": {"type": "constant_keyword", "value": "v"},
+                "lower": {"type": "keyword", "normalizer": "lowercase"}, "odd": {"type": "keyword", "normalizer": "mine"},
+                "d": {"type": "date"}, "dd": {"type": "date", "format": "dd.MM.yyyy"}, "g": {"type": "geo_point"}}}},
+            "b": {"mappings": {"properties": {"src": {"properties": {"port": {"type": "keyword"}}}}}}
+        }));
+        for (name, sources, expected) in [
+            ("msg", vec!["msg"], FieldType::Text(Analyzer::Standard)),
+            ("msg.keyword", vec!["msg"], keyword(Some(256))),
+            ("all", vec!["all", "msg"], FieldType::Text(Analyzer::Standard)),
+            ("alias", vec!["src.ip"], FieldType::Ip),
+            ("lower", vec!["lower"], FieldType::Keyword { ignore_above: None, lowercase: true }),
+            ("c", vec!["c"], FieldType::Constant("v".to_owned())),
+            ("f", vec!["f"], keyword(None)),
+            ("f.sub", vec!["f.sub"], FieldType::Untyped),
+            ("d", vec!["d"], FieldType::Date { nanos: false }),
+            ("x.keyword", vec!["x"], FieldType::Untyped),
         ] {
-            let error = Mapping::parse(json.as_bytes()).unwrap_err();
-            assert!(error.contains(part), "{json}: {error}");
+            let found = mapping.field(name);
+            assert_eq!(
+                (found.sources, found.field_type),
+                (sources.into_iter().map(str::to_owned).collect(), expected),
+                "{name}"
+            );
         }
+        for (name, reason) in [
+            ("n.x", "nested"),
+            ("odd", "normalizer"),
+            ("dd", "dd.MM.yyyy"),
+            ("g", "geo_point"),
+            ("src.port", "another"),
+        ] {
+            let (FieldType::Opaque(text) | FieldType::Unsearchable(text)) = mapping.field(name).field_type else {
+                panic!("{name} is usable")
+            };
+            assert!(text.contains(reason), "{name}: {text}");
+        }
+        let names: Vec<Field> = mapping.fields(|name| name.starts_with("msg"));
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
+
+    #[test]
+    fn what_is_no_mapping() {
+        for json in ["x", "[]", "{}", r#"{"error": {"type": "index_not_found_exception"}}"#] {
+            assert!(Mapping::parse(json.as_bytes()).is_err(), "{json}");
+        }
+        assert!(Mapping::parse(br#"{"empty": {"mappings": {}}}"#).is_ok());
+        assert!(Mapping::parse(br#"{"properties": {"a": {"type": "ip"}}}"#).is_ok());
     }
 }

@@ -1,22 +1,23 @@
-//! Which events a use case looks at: `es_query_filter` (Lucene's query_string language) and `es_dsl_filter`, with the meaning that
-//! Elasticsearch gives them, for events from files.
+//! Which events a use case looks at: `es_query_filter` (Lucene's query_string language) and `es_dsl_filter` (the query DSL), for
+//! events from files, with the meaning Elasticsearch gives the same text.
 //!
-//! 1. [`lucene`] and [`dsl`] parse both languages into one tree ([`ast`]).
-//! 2. `predicate` compiles a test for the type that a [`Mapping`] gives its field; without a mapping, the value's own type counts and
-//!    strings are keywords.
-//! 3. `lower` makes a DataFusion expression of it, over columns of leaves.
+//! 1. [`lucene`] and [`dsl`] read their language into one form ([`ast`]).
+//! 2. `filter` finds what type each field has (a [`Mapping`]; without one each value counts by its own type, and strings are
+//!    keywords) and compiles the tests for it (`predicate`).
+//! 3. [`CompiledQuery`] is that filter as a DataFusion expression over columns of leaves.
 //!
-//! What files cannot answer is an error when the query is compiled, never a wrong answer.
+//! *Invariant*: what a file cannot answer is an error when the query is compiled, never a wrong answer.
 
 pub mod ast;
-mod date_math;
 pub mod dsl;
-mod lexer;
+mod filter;
+mod leaves;
 mod lower;
 pub mod lucene;
 mod mapping;
+mod number;
 mod predicate;
-mod regexp;
+pub mod regexp;
 pub mod time;
 mod words;
 
@@ -24,13 +25,18 @@ use chrono::{DateTime, Utc};
 
 use crate::config::{FieldPath, UseCaseQuery};
 use ast::Query;
+use filter::{Filter, FilterContext};
 
 pub use lower::CompiledQuery;
-pub use mapping::{FieldType, Mapping};
+pub use mapping::{FieldType, Mapping, NumberKind};
 pub use time::{TimeWindow, parse_timestamp};
+pub use words::Analyzer;
+
+const LUCENE_KEY: &str = "es_query_filter";
+const DSL_KEY: &str = "es_dsl_filter";
 
 /// Why a query cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryError {
     /// What is wrong.
     pub message: String,
@@ -38,14 +44,15 @@ pub struct QueryError {
     pub help: String,
     /// Where in the Lucene text, in characters from 0 on.
     pub position: Option<usize>,
-    /// Where in the DSL.
+    /// Where in the DSL, such as `[0].bool.must[1].term`.
     pub path: Option<String>,
     /// The key of the use case that holds the query.
     pub key: &'static str,
 }
 
-/// A column of leaves that a query needs.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A column of leaves that a query needs: `List<Dictionary<UInt32, Utf8>>`, each leaf behind a letter that tells its type (`s` string,
+/// `n` number, `b` boolean); an empty list where the event has none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueryColumn(String);
 
 impl QueryColumn {
@@ -54,66 +61,69 @@ impl QueryColumn {
         format!("leaves:{}", self.0)
     }
 
-    /// The field: a name, a pattern with `*`, `_id` or `_index`.
+    /// Whose leaves, those of objects below included: a field, a pattern with `*` (`*` alone: all leaves of the event), `_id` or
+    /// `_index`.
     pub fn field(&self) -> FieldPath {
         FieldPath::new(&self.0)
     }
 }
 
-/// Compiles both filters of a use case; an event must match both. `now` is what date math starts from.
+/// Compiles both filters of a use case; an event must pass both. `now` is what date math starts from.
 ///
 /// # Errors
-/// All problems of both.
+/// Every problem of both.
 pub fn compile(
     query: &UseCaseQuery,
     mapping: Option<&Mapping>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
+    let context = FilterContext { mapping, now };
     let mut errors = Vec::new();
-    let mut parts = Vec::new();
-    if let Some(text) = &query.lucene {
-        match lucene::parse(text, &lucene::Options::default()) {
-            Ok(parsed) => parts.push((parsed, "es_query_filter")),
-            Err(error) => errors.push(QueryError {
-                message: error.message,
-                help: error.help,
-                position: Some(error.position),
-                path: None,
-                key: "es_query_filter",
-            }),
-        }
-    }
-    for (idx, filter) in query.dsl.iter().enumerate() {
-        match dsl::parse(filter) {
-            Ok(parsed) => parts.push((parsed, "es_dsl_filter")),
-            Err(error) => errors.push(QueryError {
+    let mut filters = Vec::new();
+    let lucene = query.lucene.iter().map(|text| (read_lucene(text), None, LUCENE_KEY));
+    let dsl =
+        query.dsl.iter().enumerate().map(|(idx, value)| (read_dsl(value, idx), Some(format!("[{idx}]")), DSL_KEY));
+    for (parsed, path, key) in lucene.chain(dsl) {
+        let filter = parsed.and_then(|query| {
+            let refused = |error: filter::Refused| QueryError {
                 message: error.message,
                 help: error.help,
                 position: None,
-                path: Some(format!("filter {}: {}", idx + 1, error.path)),
-                key: "es_dsl_filter",
-            }),
-        }
-    }
-    let context = predicate::Context { mapping, now };
-    for (part, key) in &parts {
-        if let Err(message) = lower::check(part, &context) {
-            errors.push(QueryError {
-                message,
-                help: "a file cannot answer this; change the query or give --mapping".to_owned(),
-                position: None,
-                path: None,
+                path,
                 key,
-            });
+            };
+            filter::of(&query, &context).map_err(refused)
+        });
+        match filter {
+            Ok(filter) => filters.push(filter),
+            Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() {
-        let all = Query::and(parts.into_iter().map(|(part, _)| part).collect());
-        lower::compile(&all, &context).map_err(|message| {
-            let help = "a file cannot answer this".to_owned();
-            vec![QueryError { message, help, position: None, path: None, key: "es_query_filter" }]
-        })
-    } else {
-        Err(errors)
+    if !errors.is_empty() {
+        return Err(errors);
     }
+    lower::compile(Filter::and(filters)).map_err(|error| {
+        let help = "this is a fault of the program: please report it with the query".to_owned();
+        vec![QueryError { message: error.to_string(), help, position: None, path: None, key: LUCENE_KEY }]
+    })
+}
+
+fn read_lucene(text: &str) -> Result<Query, QueryError> {
+    lucene::parse(text, &lucene::Defaults::default()).map_err(|error| QueryError {
+        position: Some(error.position_in(text)),
+        message: error.message,
+        help: error.help,
+        path: None,
+        key: LUCENE_KEY,
+    })
+}
+
+fn read_dsl(value: &serde_json::Value, idx: usize) -> Result<Query, QueryError> {
+    dsl::parse(value).map_err(|error| QueryError {
+        message: error.message,
+        help: error.help,
+        position: None,
+        path: Some(format!("[{idx}]{}", error.path)),
+        key: DSL_KEY,
+    })
 }

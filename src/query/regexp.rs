@@ -1,159 +1,152 @@
-//! Lucene's regular expressions, wildcards and fuzzy terms as automata.
+//! Lucene's regular expressions, which match whole values and know operators other engines do not: `~` complement, `&`
+//! intersection, `#` nothing, `@` anything, `<1-10>` numbers, `"quoted"`.
+//!
+//! Complement and intersection are evaluated around ordinary expressions; inside a sequence or a repetition they would need
+//! automata arithmetic, and are an error.
 
-use regex::{Regex, RegexBuilder};
+mod interval;
+mod parse;
 
-/// Largest automaton: a pattern must not eat the memory.
-const SIZE_LIMIT: usize = 16 << 20;
+use regex::Regex;
 
-/// Largest interval of numbers that is written out.
-const MAX_INTERVAL: u64 = 10_000;
-
-/// A regular expression of Lucene, over the whole value.
-pub(super) fn regexp(pattern: &str, ignore_case: bool) -> Result<Regex, String> {
-    compile(&translate(pattern)?, ignore_case)
+/// Which optional operators are on, as `flags` of a `regexp` query says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags {
+    /// `~`
+    pub complement: bool,
+    /// `&`
+    pub intersection: bool,
+    /// `#`
+    pub empty: bool,
+    /// `@`
+    pub any_string: bool,
+    /// `<1-10>`
+    pub interval: bool,
 }
 
-/// `*` is any text, `?` any character, a backslash makes the next character plain.
-pub(super) fn wildcard(pattern: &str, ignore_case: bool) -> Result<Regex, String> {
+impl Flags {
+    /// All operators, the default of both languages.
+    pub const ALL: Flags =
+        Flags { complement: true, intersection: true, empty: true, any_string: true, interval: true };
+    /// None of them.
+    pub const NONE: Flags =
+        Flags { complement: false, intersection: false, empty: false, any_string: false, interval: false };
+
+    /// Reads `NONE`, `ALL` or names joined by `|`.
+    pub fn parse(text: &str) -> Option<Flags> {
+        let mut flags = Flags::NONE;
+        for name in text.split('|').filter(|name| !name.is_empty()) {
+            match name.to_ascii_uppercase().as_str() {
+                "ALL" => flags = Flags::ALL,
+                "NONE" => {}
+                "COMPLEMENT" => flags.complement = true,
+                "INTERSECTION" => flags.intersection = true,
+                "EMPTY" => flags.empty = true,
+                "ANYSTRING" => flags.any_string = true,
+                "INTERVAL" => flags.interval = true,
+                _ => return None,
+            }
+        }
+        Some(flags)
+    }
+}
+
+/// Why an expression cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegexpError {
+    /// Byte offset in the expression.
+    pub at: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+/// A compiled Lucene regular expression.
+#[derive(Clone, Debug)]
+pub struct LuceneRegexp(Matcher);
+
+#[derive(Clone, Debug)]
+enum Matcher {
+    Plain(Regex),
+    All(Vec<Matcher>),
+    Any(Vec<Matcher>),
+    Not(Box<Matcher>),
+}
+
+impl LuceneRegexp {
+    /// Compiles `pattern`; `case_insensitive` concerns ASCII letters only, and not ranges of them, as in Lucene.
+    pub fn new(pattern: &str, case_insensitive: bool, flags: Flags) -> Result<Self, RegexpError> {
+        matcher(parse::parse(pattern, case_insensitive, flags)?).map(LuceneRegexp)
+    }
+
+    /// Whether the expression describes the whole of `text`.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+}
+
+impl Matcher {
+    fn is_match(&self, text: &str) -> bool {
+        match self {
+            Matcher::Plain(regex) => regex.is_match(text),
+            Matcher::All(parts) => parts.iter().all(|part| part.is_match(text)),
+            Matcher::Any(parts) => parts.iter().any(|part| part.is_match(text)),
+            Matcher::Not(part) => !part.is_match(text),
+        }
+    }
+}
+
+/// An expression: ordinary text for the `regex` crate as far as possible, operators above it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Node {
+    /// Syntax of the `regex` crate that can stand anywhere in a sequence.
+    Plain(String),
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+}
+
+fn matcher(node: Node) -> Result<Matcher, RegexpError> {
+    Ok(match node {
+        Node::Plain(pattern) => Matcher::Plain(anchored(&pattern)?),
+        Node::All(parts) => Matcher::All(parts.into_iter().map(matcher).collect::<Result<_, _>>()?),
+        Node::Any(parts) => Matcher::Any(parts.into_iter().map(matcher).collect::<Result<_, _>>()?),
+        Node::Not(part) => Matcher::Not(Box::new(matcher(*part)?)),
+    })
+}
+
+/// An expression for whole values, dot included newlines.
+fn anchored(pattern: &str) -> Result<Regex, RegexpError> {
+    Regex::new(&format!(r"(?s)\A(?:{pattern})\z")).map_err(|_| RegexpError {
+        at: 0,
+        message: "the regular expression is too complex".to_owned(),
+        help: "shorten its repetitions, or split it into several expressions".to_owned(),
+    })
+}
+
+/// The pattern language of wildcard queries: `*` any text, `?` any character, `\` takes the meaning of the next one away.
+pub(super) fn wildcard(pattern: &str, case_insensitive: bool) -> Result<Regex, RegexpError> {
     let mut translated = String::new();
-    let mut characters = pattern.chars();
-    while let Some(character) = characters.next() {
-        match character {
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '*' if translated.ends_with(".*") => {}
             '*' => translated.push_str(".*"),
             '?' => translated.push('.'),
-            '\\' => translated.push_str(&regex::escape(&characters.next().unwrap_or('\\').to_string())),
-            _ => translated.push_str(&regex::escape(&character.to_string())),
+            '\\' => push_literal(&mut translated, chars.next().unwrap_or('\\'), case_insensitive),
+            _ => push_literal(&mut translated, c, case_insensitive),
         }
     }
-    compile(&translated, ignore_case)
+    anchored(&translated)
 }
 
-fn compile(pattern: &str, ignore_case: bool) -> Result<Regex, String> {
-    RegexBuilder::new(&format!("\\A(?s:{pattern})\\z"))
-        .case_insensitive(ignore_case)
-        .size_limit(SIZE_LIMIT)
-        .build()
-        .map_err(|error| format!("not a regular expression: {}", error.to_string().lines().last().unwrap_or_default()))
-}
-
-/// Lucene has no anchors, and writes any text as `@`, nothing as `#`, plain text in quotes and numbers as `<1-10>`.
-fn translate(pattern: &str) -> Result<String, String> {
-    let mut translated = String::new();
-    let mut rest = pattern;
-    while let Some(character) = rest.chars().next() {
-        rest = &rest[character.len_utf8()..];
-        match character {
-            '\\' => {
-                let escaped = rest.chars().next().ok_or("a backslash at the end")?;
-                rest = &rest[escaped.len_utf8()..];
-                match escaped {
-                    'd' | 'D' | 's' | 'S' | 'w' | 'W' => translated.push_str(&format!("(?-u:\\{})", escaped)),
-                    _ => translated.push_str(&regex::escape(&escaped.to_string())),
-                }
-            }
-            '"' => {
-                let end = rest.find('"').ok_or("a quote that does not end")?;
-                translated.push_str(&regex::escape(&rest[..end]));
-                rest = &rest[end + 1..];
-            }
-            '<' => {
-                let end = rest.find('>').ok_or("an interval that does not end")?;
-                translated.push_str(&interval(&rest[..end])?);
-                rest = &rest[end + 1..];
-            }
-            '[' => rest = class(rest, &mut translated)?,
-            '@' => translated.push_str(".*"),
-            '#' => translated.push_str("[^\\s\\S]"),
-            '&' | '~' => return Err(format!("`{character}` in regular expressions cannot be answered by files")),
-            '.' | '|' | '(' | ')' | '?' | '*' | '+' | '{' | '}' => translated.push(character),
-            _ => translated.push_str(&regex::escape(&character.to_string())),
-        }
-    }
-    Ok(translated)
-}
-
-/// A class of characters; `rest` begins behind its bracket. Inside, only `\`, `-`, `^` and `]` mean something.
-fn class<'a>(rest: &'a str, translated: &mut String) -> Result<&'a str, String> {
-    let mut characters = rest.char_indices();
-    translated.push('[');
-    let mut is_first = true;
-    while let Some((at, character)) = characters.next() {
-        match character {
-            ']' if !is_first => {
-                translated.push(']');
-                return Ok(&rest[at + 1..]);
-            }
-            '^' if at == 0 => {
-                translated.push('^');
-                continue;
-            }
-            '\\' => {
-                let (_, escaped) = characters.next().ok_or("a class that does not end")?;
-                translated.push('\\');
-                if !escaped.is_ascii_alphanumeric() || "dDsSwW".contains(escaped) {
-                    translated.push(escaped);
-                } else {
-                    translated.pop();
-                    translated.push(escaped);
-                }
-            }
-            '-' => translated.push('-'),
-            '[' | '&' | '~' => {
-                translated.push('\\');
-                translated.push(character);
-            }
-            _ => translated.push(character),
-        }
-        is_first = false;
-    }
-    Err("a class that does not end".to_owned())
-}
-
-fn interval(text: &str) -> Result<String, String> {
-    let wrong = || format!("`<{text}>` is no interval such as <1-100>");
-    let (from, to) = text.split_once('-').ok_or_else(wrong)?;
-    let (low, high): (u64, u64) = (from.parse().map_err(|_| wrong())?, to.parse().map_err(|_| wrong())?);
-    if low > high || high - low > MAX_INTERVAL {
-        return Err(format!("`<{text}>` is empty or too long: at most {MAX_INTERVAL} numbers"));
-    }
-    // equal lengths mean leading zeros; else any number of them
-    let numbers: Vec<String> = (low..=high)
-        .map(|number| {
-            if from.len() == to.len() { format!("{number:0width$}", width = from.len()) } else { format!("0*{number}") }
-        })
-        .collect();
-    Ok(format!("(?:{})", numbers.join("|")))
-}
-
-/// Whether `value` is `term` but for at most `edits` insertions, deletions, substitutions and swaps of neighbours.
-pub(super) fn is_within(term: &str, value: &str, edits: usize, prefix: usize) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (term.chars().collect(), value.chars().collect());
-    let shared = prefix.min(a.len());
-    if a.len().abs_diff(b.len()) > edits || b.len() < shared || a[..shared] != b[..shared] {
-        return false;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let substitution = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = substitution.min(above[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()] <= edits
-}
-
-/// Edits that a term of this length may have: 0 up to 2 characters, 1 up to 5, else 2.
-pub(super) fn automatic_edits(term: &str) -> usize {
-    match term.chars().count() {
-        0..=2 => 0,
-        3..=5 => 1,
-        _ => 2,
+fn push_literal(pattern: &mut String, c: char, case_insensitive: bool) {
+    if case_insensitive && c.is_ascii_alphabetic() {
+        pattern.extend(['[', c.to_ascii_lowercase(), c.to_ascii_uppercase(), ']']);
+    } else {
+        let mut buffer = [0; 4];
+        pattern.push_str(&regex::escape(c.encode_utf8(&mut buffer)));
     }
 }
 
@@ -162,47 +155,90 @@ mod tests {
     use super::*;
 
     #[test]
-    fn regular_expressions_take_whole_values() {
-        let check = |pattern: &str, value: &str, expected: bool| {
-            assert_eq!(regexp(pattern, false).unwrap().is_match(value), expected, "{pattern} {value}");
-        };
-        check("cmd.*", "cmd.exe", true);
-        check("cmd", "cmd.exe", false);
-        check("a\\.b", "a.b", true);
-        check("a\\.b", "axb", false);
-        check("^a$", "^a$", true);
-        check("a@z", "a\nz", true);
-        check("[^a-c]x", "dx", true);
-        check("[a&]", "&", true);
-        check("<1-12>", "007", true);
-        check("<01-12>", "7", false);
-        check("<01-12>", "07", true);
-        check("\"a.b\"c", "a.bc", true);
-        check("a{2,3}", "aaa", true);
-        check("#", "", false);
-        for wrong in ["a&b", "~a", "[a", "\"a", "<1-", "<5-1>", "\\", "a{1000000}{1000000}"] {
-            assert!(regexp(wrong, false).is_err(), "{wrong}");
+    fn whole_values_match() {
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            ("ab?c", &["ac", "abc"], &["abbc", "xabc", "abcx"]),
+            ("a.c", &["abc", "a\nc", "aéc"], &["ac"]),
+            ("[a-c\\]]+", &["a]c"], &["d", ""]),
+            ("[^a-c]x", &["dx", "-x"], &["ax"]),
+            ("[\\d_]+\\s\\W", &["1_ -"], &["a -"]),
+            ("\\.exe|\\/", &[".exe", "/"], &["xexe"]),
+            ("\"a.b\"+", &["a.b", "a.ba.b"], &["axb"]),
+            ("()", &[""], &["a"]),
+            ("", &[""], &["a"]),
+            ("a{2}b{1,}c{0,1}", &["aab", "aabbc"], &["ab", "aabcc"]),
+            ("<1-10>", &["1", "10", "007", "5"], &["0", "11", "", "1a"]),
+            ("v<08-11>", &["v08", "v11"], &["v8", "v12"]),
+            ("<100-9>", &["9", "42", "100"], &["8", "101"]),
+            ("a@z", &["az", "a--z"], &["a"]),
+            ("#|b", &["b"], &["", "#"]),
+            ("~(ab*)", &["", "x", "ba"], &["a", "abb"]),
+            (".*a.*&.*b.*", &["ab", "ba"], &["a", "b"]),
+            ("a|~(.*)|b&b", &["a", "b"], &["c"]),
+            ("^a$", &["^a$"], &["a"]),
+            ("a**?", &["", "aa"], &["b"]),
+        ];
+        for (pattern, matching, other) in cases {
+            let regexp = LuceneRegexp::new(pattern, false, Flags::ALL).unwrap_or_else(|e| panic!("{pattern}: {e:?}"));
+            for text in *matching {
+                assert!(regexp.is_match(text), "/{pattern}/ should match {text:?}");
+            }
+            for text in *other {
+                assert!(!regexp.is_match(text), "/{pattern}/ should not match {text:?}");
+            }
         }
     }
 
     #[test]
-    fn wildcards_take_whole_values() {
-        let check = |pattern: &str, value: &str, expected: bool| {
-            assert_eq!(wildcard(pattern, false).unwrap().is_match(value), expected, "{pattern} {value}");
-        };
-        check("*.exe", "cmd.exe", true);
-        check("c?d*", "cmd.exe", true);
-        check("*.exe", "cmd.exe -x", false);
-        check("a\\*", "a*", true);
-        check("a\\*", "ab", false);
-        assert!(wildcard("CMD*", true).unwrap().is_match("cmd"));
+    fn errors_name_the_place() {
+        for (pattern, at, message) in [
+            ("a(b", 3, "a `(` is not closed"),
+            ("a)b", 1, "a `)` without its `(`"),
+            ("[ab", 3, "a `[` is not closed"),
+            ("a{x}", 2, "a repetition without a number"),
+            ("a{2", 3, "a `{` is not closed"),
+            ("a{3,2}", 1, "a repetition whose limits are in the wrong order"),
+            ("x~(a)", 1, "`~` or `&` inside a sequence or repetition"),
+            ("(a&b)c", 0, "`~` or `&` inside a sequence or repetition"),
+            ("<abc>", 0, "a named automaton or an incomplete numeric interval"),
+            ("\\q", 1, "an unknown escape"),
+            ("[z-a]", 1, "a character range in the wrong order"),
+            ("a|", 2, "the regular expression ends too early"),
+            ("\"a", 2, "a quoted text is not closed"),
+        ] {
+            let error = LuceneRegexp::new(pattern, false, Flags::ALL).expect_err(pattern);
+            assert_eq!((error.at, error.message.as_str()), (at, message), "{pattern}");
+        }
+        assert!(LuceneRegexp::new(&"(".repeat(5000), false, Flags::ALL).is_err());
+        assert!(LuceneRegexp::new("a{9999}{9999}", false, Flags::ALL).is_err());
     }
 
     #[test]
-    fn edits_are_counted() {
-        assert!(is_within("cmd.exe", "cmd.ex", 1, 0));
-        assert!(is_within("cmd.exe", "cdm.exe", 1, 0));
-        assert!(!is_within("cmd.exe", "cdm.ex", 1, 0));
-        assert!(!is_within("cmd.exe", "xmd.exe", 2, 1));
+    fn flags_switch_operators_off() {
+        let regexp = LuceneRegexp::new("~a&<1-2>#@", false, Flags::NONE).unwrap();
+        assert!(regexp.is_match("~a&<1-2>#@"));
+        assert_eq!(
+            Flags::parse("COMPLEMENT|INTERVAL"),
+            Some(Flags { complement: true, interval: true, ..Flags::NONE })
+        );
+        assert_eq!(Flags::parse("X"), None);
+    }
+
+    #[test]
+    fn wildcards() {
+        for (pattern, text, expected) in [
+            ("a*", "a\nb", true),
+            ("a?c", "aéc", true),
+            ("a?c", "ac", false),
+            (r"a\*", "a*", true),
+            (r"a\*", "ab", false),
+            ("*.exe", "x.exe", true),
+            ("*.exe", "xxexe", false),
+            ("[a]", "[a]", true),
+        ] {
+            assert_eq!(wildcard(pattern, false).unwrap().is_match(text), expected, "{pattern} on {text}");
+        }
+        assert!(wildcard("aBé", true).unwrap().is_match("Abé"));
+        assert!(!wildcard("aBé", true).unwrap().is_match("abÉ"));
     }
 }

@@ -1,59 +1,159 @@
-//! Words of analysed text, as the standard analyser makes them: runs of letters and digits, in lower case.
+//! Text -> words, as the analysers of Elasticsearch that need no word list make them.
 //!
-//! An approximation of the word boundaries of Unicode (UAX #29): apostrophes and full stops between letters, full stops and commas between
-//! digits, and underscores belong to words; ideographs, kana and syllables of Hangul are words of their own.
+//! The standard analyser follows UAX #29. Kept of it: runs of letters, digits and connectors; apostrophes, full stops and colons
+//! between letters; full stops, commas and apostrophes between digits; a word each for ideographs and hiragana; words of at most
+//! 255 characters. Left out: dictionaries for Thai, Lao, Khmer and Burmese (a run is one word there too) and emoji.
 
-/// The words of a text.
-pub(super) fn words(text: &str) -> Vec<String> {
-    let characters: Vec<char> = text.chars().collect();
-    let mut words = Vec::new();
-    let mut word = String::new();
-    for (idx, &character) in characters.iter().enumerate() {
-        if is_ideograph(character) {
-            end(&mut word, &mut words);
-            words.push(character.to_string());
-        } else if is_part(character) || joins(&characters, idx) {
-            word.extend(character.to_lowercase());
-        } else {
-            end(&mut word, &mut words);
+/// Longer words are cut, as Elasticsearch cuts them.
+const MAX_WORD_CHARS: usize = 255;
+
+/// How a text field is split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Analyzer {
+    /// Words in lower case.
+    Standard,
+    /// Runs of letters in lower case.
+    Simple,
+    /// What stands between blanks, case kept.
+    Whitespace,
+    /// The whole text.
+    Keyword,
+}
+
+impl Analyzer {
+    /// The built-in analyser of this name, if it is one of these.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "standard" | "default" => Some(Analyzer::Standard),
+            "simple" => Some(Analyzer::Simple),
+            "whitespace" => Some(Analyzer::Whitespace),
+            "keyword" => Some(Analyzer::Keyword),
+            _ => None,
         }
     }
-    end(&mut word, &mut words);
+
+    /// The words of `text`, in order.
+    pub fn words(self, text: &str) -> Vec<String> {
+        let cut = |words: Vec<&str>| words.iter().map(|word| self.normalize(word)).collect();
+        match self {
+            Analyzer::Standard => standard_words(text),
+            Analyzer::Simple => cut(text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect()),
+            Analyzer::Whitespace => cut(text.split_whitespace().collect()),
+            Analyzer::Keyword => vec![text.to_owned()],
+        }
+    }
+
+    /// The form in which a part of a word is indexed.
+    pub fn normalize(self, text: &str) -> String {
+        match self {
+            Analyzer::Standard | Analyzer::Simple => lower_case(text),
+            Analyzer::Whitespace | Analyzer::Keyword => text.to_owned(),
+        }
+    }
+}
+
+/// Lower case character by character, as Lucene does it: no character becomes two.
+pub(crate) fn lower_case(text: &str) -> String {
+    text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Letter,
+    Digit,
+    Connector,
+    /// A word of its own.
+    Single,
+    /// Belongs to the character in front: accents, joiners, format characters.
+    Extend,
+    /// Joins letters.
+    MidLetter,
+    /// Joins digits.
+    MidNumber,
+    /// Joins both.
+    MidBoth,
+    Other,
+}
+
+fn class(c: char) -> Class {
+    match c {
+        '_'
+        | '\u{202f}'
+        | '\u{203f}'
+        | '\u{2040}'
+        | '\u{2054}'
+        | '\u{fe33}'
+        | '\u{fe34}'
+        | '\u{fe4d}'..='\u{fe4f}'
+        | '\u{ff3f}' => Class::Connector,
+        '.' | '\'' | '\u{2018}' | '\u{2019}' | '\u{2024}' | '\u{fe52}' | '\u{ff07}' | '\u{ff0e}' => Class::MidBoth,
+        ':' | '\u{b7}' | '\u{387}' | '\u{55f}' | '\u{5f4}' | '\u{2027}' | '\u{fe13}' | '\u{fe55}' | '\u{ff1a}' => {
+            Class::MidLetter
+        }
+        ',' | ';' | '\u{37e}' | '\u{589}' | '\u{60c}' | '\u{66c}' | '\u{2044}' | '\u{fe10}' | '\u{fe14}'
+        | '\u{ff0c}' | '\u{ff1b}' => Class::MidNumber,
+        '\u{300}'..='\u{36f}'
+        | '\u{200c}'..='\u{200f}'
+        | '\u{ad}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{20d0}'..='\u{20ff}' => Class::Extend,
+        '\u{3041}'..='\u{309f}'
+        | '\u{3400}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{20000}'..='\u{3134f}' => Class::Single,
+        _ if is_decimal_digit(c) => Class::Digit,
+        _ if c.is_alphabetic() => Class::Letter,
+        _ => Class::Other,
+    }
+}
+
+/// Decimal digits of any script; other numeric characters (½, ²) are no word.
+fn is_decimal_digit(c: char) -> bool {
+    c.is_ascii_digit()
+        || (c.is_numeric()
+            && !c.is_alphabetic()
+            && matches!(c as u32, 0x660..=0x669 | 0x6f0..=0x6f9 | 0x966..=0x96f | 0x9e6..=0x9ef))
+}
+
+fn standard_words(text: &str) -> Vec<String> {
+    let chars: Vec<(char, Class)> = text.chars().map(|c| (c, class(c))).collect();
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut last = Class::Other;
+    for (idx, &(c, class)) in chars.iter().enumerate() {
+        let next = || chars[idx + 1..].iter().map(|(_, class)| *class).find(|class| *class != Class::Extend);
+        let inside = match class {
+            Class::Letter | Class::Digit | Class::Connector => true,
+            Class::Extend => !word.is_empty(),
+            Class::MidLetter => last == Class::Letter && next() == Some(Class::Letter),
+            Class::MidNumber => last == Class::Digit && next() == Some(Class::Digit),
+            Class::MidBoth => matches!(last, Class::Letter | Class::Digit) && next() == Some(last),
+            Class::Single | Class::Other => false,
+        };
+        if inside {
+            word.extend(c.to_lowercase().next());
+        } else {
+            end_word(&mut word, &mut words);
+        }
+        if class == Class::Single {
+            words.push(c.to_string());
+        }
+        if class != Class::Extend {
+            last = class;
+        }
+    }
+    end_word(&mut word, &mut words);
     words
 }
 
-fn end(word: &mut String, words: &mut Vec<String>) {
-    // underscores alone are no word
-    if word.chars().any(char::is_alphanumeric) {
-        words.push(std::mem::take(word));
+fn end_word(word: &mut String, words: &mut Vec<String>) {
+    // connectors alone are no word
+    if word.chars().any(|c| matches!(class(c), Class::Letter | Class::Digit)) {
+        let chars: Vec<char> = word.chars().collect();
+        words.extend(chars.chunks(MAX_WORD_CHARS).map(|chunk| chunk.iter().collect::<String>()));
     }
     word.clear();
-}
-
-fn is_part(character: char) -> bool {
-    character.is_alphanumeric() || character == '_'
-}
-
-fn is_ideograph(character: char) -> bool {
-    matches!(character, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
-        | '\u{20000}'..='\u{2fa1f}')
-}
-
-/// Whether a sign stands inside of a word.
-fn joins(characters: &[char], idx: usize) -> bool {
-    let (Some(&before), Some(&after)) =
-        (idx.checked_sub(1).and_then(|before| characters.get(before)), characters.get(idx + 1))
-    else {
-        return false;
-    };
-    match characters[idx] {
-        '.' | '\'' | '\u{2019}' | '\u{2024}' | '\u{fe52}' | '\u{ff07}' | '\u{ff0e}' => {
-            (before.is_alphabetic() && after.is_alphabetic()) || (before.is_numeric() && after.is_numeric())
-        }
-        ':' | '\u{b7}' => before.is_alphabetic() && after.is_alphabetic(),
-        ',' | ';' => before.is_numeric() && after.is_numeric(),
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -61,13 +161,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_cut_at_signs() {
-        let check = |text: &str, expected: &[&str]| assert_eq!(words(text), expected, "{text}");
-        check("The QUICK brown-fox", &["the", "quick", "brown", "fox"]);
-        check("can't 3.14 1,000 cmd.exe", &["can't", "3.14", "1,000", "cmd.exe"]);
-        check("C:\\Windows\\cmd.exe /c", &["c", "windows", "cmd.exe", "c"]);
-        check("a_b __ end.", &["a_b", "end"]);
-        check("世界 münchen", &["世", "界", "münchen"]);
-        check("", &[]);
+    fn standard() {
+        for (text, expected) in [
+            ("The QUICK brown-fox", vec!["the", "quick", "brown", "fox"]),
+            ("can't 3.14 1,000 a,b 1;2", vec!["can't", "3.14", "1,000", "a", "b", "1;2"]),
+            (r"C:\Windows\cmd.exe /c", vec!["c", "windows", "cmd.exe", "c"]),
+            ("a_b __ _x end. .net", vec!["a_b", "_x", "end", "net"]),
+            ("host1.example a1.2 a.1", vec!["host1", "example", "a1.2", "a", "1"]),
+            ("a:b 10:20", vec!["a:b", "10", "20"]),
+            ("世界 münchen ひら カタ", vec!["世", "界", "münchen", "ひ", "ら", "カタ"]),
+            ("İx e\u{301}a ½", vec!["ix", "e\u{301}a"]),
+            ("", vec![]),
+        ] {
+            assert_eq!(Analyzer::Standard.words(text), expected, "{text}");
+        }
+        let long = Analyzer::Standard.words(&"a".repeat(300));
+        assert_eq!(long.iter().map(String::len).collect::<Vec<_>>(), [255, 45]);
+    }
+
+    #[test]
+    fn others() {
+        assert_eq!(Analyzer::Simple.words("Cmd2.EXE"), ["cmd", "exe"]);
+        assert_eq!(Analyzer::Whitespace.words(" A-b  c "), ["A-b", "c"]);
+        assert_eq!(Analyzer::Keyword.words("A b"), ["A b"]);
     }
 }

@@ -1,0 +1,270 @@
+//! AST + field types -> a boolean expression over tests of columns, with Lucene's ideas about optional and prohibited clauses resolved.
+
+use chrono::{DateTime, Utc};
+
+use super::QueryColumn;
+use super::ast::{BoolQuery, FieldRef, Query, Test};
+use super::mapping::{Field, FieldType, Mapping, untyped};
+use super::predicate::{Context, Predicate, Refusal, Shape, compile};
+
+/// Elasticsearch's own limit for the fields a clause without a field, or with a pattern, stands for.
+const MAX_FIELDS: usize = 1024;
+
+/// Events, by what the leaves of their columns are like.
+#[derive(Clone, Debug)]
+pub(super) enum Filter {
+    All,
+    None,
+    And(Vec<Filter>),
+    Or(Vec<Filter>),
+    Not(Box<Filter>),
+    /// So many of these.
+    AtLeast(usize, Vec<Filter>),
+    /// Some leaf of the column passes.
+    Some(QueryColumn, Predicate),
+}
+
+/// What the meaning of a query depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FilterContext<'a> {
+    pub(super) mapping: Option<&'a Mapping>,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// Why a file cannot answer a query.
+#[derive(Clone, Debug)]
+pub(super) struct Refused {
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+/// The filter that `query` means; a query all of whose clauses have no word matches nothing.
+pub(super) fn of(query: &Query, context: &FilterContext<'_>) -> Result<Filter, Refused> {
+    Ok(resolve(query, context)?.unwrap_or(Filter::None))
+}
+
+impl Filter {
+    pub(super) fn and(parts: Vec<Filter>) -> Filter {
+        let mut kept = Vec::new();
+        for part in parts {
+            match part {
+                Filter::All => {}
+                Filter::None => return Filter::None,
+                Filter::And(inner) => kept.extend(inner),
+                part => kept.push(part),
+            }
+        }
+        match kept.len() {
+            0 => Filter::All,
+            1 => kept.remove(0),
+            _ => Filter::And(kept),
+        }
+    }
+
+    /// Tests of one column become one test, so that each distinct value is looked at once.
+    pub(super) fn or(parts: Vec<Filter>) -> Filter {
+        let mut kept: Vec<Filter> = Vec::new();
+        let mut by_column = std::collections::BTreeMap::<QueryColumn, Predicate>::new();
+        for part in parts.into_iter().flat_map(|part| if let Filter::Or(inner) = part { inner } else { vec![part] }) {
+            match part {
+                Filter::None => {}
+                Filter::All => return Filter::All,
+                Filter::Some(column, predicate) => {
+                    let joined = match by_column.remove(&column) {
+                        Some(known) => known.or(predicate),
+                        None => predicate,
+                    };
+                    by_column.insert(column, joined);
+                }
+                part => kept.push(part),
+            }
+        }
+        kept.extend(by_column.into_iter().map(|(column, predicate)| Filter::Some(column, predicate)));
+        match kept.len() {
+            0 => Filter::None,
+            1 => kept.remove(0),
+            _ => Filter::Or(kept),
+        }
+    }
+
+    fn not(self) -> Filter {
+        match self {
+            Filter::All => Filter::None,
+            Filter::None => Filter::All,
+            Filter::Not(inner) => *inner,
+            filter => Filter::Not(Box::new(filter)),
+        }
+    }
+
+    fn at_least(count: usize, parts: Vec<Filter>) -> Filter {
+        match count {
+            0 => Filter::All,
+            1 => Filter::or(parts),
+            _ if count > parts.len() => Filter::None,
+            _ if count == parts.len() => Filter::and(parts),
+            _ => Filter::AtLeast(count, parts),
+        }
+    }
+}
+
+/// `None` is a clause that is as if it had not been written.
+fn resolve(query: &Query, context: &FilterContext<'_>) -> Result<Option<Filter>, Refused> {
+    match query {
+        Query::MatchAll => Ok(Some(Filter::All)),
+        Query::MatchNone => Ok(Some(Filter::None)),
+        Query::Bool(query) => resolve_bool(query, context),
+        Query::Leaf { field, test, lenient } => resolve_leaf(field, test, *lenient, context),
+        Query::Ids(ids) => {
+            let test = Test::Terms { values: ids.clone(), case_insensitive: false };
+            resolve_leaf(&FieldRef::Name("_id".to_owned()), &test, false, context)
+        }
+    }
+}
+
+fn resolve_bool(query: &BoolQuery, context: &FilterContext<'_>) -> Result<Option<Filter>, Refused> {
+    let all = |queries: &[Query]| -> Result<Vec<Filter>, Refused> {
+        let filters = queries.iter().map(|query| resolve(query, context)).collect::<Result<Vec<_>, _>>()?;
+        Ok(filters.into_iter().flatten().collect())
+    };
+    let (must, should, must_not) = (all(&query.must)?, all(&query.should)?, all(&query.must_not)?);
+    if must.is_empty() && should.is_empty() && must_not.is_empty() {
+        return Ok(None);
+    }
+    // Lucene needs something to match: an optional clause where none is required, everything where all are prohibited
+    let least = usize::from(must.is_empty() && !should.is_empty());
+    let count = query.minimum_should_match.map_or(least, |minimum| minimum.of(should.len()).max(least));
+    let mut parts = must;
+    parts.push(Filter::at_least(count, should));
+    parts.extend(must_not.into_iter().map(Filter::not));
+    Ok(Some(Filter::and(parts)))
+}
+
+fn resolve_leaf(
+    field: &FieldRef,
+    test: &Test,
+    lenient: bool,
+    context: &FilterContext<'_>,
+) -> Result<Option<Filter>, Refused> {
+    if (field, test) == (&FieldRef::Any, &Test::Exists) {
+        return Ok(Some(Filter::All));
+    }
+    // of several fields, those whose type does not fit the test are passed over
+    let (name, fields, lenient) = match field {
+        FieldRef::Name(name) if name == "_id" || name == "_index" => return identity(name, test).map(Some),
+        FieldRef::Name(name) => {
+            (name.as_str(), vec![context.mapping.map_or_else(|| untyped(name), |mapping| mapping.field(name))], lenient)
+        }
+        FieldRef::Pattern(pattern) => {
+            (pattern.as_str(), fields_like(context.mapping, pattern, |name| has_shape(name, pattern)), true)
+        }
+        FieldRef::Any => ("*", fields_like(context.mapping, "*", |_| true), true),
+    };
+    if fields.len() > MAX_FIELDS {
+        let message = format!("a clause without a field, or with a pattern, stands for {} fields", fields.len());
+        return Err(Refused {
+            message,
+            help: format!("name the field; at most {MAX_FIELDS} can be searched at once, as in Elasticsearch"),
+        });
+    }
+    let mut filters = Vec::new();
+    for field in &fields {
+        match on_field(field, test, context) {
+            Ok(filter) => filters.extend(filter),
+            Err(Refusal::Mismatch(_)) if lenient => filters.push(Filter::None),
+            Err(Refusal::Mismatch(reason) | Refusal::Unknowable(reason)) => {
+                let source = if fields.len() == 1 { name } else { &field.sources[0] };
+                return Err(refused(source, &reason));
+            }
+        }
+    }
+    // without a word in any field the clause is as if it had not been written; without any field it matches nothing
+    Ok((!filters.is_empty() || fields.is_empty()).then(|| Filter::or(filters)))
+}
+
+/// Without a mapping, one column holds the leaves of all these fields.
+fn fields_like(mapping: Option<&Mapping>, pattern: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<Field> {
+    let mixed = || vec![Field { sources: vec![pattern.to_owned()], field_type: FieldType::Mixed }];
+    mapping.map_or_else(mixed, |mapping| mapping.fields(is_wanted))
+}
+
+fn identity(name: &str, test: &Test) -> Result<Filter, Refused> {
+    let exact = matches!(test, Test::Match { .. } | Test::Phrase { .. } | Test::Terms { .. } | Test::Exists);
+    if name == "_id" && !exact {
+        return Err(refused(name, "ids can be asked for whole only"));
+    }
+    let keyword = FieldType::Keyword { ignore_above: None, lowercase: false };
+    let field = Field { sources: vec![name.to_owned()], field_type: keyword };
+    // the time plays no part in tests of keywords
+    let context = FilterContext { mapping: None, now: DateTime::UNIX_EPOCH };
+    match on_field(&field, test, &context) {
+        Ok(filter) => Ok(filter.unwrap_or(Filter::None)),
+        Err(Refusal::Mismatch(reason) | Refusal::Unknowable(reason)) => Err(refused(name, &reason)),
+    }
+}
+
+fn on_field(field: &Field, test: &Test, context: &FilterContext<'_>) -> Result<Option<Filter>, Refusal> {
+    let some = |predicate: Predicate| {
+        let column = |source: &String| Filter::Some(QueryColumn(source.clone()), predicate.clone());
+        Filter::or(field.sources.iter().map(column).collect())
+    };
+    Ok(match compile(test, &field.field_type, Context { now: context.now })? {
+        Shape::All => Some(Filter::All),
+        Shape::None => Some(Filter::None),
+        Shape::Dropped => None,
+        Shape::Is(predicate) => Some(some(predicate)),
+        Shape::Every(predicates) => Some(Filter::and(predicates.into_iter().map(some).collect())),
+        Shape::AtLeast(count, predicates) => Some(Filter::at_least(count, predicates.into_iter().map(some).collect())),
+    })
+}
+
+/// Whether a name is like a pattern, in which `*` stands for any text, dots included.
+fn has_shape(name: &str, pattern: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
+    let Some(mut left) = name.strip_prefix(start) else { return false };
+    let mut parts = rest.split('*').peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return left.ends_with(part);
+        }
+        match left.find(part) {
+            Some(at) => left = &left[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+fn refused(field: &str, reason: &str) -> Refused {
+    Refused {
+        message: format!("field `{}`: {reason}", field.escape_debug()),
+        help: "a file cannot answer this as Elasticsearch would; ask for another field or in another way".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_names() {
+        for (pattern, name, expected) in [
+            ("user.*", "user.name", true),
+            ("user.*", "user", false),
+            ("*.ip", "src.nat.ip", true),
+            ("a*b*c", "axbybc", true),
+            ("a*b*c", "acb", false),
+            ("*", "x", true),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(has_shape(name, pattern), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn tests_of_one_column_are_joined() {
+        let exists = |name: &str| Filter::Some(QueryColumn(name.to_owned()), Predicate::Exists { ignore_above: None });
+        let joined = Filter::or(vec![exists("a"), exists("b"), exists("a"), Filter::None]);
+        let Filter::Or(parts) = joined else { panic!("{joined:?}") };
+        assert_eq!(parts.len(), 2);
+    }
+}

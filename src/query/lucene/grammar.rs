@@ -1,0 +1,399 @@
+//! Tokens -> AST: the productions of Lucene's classic grammar, each a method that reads from where the one before stopped.
+
+use super::lexer::{Spanned, Token};
+use super::text::{bounds, describe, unescape};
+use super::{Defaults, SyntaxError};
+use crate::query::ast::{BoolQuery, Bound, Edits, FieldRef, Operator, Query, Test, ZeroTerms};
+use crate::query::regexp::{Flags, LuceneRegexp};
+
+/// Groups inside groups; the text comes from a file anybody may have written, and each group costs stack.
+const MAX_DEPTH: usize = 128;
+/// Elasticsearch's own limit for the length of a regular expression.
+const MAX_REGEXP_CHARS: usize = 1000;
+
+const EXPECTED_CLAUSE: &str = "expected a term, a \"phrase\", a /regular expression/, a [range TO range], `field:` or `(`; \
+    write a backslash in front of a special character, or quote the text";
+
+pub(super) struct Grammar<'a> {
+    tokens: &'a [Spanned<'a>],
+    next: usize,
+    end: usize,
+    depth: usize,
+    defaults: &'a Defaults,
+}
+
+/// How the clauses before and after an operator are bound to each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Conjunction {
+    None,
+    And,
+    Or,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Modifier {
+    None,
+    Required,
+    Prohibited,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Occur {
+    Must,
+    Should,
+    MustNot,
+}
+
+impl<'a> Grammar<'a> {
+    pub(super) fn new(tokens: &'a [Spanned<'a>], end: usize, defaults: &'a Defaults) -> Self {
+        Grammar { tokens, next: 0, end, depth: 0, defaults }
+    }
+
+    /// A query with nothing behind it.
+    pub(super) fn query_to_end(mut self) -> Result<Query, SyntaxError> {
+        let query = self.query(None)?;
+        match self.peek(0) {
+            None => Ok(query),
+            Some(Token::Close) => {
+                Err(self.error("a `)` without its `(`", "write `\\)` for the character itself, or quote the text"))
+            }
+            Some(_) => Err(self.unexpected()),
+        }
+    }
+
+    fn query(&mut self, field: Option<&FieldRef>) -> Result<Query, SyntaxError> {
+        let mut clauses = Vec::new();
+        loop {
+            if let Some(text) = self.neighbouring_terms()? {
+                let query = self.text(field, text);
+                clauses.push((if self.defaults.operator == Operator::Or { Occur::Should } else { Occur::Must }, query));
+            } else {
+                let conjunction = if clauses.is_empty() { Conjunction::None } else { self.conjunction() };
+                let modifier = self.modifier();
+                let query = self.clause(field)?;
+                self.add(&mut clauses, conjunction, modifier, query);
+            }
+            if matches!(self.peek(0), None | Some(Token::Close)) {
+                return Ok(combine(clauses));
+            }
+        }
+    }
+
+    /// Lucene's rule for a clause: an operator also changes the clause in front of it.
+    fn add(&self, clauses: &mut Vec<(Occur, Query)>, conjunction: Conjunction, modifier: Modifier, query: Query) {
+        let all_required = self.defaults.operator == Operator::And;
+        if let Some((occur, _)) = clauses.last_mut().filter(|(occur, _)| *occur != Occur::MustNot) {
+            match conjunction {
+                Conjunction::And => *occur = Occur::Must,
+                Conjunction::Or if all_required => *occur = Occur::Should,
+                Conjunction::Or | Conjunction::None => {}
+            }
+        }
+        let required = match (modifier, conjunction) {
+            (Modifier::Required, Conjunction::Or) => !all_required,
+            (Modifier::Required, _) => true,
+            (_, Conjunction::And) => true,
+            (_, Conjunction::None) => all_required,
+            (_, Conjunction::Or) => false,
+        };
+        let occur = match modifier {
+            Modifier::Prohibited => Occur::MustNot,
+            _ if required => Occur::Must,
+            _ => Occur::Should,
+        };
+        clauses.push((occur, query));
+    }
+
+    fn conjunction(&mut self) -> Conjunction {
+        let conjunction = match self.peek(0) {
+            Some(Token::And) => Conjunction::And,
+            Some(Token::Or) => Conjunction::Or,
+            _ => return Conjunction::None,
+        };
+        self.next += 1;
+        conjunction
+    }
+
+    fn modifier(&mut self) -> Modifier {
+        let modifier = match self.peek(0) {
+            Some(Token::Plus) => Modifier::Required,
+            Some(Token::Minus | Token::Not) => Modifier::Prohibited,
+            _ => return Modifier::None,
+        };
+        self.next += 1;
+        modifier
+    }
+
+    /// Two or more terms side by side are one text. A term that an operator, a colon or a suffix claims is not one of them.
+    fn neighbouring_terms(&mut self) -> Result<Option<String>, SyntaxError> {
+        let mut text = None;
+        while let Some(Token::Term(first)) = self.peek(0) {
+            let joins_next = matches!(self.peek(1), Some(Token::Term(_))) && !self.is_claimed(2);
+            if text.is_none() && !joins_next {
+                return Ok(None);
+            }
+            if text.is_some() && self.is_claimed(1) {
+                break;
+            }
+            let term = unescape(first, self.position())?;
+            text = Some(match text {
+                None => term,
+                Some(before) => format!("{before} {term}"),
+            });
+            self.next += 1;
+        }
+        Ok(text)
+    }
+
+    /// Whether the token `ahead` binds the term in front of it.
+    fn is_claimed(&self, ahead: usize) -> bool {
+        matches!(
+            self.peek(ahead),
+            Some(Token::Colon | Token::Star | Token::Fuzzy(_) | Token::Boost(_) | Token::And | Token::Or)
+        )
+    }
+
+    fn clause(&mut self, field: Option<&FieldRef>) -> Result<Query, SyntaxError> {
+        let named = match (self.peek(0), self.peek(1)) {
+            (Some(Token::Term(name)), Some(Token::Colon)) => Some(FieldRef::new(&unescape(name, self.position())?)),
+            (Some(Token::Star), Some(Token::Colon)) => Some(FieldRef::Any),
+            _ => None,
+        };
+        if named.is_some() {
+            self.next += 2;
+        }
+        let field = named.as_ref().or(field);
+        if self.peek(0) != Some(Token::Open) {
+            return self.term(field);
+        }
+        let opened_at = self.position();
+        if self.depth == MAX_DEPTH {
+            return Err(self.error(&format!("more than {MAX_DEPTH} groups inside each other"), "take parentheses away"));
+        }
+        self.next += 1;
+        self.depth += 1;
+        let query = self.query(field)?;
+        self.depth -= 1;
+        if self.peek(0) != Some(Token::Close) {
+            return Err(SyntaxError {
+                at: opened_at,
+                message: "a `(` is not closed".to_owned(),
+                help: "expected `)`; write `\\(` for the character itself, or quote the text".to_owned(),
+            });
+        }
+        self.next += 1;
+        self.skip_boost();
+        Ok(query)
+    }
+
+    fn term(&mut self, field: Option<&FieldRef>) -> Result<Query, SyntaxError> {
+        let at = self.position();
+        let Some(token) = self.peek(0) else { return Err(self.unexpected()) };
+        match token {
+            Token::Term(_)
+            | Token::BareOperator(_)
+            | Token::Star
+            | Token::Prefix(_)
+            | Token::Wildcard(_)
+            | Token::Regexp(_) => {
+                self.next += 1;
+                let fuzzy = self.suffix();
+                self.bare_term(field, token, fuzzy, at)
+            }
+            Token::Quoted(text) => {
+                self.next += 1;
+                let slop = self.suffix().and_then(|(slop, _)| slop.parse::<f32>().ok()).unwrap_or(0.0);
+                let text = unescape(text, at + 1)?;
+                if is_exists(field) {
+                    return Ok(self.exists(&text));
+                }
+                // a float keeps Lucene's reading of `~1.5`; the cast truncates and saturates
+                Ok(self.leaf(field, Test::Phrase { text, slop: slop as u32, zero_terms: ZeroTerms::Drop }))
+            }
+            Token::Range(range) => {
+                self.next += 1;
+                self.skip_boost();
+                let (lower, upper) = bounds(&range, at)?;
+                Ok(self.leaf(field, self.range(lower, upper)))
+            }
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    fn bare_term(
+        &self,
+        field: Option<&FieldRef>,
+        token: Token<'_>,
+        fuzzy: Option<(&str, usize)>,
+        at: usize,
+    ) -> Result<Query, SyntaxError> {
+        match token {
+            Token::Star => Ok(self.any_value(field)),
+            Token::Wildcard(pattern) => {
+                let pattern = pattern.to_owned();
+                Ok(self.leaf(field, Test::Wildcard { pattern, case_insensitive: false, normalize: true }))
+            }
+            Token::Prefix(text) => {
+                let text = unescape(text, at)?;
+                Ok(self.leaf(field, Test::Prefix { text, case_insensitive: false, normalize: true }))
+            }
+            Token::Regexp(pattern) => self.regexp(field, pattern, at),
+            Token::Term(text) | Token::BareOperator(text) => {
+                let text = unescape(text, at)?;
+                match fuzzy {
+                    Some((edits, at)) => self.fuzzy(field, text, edits, at),
+                    None => Ok(self.text(field, text)),
+                }
+            }
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    fn regexp(&self, field: Option<&FieldRef>, pattern: &str, at: usize) -> Result<Query, SyntaxError> {
+        if pattern.chars().count() > MAX_REGEXP_CHARS {
+            return Err(SyntaxError {
+                at,
+                message: format!("a regular expression of more than {MAX_REGEXP_CHARS} characters"),
+                help: "shorten it; the limit is that of Elasticsearch".to_owned(),
+            });
+        }
+        if let Err(error) = LuceneRegexp::new(pattern, false, Flags::ALL) {
+            return Err(SyntaxError { at: at + 1 + error.at, message: error.message, help: error.help });
+        }
+        Ok(self.leaf(field, Test::Regexp { pattern: pattern.to_owned(), case_insensitive: false, flags: Flags::ALL }))
+    }
+
+    fn fuzzy(&self, field: Option<&FieldRef>, text: String, edits: &str, at: usize) -> Result<Query, SyntaxError> {
+        let edits = if edits.is_empty() { Some(Edits::AUTO) } else { Edits::parse(edits) };
+        let edits = edits.ok_or_else(|| SyntaxError {
+            at,
+            message: "a fuzzy term with a distance it cannot have".to_owned(),
+            help: "expected `~`, `~AUTO`, `~0`, `~1` or `~2`; write `\\~` for the character itself".to_owned(),
+        })?;
+        Ok(self.leaf(field, Test::Fuzzy { text, edits, prefix_length: 0, transpositions: true, normalize: true }))
+    }
+
+    /// `field:>5` and its like; without a named field they are still comparisons.
+    fn comparison(&self, field: Option<&FieldRef>, text: &str) -> Option<Query> {
+        let named = field.is_some() || self.defaults.fields == [FieldRef::Any];
+        let (low, bound, inclusive) = match text.as_bytes() {
+            [b'>', b'=', _, ..] => (true, &text[2..], true),
+            [b'>', _, ..] => (true, &text[1..], false),
+            [b'<', b'=', _, ..] => (false, &text[2..], true),
+            [b'<', _, ..] => (false, &text[1..], false),
+            _ => return None,
+        };
+        let bound = match (bound, inclusive) {
+            ("*", _) => Bound::Open,
+            (text, true) => Bound::Inclusive(text.to_owned()),
+            (text, false) => Bound::Exclusive(text.to_owned()),
+        };
+        let (lower, upper) = if low { (bound, Bound::Open) } else { (Bound::Open, bound) };
+        named.then(|| self.leaf(field, self.range(lower, upper)))
+    }
+
+    fn range(&self, lower: Bound, upper: Bound) -> Test {
+        Test::Range { lower, upper, offset_minutes: self.defaults.offset_minutes, normalize: true }
+    }
+
+    /// `*`: all events where no field is named, those with a value where one is.
+    fn any_value(&self, field: Option<&FieldRef>) -> Query {
+        match field {
+            Some(FieldRef::Any) => Query::MatchAll,
+            None if self.defaults.fields == [FieldRef::Any] => Query::MatchAll,
+            _ => self.leaf(field, Test::Exists),
+        }
+    }
+
+    fn exists(&self, field: &str) -> Query {
+        self.leaf(Some(&FieldRef::new(field)), Test::Exists)
+    }
+
+    fn text(&self, field: Option<&FieldRef>, text: String) -> Query {
+        if is_exists(field) {
+            return self.exists(&text);
+        }
+        self.comparison(field, &text).unwrap_or_else(|| self.full_text(field, text))
+    }
+
+    fn full_text(&self, field: Option<&FieldRef>, text: String) -> Query {
+        let operator = self.defaults.operator;
+        self.leaf(field, Test::Match { text, operator, minimum_should_match: None, zero_terms: ZeroTerms::Drop })
+    }
+
+    fn leaf(&self, field: Option<&FieldRef>, test: Test) -> Query {
+        let leaf =
+            |field: &FieldRef, test: Test| Query::Leaf { field: field.clone(), test, lenient: self.defaults.lenient };
+        match (field, self.defaults.fields.as_slice()) {
+            (Some(field), _) | (None, [field]) => leaf(field, test),
+            (None, fields) => Query::any_of(fields.iter().map(|field| leaf(field, test.clone())).collect()),
+        }
+    }
+
+    /// `~2`, `^3` or both in either order: what follows `~`, and where it stands.
+    fn suffix(&mut self) -> Option<(&'a str, usize)> {
+        self.skip_boost();
+        let Some(Token::Fuzzy(text)) = self.peek(0) else { return None };
+        let at = self.position();
+        self.next += 1;
+        self.skip_boost();
+        Some((text, at))
+    }
+
+    fn skip_boost(&mut self) {
+        if matches!(self.peek(0), Some(Token::Boost(_))) {
+            self.next += 1;
+        }
+    }
+
+    fn peek(&self, ahead: usize) -> Option<Token<'a>> {
+        self.tokens.get(self.next + ahead).map(|spanned| spanned.token)
+    }
+
+    /// The byte where the next token begins.
+    fn position(&self) -> usize {
+        self.tokens.get(self.next).map_or(self.end, |spanned| spanned.start)
+    }
+
+    fn unexpected(&self) -> SyntaxError {
+        let message = match self.peek(0) {
+            None => "the query ends too early".to_owned(),
+            Some(token) => format!("unexpected {}", describe(&token)),
+        };
+        let before = self.next.checked_sub(1).and_then(|idx| self.tokens.get(idx)).map(|spanned| spanned.token);
+        let help = match (self.peek(0), before) {
+            (Some(Token::Colon), Some(Token::Prefix(_) | Token::Wildcard(_))) => {
+                "a pattern of field names needs its `*` escaped, as in `user.\\*:x`"
+            }
+            (Some(Token::Colon), Some(Token::Term(_))) => {
+                "a `:` inside a value needs a backslash in front, or quotes around the value"
+            }
+            _ => EXPECTED_CLAUSE,
+        };
+        self.error(&message, help)
+    }
+
+    fn error(&self, message: &str, help: &str) -> SyntaxError {
+        SyntaxError { at: self.position(), message: message.to_owned(), help: help.to_owned() }
+    }
+}
+
+/// One clause that is not prohibited needs no boolean query around it.
+fn combine(mut clauses: Vec<(Occur, Query)>) -> Query {
+    if clauses.len() == 1 && clauses[0].0 != Occur::MustNot {
+        return clauses.remove(0).1;
+    }
+    let mut query = BoolQuery::default();
+    for (occur, clause) in clauses {
+        match occur {
+            Occur::Must => query.must.push(clause),
+            Occur::Should => query.should.push(clause),
+            Occur::MustNot => query.must_not.push(clause),
+        }
+    }
+    Query::Bool(query)
+}
+
+fn is_exists(field: Option<&FieldRef>) -> bool {
+    matches!(field, Some(FieldRef::Name(name)) if name == "_exists_")
+}

@@ -1,0 +1,240 @@
+//! Text -> tokens, by the rule of Lucene's own scanner: at each place the longest token wins.
+
+use winnow::combinator::{alt, opt, preceded, repeat};
+use winnow::error::{ContextError, ErrMode};
+use winnow::prelude::*;
+use winnow::stream::{LocatingSlice, Location};
+use winnow::token::{any, none_of, one_of, take_while};
+
+use super::SyntaxError;
+
+/// Characters no term may begin with unless escaped; `-` and `+` may follow later.
+const NOT_IN_TERMS: [char; 22] = [
+    ' ', '\t', '\n', '\r', '\u{3000}', '+', '-', '!', '(', ')', ':', '^', '[', ']', '"', '{', '}', '~', '*', '?', '\\',
+    '/',
+];
+const WHITESPACE: [char; 5] = [' ', '\t', '\n', '\r', '\u{3000}'];
+
+type Input<'a> = LocatingSlice<&'a str>;
+
+/// One token; texts are as written, escapes included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token<'a> {
+    And,
+    Or,
+    Not,
+    Plus,
+    Minus,
+    /// `+`, `-` or `!` before a blank: a term of its own.
+    BareOperator(&'a str),
+    Open,
+    Close,
+    Colon,
+    Star,
+    /// `^` with the number behind it.
+    Boost(&'a str),
+    /// Without the quotes.
+    Quoted(&'a str),
+    Term(&'a str),
+    /// What follows `~`.
+    Fuzzy(&'a str),
+    /// Without the `*` at its end.
+    Prefix(&'a str),
+    Wildcard(&'a str),
+    /// Without the slashes.
+    Regexp(&'a str),
+    Range(RangeToken<'a>),
+}
+
+/// `[a TO b}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RangeToken<'a> {
+    pub(super) lower: RangeBound<'a>,
+    pub(super) upper: RangeBound<'a>,
+    pub(super) lower_inclusive: bool,
+    pub(super) upper_inclusive: bool,
+}
+
+/// The text of a range's end, without the quotes if it had any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RangeBound<'a> {
+    pub(super) text: &'a str,
+    pub(super) quoted: bool,
+}
+
+/// A token and the byte where it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spanned<'a> {
+    pub(super) token: Token<'a>,
+    pub(super) start: usize,
+}
+
+/// All tokens of `text`.
+pub(super) fn tokens(text: &str) -> Result<Vec<Spanned<'_>>, SyntaxError> {
+    let mut input = LocatingSlice::new(text);
+    let mut tokens = Vec::new();
+    loop {
+        skip_whitespace(&mut input);
+        if input.is_empty() {
+            return Ok(tokens);
+        }
+        let start = input.current_token_start();
+        let token = token(&mut input).map_err(|_| lexical_error(&text[start..], start))?;
+        tokens.push(Spanned { token, start });
+    }
+}
+
+fn skip_whitespace(input: &mut Input<'_>) {
+    let skipped: Result<&str, ErrMode<ContextError>> = take_while(0.., WHITESPACE).parse_next(input);
+    debug_assert!(skipped.is_ok(), "taking no blank at all is fine");
+}
+
+fn token<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
+    alt((operator, word, quoted, regexp, fuzzy, boost, range)).parse_next(input)
+}
+
+fn operator<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
+    alt((
+        (one_of(['+', '-', '!']).take(), take_while(1.., WHITESPACE)).map(|(sign, _)| Token::BareOperator(sign)),
+        '+'.value(Token::Plus),
+        '-'.value(Token::Minus),
+        '!'.value(Token::Not),
+        '('.value(Token::Open),
+        ')'.value(Token::Close),
+        ':'.value(Token::Colon),
+    ))
+    .parse_next(input)
+}
+
+fn escaped(input: &mut Input<'_>) -> ModalResult<()> {
+    ('\\', any).void().parse_next(input)
+}
+
+fn term_start(input: &mut Input<'_>) -> ModalResult<()> {
+    alt((escaped, none_of(NOT_IN_TERMS).void())).parse_next(input)
+}
+
+fn term_char(input: &mut Input<'_>) -> ModalResult<()> {
+    alt((term_start, one_of(['-', '+']).void())).parse_next(input)
+}
+
+fn word<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
+    let wild = || one_of(['*', '?']).void();
+    let text = (alt((term_start, wild())), repeat::<_, _, (), _, _>(0.., alt((term_char, wild()))))
+        .take()
+        .parse_next(input)?;
+    Ok(match text {
+        "AND" | "&&" => Token::And,
+        "OR" | "||" => Token::Or,
+        "NOT" => Token::Not,
+        "*" => Token::Star,
+        _ => match first_wildcard(text) {
+            None => Token::Term(text),
+            Some(at) if at + 1 == text.len() && text.ends_with('*') => Token::Prefix(&text[..at]),
+            Some(_) => Token::Wildcard(text),
+        },
+    })
+}
+
+/// The byte of the first `*` or `?` that is not escaped.
+fn first_wildcard(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.char_indices().find_map(|(at, c)| {
+        let wild = !escaped && matches!(c, '*' | '?');
+        escaped = !escaped && c == '\\';
+        wild.then_some(at)
+    })
+}
+
+fn quoted<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
+    let inside = repeat::<_, _, (), _, _>(0.., alt((escaped, none_of(['"', '\\']).void()))).take();
+    ('"', inside, '"').map(|(_, text, _)| Token::Quoted(text)).parse_next(input)
+}
+
+fn regexp<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
+    let inside = repeat::<_, _, (), _, _>(0.., alt((r"\/".void(), none_of('/').void()))).take();
+    ('/', inside, '/').map(|(_, text, _)| Token::Regexp(text)).parse_next(input)
+}
+
+fn fuzzy<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
+    let rest_of_term = || repeat::<_, _, (), _, _>(0.., term_char);
+    preceded('~', rest_of_term().take()).map(Token::Fuzzy).parse_next(input)
+}
+
+fn boost<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
+    let digits = || take_while(1.., '0'..='9');
+    preceded('^', (digits(), opt(('.', digits()))).take()).map(Token::Boost).parse_next(input)
+}
+
+fn range<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
+    let blanks = || take_while(0.., WHITESPACE);
+    let open = one_of(['[', '{']).parse_next(input)?;
+    let lower = preceded(blanks(), range_bound).parse_next(input)?;
+    (take_while(1.., WHITESPACE), "TO", take_while(1.., WHITESPACE)).parse_next(input)?;
+    let upper = range_bound.parse_next(input)?;
+    let close = preceded(blanks(), one_of([']', '}'])).parse_next(input)?;
+    Ok(Token::Range(RangeToken { lower, upper, lower_inclusive: open == '[', upper_inclusive: close == ']' }))
+}
+
+fn range_bound<'a>(input: &mut Input<'a>) -> ModalResult<RangeBound<'a>> {
+    let inside = repeat::<_, _, (), _, _>(1.., alt((escaped, none_of(['"', '\\']).void()))).take();
+    let quoted = ('"', inside, '"').map(|(_, text, _)| RangeBound { text, quoted: true });
+    let plain = take_while(1.., |c| !WHITESPACE.contains(&c) && c != ']' && c != '}');
+    alt((quoted, plain.map(|text| RangeBound { text, quoted: false }))).parse_next(input)
+}
+
+/// Why no token begins at the start of `remaining`, said for the user.
+fn lexical_error(remaining: &str, start: usize) -> SyntaxError {
+    let (message, help) = match remaining.chars().next() {
+        Some('"') => ("a quoted phrase is not closed", "expected a second `\"`; write `\\\"` for the character itself"),
+        Some('/') => (
+            "a regular expression is not closed",
+            "expected a second `/`; write `\\/` for the character itself, or quote the text",
+        ),
+        Some('\\') => (
+            "a backslash at the end has nothing to escape",
+            "expected a character after it; write `\\\\` for the character itself",
+        ),
+        Some('^') => ("a boost needs a number", "expected a number after `^`; write `\\^` for the character itself"),
+        Some('[' | '{') => (
+            "a range is not complete",
+            "expected `[low TO high]`, with `{` or `}` where the bound itself is outside, `*` for an open end, and quotes around bounds with blanks",
+        ),
+        Some(']' | '}') => ("a range ends that was not opened", "write a backslash in front for the character itself"),
+        _ => ("unexpected character", "write a backslash in front of special characters, or quote the text"),
+    };
+    SyntaxError { at: start, message: message.to_owned(), help: help.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn longest_token_wins() {
+        use Token::*;
+        let cases: &[(&str, &[Token<'_>])] = &[
+            ("a AND b", &[Term("a"), And, Term("b")]),
+            ("ANDy a&&b && ||x", &[Term("ANDy"), Term("a&&b"), And, Term("||x")]),
+            ("+a -b !c - d", &[Plus, Term("a"), Minus, Term("b"), Not, Term("c"), BareOperator("-"), Term("d")]),
+            ("a-b+c a!b", &[Term("a-b+c"), Term("a"), Not, Term("b")]),
+            ("* ** a* *a a\\* a?", &[Star, Wildcard("**"), Prefix("a"), Wildcard("*a"), Term("a\\*"), Wildcard("a?")]),
+            ("f:\"a \\\" b\"~2^3.5", &[Term("f"), Colon, Quoted("a \\\" b"), Fuzzy("2"), Boost("3.5")]),
+            ("/a\\/b c/", &[Regexp("a\\/b c")]),
+            ("a\u{3000}ü", &[Term("a"), Term("ü")]),
+        ];
+        for (text, expected) in cases {
+            let found: Vec<_> = tokens(text).unwrap().into_iter().map(|s| s.token).collect();
+            assert_eq!(&found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges_keep_brackets_and_quotes() {
+        let found = tokens("[\"a b\" TO *}").unwrap();
+        let Token::Range(range) = found[0].token else { panic!("{found:?}") };
+        assert_eq!(range.lower, RangeBound { text: "a b", quoted: true });
+        assert_eq!(range.upper, RangeBound { text: "*", quoted: false });
+        assert!(range.lower_inclusive && !range.upper_inclusive);
+    }
+}

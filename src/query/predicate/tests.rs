@@ -1,0 +1,183 @@
+use chrono::{DateTime, Utc};
+
+use super::*;
+use crate::query::ast::{Bound, Operator, Test, ZeroTerms};
+use crate::query::mapping::{FieldType, NumberKind};
+use crate::query::words::Analyzer;
+
+fn now() -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339("2024-05-15T10:20:30.456Z").unwrap().to_utc()
+}
+
+fn term(text: &str) -> Test {
+    Test::Terms { values: vec![text.to_owned()], case_insensitive: false }
+}
+
+fn words(text: &str) -> Test {
+    Test::Match {
+        text: text.to_owned(),
+        operator: Operator::Or,
+        minimum_should_match: None,
+        zero_terms: ZeroTerms::Drop,
+    }
+}
+
+/// `[a TO b}` and its like.
+fn range(text: &str) -> Test {
+    let (lower, upper) = text[1..text.len() - 1].split_once(" TO ").unwrap();
+    let bound = |text: &str, inclusive: bool| match (text, inclusive) {
+        ("*", _) => Bound::Open,
+        (_, true) => Bound::Inclusive(text.to_owned()),
+        (_, false) => Bound::Exclusive(text.to_owned()),
+    };
+    Test::Range {
+        lower: bound(lower, text.starts_with('[')),
+        upper: bound(upper, text.ends_with(']')),
+        offset_minutes: 0,
+        normalize: true,
+    }
+}
+
+fn check(test: &Test, field_type: &FieldType, values: &[(&str, bool)]) {
+    let shape = compile(test, field_type, Context { now: now() }).unwrap_or_else(|error| panic!("{test:?}: {error:?}"));
+    let Shape::Is(predicate) = shape else { panic!("{test:?}: {shape:?}") };
+    for (tagged, expected) in values {
+        let value = ValueRef::of_tagged(tagged).unwrap();
+        assert_eq!(predicate.matches(value), *expected, "{test:?} on {value:?} as {field_type:?}");
+    }
+}
+
+#[test]
+fn untyped_values_keep_their_own_type() {
+    let untyped = &FieldType::Untyped;
+    check(&term("5"), untyped, &[("n5", true), ("s5", true), ("n5.0", true), ("s5.0", false), ("n50", false)]);
+    check(&term("5.0"), untyped, &[("n5", true), ("s5.0", true), ("s5", false)]);
+    check(&term("true"), untyped, &[("btrue", true), ("bfalse", false), ("strue", true)]);
+    check(&words("New York"), untyped, &[("sNew York", true), ("snew york", false), ("sNew", false)]);
+    check(
+        &range("[400 TO 500}"),
+        untyped,
+        &[("n400", true), ("n499.9", true), ("n500", false), ("s45", true), ("s5000", false)],
+    );
+    check(&range("[* TO b]"), untyped, &[("sB", true), ("sb", true), ("sba", false)]);
+    check(
+        &range("[2024-05-01 TO 2024-05-02]"),
+        untyped,
+        &[
+            ("s2024-05-02T23:59:59.999Z", true),
+            ("s2024-05-03T00:00:00Z", false),
+            ("s2024-05-02T01:00:00+02:00", true),
+            ("sx", false),
+        ],
+    );
+    check(&range("[2024-05-01 TO 2024-05-02]"), untyped, &[("n1714521600000", true), ("n1714521599999", false)]);
+    check(
+        &range("{now-1d TO *]"),
+        untyped,
+        &[("s2024-05-14T10:20:30.457Z", true), ("s2024-05-14T10:20:30.456Z", false), ("szzz", false)],
+    );
+    check(
+        &range("[2024 TO *]"),
+        untyped,
+        &[("s2024-01-01", true), ("s2023-12-31T23:59:59Z", false), ("n2024", true), ("n2023", false)],
+    );
+}
+
+#[test]
+fn typed_values() {
+    let whole = &FieldType::Number(NumberKind::Whole);
+    check(&term("443"), whole, &[("n443", true), ("s443", true), ("n443.7", true), ("sx", false)]);
+    check(&term("443.5"), whole, &[("n443", false)]);
+    check(&range("{5.5 TO *]"), whole, &[("n6", true), ("n5", false), ("n5.9", false)]);
+    check(&term("0.1"), &FieldType::Number(NumberKind::Single), &[("n0.1", true), ("n0.10000000149", true)]);
+    check(&term("9007199254740993"), whole, &[("n9007199254740993", true), ("n9007199254740992", false)]);
+    let date = &FieldType::Date { nanos: false };
+    check(
+        &term("2024-05-01"),
+        date,
+        &[("s2024-05-01T12:00:00Z", true), ("n1714521600000", true), ("s2024-05-02", false)],
+    );
+    check(&range("{2024-05-01 TO *]"), date, &[("s2024-05-01T23:59:59.999Z", false), ("s2024-05-02T00:00:00Z", true)]);
+    check(&range("[* TO 2024-05-01}"), date, &[("s2024-04-30T23:59:59.999Z", true), ("s2024-05-01", false)]);
+    check(&range("[* TO now/d}"), date, &[("s2024-05-14T23:59:59.999Z", true), ("s2024-05-15T00:00:00Z", false)]);
+    check(
+        &term("10.0.0.0/8"),
+        &FieldType::Ip,
+        &[("s10.255.0.1", true), ("s11.0.0.0", false), ("s::ffff:10.0.0.1", true), ("sx", false)],
+    );
+    check(&term("2001:db8::/32"), &FieldType::Ip, &[("s2001:db8::1", true), ("s2001:db9::1", false)]);
+    check(&term("0.0.0.0/0"), &FieldType::Ip, &[("s1.2.3.4", true), ("s::1", false)]);
+    check(
+        &range("[10.0.0.1 TO 10.0.0.3}"),
+        &FieldType::Ip,
+        &[("s10.0.0.1", true), ("s10.0.0.2", true), ("s10.0.0.3", false)],
+    );
+    check(&term("true"), &FieldType::Boolean, &[("btrue", true), ("strue", true), ("bfalse", false)]);
+    check(
+        &Test::Exists,
+        &FieldType::Keyword { ignore_above: Some(3), lowercase: false },
+        &[("sabc", true), ("sabcd", false), ("s\u{e9}\u{e9}\u{e9}", true)],
+    );
+    check(
+        &words("ABC"),
+        &FieldType::Keyword { ignore_above: None, lowercase: true },
+        &[("sabc", true), ("sABC", true)],
+    );
+}
+
+#[test]
+fn text_is_compared_word_by_word() {
+    let text = &FieldType::Text(Analyzer::Standard);
+    check(&words("Fox"), text, &[("sthe quick FOX", true), ("sfoxes", false)]);
+    check(&term("Fox"), text, &[("sFox", false)]);
+    check(
+        &Test::Phrase { text: "Quick fox".to_owned(), slop: 0, zero_terms: ZeroTerms::Drop },
+        text,
+        &[("sthe quick fox", true), ("sfox quick", false)],
+    );
+    check(
+        &Test::Prefix { text: "QUI".to_owned(), case_insensitive: false, normalize: true },
+        text,
+        &[("sthe Quick", true)],
+    );
+    check(
+        &Test::Prefix { text: "QUI".to_owned(), case_insensitive: false, normalize: false },
+        text,
+        &[("sthe Quick", false)],
+    );
+    check(
+        &Test::Prefix { text: "QUI".to_owned(), case_insensitive: true, normalize: false },
+        text,
+        &[("sthe Quick", true)],
+    );
+    let shape = compile(&words("a b"), text, Context { now: now() }).unwrap();
+    assert!(matches!(shape, Shape::AtLeast(1, tests) if tests.len() == 2));
+    assert!(matches!(compile(&words("--"), text, Context { now: now() }), Ok(Shape::Dropped)));
+}
+
+#[test]
+fn what_a_type_cannot_answer_is_refused() {
+    let prefix = Test::Prefix { text: "a".to_owned(), case_insensitive: false, normalize: true };
+    for (test, field_type, message) in [
+        (&prefix, FieldType::Ip, "it is an address: only values, ranges and existence can be asked for"),
+        (&words("x"), FieldType::Number(NumberKind::Whole), "`x` is not a number"),
+        (&words("x"), FieldType::Date { nanos: false }, "`x` is not a time"),
+        (&words("10.0.0.0/33"), FieldType::Ip, "`10.0.0.0/33` is not an address or network"),
+        (&words("maybe"), FieldType::Boolean, "`maybe` is neither true nor false"),
+        (&words("x"), FieldType::Opaque("its type is `geo_point`".to_owned()), "its type is `geo_point`"),
+        (&range("[now-1x TO *]"), FieldType::Untyped, "`-1x` is not date math"),
+        (&range("[now-1d TO x]"), FieldType::Untyped, "one bound is a time and the other is not"),
+    ] {
+        let refusal = compile(test, &field_type, Context { now: now() }).expect_err(message);
+        let (Refusal::Mismatch(text) | Refusal::Unknowable(text)) = refusal;
+        assert_eq!(text, message, "{test:?}");
+    }
+}
+
+#[test]
+fn terms_join() {
+    let terms = |text: &str| Predicate::Terms(Terms::new(&[text.to_owned()], false));
+    let joined = terms("a").or(terms("5")).or(terms("c"));
+    let Predicate::Terms(joined) = joined else { panic!("{joined:?}") };
+    assert_eq!((joined.texts.len(), joined.numbers.len()), (3, 1));
+}
