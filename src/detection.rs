@@ -167,17 +167,16 @@ impl Detection<'_> {
         document: &RawDocument,
         candidates: &[Candidate],
     ) -> Result<Vec<Described>, DetectionError> {
-        let document = parse(document)?;
+        let mut document = parse(document)?;
         let derived = self.derived.map(|rules| rules.derive(&document.source)).unwrap_or_default();
-        let mut scope = document.clone();
-        derived.iter().for_each(|(key, value)| {
-            scope.source.insert(key.clone(), value.clone());
-        });
+        // texts, assets and the whitelist see derived fields in place of the event's own
+        document.source.extend(derived.iter().cloned());
         let describe_one = |candidate: &Candidate| {
-            let observations = models::observations(&self.use_case.model, view, evaluation, candidate, &scope);
-            let description = Description { use_case: self.use_case, document: &document, observations };
-            let outlier = describe(self.assets, description, &derived);
-            let verdict = self.whitelist.matches(&outlier, &document, &derived);
+            let observations = models::observations(&self.use_case.model, view, evaluation, candidate, &document);
+            let description =
+                Description { use_case: self.use_case, document: &document, derived: &derived, observations };
+            let outlier = describe(self.assets, description);
+            let verdict = self.whitelist.matches(&outlier, &document);
             let outlier = if verdict.whitelisted { None } else { Some(outlier) };
             Described { candidate: *candidate, outlier, regexps_given_up: verdict.regexps_given_up }
         };

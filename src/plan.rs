@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::config::{DerivedField, FieldPath, Model, Problem, UseCase};
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::event::derived::DerivedFields;
+use crate::event::document::equal_ignoring_case;
 use crate::event::{FieldSource, KeySpec, MetricSpec, TableLayout, Values, ViewColumns};
 use crate::query::{CompiledQuery, Mapping, QueryColumn, QueryError, TimeWindow, compile};
 
@@ -35,7 +36,7 @@ pub struct ScanPlan {
     /// The use cases, in the order of their masks.
     pub use_cases: Vec<PlannedUseCase>,
     /// Rule sets of derived fields that some column needs.
-    pub rule_sets: Vec<RuleSet>,
+    pub rule_sets: Vec<Arc<DerivedFields>>,
 }
 
 /// A use case and what it reads.
@@ -53,13 +54,6 @@ pub struct PlannedUseCase {
     pub view: ViewColumns,
     /// Its derived fields, for the description of outliers.
     pub derived: Option<Arc<DerivedFields>>,
-}
-
-/// Derived fields that are computed while reading.
-#[derive(Debug)]
-pub struct RuleSet {
-    /// The rules.
-    pub rules: Arc<DerivedFields>,
 }
 
 /// A use case that cannot run, and why.
@@ -104,7 +98,7 @@ struct Planner {
     metrics: Vec<MetricSpec>,
     times: Vec<FieldPath>,
     use_cases: Vec<PlannedUseCase>,
-    rule_sets: Vec<(Vec<DerivedField>, RuleSet)>,
+    rule_sets: Vec<(Vec<DerivedField>, Arc<DerivedFields>)>,
     tie_break: bool,
 }
 
@@ -139,7 +133,7 @@ impl Planner {
             window,
             time_idx,
             view,
-            derived: rule_set.map(|idx| Arc::clone(&self.rule_sets[idx].1.rules)),
+            derived: rule_set.map(|idx| Arc::clone(&self.rule_sets[idx].1)),
             use_case: Arc::clone(use_case),
         });
         Ok(())
@@ -194,10 +188,10 @@ impl Planner {
     fn field(&mut self, path: &FieldPath, kind: ColumnKind, rule_set: Option<usize>) -> FieldSource {
         self.column(kind, path);
         let derived = rule_set.and_then(|idx| {
-            let rules = Arc::clone(&self.rule_sets[idx].1.rules);
+            let rules = Arc::clone(&self.rule_sets[idx].1);
             let sources: Vec<FieldPath> = rules
                 .keys()
-                .filter(|(_, key)| key.to_lowercase() == path.as_str().to_lowercase())
+                .filter(|(_, key)| equal_ignoring_case(key, path.as_str()))
                 .map(|(source, _)| source.clone())
                 .collect();
             sources.iter().for_each(|source| self.column(ColumnKind::Strings, source));
@@ -229,7 +223,7 @@ impl Planner {
         if !problems.is_empty() {
             return Err(problems);
         }
-        self.rule_sets.push((fields, RuleSet { rules: Arc::new(rules) }));
+        self.rule_sets.push((fields, Arc::new(rules)));
         Ok(Some(self.rule_sets.len() - 1))
     }
 
@@ -244,7 +238,7 @@ impl Planner {
                 tie_break: self.tie_break,
             },
             use_cases: self.use_cases,
-            rule_sets: self.rule_sets.into_iter().map(|(_, rule_set)| rule_set).collect(),
+            rule_sets: self.rule_sets.into_iter().map(|(_, rules)| rules).collect(),
         }
     }
 }

@@ -59,12 +59,12 @@ impl Whitelist {
         self.literals.is_empty() && self.regexps.is_empty()
     }
 
-    /// Tests an outlier of a document.
-    pub fn matches(&self, outlier: &Outlier, document: &Document, derived: &[(String, Value)]) -> Verdict {
+    /// Tests an outlier of a document, which has derived fields in place of its own.
+    pub fn matches(&self, outlier: &Outlier, document: &Document) -> Verdict {
         if self.is_empty() {
             return Verdict::default();
         }
-        let values = values(outlier, document, derived);
+        let values = values(outlier, document);
         if self.matches_literal(&values) {
             return Verdict { whitelisted: true, regexps_given_up: 0 };
         }
@@ -123,19 +123,14 @@ fn prepare(regexps: &[Vec<PrefixRegex>]) -> (RegexSet, Vec<usize>, Vec<usize>) {
     }
 }
 
-fn values(outlier: &Outlier, document: &Document, derived: &[(String, Value)]) -> BTreeSet<String> {
+fn values(outlier: &Outlier, document: &Document) -> BTreeSet<String> {
     let mut values = BTreeSet::new();
     // what other events look like must not accept this one
     let own = outlier.fields().iter().filter(|(key, _)| *key != "non_outlier_values_sample");
     own.for_each(|(_, value)| add(value, &mut values));
     values.insert(python_strip(outlier.unwrapped_summary()).to_owned());
-    for (name, value) in &document.source {
-        let is_hidden = derived.iter().any(|(key, _)| key == name);
-        if name != "outliers" && !is_hidden {
-            add(value, &mut values);
-        }
-    }
-    derived.iter().for_each(|(_, value)| add(value, &mut values));
+    let fields = document.source.iter().filter(|(name, _)| *name != "outliers");
+    fields.for_each(|(_, value)| add(value, &mut values));
     values
 }
 

@@ -34,6 +34,7 @@ pub use model::{
     CountMethod, Metric, Metrics, Model, ModelType, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus,
     TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
+pub(crate) use nearest::{Swap, edit_distance};
 pub use problem::{Location, Problem, Severity, escape_controls};
 pub use python_regex::{PrefixRegex, TooManySteps};
 pub use secret::Secret;

@@ -20,7 +20,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         if folded.len().abs_diff(other.len()) > tolerated {
             continue;
         }
-        let distance = edit_distance(&folded, &other);
+        let distance = edit_distance(&folded, &other, Swap::OneEdit);
         if distance <= tolerated && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, candidate));
         }
@@ -28,9 +28,18 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     best.map(|(_, candidate)| candidate)
 }
 
+/// What an exchange of neighbouring characters costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Swap {
+    /// One edit: optimal string alignment.
+    OneEdit,
+    /// Two, as any two other edits: Levenshtein distance.
+    TwoEdits,
+}
+
 /// Damerau-Levenshtein distance in its restricted form (optimal string alignment): insertions, deletions,
 /// substitutions and exchanges of neighbours, no part changed twice.
-fn edit_distance(a: &[char], b: &[char]) -> usize {
+pub(crate) fn edit_distance(a: &[char], b: &[char], swap: Swap) -> usize {
     let mut before_last: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
@@ -39,7 +48,7 @@ fn edit_distance(a: &[char], b: &[char]) -> usize {
         for (j, y) in b.iter().enumerate() {
             let substituted = last[j] + usize::from(x != y);
             let mut least = substituted.min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+            if swap == Swap::OneEdit && i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
                 least = least.min(before_last[j - 1] + 1);
             }
             row.push(least);
@@ -83,8 +92,8 @@ mod tests {
             ("abcd", "acbd", 1),
         ] {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
-            assert_eq!(edit_distance(&chars(a), &chars(b)), expected, "{a} {b}");
-            assert_eq!(edit_distance(&chars(b), &chars(a)), expected, "{b} {a}");
+            assert_eq!(edit_distance(&chars(a), &chars(b), Swap::OneEdit), expected, "{a} {b}");
+            assert_eq!(edit_distance(&chars(b), &chars(a), Swap::OneEdit), expected, "{b} {a}");
         }
     }
 }

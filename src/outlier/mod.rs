@@ -21,8 +21,10 @@ pub use stored::{Merge, merge_into};
 pub struct Description<'a> {
     /// The use case that found it.
     pub use_case: &'a UseCase,
-    /// The document it was found in.
+    /// The document it was found in, with derived fields in place of its own.
     pub document: &'a Document,
+    /// The derived fields, to be stored as `derived_*`.
+    pub derived: &'a [(String, Value)],
     /// What the model saw, in the model's order.
     pub observations: Map<String, Value>,
 }
@@ -51,20 +53,19 @@ impl Outlier {
     }
 }
 
-/// Describes an outlier: texts with their placeholders filled, assets, parameters, observations. `derived` are derived fields; they are
-/// visible to placeholders and assets and are stored as `derived_*`.
-pub fn describe(assets: &[Asset], description: Description<'_>, derived: &[(String, Value)]) -> Outlier {
-    let Description { use_case, document, mut observations } = description;
+/// Describes an outlier: texts with their placeholders filled, assets, parameters, observations.
+pub fn describe(assets: &[Asset], description: Description<'_>) -> Outlier {
+    let Description { use_case, document, derived, mut observations } = description;
     observations.insert("model_name".to_owned(), use_case.model_name.as_str().into());
     observations.insert("model_type".to_owned(), use_case.model_type.as_str().into());
-    let event = with_derived(document, derived);
-    let scope = Scope { observations: &observations, event: &event };
+    let event = &document.source;
+    let scope = Scope { observations: &observations, event };
     let unwrapped_summary = expand(&use_case.outlier_summary, &scope);
     let mut fields = Map::new();
     fields.insert("type".to_owned(), split(&expand(&use_case.outlier_type, &scope)));
     fields.insert("reason".to_owned(), split(&expand(&use_case.outlier_reason, &scope)));
     fields.insert("summary".to_owned(), wrap(&unwrapped_summary).into());
-    let assets: Vec<Value> = assets.iter().flat_map(|asset| asset_texts(asset, &event)).map(Value::from).collect();
+    let assets: Vec<Value> = assets.iter().flat_map(|asset| asset_texts(asset, event)).map(Value::from).collect();
     if !assets.is_empty() {
         fields.insert("assets".to_owned(), assets.into());
     }
@@ -77,16 +78,6 @@ pub fn describe(assets: &[Asset], description: Description<'_>, derived: &[(Stri
         fields.insert(format!("derived_{key}"), value.clone());
     }
     Outlier { fields, unwrapped_summary }
-}
-
-/// The event's fields with the derived ones on top.
-fn with_derived<'a>(document: &'a Document, derived: &[(String, Value)]) -> std::borrow::Cow<'a, Map<String, Value>> {
-    if derived.is_empty() {
-        return std::borrow::Cow::Borrowed(&document.source);
-    }
-    let mut event = document.source.clone();
-    event.extend(derived.iter().cloned());
-    std::borrow::Cow::Owned(event)
 }
 
 /// Parts between commas, without blanks around.

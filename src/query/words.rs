@@ -4,6 +4,8 @@
 //! between letters; full stops, commas and apostrophes between digits; a word each for ideographs and hiragana; words of at most
 //! 255 characters. Left out: dictionaries for Thai, Lao, Khmer and Burmese (a run is one word there too) and emoji.
 
+use crate::config::values::decimal_digit;
+
 /// Longer words are cut, as Elasticsearch cuts them.
 const MAX_WORD_CHARS: usize = 255;
 
@@ -102,18 +104,11 @@ fn class(c: char) -> Class {
         | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}'
         | '\u{20000}'..='\u{3134f}' => Class::Single,
-        _ if is_decimal_digit(c) => Class::Digit,
+        // other numeric characters (½, ²) are no word
+        _ if decimal_digit(c).is_some() => Class::Digit,
         _ if c.is_alphabetic() => Class::Letter,
         _ => Class::Other,
     }
-}
-
-/// Decimal digits of any script; other numeric characters (½, ²) are no word.
-fn is_decimal_digit(c: char) -> bool {
-    c.is_ascii_digit()
-        || (c.is_numeric()
-            && !c.is_alphabetic()
-            && matches!(c as u32, 0x660..=0x669 | 0x6f0..=0x6f9 | 0x966..=0x96f | 0x9e6..=0x9ef))
 }
 
 fn standard_words(text: &str) -> Vec<String> {

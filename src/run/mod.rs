@@ -20,7 +20,7 @@ use crate::plan::{self, Period};
 use crate::query::{Mapping, TimeWindow};
 use crate::sinks::SinkError;
 use crate::sinks::console::Findings;
-use crate::sinks::files::{DocumentFile, write_whole};
+use crate::sinks::files::{DocumentFile, check_writable, write_whole};
 use crate::sources::files::{EventFiles, FileOptions};
 use crate::sources::{ScanOptions, ScanProgress, SourceError};
 
@@ -270,7 +270,7 @@ fn limits(args: &RunArgs) -> Result<Limits, RunError> {
 
 fn outputs(args: &RunArgs) -> Result<Outputs, RunError> {
     if let Some(path) = &args.report {
-        DocumentFile::create(path)?;
+        check_writable(path)?;
     }
     Ok(match &args.output {
         Some(path) if !args.dry_run => Outputs { documents: Some(DocumentFile::create(path)?), findings: None },

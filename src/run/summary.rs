@@ -6,15 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, Table};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::report::{Report, Status};
 use crate::config::{Problem, escape_controls};
+use crate::sinks::console::table_for;
 use crate::sources::ScanProgress;
-
-/// Width of tables where standard error is no terminal.
-const PLAIN_WIDTH: u16 = 140;
 
 /// A progress bar on a terminal, or nothing.
 pub(super) struct Progress {
@@ -92,11 +90,7 @@ pub(super) fn print(report: &Report) {
 }
 
 fn table(report: &Report) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if !io::stderr().is_terminal() {
-        table.set_width(PLAIN_WIDTH);
-    }
+    let mut table = table_for(&io::stderr());
     table.set_header(["use case", "status", "events", "rows", "outliers", "documents", "whitelisted", "seconds"]);
     for use_case in report.use_cases.iter().filter(|use_case| use_case.status != Status::Inactive) {
         let status = match use_case.status {

@@ -14,8 +14,18 @@ const SHOWN: usize = 10;
 /// Distinct findings counted per use case; more are counted together.
 const COUNTED: usize = 50_000;
 
-/// Width of the table where standard output is no terminal.
+/// Width of a table where its stream is no terminal.
 const PLAIN_WIDTH: u16 = 160;
+
+/// An empty table as wide as the terminal that `stream` is.
+pub fn table_for(stream: &impl IsTerminal) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if !stream.is_terminal() {
+        table.set_width(PLAIN_WIDTH);
+    }
+    table
+}
 
 /// Findings of a run, counted.
 #[derive(Debug, Default)]
@@ -58,11 +68,7 @@ impl Findings {
         if self.use_cases.is_empty() {
             return String::new();
         }
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        if !io::stdout().is_terminal() {
-            table.set_width(PLAIN_WIDTH);
-        }
+        let mut table = table_for(&io::stdout());
         table.set_header(["use case", "outliers", "finding", "first document"]);
         for (&use_case_idx, findings) in &self.use_cases {
             findings.rows(&name(use_case_idx)).into_iter().for_each(|row| {

@@ -82,6 +82,11 @@ pub fn line(document: &EnrichedDocument) -> serde_json::Result<Vec<u8>> {
     Ok(line)
 }
 
+/// Whether a file can be written to `path` later.
+pub fn check_writable(path: &Path) -> Result<(), SinkError> {
+    beside(path).map(drop).map_err(SinkError::new(path))
+}
+
 /// Writes `text` to `path` as a whole: readers see the old file or the new one.
 pub fn write_whole(path: &Path, text: &[u8]) -> Result<(), SinkError> {
     let mut file = beside(path).map_err(SinkError::new(path))?;

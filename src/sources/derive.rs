@@ -6,6 +6,7 @@ use arrow::datatypes::UInt32Type;
 use crate::config::FieldPath;
 use crate::event::LocalKey;
 use crate::event::derived::DerivedFields;
+use crate::event::document::equal_ignoring_case;
 use crate::event::text::flatten;
 
 /// What the rules say of one field of one event: nothing, or a value that hides the event's own (`None` inside: no usable value).
@@ -18,7 +19,7 @@ pub(super) fn derived_texts<'a>(
     column: impl Fn(&FieldPath) -> anyhow::Result<&'a ArrayRef>,
 ) -> anyhow::Result<Vec<Derived>> {
     let mut sources: Vec<&FieldPath> =
-        rules.keys().filter(|(_, name)| name.to_lowercase() == key.to_lowercase()).map(|(source, _)| source).collect();
+        rules.keys().filter(|(_, name)| equal_ignoring_case(name, key)).map(|(source, _)| source).collect();
     sources.dedup();
     let mut derived: Vec<Derived> = Vec::new();
     for source in sources {
@@ -39,20 +40,11 @@ pub(super) fn derived_texts<'a>(
     Ok(derived)
 }
 
-/// The same for keys: one sentence per event, or none.
-pub(super) fn derived_elements<'a>(
-    rules: &DerivedFields,
-    key: &str,
-    column: impl Fn(&FieldPath) -> anyhow::Result<&'a ArrayRef>,
-) -> anyhow::Result<Vec<Derived>> {
-    derived_texts(rules, key, column)
-}
-
 fn derive(rules: &DerivedFields, source: &FieldPath, key: &str, text: &str) -> Derived {
     rules
         .apply(source, text)
         .into_iter()
-        .rfind(|(name, _)| name.to_lowercase() == key.to_lowercase())
+        .rfind(|(name, _)| equal_ignoring_case(name, key))
         .map(|(_, value)| value.as_ref().and_then(flatten))
 }
 

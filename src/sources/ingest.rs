@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::compute::{filter, filter_record_batch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType, UInt32Type};
 
-use super::derive::{derived_elements, derived_texts, overlay_elements, overlay_texts};
+use super::derive::{derived_texts, overlay_elements, overlay_texts};
 use super::{EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::compute::{Compute, InOrder};
 use crate::event::decode::{ColumnKind, EventBatch, Projection, RowRef};
@@ -172,7 +172,7 @@ fn field_elements(plan: &ScanPlan, field: &FieldSource, columns: &RecordBatch) -
     match &field.derived {
         None => Ok(own),
         Some((rule_set, key)) => {
-            let derived = derived_elements(&plan.rule_sets[*rule_set].rules, key, |source| {
+            let derived = derived_texts(&plan.rule_sets[*rule_set], key, |source| {
                 column(columns, &column_name(ColumnKind::Strings, source))
             })?;
             Ok(overlay_elements(own, derived))
@@ -185,7 +185,7 @@ fn metric(plan: &ScanPlan, spec: &MetricSpec, columns: &RecordBatch) -> anyhow::
     let texts = match &spec.field.derived {
         None => Arc::clone(own),
         Some((rule_set, key)) => {
-            let derived = derived_texts(&plan.rule_sets[*rule_set].rules, key, |source| {
+            let derived = derived_texts(&plan.rule_sets[*rule_set], key, |source| {
                 column(columns, &column_name(ColumnKind::Strings, source))
             })?;
             overlay_texts(own, &derived)

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::config::escape_controls;
+
 /// Samples kept per reason.
 const MAX_SAMPLES: usize = 5;
 /// Characters of a sample's text.
@@ -120,19 +122,7 @@ fn escaped_start(bytes: &[u8]) -> String {
     // four bytes per character at most, and a cut inside the last one does not show
     let start = &bytes[..bytes.len().min(SAMPLE_CHARS * 4)];
     let text = String::from_utf8_lossy(start);
-    text.chars().take(SAMPLE_CHARS).fold(String::new(), |mut out, c| {
-        if c.is_control() || is_direction_mark(c) {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-        out
-    })
-}
-
-/// Characters that reorder a terminal's text.
-fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    escape_controls(&text.chars().take(SAMPLE_CHARS).collect::<String>())
 }
 
 #[cfg(test)]

@@ -2,18 +2,18 @@
 //!
 //! The numeric work is in `outlier-kernels`; here is what a metric's number means, how it reads, and what else was seen.
 
-mod number;
 mod url;
 
 use serde_json::{Map, Number, Value};
 
 use crate::config::Metric;
+use crate::config::values::parse_float;
 
 /// The metric of `text`; `None` where the text has no such number. Numbers that are not finite count as none: one of them would hide
 /// every outlier of its aggregator.
 pub fn metric_value(metric: Metric, text: &str) -> Option<f64> {
     let value = match metric {
-        Metric::NumericalValue => number::parse(text)?,
+        Metric::NumericalValue => parse_float(text)?,
         Metric::Length => outlier_kernels::text_length(text) as f64,
         Metric::Entropy => outlier_kernels::entropy(text),
         Metric::RelativeEnglishEntropy => outlier_kernels::relative_english_entropy(text),

@@ -1,18 +1,21 @@
 //! Edit distance, as Lucene's fuzzy queries measure it.
 
+use crate::config::{Swap, edit_distance};
+
 /// A text and how far another may be from it.
 #[derive(Clone, Debug)]
 pub(crate) struct FuzzyText {
     text: Vec<char>,
     edits: usize,
     prefix: usize,
-    transpositions: bool,
+    swap: Swap,
 }
 
 impl FuzzyText {
     /// `prefix` leading characters must be equal; with `transpositions`, swapping neighbours is one edit.
     pub(crate) fn new(text: &str, edits: usize, prefix: usize, transpositions: bool) -> Self {
-        FuzzyText { text: text.chars().collect(), edits, prefix, transpositions }
+        let swap = if transpositions { Swap::OneEdit } else { Swap::TwoEdits };
+        FuzzyText { text: text.chars().collect(), edits, prefix, swap }
     }
 
     pub(super) fn matches(&self, other: &str) -> bool {
@@ -22,27 +25,7 @@ impl FuzzyText {
         }
         let other: Vec<char> = other.chars().collect();
         let prefix = self.prefix.min(self.text.len());
-        other.get(..prefix) == Some(&self.text[..prefix]) && self.distance(&other) <= self.edits
-    }
-
-    /// Optimal string alignment: insertions, deletions, changes and swaps of neighbours, no part edited twice.
-    fn distance(&self, other: &[char]) -> usize {
-        let mut before = vec![0; other.len() + 1];
-        let mut last: Vec<usize> = (0..=other.len()).collect();
-        for (i, a) in self.text.iter().enumerate() {
-            let mut row = vec![i + 1];
-            for (j, b) in other.iter().enumerate() {
-                let change = last[j] + usize::from(a != b);
-                let mut best = change.min(last[j + 1] + 1).min(row[j] + 1);
-                let swapped = self.transpositions && i > 0 && j > 0 && *a == other[j - 1] && self.text[i - 1] == *b;
-                if swapped {
-                    best = best.min(before[j - 1] + 1);
-                }
-                row.push(best);
-            }
-            before = std::mem::replace(&mut last, row);
-        }
-        last[other.len()]
+        other.get(..prefix) == Some(&self.text[..prefix]) && edit_distance(&self.text, &other, self.swap) <= self.edits
     }
 }
 
