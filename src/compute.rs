@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use datafusion::error::DataFusionError;
@@ -103,9 +104,55 @@ impl<T: Send + 'static> InOrder<T> {
     }
 }
 
+/// Runs `n_items` pieces of work that compute and wait, at most `n_at_once` side by side, each on a thread of its own; the results in
+/// the order of the items. Blocks: not for tokio's threads. Panics as the work did.
+pub fn side_by_side<T, Work, Fut>(n_items: usize, n_at_once: usize, work: Work) -> Vec<T>
+where
+    T: Send,
+    Work: Fn(usize) -> Fut + Sync,
+    Fut: Future<Output = T>,
+{
+    let runtime = tokio::runtime::Handle::current();
+    let next = AtomicUsize::new(0);
+    let take_turns = || {
+        let mut results = Vec::new();
+        loop {
+            let item = next.fetch_add(1, Ordering::Relaxed);
+            if item >= n_items {
+                return results;
+            }
+            results.push((item, runtime.block_on(work(item))));
+        }
+    };
+    let mut results: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..n_at_once.clamp(1, n_items.max(1))).map(|_| scope.spawn(take_turns)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    results.sort_unstable_by_key(|(item, _)| *item);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_runs_side_by_side_and_its_results_come_in_order() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let _entered = runtime.enter();
+        let both_run = std::sync::Barrier::new(2);
+        let results = side_by_side(10, 2, |item| {
+            let both_run = &both_run;
+            async move {
+                // ends only if two items run at the same time
+                both_run.wait();
+                tokio::task::yield_now().await;
+                item * item
+            }
+        });
+        assert_eq!(results, (0..10).map(|item| item * item).collect::<Vec<_>>());
+        assert_eq!(side_by_side(0, 2, async |item| item), Vec::<usize>::new());
+    }
 
     #[test]
     fn results_come_in_the_order_of_the_items() {

@@ -5,6 +5,7 @@
 //! whitelisted rows makes the population smaller, so the loop ends.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -21,6 +22,9 @@ use crate::whitelist::Whitelist;
 
 /// Candidates whose documents are read and described at once.
 const BLOCK: usize = 4096;
+
+/// How often an evaluation looks whether it is to end.
+const INTERRUPTION_LOOK: Duration = Duration::from_millis(50);
 
 /// One use case to detect outliers with.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ pub struct Detection<'a> {
     pub assets: &'a [Asset],
     /// Folder for outliers that do not fit in memory.
     pub spill_dir: &'a Path,
+    /// Set to end early with [`SourceError::Cancelled`].
+    pub interrupted: &'a AtomicBool,
 }
 
 /// What a detection found.
@@ -95,7 +101,10 @@ impl Detection<'_> {
         loop {
             let view = self.view.with_population(population.clone());
             let started = Instant::now();
-            let evaluation = models::evaluate(&self.use_case.model, &view, settings).await.map_err(model_error)?;
+            let evaluation = tokio::select! {
+                evaluation = models::evaluate(&self.use_case.model, &view, settings) => evaluation.map_err(model_error)?,
+                () = self.wait_for_interruption() => return Err(SourceError::Cancelled.into()),
+            };
             detected.rounds += 1;
             detected.evaluating += started.elapsed();
             let started = Instant::now();
@@ -109,6 +118,13 @@ impl Detection<'_> {
             if !again {
                 return Ok(detected);
             }
+        }
+    }
+
+    /// Plans give way between batches, so that a look now and then is enough.
+    async fn wait_for_interruption(&self) {
+        while !self.interrupted.load(Ordering::Relaxed) {
+            tokio::time::sleep(INTERRUPTION_LOOK).await;
         }
     }
 
@@ -133,6 +149,9 @@ impl Detection<'_> {
     fn describe(&self, view: &View, evaluation: &Evaluation) -> Result<Round, DetectionError> {
         let mut round = Round::new(self.spill_dir);
         for block in evaluation.candidates.chunks(BLOCK) {
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Err(SourceError::Cancelled.into());
+            }
             let events = self.documents(view, block)?;
             let described: Vec<Described> = events
                 .par_iter()
@@ -190,14 +209,14 @@ pub fn document_places(
     rows: impl Iterator<Item = crate::event::Element>,
 ) -> Result<Vec<DocRef>, TableError> {
     let mut places = Vec::new();
-    let mut chunk: Option<(usize, crate::event::ChunkView<'_>)> = None;
+    let mut chunk_places: Option<(usize, crate::event::Places)> = None;
     for element in rows {
         let chunk_idx = element.chunk_idx();
-        if chunk.as_ref().is_none_or(|(idx, _)| *idx != chunk_idx) {
-            chunk = Some((chunk_idx, table.chunk(chunk_idx)?));
+        if chunk_places.as_ref().is_none_or(|(idx, _)| *idx != chunk_idx) {
+            chunk_places = Some((chunk_idx, table.places(chunk_idx)?));
         }
-        if let Some((_, chunk)) = &chunk {
-            let [offset, length, line] = chunk.place(element.row());
+        if let Some((_, chunk)) = &chunk_places {
+            let [offset, length, line] = chunk.of(element.row());
             places.push(DocRef { batch: chunk.batch, offset, length, line });
         }
     }

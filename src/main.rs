@@ -39,20 +39,35 @@ fn start_run(args: &RunArgs, quiet: bool) -> Exit {
     }
 }
 
-/// The first Ctrl-C ends the run cleanly; the second one ends the program.
+/// The first Ctrl-C or SIGTERM ends the run cleanly; the second one ends the program.
 async fn run_until_interrupted(args: &RunArgs, quiet: bool) -> Exit {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            tracing::warn!("interrupted: ending the run; press Ctrl-C again to end at once");
-            flag.store(true, Ordering::Relaxed);
-        }
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(Exit::Interrupted as i32);
-        }
+        signalled().await;
+        tracing::warn!("interrupted: ending the run; a second signal ends it at once");
+        flag.store(true, Ordering::Relaxed);
+        signalled().await;
+        std::process::exit(Exit::Interrupted as i32);
     });
     run::run(args, quiet, interrupted).await
+}
+
+/// Waits for Ctrl-C or for SIGTERM, which service managers send.
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(error) => {
+            tracing::warn!("SIGTERM cannot be watched: {error}");
+            drop(tokio::signal::ctrl_c().await);
+        }
+    }
 }
 
 fn start_log(args: LogArgs) {

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use rayon::prelude::*;
 
-use crate::compute::Compute;
+use crate::compute::{Compute, side_by_side};
 use crate::config::MainConfig;
 use crate::detection::{Detected, Detection, DetectionError, document_places, parse};
 use crate::event::{EventTable, View};
@@ -96,7 +96,8 @@ pub async fn run(group: &ScanGroup<'_>, outputs: &mut Outputs) -> Result<GroupRe
     let started = Instant::now();
     let ingested = tokio::task::block_in_place(|| ingest(group.source, &group.plan, group.compute, &group.options))?;
     let reading = started.elapsed();
-    let mut use_cases = judge(group, &ingested).await;
+    let mut use_cases = tokio::task::block_in_place(|| judge(group, &ingested));
+    group.check_interrupted()?;
     let started = Instant::now();
     tokio::task::block_in_place(|| write(group, &ingested.table, &mut use_cases, outputs))?;
     Ok(GroupResult {
@@ -108,16 +109,22 @@ pub async fn run(group: &ScanGroup<'_>, outputs: &mut Outputs) -> Result<GroupRe
     })
 }
 
+impl ScanGroup<'_> {
+    fn check_interrupted(&self) -> Result<(), SourceError> {
+        if self.options.cancel.load(Ordering::Relaxed) { Err(SourceError::Cancelled) } else { Ok(()) }
+    }
+}
+
 /// All use cases, as many at once as there are threads; the results in the order of the plan.
-async fn judge(group: &ScanGroup<'_>, ingested: &Ingested) -> Vec<UseCaseResult> {
+fn judge(group: &ScanGroup<'_>, ingested: &Ingested) -> Vec<UseCaseResult> {
     let n_threads = group.compute.limits().threads.get();
     let n_at_once = n_threads.min(group.plan.use_cases.len()).max(1);
     let n_partitions = n_threads.div_ceil(n_at_once);
-    let judged = group.plan.use_cases.iter().enumerate().map(|(mask_idx, planned)| async move {
+    side_by_side(group.plan.use_cases.len(), n_at_once, async |mask_idx| {
+        let planned = &group.plan.use_cases[mask_idx];
         let outcome = detect(group, ingested, planned, mask_idx, n_partitions).await;
         UseCaseResult { usage: ingested.usage[mask_idx], outcome, documents: 0 }
-    });
-    futures::stream::iter(judged).buffered(n_at_once).collect().await
+    })
 }
 
 async fn detect(
@@ -148,6 +155,7 @@ async fn detect(
         whitelist: Whitelist::new(Arc::clone(&group.main.whitelist), Arc::clone(&use_case.whitelist)),
         assets: &group.main.assets,
         spill_dir: &group.compute.limits().spill_dir,
+        interrupted: &group.options.cancel,
     }
     .run(settings)
     .await
@@ -168,6 +176,7 @@ fn write(
         .collect();
     let mut merged = Merged::new(runs).map_err(DetectionError::Spill)?;
     loop {
+        group.check_interrupted()?;
         let mut block = Vec::with_capacity(BLOCK);
         while block.len() < BLOCK {
             let Some(event) = merged.next_event().map_err(DetectionError::Spill)? else { break };

@@ -6,6 +6,7 @@
 //!    part of it.
 //! 4. [`document`] is a whole event again, read for candidates only; [`text`] is how values read as text.
 
+mod chunk;
 pub mod decode;
 pub mod derived;
 pub mod dictionary;
@@ -17,11 +18,12 @@ pub mod table;
 pub mod text;
 mod view;
 
+pub use chunk::{ChunkView, KeyColumn, Places};
 pub use dictionary::Dictionary;
 pub use document::{Document, lookup};
 pub use spill::SpillFile;
 pub use table::{
-    ChunkView, EventTable, FieldSource, KeySpec, LocalKey, MetricSpec, PreparedBatch, TableBuilder, TableError,
-    TableLayout, Values,
+    EventTable, FieldSource, KeySpec, LocalKey, MetricSpec, PreparedBatch, TableBuilder, TableError, TableLayout,
+    Values,
 };
 pub use view::{Element, MAX_ROWS_PER_EVENT, Population, View, ViewColumns};

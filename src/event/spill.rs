@@ -1,17 +1,21 @@
-//! Record batches on disk: an unnamed temporary file of Arrow IPC segments, compressed with LZ4, gone when the program ends.
+//! Record batches on disk: an unnamed temporary file of Arrow IPC messages, compressed with LZ4, gone when the program ends.
+//!
+//! Each column of a batch is a message of its own behind a directory of their lengths: a use case reads the few columns that it
+//! looks at, not those of all other use cases.
 
 use std::fs::File;
-use std::io::{self, Cursor, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::buffer::Buffer;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::ipc::CompressionType;
-use arrow::ipc::reader::StreamReader;
-use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow::ipc::reader::FileDecoder;
+use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions, write_message};
+use arrow::ipc::{Block, CompressionType, MetadataVersion};
 
 /// Where batches go that do not fit in memory. The file is made when the first batch comes.
 #[derive(Debug)]
@@ -25,8 +29,10 @@ pub struct SpillFile {
 #[derive(Debug, Clone, Copy)]
 pub struct Segment {
     start: u64,
-    len: usize,
 }
+
+/// Bytes of a column's entry in the directory: lengths of the message's head and body.
+const ENTRY_BYTES: usize = 8;
 
 impl SpillFile {
     /// A file in `folder`, not created yet.
@@ -41,29 +47,58 @@ impl SpillFile {
 
     /// Appends a batch.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<Segment> {
-        let options =
-            IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).map_err(to_io)?;
-        let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options).map_err(to_io)?;
-        writer.write(batch).map_err(to_io)?;
-        let bytes = writer.into_inner().map_err(to_io)?;
+        let mut directory = Vec::with_capacity(batch.num_columns() * ENTRY_BYTES);
+        let mut messages = Vec::new();
+        for column_idx in 0..batch.num_columns() {
+            let column = batch.project(&[column_idx]).map_err(to_io)?;
+            let (head, body) = encode(&column, &mut messages).map_err(to_io)?;
+            for len in [head, body] {
+                directory.extend_from_slice(&u32::try_from(len).map_err(io::Error::other)?.to_le_bytes());
+            }
+        }
         let mut file = self.file()?;
-        file.write_all(&bytes)?;
-        let segment = Segment { start: self.end, len: bytes.len() };
-        self.end += bytes.len() as u64;
+        file.write_all(&directory)?;
+        file.write_all(&messages)?;
+        let segment = Segment { start: self.end };
+        self.end += (directory.len() + messages.len()) as u64;
         Ok(segment)
     }
 
-    /// Reads a batch back.
-    pub fn read(&self, segment: &Segment, schema: &SchemaRef) -> io::Result<RecordBatch> {
-        let mut bytes = vec![0; segment.len];
-        self.file()?.read_exact_at(&mut bytes, segment.start)?;
-        let mut reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(to_io)?;
-        match reader.next() {
-            Some(batch) => {
-                let batch = batch.map_err(to_io)?;
-                debug_assert_eq!(batch.schema_ref(), schema);
-                Ok(batch)
-            }
+    /// Reads columns `wanted` of a batch of `schema` back.
+    pub fn read(&self, segment: &Segment, schema: &SchemaRef, wanted: &[usize]) -> io::Result<Vec<ArrayRef>> {
+        let n_columns = schema.fields().len();
+        let mut directory = vec![0; n_columns * ENTRY_BYTES];
+        self.file()?.read_exact_at(&mut directory, segment.start)?;
+        let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|byte| directory[at + byte]));
+        let lengths: Vec<(u32, u32)> =
+            (0..n_columns).map(|column| (word(column * ENTRY_BYTES), word(column * ENTRY_BYTES + 4))).collect();
+        let first = segment.start + directory.len() as u64;
+        let end_of = |&(head, body): &(u32, u32)| u64::from(head) + u64::from(body);
+        wanted
+            .iter()
+            .map(|&column_idx| {
+                let start = first + lengths[..column_idx].iter().map(end_of).sum::<u64>();
+                self.read_column(start, lengths[column_idx], schema, column_idx)
+            })
+            .collect()
+    }
+
+    fn read_column(
+        &self,
+        start: u64,
+        (head, body): (u32, u32),
+        schema: &SchemaRef,
+        column_idx: usize,
+    ) -> io::Result<ArrayRef> {
+        let mut bytes = vec![0; head as usize + body as usize];
+        self.file()?.read_exact_at(&mut bytes, start)?;
+        let column = Arc::new(Schema::new(vec![Arc::clone(&schema.fields()[column_idx])]));
+        let block = Block::new(0, head as i32, i64::from(body));
+        let batch = FileDecoder::new(column, MetadataVersion::V5)
+            .read_record_batch(&block, &Buffer::from_vec(bytes))
+            .map_err(to_io)?;
+        match batch {
+            Some(batch) => Ok(Arc::clone(batch.column(0))),
             None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "spill file ends early")),
         }
     }
@@ -79,6 +114,18 @@ impl SpillFile {
     }
 }
 
+/// Appends `batch` to `messages` as one message; the lengths of its head and body.
+fn encode(batch: &RecordBatch, messages: &mut Vec<u8>) -> Result<(usize, usize), ArrowError> {
+    let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
+    let (_, encoded) = IpcDataGenerator::default().encode(
+        batch,
+        &mut DictionaryTracker::new(false),
+        &options,
+        &mut IpcWriteContext::default(),
+    )?;
+    write_message(messages, encoded, &options)
+}
+
 fn to_io(error: ArrowError) -> io::Error {
     match error {
         ArrowError::IoError(_, error) => error,
@@ -88,27 +135,37 @@ fn to_io(error: ArrowError) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::UInt32Array;
-    use arrow::datatypes::{DataType, Field, Schema};
+    use arrow::array::{BooleanArray, Float64Array, UInt32Array};
+    use arrow::datatypes::{DataType, Field};
 
     use super::*;
 
     #[test]
-    fn batches_come_back_as_written_in_any_order() {
-        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::UInt32, false)]));
+    fn columns_come_back_as_written_in_any_order() {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("n", DataType::UInt32, false),
+            Field::new("x", DataType::Float64, true),
+            Field::new("mask", DataType::Boolean, false),
+        ]));
         let folder = tempfile::tempdir().unwrap();
         let mut spill = SpillFile::new(folder.path());
         let batches: Vec<RecordBatch> = (0..5u32)
             .map(|i| {
-                RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(UInt32Array::from_iter_values(0..i * 1000))])
-                    .unwrap()
+                let columns: Vec<ArrayRef> = vec![
+                    Arc::new(UInt32Array::from_iter_values(0..i * 1000)),
+                    Arc::new((0..i * 1000).map(|n| (n % 3 > 0).then_some(f64::from(n))).collect::<Float64Array>()),
+                    Arc::new((0..i * 1000).map(|n| Some(n % 7 == 0)).collect::<BooleanArray>()),
+                ];
+                RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()
             })
             .collect();
         let segments: Vec<Segment> = batches.iter().map(|batch| spill.write(batch).unwrap()).collect();
         for (batch, segment) in batches.iter().zip(&segments).rev() {
-            assert_eq!(&spill.read(segment, &schema).unwrap(), batch);
+            for wanted in [vec![], vec![2], vec![1, 0], vec![0, 1, 2]] {
+                let columns = spill.read(segment, &schema, &wanted).unwrap();
+                let expected: Vec<ArrayRef> = wanted.iter().map(|&idx| Arc::clone(batch.column(idx))).collect();
+                assert_eq!(columns, expected);
+            }
         }
         assert!(spill.size_bytes() > 0);
     }

@@ -7,11 +7,13 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, StringArray, UInt32Array};
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, UInt32Type};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 
+use super::chunk::{ChunkView, KeyColumn, Places};
 use super::dictionary::{Dictionary, DictionaryBuilder};
 use super::spill::{Segment, SpillFile};
+use super::view::ViewColumns;
 use crate::config::{FieldPath, Metric};
 
 /// Which sentences a key makes of an event whose fields hold several values.
@@ -123,7 +125,6 @@ pub struct EventTable {
 #[derive(Debug)]
 struct Chunk {
     batch: u32,
-    rows: usize,
     columns: ChunkColumns,
 }
 
@@ -150,8 +151,7 @@ impl TableBuilder {
 
     /// Adds a batch; batches come in the order of the source.
     pub fn append(&mut self, prepared: PreparedBatch) -> Result<(), TableError> {
-        let rows = prepared.places[0].len();
-        if rows == 0 {
+        if prepared.places[0].is_empty() {
             return Ok(());
         }
         let mut columns: Vec<ArrayRef> = prepared.places.into_iter().map(|place| Arc::new(place) as ArrayRef).collect();
@@ -165,7 +165,7 @@ impl TableBuilder {
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         self.reserve_dictionaries()?;
         let columns = self.place(batch)?;
-        self.chunks.push(Chunk { batch: prepared.batch, rows, columns });
+        self.chunks.push(Chunk { batch: prepared.batch, columns });
         Ok(())
     }
 
@@ -248,96 +248,77 @@ impl EventTable {
         self.n_spilled
     }
 
-    /// Number of events of batch `chunk_idx`.
-    pub fn n_rows(&self, chunk_idx: usize) -> usize {
-        self.chunks[chunk_idx].rows
-    }
-
     /// Texts of key `key_idx`.
     pub fn dictionary(&self, key_idx: usize) -> &Dictionary {
         &self.keys[key_idx]
     }
 
-    /// The columns of batch `chunk_idx`, read back from disk where they were spilled.
-    pub fn chunk(&self, chunk_idx: usize) -> Result<ChunkView<'_>, TableError> {
-        let chunk = &self.chunks[chunk_idx];
-        let batch = match &chunk.columns {
-            ChunkColumns::Memory(batch) => batch.clone(),
-            ChunkColumns::Spilled(segment) => self.spill.read(segment, &self.schema)?,
+    /// What a use case looks at in batch `chunk_idx`, read back from disk where it was spilled.
+    pub fn chunk(&self, chunk_idx: usize, columns: &ViewColumns, mask_idx: usize) -> Result<ChunkView<'_>, TableError> {
+        let layout = &self.layout;
+        let has_ties = layout.tie_break && columns.time.is_some();
+        let wanted = [
+            Some(layout.mask_column(mask_idx)),
+            columns.aggregator.map(|key_idx| layout.key_column(key_idx)),
+            columns.target.map(|key_idx| layout.key_column(key_idx)),
+            columns.value.map(|metric_idx| layout.metric_column(metric_idx)),
+            columns.time.map(|time_idx| layout.time_column(time_idx)),
+            has_ties.then(|| layout.tie_column()),
+        ];
+        let mut arrays = self.columns(chunk_idx, &wanted.iter().copied().flatten().collect::<Vec<_>>())?.into_iter();
+        let mut next = |idx: usize| wanted[idx].and_then(|_| arrays.next());
+        let key = |column: Option<ArrayRef>, key_idx: Option<usize>| {
+            Some(KeyColumn { list: column?.as_list::<i32>().clone(), dictionary: &self.keys[key_idx?] })
         };
-        Ok(ChunkView { table: self, batch: chunk.batch, columns: batch })
-    }
-}
-
-/// One batch of a table, with its columns by role.
-#[derive(Debug)]
-pub struct ChunkView<'a> {
-    table: &'a EventTable,
-    /// The source's number of this batch.
-    pub batch: u32,
-    columns: RecordBatch,
-}
-
-impl ChunkView<'_> {
-    /// Number of events.
-    pub fn n_rows(&self) -> usize {
-        self.columns.num_rows()
+        Ok(ChunkView {
+            mask: next(0).map_or_else(|| BooleanArray::new_null(0), |column| column.as_boolean().clone()),
+            aggregator: key(next(1), columns.aggregator),
+            target: key(next(2), columns.target),
+            value: next(3).map(|column| column.as_primitive().clone()),
+            time: next(4).map(|column| column.as_primitive().clone()),
+            tie: next(5).map(|column| column.as_primitive().clone()),
+        })
     }
 
-    /// Offset, length and line of event `row` in its batch.
-    pub fn place(&self, row: usize) -> [u32; 3] {
-        [0, 1, 2].map(|column_idx| self.columns.column(column_idx).as_primitive::<UInt32Type>().value(row))
+    /// Where the events of batch `chunk_idx` are in the source.
+    pub fn places(&self, chunk_idx: usize) -> Result<Places, TableError> {
+        let columns = self.columns(chunk_idx, &[0, 1, 2])?;
+        Ok(Places {
+            batch: self.chunks[chunk_idx].batch,
+            columns: columns.iter().map(|column| column.as_primitive().clone()).collect(),
+        })
     }
 
-    /// Sentences of key `key_idx`: codes of the builder, to be ranked by the key's dictionary.
-    pub fn key(&self, key_idx: usize) -> KeyColumn<'_> {
-        let list = self.columns.column(3 + key_idx).as_list::<i32>();
-        KeyColumn {
-            list,
-            codes: list.values().as_primitive::<UInt32Type>().values(),
-            dictionary: &self.table.keys[key_idx],
+    fn columns(&self, chunk_idx: usize, wanted: &[usize]) -> Result<Vec<ArrayRef>, TableError> {
+        match &self.chunks[chunk_idx].columns {
+            ChunkColumns::Memory(batch) => Ok(wanted.iter().map(|&idx| Arc::clone(batch.column(idx))).collect()),
+            ChunkColumns::Spilled(segment) => Ok(self.spill.read(segment, &self.schema, wanted)?),
         }
     }
-
-    /// Numbers of metric `metric_idx`.
-    pub fn metric(&self, metric_idx: usize) -> &arrow::array::Float64Array {
-        self.columns.column(3 + self.table.layout.keys.len() + metric_idx).as_primitive::<Float64Type>()
-    }
-
-    /// Times of timestamp field `time_idx`, in microseconds.
-    pub fn time(&self, time_idx: usize) -> &arrow::array::Int64Array {
-        let layout = &self.table.layout;
-        self.columns.column(3 + layout.keys.len() + layout.metrics.len() + time_idx).as_primitive::<Int64Type>()
-    }
-
-    /// Order-free tie-breaks, if the layout has them.
-    pub fn ties(&self) -> Option<&arrow::array::UInt64Array> {
-        let layout = &self.table.layout;
-        let column_idx = 3 + layout.keys.len() + layout.metrics.len() + layout.times.len();
-        layout.tie_break.then(|| self.columns.column(column_idx).as_primitive())
-    }
-
-    /// Which events match use case `mask_idx`.
-    pub fn mask(&self, mask_idx: usize) -> &BooleanArray {
-        let first = self.columns.num_columns() - self.table.layout.n_masks;
-        self.columns.column(first + mask_idx).as_boolean()
-    }
 }
 
-/// The sentences of one key in one batch.
-#[derive(Debug, Clone, Copy)]
-pub struct KeyColumn<'a> {
-    list: &'a ListArray,
-    codes: &'a [u32],
-    dictionary: &'a Dictionary,
-}
+/// Columns of the table by role: places first, then keys, metrics, times, tie-breaks and masks.
+impl TableLayout {
+    const N_PLACES: usize = 3;
 
-impl<'a> KeyColumn<'a> {
-    /// Ranks of the sentences of event `row`, in the order of its values.
-    pub fn ranks(&self, row: usize) -> impl ExactSizeIterator<Item = u32> + Clone + use<'a> {
-        let offsets = self.list.value_offsets();
-        let dictionary = self.dictionary;
-        self.codes[offsets[row] as usize..offsets[row + 1] as usize].iter().map(move |&code| dictionary.rank(code))
+    fn key_column(&self, key_idx: usize) -> usize {
+        Self::N_PLACES + key_idx
+    }
+
+    fn metric_column(&self, metric_idx: usize) -> usize {
+        self.key_column(self.keys.len()) + metric_idx
+    }
+
+    fn time_column(&self, time_idx: usize) -> usize {
+        self.metric_column(self.metrics.len()) + time_idx
+    }
+
+    fn tie_column(&self) -> usize {
+        self.time_column(self.times.len())
+    }
+
+    fn mask_column(&self, mask_idx: usize) -> usize {
+        self.tie_column() + usize::from(self.tie_break) + mask_idx
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array};
+use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::DataFusionError;
@@ -15,7 +15,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use rustc_hash::FxHashSet;
 
-use super::table::{ChunkView, EventTable};
+use super::chunk::{ChunkView, KeyColumn};
+use super::table::EventTable;
 
 /// Names one row of a view: batch, event in the batch, sentence of the event. Elements are ordered as events were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,12 +128,13 @@ impl View {
 
     /// The rows of one batch.
     pub fn batch(&self, chunk_idx: usize) -> Result<RecordBatch, DataFusionError> {
-        let chunk = self.table.chunk(chunk_idx).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let chunk = self
+            .table
+            .chunk(chunk_idx, &self.columns, self.mask_idx)
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
         let mut rows = Rows::new(self, &chunk);
-        for row in 0..chunk.n_rows() {
-            if chunk.mask(self.mask_idx).value(row) {
-                rows.push_event(chunk_idx, row);
-            }
+        for row in chunk.mask.values().set_indices() {
+            rows.push_event(chunk_idx, row);
         }
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), rows.finish())?)
     }
@@ -175,8 +177,10 @@ fn schema(columns: &ViewColumns, has_ties: bool) -> SchemaRef {
 
 /// Columns of a batch of rows under construction.
 struct Rows<'a> {
-    view: &'a View,
+    population: &'a Population,
     chunk: &'a ChunkView<'a>,
+    aggregator_of: Sentences<'a>,
+    target_of: Sentences<'a>,
     elements: Vec<u64>,
     aggregators: Vec<u32>,
     targets: Vec<u32>,
@@ -187,113 +191,92 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(view: &'a View, chunk: &'a ChunkView<'a>) -> Self {
-        let capacity = chunk.n_rows();
-        let columns = view.columns;
+        let capacity = chunk.mask.true_count();
         let room = |wanted: bool| if wanted { capacity } else { 0 };
         Rows {
-            view,
+            population: &view.population,
             chunk,
+            aggregator_of: Sentences::new(chunk.aggregator.as_ref()),
+            target_of: Sentences::new(chunk.target.as_ref()),
             elements: Vec::with_capacity(capacity),
-            aggregators: Vec::with_capacity(room(columns.aggregator.is_some())),
-            targets: Vec::with_capacity(room(columns.target.is_some())),
-            values: Vec::with_capacity(room(columns.value.is_some())),
-            times: Vec::with_capacity(room(columns.time.is_some())),
-            ties: Vec::new(),
+            aggregators: Vec::with_capacity(room(chunk.aggregator.is_some())),
+            targets: Vec::with_capacity(room(chunk.target.is_some())),
+            values: Vec::with_capacity(room(chunk.value.is_some())),
+            times: Vec::with_capacity(room(chunk.time.is_some())),
+            ties: Vec::with_capacity(room(chunk.tie.is_some())),
         }
     }
 
     /// Adds the rows of one event: target sentences in the outer loop, aggregator sentences in the inner one.
     fn push_event(&mut self, chunk_idx: usize, row: usize) {
-        let columns = self.view.columns;
-        let value = match columns.value.map(|metric_idx| self.chunk.metric(metric_idx)) {
-            Some(metric) if arrow::array::Array::is_null(metric, row) => return,
-            metric => metric.map(|metric| metric.value(row)),
-        };
-        let time = match columns.time.map(|time_idx| self.chunk.time(time_idx)) {
-            Some(time) if arrow::array::Array::is_null(time, row) => return,
-            time => time.map(|time| time.value(row)),
-        };
-        if self.n_rows(row) > MAX_ROWS_PER_EVENT {
+        let chunk = self.chunk;
+        if chunk.value.as_ref().is_some_and(|values| values.is_null(row))
+            || chunk.time.as_ref().is_some_and(|times| times.is_null(row))
+        {
+            return;
+        }
+        let (targets, aggregators) = (self.target_of.range(row), self.aggregator_of.range(row));
+        if targets.len() * aggregators.len() > MAX_ROWS_PER_EVENT {
             return;
         }
         let mut sentence_idx = 0;
-        for target in Sentences::of(self.chunk, columns.target, row) {
-            for aggregator in Sentences::of(self.chunk, columns.aggregator, row) {
+        for target in targets {
+            for aggregator in aggregators.clone() {
                 let element = Element::new(chunk_idx, row, sentence_idx);
                 sentence_idx += 1;
+                let aggregator = self.aggregator_of.ranks.get(aggregator).copied();
                 if self.takes_part(element, aggregator) {
                     self.elements.push(element.0);
                     self.aggregators.extend(aggregator);
-                    self.targets.extend(target);
-                    self.values.extend(value);
-                    self.times.extend(time);
-                    if time.is_some() {
-                        self.ties.extend(self.chunk.ties().map(|ties| ties.value(row)));
-                    }
+                    self.targets.extend(self.target_of.ranks.get(target));
+                    self.values.extend(chunk.value.as_ref().map(|values| values.value(row)));
+                    self.times.extend(chunk.time.as_ref().map(|times| times.value(row)));
+                    self.ties.extend(chunk.tie.as_ref().map(|ties| ties.value(row)));
                 }
             }
         }
     }
 
-    fn n_rows(&self, row: usize) -> usize {
-        let n_sentences =
-            |key_idx: Option<usize>| key_idx.map_or(1, |key_idx| self.chunk.key(key_idx).ranks(row).len());
-        n_sentences(self.view.columns.target) * n_sentences(self.view.columns.aggregator)
-    }
-
     fn takes_part(&self, element: Element, aggregator: Option<u32>) -> bool {
-        let population = &self.view.population;
-        let wanted = match (&population.only, aggregator) {
+        let wanted = match (&self.population.only, aggregator) {
             (Some(only), Some(aggregator)) => only.contains(&aggregator),
             _ => true,
         };
-        wanted && (population.without.is_empty() || !population.without.contains(&element.0))
+        wanted && (self.population.without.is_empty() || !self.population.without.contains(&element.0))
     }
 
     fn finish(self) -> Vec<ArrayRef> {
-        let columns = self.view.columns;
-        let has_ties = columns.time.is_some() && self.chunk.ties().is_some();
+        let chunk = self.chunk;
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt64Array::from(self.elements))];
         let mut add = |wanted: bool, array: ArrayRef| {
             if wanted {
                 arrays.push(array);
             }
         };
-        add(columns.aggregator.is_some(), Arc::new(UInt32Array::from(self.aggregators)));
-        add(columns.target.is_some(), Arc::new(UInt32Array::from(self.targets)));
-        add(columns.value.is_some(), Arc::new(Float64Array::from(self.values)));
-        add(columns.time.is_some(), Arc::new(Int64Array::from(self.times)));
-        add(has_ties, Arc::new(UInt64Array::from(self.ties)));
+        add(chunk.aggregator.is_some(), Arc::new(UInt32Array::from(self.aggregators)));
+        add(chunk.target.is_some(), Arc::new(UInt32Array::from(self.targets)));
+        add(chunk.value.is_some(), Arc::new(Float64Array::from(self.values)));
+        add(chunk.time.is_some(), Arc::new(Int64Array::from(self.times)));
+        add(chunk.tie.is_some(), Arc::new(UInt64Array::from(self.ties)));
         arrays
     }
 }
 
-/// The sentences of one key for one event; without a key, one sentence that is none.
-enum Sentences<I> {
-    NoKey(bool),
-    Key(I),
+/// The sentences of one key; without a key, each event has one sentence that has no rank.
+struct Sentences<'a> {
+    ranks: Vec<u32>,
+    offsets: Option<&'a [i32]>,
 }
 
-impl Sentences<std::iter::Empty<u32>> {
-    fn of<'a>(
-        chunk: &'a ChunkView<'a>,
-        key_idx: Option<usize>,
-        row: usize,
-    ) -> Sentences<impl Iterator<Item = u32> + use<'a>> {
-        match key_idx {
-            None => Sentences::NoKey(true),
-            Some(key_idx) => Sentences::Key(chunk.key(key_idx).ranks(row)),
+impl<'a> Sentences<'a> {
+    fn new(key: Option<&'a KeyColumn<'a>>) -> Self {
+        match key.map(KeyColumn::ranks) {
+            None => Sentences { ranks: Vec::new(), offsets: None },
+            Some((ranks, offsets)) => Sentences { ranks, offsets: Some(offsets) },
         }
     }
-}
 
-impl<I: Iterator<Item = u32>> Iterator for Sentences<I> {
-    type Item = Option<u32>;
-
-    fn next(&mut self) -> Option<Option<u32>> {
-        match self {
-            Sentences::NoKey(left) => std::mem::take(left).then_some(None),
-            Sentences::Key(ranks) => ranks.next().map(Some),
-        }
+    fn range(&self, row: usize) -> std::ops::Range<usize> {
+        self.offsets.map_or(0..1, |offsets| offsets[row] as usize..offsets[row + 1] as usize)
     }
 }

@@ -1,6 +1,7 @@
 //! A run from command line to exit status: configuration, plan, scan group, report.
 
 mod report;
+mod resources;
 mod summary;
 
 use std::io;
@@ -25,6 +26,7 @@ use crate::sources::files::{EventFiles, FileOptions};
 use crate::sources::{ScanOptions, ScanProgress, SourceError};
 
 pub use report::{Report, Status};
+pub use resources::Resources;
 
 /// Use cases that are used when none are named.
 const SHIPPED_USE_CASES: &str = "use_cases/**/*.conf";

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tracing::{error, warn};
 
-use super::Exit;
+use super::{Exit, Resources};
 use crate::config::{Problem, RejectedUseCase, UseCase};
 use crate::pipeline::{GroupResult, UseCaseResult};
 use crate::plan::ScanPlan;
@@ -32,6 +32,8 @@ pub struct Report {
     pub seconds: f64,
     /// Seconds per phase.
     pub phases: Phases,
+    /// Memory and processor time of the whole run.
+    pub resources: Resources,
     /// What was read.
     pub source: SourceReport,
     /// Sums over all use cases.
@@ -157,6 +159,7 @@ impl Report {
             missing: Vec::new(),
             seconds: 0.0,
             phases: Phases::default(),
+            resources: Resources::default(),
             source: SourceReport::default(),
             totals: Totals::default(),
             use_cases: Vec::new(),
@@ -171,6 +174,7 @@ impl Report {
 
     pub(super) fn finish(&mut self, elapsed: Duration) {
         self.seconds = elapsed.as_secs_f64();
+        self.resources = Resources::now();
         if !self.missing.is_empty() {
             self.status = Status::Partial;
             self.exit_code = Exit::Partial as u8;
