@@ -34,8 +34,9 @@ pub use model::{
     CountMethod, Metric, Metrics, Model, ModelType, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus,
     TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
-pub(crate) use nearest::{Swap, edit_distance};
+pub(crate) use nearest::{Swap, edit_distance, nearest};
 pub use problem::{Location, Problem, Severity, escape_controls};
+pub(crate) use python_regex::GroupRegex;
 pub use python_regex::{PrefixRegex, TooManySteps};
 pub use secret::Secret;
 pub use separators::Separators;

@@ -3,17 +3,25 @@
 //! Existing whitelists are written in the dialect of Python's `re` (3.6 to 3.8) and must accept the same texts, so patterns are
 //! translated construct by construct. What is left of differences: `\b` and `\B` know marks and joiners as parts of words, and a
 //! reference to a group compares with case.
+//!
+//! Grok patterns are written in the dialect of the module `regex`, a superset of `re` in which flags hold from where they stand. Approximate
+//! matching, recursion, and references to a name that is given several times are refused.
 
 mod class;
+mod groups;
 mod translate;
 
 use fancy_regex::{Regex, RegexBuilder};
 use thiserror::Error;
 
+use groups::NamedGroup;
 use translate::{Purpose, translate};
 
 /// Steps of backtracking after which a text is given up: hostile texts must not hold up a run.
 const BACKTRACK_LIMIT: usize = 200_000;
+
+/// The same for patterns that are searched in the text: going on to the next character is a step, too.
+const GROUPS_BACKTRACK_LIMIT: usize = 5_000_000;
 
 /// A regular expression that must match at the beginning of a text, ignoring case.
 #[derive(Clone, Debug)]
@@ -30,7 +38,7 @@ pub struct TooManySteps;
 impl PrefixRegex {
     /// Compiles a pattern of Python's dialect.
     pub(crate) fn new(pattern: &str) -> Result<Self, PatternError> {
-        let regex = build(&format!("\\A{}", translate(pattern, Purpose::Prefix)?))?;
+        let regex = build(&format!("\\A{}", translate(pattern, Purpose::Prefix)?.pattern), BACKTRACK_LIMIT)?;
         Ok(Self { text: pattern.to_owned(), regex })
     }
 
@@ -55,16 +63,51 @@ impl PrefixRegex {
     }
 }
 
+/// A regular expression of the dialect of Python's module `regex` that is searched anywhere, with case, for what its named groups take.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupRegex {
+    regex: Regex,
+    named: Vec<NamedGroup>,
+}
+
+impl GroupRegex {
+    /// Compiles a pattern.
+    pub(crate) fn new(pattern: &str) -> Result<Self, PatternError> {
+        let translation = translate(pattern, Purpose::Groups)?;
+        let regex = build(&translation.pattern, GROUPS_BACKTRACK_LIMIT)?;
+        Ok(Self { regex, named: translation.named })
+    }
+
+    /// The names of groups, each once, in the order in which they appear first.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.named.iter().map(|group| group.name.as_str())
+    }
+
+    /// What the groups of each name took last in the first match, in the order of [`Self::names`]; `None` without a match.
+    ///
+    /// # Errors
+    /// When the pattern needs more than the limit of backtracking steps for this text.
+    pub(crate) fn search<'t>(&self, text: &'t str) -> Result<Option<Vec<Option<&'t str>>>, TooManySteps> {
+        let Some(captures) = self.regex.captures(text).map_err(|_| TooManySteps)? else { return Ok(None) };
+        let took = self.named.iter().map(|named| {
+            let mut taken = named.groups.iter().filter_map(|group| captures.get(*group));
+            let last = if named.is_repeated { taken.max_by_key(|taken| taken.end()) } else { taken.next_back() };
+            last.map(|taken| taken.as_str())
+        });
+        Ok(Some(took.collect()))
+    }
+}
+
 /// Why a pattern cannot be compiled.
 pub(crate) type PatternError = String;
 
 /// A pattern of Python's dialect to be searched anywhere, with case.
 pub(crate) fn compile_search(pattern: &str) -> Result<Regex, PatternError> {
-    build(&translate(pattern, Purpose::Search)?)
+    build(&translate(pattern, Purpose::Search)?.pattern, BACKTRACK_LIMIT)
 }
 
-fn build(pattern: &str) -> Result<Regex, PatternError> {
-    RegexBuilder::new(pattern).backtrack_limit(BACKTRACK_LIMIT).build().map_err(|error| error.to_string())
+fn build(pattern: &str, backtrack_limit: usize) -> Result<Regex, PatternError> {
+    RegexBuilder::new(pattern).backtrack_limit(backtrack_limit).build().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -16,12 +16,22 @@ pub(crate) fn python_strip(text: &str) -> &str {
 ///
 /// `None` for anything else, and for numbers beyond 64 bits.
 pub fn parse_int(text: &str) -> Option<i64> {
+    integer_text(text)?.parse().ok()
+}
+
+/// The same of any size, as text: a `-` or nothing, and ASCII digits without zeros before them.
+pub(crate) fn integer_text(text: &str) -> Option<String> {
     let plain = plain_number(text)?;
     let digits = plain.strip_prefix(['+', '-']).unwrap_or(&plain);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    plain.parse().ok()
+    let significant = digits.trim_start_matches('0');
+    Some(match (plain.starts_with('-'), significant) {
+        (_, "") => "0".to_owned(),
+        (true, _) => format!("-{significant}"),
+        (false, _) => significant.to_owned(),
+    })
 }
 
 /// A number in Python's syntax: as [`parse_int`], with fraction and exponent, or `nan`, `inf`, `infinity` in any case.

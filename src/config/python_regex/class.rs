@@ -1,15 +1,28 @@
 //! Characters, escapes and `[...]` of patterns.
 
+use std::borrow::Cow;
+
 use super::PatternError;
+use super::translate::Dialect;
 
 /// What an escape stands for.
 pub(super) enum Escape {
     /// One character.
     Literal(char),
     /// A set of characters, as the inside of a `[...]`.
-    Set(&'static str),
-    /// A place in the text: `A`, `Z`, `b` or `B`.
+    Set(Cow<'static, str>),
+    /// A place in the text: `A`, `Z`, `b` or `B`, and to `regex` also `z`, `G`, `K`, `m` or `M`.
     Assertion(char),
+    /// Any line break, known to `regex` only.
+    LineBreak,
+}
+
+/// What letters, digits and blanks are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alphabet {
+    /// Those of ASCII only.
+    pub(super) ascii: bool,
+    pub(super) dialect: Dialect,
 }
 
 /// The sets of `\d \D \s \S \w \W`, for all scripts and for ASCII. Python's words have no marks and joiners, but all numbers.
@@ -20,6 +33,24 @@ const SETS: [(char, &str, &str); 6] = [
     ('S', "[^\\s\\x{1c}-\\x{1f}]", "[^\\x{9}-\\x{d}\\x{20}]"),
     ('w', "\\p{L}\\p{N}_", "0-9A-Za-z_"),
     ('W', "[^\\p{L}\\p{N}_]", "[^0-9A-Za-z_]"),
+];
+
+/// The sets that `regex` knows as `[:name:]`, and what they are. Some hold the digits of ASCII only.
+const POSIX_SETS: [(&str, &str); 14] = [
+    ("alnum", "\\p{Alphabetic}0-9"),
+    ("alpha", "\\p{Alphabetic}"),
+    ("ascii", "\\x{0}-\\x{7f}"),
+    ("blank", "\\t\\p{Zs}"),
+    ("cntrl", "\\p{Cc}"),
+    ("digit", "0-9"),
+    ("graph", "[^\\s\\p{Cc}\\p{Cs}\\p{Cn}]"),
+    ("lower", "\\p{Lowercase}"),
+    ("print", "[^\\p{Zl}\\p{Zp}\\p{Cc}\\p{Cs}\\p{Cn}]"),
+    ("punct", "[\\p{P}\\p{S}&&[^\\p{Alphabetic}]]"),
+    ("space", "\\s"),
+    ("upper", "\\p{Uppercase}"),
+    ("word", "\\w"),
+    ("xdigit", "0-9A-Fa-f"),
 ];
 
 /// Writes `c` so that it stands for itself outside of `[...]`.
@@ -40,21 +71,37 @@ fn push_member(c: char, out: &mut String) {
 }
 
 /// Reads the escape that follows a backslash, outside of `[...]`.
-pub(super) fn read_escape(rest: &str, ascii: bool) -> Result<(Escape, &str), PatternError> {
-    match rest.chars().next() {
-        Some(c @ ('A' | 'Z' | 'b' | 'B')) => Ok((Escape::Assertion(c), &rest[1..])),
-        _ => read_member_escape(rest, ascii),
+pub(super) fn read_escape(rest: &str, alphabet: Alphabet) -> Result<(Escape, &str), PatternError> {
+    match (rest.chars().next(), alphabet.dialect) {
+        (Some(c @ ('A' | 'Z' | 'b' | 'B')), _) => Ok((Escape::Assertion(c), &rest[1..])),
+        (Some(c @ ('z' | 'G' | 'K' | 'm' | 'M')), Dialect::Regex) => Ok((Escape::Assertion(c), &rest[1..])),
+        (Some('R'), Dialect::Regex) => Ok((Escape::LineBreak, &rest[1..])),
+        (Some('N'), Dialect::Regex) if !rest.starts_with("N{") => Ok((Escape::Set("^\\n".into()), &rest[1..])),
+        _ => read_member_escape(rest, alphabet),
     }
 }
 
 /// Reads the escape that follows a backslash, inside `[...]`.
-fn read_member_escape(rest: &str, ascii: bool) -> Result<(Escape, &str), PatternError> {
+fn read_member_escape(rest: &str, alphabet: Alphabet) -> Result<(Escape, &str), PatternError> {
     let Some(c) = rest.chars().next() else {
         return Err("a `\\` at the end".to_owned());
     };
     let behind = &rest[c.len_utf8()..];
-    if let Some((_, all, plain)) = SETS.iter().find(|(letter, ..)| *letter == c) {
-        return Ok((Escape::Set(if ascii { plain } else { all }), behind));
+    if let Some((_, words, plain)) = SETS.iter().find(|(letter, ..)| *letter == c) {
+        let set = match (alphabet.ascii, alphabet.dialect) {
+            (true, _) => Cow::Borrowed(*plain),
+            (false, Dialect::Re) => Cow::Borrowed(*words),
+            // the same as those of the engines
+            (false, Dialect::Regex) => Cow::Owned(format!("\\{c}")),
+        };
+        return Ok((Escape::Set(set), behind));
+    }
+    if alphabet.dialect == Dialect::Regex {
+        match c {
+            'h' => return Ok((Escape::Set("\\t\\p{Zs}".into()), behind)),
+            'p' | 'P' if behind.starts_with('{') => return property(c, behind),
+            _ => {}
+        }
     }
     let literal = match c {
         'a' => '\x07',
@@ -92,10 +139,16 @@ fn octal(rest: &str) -> Result<(Escape, &str), PatternError> {
     }
 }
 
+/// `\p{Name}`; which names there are is the engine's business.
+fn property(letter: char, behind: &str) -> Result<(Escape, &str), PatternError> {
+    let (name, behind) = behind.split_once('}').ok_or("a `}` is missing behind `\\p`")?;
+    Ok((Escape::Set(format!("\\{letter}{name}}}").into()), behind))
+}
+
 /// Reads a set behind its `[` and writes it; returns what follows its `]`.
 ///
 /// Brackets and doubled operators inside are ordinary characters to Python, where the engines know set operations.
-pub(super) fn push_class<'a>(class: &'a str, ascii: bool, out: &mut String) -> Result<&'a str, PatternError> {
+pub(super) fn push_class<'a>(class: &'a str, alphabet: Alphabet, out: &mut String) -> Result<&'a str, PatternError> {
     let (negation, mut rest) = match class.strip_prefix('^') {
         Some(rest) => ("[^", rest),
         None => ("[", class),
@@ -103,7 +156,7 @@ pub(super) fn push_class<'a>(class: &'a str, ascii: bool, out: &mut String) -> R
     out.push_str(negation);
     let mut is_first = true;
     loop {
-        let (low, behind) = read_member(rest, ascii)?;
+        let (low, behind) = read_member(rest, alphabet)?;
         rest = behind;
         if matches!(low, Member::Bracket) && !is_first {
             out.push(']');
@@ -121,12 +174,18 @@ pub(super) fn push_class<'a>(class: &'a str, ascii: bool, out: &mut String) -> R
             rest = behind;
             continue;
         }
-        let (high, behind) = read_member(behind, ascii)?;
+        let (high, behind) = read_member(behind, alphabet)?;
         match (low.literal(), high.literal()) {
             (Some(low), Some(high)) if low <= high => {
                 push_member(low, out);
                 out.push('-');
                 push_member(high, out);
+            }
+            // a set is no end of a range, so the dash stands for itself
+            _ if alphabet.dialect == Dialect::Regex && (low.literal().is_none() || high.literal().is_none()) => {
+                low.push(out);
+                push_member('-', out);
+                high.push(out);
             }
             _ => return Err("a set has a range without two characters in order".to_owned()),
         }
@@ -136,7 +195,7 @@ pub(super) fn push_class<'a>(class: &'a str, ascii: bool, out: &mut String) -> R
 
 enum Member {
     Literal(char),
-    Set(&'static str),
+    Set(Cow<'static, str>),
     /// A `]` that was not escaped.
     Bracket,
 }
@@ -159,17 +218,33 @@ impl Member {
     }
 }
 
-fn read_member(rest: &str, ascii: bool) -> Result<(Member, &str), PatternError> {
+fn read_member(rest: &str, alphabet: Alphabet) -> Result<(Member, &str), PatternError> {
     let Some(c) = rest.chars().next() else {
         return Err("a `[` is not closed".to_owned());
     };
     let behind = &rest[c.len_utf8()..];
     match c {
         ']' => Ok((Member::Bracket, behind)),
-        '\\' => match read_member_escape(behind, ascii)? {
+        '[' if alphabet.dialect == Dialect::Regex && behind.starts_with(':') && behind.contains(":]") => {
+            posix_set(&behind[1..], alphabet.ascii)
+        }
+        '\\' => match read_member_escape(behind, alphabet)? {
             (Escape::Set(set), behind) => Ok((Member::Set(set), behind)),
             (Escape::Literal(c) | Escape::Assertion(c), behind) => Ok((Member::Literal(c), behind)),
+            (Escape::LineBreak, _) => Err("`\\R` is no member of a set".to_owned()),
         },
         _ => Ok((Member::Literal(c), behind)),
     }
+}
+
+/// The rest of `[:name:]` or `[:^name:]`.
+fn posix_set(rest: &str, ascii: bool) -> Result<(Member, &str), PatternError> {
+    let (name, behind) = rest.split_once(":]").unwrap_or((rest, ""));
+    let positive = name.strip_prefix('^').unwrap_or(name);
+    let Some((_, set)) = POSIX_SETS.iter().find(|(known, _)| *known == positive) else {
+        return Err(format!("there are no characters called `[:{name}:]`"));
+    };
+    let negation = if positive == name { "" } else { "^" };
+    let limit = if ascii { "&&[\\x{0}-\\x{7f}]" } else { "" };
+    Ok((Member::Set(format!("[{negation}[{set}]{limit}]").into()), behind))
 }

@@ -158,6 +158,53 @@ fn searching_is_with_case_and_takes_only_what_matches() {
     assert!(!regex.is_match("aB").unwrap());
 }
 
+/// What the dialect of `regex` has beyond that of `re`; the cases of derived fields compare much more of it with the original.
+#[test]
+fn groups_are_in_the_dialect_of_regex() {
+    let check = |pattern: &str, text: &str, expected: &[(&str, Option<&str>)]| {
+        let regex = GroupRegex::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+        let found = regex.search(text).unwrap().unwrap_or_else(|| panic!("{pattern} {text:?}"));
+        let found: Vec<(&str, Option<&str>)> = regex.names().zip(found).collect();
+        assert_eq!(found, expected, "{pattern} {text:?}");
+    };
+    check("(?>a+)(?<x>b)", "aab", &[("x", Some("b"))]);
+    check("a*+(?<x>.)", "aab", &[("x", Some("b"))]);
+    check("(?<x>a)(.)\\2(?P=x)", "abba", &[("x", Some("a"))]);
+    check("(?<b>a)?(?<a>b)(?<b>c)", "bc", &[("b", Some("c")), ("a", Some("b"))]);
+    check("a(?i)b(?-i)(?<x>c|d)", "aBc", &[("x", Some("c"))]);
+    check("(?:x(?i)y|z)(?<w>w)", "Zw", &[("w", Some("w"))]);
+    check("[[:alpha:]_]+(?<x>.)", "é_1", &[("x", Some("1"))]);
+    check("(?a)[[:^alpha:]](?<x>.)", "éa", &[("x", Some("a"))]);
+    check("[\\p{Lu}\\h]+(?<x>.)", "A\u{a0}a", &[("x", Some("a"))]);
+    check("(?<x>.)$", "ab\n", &[("x", Some("b"))]);
+    check("(?<x>\\w)\\Z", "ab", &[("x", Some("b"))]);
+    assert_eq!(GroupRegex::new("(?<x>a)\\Z").unwrap().search("a\n"), Ok(None));
+}
+
+/// What `regex` can and these engines cannot is refused, never read as something else.
+#[test]
+fn what_cannot_be_done_is_refused() {
+    for (pattern, reason) in [
+        ("(?:a){e<=1}", "approximate matching"),
+        ("a{2i+1d<3}", "approximate matching"),
+        ("(?R)", "means nothing"),
+        ("(a)(?1)", "means nothing"),
+        ("(?<x>a)(?&x)", "means nothing"),
+        ("(?|a|b)", "means nothing"),
+        ("(?<x>a)(?<x>b)(?P=x)", "several times"),
+        ("(?r)a", "means nothing"),
+        ("\\X", "unknown escape"),
+        ("\\N{DIGIT ONE}", "unknown escape"),
+        ("\\p{NoSuchProperty}", "Regex error"),
+        ("[[:foo:]]", "`[:foo:]`"),
+        ("(?<=a+)b", "ook-behind"),
+        ("\\b+", "nothing to repeat"),
+    ] {
+        let error = GroupRegex::new(pattern).map(|regex| format!("{regex:?}")).unwrap_err();
+        assert!(error.contains(reason), "{pattern}: {error}");
+    }
+}
+
 proptest! {
     #[test]
     fn every_ascii_character_can_be_escaped(c in "[^0-9A-Za-z]", in_class in any::<bool>()) {

@@ -1,9 +1,8 @@
-//! From Python's dialect to what both `fancy_regex` and `regex` read alike.
-
-use std::collections::HashMap;
+//! From Python's dialects to what both `fancy_regex` and `regex` read alike.
 
 use super::PatternError;
-use super::class::{Escape, push_class, push_literal, read_escape};
+use super::class::{Alphabet, Escape, push_class, push_literal, read_escape};
+use super::groups::{NamedGroup, Numbers, Open};
 
 /// What the compiled pattern is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +11,35 @@ pub(super) enum Purpose {
     Prefix,
     /// To find it, with case.
     Search,
+    /// To find it, with case, and see what its named groups took.
+    Groups,
+}
+
+/// Which module of Python reads the pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `re`.
+    Re,
+    /// `regex`, which also knows atomic groups, possessive quantifiers, properties, and names that are given several times.
+    Regex,
+}
+
+impl Purpose {
+    fn dialect(self) -> Dialect {
+        match self {
+            Self::Prefix | Self::Search => Dialect::Re,
+            Self::Groups => Dialect::Regex,
+        }
+    }
+}
+
+/// A pattern for the engines.
+#[derive(Debug)]
+pub(super) struct Translation {
+    /// The pattern as one group that does not capture.
+    pub(super) pattern: String,
+    /// Its named groups in the order in which the names appear first.
+    pub(super) named: Vec<NamedGroup>,
 }
 
 /// The end of the text, or before a line feed there.
@@ -21,24 +49,29 @@ const END: &str = "(?=\\n?\\z)";
 const ASCII_BOUNDARY: &str = "(?:(?<=[0-9A-Za-z_])(?![0-9A-Za-z_])|(?<![0-9A-Za-z_])(?=[0-9A-Za-z_]))";
 const ASCII_INSIDE: &str = "(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_])(?![0-9A-Za-z_]))";
 
-/// The translation as one group.
-pub(super) fn translate(pattern: &str, purpose: Purpose) -> Result<String, PatternError> {
+/// Translates a pattern, or says what is wrong with it.
+pub(super) fn translate(pattern: &str, purpose: Purpose) -> Result<Translation, PatternError> {
     let mut flags = Flags { ignore_case: purpose == Purpose::Prefix, ..Flags::default() };
+    // Groups that nobody looks at cost time.
+    let mut only_named = purpose == Purpose::Groups;
     loop {
-        let mut translator = Translator::new(pattern, purpose, flags);
+        let mut translator = Translator::new(pattern, purpose, flags, Numbers::new(only_named));
         translator.read_all()?;
         // A flag for the whole pattern may stand anywhere in it, and then holds from the beginning.
-        if translator.global == flags {
+        let is_settled = translator.global == flags && !(only_named && translator.numbers.are_referred_to);
+        if is_settled {
             let case = if flags.ignore_case { "(?i:" } else { "(?:" };
-            return Ok(format!("{case}{})", translator.out));
+            let pattern = format!("{case}{})", translator.out);
+            return Ok(Translation { pattern, named: translator.numbers.into_named() });
         }
         flags = translator.global;
+        only_named &= !translator.numbers.are_referred_to;
     }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Flags {
-    ignore_case: bool,
+pub(super) struct Flags {
+    pub(super) ignore_case: bool,
     multi_line: bool,
     dot_all: bool,
     verbose: bool,
@@ -47,7 +80,7 @@ struct Flags {
 
 impl Flags {
     /// Sets the flag of that letter; `None` for letters that are no flag of text patterns.
-    fn set(&mut self, letter: char, on: bool) -> Option<()> {
+    pub(super) fn set(&mut self, letter: char, on: bool) -> Option<()> {
         match letter {
             'i' => self.ignore_case = on,
             'm' => self.multi_line = on,
@@ -66,54 +99,57 @@ impl Flags {
 enum Last {
     Nothing,
     Item,
+    Group,
     Quantifier,
 }
 
-/// A group that is not closed yet.
-#[derive(Debug)]
-struct Open {
-    /// The flags outside of it.
-    flags: Flags,
-    /// Its number, if it captures.
-    number: Option<usize>,
-}
-
-struct Translator<'a> {
-    rest: &'a str,
+/// Reads a pattern and writes its translation.
+pub(super) struct Translator<'a> {
+    pub(super) rest: &'a str,
     purpose: Purpose,
-    out: String,
-    flags: Flags,
+    pub(super) out: String,
+    pub(super) flags: Flags,
     /// The flags of the whole pattern as found so far.
-    global: Flags,
-    open: Vec<Open>,
-    names: HashMap<&'a str, usize>,
-    n_groups: usize,
+    pub(super) global: Flags,
+    /// Whether a flag that began inside the current group has opened a group in the translation.
+    pub(super) in_case: bool,
+    pub(super) open: Vec<Open>,
+    pub(super) numbers: Numbers<'a>,
     last: Last,
 }
 
 impl<'a> Translator<'a> {
-    fn new(pattern: &'a str, purpose: Purpose, flags: Flags) -> Self {
+    fn new(pattern: &'a str, purpose: Purpose, flags: Flags, numbers: Numbers<'a>) -> Self {
         Self {
             rest: pattern,
             purpose,
             out: String::with_capacity(pattern.len() + 8),
             flags,
             global: flags,
+            in_case: false,
             open: Vec::new(),
-            names: HashMap::new(),
-            n_groups: 0,
+            numbers,
             last: Last::Nothing,
         }
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.purpose.dialect()
+    }
+
+    pub(super) fn alphabet(&self) -> Alphabet {
+        Alphabet { ascii: self.flags.ascii, dialect: self.dialect() }
     }
 
     fn read_all(&mut self) -> Result<(), PatternError> {
         while let Some(c) = self.next() {
             self.read(c)?;
         }
+        self.leave_case();
         if self.open.is_empty() { Ok(()) } else { Err("a `(` is not closed".to_owned()) }
     }
 
-    fn next(&mut self) -> Option<char> {
+    pub(super) fn next(&mut self) -> Option<char> {
         let mut chars = self.rest.chars();
         let c = chars.next();
         self.rest = chars.as_str();
@@ -121,7 +157,7 @@ impl<'a> Translator<'a> {
     }
 
     /// Takes `text` if it comes next.
-    fn take(&mut self, text: &str) -> bool {
+    pub(super) fn take(&mut self, text: &str) -> bool {
         match self.rest.strip_prefix(text) {
             Some(rest) => {
                 self.rest = rest;
@@ -138,20 +174,19 @@ impl<'a> Translator<'a> {
             '.' => self.item(if self.flags.dot_all { "(?s:.)" } else { "." }),
             '^' => self.assertion(if self.flags.multi_line { "(?m:^)" } else { "\\A" }),
             '$' => self.assertion(self.end()),
-            '|' => self.assertion("|"),
+            '|' => self.alternative(),
             '(' => self.read_group()?,
-            ')' => {
-                let group = self.open.pop().ok_or("a `)` has no `(`")?;
-                self.flags = group.flags;
-                self.item(")");
-            }
+            ')' => self.close_group()?,
             '*' | '+' | '?' => self.quantifier(c.encode_utf8(&mut [0; 4]))?,
             '{' => match self.take_bounds()? {
                 Some(bounds) => self.quantifier(&bounds)?,
-                None => self.literal('{'),
+                None => {
+                    self.check_not_fuzzy()?;
+                    self.literal('{');
+                }
             },
             '[' => {
-                self.rest = push_class(self.rest, self.flags.ascii, &mut self.out)?;
+                self.rest = push_class(self.rest, self.alphabet(), &mut self.out)?;
                 self.last = Last::Item;
             }
             '\\' => self.read_escape()?,
@@ -160,9 +195,15 @@ impl<'a> Translator<'a> {
         Ok(())
     }
 
-    fn item(&mut self, translated: &str) {
+    pub(super) fn item(&mut self, translated: &str) {
         self.out.push_str(translated);
         self.last = Last::Item;
+    }
+
+    /// The end of a group.
+    pub(super) fn group(&mut self) {
+        self.out.push(')');
+        self.last = Last::Group;
     }
 
     fn literal(&mut self, c: char) {
@@ -171,7 +212,7 @@ impl<'a> Translator<'a> {
     }
 
     /// Something that cannot be repeated.
-    fn assertion(&mut self, translated: &str) {
+    pub(super) fn assertion(&mut self, translated: &str) {
         self.out.push_str(translated);
         self.last = Last::Nothing;
     }
@@ -179,7 +220,7 @@ impl<'a> Translator<'a> {
     /// Translation of `$`. Where nothing can follow, taking the line feed is as good as looking at it, and needs no backtracking.
     fn end(&self) -> &'static str {
         let is_last = self.open.is_empty() && (self.rest.is_empty() || self.rest.starts_with('|'));
-        match (self.flags.multi_line, is_last && self.purpose == Purpose::Prefix) {
+        match (self.flags.multi_line, is_last && self.purpose != Purpose::Search) {
             (true, _) => "(?m:$)",
             (false, true) => "\\n?\\z",
             (false, false) => END,
@@ -190,11 +231,14 @@ impl<'a> Translator<'a> {
         match self.last {
             Last::Nothing => return Err(format!("nothing to repeat before `{written}`")),
             Last::Quantifier => return Err(format!("`{written}` repeats what is already repeated")),
-            Last::Item => {}
+            Last::Group if written != "?" => self.numbers.repeat_last(),
+            Last::Group | Last::Item => {}
         }
         self.out.push_str(written);
         if self.take("?") {
             self.out.push('?');
+        } else if self.dialect() == Dialect::Regex && self.take("+") {
+            self.out.push('+');
         }
         self.last = Last::Quantifier;
         Ok(())
@@ -225,18 +269,37 @@ impl<'a> Translator<'a> {
         }))
     }
 
+    /// `{e<=1}` asks for texts that are nearly as the pattern says; no engine here can.
+    fn check_not_fuzzy(&self) -> Result<(), PatternError> {
+        let inside = self.rest.split('}').next().unwrap_or_default().trim_start();
+        let is_cost = |text: &str| text.trim_start().starts_with(['i', 'd', 's', 'e', '<']);
+        let behind_digits = inside.trim_start_matches(|c: char| c.is_ascii_digit());
+        let is_fuzzy = is_cost(inside) || behind_digits.len() < inside.len() && is_cost(behind_digits);
+        if self.dialect() == Dialect::Regex && is_fuzzy {
+            return Err(format!(
+                "`{{{inside}` begins approximate matching, which is not supported; write `\\{{` for a brace"
+            ));
+        }
+        Ok(())
+    }
+
     fn read_escape(&mut self) -> Result<(), PatternError> {
         if let Some(number) = self.take_reference()? {
             return self.refer(number);
         }
-        let (escape, rest) = read_escape(self.rest, self.flags.ascii)?;
+        let (escape, rest) = read_escape(self.rest, self.alphabet())?;
         self.rest = rest;
         match escape {
             Escape::Literal(c) => self.literal(c),
             Escape::Set(set) => self.item(&format!("[{set}]")),
-            Escape::Assertion('A') => self.assertion("\\A"),
-            Escape::Assertion('Z') => self.assertion("\\z"),
+            Escape::LineBreak => self.item("(?>\\r\\n|[\\n-\\r\\x{85}\\x{2028}\\x{2029}])"),
+            Escape::Assertion('A' | 'G') => self.assertion("\\A"),
+            Escape::Assertion('Z' | 'z') => self.assertion("\\z"),
             Escape::Assertion('b') => self.assertion(if self.flags.ascii { ASCII_BOUNDARY } else { "\\b" }),
+            Escape::Assertion('m') => self.assertion("(?:\\b(?=\\w))"),
+            Escape::Assertion('M') => self.assertion("(?:\\b(?<=\\w))"),
+            // where the match begins is of no interest
+            Escape::Assertion('K') => {}
             Escape::Assertion(_) => self.assertion(if self.flags.ascii { ASCII_INSIDE } else { "\\B" }),
         }
         Ok(())
@@ -252,115 +315,5 @@ impl<'a> Translator<'a> {
         let digits = &digits[..digits.len().min(2)];
         self.rest = &self.rest[digits.len()..];
         digits.parse().map(Some).map_err(|_| format!("no group `{digits}`"))
-    }
-
-    fn refer(&mut self, number: usize) -> Result<(), PatternError> {
-        if number == 0 || number > self.n_groups || self.open.iter().any(|open| open.number == Some(number)) {
-            return Err(format!("group {number} is not there to be referred to"));
-        }
-        // a group of its own, so that a digit behind it is not part of the number
-        self.item(&format!("(?:\\{number})"));
-        Ok(())
-    }
-
-    /// What follows a `(`.
-    fn read_group(&mut self) -> Result<(), PatternError> {
-        if !self.take("?") {
-            self.capture();
-            return Ok(());
-        }
-        for look in [":", "=", "!", "<=", "<!"] {
-            if self.take(look) {
-                self.open_group(&format!("(?{look}"), None);
-                return Ok(());
-            }
-        }
-        if self.take("P<") {
-            return self.capture_named();
-        }
-        if self.take("P=") {
-            let name = self.take_until(')')?;
-            let number = *self.names.get(name).ok_or_else(|| format!("unknown group name `{name}`"))?;
-            return self.refer(number);
-        }
-        if self.take("#") {
-            return self.take_until(')').map(|_| ());
-        }
-        if self.take("(") {
-            return self.read_condition();
-        }
-        self.read_flags()
-    }
-
-    fn open_group(&mut self, translated: &str, number: Option<usize>) {
-        self.open.push(Open { flags: self.flags, number });
-        self.assertion(translated);
-    }
-
-    fn capture(&mut self) {
-        self.n_groups += 1;
-        self.open_group("(", Some(self.n_groups));
-    }
-
-    /// Names are resolved here: one engine does not take names and numbers in the same pattern.
-    fn capture_named(&mut self) -> Result<(), PatternError> {
-        let name = self.take_until('>')?;
-        let starts_well = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-        if !starts_well || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
-            return Err(format!("bad group name `{name}`"));
-        }
-        if self.names.insert(name, self.n_groups + 1).is_some() {
-            return Err(format!("the group name `{name}` is given twice"));
-        }
-        self.capture();
-        Ok(())
-    }
-
-    /// `(?(1)yes|no)`.
-    fn read_condition(&mut self) -> Result<(), PatternError> {
-        let name = self.take_until(')')?;
-        let number = self.names.get(name).copied().or_else(|| name.parse().ok());
-        match number {
-            Some(number) if (1..=self.n_groups).contains(&number) => {
-                self.open_group(&format!("(?({number})"), None);
-                Ok(())
-            }
-            _ => Err(format!("unknown group `{name}` in a condition")),
-        }
-    }
-
-    /// `(?ims)` for the whole pattern or `(?i-s:...)` for a group.
-    fn read_flags(&mut self) -> Result<(), PatternError> {
-        let mut flags = self.flags;
-        let mut global = self.global;
-        let mut letters = String::new();
-        loop {
-            let on = !letters.contains('-');
-            match self.next() {
-                Some(')') if on && !letters.is_empty() => {
-                    self.global = global;
-                    return Ok(());
-                }
-                Some(':') if !letters.is_empty() && !letters.ends_with('-') => break,
-                Some('-') if on => letters.push('-'),
-                Some(letter) if !letters.contains(letter) && flags.set(letter, on).is_some() => {
-                    global.set(letter, on);
-                    letters.push(letter);
-                }
-                Some(letter) => {
-                    return Err(format!("`(?{letters}` is followed by `{letter}`, which means nothing there"));
-                }
-                None => return Err("a `(?` is not closed".to_owned()),
-            }
-        }
-        self.open_group(if flags.ignore_case { "(?i:" } else { "(?-i:" }, None);
-        self.flags = flags;
-        Ok(())
-    }
-
-    fn take_until(&mut self, end: char) -> Result<&'a str, PatternError> {
-        let (taken, rest) = self.rest.split_once(end).ok_or_else(|| format!("a `{end}` is missing"))?;
-        self.rest = rest;
-        Ok(taken)
     }
 }

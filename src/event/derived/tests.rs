@@ -1,0 +1,228 @@
+//! `cases.json` has what pygrok 1.0.0 (with Python's `regex`) found in texts of our own; nothing here needs Python.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::*;
+use crate::config::Location;
+use crate::event::text::python_repr;
+
+const TIMESTAMP: &str = "%{YEAR:timestamp_year}-%{MONTHNUM:timestamp_month}-%{MONTHDAY:timestamp_day}[T ]%{HOUR:timestamp_hour}:?%{MINUTE:timestamp_minute}(?::?%{SECOND:timestamp_second})?%{ISO8601_TIMEZONE:timestamp_timezone}?";
+
+#[derive(Debug, Deserialize)]
+struct Case {
+    pattern: String,
+    text: String,
+    /// Keys and values in order, or null for no match.
+    found: Option<Vec<(String, Value)>>,
+    /// The exception instead.
+    raises: Option<String>,
+}
+
+/// Where we answer something else on purpose.
+#[derive(Debug, Deserialize)]
+struct Deliberate {
+    pattern: String,
+    text: String,
+    /// The number of the quirk that this does away with, and what is better.
+    why: String,
+    #[serde(default)]
+    problem: bool,
+    found: Option<Vec<(String, Value)>>,
+}
+
+/// What we answer: values, or that there is a problem at load.
+type Answer = Result<Option<Vec<(String, Value)>>, ()>;
+
+/// The answer to expect. Besides the listed differences there are two rules, both of Q73: what cannot work is a problem at load instead of
+/// silence or a failure at each event, and a text that is no number of JSON gives null instead of an exception.
+fn expected(case: &Case, deliberate: &[Deliberate]) -> Answer {
+    let is_it = |other: &&Deliberate| other.pattern == case.pattern && other.text == case.text;
+    if let Some(other) = deliberate.iter().find(is_it) {
+        return if other.problem { Err(()) } else { Ok(other.found.clone()) };
+    }
+    match case.raises.as_deref() {
+        Some("KeyError" | "error") => return Err(()),
+        // all of these have one key
+        Some("ValueError") => return Ok(Some(vec![("a".to_owned(), Value::Null)])),
+        Some(other) => panic!("{other}"),
+        None => {}
+    }
+    let json = |(key, value): (String, Value)| {
+        let value = if value.get("not_finite").is_some() { Value::Null } else { value };
+        (key, value)
+    };
+    Ok(case.found.clone().map(|found| found.into_iter().map(json).collect()))
+}
+
+fn rules(patterns: &[(&str, &str)]) -> (DerivedFields, Vec<Problem>) {
+    let location = Location { file: Arc::from(Path::new("main.conf")), line: 1, column: 1 };
+    let fields: Vec<DerivedField> = patterns
+        .iter()
+        .map(|(source, pattern)| DerivedField {
+            source: FieldPath::new(source),
+            pattern: (*pattern).to_owned(),
+            location: location.clone(),
+        })
+        .collect();
+    DerivedFields::compile(&fields)
+}
+
+fn answer(case: &Case) -> Answer {
+    let (rules, problems) = rules(&[("t", &case.pattern)]);
+    if !problems.is_empty() {
+        return Err(());
+    }
+    let pattern = Pattern::compiled(&case.pattern).unwrap();
+    let matched = pattern.search(&case.text).unwrap().is_some();
+    let derived = rules.derive(json!({"t": case.text}).as_object().unwrap());
+    Ok(matched.then_some(derived))
+}
+
+/// A number of either kind is the same however its digits are written.
+fn shown(answer: &Answer) -> Answer {
+    let show = |(key, value): (String, Value)| (key, Value::String(python_repr(&value)));
+    Ok(answer.clone()?.map(|found| found.into_iter().map(show).collect()))
+}
+
+#[test]
+fn patterns_find_what_they_always_found() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("cases.json")).unwrap();
+    let deliberate: Vec<Deliberate> = serde_json::from_str(include_str!("deliberate.json")).unwrap();
+    assert!(cases.len() > 1000);
+    let mut differences = Vec::new();
+    for case in &cases {
+        let (ours, expected) = (answer(case), expected(case, &deliberate));
+        if shown(&ours) != shown(&expected) {
+            differences.push(format!("{} on {:?}: {ours:?}, not {expected:?}", case.pattern, case.text));
+        }
+    }
+    assert!(differences.is_empty(), "{} of {}:\n{}", differences.len(), cases.len(), differences.join("\n"));
+}
+
+/// A difference that is none any more does not stay in the list.
+#[test]
+fn every_deliberate_difference_is_one() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("cases.json")).unwrap();
+    let deliberate: Vec<Deliberate> = serde_json::from_str(include_str!("deliberate.json")).unwrap();
+    for other in &deliberate {
+        assert!(other.why.starts_with('Q'), "{other:?}");
+        let case = cases.iter().find(|case| case.pattern == other.pattern && case.text == other.text).unwrap();
+        assert_ne!(shown(&expected(case, &[])), shown(&expected(case, &deliberate)), "{other:?}");
+    }
+}
+
+/// The library as it always was, with every name used at least once.
+#[test]
+fn cases_name_every_pattern_that_is_not_ours() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("cases.json")).unwrap();
+    let newer = [
+        "BIND9",
+        "BIND9_TIMESTAMP",
+        "CISCOFW304001",
+        "CLOUDFRONT_ACCESS_LOG",
+        "HTTPD_COMBINEDLOG",
+        "HTTPD_COMMONLOG",
+        "IPTABLES",
+        "IPTABLES4_FRAG",
+        "IPTABLES4_PART",
+        "IPTABLES6_PART",
+        "IPTABLES_TCP_FLAGS",
+        "IPTABLES_TCP_PART",
+        "MAVEN_VERSION",
+        "REDISMONLOG",
+        "SFW2",
+        "SFW2_LOG_PREFIX",
+        "SHOREWALL_OUT",
+        "SQUID3",
+        "URN",
+    ];
+    for name in library::names().filter(|name| !newer.contains(name)) {
+        let uses = |case: &&Case| case.pattern == format!("%{{{name}:x}}");
+        assert!(cases.iter().any(|case| uses(&case)), "{name}");
+    }
+}
+
+/// Numbers are compared by value above; here it is how they are written.
+#[test]
+fn numbers_are_converted_where_asked() {
+    let derive = |pattern: &str, text: &str| {
+        let (rules, problems) = rules(&[("t", pattern)]);
+        assert!(problems.is_empty(), "{problems:?}");
+        serde_json::to_string(&rules.derive(json!({"t": text}).as_object().unwrap())).unwrap()
+    };
+    assert_eq!(
+        derive("%{DATA:a:int}$", "-000123456789012345678901234567890"),
+        r#"[["a",-123456789012345678901234567890]]"#
+    );
+    assert_eq!(derive("%{DATA:a:float}$", "007"), r#"[["a",7.0]]"#);
+    assert_eq!(derive("%{DATA:a:int}$", "seven"), r#"[["a",null]]"#);
+}
+
+#[test]
+fn only_texts_are_sources() {
+    let (rules, _) = rules(&[("t", TIMESTAMP)]);
+    for value in [json!(5), json!(null), json!(["2018-07-02T07:54"]), json!({})] {
+        assert_eq!(rules.derive(json!({"t": value}).as_object().unwrap()), []);
+    }
+    assert_eq!(rules.derive(json!({"T": "2018-07-02T07:54"}).as_object().unwrap()).len(), 7);
+}
+
+#[test]
+fn later_rules_replace_values_of_earlier_ones_in_their_place() {
+    let (rules, _) = rules(&[("t", "%{INT:a}(?<b>.)"), ("u", "%{WORD:c}"), ("t", "(?<b>.)$")]);
+    let derived = rules.derive(json!({"t": "5xyz", "u": "w"}).as_object().unwrap());
+    assert_eq!(derived, [("a", "5"), ("b", "z"), ("c", "w")].map(|(key, value)| (key.to_owned(), json!(value))));
+    let keys: Vec<(&str, &str)> = rules.keys().map(|(source, key)| (source.as_str(), key)).collect();
+    assert_eq!(keys, [("t", "a"), ("t", "b"), ("u", "c"), ("t", "b")]);
+}
+
+#[test]
+fn problems_say_what_and_where() {
+    let check = |pattern: &str, expected: &str| {
+        let (_, problems) = rules(&[("t", pattern)]);
+        let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(text.starts_with("main.conf:1:1: error: [derivedfields] t: ") && text.contains(expected), "{text}");
+    };
+    check("%{NOSUCHPATTERN:x}", "there is no grok pattern `NOSUCHPATTERN`");
+    check("%{TIMESTAMP_ISO8610:x}", "did you mean `TIMESTAMP_ISO8601`?");
+    check("%{ip:x}", "did you mean `IP`?");
+    check("%{IP:client.ip}", "`%{IP:client.ip}` is not %{NAME:key}");
+    check("(%{IP:x}", "a `(` is not closed");
+    check("(?:a){e<=1}", "approximate matching");
+    check(&"%{NAGIOSLOGLINE}".repeat(500), "too long");
+}
+
+/// Rules for which a text is too hard derive nothing from it, and say so once per text.
+#[test]
+fn hard_texts_are_given_up_and_counted() {
+    let (rules, problems) = rules(&[("t", "(?<x>(?:(a+)+\\2)+b)"), ("t", "%{WORD:w}")]);
+    assert!(problems.is_empty(), "{problems:?}");
+    let source = FieldPath::new("t");
+    for text in ["a".repeat(500), "a".repeat(501), "a".repeat(500)] {
+        let found: Vec<String> = rules.apply(&source, &text).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(found, ["w"]);
+    }
+    let given_up = rules.given_up();
+    assert_eq!(given_up, [GivenUp { source: &source, pattern: "(?<x>(?:(a+)+\\2)+b)", n_texts: 2 }]);
+}
+
+/// A long text is no hard text.
+#[test]
+fn long_texts_are_searched_to_their_end() {
+    let (rules, _) = rules(&[("t", TIMESTAMP), ("t", "%{IP:ip}"), ("t", "%{NUMBER:n} items")]);
+    let text = format!("{} 2018-07-02T07:54 from 10.1.2.3: 12 items", "lorem ipsum ".repeat(8_000));
+    let derived = rules.derive(json!({"t": text}).as_object().unwrap());
+    assert_eq!(derived.len(), 9, "{:?}", rules.given_up());
+}
+
+#[test]
+fn every_pattern_of_the_library_can_be_used() {
+    for name in library::names() {
+        let (_, problems) = rules(&[("t", &format!("%{{{name}:x}}"))]);
+        assert!(problems.is_empty(), "{name}: {problems:?}");
+    }
+}
