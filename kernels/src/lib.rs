@@ -8,6 +8,7 @@
 //! 3. [`order_statistics`] are median, median absolute deviation and percentile over runs.
 //! 4. [`frontier()`] puts them together: the value beyond which a number is an outlier.
 //! 5. Text metrics, one function each: [`entropy`], [`relative_english_entropy`], [`text_length`], [`hex_encoded_length`], [`base64_encoded_length`].
+//! 6. [`skipgram`] trains and scores the skip-gram model.
 //!
 //! # Dispatch
 //!
@@ -27,6 +28,7 @@ pub mod multiset;
 pub mod order_statistics;
 pub mod scalar;
 pub mod simd;
+pub mod skipgram;
 
 use std::ops::Range;
 
