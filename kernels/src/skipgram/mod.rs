@@ -29,8 +29,9 @@
 //!   rounding.
 //! * Finite parameters give finite results: no logit is too large for the softmax.
 
-use crate::scalar;
 pub use crate::scalar::skipgram::Adam;
+pub use crate::simd::skipgram::lanes::InstructionSet;
+use crate::simd::skipgram::{Memory, scoring, training};
 
 /// Size of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,25 @@ pub struct Moments<'a> {
 
 /// Memory that the functions of this module use in between. Any workspace fits any call; it grows as needed and never shrinks.
 #[derive(Debug, Default)]
-pub struct Workspace {}
+pub struct Workspace {
+    memory: Memory,
+}
+
+impl Workspace {
+    /// A workspace for the fastest instructions of this machine.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A workspace for other instructions, to compare them.
+    #[must_use]
+    pub fn with_instructions(set: InstructionSet) -> Self {
+        let mut workspace = Self::default();
+        workspace.memory.set = set;
+        workspace
+    }
+}
 
 /// Trains on `pairs`, `batch_size` of them per step (fewer in the last one), and returns the mean loss per pair in nats, each batch
 /// judged before its step; 0 without pairs.
@@ -103,9 +122,13 @@ pub fn train(
     adam: &Adam,
     pairs: &[Pair],
     batch_size: usize,
-    _workspace: &mut Workspace,
+    workspace: &mut Workspace,
 ) -> f64 {
-    scalar::skipgram::train(shape, parameters, moments, adam, pairs, batch_size)
+    parameters.as_ref().check(shape);
+    moments.first.as_ref().check(shape);
+    moments.second.as_ref().check(shape);
+    check_pairs(shape, pairs);
+    mean(training::train(shape, parameters, moments, adam, pairs, batch_size, &mut workspace.memory), pairs)
 }
 
 /// Writes the gradient of the mean loss of `pairs` as one batch to `gradients`, and returns that loss in nats; all are 0 without
@@ -119,11 +142,12 @@ pub fn loss_and_gradients(
     parameters: Parameters<'_>,
     pairs: &[Pair],
     gradients: &mut ParametersMut<'_>,
-    _workspace: &mut Workspace,
+    workspace: &mut Workspace,
 ) -> f64 {
-    let (loss, exact) = scalar::skipgram::loss_and_gradients(shape, parameters, pairs);
-    exact.round_to(gradients);
-    loss
+    parameters.check(shape);
+    gradients.as_ref().check(shape);
+    check_pairs(shape, pairs);
+    mean(training::loss_and_gradients(shape, parameters, pairs, gradients, &mut workspace.memory), pairs)
 }
 
 /// Writes the natural logarithm of the probability of each pair's context, given its centre, to `scores` at the pair's place.
@@ -138,9 +162,15 @@ pub fn log_probabilities(
     parameters: Parameters<'_>,
     pairs: &[Pair],
     scores: &mut [f32],
-    _workspace: &mut Workspace,
+    workspace: &mut Workspace,
 ) {
-    scalar::skipgram::log_probabilities(shape, parameters, pairs, scores);
+    parameters.check(shape);
+    check_pairs(shape, pairs);
+    assert_eq!(pairs.len(), scores.len(), "one score per pair");
+    // Places of pairs are kept as 32-bit numbers.
+    for (pairs, scores) in pairs.chunks(1 << 31).zip(scores.chunks_mut(1 << 31)) {
+        scoring::log_probabilities(shape, parameters, pairs, scores, &mut workspace.memory);
+    }
 }
 
 /// Writes the logit `z_ct` of each pair to `scores` at the pair's place.
@@ -149,7 +179,10 @@ pub fn log_probabilities(
 ///
 /// If a slice does not have the length that `shape` says, `scores` is not as long as `pairs`, or a word is not below `V`.
 pub fn logits(shape: Shape, parameters: Parameters<'_>, pairs: &[Pair], scores: &mut [f32]) {
-    scalar::skipgram::logits(shape, parameters, pairs, scores);
+    parameters.check(shape);
+    check_pairs(shape, pairs);
+    assert_eq!(pairs.len(), scores.len(), "one score per pair");
+    scoring::logits(shape, parameters, pairs, scores);
 }
 
 impl ParametersMut<'_> {
@@ -168,3 +201,18 @@ impl Parameters<'_> {
         assert_eq!(found, (n, n, shape.n_words), "lengths of embeddings, weights and biases for {shape:?}");
     }
 }
+
+/// Stops if a word is not of the vocabulary.
+fn check_pairs(shape: Shape, pairs: &[Pair]) {
+    if let Some(pair) = pairs.iter().find(|pair| pair.centre.max(pair.context) as usize >= shape.n_words) {
+        panic!("{pair:?} with a vocabulary of {} words", shape.n_words);
+    }
+}
+
+/// A sum over pairs as a mean.
+fn mean(sum: f64, pairs: &[Pair]) -> f64 {
+    if pairs.is_empty() { 0.0 } else { sum / pairs.len() as f64 }
+}
+
+#[cfg(test)]
+mod tests;
