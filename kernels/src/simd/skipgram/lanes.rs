@@ -36,10 +36,10 @@ pub(crate) trait Lanes: Copy {
     unsafe fn neg_mul_add(self, factor: Self, addend: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
     unsafe fn sqrt(self) -> Self;
-    /// Nearest integers, of halves the even one.
-    unsafe fn round(self) -> Self;
-    /// 2 to the power of integers from -126 to 127.
-    unsafe fn power_of_two(self) -> Self;
+    /// `self * factor - subtrahend`, rounded once where the machine can.
+    unsafe fn mul_sub(self, factor: Self, subtrahend: Self) -> Self;
+    /// Numbers whose exponents are the lowest bits of `self`, and whose fractions are 0.
+    unsafe fn shift_to_exponent(self) -> Self;
     /// `self` where `key >= limit`, 0 elsewhere.
     unsafe fn zero_unless_at_least(self, key: Self, limit: Self) -> Self;
     /// Numbers whose bits are `magic` less the own ones.
@@ -180,13 +180,13 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    unsafe fn round(self) -> Self {
-        Self(self.0.round_ties_even())
+    unsafe fn mul_sub(self, factor: Self, subtrahend: Self) -> Self {
+        Self(self.0.mul_sub(factor.0, subtrahend.0))
     }
 
     #[inline(always)]
-    unsafe fn power_of_two(self) -> Self {
-        Self(f32x16::new(self.0.to_array().map(|power| f32::from_bits(((power as i32 + 127) << 23) as u32))))
+    unsafe fn shift_to_exponent(self) -> Self {
+        Self(f32x16::new(self.0.to_array().map(|number| f32::from_bits(number.to_bits() << 23))))
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "vectors whose instructions not every machine has, and pointers in inner loops")]
 
-use super::lanes::{Lanes, Line, Task};
+use super::lanes::{LANES, Lanes, Line, Task};
 use super::tiles::{self, AdamFactors, AdamLanes};
 
 /// Runs `$body` with the constant `$name` of the value of `$size`, which is one of those listed.
@@ -24,9 +24,7 @@ fn tiles_of(n: usize, max: usize) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// Rows of exponentials or logits: one per centre, `stride` lines apart.
-///
-/// Everything here works on some panels of all rows.
+/// Logits of some centres, and the largest of each 16th of them.
 pub(crate) struct Logits<'a> {
     /// Embeddings of the centres, each followed by 1: `depth` numbers per row.
     pub(crate) embeddings: &'a [f32],
@@ -36,8 +34,10 @@ pub(crate) struct Logits<'a> {
     pub(crate) panels: &'a [Line],
     /// Lines of a panel.
     pub(crate) depth: usize,
-    /// Rows of one line per panel: what is written.
+    /// One line per panel and centre: what is written.
     pub(crate) x: &'a mut [Line],
+    /// One line per centre: the same.
+    pub(crate) maxima: &'a mut [Line],
 }
 
 impl Task for Logits<'_> {
@@ -45,9 +45,10 @@ impl Task for Logits<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        let Self { embeddings, scratch, panels, depth, x } = self;
+        let Self { embeddings, scratch, panels, depth, x, maxima } = self;
         let (n_rows, n_panels) = (embeddings.len() / depth, panels.len() / depth);
-        assert!(scratch.len() >= n_rows * depth && x.len() >= n_rows * n_panels);
+        assert!(scratch.len() >= n_rows * depth && x.len() >= n_rows * n_panels && maxima.len() >= n_rows);
+        maxima.fill(Line([f32::NEG_INFINITY; LANES]));
         let max_rows = if L::IS_WIDE { 12 } else { 6 };
         for (start, n) in tiles_of(n_rows, max_rows) {
             for r in 0..n {
@@ -61,15 +62,16 @@ impl Task for Logits<'_> {
             let is_double = L::IS_WIDE && panel + 1 < n_panels;
             for (start, n) in tiles_of(n_rows, max_rows) {
                 let (factors, words) = (scratch[start * depth..].as_ptr(), panels[panel * depth..].as_ptr());
-                let x = x[start * n_panels + panel..].as_mut_ptr();
+                let x = (x[panel * n_rows + start..].as_mut_ptr(), n_rows);
+                let maxima = maxima[start..].as_mut_ptr();
                 // SAFETY: the lengths were checked above, and the tile ends at the last row and panel.
                 unsafe {
                     if is_double {
                         with_constant!(n, R of [1 2 3 4 5 6 7 8 9 10 11 12],
-                            tiles::logits::<L, R, 2>(factors, words, depth, x, n_panels));
+                            tiles::logits::<L, R, 2>(factors, words, depth, x, maxima));
                     } else {
                         with_constant!(n, R of [1 2 3 4 5 6 7 8 9 10 11 12],
-                            tiles::logits::<L, R, 1>(factors, words, depth, x, n_panels));
+                            tiles::logits::<L, R, 1>(factors, words, depth, x, maxima));
                     }
                 }
             }
@@ -78,14 +80,14 @@ impl Task for Logits<'_> {
     }
 }
 
-/// Replaces each row of logits by the exponentials of their distances to the largest one; writes that one and their sum.
+/// Replaces logits by the exponentials of their distances to the largest one of their centre.
 pub(crate) struct Exponentials<'a> {
-    /// Rows of `n_panels` lines.
+    /// One line per panel and centre.
     pub(crate) x: &'a mut [Line],
-    /// Lines of a row.
-    pub(crate) n_panels: usize,
-    /// Per row: the largest logit, and the sum.
-    pub(crate) max_sums: &'a mut [(f32, f32)],
+    /// One line per centre: the largest logit, 16 times.
+    pub(crate) maxima: &'a [Line],
+    /// One line per centre: 16 parts of the sum of the exponentials.
+    pub(crate) sums: &'a mut [Line],
 }
 
 impl Task for Exponentials<'_> {
@@ -93,19 +95,17 @@ impl Task for Exponentials<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        for (row, max_sum) in self.x.chunks_exact_mut(self.n_panels).zip(self.max_sums) {
+        self.sums.fill(Line::default());
+        for x in self.x.chunks_exact_mut(self.maxima.len().max(1)) {
             // SAFETY: the caller's promise.
-            unsafe {
-                let max = tiles::max::<L>(row);
-                *max_sum = (max, tiles::exponentials::<L>(row, max));
-            }
+            unsafe { tiles::exponentials::<L>(x, self.maxima, self.sums) };
         }
     }
 }
 
-/// Adds products of rows and weights: the gradient by the embeddings, 16 parts of each number.
+/// Adds products of exponentials and weights: the gradient by the embeddings, 16 parts of each number.
 pub(crate) struct ByEmbeddings<'a> {
-    /// Rows of one line per panel.
+    /// One line per panel and centre.
     pub(crate) x: &'a [Line],
     /// All panels.
     pub(crate) panels: &'a [Line],
@@ -129,14 +129,14 @@ impl Task for ByEmbeddings<'_> {
         let (max_rows, max_dimensions) = if L::IS_WIDE { (4, 6) } else { (2, 3) };
         for (d, k) in tiles_of(n_dimensions, max_dimensions) {
             for (row, n) in tiles_of(n_rows, max_rows) {
-                let x = x[row * n_panels + range.start..].as_ptr();
+                let x = (x[range.start * n_rows + row..].as_ptr(), n_rows);
                 let words = panels[range.start * depth + d..].as_ptr();
                 let sums = sums[row * n_dimensions + d..].as_mut_ptr();
                 let size = (depth, range.len());
                 // SAFETY: the lengths were checked above, and the tile ends at the last row, panel and dimension.
                 unsafe {
                     with_constant!(n, R of [1 2 3 4], with_constant!(k, K of [1 2 3 4 5 6],
-                        tiles::by_embeddings::<L, R, K>(x, n_panels, words, size, sums, n_dimensions)));
+                        tiles::by_embeddings::<L, R, K>(x, words, size, sums, n_dimensions)));
                 }
             }
         }
@@ -145,6 +145,9 @@ impl Task for ByEmbeddings<'_> {
 
 /// What happens to the gradient of a tile of weights.
 pub(crate) trait GradientUse {
+    /// Panels at a time on a machine with many registers.
+    const N_PANELS: usize;
+
     /// Takes 16 gradients; `line` is their place among all panels.
     ///
     /// # Safety
@@ -155,14 +158,12 @@ pub(crate) trait GradientUse {
 
 /// Gradients of weights and biases, panel by panel, and what to do with them.
 pub(crate) struct ByWeights<'a, U> {
-    /// Rows of one line per panel.
+    /// One line per panel and centre.
     pub(crate) x: &'a [Line],
     /// Embeddings of the centres times what makes a gradient of an exponential: `depth` numbers per row.
     pub(crate) factors: &'a [f32],
     /// Lines of a panel.
     pub(crate) depth: usize,
-    /// Panels of a row.
-    pub(crate) n_panels: usize,
     /// The panels of this call.
     pub(crate) range: std::ops::Range<usize>,
     /// What to do with them.
@@ -174,20 +175,21 @@ impl<U: GradientUse> Task for ByWeights<'_, U> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        let Self { x, factors, depth, n_panels, range, mut gradient_use } = self;
+        let Self { x, factors, depth, range, mut gradient_use } = self;
         let n_rows = factors.len() / depth;
-        assert!(range.end <= n_panels && x.len() >= n_rows * n_panels);
+        assert!(x.len() >= n_rows * range.end);
         let mut panel = range.start;
         while panel < range.end {
-            let is_double = L::IS_WIDE && panel + 1 < range.end;
+            let is_double = L::IS_WIDE && U::N_PANELS > 1 && panel + 1 < range.end;
             let max_dimensions = if L::IS_WIDE { 12 } else { 6 };
             for (d, k) in tiles_of(depth, max_dimensions) {
-                let (x, factors, line) = (x[panel..].as_ptr(), factors[d..].as_ptr(), panel * depth + d);
+                let (factors, line) = (factors[d..].as_ptr(), panel * depth + d);
+                let x = (x[panel * n_rows..].as_ptr(), n_rows);
                 // SAFETY: the lengths were checked above, and the tile ends at the last panel and dimension.
                 unsafe {
                     if is_double {
                         with_constant!(k, K of [1 2 3 4 5 6 7 8 9 10 11 12], {
-                            let tile = tiles::by_weights::<L, K, 2>(x, n_panels, factors, depth, n_rows);
+                            let tile = tiles::by_weights::<L, K, 2>(x, factors, depth);
                             for (k, gradients) in tile.into_iter().enumerate() {
                                 gradient_use.take(gradients[0], line + k);
                                 gradient_use.take(gradients[1], line + depth + k);
@@ -195,7 +197,7 @@ impl<U: GradientUse> Task for ByWeights<'_, U> {
                         });
                     } else {
                         with_constant!(k, K of [1 2 3 4 5 6 7 8 9 10 11 12], {
-                            let tile = tiles::by_weights::<L, K, 1>(x, n_panels, factors, depth, n_rows);
+                            let tile = tiles::by_weights::<L, K, 1>(x, factors, depth);
                             for (k, [gradient]) in tile.into_iter().enumerate() {
                                 gradient_use.take(gradient, line + k);
                             }
@@ -212,6 +214,8 @@ impl<U: GradientUse> Task for ByWeights<'_, U> {
 pub(crate) struct Accumulate<'a>(pub(crate) &'a mut [Line]);
 
 impl GradientUse for Accumulate<'_> {
+    const N_PANELS: usize = 2;
+
     #[inline(always)]
     unsafe fn take<L: Lanes>(&mut self, gradient: L, line: usize) {
         let sum = &raw mut self.0[line];
@@ -229,6 +233,9 @@ pub(crate) struct Move<'a> {
 }
 
 impl GradientUse for Move<'_> {
+    // The processor looks ahead from the additions of one tile to the roots of the one before, if tiles are small.
+    const N_PANELS: usize = 1;
+
     #[inline(always)]
     unsafe fn take<L: Lanes>(&mut self, gradient: L, line: usize) {
         let (panels, first, second) =

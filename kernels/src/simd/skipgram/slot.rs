@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::batch::{Batch, Centre};
-use super::lanes::{InstructionSet, LANES, Line, sum_of};
+use super::lanes::{InstructionSet, LANES, Line, max_of, sum_of};
 use super::panels;
 use super::products::{Accumulate, ByEmbeddings, ByWeights, Exponentials, GradientUse, Logits};
 use crate::skipgram::Shape;
@@ -28,15 +28,17 @@ pub(crate) struct Model<'a> {
 /// Memory for one part of a batch, and what comes out of it.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
-    /// One row per centre of the block, one line per panel: logits, then exponentials.
+    /// One line per panel and centre of the block: logits, then exponentials.
     x: Vec<Line>,
     /// Embeddings of the block, each followed by 1.
     embeddings: Vec<f32>,
     /// The same times `n_c / (B S_c)`, `S_c` the sum of the exponentials: times an exponential it is a gradient.
     scaled: Vec<f32>,
     scratch: Vec<f32>,
-    /// Per row: the largest logit, and the sum of the exponentials.
-    max_sums: Vec<(f32, f32)>,
+    /// One line per centre: the largest logits.
+    maxima: Vec<Line>,
+    /// One line per centre: 16 parts of the sum of the exponentials.
+    exponentials: Vec<Line>,
     /// Logits of the contexts that are asked for.
     picked: Vec<f32>,
     /// 16 parts of each number of the gradient by the embeddings of the block.
@@ -79,24 +81,22 @@ impl Slot {
     /// The pairs come in here: `k_ct S_c / n_c` is subtracted from the exponential of context `t`, which is `k_ct / B` in the gradient.
     pub(crate) fn forward(&mut self, model: Model<'_>, batch: &Batch, block: &[Centre]) {
         self.logits(model, block.iter().map(|centre| centre.word));
-        let n_panels = panels::n_panels(model.shape);
         for (row, centre) in block.iter().enumerate() {
             for context in batch.contexts(centre) {
-                self.loss -= f64::from(context.n_pairs) * f64::from(number(&self.x, n_panels, row, context.word));
+                self.loss -= f64::from(context.n_pairs) * f64::from(number(&self.x, block.len(), row, context.word));
             }
         }
-        self.max_sums.resize(block.len(), (0.0, 0.0));
-        model.set.run(Exponentials { x: &mut self.x, n_panels, max_sums: &mut self.max_sums });
+        self.exponentials(model.set);
         let depth = panels::depth(model.shape);
         self.scaled.clear();
         for (row, centre) in block.iter().enumerate() {
-            let (max, sum) = self.max_sums[row];
+            let (max, sum) = self.max_sum(row);
             let n_pairs = f64::from(centre.n_pairs);
             self.loss += n_pairs * (f64::from(max) + f64::from(sum).ln());
             for context in batch.contexts(centre) {
                 let share = f64::from(context.n_pairs) * f64::from(sum) / n_pairs;
                 let word = context.word as usize;
-                self.x[row * n_panels + word / LANES].0[word % LANES] -= share as f32;
+                self.x[word / LANES * block.len() + row].0[word % LANES] -= share as f32;
             }
             let factor = (n_pairs / (batch.n_pairs as f64 * f64::from(sum))) as f32;
             self.scaled.extend(self.embeddings[row * depth..][..depth].iter().map(|e| e * factor));
@@ -129,8 +129,8 @@ impl Slot {
         range: Range<usize>,
         gradient_use: U,
     ) {
-        let (depth, n_panels) = (panels::depth(shape), panels::n_panels(shape));
-        set.run(ByWeights { x: &self.x, factors: &self.scaled, depth, n_panels, range, gradient_use });
+        let depth = panels::depth(shape);
+        set.run(ByWeights { x: &self.x, factors: &self.scaled, depth, range, gradient_use });
     }
 
     /// Log-probabilities of contexts given centres, at most [`BLOCK`] of them: the contexts of each centre's range.
@@ -141,16 +141,15 @@ impl Slot {
         contexts: impl Fn(usize) -> u32,
         mut write: impl FnMut(usize, f32),
     ) {
-        let n_panels = panels::n_panels(model.shape);
         self.logits(model, centres.iter().map(|&(word, _)| word));
         self.picked.clear();
         for (row, (_, range)) in centres.iter().enumerate() {
-            self.picked.extend(range.clone().map(|i| number(&self.x, n_panels, row, contexts(i))));
+            self.picked.extend(range.clone().map(|i| number(&self.x, centres.len(), row, contexts(i))));
         }
-        self.max_sums.resize(centres.len(), (0.0, 0.0));
-        model.set.run(Exponentials { x: &mut self.x, n_panels, max_sums: &mut self.max_sums });
+        self.exponentials(model.set);
         let mut picked = self.picked.iter();
-        for ((_, range), &(max, sum)) in centres.iter().zip(&self.max_sums) {
+        for (row, (_, range)) in centres.iter().enumerate() {
+            let (max, sum) = self.max_sum(row);
             let log_sum = f64::from(max) + f64::from(sum).ln();
             range.clone().zip(&mut picked).for_each(|(i, &logit)| write(i, (f64::from(logit) - log_sum) as f32));
         }
@@ -166,6 +165,7 @@ impl Slot {
         }
         self.scratch.resize(self.embeddings.len(), 0.0);
         let n_rows = self.embeddings.len() / depth;
+        self.maxima.resize(n_rows, Line::default());
         self.x.resize(n_rows * panels::n_panels(model.shape), Line::default());
         model.set.run(Logits {
             embeddings: &self.embeddings,
@@ -173,12 +173,25 @@ impl Slot {
             panels: model.panels,
             depth,
             x: &mut self.x,
+            maxima: &mut self.maxima,
         });
+    }
+
+    /// Makes exponentials of the logits.
+    fn exponentials(&mut self, set: InstructionSet) {
+        self.maxima.iter_mut().for_each(|line| *line = Line([max_of(line); LANES]));
+        self.exponentials.resize(self.maxima.len(), Line::default());
+        set.run(Exponentials { x: &mut self.x, maxima: &self.maxima, sums: &mut self.exponentials });
+    }
+
+    /// The largest logit of a centre, and the sum of the exponentials of the distances to it.
+    fn max_sum(&self, row: usize) -> (f32, f32) {
+        (self.maxima[row].0[0], sum_of(&self.exponentials[row]))
     }
 }
 
-/// Number `word` of a row of `n_panels` lines.
-fn number(x: &[Line], n_panels: usize, row: usize, word: u32) -> f32 {
+/// The number of a word and a centre, of `n_rows` centres.
+fn number(x: &[Line], n_rows: usize, row: usize, word: u32) -> f32 {
     let word = word as usize;
-    x[row * n_panels + word / LANES].0[word % LANES]
+    x[word / LANES * n_rows + row].0[word % LANES]
 }

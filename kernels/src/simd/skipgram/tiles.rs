@@ -1,24 +1,26 @@
-//! Matrix products in tiles that stay in registers, the softmax of a row, and Adam.
+//! Matrix products in tiles that stay in registers, the softmax, and Adam.
 //!
-//! Rows of `x` are logits or exponentials of one centre over all words, [`Line`] after line; panels are 16 words each, `depth` lines
-//! of them: one per dimension, then the biases.
+//! `x` holds logits or exponentials of some centres over all words: one [`Line`] per panel and centre, those of a panel next to each
+//! other, so that every product reads it in one stream. Panels are 16 words each, `depth` lines of them: one per dimension, then the
+//! biases.
 
 #![expect(unsafe_code, reason = "vectors whose instructions not every machine has, and pointers in inner loops")]
 
-use super::lanes::{Lanes, Line, max_of, sum_of};
+use super::lanes::{Lanes, Line};
 
-/// Logits of `R` centres for `N` panels: `x[r][n] = sum over d of factors[d][r] * panels[n][d]`.
+/// Logits of `R` centres for `N` panels: `x[n][r] = sum over d of factors[d][r] * panels[n][d]`; `maxima[r]` are the largest so far.
 ///
 /// # Safety
 ///
-/// `factors` has `depth * R` numbers, `panels` has `N * depth` lines, and `x` has `N` lines at each of `R` places `stride` apart.
+/// `factors` has `depth * R` numbers, `panels` has `N * depth` lines, `maxima` has `R` of them, and `x` has `R` lines at each of `N`
+/// places `n_rows` apart.
 #[inline(always)]
 pub(crate) unsafe fn logits<L: Lanes, const R: usize, const N: usize>(
     factors: *const f32,
     panels: *const Line,
     depth: usize,
-    x: *mut Line,
-    stride: usize,
+    (x, n_rows): (*mut Line, usize),
+    maxima: *mut Line,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -36,23 +38,25 @@ pub(crate) unsafe fn logits<L: Lanes, const R: usize, const N: usize>(
             }
         }
         for (r, sums) in sums.iter().enumerate() {
+            let mut max = L::load(maxima.add(r));
             for (n, sum) in sums.iter().enumerate() {
-                sum.store(x.add(r * stride + n));
+                sum.store(x.add(n * n_rows + r));
+                max = max.max(*sum);
             }
+            max.store(maxima.add(r));
         }
     }
 }
 
-/// Adds to `sums[r][k]`, `R` centres and `K` dimensions, the products of `n_panels` lines of `x[r]` and of dimension `k` of as many panels.
+/// Adds to `sums[r][k]`, `R` centres and `K` dimensions, the products of `x[p][r]` and of dimension `k` of each of `n_panels` panels `p`.
 ///
 /// # Safety
 ///
-/// `x` has `n_panels` lines at each of `R` places `stride` apart, `panels` has `K` lines at each of `n_panels` places `depth`
+/// `x` has `R` lines at each of `n_panels` places `n_rows` apart, `panels` has `K` lines at each of `n_panels` places `depth`
 /// apart, and `sums` has `K` lines at each of `R` places `sums_stride` apart.
 #[inline(always)]
 pub(crate) unsafe fn by_embeddings<L: Lanes, const R: usize, const K: usize>(
-    x: *const Line,
-    stride: usize,
+    (x, n_rows): (*const Line, usize),
     panels: *const Line,
     (depth, n_panels): (usize, usize),
     sums: *mut Line,
@@ -72,7 +76,7 @@ pub(crate) unsafe fn by_embeddings<L: Lanes, const R: usize, const K: usize>(
                 *words = L::load(panels.add(p * depth + k));
             }
             for (r, acc) in acc.iter_mut().enumerate() {
-                let x = L::load(x.add(r * stride + p));
+                let x = L::load(x.add(p * n_rows + r));
                 for k in 0..K {
                     acc[k] = x.mul_add(words[k], acc[k]);
                 }
@@ -86,19 +90,16 @@ pub(crate) unsafe fn by_embeddings<L: Lanes, const R: usize, const K: usize>(
     }
 }
 
-/// Gradients of `K` dimensions of `N` panels: `result[k][n] = sum over rows c of factors[c][k] * x[c][n]`.
+/// Gradients of `K` dimensions of `N` panels: `result[k][n] = sum over centres c of factors[c][k] * x[n][c]`.
 ///
 /// # Safety
 ///
-/// `x` has `N` lines at each of `n_rows` places `stride` apart, `factors` has `K` numbers at each of `n_rows` places
-/// `factors_stride` apart.
+/// `x` has `N * n_rows` lines, `factors` has `K` numbers at each of `n_rows` places `depth` apart.
 #[inline(always)]
 pub(crate) unsafe fn by_weights<L: Lanes, const K: usize, const N: usize>(
-    x: *const Line,
-    stride: usize,
+    (x, n_rows): (*const Line, usize),
     factors: *const f32,
-    factors_stride: usize,
-    n_rows: usize,
+    depth: usize,
 ) -> [[L; N]; K] {
     // SAFETY: the caller's promise.
     unsafe {
@@ -106,10 +107,10 @@ pub(crate) unsafe fn by_weights<L: Lanes, const K: usize, const N: usize>(
         for c in 0..n_rows {
             let mut row = [L::splat(0.0); N];
             for (n, line) in row.iter_mut().enumerate() {
-                *line = L::load(x.add(c * stride + n));
+                *line = L::load(x.add(n * n_rows + c));
             }
             for (k, acc) in acc.iter_mut().enumerate() {
-                let factor = L::splat(*factors.add(c * factors_stride + k));
+                let factor = L::splat(*factors.add(c * depth + k));
                 for n in 0..N {
                     acc[n] = factor.mul_add(row[n], acc[n]);
                 }
@@ -119,78 +120,45 @@ pub(crate) unsafe fn by_weights<L: Lanes, const K: usize, const N: usize>(
     }
 }
 
-/// The largest number of a row.
+/// Replaces the logits of one panel by the exponentials of their distances to `maxima`, and adds these to `sums`.
 ///
 /// # Safety
 ///
-/// As [`Lanes`].
+/// As [`Lanes`]; the slices have the same length.
 #[inline(always)]
-pub(crate) unsafe fn max<L: Lanes>(row: &[Line]) -> f32 {
-    // SAFETY: the caller's promise; the pointers are of references.
-    unsafe {
-        let mut maxima = [L::splat(f32::NEG_INFINITY); 4];
-        for (i, line) in row.iter().enumerate() {
-            maxima[i % 4] = maxima[i % 4].max(L::load(line));
-        }
-        let mut line = Line::default();
-        maxima[0].max(maxima[1]).max(maxima[2].max(maxima[3])).store(&raw mut line);
-        max_of(&line)
-    }
-}
-
-/// Replaces each number of a row by the exponential of its distance to `max`, the largest one, and gives their sum.
-///
-/// # Safety
-///
-/// As [`Lanes`].
-#[inline(always)]
-pub(crate) unsafe fn exponentials<L: Lanes>(row: &mut [Line], max: f32) -> f32 {
-    // SAFETY: the caller's promise; the pointers are of references.
-    unsafe {
-        let max = L::splat(max);
-        let mut sums = [L::splat(0.0); 4];
-        let (quads, rest) = row.as_chunks_mut::<4>();
-        for quad in quads {
-            for (line, sum) in quad.iter_mut().zip(&mut sums) {
-                let value = exp(L::load(line).sub(max));
-                value.store(line);
-                *sum = sum.add(value);
-            }
-        }
-        for (line, sum) in rest.iter_mut().zip(&mut sums) {
-            let value = exp(L::load(line).sub(max));
+pub(crate) unsafe fn exponentials<L: Lanes>(x: &mut [Line], maxima: &[Line], sums: &mut [Line]) {
+    for ((line, max), sum) in x.iter_mut().zip(maxima).zip(sums) {
+        // SAFETY: the caller's promise; the pointers are of references.
+        unsafe {
+            let value = exp(L::load(line).sub(L::load(max)));
             value.store(line);
-            *sum = sum.add(value);
+            L::load(sum).add(value).store(sum);
         }
-        let mut line = Line::default();
-        sums[0].add(sums[1]).add(sums[2].add(sums[3])).store(&raw mut line);
-        sum_of(&line)
     }
 }
 
-/// `e^x` of numbers that are not positive, to 1e-7 relative; 0 below -87, where `f32` loses its precision.
+/// `e^x` of numbers that are not positive, to 3e-7 relative and 1e-7 near 0; 0 below -87, where `f32` loses its precision.
 ///
-/// `x = n ln 2 + r`, and `e^r` is `1 + r + r^2 q(r)` with the polynomial `q` of least relative error where `|r| <= ln 2 / 2`, which
-/// is 3e-9 (exchange algorithm of E. Ya. Remez).
+/// `x / ln 2 = n + f` with an integer `n`, and `2^f` is a polynomial whose constant is 1, of least relative error where `|f| <= 1/2`:
+/// 3e-9 (exchange algorithm of E. Ya. Remez).
 #[inline(always)]
 unsafe fn exp<L: Lanes>(x: L) -> L {
-    // The upper part of ln 2 has few bits, so that n times it is exact.
-    const LN_2_UPPER: f32 = 0.693_359_4;
-    const LN_2_LOWER: f32 = -2.121_944_4e-4;
-    const Q: [f32; 5] = [1.381_459_9e-3, 8.368_717e-3, 4.166_838_8e-2, 1.666_652_1e-1, 4.999_999_3e-1];
+    const COEFFICIENTS: [f32; 6] =
+        [1.546_146_8e-4, 1.340_045_5e-3, 9.618_057e-3, 5.550_327e-2, 0.240_226_5, std::f32::consts::LN_2];
+    // Added to a small number it leaves an integer in the lower bits, plus the offset of a binary exponent.
+    const ROUND: f32 = 12_582_912.0 + 127.0;
     // SAFETY: the caller's promise.
     unsafe {
-        let limit = L::splat(-87.0);
-        let inside = x.max(limit);
-        let n = inside.mul(L::splat(std::f32::consts::LOG2_E)).round();
-        let r = n.neg_mul_add(L::splat(LN_2_UPPER), inside);
-        let r = n.neg_mul_add(L::splat(LN_2_LOWER), r);
-        let mut q = L::splat(Q[0]);
-        for &coefficient in &Q[1..] {
-            q = q.mul_add(r, L::splat(coefficient));
+        let scale = L::splat(std::f32::consts::LOG2_E);
+        let shifted = x.mul_add(scale, L::splat(ROUND));
+        let n = shifted.sub(L::splat(ROUND));
+        let f = x.mul_sub(scale, n);
+        let mut power = L::splat(COEFFICIENTS[0]);
+        for &coefficient in &COEFFICIENTS[1..] {
+            power = power.mul_add(f, L::splat(coefficient));
         }
-        let power = q.mul_add(r.mul(r), r).add(L::splat(1.0));
-        power.mul(n.power_of_two()).zero_unless_at_least(x, limit)
+        let power = power.mul_add(f, L::splat(1.0));
+        power.mul(shifted.shift_to_exponent()).zero_unless_at_least(x, L::splat(-87.0))
     }
 }
 
@@ -255,8 +223,8 @@ impl<L: Lanes> AdamLanes<L> {
             let v = gradient.mul(gradient).mul_add(self.intake2, L::load(second).mul(self.keep2));
             m.store(first);
             v.store(second);
-            let distance = m.mul(self.rate).mul(reciprocal(v.sqrt().mul_add(self.scale, self.epsilon)));
-            L::load(parameters).sub(distance).store(parameters);
+            let inverse = reciprocal(v.sqrt().mul_add(self.scale, self.epsilon));
+            m.mul(self.rate).neg_mul_add(inverse, L::load(parameters)).store(parameters);
         }
     }
 }
@@ -264,18 +232,17 @@ impl<L: Lanes> AdamLanes<L> {
 /// `1 / x` of positive numbers, to 1e-7 relative, at the cost of some multiplications: division would take longer than all the rest
 /// of a step of Adam.
 ///
-/// The bits of a number are close to its logarithm, so that a constant less those bits is a number close to the reciprocal (within 12
-/// percent); each of three steps of Newton's method squares the error.
+/// The bits of a number are close to its logarithm, so that a constant less those bits is a number close to the reciprocal, within 5.1
+/// percent. A step with the square of the error leaves its third power, and Newton's step the square of that.
 #[inline(always)]
 pub(crate) unsafe fn reciprocal<L: Lanes>(x: L) -> L {
     // SAFETY: the caller's promise.
     unsafe {
         let one = L::splat(1.0);
-        let mut guess = x.subtract_bits_from(0x7ef3_11c7);
-        for _ in 0..3 {
-            let error = x.neg_mul_add(guess, one);
-            guess = guess.mul_add(error, guess);
-        }
-        guess
+        let guess = x.subtract_bits_from(0x7ef3_11c7);
+        let error = x.neg_mul_add(guess, one);
+        let guess = error.mul_add(error, error).mul_add(guess, guess);
+        let error = x.neg_mul_add(guess, one);
+        error.mul_add(guess, guess)
     }
 }

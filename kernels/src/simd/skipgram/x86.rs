@@ -3,12 +3,11 @@
 #![expect(unsafe_code, reason = "vectors whose instructions not every machine has, and pointers in inner loops")]
 
 use std::arch::x86_64::{
-    __m256, __m512, _CMP_GE_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm256_add_epi32, _mm256_add_ps,
-    _mm256_and_ps, _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtps_epi32, _mm256_fmadd_ps,
-    _mm256_fnmadd_ps, _mm256_load_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_store_ps, _mm256_sub_epi32, _mm256_sub_ps, _mm512_add_epi32,
-    _mm512_add_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtps_epi32, _mm512_fmadd_ps,
-    _mm512_fnmadd_ps, _mm512_load_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_roundscale_ps,
+    __m256, __m512, _CMP_GE_OQ, _mm256_add_ps, _mm256_and_ps, _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps,
+    _mm256_fmadd_ps, _mm256_fmsub_ps, _mm256_fnmadd_ps, _mm256_load_ps, _mm256_max_ps, _mm256_mul_ps,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_store_ps, _mm256_sub_epi32,
+    _mm256_sub_ps, _mm512_add_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
+    _mm512_fmsub_ps, _mm512_fnmadd_ps, _mm512_load_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mul_ps,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_store_ps, _mm512_sub_epi32,
     _mm512_sub_ps,
 };
@@ -32,8 +31,6 @@ pub(super) unsafe fn with_avx2<T: Task>(task: T) -> T::Output {
     // SAFETY: the caller's promise.
     unsafe { task.run::<Avx2>() }
 }
-
-const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
 #[derive(Clone, Copy)]
 struct Avx512(__m512);
@@ -103,18 +100,15 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn round(self) -> Self {
+    unsafe fn mul_sub(self, factor: Self, subtrahend: Self) -> Self {
         // SAFETY: see above.
-        Self(unsafe { _mm512_roundscale_ps::<NEAREST>(self.0) })
+        Self(unsafe { _mm512_fmsub_ps(self.0, factor.0, subtrahend.0) })
     }
 
     #[inline(always)]
-    unsafe fn power_of_two(self) -> Self {
+    unsafe fn shift_to_exponent(self) -> Self {
         // SAFETY: see above.
-        unsafe {
-            let biased = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
-            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased)))
-        }
+        unsafe { Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(self.0)))) }
     }
 
     #[inline(always)]
@@ -137,12 +131,9 @@ struct Avx2(__m256, __m256);
 ///
 /// The machine has AVX2.
 #[inline(always)]
-unsafe fn power_of_two(power: __m256) -> __m256 {
+unsafe fn shift(number: __m256) -> __m256 {
     // SAFETY: the caller's promise.
-    unsafe {
-        let biased = _mm256_add_epi32(_mm256_cvtps_epi32(power), _mm256_set1_epi32(127));
-        _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
-    }
+    unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(number))) }
 }
 
 /// # Safety
@@ -225,15 +216,17 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn round(self) -> Self {
+    unsafe fn mul_sub(self, factor: Self, subtrahend: Self) -> Self {
         // SAFETY: see above.
-        unsafe { Self(_mm256_round_ps::<NEAREST>(self.0), _mm256_round_ps::<NEAREST>(self.1)) }
+        unsafe {
+            Self(_mm256_fmsub_ps(self.0, factor.0, subtrahend.0), _mm256_fmsub_ps(self.1, factor.1, subtrahend.1))
+        }
     }
 
     #[inline(always)]
-    unsafe fn power_of_two(self) -> Self {
+    unsafe fn shift_to_exponent(self) -> Self {
         // SAFETY: see above.
-        unsafe { Self(power_of_two(self.0), power_of_two(self.1)) }
+        unsafe { Self(shift(self.0), shift(self.1)) }
     }
 
     #[inline(always)]
