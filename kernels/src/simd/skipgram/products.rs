@@ -226,10 +226,23 @@ impl GradientUse for Accumulate<'_> {
 
 /// Moves the parameters at once.
 pub(crate) struct Move<'a> {
-    pub(crate) adam: AdamFactors,
-    pub(crate) panels: &'a mut [Line],
-    pub(crate) first: &'a mut [Line],
-    pub(crate) second: &'a mut [Line],
+    adam: AdamFactors,
+    panels: &'a mut [Line],
+    first: &'a mut [Line],
+    second: &'a mut [Line],
+}
+
+impl<'a> Move<'a> {
+    /// All panels and their moments.
+    pub(crate) fn new(
+        adam: AdamFactors,
+        panels: &'a mut [Line],
+        first: &'a mut [Line],
+        second: &'a mut [Line],
+    ) -> Self {
+        assert!(first.len() == panels.len() && second.len() == panels.len());
+        Self { adam, panels, first, second }
+    }
 }
 
 impl GradientUse for Move<'_> {
@@ -238,10 +251,16 @@ impl GradientUse for Move<'_> {
 
     #[inline(always)]
     unsafe fn take<L: Lanes>(&mut self, gradient: L, line: usize) {
-        let (panels, first, second) =
-            (&raw mut self.panels[line], &raw mut self.first[line], &raw mut self.second[line]);
-        // SAFETY: the pointers are of references.
-        unsafe { AdamLanes::<L>::new(self.adam).step(gradient, panels, first, second) };
+        debug_assert!(line < self.panels.len());
+        // SAFETY: the caller's promise is that `line` is below the length of all three.
+        unsafe {
+            let (panels, first, second) = (
+                self.panels.as_mut_ptr().add(line),
+                self.first.as_mut_ptr().add(line),
+                self.second.as_mut_ptr().add(line),
+            );
+            AdamLanes::<L>::new(self.adam).step(gradient, panels, first, second);
+        }
     }
 }
 

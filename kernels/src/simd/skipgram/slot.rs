@@ -9,8 +9,8 @@ use super::products::{Accumulate, ByEmbeddings, ByWeights, Exponentials, Gradien
 use crate::skipgram::Shape;
 
 /// Centres of a block. Their rows of logits (24 KB each for 6000 words) stay in the second-level cache from one product to the next,
-/// and each product reads all weights once per block: measured best of 16 to 96 on a core with 2 MB.
-pub(crate) const BLOCK: usize = 48;
+/// and each product reads all weights once per block: of 24 to 96 on a core with 2 MB, all were within a tenth.
+pub(crate) const BLOCK: usize = 32;
 
 /// Panels of which the gradient by the embeddings is computed at a time: their weights of a tile stay in the first-level cache.
 const PANELS_AT_A_TIME: usize = 64;

@@ -218,13 +218,14 @@ impl<L: Lanes> AdamLanes<L> {
     pub(crate) unsafe fn step(self, gradient: L, parameters: *mut Line, first: *mut Line, second: *mut Line) {
         // SAFETY: the caller's promise.
         unsafe {
-            let m = L::load(first);
+            // Loaded before anything is stored: the processor takes arrays at the same distance from a page's start for the same.
+            let (p, m, v) = (L::load(parameters), L::load(first), L::load(second));
             let m = gradient.sub(m).mul_add(self.intake1, m);
-            let v = gradient.mul(gradient).mul_add(self.intake2, L::load(second).mul(self.keep2));
+            let v = gradient.mul(gradient).mul_add(self.intake2, v.mul(self.keep2));
             m.store(first);
             v.store(second);
             let inverse = reciprocal(v.sqrt().mul_add(self.scale, self.epsilon));
-            m.mul(self.rate).neg_mul_add(inverse, L::load(parameters)).store(parameters);
+            m.mul(self.rate).neg_mul_add(inverse, p).store(parameters);
         }
     }
 }

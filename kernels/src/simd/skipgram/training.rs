@@ -17,8 +17,8 @@ use crate::skipgram::{Moments, Pair, Parameters, ParametersMut, Shape};
 /// Blocks of a slot at least: a slot costs a pass over all weights.
 const MIN_BLOCKS: usize = 4;
 
-/// Panels at a time of a small batch: their weights stay in the first-level cache between the two gradients.
-const SMALL_PANELS: usize = 16;
+/// Panels at a time of a small batch: their weights stay in a cache between the two gradients.
+const SMALL_PANELS: usize = 32;
 
 /// Panels that one thread moves at a time.
 const PANELS_PER_TASK: usize = 32;
@@ -111,7 +111,7 @@ fn small_step(shape: Shape, rows: &Rows<'_>, adam: AdamFactors, memory: &mut Mem
     for start in (0..n_panels).step_by(SMALL_PANELS) {
         let range = start..n_panels.min(start + SMALL_PANELS);
         slot.add_by_embeddings(Model { set, shape, embeddings: rows.parameters, panels }, range.clone());
-        slot.use_by_weights(set, shape, range, Move { adam, panels, first, second });
+        slot.use_by_weights(set, shape, range, Move::new(adam, panels, first, second));
     }
     slot.finish_by_embeddings(shape, batch.centres.len());
     1
