@@ -292,3 +292,22 @@ impl Task for AdamOfSums<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::tiles_of;
+
+    #[test]
+    fn tiles_cover_everything_once_and_are_equal() {
+        for max in [2, 3, 4, 6, 12] {
+            for n in 0..60 {
+                let tiles: Vec<_> = tiles_of(n, max).collect();
+                assert_eq!(tiles.iter().map(|(_, length)| length).sum::<usize>(), n);
+                assert!(tiles.windows(2).all(|pair| pair[0].0 + pair[0].1 == pair[1].0));
+                let lengths: Vec<_> = tiles.iter().map(|(_, length)| *length).collect();
+                let (least, most) = (lengths.iter().min(), lengths.iter().max());
+                assert!(most.is_none_or(|most| *most <= max && most - least.unwrap() <= 1), "{n} by {max}: {tiles:?}");
+            }
+        }
+    }
+}
