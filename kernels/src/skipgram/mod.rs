@@ -13,7 +13,8 @@
 //! * [`loss_and_gradients`] takes one batch and leaves the parameters alone.
 //! * [`log_probabilities`] and [`logits`] are the scores of pairs.
 //!
-//! A [`Workspace`] holds what they need in between; with the same one from call to call nothing is allocated anew.
+//! A [`Workspace`] holds what they need in between; with the same one from call to call and step to step, nothing large is
+//! allocated anew.
 //!
 //! # Same gradient, less work
 //!
@@ -24,10 +25,12 @@
 //! # Invariants
 //!
 //! * Results are the same bytes on any number of threads (those of the rayon pool of the caller), and for any order of the pairs
-//!   within a batch.
-//! * They are the same bytes on AVX2, AVX-512 and NEON. On a machine without fused multiplication and addition they differ by
-//!   rounding.
-//! * Finite parameters give finite results: no logit is too large for the softmax.
+//!   within a batch. Gradients are computed on several threads from 256 distinct centres on, and scores from 33 on, on 8 at most.
+//! * AVX2 and AVX-512 give the same bytes, because they do the same operations in the same order; so should NEON, which
+//!   fuses multiplication and addition too. Other machines differ by rounding.
+//! * Logits that are finite give finite scores and gradients, however large they are.
+//! * A parameter whose gradients are 0 for hundreds of steps is moved by one sum instead of step by step; the difference is below the
+//!   rounding of the steps.
 
 pub use crate::scalar::skipgram::Adam;
 pub use crate::simd::skipgram::lanes::InstructionSet;
