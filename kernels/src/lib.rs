@@ -8,18 +8,19 @@
 //! 3. [`order_statistics`] are median, median absolute deviation and percentile over runs.
 //! 4. [`frontier()`] puts them together: the value beyond which a number is an outlier.
 //! 5. Text metrics, one function each: [`entropy`], [`relative_english_entropy`], [`text_length`], [`hex_encoded_length`], [`base64_encoded_length`].
+//! 6. [`skipgram`] trains and scores the skip-gram model.
 //!
 //! # Dispatch
 //!
 //! The tree is the dispatch table. [`scalar`] holds the plain version of a kernel, which is its definition and the oracle
 //! of its tests; [`simd`] holds, under the same file name, the version in use: vectors of the `wide` package where they pay,
-//! tables and integers where those were faster. A kernel that is in neither folder has one version only. The functions of
+//! tables and integers where those were faster, and for [`skipgram`] instructions chosen at run time. A kernel that is in neither folder has one version only. The functions of
 //! this page call the version in use.
 //!
 //! # Invariants
 //!
 //! * Results do not depend on the order of the values, on how they were split and merged, or on the number of threads.
-//! * The version in use and the oracle agree to the last bit.
+//! * The version in use and the oracle agree to the last bit, except for [`skipgram`], whose numbers are `f32` and agree to rounding.
 
 pub mod frontier;
 pub mod moments;
@@ -27,6 +28,7 @@ pub mod multiset;
 pub mod order_statistics;
 pub mod scalar;
 pub mod simd;
+pub mod skipgram;
 
 use std::ops::Range;
 

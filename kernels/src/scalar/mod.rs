@@ -6,3 +6,4 @@ pub mod english_entropy;
 pub mod entropy;
 pub mod exact_sum;
 pub mod order_statistics;
+pub mod skipgram;

@@ -17,6 +17,8 @@ const N_SAMPLES: usize = 11;
 /// Time of one measurement at least.
 const SAMPLE: Duration = Duration::from_millis(10);
 
+mod skipgram;
+
 fn main() -> io::Result<()> {
     let bench =
         Bench { filter: std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default() };
@@ -27,7 +29,8 @@ fn main() -> io::Result<()> {
     let distinct: Vec<f64> = (0..20_000).map(|_| random.below(1 << 40) as f64 / 1e6).collect();
     let repeated: Vec<f64> = (0..20_000).map(|_| random.below(200) as f64).collect();
     number_kernels(&bench, "distinct", &distinct)?;
-    number_kernels(&bench, "repeated", &repeated)
+    number_kernels(&bench, "repeated", &repeated)?;
+    skipgram::skipgram(&bench)
 }
 
 fn text_kernels(bench: &Bench, texts_name: &str, texts: &[String]) -> io::Result<()> {
@@ -75,8 +78,12 @@ struct Bench {
 }
 
 impl Bench {
+    fn wants(&self, name: &str) -> bool {
+        name.contains(&self.filter)
+    }
+
     fn measure(&self, name: &str, n_items: usize, n_units: usize, mut kernel: impl FnMut() -> f64) -> io::Result<()> {
-        if !name.contains(&self.filter) {
+        if !self.wants(name) {
             return Ok(());
         }
         let mut samples: Vec<f64> = (0..N_SAMPLES).map(|_| sample(&mut kernel)).collect();
