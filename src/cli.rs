@@ -52,8 +52,8 @@ pub struct RunArgs {
     /// Files that say what to detect.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Event files, folders or patterns (.ndjson .jsonl .json .parquet, also .gz .zst); `-` is standard input
-    #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append, required = true)]
+    /// Event files, folders or patterns (.ndjson .jsonl .json .parquet, also .gz .zst); `-` is standard input; without it, the cluster
+    #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append)]
     pub events: Vec<String>,
     /// Only use cases whose name (`terms_rare_parent`) matches one of these patterns
     #[arg(long, value_name = "NAME_GLOB", num_args = 1.., action = clap::ArgAction::Append)]

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
+use serde_json::{Map, Value};
 
-use crate::config::{Asset, UseCase};
+use crate::config::{Asset, Model, UseCase};
+use crate::elastic::MARKS;
 use crate::event::derived::DerivedFields;
 use crate::event::{Document, Population, TableError, View};
 use crate::models::{self, Candidate, Evaluation, Refinement, Settings};
@@ -60,6 +62,8 @@ pub struct Detected {
     pub rounds: u32,
     /// Whitelist regexps that were given up because a text made them too slow; each counts as no match.
     pub regexps_given_up: u64,
+    /// Candidates whose documents were deleted since they were read, counted in every round.
+    pub gone: u64,
     /// Time in models.
     pub evaluating: Duration,
     /// Time in descriptions and whitelist.
@@ -111,6 +115,7 @@ impl Detection<'_> {
             let mut round = tokio::task::block_in_place(|| self.describe(&view, &evaluation))?;
             detected.describing += started.elapsed();
             detected.regexps_given_up += round.regexps_given_up;
+            detected.gone += round.gone;
             detected.whitelisted += round.whitelisted.len() as u64;
             let again = self.refine(&mut round, &mut population);
             detected.outliers += round.kept.values().sum::<u64>();
@@ -153,9 +158,10 @@ impl Detection<'_> {
                 return Err(SourceError::Cancelled.into());
             }
             let events = self.documents(view, block)?;
+            round.gone += (block.chunk_by(is_same_event).count() - events.len()) as u64;
             let described: Vec<Described> = events
                 .par_iter()
-                .map(|(document, candidates)| self.describe_event(view, evaluation, document, candidates))
+                .map(|event| self.describe_event(view, evaluation, event))
                 .collect::<Result<Vec<_>, DetectionError>>()?
                 .into_iter()
                 .flatten()
@@ -167,31 +173,39 @@ impl Detection<'_> {
         Ok(round)
     }
 
-    /// The documents of `candidates`, each with its candidates.
+    /// The documents of `candidates` that are still there, each with its candidates.
     fn documents<'c>(
         &self,
         view: &View,
         candidates: &'c [Candidate],
-    ) -> Result<Vec<(RawDocument, &'c [Candidate])>, DetectionError> {
-        let events: Vec<&[Candidate]> = candidates.chunk_by(|a, b| a.element.event() == b.element.event()).collect();
+    ) -> Result<Vec<CandidateEvent<'c>>, DetectionError> {
+        let events: Vec<&[Candidate]> = candidates.chunk_by(is_same_event).collect();
         let rows = events.iter().filter_map(|candidates| candidates.first().map(|candidate| candidate.element));
         let places = document_places(view.table(), rows)?;
-        Ok(self.source.fetch(&places)?.into_iter().zip(events).collect())
+        let highlights = match &self.use_case.model {
+            Model::SimpleQuery(model) if model.highlight_match => self.source.highlights(view.mask_idx(), &places)?,
+            _ => vec![Map::new(); places.len()],
+        };
+        let documents = self.source.fetch(&places)?.into_iter().zip(highlights).zip(events);
+        let event = |((document, highlights), candidates): ((Option<RawDocument>, _), _)| {
+            Some(CandidateEvent { document: document?, highlights, candidates })
+        };
+        Ok(documents.filter_map(event).collect())
     }
 
     fn describe_event(
         &self,
         view: &View,
         evaluation: &Evaluation,
-        document: &RawDocument,
-        candidates: &[Candidate],
+        event: &CandidateEvent<'_>,
     ) -> Result<Vec<Described>, DetectionError> {
-        let mut document = parse(document)?;
+        let mut document = parse(&event.document)?;
         let derived = self.derived.map(|rules| rules.derive(&document.source)).unwrap_or_default();
         // texts, assets and the whitelist see derived fields in place of the event's own
         document.source.extend(derived.iter().cloned());
         let describe_one = |candidate: &Candidate| {
-            let observations = models::observations(&self.use_case.model, view, evaluation, candidate, &document);
+            let mut observations = models::observations(&self.use_case.model, view, evaluation, candidate, &document);
+            observations.extend(models::matched(&document, &event.highlights, MARKS));
             let description =
                 Description { use_case: self.use_case, document: &document, derived: &derived, observations };
             let outlier = describe(self.assets, description);
@@ -199,8 +213,12 @@ impl Detection<'_> {
             let outlier = if verdict.whitelisted { None } else { Some(outlier) };
             Described { candidate: *candidate, outlier, regexps_given_up: verdict.regexps_given_up }
         };
-        Ok(candidates.iter().map(describe_one).collect())
+        Ok(event.candidates.iter().map(describe_one).collect())
     }
+}
+
+fn is_same_event(a: &Candidate, b: &Candidate) -> bool {
+    a.element.event() == b.element.event()
 }
 
 /// Places of the documents of some rows.
@@ -233,6 +251,14 @@ pub fn parse(raw: &RawDocument) -> Result<Document, DetectionError> {
     }
 }
 
+/// An event with candidates, which is still there.
+struct CandidateEvent<'c> {
+    document: RawDocument,
+    /// Where the query matches, if that is wanted.
+    highlights: Map<String, Value>,
+    candidates: &'c [Candidate],
+}
+
 struct Described {
     candidate: Candidate,
     /// `None`: whitelisted.
@@ -245,6 +271,7 @@ struct Round {
     kept: rustc_hash::FxHashMap<u32, u64>,
     whitelisted: Vec<Candidate>,
     regexps_given_up: u64,
+    gone: u64,
 }
 
 impl Round {
@@ -254,6 +281,7 @@ impl Round {
             kept: rustc_hash::FxHashMap::default(),
             whitelisted: Vec::new(),
             regexps_given_up: 0,
+            gone: 0,
         }
     }
 

@@ -4,6 +4,7 @@ pub mod cli;
 pub mod compute;
 pub mod config;
 pub mod detection;
+pub mod elastic;
 pub mod event;
 pub mod functions;
 pub mod models;

@@ -208,6 +208,8 @@ fn enrich(
     let enriched = documents
         .into_par_iter()
         .zip(events)
+        // what was deleted since the scan cannot have outliers any more
+        .filter_map(|(raw, event)| Some((raw?, event)))
         .map(|(raw, event)| {
             let mut document = parse(&raw)?;
             let mut outliers = Vec::with_capacity(event.outliers.len());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::{DerivedField, FieldPath, Model, Problem, UseCase};
+use crate::config::{DerivedField, FieldPath, Model, ModelType, Problem, UseCase};
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
@@ -56,6 +56,9 @@ pub struct PlannedUseCase {
     pub derived: Option<Arc<DerivedFields>>,
 }
 
+/// Fields of earlier outliers: names and types of the models that found them.
+pub const TAGGED_BY: [&str; 2] = ["outliers.model_name", "outliers.model_type"];
+
 /// A use case that cannot run, and why.
 pub type Refused = (Arc<UseCase>, Vec<Problem>);
 
@@ -69,10 +72,34 @@ pub fn plan(
     period: Period,
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
+    plan_with(use_cases, period, |use_case| compile_query(use_case, mapping, now).map(Judge::Here))
+}
+
+/// As [`plan`], for a source that judges queries and windows itself.
+///
+/// # Errors
+/// Use cases whose derived fields are wrong, with their problems; the plan holds the others.
+pub fn plan_search(use_cases: Vec<Arc<UseCase>>, period: Period) -> (ScanPlan, Vec<Refused>) {
+    plan_with(use_cases, period, |_| Ok(Judge::Source))
+}
+
+/// Who judges the query and window of a use case.
+enum Judge {
+    /// This program, by this query.
+    Here(CompiledQuery),
+    /// The source.
+    Source,
+}
+
+fn plan_with(
+    use_cases: Vec<Arc<UseCase>>,
+    period: Period,
+    judge: impl Fn(&UseCase) -> Result<Judge, Vec<Problem>>,
+) -> (ScanPlan, Vec<Refused>) {
     let mut planner = Planner::default();
     let mut refused = Vec::new();
     for use_case in use_cases {
-        if let Err(problems) = planner.add(&use_case, mapping, period, now) {
+        if let Err(problems) = planner.add(&use_case, judge(&use_case), period) {
             refused.push((use_case, problems));
         }
     }
@@ -106,20 +133,26 @@ impl Planner {
     fn add(
         &mut self,
         use_case: &Arc<UseCase>,
-        mapping: Option<&Mapping>,
+        judge: Result<Judge, Vec<Problem>>,
         period: Period,
-        now: DateTime<Utc>,
     ) -> Result<(), Vec<Problem>> {
-        let query = compile_query(use_case, mapping, now);
         let rule_set = self.rule_set(use_case);
-        let (query, rule_set) = match (query, rule_set) {
-            (Ok(query), Ok(rule_set)) => (query, rule_set),
-            (query, rule_set) => {
-                return Err([query.err(), rule_set.err()].into_iter().flatten().flatten().collect());
+        let (judge, rule_set) = match (judge, rule_set) {
+            (Ok(judge), Ok(rule_set)) => (judge, rule_set),
+            (judge, rule_set) => {
+                return Err([judge.err(), rule_set.err()].into_iter().flatten().flatten().collect());
             }
+        };
+        let is_judged_here = matches!(judge, Judge::Here(_));
+        let query = match judge {
+            Judge::Here(query) => query,
+            Judge::Source => CompiledQuery::match_all(),
         };
         for column in query.columns() {
             self.query_column(column);
+        }
+        if !is_judged_here && use_case.model_type == ModelType::SimpleQuery {
+            TAGGED_BY.iter().for_each(|field| self.column(ColumnKind::Elements, &FieldPath::new(field)));
         }
         let view = self.view(use_case, rule_set);
         let window = match period {
@@ -127,7 +160,8 @@ impl Planner {
             Period::HistoryUntil(end) => Some(TimeWindow::until(end, use_case.history_window)),
             Period::Between(window) => Some(window),
         };
-        let time_idx = (window.is_some() || view.time.is_some()).then(|| self.time(&use_case.timestamp_field));
+        let time_idx =
+            ((window.is_some() && is_judged_here) || view.time.is_some()).then(|| self.time(&use_case.timestamp_field));
         self.use_cases.push(PlannedUseCase {
             query,
             window,

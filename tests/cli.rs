@@ -46,6 +46,8 @@ fn exit_codes_say_what_happened() {
         ("bad.conf", "[metrics_x]\nes_query_filter=*\nmetric=lenght\n"),
         ("events.ndjson", EVENTS),
         ("bad.ndjson", &bad_line),
+        ("cluster.conf", "[general]\nes_url=http://127.0.0.1:1\nes_retry_deadline=0\n"),
+        ("half-a-login.conf", "[general]\nes_url=http://127.0.0.1:1\nes_password=x\n"),
     ]);
     let cases = [
         ("--help", 0),
@@ -62,6 +64,8 @@ fn exit_codes_say_what_happened() {
         ("run --use-cases good.conf --events bad.ndjson", 3),
         ("run --use-cases good.conf --events no-such-file.ndjson", 74),
         ("run --use-cases good.conf --events events.ndjson -o no-such-folder/out.ndjson", 74),
+        ("run --config cluster.conf --use-cases good.conf", 69),
+        ("run --config half-a-login.conf --use-cases good.conf", 78),
         ("run --config no-such.conf --use-cases good.conf --events events.ndjson", 78),
         ("run --use-cases bad.conf --events events.ndjson", 78),
         ("check --use-cases good.conf --use-cases bad.conf", 78),

@@ -27,7 +27,10 @@ impl Finished {
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ee-outliers"));
     command.current_dir(folder).env("NO_COLOR", "1").env("TZ", "UTC");
-    for name in ["es_username", "es_password", "verify_certs", "ca_certs", "RUST_LOG"] {
+    const SECRETS: [&str; 3] = ["es_password", "es_api_key", "es_bearer_auth"];
+    let files = SECRETS.map(|name| format!("{name}_file"));
+    let others = ["es_username", "verify_certs", "ca_certs", "client_cert", "client_key", "RUST_LOG"];
+    for name in SECRETS.into_iter().chain(others).chain(files.iter().map(String::as_str)) {
         command.env_remove(name);
     }
     command

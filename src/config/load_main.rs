@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::elastic_url;
 use super::field::FieldPath;
 use super::files;
 use super::ini::{Dialect, Ini, Section, parse};
 use super::keys::Keys;
-use super::main_config::{Asset, DerivedField, ElasticSettings, LogLevel, LogSettings, MainConfig, NotifierSettings};
+use super::load_elastic;
+use super::main_config::{Asset, DerivedField, LogLevel, LogSettings, MainConfig, NotifierSettings};
 use super::model::ModelType;
 use super::model_keys::WORD2VEC;
 use super::nearest::nearest;
@@ -35,12 +34,8 @@ const SECTIONS: [&str; 13] = [
     "machine_learning",
 ];
 
-const GENERAL_KEYS: [&str; 17] = [
-    "es_url",
-    "es_index_pattern",
-    "es_scan_size",
-    "es_scroll_time",
-    "es_timeout",
+/// Keys of `[general]` besides those of the cluster.
+const GENERAL_KEYS: [&str; 12] = [
     "timestamp_field",
     "es_save_results",
     "print_outliers_to_console",
@@ -118,9 +113,9 @@ pub(super) fn load(ini: &Ini, environment: &Environment<'_>, problems: &mut Vec<
     warn_of_sections(ini, problems);
     let mut config = MainConfig::default();
     let mut general = keys(ini, "general");
-    load_environment(&mut config.elastic, environment);
+    load_elastic::load(&mut general, environment, &mut config.elastic);
     load_general(&mut general, &mut config);
-    warn_of_keys(&mut general, &GENERAL_KEYS);
+    warn_of_keys(&mut general, &[&GENERAL_KEYS[..], &load_elastic::KEYS[..]].concat());
     problems.append(&mut general.problems);
     warn_of_other_keys(ini, problems);
     config.assets = pairs(ini, "assets")
@@ -177,14 +172,6 @@ fn pairs<'a>(ini: &'a Ini, name: &str) -> impl Iterator<Item = (&'a str, &'a str
 }
 
 fn load_general(keys: &mut Keys<'_>, config: &mut MainConfig) {
-    let elastic = &mut config.elastic;
-    load_url(keys, elastic);
-    set(&mut elastic.es_index_pattern, keys.filled("es_index_pattern").map(str::to_owned));
-    let is_time = |text: &str| is_elastic_time(text).then(|| text.to_owned());
-    set(&mut elastic.es_scroll_time, keys.parsed("es_scroll_time", "not a time", "write a time such as 25m", is_time));
-    let scan_size = positive(keys, "es_scan_size").and_then(|size| usize::try_from(size).ok());
-    set(&mut elastic.es_scan_size, scan_size);
-    set(&mut elastic.es_timeout, positive(keys, "es_timeout").map(Duration::from_secs));
     set(&mut config.timestamp_field, keys.filled("timestamp_field").map(FieldPath::new));
     set(&mut config.save_results, keys.bool("es_save_results"));
     set(&mut config.print_outliers_to_console, keys.bool("print_outliers_to_console"));
@@ -204,50 +191,10 @@ fn load_general(keys: &mut Keys<'_>, config: &mut MainConfig) {
     *file = keys.filled("log_file").map(PathBuf::from);
 }
 
-/// An address with credentials is never shown.
-fn load_url(keys: &mut Keys<'_>, elastic: &mut ElasticSettings) {
-    let Some(text) = keys.text("es_url") else { return };
-    let Some(url) = elastic_url::parse(text) else {
-        keys.error("es_url", "not an address", "write http://host:9200 or https://user:password@host:9200/prefix");
-        return;
-    };
-    elastic.es_url = url.url;
-    if let Some((username, password)) = url.credentials {
-        elastic.username = Some(username);
-        elastic.password = Some(password);
-    }
-}
-
-/// A number with a unit of Elasticsearch.
-fn is_elastic_time(text: &str) -> bool {
-    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    unit.len() < text.len() && ["d", "h", "m", "s", "ms", "micros", "nanos"].contains(&unit)
-}
-
 /// A history window.
 pub(super) fn history(days: u64, hours: u64) -> Option<TimeDelta> {
     let hours = days.checked_mul(24)?.checked_add(hours).filter(|hours| *hours <= 24_000_000)?;
     TimeDelta::try_hours(i64::try_from(hours).ok()?)
-}
-
-fn positive(keys: &mut Keys<'_>, key: &str) -> Option<u64> {
-    let value = keys.count(key);
-    if value == Some(0) {
-        keys.error(key, "must not be 0", "write a number from 1 on");
-        return None;
-    }
-    value
-}
-
-/// The names of these variables are lower-case, and an empty variable is as good as none.
-fn load_environment(elastic: &mut ElasticSettings, environment: &Environment<'_>) {
-    let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
-    elastic.username = variable("es_username");
-    elastic.password = variable("es_password").map(Secret::new);
-    if let Some(verify) = variable("verify_certs") {
-        elastic.verify_certs = ["yes", "true", "1"].contains(&verify.to_lowercase().as_str());
-    }
-    elastic.ca_certs = variable("ca_certs").map(PathBuf::from);
 }
 
 fn load_notifier(keys: &mut Keys<'_>) -> Option<NotifierSettings> {
@@ -319,7 +266,7 @@ fn warn_of_keys(keys: &mut Keys<'_>, known: &[&str]) {
     }
 }
 
-fn set<T>(place: &mut T, value: Option<T>) {
+pub(super) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use super::elastic_settings::ElasticSettings;
 use super::field::FieldPath;
 use super::problem::Location;
 use super::secret::Secret;
@@ -44,29 +44,6 @@ pub struct MainConfig {
     pub derived_fields: Vec<DerivedField>,
     /// Whitelist entries of all use cases.
     pub whitelist: Arc<WhitelistEntries>,
-}
-
-/// How Elasticsearch is reached and read.
-#[derive(Clone, Debug)]
-pub struct ElasticSettings {
-    /// `http://` or `https://` address without credentials; the port may be missing, a path prefix may follow.
-    pub es_url: String,
-    /// Indices to read, comma-separated, with wildcards.
-    pub es_index_pattern: String,
-    /// Documents per page; at least 1.
-    pub es_scan_size: usize,
-    /// How long a scroll is kept between two pages, in the notation of Elasticsearch (`25m`).
-    pub es_scroll_time: String,
-    /// How long one request may take.
-    pub es_timeout: Duration,
-    /// User name for basic authentication: from `es_url`, else from the environment; `None` sends no authentication.
-    pub username: Option<String>,
-    /// Password for basic authentication, from the same place as the user name.
-    pub password: Option<Secret>,
-    /// Whether the server's certificate is verified.
-    pub verify_certs: bool,
-    /// File with the certificates to trust instead of the system's.
-    pub ca_certs: Option<PathBuf>,
 }
 
 /// What is logged and where.
@@ -153,22 +130,6 @@ impl Default for MainConfig {
             assets: Vec::new(),
             derived_fields: Vec::new(),
             whitelist: Arc::default(),
-        }
-    }
-}
-
-impl Default for ElasticSettings {
-    fn default() -> Self {
-        Self {
-            es_url: "http://esnode1:9200".to_owned(),
-            es_index_pattern: "logstash-eagleeye-*".to_owned(),
-            es_scan_size: 10_000,
-            es_scroll_time: "25m".to_owned(),
-            es_timeout: Duration::from_secs(300),
-            username: None,
-            password: None,
-            verify_certs: true,
-            ca_certs: None,
         }
     }
 }

@@ -6,11 +6,13 @@
 //!
 //! Two dialects of the same format are read, because existing files rely on it: see [`ini::Dialect`].
 
+mod elastic_settings;
 mod elastic_url;
 mod field;
 mod files;
 pub mod ini;
 mod keys;
+mod load_elastic;
 mod load_main;
 mod load_use_case;
 mod main_config;
@@ -28,8 +30,9 @@ mod whitelist_entries;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+pub use elastic_settings::{Authentication, ClientCertificate, ElasticSettings};
 pub use field::FieldPath;
-pub use main_config::{Asset, DerivedField, ElasticSettings, LogLevel, LogSettings, MainConfig, NotifierSettings};
+pub use main_config::{Asset, DerivedField, LogLevel, LogSettings, MainConfig, NotifierSettings};
 pub use model::{
     CountMethod, Metric, Metrics, Model, ModelType, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus,
     TriggerMethod, TriggerOn, TriggerScore, Word2vec,

@@ -421,8 +421,11 @@ fn credentials_come_from_the_address_else_the_environment() {
         ("", &[("es_username", "")][..], None, None),
     ] {
         let elastic = load_with(main.as_bytes(), SIMPLE.as_bytes(), environment).main.elastic;
-        assert_eq!(elastic.username.as_deref(), username);
-        assert_eq!(elastic.password.as_ref().map(Secret::expose), password);
+        let basic = username.zip(password).map(|(username, password)| Authentication::Basic {
+            username: username.to_owned(),
+            password: Secret::new(password),
+        });
+        assert_eq!(elastic.authentication, basic.unwrap_or_default());
         assert_eq!(elastic.verify_certs, environment.len() == 1);
         assert_eq!(elastic.ca_certs.as_deref(), environment.get(3).map(|_| Path::new("/ca.pem")));
     }
@@ -451,5 +454,62 @@ proptest! {
                 prop_assert!(line.is_some_and(|line| at.column as usize <= line.chars().count() + 1), "{at}");
             }
         }
+    }
+}
+
+#[test]
+fn the_cluster_is_reached_as_files_say_else_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "s3cret\r\n").unwrap();
+    let secret = secret.to_str().unwrap();
+    let basic = |username: &str, password: &str| Authentication::Basic {
+        username: username.to_owned(),
+        password: Secret::new(password),
+    };
+    let key = || Authentication::ApiKey(Secret::new("s3cret"));
+    for (general, environment, expected) in [
+        (String::new(), vec![("es_api_key", "s3cret")], key()),
+        (String::new(), vec![("es_api_key_file", secret)], key()),
+        (String::new(), vec![("es_username", "u"), ("es_password_file", secret)], basic("u", "s3cret")),
+        (format!("es_api_key_file={secret}"), vec![("es_username", "u")], key()),
+        ("es_username=u\nes_password=p".to_owned(), vec![("es_api_key", "x")], basic("u", "p")),
+        ("es_bearer_auth=t".to_owned(), vec![], Authentication::Bearer(Secret::new("t"))),
+        ("es_url=http://a,https://u:p@b:1".to_owned(), vec![("es_username", "x")], basic("u", "p")),
+    ] {
+        let settings = load_with(format!("[general]\n{general}\n").as_bytes(), SIMPLE.as_bytes(), &environment);
+        assert_eq!(settings.main.elastic.authentication, expected, "{general}");
+        assert!(settings.problems.is_empty(), "{:?}", settings.problems);
+    }
+    let main = "[general]\nes_url=http://a, b:1 ,https://u:p@c/x\nes_ca_certs=/ca\nes_client_cert=/c\nes_client_key=/k\n\
+        es_verify_certs=0\nes_retry_deadline=0\n";
+    let elastic = load_with(main.as_bytes(), b"", &[("ca_certs", "/other"), ("verify_certs", "1")]).main.elastic;
+    assert_eq!(elastic.es_urls, ["http://a", "http://b:1", "https://c/x"]);
+    assert_eq!(elastic.ca_certs.as_deref(), Some(Path::new("/ca")));
+    assert_eq!(elastic.client_certificate, Some(ClientCertificate { cert: "/c".into(), key: Some("/k".into()) }));
+    assert_eq!((elastic.verify_certs, elastic.es_retry_deadline.as_secs()), (false, 0));
+}
+
+#[test]
+fn credentials_that_contradict_each_other_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty");
+    std::fs::write(&empty, "\n").unwrap();
+    let empty = empty.to_str().unwrap();
+    for (general, environment, expected) in [
+        ("es_api_key=a\nes_bearer_auth=b", vec![], "more than one way to authenticate"),
+        ("es_url=http://u:p@a\nes_api_key=b", vec![], "more than one way to authenticate"),
+        ("", vec![("es_api_key", "a"), ("es_username", "b")], "more than one way to authenticate"),
+        ("es_password=hunter2", vec![], "es_username: missing"),
+        ("es_password=hunter2\nes_password_file=/nowhere\nes_username=u", vec![], "es_password is given too"),
+        ("es_api_key_file=/nowhere/at/all", vec![], "cannot read /nowhere/at/all"),
+        ("", vec![("es_api_key_file", empty)], "is empty"),
+        ("es_client_key=/k", vec![], "es_client_cert: missing"),
+        ("es_apikey=x", vec![], "did you mean `es_api_key`?"),
+    ] {
+        let settings = load_with(format!("[general]\n{general}\n").as_bytes(), SIMPLE.as_bytes(), &environment);
+        let shown: Vec<String> = settings.problems.iter().map(ToString::to_string).collect();
+        assert!(shown.iter().any(|problem| problem.contains(expected)), "{general}: {shown:?}");
+        assert!(!format!("{settings:?}").contains("hunter2"));
     }
 }

@@ -110,6 +110,11 @@ impl View {
         &self.table
     }
 
+    /// The use case whose rows these are.
+    pub fn mask_idx(&self) -> usize {
+        self.mask_idx
+    }
+
     /// The columns of the view.
     pub fn columns(&self) -> ViewColumns {
         self.columns

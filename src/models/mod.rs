@@ -8,6 +8,8 @@ mod simplequery;
 mod sudden_appearance;
 mod terms;
 
+pub use simplequery::matched;
+
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};

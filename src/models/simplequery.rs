@@ -3,8 +3,12 @@
 use arrow::datatypes::UInt64Type;
 use datafusion::error::DataFusionError;
 
+use serde_json::{Map, Value, json};
+
 use super::{Candidate, Evaluation, Finding, Settings, column, rows};
-use crate::event::{Element, View};
+use crate::config::FieldPath;
+use crate::event::text::python_repr;
+use crate::event::{Document, Element, View, lookup};
 
 pub(super) async fn evaluate(view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
     let mut evaluation = Evaluation::default();
@@ -18,4 +22,54 @@ pub(super) async fn evaluate(view: &View, settings: Settings<'_>) -> Result<Eval
         }));
     }
     Ok(evaluation)
+}
+
+/// What of the document matches: by field of the event, the fragments of `highlights`, and the parts between `marks` in all of them.
+pub fn matched(document: &Document, highlights: &Map<String, Value>, marks: [&str; 2]) -> Map<String, Value> {
+    let is_field = |name: &str| lookup(&document.source, &FieldPath::new(name)).is_some();
+    let fields: Map<String, Value> = highlights
+        .iter()
+        .filter(|(name, _)| is_field(name))
+        .map(|(name, fragments)| (name.clone(), fragments.clone()))
+        .collect();
+    if fields.is_empty() {
+        return Map::new();
+    }
+    let values: Map<String, Value> = fields
+        .iter()
+        .map(|(name, fragments)| {
+            let fragments = fragments.as_array().into_iter().flatten().filter_map(Value::as_str);
+            (name.clone(), fragments.flat_map(|fragment| marked(fragment, marks)).collect())
+        })
+        .collect();
+    let shown = python_repr(&Value::Object(values));
+    [("matched_fields".to_owned(), json!(fields)), ("matched_values".to_owned(), json!(shown))].into_iter().collect()
+}
+
+fn marked<'a>(fragment: &'a str, [start, end]: [&'a str; 2]) -> impl Iterator<Item = &'a str> {
+    fragment.split(start).skip(1).filter_map(move |behind| Some(behind.split_once(end)?.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_fragments_of_the_fields_of_the_event_count() {
+        let Value::Object(source) = json!({"a": "x", "b": {"c": 1}}) else { panic!("an object") };
+        let document = Document { index: String::new(), id: String::new(), source };
+        let Value::Object(highlights) = json!({
+            "a": ["<v>a</v> <v>b\nc</v>", "x <v>z'</v>", "none", "<v>open"],
+            "b.c": ["<v>1</v>"],
+            "a.keyword": ["<v>x</v>"],
+            "_id": ["<v>x</v>"],
+        }) else {
+            panic!("an object")
+        };
+        let matched = matched(&document, &highlights, ["<v>", "</v>"]);
+        assert_eq!(matched["matched_values"], r#"{'a': ['a', 'b\nc', "z'"], 'b.c': ['1']}"#);
+        let fields: Vec<&String> = matched["matched_fields"].as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["a", "b.c"]);
+        assert!(super::matched(&document, &Map::new(), ["<v>", "</v>"]).is_empty());
+    }
 }

@@ -26,6 +26,11 @@ pub struct CompiledQuery {
 }
 
 impl CompiledQuery {
+    /// The query that takes every event.
+    pub fn match_all() -> Self {
+        CompiledQuery { columns: Vec::new(), schema: Arc::new(Schema::empty()), expression: None }
+    }
+
     /// The columns it looks at.
     pub fn columns(&self) -> &[QueryColumn] {
         &self.columns
@@ -61,7 +66,7 @@ impl CompiledQuery {
 
 pub(super) fn compile(filter: Filter) -> Result<CompiledQuery> {
     if matches!(filter, Filter::All) {
-        return Ok(CompiledQuery { columns: Vec::new(), schema: Arc::new(Schema::empty()), expression: None });
+        return Ok(CompiledQuery::match_all());
     }
     let mut columns = BTreeSet::new();
     let expression = lower(filter, &mut columns);

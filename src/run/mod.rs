@@ -1,5 +1,6 @@
 //! A run from command line to exit status: configuration, plan, scan group, report.
 
+mod cluster;
 mod report;
 mod resources;
 mod summary;
@@ -16,6 +17,7 @@ use tracing::{error, info, warn};
 use crate::cli::{CheckArgs, ConfigArgs, RunArgs};
 use crate::compute::{Compute, Limits};
 use crate::config::{Problem, Settings, Severity, UseCase};
+use crate::elastic::{Class, ElasticError};
 use crate::pipeline::{self, GroupError, Outputs, ScanGroup};
 use crate::plan::{self, Period};
 use crate::query::{Mapping, TimeWindow};
@@ -40,12 +42,16 @@ pub enum Exit {
     Partial = 3,
     /// Events could not be read.
     Reading = 4,
+    /// The cluster does not answer.
+    Unavailable = 69,
     /// The program is at fault.
     Internal = 70,
     /// A local file could not be read or written.
     LocalFile = 74,
     /// The user or the system ended the run.
     Interrupted = 75,
+    /// The cluster refuses the credentials, or they may not do this.
+    Refused = 77,
     /// The configuration cannot be used.
     Configuration = 78,
 }
@@ -65,6 +71,10 @@ enum RunError {
     Reading(String),
     #[error("{0}")]
     Events(String),
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("{0}")]
+    Refused(String),
     #[error("interrupted: nothing was written")]
     Interrupted,
     #[error(transparent)]
@@ -80,6 +90,8 @@ impl RunError {
         match self {
             RunError::Configuration(_) => Exit::Configuration,
             RunError::Reading(_) => Exit::Reading,
+            RunError::Unavailable(_) => Exit::Unavailable,
+            RunError::Refused(_) => Exit::Refused,
             RunError::Interrupted => Exit::Interrupted,
             RunError::LocalFile(_) | RunError::Unreadable { .. } | RunError::Events(_) => Exit::LocalFile,
             RunError::Internal(_) => Exit::Internal,
@@ -92,7 +104,23 @@ impl From<GroupError> for RunError {
         match group_error {
             GroupError::Source(SourceError::Cancelled) => RunError::Interrupted,
             GroupError::Sink(error) => RunError::LocalFile(error),
+            GroupError::Source(SourceError::Server(error)) => error.into(),
             other => RunError::Reading(other.to_string()),
+        }
+    }
+}
+
+impl From<ElasticError> for RunError {
+    fn from(error: ElasticError) -> Self {
+        let message = error.to_string();
+        match error {
+            ElasticError::Unreachable { .. } => RunError::Unavailable(message),
+            ElasticError::Refused { .. } => RunError::Refused(message),
+            ElasticError::Setting { .. } => RunError::Configuration(message),
+            _ if matches!(error.class(), Class::Retry | Class::BackPressure) && error.fault().is_some() => {
+                RunError::Unavailable(message)
+            }
+            _ => RunError::Reading(message),
         }
     }
 }
@@ -151,6 +179,9 @@ async fn detect(
     let settings = load(&args.config);
     let mapping = read_mapping(args.config.mapping.as_deref())?;
     let use_cases = choose(&settings, args, report)?;
+    if args.events.is_empty() {
+        return cluster::detect(args, quiet, interrupted, &settings.main, use_cases, report).await;
+    }
     let period = period(args);
     let (plan, refused) = plan::plan(use_cases, mapping.as_ref(), period, args.now.unwrap_or_else(Utc::now));
     report.refuse(refused);

@@ -231,13 +231,24 @@ impl Report {
         }
     }
 
+    /// A use case that could not be started.
+    pub(super) fn skip(&mut self, use_case: &UseCase, why: &str) {
+        warn!(use_case = use_case.id(), "{why}: skipping the use case");
+        self.missing.push(format!("{}: {why}", use_case.id()));
+        self.use_cases.push(UseCaseReport {
+            status: Status::Failed,
+            error: Some(why.to_owned()),
+            ..UseCaseReport::of(use_case)
+        });
+    }
+
     pub(super) fn inactive(&mut self, use_case: &UseCase) {
         self.use_cases.push(UseCaseReport { status: Status::Inactive, ..UseCaseReport::of(use_case) });
     }
 
     pub(super) fn group(&mut self, plan: &ScanPlan, result: GroupResult) {
-        self.phases.read = result.reading.as_secs_f64();
-        self.phases.write = result.writing.as_secs_f64();
+        self.phases.read += result.reading.as_secs_f64();
+        self.phases.write += result.writing.as_secs_f64();
         self.source(&result.summary, result.n_spilled);
         for (planned, use_case_result) in plan.use_cases.iter().zip(result.use_cases) {
             self.use_case(&planned.use_case, use_case_result);
@@ -245,9 +256,9 @@ impl Report {
     }
 
     fn source(&mut self, summary: &ScanSummary, n_spilled: usize) {
-        self.source.events = summary.events;
-        self.source.bytes = summary.bytes;
-        self.source.spilled_batches = n_spilled;
+        self.source.events += summary.events;
+        self.source.bytes += summary.bytes;
+        self.source.spilled_batches += n_spilled;
         for (reason, lines, samples) in summary.skipped.reasons() {
             let samples =
                 samples.iter().map(|sample| format!("{}:{}: {}", sample.file, sample.line + 1, sample.text)).collect();
@@ -267,6 +278,9 @@ impl Report {
         report.usage(&result.usage);
         match result.outcome {
             Ok(detected) => {
+                if detected.gone > 0 {
+                    warn!(use_case = report.name, candidates = detected.gone, "documents were deleted during the run");
+                }
                 report.candidates = detected.outliers + detected.whitelisted;
                 report.outliers = detected.outliers;
                 report.whitelisted = detected.whitelisted;

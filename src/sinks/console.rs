@@ -31,6 +31,8 @@ pub fn table_for(stream: &impl IsTerminal) -> Table {
 #[derive(Debug, Default)]
 pub struct Findings {
     use_cases: BTreeMap<usize, UseCaseFindings>,
+    /// Use cases of the scan groups before the one that is written.
+    n_before: usize,
 }
 
 #[derive(Debug, Default)]
@@ -46,10 +48,15 @@ struct Finding {
 }
 
 impl Findings {
+    /// The use cases of what is added from here on come behind `n_before` others.
+    pub fn start_group(&mut self, n_before: usize) {
+        self.n_before = n_before;
+    }
+
     /// Counts the outliers of a document.
     pub fn add(&mut self, document: &EnrichedDocument) {
         for (use_case_idx, outlier) in &document.outliers {
-            let findings = self.use_cases.entry(*use_case_idx).or_default();
+            let findings = self.use_cases.entry(self.n_before + *use_case_idx).or_default();
             let summary = outlier.unwrapped_summary();
             let place = (document.document.index.clone(), document.document.id.clone());
             if let Some(finding) = findings.by_summary.get_mut(summary) {

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::elastic::ElasticError;
+
 /// A fault of a source: names the thing, the place and the cure.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -81,6 +83,9 @@ pub enum SourceError {
         /// what Arrow said
         source: arrow::error::ArrowError,
     },
+    /// The server did not give what was asked for.
+    #[error(transparent)]
+    Server(#[from] ElasticError),
     /// The scan was asked to end.
     #[error("reading was cancelled")]
     Cancelled,

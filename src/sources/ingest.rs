@@ -98,7 +98,11 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<(PreparedBatch,
         .use_cases
         .iter()
         .zip(&mut usage)
-        .map(|(planned, usage)| mask(planned, plan, &batch.columns, usage))
+        .enumerate()
+        .map(|(mask_idx, (planned, usage))| {
+            let matched = batch.matched.as_ref().map(|matched| &matched[mask_idx]);
+            mask(planned, plan, &batch.columns, matched, usage)
+        })
         .collect::<anyhow::Result<_>>()?;
     let wanted = any(&masks, batch.columns.num_rows());
     let (columns, rows, masks, ties) = keep(&batch, &wanted, masks)?;
@@ -120,24 +124,25 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<(PreparedBatch,
     Ok((PreparedBatch { batch: batch.number, places, keys, metrics, times, masks, ties }, usage))
 }
 
-/// Which events of a batch belong to a use case.
+/// Which events of a batch belong to a use case; `matched` where the source has judged query and window.
 fn mask(
     planned: &PlannedUseCase,
     plan: &ScanPlan,
     columns: &RecordBatch,
+    matched: Option<&BooleanArray>,
     usage: &mut Usage,
 ) -> anyhow::Result<BooleanArray> {
     let n_rows = columns.num_rows();
-    let matching = if planned.query.is_match_all() {
-        BooleanArray::from(vec![true; n_rows])
-    } else {
-        planned.query.evaluate(columns)?
+    let matching = match matched {
+        Some(matched) => matched.clone(),
+        None if planned.query.is_match_all() => BooleanArray::from(vec![true; n_rows]),
+        None => planned.query.evaluate(columns)?,
     };
     let Some(time_idx) = planned.time_idx else { return Ok(matching) };
     let times = time(columns, &column_name(ColumnKind::Time, &plan.layout.times[time_idx]))?;
     let times = times.as_primitive::<Int64Type>();
     usage.without_time += (0..n_rows).filter(|&row| matching.value(row) && times.is_null(row)).count() as u64;
-    let Some(TimeWindow { from, to }) = planned.window else { return Ok(matching) };
+    let Some(TimeWindow { from, to }) = planned.window.filter(|_| matched.is_none()) else { return Ok(matching) };
     let inside = |row: usize| times.is_valid(row) && (from..=to).contains(&times.value(row));
     Ok((0..n_rows).map(|row| Some(matching.value(row) && inside(row))).collect())
 }

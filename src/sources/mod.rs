@@ -1,15 +1,18 @@
 //! Where events come from: one trait, so that the same events give the same event table whatever holds them.
 
 mod derive;
+pub mod elasticsearch;
 mod error;
 pub mod files;
 pub mod ingest;
+mod spool;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use error::SourceError;
+use serde_json::{Map, Value};
 
 use crate::event::decode::{EventBatch, Projection, SkippedLines};
 
@@ -27,11 +30,21 @@ pub trait EventSource: Send + Sync + fmt::Debug {
         on_batch: &mut OnBatch<'_>,
     ) -> Result<ScanSummary, SourceError>;
 
-    /// Reads whole documents again, in the order asked.
+    /// Reads whole documents again, in the order asked; `None` for one that was deleted since the scan.
     ///
     /// # Errors
     /// A document that is no longer what the scan saw, or cannot be read.
-    fn fetch(&self, documents: &[DocRef]) -> Result<Vec<RawDocument>, SourceError>;
+    fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError>;
+
+    /// Per document, by field, the fragments in which the query of use case `mask_idx` matches, with
+    /// [`MARKS`](crate::elastic::MARKS) around what does. Sources that do not judge queries themselves have none.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    fn highlights(&self, mask_idx: usize, documents: &[DocRef]) -> Result<Vec<Map<String, Value>>, SourceError> {
+        let _ = mask_idx;
+        Ok(vec![Map::new(); documents.len()])
+    }
 }
 
 /// What takes the batches of a scan; an error ends the scan.

@@ -1,6 +1,6 @@
 //! What decoding gives: the wanted columns of some lines, and where each row came from.
 
-use arrow::array::RecordBatch;
+use arrow::array::{BooleanArray, RecordBatch};
 
 use super::skipped::SkippedLines;
 
@@ -19,6 +19,8 @@ pub struct EventBatch {
     pub rows: Vec<RowRef>,
     /// fixed 64-bit hash of each row's `(_index, _id)`, the order-free tie-break; only when asked for
     pub id_hash: Option<Vec<u64>>,
+    /// per use case, which rows match its query and window, where the source has judged it
+    pub matched: Option<Vec<BooleanArray>>,
     /// lines that gave no row
     pub skipped: SkippedLines,
 }

@@ -16,7 +16,7 @@ use super::projection::{Plan, Projection, ValuePlace};
 use super::row::Row;
 use super::skipped::{SkipReason, SkippedLines};
 use super::values::{elements, flattened, string, timestamp};
-use super::walk::{Envelope, Shape, read_line};
+use super::walk::{Envelope, Shape, read_line, read_source};
 use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES};
 
 /// Some consecutive lines of a file.
@@ -32,6 +32,17 @@ pub struct Chunk<'a> {
     pub first_line: u64,
     /// Whether the file ends here: its last line may be cut off.
     pub is_last: bool,
+}
+
+/// A document that a search found.
+#[derive(Debug, Clone, Copy)]
+pub struct HitText<'a> {
+    /// JSON text of its `_index`.
+    pub index: &'a str,
+    /// JSON text of its `_id`.
+    pub id: &'a str,
+    /// JSON text of its `_source`, or of the wanted part of it.
+    pub source: &'a str,
 }
 
 /// Whether batches carry hashes of the documents' identities.
@@ -101,15 +112,73 @@ impl Decoder {
                 }
             }
         }
+        self.finish(chunk, rows, hashes, skipped)
+    }
+
+    /// The wanted columns of the documents that a search found; `name` is where they are, for those that are no events.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    pub fn decode_hits<'de>(
+        &mut self,
+        hits: impl IntoIterator<Item = HitText<'de>>,
+        name: &Arc<str>,
+    ) -> Result<EventBatch, ArrowError> {
+        let projection = self.projection.clone();
+        let plan = projection.plan();
+        let mut row = Row::new(&plan.trie);
+        let chunk = Chunk { bytes: &[], file: 0, name, first_line: 0, is_last: false };
+        let (mut rows, mut hashes, mut skipped) = (Vec::new(), Vec::new(), SkippedLines::default());
+        for (hit_idx, hit) in hits.into_iter().enumerate() {
+            match self.decode_hit(&hit, plan, &mut row, &chunk) {
+                Ok(hash) => {
+                    rows.push(RowRef { line_in_batch: hit_idx as u32, offset_in_batch: 0, length: 0 });
+                    hashes.push(hash);
+                }
+                Err(reason) => skipped.add(reason, name, hit_idx as u64, hit.source.as_bytes()),
+            }
+        }
+        self.finish(&chunk, rows, hashes, skipped)
+    }
+
+    fn decode_hit<'de>(
+        &mut self,
+        hit: &HitText<'de>,
+        plan: &Plan,
+        row: &mut Row<'de>,
+        chunk: &Chunk<'_>,
+    ) -> Result<u64, SkipReason> {
+        check_size(hit.source)?;
+        let envelope = Envelope { index: Some(hit.index), id: Some(hit.id), source: hit.source };
+        match read_source(&plan.trie, hit.source, row) {
+            Ok(()) => Ok(self.push(plan, row, &envelope, chunk, 0)),
+            Err(error) => {
+                let Some(valid) = replace_lone_surrogates(hit.source) else { return Err(reason(hit.source, &error)) };
+                let mut row = Row::new(&plan.trie);
+                read_source(&plan.trie, &valid, &mut row).map_err(|error| reason(hit.source, &error))?;
+                Ok(self.push(plan, &row, &Envelope { source: &valid, ..envelope }, chunk, 0))
+            }
+        }
+    }
+
+    /// The rows so far as a batch.
+    fn finish(
+        &mut self,
+        chunk: &Chunk<'_>,
+        rows: Vec<RowRef>,
+        hashes: Vec<u64>,
+        skipped: SkippedLines,
+    ) -> Result<EventBatch, ArrowError> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let columns = self.cells.columns.iter_mut().map(Column::take).collect::<Result<Vec<_>, _>>()?;
         Ok(EventBatch {
             number: 0,
             file: chunk.file,
             first_line: chunk.first_line,
-            columns: RecordBatch::try_new_with_options(projection.schema(), columns, &options)?,
+            columns: RecordBatch::try_new_with_options(self.projection.schema(), columns, &options)?,
             rows,
             id_hash: (self.identity == Identity::Hashed).then_some(hashes),
+            matched: None,
             skipped,
         })
     }

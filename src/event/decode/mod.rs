@@ -22,7 +22,7 @@ mod walk;
 mod tests;
 
 pub use batch::{EventBatch, RowRef};
-pub use decoder::{Chunk, Decoder, Identity};
+pub use decoder::{Chunk, Decoder, HitText, Identity};
 pub use document_line::{DocumentLine, line_id, split_document, with_valid_surrogates};
 pub use projection::{ColumnKind, ColumnSpec, Projection, TimeParser};
 pub use skipped::{SkipReason, SkippedLines, SkippedSample};

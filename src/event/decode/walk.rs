@@ -52,6 +52,13 @@ pub(super) fn read_line<'de>(
     Ok(Envelope { index: None, id: None, source: line })
 }
 
+/// Reads the fields of a document into `row`.
+pub(super) fn read_source<'de>(trie: &Trie, source: &'de str, row: &mut Row<'de>) -> serde_json::Result<()> {
+    row.start();
+    let place = Place { node: 0, inside: Inside::Objects { exact: true } };
+    walk_document(source, PlaceSeed { trie, row, place })
+}
+
 /// Reads one line as a hit; `None` when it is an event.
 fn read_hit<'de>(
     trie: &Trie,

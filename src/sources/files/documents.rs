@@ -8,8 +8,8 @@ use std::os::unix::fs::FileExt;
 use rayon::prelude::*;
 
 use super::input::InputFile;
-use super::spool::{Copied, Spool};
 use crate::event::decode::{line_id, split_document, with_valid_surrogates};
+use crate::sources::spool::{Copied, Spool};
 use crate::sources::{DocRef, RawDocument, SourceError};
 
 /// Where a batch came from.
@@ -30,7 +30,7 @@ pub(super) fn fetch(
     spool: &Spool,
     places: &[Place],
     documents: &[DocRef],
-) -> Result<Vec<RawDocument>, SourceError> {
+) -> Result<Vec<Option<RawDocument>>, SourceError> {
     let mut by_batch: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (idx, document) in documents.iter().enumerate() {
         by_batch.entry(document.batch).or_default().push(idx);
@@ -47,7 +47,7 @@ pub(super) fn fetch(
         .collect::<Result<_, SourceError>>()?;
     let mut all: Vec<(usize, RawDocument)> = fetched.into_iter().flatten().collect();
     all.sort_unstable_by_key(|(idx, _)| *idx);
-    Ok(all.into_iter().map(|(_, document)| document).collect())
+    Ok(all.into_iter().map(|(_, document)| Some(document)).collect())
 }
 
 fn unknown(documents: &[DocRef], wanted: &[usize]) -> SourceError {

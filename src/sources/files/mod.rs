@@ -9,7 +9,6 @@ mod documents;
 mod input;
 mod parquet_lines;
 mod paths;
-mod spool;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,13 +16,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::error::ArrowError;
 
+use super::spool::{Spool, compress};
 use super::{DocRef, EventSource, Incomplete, OnBatch, RawDocument, ScanOptions, ScanSummary, SourceError};
 use crate::compute::InOrder;
 use crate::event::decode::{Chunk, Decoder, EventBatch, Identity, Projection};
 use chunks::{Block, Chunks};
 use documents::Place;
 use input::{Input, InputFile};
-use spool::{Spool, compress};
 
 /// How files are read.
 #[derive(Debug, Clone)]
@@ -115,7 +114,7 @@ impl EventSource for EventFiles {
         scan.finish()
     }
 
-    fn fetch(&self, documents: &[DocRef]) -> Result<Vec<RawDocument>, SourceError> {
+    fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError> {
         documents::fetch(&self.files, &self.spool, &self.lock_places(), documents)
     }
 }

@@ -53,7 +53,7 @@ fn scan(files: &EventFiles) -> (Vec<Event>, ScanSummary) {
     places.reverse();
     let mut documents = files.fetch(&places).unwrap();
     documents.reverse();
-    (rows.into_iter().zip(documents).collect(), summary)
+    (rows.into_iter().zip(documents.into_iter().flatten()).collect(), summary)
 }
 
 fn entries(list: &arrow::array::ListArray, row: usize) -> Vec<String> {

@@ -1,0 +1,226 @@
+//! What an answer means for what comes next: one pure function of status, error type and reason, for whole requests and for the items
+//! of a bulk request alike.
+//!
+//! The status decides first: names of errors differ between versions and flavours.
+
+/// What to do after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// It worked.
+    Done,
+    /// The server could not do it now; the same request may work later.
+    Retry,
+    /// The server has too much to do: later, and less at once.
+    BackPressure,
+    /// Somebody else changed the document: read it again.
+    Conflict,
+    /// The document, index or search context is not there any more.
+    Gone,
+    /// The index takes no writes.
+    Blocked(Block),
+    /// This request can never work.
+    Poison,
+    /// These credentials may not do it, or the address is not the server's.
+    Refused,
+}
+
+/// Why an index takes no writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Block {
+    /// Its node's disk is full; the server lifts the block when there is space again.
+    DiskFull,
+    /// It is closed, read-only, frozen or a snapshot: it stays so during a run.
+    Index,
+}
+
+/// The block that a full disk causes, whatever its status: 403 before Elasticsearch 7.14, 429 since.
+const DISK_FULL: u32 = 12;
+
+/// Blocks while a cluster starts or has no master.
+const STARTING: [u32; 3] = [1, 2, 3];
+
+/// Classifies an answer; `error_type` and `reason` as the server named them, empty where it did not.
+pub fn classify(status: u16, error_type: &str, reason: &str) -> Class {
+    match status {
+        200..=299 => Class::Done,
+        300..=399 | 401 => Class::Refused,
+        403 | 429 | 503 if error_type == "cluster_block_exception" => block(status, reason),
+        403 => Class::Refused,
+        404 | 410 => Class::Gone,
+        409 => Class::Conflict,
+        408 | 425 | 499 => Class::Retry,
+        429 => Class::BackPressure,
+        400 if error_type == "index_closed_exception" => Class::Blocked(Block::Index),
+        501 | 505 => Class::Poison,
+        500..=599 if is_overload(error_type, reason) => Class::BackPressure,
+        500..=599 => Class::Retry,
+        _ => Class::Poison,
+    }
+}
+
+fn block(status: u16, reason: &str) -> Class {
+    let blocks = block_ids(reason);
+    if blocks.iter().any(|id| STARTING.contains(id)) {
+        Class::Retry
+    } else if blocks.is_empty() {
+        // without a number only the status says whether waiting helps
+        match status {
+            403 => Class::Blocked(Block::Index),
+            429 => Class::BackPressure,
+            _ => Class::Retry,
+        }
+    } else if blocks.iter().all(|id| *id == DISK_FULL) {
+        Class::Blocked(Block::DiskFull)
+    } else {
+        Class::Blocked(Block::Index)
+    }
+}
+
+/// The numbers in `blocked by: [FORBIDDEN/8/index write (api)];`.
+fn block_ids(reason: &str) -> Vec<u32> {
+    let behind = reason.split_once("blocked by:").map_or(reason, |(_, behind)| behind);
+    behind
+        .split('[')
+        .filter_map(|block| {
+            let mut parts = block.split('/');
+            let status = parts.next()?;
+            let is_status = !status.is_empty() && status.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+            is_status.then(|| parts.next()?.parse().ok()).flatten()
+        })
+        .collect()
+}
+
+/// Overload that some versions answer with a status of the 500s.
+fn is_overload(error_type: &str, reason: &str) -> bool {
+    let is_rejected =
+        error_type.ends_with("rejected_execution_exception") || error_type == "circuit_breaking_exception";
+    is_rejected || reason.contains("too many scroll contexts") || reason.contains("too many search contexts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCKED: &str = "cluster_block_exception";
+
+    /// Answers of real servers, by their own words.
+    const ANSWERS: &[(u16, &str, &str, Class)] = &[
+        (200, "", "", Class::Done),
+        (201, "", "", Class::Done),
+        (302, "", "", Class::Refused),
+        (308, "", "", Class::Refused),
+        (400, "mapper_parsing_exception", "failed to parse field [a] of type [long]", Class::Poison),
+        (400, "document_parsing_exception", "[1:6] failed to parse field [a]", Class::Poison),
+        (400, "strict_dynamic_mapping_exception", "mapping set to strict", Class::Poison),
+        (400, "illegal_argument_exception", "Limit of total fields [1000] has been exceeded", Class::Poison),
+        (400, "query_shard_exception", "Failed to parse query [a:(]", Class::Poison),
+        (400, "index_closed_exception", "closed", Class::Blocked(Block::Index)),
+        (401, "security_exception", "unable to authenticate user [x]", Class::Refused),
+        (401, "", "", Class::Refused),
+        (403, "security_exception", "action [indices:data/read/search] is unauthorized", Class::Refused),
+        (403, "", "Forbidden", Class::Refused),
+        (403, BLOCKED, "index [a] blocked by: [FORBIDDEN/8/index write (api)];", Class::Blocked(Block::Index)),
+        (403, BLOCKED, "index [a] blocked by: [FORBIDDEN/5/index read-only (api)];", Class::Blocked(Block::Index)),
+        (
+            403,
+            BLOCKED,
+            "index [a] blocked by: [FORBIDDEN/12/index read-only / allow delete (api)];",
+            Class::Blocked(Block::DiskFull),
+        ),
+        (
+            429,
+            BLOCKED,
+            "index [a] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has read-only-allow-delete block; for more information, see https://x/12/y];",
+            Class::Blocked(Block::DiskFull),
+        ),
+        (
+            429,
+            BLOCKED,
+            "index [a] blocked by: [TOO_MANY_REQUESTS/12/disk usage];[FORBIDDEN/8/index write (api)];",
+            Class::Blocked(Block::Index),
+        ),
+        (403, BLOCKED, "", Class::Blocked(Block::Index)),
+        (429, BLOCKED, "", Class::BackPressure),
+        (404, "index_not_found_exception", "no such index [a]", Class::Gone),
+        (404, "document_missing_exception", "[1]: document missing", Class::Gone),
+        (404, "search_context_missing_exception", "No search context found for id [1]", Class::Gone),
+        (405, "", "Incorrect HTTP method", Class::Poison),
+        (406, "", "Content-Type header is not supported", Class::Poison),
+        (408, "", "", Class::Retry),
+        (409, "version_conflict_engine_exception", "[1]: version conflict", Class::Conflict),
+        (413, "", "", Class::Poison),
+        (429, "es_rejected_execution_exception", "rejected execution", Class::BackPressure),
+        (429, "rejected_execution_exception", "rejected execution", Class::BackPressure),
+        (429, "circuit_breaking_exception", "[parent] Data too large", Class::BackPressure),
+        (429, "", "", Class::BackPressure),
+        (
+            500,
+            "exception",
+            "Trying to create too many scroll contexts. Must be less than or equal to: [500].",
+            Class::BackPressure,
+        ),
+        (500, "search_phase_execution_exception", "all shards failed", Class::Retry),
+        (500, "null_pointer_exception", "", Class::Retry),
+        (501, "", "", Class::Poison),
+        (502, "", "", Class::Retry),
+        (503, "unavailable_shards_exception", "primary shard is not active", Class::Retry),
+        (503, "master_not_discovered_exception", "", Class::Retry),
+        (503, BLOCKED, "blocked by: [SERVICE_UNAVAILABLE/1/state not recovered / initialized];", Class::Retry),
+        (503, "es_rejected_execution_exception", "rejected execution", Class::BackPressure),
+        (504, "", "", Class::Retry),
+    ];
+
+    #[test]
+    fn answers_of_real_servers_mean_what_they_mean() {
+        for (status, error_type, reason, expected) in ANSWERS {
+            assert_eq!(classify(*status, error_type, reason), *expected, "{status} {error_type} {reason}");
+        }
+    }
+
+    /// Every status with every error type and reason of the table, and some that nobody sends.
+    #[test]
+    fn every_status_has_one_class_that_only_some_errors_change() {
+        let hostile = ["[", "[[/12/", "[A/", "[A/99999999999999/x]", "[é/12/x]", "blocked by:", "[/12/]", "\u{0}"];
+        let types: Vec<&str> = ANSWERS.iter().map(|answer| answer.1).chain(["", "x"]).collect();
+        let reasons: Vec<&str> = ANSWERS.iter().map(|answer| answer.2).chain(hostile).collect();
+        for status in 0..=1000 {
+            let plain = classify(status, "", "");
+            for (error_type, reason) in types.iter().flat_map(|name| reasons.iter().map(move |reason| (name, reason))) {
+                let class = classify(status, error_type, reason);
+                let may_differ = match status {
+                    400 => *error_type == "index_closed_exception",
+                    403 | 429 => *error_type == BLOCKED,
+                    501 | 505 => false,
+                    500..=599 => matches!(class, Class::BackPressure) || *error_type == BLOCKED,
+                    _ => false,
+                };
+                assert!(class == plain || may_differ, "{status} {error_type} {reason}: {class:?}, not {plain:?}");
+            }
+            let expected = match status {
+                200..=299 => Class::Done,
+                300..=399 | 401 | 403 => Class::Refused,
+                404 | 410 => Class::Gone,
+                408 | 425 | 499 => Class::Retry,
+                409 => Class::Conflict,
+                429 => Class::BackPressure,
+                501 | 505 => Class::Poison,
+                500..=599 => Class::Retry,
+                _ => Class::Poison,
+            };
+            assert_eq!(plain, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn block_numbers_are_read_from_any_text() {
+        for (reason, expected) in [
+            ("index [a] blocked by: [FORBIDDEN/8/index write (api)];", vec![8]),
+            ("index [a/5/b] blocked by: [TOO_MANY_REQUESTS/12/x];[FORBIDDEN/4/y];", vec![12, 4]),
+            ("[FORBIDDEN/x/y]", vec![]),
+            ("[forbidden/8/y]", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(block_ids(reason), expected, "{reason}");
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Requests: sent to a host that answers, with time-outs, and again where that is safe and may help.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use elasticsearch::http::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::{Client as HttpClient, Url, redirect};
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::classify::Class;
+use super::credentials::authorization;
+use super::error::{ElasticError, Fault};
+use super::flavour::Server;
+use super::hosts::{Hosts, shown};
+use super::retry::Attempts;
+use super::tls;
+use crate::config::ElasticSettings;
+
+/// Times that are not configured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timeouts {
+    /// How long a connection may take to open.
+    pub(super) connect: Duration,
+    /// How long the rest of an answer may stay away once it has begun.
+    pub(super) idle: Duration,
+}
+
+const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(60) };
+
+/// How often a wait looks whether the run was cancelled.
+const LOOK_AT_CANCEL: Duration = Duration::from_millis(100);
+
+/// How long the first request is tried again: somebody may be waiting at a terminal.
+const FIRST_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Largest answer that is taken.
+const MAX_ANSWER_BYTES: usize = 512 << 20;
+
+/// The one connection to a cluster; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: Arc<Inner>,
+    server: Arc<Server>,
+}
+
+struct Inner {
+    http: HttpClient,
+    hosts: Hosts,
+    authorization: Option<HeaderValue>,
+    timeout: Duration,
+    timeouts: Timeouts,
+    deadline: Duration,
+    cancel: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").field("hosts", &self.hosts).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// What is asked of the server.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// HTTP method.
+    pub method: Method,
+    /// Path and query below the address, percent-encoded, with a leading slash.
+    pub path: String,
+    /// Body.
+    pub body: Body,
+    /// Whether it may be sent again.
+    pub repeat: Repeat,
+    /// What it is for, for messages.
+    pub what: String,
+}
+
+/// The body of a request.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// None.
+    Empty,
+    /// One JSON value.
+    Json(Vec<u8>),
+    /// Lines of JSON, each with its end.
+    Lines(Vec<u8>),
+}
+
+/// Whether a request may be sent again when it is not known what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// It gives the same, or does the same, as often as it is sent.
+    Safe,
+    /// Never, such as a scroll: the server has moved on, and what it answered is lost.
+    Never,
+}
+
+/// An answer of the server.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Body.
+    pub body: Vec<u8>,
+    retry_after: Option<Duration>,
+}
+
+impl Request {
+    /// A request without a body that may be sent again.
+    pub fn new(method: Method, path: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { method, path: path.into(), body: Body::Empty, repeat: Repeat::Safe, what: what.into() }
+    }
+
+    /// The same request with a JSON body.
+    #[must_use]
+    pub fn json(mut self, body: &serde_json::Value) -> Self {
+        self.body = Body::Json(body.to_string().into_bytes());
+        self
+    }
+
+    /// The same request, which is sent once.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.repeat = Repeat::Never;
+        self
+    }
+}
+
+impl Client {
+    /// Connects and asks the server who it is. Once `cancel` is set, nothing is tried again.
+    ///
+    /// # Errors
+    /// Settings that cannot be used, no host that answers, credentials that are not accepted.
+    pub async fn connect(settings: &ElasticSettings, cancel: Arc<AtomicBool>) -> Result<Self, ElasticError> {
+        Self::connect_within(settings, cancel, TIMEOUTS).await
+    }
+
+    pub(super) async fn connect_within(
+        settings: &ElasticSettings,
+        cancel: Arc<AtomicBool>,
+        timeouts: Timeouts,
+    ) -> Result<Self, ElasticError> {
+        let builder = HttpClient::builder()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(timeouts.connect)
+            .tcp_keepalive(Duration::from_secs(30))
+            .user_agent(concat!("ee-outliers/", env!("CARGO_PKG_VERSION")));
+        let builder = tls::configure(builder, settings)?;
+        let inner = Inner {
+            http: builder.build().map_err(|error| tls::refused_setup(settings, &error))?,
+            hosts: Hosts::new(&settings.es_urls)?,
+            authorization: authorization(&settings.authentication)?,
+            timeout: settings.es_timeout,
+            timeouts,
+            deadline: settings.es_retry_deadline,
+            cancel,
+        };
+        if !settings.verify_certs && settings.es_urls.iter().any(|url| url.starts_with("https:")) {
+            tracing::warn!(
+                "certificates are not verified: anybody between here and the cluster can read and change everything"
+            );
+        }
+        let hello = Request::new(Method::Get, "/", "connecting");
+        let answer = inner.send_within(&hello, inner.deadline.min(FIRST_DEADLINE)).await?;
+        let server = Server::read(&answer.body).map_err(|error| ElasticError::Unreadable {
+            what: hello.what,
+            reason: format!("this is neither Elasticsearch nor OpenSearch ({error}); check es_url"),
+        })?;
+        if let Some(warning) = server.warning() {
+            tracing::warn!("{warning}");
+        }
+        Ok(Self { inner: Arc::new(inner), server: Arc::new(server) })
+    }
+
+    /// Who answers.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Sends a request until it is done, may not be sent again, or the deadline has passed.
+    ///
+    /// # Errors
+    /// What the last attempt gave.
+    pub async fn send(&self, request: &Request) -> Result<Answer, ElasticError> {
+        self.inner.send_within(request, self.inner.deadline).await
+    }
+
+    /// Sends a request and reads its answer.
+    ///
+    /// # Errors
+    /// As [`Self::send`], and an answer of another form.
+    pub async fn read<T: DeserializeOwned>(&self, request: &Request) -> Result<T, ElasticError> {
+        let answer = self.send(request).await?;
+        serde_json::from_slice(&answer.body)
+            .map_err(|error| ElasticError::Unreadable { what: request.what.clone(), reason: error.to_string() })
+    }
+
+    /// How long something that fails is tried again.
+    pub fn deadline(&self) -> Duration {
+        self.inner.deadline
+    }
+}
+
+impl Inner {
+    async fn send_within(&self, request: &Request, deadline: Duration) -> Result<Answer, ElasticError> {
+        let mut attempts = Attempts::new(deadline);
+        let mut hosts_left = self.hosts.len();
+        loop {
+            let (host_idx, url) = self.hosts.current();
+            let (error, asked) = match self.send_once(request, url).await {
+                Ok(answer) if (200..300).contains(&answer.status) => return Ok(answer),
+                Ok(answer) => (answered(request, &answer), answer.retry_after),
+                Err(Failed { error, is_final: true }) => return Err(error),
+                Err(Failed { error, is_final: false }) => (error, None),
+            };
+            let class = error.class();
+            if request.repeat == Repeat::Never
+                || !matches!(class, Class::Retry | Class::BackPressure | Class::Blocked(_))
+            {
+                return Err(error);
+            }
+            if class == Class::Retry {
+                self.hosts.failed(host_idx);
+                hosts_left -= 1;
+                if hosts_left > 0 {
+                    continue;
+                }
+                hosts_left = self.hosts.len();
+            }
+            let Some(wait) = attempts.next_wait(class, asked) else { return Err(error) };
+            tracing::warn!(seconds = wait.as_secs_f32(), attempt = attempts.failed(), "{error}: trying again");
+            if !self.wait(wait).await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// False when the run was cancelled meanwhile.
+    async fn wait(&self, wait: Duration) -> bool {
+        let end = tokio::time::Instant::now() + wait;
+        while !self.cancel.load(Ordering::Relaxed) {
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            tokio::time::sleep(left.min(LOOK_AT_CANCEL)).await;
+        }
+        false
+    }
+
+    /// One attempt at one host.
+    async fn send_once(&self, request: &Request, host: &Url) -> Result<Answer, Failed> {
+        let url = host.join(request.path.trim_start_matches('/')).map_err(|error| Failed {
+            error: ElasticError::Setting { key: "es_url", reason: error.to_string(), cure: "write http://host:9200" },
+            is_final: true,
+        })?;
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Put => reqwest::Method::PUT,
+            Method::Post => reqwest::Method::POST,
+            Method::Delete => reqwest::Method::DELETE,
+            Method::Head => reqwest::Method::HEAD,
+        };
+        let mut builder = self.http.request(method, url).timeout(self.timeout).header(ACCEPT, "application/json");
+        if let Some(authorization) = &self.authorization {
+            builder = builder.header(AUTHORIZATION, authorization.clone());
+        }
+        builder = match &request.body {
+            Body::Empty => builder,
+            Body::Json(body) => builder.header(CONTENT_TYPE, "application/json").body(body.clone()),
+            Body::Lines(body) => builder.header(CONTENT_TYPE, "application/x-ndjson").body(body.clone()),
+        };
+        let mut response = builder.send().await.map_err(|error| self.unreachable(host, &error))?;
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
+        let status = response.status().as_u16();
+        if response.status().is_redirection() {
+            return Err(redirected(request, host, &response));
+        }
+        let mut body = Vec::with_capacity(response.content_length().map_or(0, |bytes| bytes.min(64 << 20) as usize));
+        loop {
+            let chunk = timeout(self.timeouts.idle, response.chunk()).await;
+            let chunk = chunk.map_err(|_| self.stalled(host))?;
+            match chunk.map_err(|error| self.unreachable(host, &error))? {
+                None => return Ok(Answer { status, body, retry_after }),
+                Some(chunk) if body.len() + chunk.len() > MAX_ANSWER_BYTES => return Err(too_large(request)),
+                Some(chunk) => body.extend_from_slice(&chunk),
+            }
+        }
+    }
+
+    fn stalled(&self, host: &Url) -> Failed {
+        let reason = format!("the answer stopped for {} s", self.timeouts.idle.as_secs());
+        let cure = "check the network and the load of the cluster".to_owned();
+        Failed { error: ElasticError::Unreachable { host: shown(host), reason, cure }, is_final: false }
+    }
+
+    /// A connection that could not be opened or broke. Certificates do not get better by waiting.
+    fn unreachable(&self, host: &Url, error: &reqwest::Error) -> Failed {
+        let tls = tls::explain(error);
+        let is_final = tls.is_some();
+        let (reason, cure) = match tls {
+            Some(explained) => explained,
+            None if error.is_timeout() && error.is_connect() => (
+                format!("no connection within {} s", self.timeouts.connect.as_secs()),
+                "check es_url, the network and firewalls".to_owned(),
+            ),
+            None if error.is_timeout() => {
+                (format!("no answer within {} s", self.timeout.as_secs()), "raise es_timeout".to_owned())
+            }
+            None => {
+                let reason = tls::innermost(error).unwrap_or_else(|| error.to_string());
+                let cure = if host.scheme() == "http" {
+                    "check es_url and that the cluster runs; a server with TLS wants https://"
+                } else {
+                    "check es_url and that the cluster runs"
+                };
+                (reason, cure.to_owned())
+            }
+        };
+        Failed { error: ElasticError::Unreachable { host: shown(host), reason, cure }, is_final }
+    }
+}
+
+/// An attempt without an answer.
+struct Failed {
+    error: ElasticError,
+    /// Whether trying again is of no use.
+    is_final: bool,
+}
+
+fn answered(request: &Request, answer: &Answer) -> ElasticError {
+    let fault = Fault::read(answer.status, &answer.body);
+    let what = request.what.clone();
+    match fault.class() {
+        Class::Refused => {
+            let cure = if answer.status == 401 {
+                "check es_username and es_password, es_api_key or es_bearer_auth"
+            } else {
+                "give the user or key the rights that docs/elasticsearch.md lists"
+            };
+            ElasticError::Refused { what, fault, cure }
+        }
+        _ => ElasticError::Answered { what, fault },
+    }
+}
+
+fn redirected(request: &Request, host: &Url, response: &reqwest::Response) -> Failed {
+    let target = response.headers().get(reqwest::header::LOCATION).and_then(|value| value.to_str().ok());
+    let reason = format!("{} redirects to {}", shown(host), target.unwrap_or("nowhere"));
+    let fault = Fault::new(response.status().as_u16(), "", &reason);
+    let cure = "redirects are not followed: write the address of the cluster itself in es_url";
+    Failed { error: ElasticError::Refused { what: request.what.clone(), fault, cure }, is_final: true }
+}
+
+fn too_large(request: &Request) -> Failed {
+    let fault = Fault::new(413, "", &format!("the answer is larger than {MAX_ANSWER_BYTES} bytes: lower es_scan_size"));
+    Failed { error: ElasticError::Answered { what: request.what.clone(), fault }, is_final: true }
+}
+
+/// A `Retry-After` in seconds; dates are not used by these servers.
+fn seconds(value: &HeaderValue) -> Option<Duration> {
+    value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}

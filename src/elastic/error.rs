@@ -1,0 +1,174 @@
+//! What can go wrong with a server, in words that name the thing, the place and the cure.
+
+use elasticsearch::http::response::Exception;
+
+use super::classify::{Class, classify};
+use crate::config::escape_controls;
+
+/// Longest text of a server that is shown.
+const SHOWN: usize = 500;
+
+/// Why a request did not give what it should.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ElasticError {
+    /// No host answers.
+    #[error("cannot reach {host}: {reason}; {cure}")]
+    Unreachable {
+        /// Its address.
+        host: String,
+        /// What happened.
+        reason: String,
+        /// What to do.
+        cure: String,
+    },
+    /// A setting that cannot be used.
+    #[error("{key}: {reason}; {cure}")]
+    Setting {
+        /// The setting.
+        key: &'static str,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        cure: &'static str,
+    },
+    /// Credentials were not accepted, or may not do this.
+    #[error("{what}: refused with status {}: {}; {cure}", fault.status, fault.reason)]
+    Refused {
+        /// What was asked for.
+        what: String,
+        /// The answer.
+        fault: Fault,
+        /// What to do.
+        cure: &'static str,
+    },
+    /// Any other error that the server answered.
+    #[error("{what}: {fault}")]
+    Answered {
+        /// What was asked for.
+        what: String,
+        /// The answer.
+        fault: Fault,
+    },
+    /// An answer that makes no sense.
+    #[error("{what}: the answer cannot be read: {reason}")]
+    Unreadable {
+        /// What was asked for.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A search that did not see all documents.
+    #[error("{what}: incomplete answer: {reason}")]
+    Incomplete {
+        /// What was asked for.
+        what: String,
+        /// What is missing.
+        reason: String,
+    },
+}
+
+impl ElasticError {
+    /// What to do about it.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Unreachable { .. } | Self::Incomplete { .. } | Self::Unreadable { .. } => Class::Retry,
+            Self::Setting { .. } => Class::Poison,
+            Self::Refused { .. } => Class::Refused,
+            Self::Answered { fault, .. } => fault.class(),
+        }
+    }
+
+    /// The server's answer, if it gave one.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Refused { fault, .. } | Self::Answered { fault, .. } => Some(fault),
+            _ => None,
+        }
+    }
+}
+
+/// An error as a server answers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// HTTP status, of the request or of an item.
+    pub status: u16,
+    /// `type` of the error, empty where there is none.
+    pub error_type: String,
+    /// `reason` of the error, else the text of the answer; may be shown.
+    pub reason: String,
+}
+
+impl Fault {
+    /// The error in the body of an answer.
+    pub(super) fn read(status: u16, body: &[u8]) -> Self {
+        match serde_json::from_slice::<Exception>(body) {
+            Ok(exception) => Self::of_exception(status, &exception),
+            Err(_) => Self::new(status, "", &String::from_utf8_lossy(body)),
+        }
+    }
+
+    /// What failed on the shards says more than that they failed.
+    fn of_exception(status: u16, exception: &Exception) -> Self {
+        let error = exception.error();
+        let (error_type, reason) = (error.ty().unwrap_or_default(), error.reason().unwrap_or_default());
+        match error.root_cause().first() {
+            Some(cause) if error_type == "search_phase_execution_exception" || reason.is_empty() => {
+                let inner = cause.caused_by().and_then(elasticsearch::http::response::Cause::reason);
+                let reason = cause.reason().unwrap_or(reason);
+                let reason = inner.map_or_else(|| reason.to_owned(), |inner| format!("{reason}: {inner}"));
+                Self::new(status, cause.ty().unwrap_or(error_type), &reason)
+            }
+            _ => Self::new(status, error_type, reason),
+        }
+    }
+
+    /// An error of these words.
+    pub(super) fn new(status: u16, error_type: &str, reason: &str) -> Self {
+        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        let shown = match reason.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}...", &reason[..end]),
+            None => reason,
+        };
+        Self { status, error_type: error_type.to_owned(), reason: escape_controls(&shown) }
+    }
+
+    /// What to do about it.
+    pub fn class(&self) -> Class {
+        classify(self.status, &self.error_type, &self.reason)
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "status {}", self.status)?;
+        if !self.error_type.is_empty() {
+            write!(f, " {}", escape_controls(&self.error_type))?;
+        }
+        if self.reason.is_empty() { Ok(()) } else { write!(f, ": {}", self.reason) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_read_from_every_form_of_answer() {
+        for (body, error_type, reason) in [
+            (r#"{"error":{"type":"t","reason":"r"},"status":400}"#, "t", "r"),
+            (r#"{"error":"alone","status":400}"#, "", "alone"),
+            (
+                r#"{"error":{"root_cause":[{"type":"query_shard_exception","reason":"Failed to parse query [a:(]","caused_by":{"type":"parse_exception","reason":"Cannot parse"}}],"type":"search_phase_execution_exception","reason":"all shards failed"},"status":400}"#,
+                "query_shard_exception",
+                "Failed to parse query [a:(]: Cannot parse",
+            ),
+            ("<html>\n<b>no</b>", "", "<html> <b>no</b>"),
+            ("", "", ""),
+            ("\u{1b}[2J", "", "\\u{1b}[2J"),
+        ] {
+            let fault = Fault::read(400, body.as_bytes());
+            assert_eq!((fault.error_type.as_str(), fault.reason.as_str()), (error_type, reason), "{body}");
+        }
+        assert_eq!(Fault::read(400, "é".repeat(9000).as_bytes()).reason.chars().count(), SHOWN + 3);
+    }
+}

@@ -1,0 +1,171 @@
+//! Which server answers: its flavour and version, and what follows for reading.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// Who made the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// Elasticsearch.
+    Elasticsearch,
+    /// OpenSearch.
+    OpenSearch,
+    /// Something that answers like one of them, by the name it gives itself.
+    Other(String),
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Elasticsearch => "Elasticsearch",
+            Self::OpenSearch => "OpenSearch",
+            Self::Other(name) => name,
+        })
+    }
+}
+
+/// How a point in time is opened and closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PitDialect {
+    /// `POST /INDEX/_pit`, answer `id`; `DELETE /_pit {"id": ID}`.
+    Elasticsearch,
+    /// `POST /INDEX/_search/point_in_time`, answer `pit_id`; `DELETE /_search/point_in_time {"pit_id": [ID]}`.
+    OpenSearch,
+}
+
+/// The server as it introduced itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Who made it.
+    pub flavour: Flavour,
+    /// Its version as it wrote it.
+    pub version: String,
+    /// Major and minor part of it; 0 where they are no numbers.
+    pub release: (u32, u32),
+    /// Whether it has the features outside the Apache license.
+    is_default_build: bool,
+    /// Name of its cluster.
+    pub cluster: String,
+}
+
+#[derive(Deserialize)]
+struct Introduction {
+    #[serde(default)]
+    cluster_name: String,
+    #[serde(default)]
+    tagline: String,
+    version: Version,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    number: String,
+    distribution: Option<String>,
+    build_flavor: Option<String>,
+}
+
+impl Server {
+    /// Reads the answer to `GET /`.
+    ///
+    /// # Errors
+    /// An answer without a version.
+    pub(super) fn read(answer: &[u8]) -> serde_json::Result<Self> {
+        let Introduction { cluster_name, tagline, version } = serde_json::from_slice(answer)?;
+        let flavour = match version.distribution.as_deref() {
+            Some("opensearch") => Flavour::OpenSearch,
+            Some(other) => Flavour::Other(other.to_owned()),
+            None if tagline == "You Know, for Search" => Flavour::Elasticsearch,
+            None => Flavour::Other("a server of unknown make".to_owned()),
+        };
+        let mut numbers = version.number.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+        let release = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let is_default_build = version.build_flavor.as_deref() != Some("oss");
+        Ok(Self { flavour, version: version.number, release, is_default_build, cluster: cluster_name })
+    }
+
+    /// Why this server may not work as it should; `None` for those that are known to.
+    pub fn warning(&self) -> Option<String> {
+        let is_known = match self.flavour {
+            Flavour::Elasticsearch => ((7, 10)..(10, 0)).contains(&self.release),
+            Flavour::OpenSearch => ((2, 0)..(4, 0)).contains(&self.release),
+            Flavour::Other(_) => false,
+        };
+        (!is_known)
+            .then(|| format!("{self} is untested: Elasticsearch 7.10 to 9 and OpenSearch 2 and 3 are known to work"))
+    }
+
+    /// How to read from a point in time by slices, each in an order without ties; `None` where only scrolling is safe.
+    ///
+    /// Elasticsearch slices points in time since 7.15; its build without x-pack has none. OpenSearch has the tie-break `_shard_doc` since
+    /// 3.3: without it, documents of equal sort values are lost or doubled between pages.
+    pub fn pit_dialect(&self) -> Option<PitDialect> {
+        match self.flavour {
+            Flavour::Elasticsearch if self.is_default_build && self.release >= (7, 15) => {
+                Some(PitDialect::Elasticsearch)
+            }
+            Flavour::OpenSearch if self.release >= (3, 3) => Some(PitDialect::OpenSearch),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.flavour, self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(version: &str, more: &str, tagline: &str) -> Server {
+        let answer = format!(
+            r#"{{"name":"n","cluster_name":"c","version":{{"number":"{version}"{more}}},"tagline":"{tagline}"}}"#
+        );
+        Server::read(answer.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn servers_are_told_apart() {
+        const ELASTIC: &str = "You Know, for Search";
+        const OPEN: &str = "The OpenSearch Project: https://opensearch.org/";
+        let distribution = r#","distribution":"opensearch""#;
+        for (version, more, tagline, shown, is_known, dialect) in [
+            ("7.9.3", "", ELASTIC, "Elasticsearch 7.9.3", false, None),
+            ("7.10.2", r#","build_flavor":"oss""#, ELASTIC, "Elasticsearch 7.10.2", true, None),
+            ("7.14.0", "", ELASTIC, "Elasticsearch 7.14.0", true, None),
+            ("7.17.9", "", ELASTIC, "Elasticsearch 7.17.9", true, Some(PitDialect::Elasticsearch)),
+            ("7.17.9", r#","build_flavor":"oss""#, ELASTIC, "Elasticsearch 7.17.9", true, None),
+            (
+                "8.15.5",
+                r#","build_flavor":"default""#,
+                ELASTIC,
+                "Elasticsearch 8.15.5",
+                true,
+                Some(PitDialect::Elasticsearch),
+            ),
+            ("9.1.0-SNAPSHOT", "", ELASTIC, "Elasticsearch 9.1.0-SNAPSHOT", true, Some(PitDialect::Elasticsearch)),
+            ("10.0.0", "", ELASTIC, "Elasticsearch 10.0.0", false, Some(PitDialect::Elasticsearch)),
+            ("1.3.0", distribution, OPEN, "OpenSearch 1.3.0", false, None),
+            ("2.19.1", distribution, OPEN, "OpenSearch 2.19.1", true, None),
+            ("3.2.0", distribution, OPEN, "OpenSearch 3.2.0", true, None),
+            ("3.5.0", distribution, OPEN, "OpenSearch 3.5.0", true, Some(PitDialect::OpenSearch)),
+            ("1.0", r#","distribution":"easysearch""#, ELASTIC, "easysearch 1.0", false, None),
+            ("x", "", "hello", "a server of unknown make x", false, None),
+        ] {
+            let server = server(version, more, tagline);
+            assert_eq!(server.to_string(), shown);
+            assert_eq!(server.warning().is_none(), is_known, "{shown}");
+            assert_eq!(server.pit_dialect(), dialect, "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_introduction_is_an_error() {
+        for answer in ["", "{}", "<html>", r#"{"version":7}"#, "[]"] {
+            assert!(Server::read(answer.as_bytes()).is_err(), "{answer}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Which parts of documents a query matches.
+
+use std::collections::BTreeMap;
+
+use elasticsearch::SearchParts;
+use elasticsearch::http::Method;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::classify::Class;
+use super::client::{Client, Request};
+use super::documents::DocumentId;
+use super::error::ElasticError;
+use super::search::read_page;
+
+/// Documents that are looked at in one request.
+const DOCUMENTS_AT_ONCE: usize = 256;
+
+/// What stands before and behind a part that matches.
+pub const MARKS: [&str; 2] = ["<value>", "</value>"];
+
+#[derive(Deserialize)]
+struct Answer {
+    hits: Hits,
+}
+
+#[derive(Deserialize)]
+struct Hits {
+    hits: Vec<Highlighted>,
+}
+
+#[derive(Deserialize)]
+struct Highlighted {
+    #[serde(rename = "_id")]
+    id: String,
+    #[serde(default)]
+    highlight: Map<String, Value>,
+}
+
+impl Client {
+    /// Per document, by field, the fragments in which `query` matches, with [`MARKS`] around what does; empty where nothing can be
+    /// marked or the document is gone.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn highlights(&self, ids: &[DocumentId], query: &Value) -> Result<Vec<Map<String, Value>>, ElasticError> {
+        let mut highlights = vec![Map::new(); ids.len()];
+        let mut by_index: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (idx, id) in ids.iter().enumerate() {
+            by_index.entry(&id.index).or_default().push(idx);
+        }
+        for (index, wanted) in by_index {
+            for some in wanted.chunks(DOCUMENTS_AT_ONCE) {
+                let places: BTreeMap<&str, usize> = some.iter().map(|&idx| (ids[idx].id.as_str(), idx)).collect();
+                for found in self.highlights_in(index, places.keys().copied().collect(), query).await? {
+                    if let Some(&idx) = places.get(found.id.as_str()) {
+                        highlights[idx] = found.highlight;
+                    }
+                }
+            }
+        }
+        Ok(highlights)
+    }
+
+    async fn highlights_in(
+        &self,
+        index: &str,
+        ids: Vec<&str>,
+        query: &Value,
+    ) -> Result<Vec<Highlighted>, ElasticError> {
+        let body = json!({
+            "size": ids.len(),
+            "query": {"bool": {"filter": [{"ids": {"values": ids}}]}},
+            "_source": false,
+            "track_total_hits": false,
+            "highlight": {
+                "pre_tags": [MARKS[0]],
+                "post_tags": [MARKS[1]],
+                "highlight_query": query,
+                "fields": {"*": {}},
+            },
+        });
+        let path = format!("{}?allow_partial_search_results=false", SearchParts::Index(&[index]).url());
+        let request = Request::new(Method::Post, path, format!("marking what matches in {index}")).json(&body);
+        let answer = match self.send(&request).await {
+            Ok(answer) => answer,
+            // such as a text that is too long to be marked: the outliers count without marks
+            Err(error) if error.class() == Class::Poison => {
+                tracing::warn!(documents = ids.len(), "{error}: no matched_fields for these documents");
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error),
+        };
+        read_page(&request.what, &answer)?;
+        let answer: Answer = serde_json::from_slice(&answer.body)
+            .map_err(|error| ElasticError::Unreadable { what: request.what, reason: error.to_string() })?;
+        Ok(answer.hits.hits)
+    }
+}

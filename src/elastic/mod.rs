@@ -1,0 +1,38 @@
+//! The one client of Elasticsearch and OpenSearch.
+//!
+//! Methods, paths and errors are those of the official crate. Its transport is not used: it follows redirects, cannot limit the time to
+//! connect, trusts the built-in CAs beside the one that is configured, and takes a client certificate instead of other credentials. So
+//! requests go through the HTTP library below it (`client.rs`), and what to do after an answer is decided in one place (`classify.rs`).
+
+mod bulk;
+mod classify;
+mod client;
+mod credentials;
+mod documents;
+mod error;
+mod flavour;
+mod highlight;
+mod hosts;
+mod page;
+mod retry;
+mod search;
+mod tls;
+
+#[cfg(test)]
+mod handshake_tests;
+#[cfg(test)]
+pub(crate) mod script;
+#[cfg(test)]
+mod tests;
+
+pub use bulk::{BulkItem, BulkUpdate};
+pub use classify::{Block, Class, classify};
+pub use client::{Answer, Body, Client, Repeat, Request};
+pub use documents::{DocumentId, StoredDocument};
+pub use elasticsearch::http::Method;
+pub use error::{ElasticError, Fault};
+pub use flavour::{Flavour, PitDialect, Server};
+pub use highlight::MARKS;
+pub use page::{Hit, Page};
+pub use retry::Attempts;
+pub use search::{Cursor, MappedFields, PointInTime, SearchTarget, Survey};

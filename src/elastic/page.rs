@@ -1,0 +1,204 @@
+//! The answer to a search, taken apart without copying: the hits' sources stay the text that they are.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::error::Fault;
+
+/// One page of hits; nothing is missing from it.
+#[derive(Debug)]
+pub struct Page<'a> {
+    /// The point in time to go on with, where one is used.
+    pub pit_id: Option<Cow<'a, str>>,
+    /// The scroll to go on with, where one is used.
+    pub scroll_id: Option<Cow<'a, str>>,
+    /// Matching documents, where they were counted.
+    pub total: Option<u64>,
+    /// Shards that were searched.
+    pub shards: u64,
+    /// The hits.
+    pub hits: Vec<Hit<'a>>,
+}
+
+/// One hit, its values as JSON text unless they are ours.
+#[derive(Debug, Deserialize)]
+pub struct Hit<'a> {
+    /// Concrete index.
+    #[serde(borrow, rename = "_index")]
+    pub index: &'a RawValue,
+    /// Id.
+    #[serde(borrow, rename = "_id")]
+    pub id: &'a RawValue,
+    /// Routing, where the document was stored with one.
+    #[serde(borrow, default, rename = "_routing")]
+    pub routing: Option<Cow<'a, str>>,
+    /// The document, or the wanted part of it.
+    #[serde(borrow, default, rename = "_source")]
+    pub source: Option<&'a RawValue>,
+    /// Where the next page begins.
+    #[serde(borrow, default)]
+    pub sort: Option<&'a RawValue>,
+    /// Names of the queries that match.
+    #[serde(borrow, default)]
+    pub matched_queries: Vec<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    pit_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "_scroll_id")]
+    scroll_id: Option<Cow<'a, str>>,
+    timed_out: bool,
+    #[serde(default)]
+    terminated_early: Option<bool>,
+    #[serde(borrow, rename = "_shards")]
+    shards: Shards<'a>,
+    #[serde(default, rename = "_clusters")]
+    clusters: Clusters,
+    #[serde(borrow)]
+    hits: Hits<'a>,
+}
+
+#[derive(Deserialize)]
+struct Shards<'a> {
+    total: u64,
+    failed: u64,
+    #[serde(borrow, default)]
+    failures: Vec<&'a RawValue>,
+}
+
+/// Other clusters that took part.
+#[derive(Default, Deserialize)]
+struct Clusters {
+    #[serde(default)]
+    skipped: u64,
+}
+
+#[derive(Deserialize)]
+struct Hits<'a> {
+    #[serde(default)]
+    total: Option<Total>,
+    #[serde(borrow)]
+    hits: Vec<Hit<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Total {
+    value: u64,
+    relation: Cow<'static, str>,
+}
+
+impl<'a> Page<'a> {
+    /// Takes an answer apart.
+    ///
+    /// # Errors
+    /// What is missing from it: shards that failed, a search that ran out of time, a text that is no answer.
+    pub fn read(answer: &'a [u8]) -> Result<Self, String> {
+        let envelope: Envelope<'a> = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
+        if envelope.shards.failed > 0 {
+            let failure = envelope.shards.failures.first().map_or("{}", |failure| failure.get());
+            let Shards { total, failed, .. } = envelope.shards;
+            return Err(format!("{failed} of {total} shards failed: {}", shard_failure(failure)));
+        }
+        if envelope.clusters.skipped > 0 {
+            return Err(format!("{} clusters did not take part", envelope.clusters.skipped));
+        }
+        if envelope.timed_out || envelope.terminated_early == Some(true) {
+            return Err("the search ended before it had seen all documents".to_owned());
+        }
+        let total = envelope.hits.total.filter(|total| total.relation == "eq").map(|total| total.value);
+        Ok(Page {
+            pit_id: envelope.pit_id,
+            scroll_id: envelope.scroll_id,
+            total,
+            shards: envelope.shards.total,
+            hits: envelope.hits.hits,
+        })
+    }
+}
+
+/// The reason in `{"shard":0,"index":"a","reason":{"type":"t","reason":"r"}}`.
+fn shard_failure(failure: &str) -> String {
+    #[derive(Deserialize)]
+    struct Failure {
+        #[serde(default)]
+        reason: Reason,
+        #[serde(default)]
+        status: u16,
+    }
+    #[derive(Default, Deserialize)]
+    struct Reason {
+        #[serde(default, rename = "type")]
+        error_type: String,
+        #[serde(default)]
+        reason: String,
+    }
+    match serde_json::from_str::<Failure>(failure) {
+        Ok(Failure { reason: Reason { error_type, reason }, status }) => {
+            let fault = Fault::new(status, "", &reason);
+            format!("{error_type}: {}", fault.reason)
+        }
+        Err(_) => Fault::new(0, "", failure).reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(more: &str, hits: &str) -> String {
+        format!(r#"{{"took":1,{more}"hits":{{"max_score":null,{hits}}}}}"#)
+    }
+
+    #[test]
+    fn hits_are_taken_apart() {
+        let answer = read(
+            r#""pit_id":"p","timed_out":false,"_shards":{"total":2,"successful":2,"skipped":0,"failed":0},"#,
+            r#""total":{"value":2,"relation":"eq"},"hits":[
+                {"_index":"a","_id":"1\"","_score":null,"_source":{"x": 1,
+                "y":"é"},"matched_queries":["u:0","\u0075:1"],"sort":[4294967296]},
+                {"_index":"b","_id":"2","_routing":"r","sort":[7]}]"#,
+        );
+        let page = Page::read(answer.as_bytes()).unwrap();
+        assert_eq!((page.pit_id.as_deref(), page.total, page.shards), (Some("p"), Some(2), 2));
+        let [first, second] = &page.hits[..] else { panic!("two hits") };
+        assert_eq!(first.matched_queries, ["u:0", "u:1"]);
+        assert_eq!((first.id.get(), first.sort.unwrap().get()), (r#""1\"""#, "[4294967296]"));
+        assert!(first.source.unwrap().get().starts_with(r#"{"x": 1,"#));
+        assert_eq!((second.routing.as_deref(), second.source.is_none()), (Some("r"), true));
+    }
+
+    #[test]
+    fn an_answer_that_misses_something_is_an_error() {
+        let whole = r#""timed_out":false,"_shards":{"total":1,"failed":0},"#;
+        assert!(Page::read(read(whole, r#""hits":[]"#).as_bytes()).unwrap().hits.is_empty());
+        let capped = read(whole, r#""total":{"value":10000,"relation":"gte"},"hits":[]"#);
+        assert_eq!(Page::read(capped.as_bytes()).unwrap().total, None);
+        for (more, expected) in [
+            (r#""timed_out":true,"_shards":{"total":1,"failed":0},"#, "before it had seen all"),
+            (
+                r#""timed_out":false,"terminated_early":true,"_shards":{"total":1,"failed":0},"#,
+                "before it had seen all",
+            ),
+            (
+                r#""timed_out":false,"_shards":{"total":3,"failed":1,"failures":[{"shard":0,"reason":{"type":"t","reason":"r"}}]},"#,
+                "1 of 3 shards failed: t: r",
+            ),
+            (r#""timed_out":false,"_shards":{"total":3,"failed":3},"#, "3 of 3 shards failed"),
+            (
+                r#""timed_out":false,"_shards":{"total":1,"failed":0},"_clusters":{"total":2,"skipped":1},"#,
+                "1 clusters did not",
+            ),
+            ("", "missing field"),
+        ] {
+            let error = Page::read(read(more, r#""hits":[]"#).as_bytes()).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+        for answer in ["", "{}", "null", "[]", "{\"hits\":", "<html>"] {
+            assert!(Page::read(answer.as_bytes()).is_err(), "{answer}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! When to try again: full-jitter back-off, driven by the class of the answer, until a deadline.
+
+use std::time::{Duration, Instant};
+
+use super::classify::{Block, Class};
+
+/// First upper bound of a wait; it doubles with each.
+const FIRST: Duration = Duration::from_millis(500);
+
+/// Highest upper bound of a wait.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// A full disk is not empty again in seconds.
+const DISK_FIRST: Duration = Duration::from_secs(30);
+
+/// Highest upper bound of a wait for space.
+const DISK_LONGEST: Duration = Duration::from_secs(300);
+
+/// Longest wait that a server may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(300);
+
+/// The attempts at one request.
+#[derive(Debug)]
+pub struct Attempts {
+    started: Instant,
+    deadline: Duration,
+    failed: u32,
+}
+
+impl Attempts {
+    /// Attempts that end `deadline` after now.
+    pub fn new(deadline: Duration) -> Self {
+        Attempts { started: Instant::now(), deadline, failed: 0 }
+    }
+
+    /// Attempts that failed so far.
+    pub fn failed(&self) -> u32 {
+        self.failed
+    }
+
+    /// How long to wait before the next attempt, after one that failed with `class`; `None`: give up. `asked` is the server's wish
+    /// (`Retry-After`).
+    pub fn next_wait(&mut self, class: Class, asked: Option<Duration>) -> Option<Duration> {
+        let bound = bound(class, self.failed)?;
+        self.failed = self.failed.saturating_add(1);
+        let wait = jittered(bound, fastrand::f64()).max(asked.unwrap_or_default().min(LONGEST_ASKED));
+        let left = self.deadline.checked_sub(self.started.elapsed())?;
+        (wait <= left).then_some(wait)
+    }
+}
+
+/// Upper bound of the wait after `failed` earlier failures; `None` where waiting does not help.
+fn bound(class: Class, failed: u32) -> Option<Duration> {
+    let (first, longest) = match class {
+        Class::Retry | Class::BackPressure => (FIRST, LONGEST),
+        Class::Blocked(Block::DiskFull) => (DISK_FIRST, DISK_LONGEST),
+        Class::Done | Class::Conflict | Class::Gone | Class::Blocked(Block::Index) | Class::Poison | Class::Refused => {
+            return None;
+        }
+    };
+    Some(first.saturating_mul(2u32.saturating_pow(failed)).min(longest))
+}
+
+/// Any time up to the bound: those that failed together do not come back together. `random` is in `0.0..1.0`.
+fn jittered(bound: Duration, random: f64) -> Duration {
+    bound.mul_f64(random)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_work_later_is_tried_again() {
+        let seconds = |class, failed| bound(class, failed).map(|bound| bound.as_secs_f64());
+        for (class, expected) in [
+            (Class::Retry, [Some(0.5), Some(1.0), Some(2.0), Some(30.0)]),
+            (Class::BackPressure, [Some(0.5), Some(1.0), Some(2.0), Some(30.0)]),
+            (Class::Blocked(Block::DiskFull), [Some(30.0), Some(60.0), Some(120.0), Some(300.0)]),
+            (Class::Done, [None; 4]),
+            (Class::Conflict, [None; 4]),
+            (Class::Gone, [None; 4]),
+            (Class::Blocked(Block::Index), [None; 4]),
+            (Class::Poison, [None; 4]),
+            (Class::Refused, [None; 4]),
+        ] {
+            assert_eq!([0, 1, 2, u32::MAX].map(|failed| seconds(class, failed)), expected, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn waits_lie_anywhere_below_their_bound() {
+        for (random, expected) in [(0.0, 0.0), (0.5, 5.0), (0.999, 9.99)] {
+            assert!((jittered(Duration::from_secs(10), random).as_secs_f64() - expected).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn attempts_end_at_the_deadline_and_heed_the_server() {
+        let mut attempts = Attempts::new(Duration::from_secs(3600));
+        for _ in 0..1000 {
+            assert!(attempts.next_wait(Class::Retry, None).unwrap() <= LONGEST);
+        }
+        assert_eq!(attempts.failed(), 1000);
+        let asked = Some(Duration::from_secs(100));
+        assert_eq!(attempts.next_wait(Class::BackPressure, asked), asked);
+        let endless = Some(Duration::from_secs(u64::MAX));
+        assert_eq!(attempts.next_wait(Class::BackPressure, endless), Some(LONGEST_ASKED));
+        assert_eq!(attempts.next_wait(Class::Poison, asked), None);
+        let mut short = Attempts::new(Duration::from_secs(50));
+        assert_eq!(short.next_wait(Class::Retry, asked), None);
+        assert_eq!(Attempts::new(Duration::ZERO).next_wait(Class::Retry, Some(Duration::from_millis(1))), None);
+    }
+}

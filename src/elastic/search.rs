@@ -1,0 +1,295 @@
+//! Searches: what indices hold, which queries they refuse, points in time and scrolls.
+
+use std::collections::BTreeMap;
+
+use elasticsearch::http::Method;
+use elasticsearch::indices::IndicesGetMappingParts;
+use elasticsearch::{
+    ClearScrollParts, ClosePointInTimeParts, FieldCapsParts, MsearchParts, OpenPointInTimeParts, ScrollParts,
+    SearchParts,
+};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::client::{Answer, Body, Client, Request};
+use super::error::{ElasticError, Fault};
+use super::flavour::PitDialect;
+use super::page::Page;
+
+/// Queries that are tried in one request.
+const QUERIES_AT_ONCE: usize = 50;
+
+/// The indices to search: names, wildcards, aliases and data streams, separated by commas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchTarget(String);
+
+/// Where a page comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// The first page of a scroll.
+    Scroll,
+    /// The next page of a scroll.
+    Scrolled(String),
+    /// A point in time: the body says where in it.
+    PointInTime,
+}
+
+/// A view of indices that does not change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointInTime {
+    /// Its id, which may change from page to page.
+    pub id: String,
+    dialect: PitDialect,
+}
+
+impl SearchTarget {
+    /// Blanks around names do not count.
+    pub fn new(names: &str) -> Self {
+        Self(names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect::<Vec<_>>().join(","))
+    }
+
+    /// Whether some name is one of another cluster (`cluster:index`), whose documents cannot be read by their ids.
+    pub fn is_remote(&self) -> bool {
+        // dates in names, as `<logs-{now/d}>`, may have a colon in their zone
+        self.0.split(',').any(|name| !name.starts_with('<') && name.contains(':'))
+    }
+
+    /// The names, separated by commas.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What is known of the fields of some indices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MappedFields {
+    /// Names of all mapped fields, objects included.
+    pub names: Vec<String>,
+    /// Whether documents may have other fields: some object is not mapped on its own, or keeps what it holds to itself.
+    pub has_unmapped: bool,
+}
+
+/// What a search would see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// Documents that match.
+    pub documents: u64,
+    /// Shards that are searched.
+    pub shards: u64,
+}
+
+impl Client {
+    /// Counts what `query` matches.
+    ///
+    /// # Errors
+    /// An index that is not there ([`Class::Gone`](super::Class::Gone)), a query that is refused, shards that failed.
+    pub async fn survey(&self, target: &SearchTarget, query: &Value) -> Result<Survey, ElasticError> {
+        let body = json!({"size": 0, "query": query, "track_total_hits": true});
+        let request =
+            Request::new(Method::Post, search_path(target, ""), format!("counting in {}", target.0)).json(&body);
+        let answer = self.send(&request).await?;
+        let page = read_page(&request.what, &answer)?;
+        Ok(Survey { documents: page.total.unwrap_or_default(), shards: page.shards })
+    }
+
+    /// A few hits as they are, to be measured.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn sample(&self, target: &SearchTarget, body: &Value) -> Result<Vec<u8>, ElasticError> {
+        let request = Request::new(Method::Post, search_path(target, ""), format!("reading {}", target.0)).json(body);
+        Ok(self.send(&request).await?.body)
+    }
+
+    /// The fields that are mapped in `target`.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn mapped_fields(&self, target: &SearchTarget) -> Result<MappedFields, ElasticError> {
+        #[derive(Deserialize)]
+        struct Capabilities {
+            #[serde(default)]
+            fields: BTreeMap<String, BTreeMap<String, IgnoredAny>>,
+        }
+        let what = format!("looking at the fields of {}", target.0);
+        let path = format!("{}?fields=*&filter_path=fields.*.*.type", FieldCapsParts::Index(&[&target.0]).url());
+        let Capabilities { fields } = self.read(&Request::new(Method::Get, path, what.clone())).await?;
+        let path = IndicesGetMappingParts::Index(&[&target.0]).url();
+        let switches = Request::new(Method::Get, format!("{path}?filter_path=**.dynamic,**.enabled"), what);
+        let switches = self.send(&switches).await?.body;
+        let mut types = fields.values().flat_map(BTreeMap::keys);
+        // names stand in the answer too, so this errs on the safe side
+        let has_unmapped = memchr::memmem::find(&switches, b"false").is_some()
+            || types.any(|name| ["flattened", "flat_object"].contains(&name.as_str()));
+        Ok(MappedFields { names: fields.into_keys().collect(), has_unmapped })
+    }
+
+    /// Tries each query; those that the server refuses, with its words.
+    ///
+    /// # Errors
+    /// A server that does not answer, or an index that is not there.
+    pub async fn refused_queries(
+        &self,
+        target: &SearchTarget,
+        queries: &[Value],
+    ) -> Result<Vec<Option<Fault>>, ElasticError> {
+        let mut refused = Vec::with_capacity(queries.len());
+        for some in queries.chunks(QUERIES_AT_ONCE) {
+            refused.extend(self.refused_of(target, some).await?);
+        }
+        Ok(refused)
+    }
+
+    async fn refused_of(&self, target: &SearchTarget, queries: &[Value]) -> Result<Vec<Option<Fault>>, ElasticError> {
+        #[derive(Deserialize)]
+        struct Answers<'a> {
+            #[serde(borrow)]
+            responses: Vec<&'a RawValue>,
+        }
+        #[derive(Deserialize)]
+        struct Status {
+            status: u16,
+        }
+        let mut lines = String::new();
+        for query in queries {
+            let body = json!({"size": 0, "query": query, "track_total_hits": false});
+            lines.push_str("{\"allow_partial_search_results\":false}\n");
+            lines.push_str(&body.to_string());
+            lines.push('\n');
+        }
+        let path = MsearchParts::Index(&[&target.0]).url();
+        let mut request = Request::new(Method::Post, path, format!("checking queries on {}", target.0));
+        request.body = Body::Lines(lines.into_bytes());
+        let answer = self.send(&request).await?;
+        let unreadable = |reason| ElasticError::Unreadable { what: request.what.clone(), reason };
+        let answers: Answers<'_> =
+            serde_json::from_slice(&answer.body).map_err(|error| unreadable(error.to_string()))?;
+        if answers.responses.len() != queries.len() {
+            return Err(unreadable(format!("{} answers to {} queries", answers.responses.len(), queries.len())));
+        }
+        answers
+            .responses
+            .iter()
+            .map(|response| {
+                let text = response.get();
+                let Status { status } = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+                if status >= 300 {
+                    return Ok(Some(Fault::read(status, text.as_bytes())));
+                }
+                // a server that ignores the header tells what failed in the page
+                Ok(Page::read(text.as_bytes()).err().map(|reason| Fault::new(400, "", &reason)))
+            })
+            .collect()
+    }
+
+    /// Opens a point in time, where this server has them.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn open_pit(
+        &self,
+        dialect: PitDialect,
+        target: &SearchTarget,
+        keep_alive: &str,
+    ) -> Result<PointInTime, ElasticError> {
+        #[derive(Deserialize)]
+        struct Opened {
+            #[serde(alias = "pit_id")]
+            id: String,
+        }
+        let path = match dialect {
+            PitDialect::Elasticsearch => OpenPointInTimeParts::Index(&[&target.0]).url().into_owned(),
+            PitDialect::OpenSearch => format!("{}/point_in_time", SearchParts::Index(&[&target.0]).url()),
+        };
+        let what = format!("opening a point in time of {}", target.0);
+        let Opened { id } =
+            self.read(&Request::new(Method::Post, format!("{path}?keep_alive={keep_alive}"), what)).await?;
+        Ok(PointInTime { id, dialect })
+    }
+
+    /// Closes a point in time; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn close_pit(&self, pit: &PointInTime) -> Result<(), ElasticError> {
+        let (path, body) = match pit.dialect {
+            PitDialect::Elasticsearch => (ClosePointInTimeParts::None.url(), json!({"id": pit.id})),
+            PitDialect::OpenSearch => ("/_search/point_in_time".into(), json!({"pit_id": [pit.id]})),
+        };
+        self.close(Request::new(Method::Delete, path, "closing a point in time").json(&body)).await
+    }
+
+    /// Closes a scroll; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn clear_scroll(&self, id: &str) -> Result<(), ElasticError> {
+        let body = json!({"scroll_id": [id]});
+        self.close(Request::new(Method::Delete, ClearScrollParts::None.url(), "closing a scroll").json(&body)).await
+    }
+
+    async fn close(&self, request: Request) -> Result<(), ElasticError> {
+        match self.send(&request).await {
+            Err(error) if error.class() == super::Class::Gone => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// One page. Pages of a scroll are never asked for twice: the server has moved on when it answers.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn page(
+        &self,
+        target: &SearchTarget,
+        cursor: &Cursor,
+        keep_alive: &str,
+        body: &Value,
+    ) -> Result<Answer, ElasticError> {
+        let what = format!("reading {}", target.0);
+        let request = match cursor {
+            Cursor::PointInTime => {
+                let path = format!("{}?allow_partial_search_results=false", SearchParts::None.url());
+                Request::new(Method::Post, path, what).json(body)
+            }
+            Cursor::Scroll => {
+                let path = search_path(target, &format!("&scroll={keep_alive}"));
+                // one that is opened twice is left to end by itself
+                Request::new(Method::Post, path, what).json(body)
+            }
+            Cursor::Scrolled(id) => {
+                let body = json!({"scroll_id": id, "scroll": keep_alive});
+                Request::new(Method::Post, ScrollParts::None.url(), what).json(&body).once()
+            }
+        };
+        self.send(&request).await
+    }
+}
+
+fn search_path(target: &SearchTarget, more: &str) -> String {
+    format!("{}?allow_partial_search_results=false{more}", SearchParts::Index(&[&target.0]).url())
+}
+
+/// The page in an answer.
+pub(super) fn read_page<'a>(what: &str, answer: &'a Answer) -> Result<Page<'a>, ElasticError> {
+    Page::read(&answer.body).map_err(|reason| ElasticError::Incomplete { what: what.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_other_clusters_are_told_apart() {
+        for (names, is_remote) in [
+            ("logs-*, metrics", false),
+            ("<logs-{now/d{yyyy.MM.dd|+12:00}}>", false),
+            ("logs,other:logs", true),
+            ("*:logs", true),
+        ] {
+            assert_eq!(SearchTarget::new(names).is_remote(), is_remote, "{names}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The client against servers that answer as they are told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::client::Timeouts;
+use super::script::{HELLO, Reply, Script};
+use super::*;
+use crate::config::{Authentication, ElasticSettings, Secret};
+
+const SHORT: Timeouts = Timeouts { connect: Duration::from_secs(1), idle: Duration::from_millis(200) };
+
+fn settings(urls: &[&str]) -> ElasticSettings {
+    ElasticSettings {
+        es_urls: urls.iter().map(|&url| url.to_owned()).collect(),
+        es_timeout: Duration::from_millis(700),
+        es_retry_deadline: Duration::from_secs(20),
+        ..ElasticSettings::default()
+    }
+}
+
+async fn connect(settings: &ElasticSettings) -> Result<Client, ElasticError> {
+    Client::connect_within(settings, Arc::default(), SHORT).await
+}
+
+fn get(path: &str) -> Request {
+    Request::new(Method::Get, path, "asking")
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = Script::start(|_| Reply::Json(200, HELLO.to_owned()));
+    for status in [301, 302, 303, 307, 308] {
+        let target = elsewhere.url.clone();
+        let server = Script::start(move |_| Reply::With(status, format!("location: {target}/\r\n"), String::new()));
+        let mut settings = settings(&[&server.url]);
+        settings.authentication = Authentication::ApiKey(Secret::new("c2VjcmV0"));
+        let error = connect(&settings).await.unwrap_err();
+        assert_eq!(error.class(), Class::Refused);
+        assert!(error.to_string().contains("es_url"), "{error}");
+    }
+    assert!(elsewhere.received().is_empty());
+}
+
+#[tokio::test]
+async fn credentials_are_sent_and_never_shown() {
+    for status in [401, 403] {
+        let server = Script::start(move |request| match request.header("authorization") {
+            Some("Basic dTpodW50ZXIy") => {
+                Reply::Json(status, r#"{"error":{"type":"security_exception","reason":"no"}}"#.to_owned())
+            }
+            _ => Reply::Json(500, String::new()),
+        });
+        let mut settings = settings(&[&server.url]);
+        settings.authentication = Authentication::Basic { username: "u".to_owned(), password: Secret::new("hunter2") };
+        let error = connect(&settings).await.unwrap_err();
+        assert!(matches!(error, ElasticError::Refused { .. }), "{error}");
+        let shown = format!("{error} {error:?} {settings:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("dTpodW50ZXIy"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_work_later_is_sent_again_and_nothing_else() {
+    let overload = r#"{"error":{"type":"es_rejected_execution_exception","reason":"full"}}"#;
+    for (first, repeat, expected) in [
+        (Reply::Json(503, String::new()), Repeat::Safe, 2),
+        (Reply::With(429, "retry-after: 0\r\n".to_owned(), overload.to_owned()), Repeat::Safe, 2),
+        (Reply::Hang, Repeat::Safe, 2),
+        (Reply::Half, Repeat::Safe, 2),
+        (Reply::Silence(Duration::from_secs(2)), Repeat::Safe, 2),
+        (Reply::Json(503, String::new()), Repeat::Never, 1),
+        (Reply::Hang, Repeat::Never, 1),
+        (Reply::Half, Repeat::Never, 1),
+        (Reply::Json(400, String::new()), Repeat::Safe, 1),
+        (Reply::Json(404, String::new()), Repeat::Safe, 1),
+        (Reply::Json(409, String::new()), Repeat::Safe, 1),
+    ] {
+        let count = AtomicUsize::new(0);
+        let reply = first.clone();
+        let server = Script::behind_hello(move |_| match count.fetch_add(1, Ordering::Relaxed) {
+            0 => reply.clone(),
+            _ => Reply::Json(200, "{}".to_owned()),
+        });
+        let client = connect(&settings(&[&server.url])).await.unwrap();
+        let answer = client.send(&Request { repeat, ..get("/x") }).await;
+        assert_eq!(server.received().len(), expected, "{first:?} {repeat:?}");
+        assert_eq!(answer.is_ok(), expected == 2, "{first:?} {repeat:?}");
+    }
+}
+
+#[tokio::test]
+async fn attempts_end_with_the_deadline_or_the_run() {
+    let server = Script::behind_hello(|_| Reply::Json(503, String::new()));
+    let mut settings = settings(&[&server.url]);
+    settings.es_retry_deadline = Duration::from_millis(1);
+    let client = connect(&settings).await.unwrap();
+    assert_eq!(client.send(&get("/x")).await.unwrap_err().fault().unwrap().status, 503);
+    settings.es_retry_deadline = Duration::from_secs(3600);
+    let cancel = Arc::new(AtomicBool::new(false));
+    let client = Client::connect_within(&settings, Arc::clone(&cancel), SHORT).await.unwrap();
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        cancel.store(true, Ordering::Relaxed);
+    };
+    let request = get("/x");
+    let (answer, ()) = tokio::join!(client.send(&request), stop);
+    assert!(answer.is_err());
+}
+
+#[tokio::test]
+async fn another_host_takes_over() {
+    let down = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sick = Script::start(|_| Reply::Json(503, String::new()));
+    let well = Script::behind_hello(|_| Reply::Json(200, "{}".to_owned()));
+    let mut settings = settings(&[&format!("http://{down}"), &sick.url, &well.url]);
+    // no wait is needed while there are hosts left
+    settings.es_retry_deadline = Duration::ZERO;
+    let client = connect(&settings).await.unwrap();
+    client.send(&get("/x")).await.unwrap();
+    client.send(&get("/y")).await.unwrap();
+    assert_eq!(well.lines(), ["GET /x", "GET /y"]);
+    assert!(sick.received().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_no_cluster_is_said_so() {
+    for body in ["<html>", "{}", ""] {
+        let server = Script::start(move |_| Reply::Json(200, body.to_owned()));
+        let error = connect(&settings(&[&server.url])).await.unwrap_err().to_string();
+        assert!(error.contains("neither Elasticsearch nor OpenSearch"), "{error}");
+    }
+    let mut settings = settings(&["http://127.0.0.1:1"]);
+    settings.es_retry_deadline = Duration::ZERO;
+    let error = connect(&settings).await.unwrap_err();
+    assert!(matches!(error, ElasticError::Unreachable { .. }) && error.to_string().contains("es_url"), "{error}");
+}
+
+fn id(id: &str, routing: Option<&str>) -> DocumentId {
+    DocumentId { index: "a".to_owned(), id: id.to_owned(), routing: routing.map(str::to_owned) }
+}
+
+#[tokio::test]
+async fn documents_are_matched_one_by_one() {
+    let found =
+        |docs: serde_json::Value| Script::behind_hello(move |_| Reply::Json(200, json!({"docs": docs}).to_string()));
+    let server = found(json!([
+        {"_index": "a", "_id": "1", "_seq_no": 7, "_primary_term": 2, "found": true, "_source": {"x": 1}},
+        {"_index": "a", "_id": "2", "found": false},
+        {"_index": "a", "_id": "3", "error": {"type": "index_not_found_exception", "reason": "no such index [a]"}},
+    ]));
+    let client = connect(&settings(&[&server.url])).await.unwrap();
+    let documents = client.mget(&[id("1", Some("r")), id("2", None), id("3", None)]).await.unwrap();
+    let first = documents[0].as_ref().unwrap();
+    assert_eq!((first.seq_no, first.primary_term, first.source.get()), (7, 2, r#"{"x":1}"#));
+    assert!(documents[1].is_none() && documents[2].is_none());
+    let sent: serde_json::Value = serde_json::from_str(&server.received()[0].body).unwrap();
+    assert_eq!(sent["docs"][0], json!({"_index": "a", "_id": "1", "routing": "r"}));
+    for wrong in [
+        json!([]),
+        json!([{"_index": "a", "_id": "9", "found": true, "_source": {}}]),
+        json!([{"_index": "a", "_id": "1", "found": true}]),
+        json!([{"_index": "a", "_id": "1", "error": {"type": "x", "reason": "y"}}]),
+    ] {
+        let server = found(wrong.clone());
+        let client = connect(&settings(&[&server.url])).await.unwrap();
+        assert!(client.mget(&[id("1", None)]).await.is_err(), "{wrong}");
+    }
+}
+
+fn update(name: &str, routing: Option<&str>) -> BulkUpdate {
+    let doc = RawValue::from_string(r#"{"tags":["outlier"]}"#.to_owned()).unwrap();
+    BulkUpdate { id: id(name, routing), seq_no: 3, primary_term: 1, doc }
+}
+
+#[tokio::test]
+async fn updates_are_guarded_and_counted_one_by_one() {
+    let answers = |items: serde_json::Value| {
+        Script::behind_hello(move |_| Reply::Json(200, json!({"errors": true, "items": items}).to_string()))
+    };
+    let error = |kind: &str| json!({"type": kind, "reason": "r"});
+    let server = answers(json!([
+        {"update": {"_index": "a", "_id": "1", "status": 200, "result": "updated"}},
+        {"update": {"_index": "a", "_id": "2", "status": 200, "result": "noop"}},
+        {"update": {"_index": "a", "_id": "3", "status": 409, "error": error("version_conflict_engine_exception")}},
+        {"update": {"_index": "a", "_id": "4", "status": 404, "error": error("document_missing_exception")}},
+        {"update": {"_index": "a", "_id": "5", "status": 429, "error": error("es_rejected_execution_exception")}},
+    ]));
+    let client = connect(&settings(&[&server.url])).await.unwrap();
+    let updates = ["1", "2", "3", "4", "5"].map(|name| update(name, (name == "1").then_some("r")));
+    let items = client.bulk(&updates).await.unwrap();
+    let classes: Vec<Class> = items.iter().map(|item| item.class).collect();
+    assert_eq!(classes, [Class::Done, Class::Done, Class::Conflict, Class::Gone, Class::BackPressure]);
+    assert_eq!(items.iter().map(|item| item.is_noop).collect::<Vec<_>>(), [false, true, false, false, false]);
+    let sent = server.received().remove(0);
+    assert_eq!(sent.header("content-type"), Some("application/x-ndjson"));
+    let lines: Vec<serde_json::Value> = sent.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 10);
+    assert_eq!(
+        lines[0],
+        json!({"update": {"_index": "a", "_id": "1", "routing": "r", "if_seq_no": 3, "if_primary_term": 1}})
+    );
+    assert_eq!(lines[1], json!({"doc": {"tags": ["outlier"]}}));
+    for wrong in [
+        json!([]),
+        json!([{"update": {"_index": "a", "_id": "2", "status": 200}}]),
+        json!([{"update": {"_index": "b", "_id": "1", "status": 200}}]),
+        json!([{"index": {"_index": "a", "_id": "1", "status": 200}}]),
+        json!([{"update": {"_index": "a", "_id": "1", "status": 200}}, {"update": {"_index": "a", "_id": "1", "status": 200}}]),
+    ] {
+        let server = answers(wrong.clone());
+        let client = connect(&settings(&[&server.url])).await.unwrap();
+        assert!(client.bulk(&[update("1", None)]).await.is_err(), "{wrong}");
+    }
+    assert!(client.bulk(&[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn refused_queries_leave_the_others_alone() {
+    let server = Script::behind_hello(|_| {
+        let whole =
+            json!({"status": 200, "timed_out": false, "_shards": {"total": 1, "failed": 0}, "hits": {"hits": []}});
+        let mut partial = whole.clone();
+        partial["_shards"] = json!({"total": 2, "failed": 1, "failures": [{"reason": {"type": "t", "reason": "bad"}}]});
+        let refused = json!({"status": 400, "error": {"type": "query_shard_exception", "reason": "Failed to parse"}});
+        Reply::Json(200, json!({"responses": [whole, refused, partial]}).to_string())
+    });
+    let client = connect(&settings(&[&server.url])).await.unwrap();
+    let target = SearchTarget::new("a , b*,");
+    let refused = client.refused_queries(&target, &[json!({}), json!({}), json!({})]).await.unwrap();
+    let reasons: Vec<Option<&str>> =
+        refused.iter().map(|fault| fault.as_ref().map(|fault| fault.reason.as_str())).collect();
+    assert_eq!(reasons, [None, Some("Failed to parse"), Some("1 of 2 shards failed: t: bad")]);
+    assert_eq!(server.lines(), ["POST /a,b*/_msearch"]);
+    assert!(client.refused_queries(&target, &[json!({})]).await.is_err());
+}
+
+#[tokio::test]
+async fn marks_are_found_by_index_and_id() {
+    let server = Script::behind_hello(|request| {
+        if request.line.contains("/refusing/") {
+            return Reply::Json(
+                400,
+                r#"{"error":{"type":"illegal_argument_exception","reason":"too long"}}"#.to_owned(),
+            );
+        }
+        let hits = json!([
+            {"_index": "a", "_id": "2", "highlight": {"msg": ["<value>x</value>"]}},
+            {"_index": "a", "_id": "1"},
+            {"_index": "a", "_id": "stranger", "highlight": {"msg": ["y"]}},
+        ]);
+        let body = json!({"timed_out": false, "_shards": {"total": 1, "failed": 0}, "hits": {"hits": hits}});
+        Reply::Json(200, body.to_string())
+    });
+    let client = connect(&settings(&[&server.url])).await.unwrap();
+    let refusing = DocumentId { index: "refusing".to_owned(), ..id("2", None) };
+    let query = json!({"match_all": {}});
+    let found = client.highlights(&[id("1", None), refusing, id("2", None), id("3", None)], &query).await.unwrap();
+    let found: Vec<String> = found.iter().map(|fields| json!(fields).to_string()).collect();
+    assert_eq!(found, ["{}", "{}", r#"{"msg":["<value>x</value>"]}"#, "{}"]);
+    let sent: serde_json::Value = serde_json::from_str(&server.received()[0].body).unwrap();
+    assert_eq!((&sent["highlight"]["highlight_query"], &sent["size"]), (&query, &json!(3)));
+}

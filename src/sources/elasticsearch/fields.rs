@@ -1,0 +1,89 @@
+//! The part of each document that is asked for: the wanted fields, in every spelling that they are looked up by.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::elastic::MappedFields;
+use crate::event::decode::ColumnSpec;
+use crate::event::document::equal_ignoring_case;
+
+/// Parts of a name whose spellings are combined; longer names are tried in one spelling throughout.
+const COMBINED_PARTS: usize = 3;
+
+/// `_source` of a search for `columns`.
+///
+/// A field is also found in other letters, but the server compares names exactly. Of mapped fields all spellings are known; of others the
+/// usual ones are asked for: lower case, upper case, capitals.
+pub(super) fn source_filter(columns: &[ColumnSpec], mapped: &MappedFields) -> Value {
+    if columns.is_empty() {
+        return json!(false);
+    }
+    let wanted: BTreeSet<&str> = columns.iter().map(|column| column.field.as_str()).collect();
+    let mut includes: BTreeSet<String> = wanted.iter().map(|&field| field.to_owned()).collect();
+    for name in &mapped.names {
+        if wanted.iter().any(|field| is_other_spelling(name, field)) {
+            includes.insert(name.clone());
+        }
+    }
+    if mapped.has_unmapped {
+        wanted.iter().for_each(|field| includes.extend(usual_spellings(field)));
+    }
+    json!({"includes": includes})
+}
+
+/// Whether `name` is the field, or an object that may hold it, in other letters.
+fn is_other_spelling(name: &str, field: &str) -> bool {
+    let n_parts = name.split('.').count();
+    let mut ends = field.match_indices('.').map(|(at, _)| at).chain([field.len()]);
+    let Some(end) = ends.nth(n_parts - 1) else { return false };
+    name != &field[..end] && equal_ignoring_case(name, &field[..end])
+}
+
+fn usual_spellings(field: &str) -> BTreeSet<String> {
+    const STYLES: [fn(&str) -> String; 4] = [str::to_owned, str::to_lowercase, str::to_uppercase, capitalised];
+    let parts: Vec<&str> = field.split('.').collect();
+    if parts.len() > COMBINED_PARTS {
+        return STYLES.iter().map(|style| parts.iter().map(|part| style(part)).collect::<Vec<_>>().join(".")).collect();
+    }
+    let spelled = |part: &str| STYLES.iter().map(|style| style(part)).collect::<BTreeSet<_>>();
+    parts.iter().fold(BTreeSet::new(), |starts, part| {
+        let join = |start: &String| spelled(part).into_iter().map(|part| format!("{start}.{part}")).collect::<Vec<_>>();
+        if starts.is_empty() { spelled(part) } else { starts.iter().flat_map(join).collect() }
+    })
+}
+
+fn capitalised(part: &str) -> String {
+    let mut letters = part.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters.as_str().to_lowercase().chars()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::FieldPath;
+    use crate::event::decode::ColumnKind;
+
+    fn column(field: &str) -> ColumnSpec {
+        ColumnSpec { name: field.to_owned(), field: FieldPath::new(field), kind: ColumnKind::Elements }
+    }
+
+    #[test]
+    fn other_spellings_are_asked_for_too() {
+        let names = ["HOST", "host.NAME", "host", "host.name", "Host.os", "user", "User.name", "hosts", "tags"];
+        let mapped = MappedFields { names: names.map(str::to_owned).to_vec(), has_unmapped: false };
+        let filter = source_filter(&[column("host.name"), column("user")], &mapped);
+        assert_eq!(filter, json!({"includes": ["HOST", "host.NAME", "host.name", "user"]}));
+        assert_eq!(source_filter(&[], &mapped), json!(false));
+    }
+
+    #[test]
+    fn unmapped_fields_are_asked_for_in_their_usual_spellings() {
+        let mapped = MappedFields { names: Vec::new(), has_unmapped: true };
+        let filter = source_filter(&[column("a_b.éc")], &mapped);
+        let expected = ["A_B.ÉC", "A_B.Éc", "A_B.éc", "A_b.ÉC", "A_b.Éc", "A_b.éc", "a_b.ÉC", "a_b.Éc", "a_b.éc"];
+        assert_eq!(filter, json!({"includes": expected}));
+        assert_eq!(usual_spellings("a.b.c.d"), BTreeSet::from(["a.b.c.d", "A.B.C.D"].map(str::to_owned)));
+    }
+}

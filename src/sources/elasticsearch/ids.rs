@@ -1,0 +1,91 @@
+//! Which document each hit was: kept compressed in the spill folder, page by page.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use crate::elastic::{DocumentId, Hit};
+use crate::sources::spool::{Copied, Spool, compress};
+use crate::sources::{DocRef, SourceError};
+
+/// The documents of a page, in the order of its hits.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct PageIds {
+    /// Concrete indices, as JSON text.
+    indices: Vec<String>,
+    /// Per hit: number of its index, its id as JSON text, its routing.
+    hits: Vec<(u32, String, Option<String>)>,
+}
+
+/// What tells a document from all others: JSON texts of its index and id.
+pub(super) type Identity = (String, String);
+
+impl PageIds {
+    pub(super) fn new(hits: &[Hit<'_>]) -> Self {
+        let mut ids = PageIds::default();
+        for hit in hits {
+            let index = hit.index.get();
+            // neighbours are mostly of one index
+            let index_idx = ids.indices.iter().rposition(|known| known == index).unwrap_or_else(|| {
+                ids.indices.push(index.to_owned());
+                ids.indices.len() - 1
+            });
+            ids.hits.push((index_idx as u32, hit.id.get().to_owned(), hit.routing.as_deref().map(str::to_owned)));
+        }
+        ids
+    }
+
+    /// As it is stored, with its length before compression.
+    pub(super) fn pack(&self) -> io::Result<(Vec<u8>, usize)> {
+        let bytes = serde_json::to_vec(self)?;
+        Ok((compress(&bytes)?, bytes.len()))
+    }
+
+    fn unpack(spool: &Spool, place: &Copied) -> io::Result<Self> {
+        Ok(serde_json::from_slice(&spool.read(place)?)?)
+    }
+
+    fn identities(self) -> impl Iterator<Item = Identity> {
+        let PageIds { indices, hits } = self;
+        hits.into_iter().map(move |(index_idx, id, _)| (indices[index_idx as usize].clone(), id))
+    }
+
+    fn document(&self, hit_idx: usize) -> io::Result<DocumentId> {
+        let (index_idx, id, routing) = self.hits.get(hit_idx).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let index = self.indices.get(*index_idx as usize).ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(DocumentId { index: serde_json::from_str(index)?, id: serde_json::from_str(id)?, routing: routing.clone() })
+    }
+}
+
+/// All documents of some pages.
+pub(super) fn identities(spool: &Spool, pages: &[Copied]) -> io::Result<HashSet<Identity>> {
+    let mut all = HashSet::new();
+    for place in pages {
+        all.extend(PageIds::unpack(spool, place)?.identities());
+    }
+    Ok(all)
+}
+
+/// Which documents are meant, in the order asked.
+pub(super) fn find(
+    spool: &Spool,
+    pages: &[Copied],
+    documents: &[DocRef],
+    spool_error: impl Fn(io::Error) -> SourceError,
+) -> Result<Vec<DocumentId>, SourceError> {
+    let mut by_page: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (idx, document) in documents.iter().enumerate() {
+        by_page.entry(document.batch).or_default().push(idx);
+    }
+    let mut found = vec![None; documents.len()];
+    for (page_idx, wanted) in by_page {
+        let unknown = |idx: usize| SourceError::UnknownDocument { batch: page_idx, line: documents[idx].line };
+        let place = pages.get(page_idx as usize).ok_or_else(|| unknown(wanted[0]))?;
+        let ids = PageIds::unpack(spool, place).map_err(&spool_error)?;
+        for idx in wanted {
+            found[idx] = Some(ids.document(documents[idx].line as usize).map_err(|_| unknown(idx))?);
+        }
+    }
+    Ok(found.into_iter().flatten().collect())
+}

@@ -1,0 +1,123 @@
+//! Use cases -> what is asked of the server: one named query each, all in one `bool`.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Value, json};
+
+use crate::config::UseCaseQuery;
+use crate::plan::PlannedUseCase;
+use crate::query::TimeWindow;
+
+/// Names of our queries begin so: users may name parts of theirs. Short, because each hit repeats the names.
+const NAME: &str = "~";
+
+/// The queries of some use cases, each asked once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queries {
+    /// Distinct queries.
+    pub(super) distinct: Vec<Value>,
+    /// Per use case, which of them is its own.
+    pub(super) of_use_cases: Vec<usize>,
+}
+
+impl Queries {
+    pub(super) fn new(of_use_cases: impl IntoIterator<Item = Value>) -> Self {
+        let mut queries = Queries::default();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for query in of_use_cases {
+            let idx = *known.entry(query.to_string()).or_insert_with(|| {
+                queries.distinct.push(query);
+                queries.distinct.len() - 1
+            });
+            queries.of_use_cases.push(idx);
+        }
+        queries
+    }
+
+    /// All documents that some query matches; each hit says which.
+    pub(super) fn any(&self) -> Value {
+        let named: Vec<Value> = self.distinct.iter().enumerate().map(|(idx, query)| named(query, idx)).collect();
+        json!({"bool": {"filter": [{"bool": {"should": named, "minimum_should_match": 1}}]}})
+    }
+}
+
+/// The query of a use case, as it is written, within its window.
+pub(super) fn of_use_case(planned: &PlannedUseCase) -> Value {
+    let use_case = &planned.use_case;
+    let mut filters = filters(&use_case.query);
+    filters.extend(planned.window.and_then(|window| range(use_case.timestamp_field.as_str(), window)));
+    json!({"bool": {"filter": filters}})
+}
+
+/// The distinct query that a name in [`Queries::any`] stands for.
+pub(super) fn query_idx(name: &str) -> Option<usize> {
+    name.strip_prefix(NAME)?.parse().ok()
+}
+
+fn named(query: &Value, idx: usize) -> Value {
+    let mut named = query.clone();
+    named["bool"]["_name"] = json!(format!("{NAME}{idx}"));
+    named
+}
+
+fn filters(query: &UseCaseQuery) -> Vec<Value> {
+    let lucene = query.lucene.iter().map(|text| json!({"query_string": {"query": text}}));
+    lucene.chain(query.dsl.iter().cloned()).collect()
+}
+
+/// Inclusive at both ends; `None` when there is no end.
+fn range(field: &str, window: TimeWindow) -> Option<Value> {
+    let mut bounds = serde_json::Map::new();
+    for (name, micros) in [("gte", window.from), ("lte", window.to)] {
+        // what is no calendar date stands for no bound
+        if let Some(time) = DateTime::from_timestamp_micros(micros) {
+            bounds.insert(name.to_owned(), json!(time.to_rfc3339_opts(SecondsFormat::Micros, true)));
+        }
+    }
+    if bounds.is_empty() {
+        return None;
+    }
+    bounds.insert("format".to_owned(), json!("strict_date_optional_time"));
+    Some(json!({"range": {field: bounds}}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_to_queries_that_are_asked_once() {
+        let [first, second] = [json!({"bool": {"filter": []}}), json!({"bool": {"filter": [1]}})];
+        let queries = Queries::new([first.clone(), second.clone(), first.clone()]);
+        assert_eq!((&queries.distinct[..], &queries.of_use_cases[..]), (&[first, second][..], &[0, 1, 0][..]));
+        let names: Vec<_> = queries.any()["bool"]["filter"][0]["bool"]["should"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|query| query_idx(query["bool"]["_name"].as_str().unwrap()))
+            .collect();
+        assert_eq!(names, [Some(0), Some(1)]);
+        for name in ["", "mine", "~", "~x", "~-1", "1"] {
+            assert_eq!(query_idx(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn windows_are_utc_and_inclusive() {
+        let window = TimeWindow { from: 1_577_880_000_123_456, to: i64::MAX };
+        assert_eq!(
+            range("@timestamp", window).unwrap(),
+            json!({"range": {"@timestamp": {"gte": "2020-01-01T12:00:00.123456Z", "format": "strict_date_optional_time"}}})
+        );
+        assert_eq!(range("t", TimeWindow { from: i64::MIN, to: i64::MAX }), None);
+    }
+
+    #[test]
+    fn both_filters_go_as_they_are_written() {
+        let dsl = json!({"term": {"a": {"value": 1, "_name": "mine"}}});
+        let query =
+            UseCaseQuery { lucene: Some("a:(b OR \"c\")".to_owned()), dsl: vec![dsl.clone()], recorded: String::new() };
+        assert_eq!(filters(&query), [json!({"query_string": {"query": "a:(b OR \"c\")"}}), dsl]);
+    }
+}
