@@ -148,6 +148,9 @@ pub struct UseCaseReport {
     pub seconds_describe: f64,
 }
 
+/// Why an event whose lists multiply beyond all sense is skipped: it would hide in silence, or take the run down.
+const TOO_MANY_COMBINATIONS: &str = "too many combinations of values";
+
 impl Report {
     /// An empty report.
     pub fn new(started: DateTime<Utc>) -> Self {
@@ -276,6 +279,11 @@ impl Report {
     fn use_case(&mut self, use_case: &UseCase, result: UseCaseResult) {
         let mut report = UseCaseReport { documents: result.documents, ..UseCaseReport::of(use_case) };
         report.usage(&result.usage);
+        if result.usage.too_many_rows > 0 {
+            let n_events = result.usage.too_many_rows;
+            warn!(use_case = report.name, n_events, "events with too many combinations of values were skipped");
+            self.missing.push(format!("{}: {n_events} events skipped: {TOO_MANY_COMBINATIONS}", report.name));
+        }
         match result.outcome {
             Ok(detected) => {
                 if detected.gone > 0 {
@@ -335,7 +343,7 @@ impl UseCaseReport {
             ("without a usable target", usage.without_target),
             ("without a usable aggregator", usage.without_aggregator),
             ("without a readable timestamp", usage.without_time),
-            ("too many combinations of values", usage.too_many_rows),
+            (TOO_MANY_COMBINATIONS, usage.too_many_rows),
         ];
         self.skipped_events.extend(skipped.into_iter().filter(|&(_, n)| n > 0));
     }
