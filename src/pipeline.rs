@@ -54,6 +54,8 @@ pub struct GroupResult {
     pub writing: Duration,
     /// Batches of the event table that went to disk.
     pub n_spilled: usize,
+    /// Bytes of memory that the event table takes.
+    pub table_bytes: usize,
     /// Per use case of the plan.
     pub use_cases: Vec<UseCaseResult>,
 }
@@ -106,6 +108,7 @@ pub async fn run(group: &ScanGroup<'_>, outputs: &mut Outputs) -> Result<GroupRe
         reading,
         writing: started.elapsed(),
         n_spilled: ingested.table.n_spilled(),
+        table_bytes: ingested.table.memory_bytes(),
         use_cases,
     })
 }

@@ -116,26 +116,35 @@ struct OfProgram {
     measured: Measured,
     /// Bytes of the answers.
     bytes: f64,
+    /// Bytes of memory that the event table takes.
+    table: f64,
     outliers: u64,
 }
 
 impl std::fmt::Display for OfProgram {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}, {:.0} MB read, {} outliers", self.measured, self.bytes / 1e6, self.outliers)
+        let beyond = (self.measured.peak - self.table) / f64::from(1 << 20);
+        let megabytes = self.bytes / 1e6;
+        write!(
+            f,
+            "{}, {beyond:.0} MiB beyond the event table, {megabytes:.0} MB read, {} outliers",
+            self.measured, self.outliers
+        )
     }
 }
 
 fn of_program(use_cases: &Path, config: &Path, options: &[&str]) -> Result<OfProgram> {
     let mut arguments: Vec<OsString> = vec!["--config".into(), config.into()];
     arguments.extend(options.iter().map(OsString::from));
-    let (mut bytes, mut outliers) = (0.0, 0);
+    let (mut bytes, mut table, mut outliers) = (0.0, 0.0, 0);
     let measured = median(|| {
         let (measured, report) = run_program(use_cases, &arguments)?;
         bytes = report["source"]["bytes"].as_f64().unwrap_or(f64::NAN);
+        table = report["source"]["table_bytes"].as_f64().unwrap_or(f64::NAN);
         outliers = report["totals"]["outliers"].as_u64().unwrap_or_default();
         Ok(measured)
     })?;
-    Ok(OfProgram { measured, bytes, outliers })
+    Ok(OfProgram { measured, bytes, table, outliers })
 }
 
 /// The index with the events, made if it is not there.

@@ -82,6 +82,8 @@ pub struct SourceReport {
     pub bytes: u64,
     /// Batches of the event table that went to disk.
     pub spilled_batches: usize,
+    /// Bytes of memory that the largest event table took.
+    pub table_bytes: usize,
     /// Lines that were no events, by reason.
     pub skipped_lines: BTreeMap<&'static str, SkippedReport>,
     /// Files that could not be read to their end, and why.
@@ -253,6 +255,7 @@ impl Report {
         self.phases.read += result.reading.as_secs_f64();
         self.phases.write += result.writing.as_secs_f64();
         self.source(&result.summary, result.n_spilled);
+        self.source.table_bytes = self.source.table_bytes.max(result.table_bytes);
         for (planned, use_case_result) in plan.use_cases.iter().zip(result.use_cases) {
             self.use_case(&planned.use_case, use_case_result);
         }
