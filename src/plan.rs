@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::{DerivedField, FieldPath, Model, ModelType, Problem, UseCase};
+use crate::config::{DerivedField, FieldPath, Model, ModelType, Problem, Settings, UseCase};
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
@@ -107,15 +107,10 @@ fn plan_with(
 }
 
 /// The problems that [`plan`] would find, without a plan: what `check` reports.
-pub fn check(use_cases: &[UseCase], mapping: Option<&Mapping>, now: DateTime<Utc>) -> Vec<Problem> {
-    use_cases
-        .iter()
-        .flat_map(|use_case| {
-            let query_problems = compile_query(use_case, mapping, now).err().unwrap_or_default();
-            let derived_problems = DerivedFields::compile(&use_case.derived_fields).1;
-            query_problems.into_iter().chain(derived_problems)
-        })
-        .collect()
+pub fn check(settings: &Settings, mapping: Option<&Mapping>, now: DateTime<Utc>) -> Vec<Problem> {
+    let of_query = |use_case: &UseCase| compile_query(use_case, mapping, now).err().unwrap_or_default();
+    let of_queries = settings.use_cases.iter().flat_map(of_query);
+    of_queries.chain(DerivedFields::compile(&settings.derived_fields).1).collect()
 }
 
 #[derive(Default)]

@@ -56,6 +56,20 @@ pub(super) const WORD2VEC: [&str; 19] = [
     "trigger_score",
 ];
 
+/// Keys of `word2vec` that are numbers from 0 on.
+pub(super) const WORD2VEC_COUNTS: [&str; 6] = [
+    "word2vec_batch_eval_size",
+    "min_target_buckets",
+    "size_window",
+    "min_uniq_word_occurrence",
+    "num_epochs",
+    "embedding_size",
+];
+
+/// Keys of `word2vec` that are on or off.
+pub(super) const WORD2VEC_SWITCHES: [&str; 5] =
+    ["drop_duplicates", "use_prob_model", "output_prob", "print_score_table", "print_confusion_matrix"];
+
 /// Every key that a use case of this type may have.
 pub(super) fn known_keys(model_type: ModelType) -> Vec<&'static str> {
     let own: &[&str] = match model_type {

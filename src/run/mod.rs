@@ -132,7 +132,7 @@ pub fn check(args: &CheckArgs) -> Exit {
     let mapping = read_mapping(args.config.mapping.as_deref());
     let mut problems = settings.problems.clone();
     match &mapping {
-        Ok(mapping) => problems.extend(plan::check(&settings.use_cases, mapping.as_ref(), Utc::now())),
+        Ok(mapping) => problems.extend(plan::check(&settings, mapping.as_ref(), Utc::now())),
         Err(error) => problems.push(Problem::error(error.to_string())),
     }
     let n_errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
