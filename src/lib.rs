@@ -7,6 +7,7 @@ pub mod detection;
 pub mod elastic;
 pub mod event;
 pub mod functions;
+pub mod housekeeping;
 pub mod models;
 pub mod outlier;
 pub mod pipeline;

@@ -21,10 +21,10 @@ const ORDER: &[&str] = &[
     "sinks",
     "notifiers",
     "pipeline",
+    "housekeeping",
     "cli",
     "run",
     "daemon",
-    "housekeeping",
     "telemetry",
 ];
 
