@@ -41,20 +41,28 @@ pub struct Additions {
     pub n_added: u64,
 }
 
-/// Adds outliers to a document; `None` when it had all of them already.
+/// Adds outliers to a document, up to `most` that it does not have; `None` when nothing changes.
 pub fn merge_all<'a>(
     source: &mut Map<String, Value>,
     outliers: impl IntoIterator<Item = &'a Outlier>,
+    most: usize,
 ) -> Option<Additions> {
     let before = CHANGED_FIELDS.map(|field| source.get(field).cloned());
-    let merged = outliers.into_iter().map(|outlier| merge_into(source, outlier));
-    let n_added = merged.filter(|merge| *merge == Merge::Added).count() as u64;
+    let mut n_added = 0;
+    for outlier in outliers {
+        if merge_into(source, outlier) == Merge::Added {
+            n_added += 1;
+        }
+        if n_added == most {
+            break;
+        }
+    }
     let now = CHANGED_FIELDS.into_iter().zip(before).filter_map(|(field, before)| {
         let now = source.get(field)?;
         (before.as_ref() != Some(now)).then(|| (field.to_owned(), now.clone()))
     });
     let fields: Map<String, Value> = now.collect();
-    (!fields.is_empty()).then_some(Additions { fields, n_added })
+    (!fields.is_empty()).then_some(Additions { fields, n_added: n_added as u64 })
 }
 
 fn first(outlier: &Outlier) -> Map<String, Value> {
@@ -174,11 +182,11 @@ mod tests {
         let additions = |source: Value, summaries: &[&str]| {
             let Value::Object(mut source) = source else { panic!("an object") };
             let outliers: Vec<Outlier> = summaries.iter().map(|summary| outlier(summary, json!({}))).collect();
-            merge_all(&mut source, &outliers).map(|additions| (Value::Object(additions.fields), additions.n_added))
+            merge_all(&mut source, &outliers, 2).map(|additions| (Value::Object(additions.fields), additions.n_added))
         };
         let stored = |summaries: Value, total: u64| json!({"summary": summaries, "total_outliers": total});
         let both = json!({"outliers": stored(json!(["s", "t"]), 2), "tags": ["outlier"]});
-        assert_eq!(additions(json!({"a": 1}), &["s", "t", "s"]), Some((both, 2)));
+        assert_eq!(additions(json!({"a": 1}), &["s", "t", "s", "u"]), Some((both, 2)));
         let known = json!({"a": 1, "outliers": stored(json!(["s"]), 1), "tags": ["outlier"]});
         assert_eq!(additions(known.clone(), &["s"]), None);
         assert_eq!(additions(known.clone(), &["t"]), Some((json!({"outliers": stored(json!(["s", "t"]), 2)}), 1)));

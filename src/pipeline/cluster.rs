@@ -163,9 +163,21 @@ struct Enrichment {
 
 impl Edit for Enrichment {
     fn change(&self, source: &str) -> Result<Option<Change>, String> {
+        self.add(source, usize::MAX)
+    }
+
+    /// One outlier: its lists have one value, or values of one kind.
+    fn step(&self, source: &str) -> Result<Option<Change>, String> {
+        self.add(source, 1)
+    }
+}
+
+impl Enrichment {
+    /// The change that adds at most `n_outliers` of those that the document does not have.
+    fn add(&self, source: &str, n_outliers: usize) -> Result<Option<Change>, String> {
         let mut source: Map<String, Value> =
             serde_json::from_str(&with_valid_surrogates(source)).map_err(|error| error.to_string())?;
-        merge_all(&mut source, &self.outliers).map(change).transpose().map_err(|error| error.to_string())
+        merge_all(&mut source, &self.outliers, n_outliers).map(change).transpose().map_err(|error| error.to_string())
     }
 }
 
@@ -188,7 +200,7 @@ fn enrich(stored: StoredDocument, found: DocumentOutliers) -> Result<Enriched, D
         .into_iter()
         .map(|(use_case_idx, raw)| Ok((use_case_idx, serde_json::from_str(raw.get()).map_err(spool_error)?)))
         .collect::<Result<Vec<(usize, Outlier)>, DetectionError>>()?;
-    let additions = merge_all(&mut document.source, outliers.iter().map(|(_, outlier)| outlier));
+    let additions = merge_all(&mut document.source, outliers.iter().map(|(_, outlier)| outlier), usize::MAX);
     let change = additions.map(change).transpose().map_err(spool_error)?;
     let edit = Enrichment { outliers: outliers.iter().map(|(_, outlier)| outlier.clone()).collect() };
     let document = EnrichedDocument { document, outliers };

@@ -77,10 +77,11 @@ fn spans(json: &str) -> Vec<Span<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::decode::with_valid_surrogates;
 
     fn check(json: &str, changes: &[(&str, Option<&str>)], expected: &str) {
         assert_eq!(with_members(json, changes), expected, "{json} {changes:?}");
-        serde_json::from_str::<serde_json::Value>(expected).unwrap();
+        serde_json::from_str::<serde_json::Value>(&with_valid_surrogates(expected)).unwrap();
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One block of documents: sent in chunks, several at once; every document ends in one of the counts.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -9,7 +10,7 @@ use futures::stream::FuturesUnordered;
 use super::pace::Pace;
 use super::{Change, Edit, Edited, Ended, Written};
 use crate::elastic::{
-    Attempts, Block as IndexBlock, BulkAction, BulkItem, Class, Client, DocumentId, ElasticError, StoredDocument,
+    Attempts, Block as IndexBlock, BulkAction, BulkItem, Class, Client, DocumentId, ElasticError, Fault, StoredDocument,
 };
 
 /// Changes in one request.
@@ -54,6 +55,10 @@ struct Pending<E> {
     n_rounds: u32,
     /// Whether an earlier change may have been done: its answer was lost.
     is_in_doubt: bool,
+    /// Whether the change goes in steps, because new fields in it do not fit each other yet.
+    in_steps: bool,
+    /// Whether a step was done.
+    is_begun: bool,
 }
 
 /// A document that the server could not take now.
@@ -104,7 +109,16 @@ pub(super) async fn write<E: Edit>(client: Client, state: State, documents: Vec<
             None => block.state.written.unchanged += 1,
             Some(Change { bulk, n_outliers }) => {
                 let action = BulkAction { id, version, change: bulk };
-                block.ready.push_back(Pending { action, n_outliers, edit, n_rounds: 0, is_in_doubt: false });
+                let start = Pending {
+                    action,
+                    n_outliers,
+                    edit,
+                    n_rounds: 0,
+                    is_in_doubt: false,
+                    in_steps: false,
+                    is_begun: false,
+                };
+                block.ready.push_back(start);
             }
         }
     }
@@ -180,22 +194,20 @@ impl<E: Edit> Block<E> {
         }
     }
 
-    fn take_item(&mut self, pending: Pending<E>, item: BulkItem) {
-        let DocumentId { index, id, .. } = &pending.action.id;
-        let written = &mut self.state.written;
+    fn take_item(&mut self, mut pending: Pending<E>, item: BulkItem) {
         let Some(fault) = item.fault else {
-            if item.is_noop {
-                written.unchanged += 1;
-            } else {
-                written.updated += 1;
-                written.outliers += pending.n_outliers;
-            }
-            self.disk_attempts.remove(index);
+            self.done(pending, item.is_noop);
             return;
         };
+        let DocumentId { index, id, .. } = &pending.action.id;
+        let written = &mut self.state.written;
         match fault.class() {
             Class::Gone => written.gone += 1,
-            Class::Conflict => self.conflict(pending, None),
+            Class::Conflict if fault.status == 409 => self.conflict(pending, None::<Fault>),
+            Class::Conflict => {
+                pending.in_steps = true;
+                self.conflict(pending, Some(fault));
+            }
             Class::Done | Class::Poison => written.reject(index, id, &fault.to_string()),
             Class::Blocked(IndexBlock::Index) => {
                 written.block(index);
@@ -214,16 +226,34 @@ impl<E: Edit> Block<E> {
         }
     }
 
-    /// `lost`: why it is not known what became of the change.
-    fn conflict(&mut self, mut pending: Pending<E>, lost: Option<&ElasticError>) {
+    fn done(&mut self, mut pending: Pending<E>, is_noop: bool) {
+        let written = &mut self.state.written;
+        self.disk_attempts.remove(&pending.action.id.index);
+        if !is_noop {
+            written.outliers += pending.n_outliers;
+        }
+        if pending.in_steps {
+            pending.in_steps = false;
+            pending.is_begun = true;
+            pending.n_rounds = 0;
+            self.conflicts.push(pending);
+        } else if is_noop && !pending.is_begun {
+            written.unchanged += 1;
+        } else {
+            written.updated += 1;
+        }
+    }
+
+    /// `reason`: what went wrong, where it is not that others changed the document.
+    fn conflict(&mut self, mut pending: Pending<E>, reason: Option<impl Display>) {
         pending.n_rounds += 1;
         if pending.n_rounds <= MOST_ROUNDS {
             self.conflicts.push(pending);
             return;
         }
         let DocumentId { index, id, .. } = &pending.action.id;
-        match lost {
-            Some(error) => self.state.written.reject(index, id, &error.to_string()),
+        match reason {
+            Some(reason) => self.state.written.reject(index, id, &reason.to_string()),
             None => self.state.written.conflicts += 1,
         }
     }
@@ -243,7 +273,7 @@ impl<E: Edit> Block<E> {
         match class {
             _ if status == Some(413) && chunk.len() > 1 => {
                 let n_bytes: usize = chunk.iter().map(|pending| pending.action.n_bytes()).sum();
-                self.state.chunk_bytes = (n_bytes.min(self.state.chunk_bytes) / 2).max(1);
+                self.state.chunk_bytes = self.state.chunk_bytes.min(n_bytes / 2).max(1);
                 tracing::warn!(bytes = self.state.chunk_bytes, "{error}: sending less at once");
                 chunk.into_iter().rev().for_each(|pending| self.ready.push_front(pending));
             }
@@ -299,13 +329,16 @@ impl<E: Edit> Block<E> {
                 self.state.written.gone += 1;
                 continue;
             };
-            match pending.edit.change(source.get()) {
+            let edit = &pending.edit;
+            let change = if pending.in_steps { edit.step(source.get()) } else { edit.change(source.get()) };
+            match change {
                 Ok(Some(Change { bulk, n_outliers })) => {
                     pending.action.version = version;
                     pending.action.change = bulk;
                     pending.n_outliers = n_outliers;
                     self.ready.push_back(pending);
                 }
+                Ok(None) if pending.is_begun => self.state.written.updated += 1,
                 Ok(None) if pending.is_in_doubt => {
                     self.state.written.updated += 1;
                     self.state.written.outliers += pending.n_outliers;

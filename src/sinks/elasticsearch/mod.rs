@@ -25,6 +25,14 @@ pub trait Edit: Send + 'static {
     /// # Errors
     /// Why the document cannot be changed.
     fn change(&self, source: &str) -> Result<Option<Change>, String>;
+
+    /// A part of the change that makes sense by itself, for a server that must learn new fields one by one; after it comes the rest.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    fn step(&self, source: &str) -> Result<Option<Change>, String> {
+        self.change(source)
+    }
 }
 
 /// A change of a document.

@@ -338,6 +338,19 @@ async fn what_the_server_does_not_take_leaves_the_others_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_brings_a_field_together_with_another_comes_again() {
+    const RACE: (u16, &str, &str) =
+        (400, "illegal_argument_exception", "mapper [outliers.metric] cannot be changed from type [float] to [long]");
+    let (written, ended, cluster) = write(6, no_fault, |_, n_bulk, head| {
+        (n_bulk == 0 && head["update"]["_id"] == "003" || head["update"]["_id"] == "005").then_some(RACE)
+    })
+    .await;
+    assert!(ended.is_none());
+    assert_eq!((written.updated, written.rejected, cluster.n_bulks.load(Ordering::Relaxed)), (5, 1, 6));
+    assert!(written.rejected_samples[0].contains("cannot be changed from type"), "{written:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_index_is_named_and_not_tried_again() {
     let blocked: ItemFault = |_, _, head| {
         let reason = "index [i1] blocked by: [FORBIDDEN/8/index write (api)];";
