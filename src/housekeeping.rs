@@ -364,3 +364,6 @@ fn value_of(source: &str, name: &str) -> Result<Option<Value>, String> {
     let parsed = member(source, name).map(|text| serde_json::from_str(&with_valid_surrogates(text))).transpose();
     parsed.map_err(|error| format!("{name} cannot be read: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

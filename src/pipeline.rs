@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use crate::compute::{Compute, side_by_side};
-use crate::config::MainConfig;
+use crate::config::{MainConfig, escape_controls};
 use crate::detection::{Detected, Detection, DetectionError, document_places, parse};
 use crate::event::{EventTable, View};
 use crate::models::Settings;
@@ -25,6 +25,7 @@ use crate::sinks::files::{DocumentFile, line};
 use crate::sinks::{EnrichedDocument, SinkError};
 use crate::sources::ingest::{Ingested, Usage, ingest};
 use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
+use crate::telemetry;
 use crate::whitelist::Whitelist;
 
 /// Events whose documents are read again and written at once.
@@ -58,6 +59,8 @@ pub struct GroupResult {
     pub writing: Duration,
     /// Batches of the event table that went to disk.
     pub n_spilled: usize,
+    /// Bytes of memory that the event table takes.
+    pub table_bytes: usize,
     /// Per use case of the plan.
     pub use_cases: Vec<UseCaseResult>,
 }
@@ -118,8 +121,14 @@ fn read_and_judge(group: &ScanGroup<'_>) -> Result<Judged, GroupError> {
     let reading = started.elapsed();
     let use_cases = judge(group, &ingested);
     group.check_interrupted()?;
-    let n_spilled = ingested.table.n_spilled();
-    let result = GroupResult { summary: ingested.summary, reading, writing: Duration::ZERO, n_spilled, use_cases };
+    let result = GroupResult {
+        summary: ingested.summary,
+        reading,
+        writing: Duration::ZERO,
+        n_spilled: ingested.table.n_spilled(),
+        table_bytes: ingested.table.memory_bytes(),
+        use_cases,
+    };
     Ok(Judged { table: ingested.table, result })
 }
 
@@ -191,6 +200,9 @@ fn write(
         }
         for (document, line) in enrich(group.source, table, block)? {
             count_documents(&document, |use_case_idx| use_cases[use_case_idx].documents += 1);
+            if group.main.print_outliers_to_console {
+                log_outliers(&document, |idx| group.plan.use_cases[idx].use_case.id());
+            }
             outputs.add(&document, &line)?;
         }
     }
@@ -248,6 +260,14 @@ fn enrich(
 
 fn spool_error(error: serde_json::Error) -> DetectionError {
     DetectionError::Spill(error.into())
+}
+
+/// A line per outlier; its text comes from events, so it is made harmless.
+fn log_outliers(document: &EnrichedDocument, name: impl Fn(usize) -> String) {
+    for (use_case_idx, outlier) in &document.outliers {
+        let use_case = name(*use_case_idx);
+        tracing::info!(target: telemetry::OUTLIERS, use_case, "outlier - {}", escape_controls(outlier.unwrapped_summary()));
+    }
 }
 
 /// Tells the number of each use case that found something in the document.

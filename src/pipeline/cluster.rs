@@ -7,7 +7,9 @@ use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
-use super::{GroupError, GroupResult, Outputs, ScanGroup, count_documents, merged, next_block, read_and_judge};
+use super::{
+    GroupError, GroupResult, Outputs, ScanGroup, count_documents, log_outliers, merged, next_block, read_and_judge,
+};
 use crate::detection::{DetectionError, document_places};
 use crate::elastic::{BulkChange, Client, DocumentId, StoredDocument};
 use crate::event::Document;
@@ -64,6 +66,8 @@ pub struct ClusterOutputs<'a> {
     pub client: &'a Client,
     /// Files and tables.
     pub outputs: &'a mut Outputs,
+    /// Names of the use cases, where each outlier is logged.
+    pub logged: Option<&'a [String]>,
     /// The cluster itself; `None` when nothing is written to it.
     pub writer: Option<&'a mut DocumentWriter>,
 }
@@ -133,6 +137,9 @@ impl ClusterOutputs<'_> {
         let mut edited = Vec::with_capacity(enriched.len());
         for Enriched { document, line, edit } in enriched {
             count_documents(&document, |use_case_idx| n_documents[use_case_idx] += 1);
+            if let Some(names) = self.logged {
+                log_outliers(&document, |idx| names[idx].clone());
+            }
             self.outputs.add(&document, &line)?;
             edited.push(edit);
         }

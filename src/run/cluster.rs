@@ -78,7 +78,7 @@ pub(super) async fn detect(
     for (es_index, use_cases) in groups(main, use_cases) {
         run.group(&es_index, use_cases, &mut found, report).await?;
     }
-    let names = std::mem::take(&mut found.names);
+    let names = found.names.clone();
     run.write(found, &mut outputs, saves, report).await?;
     finish(outputs, &names)?;
     if main.wipe_all_whitelisted_outliers {
@@ -174,11 +174,11 @@ impl Run<'_> {
         report: &mut Report,
     ) -> Result<(), RunError> {
         let started = Instant::now();
-        let Found { gathered, mut groups, .. } = found;
-        let n_use_cases = groups.iter().map(|(plan, _)| plan.use_cases.len()).sum();
-        let mut n_documents = vec![0; n_use_cases];
+        let Found { gathered, names, mut groups } = found;
+        let mut n_documents = vec![0; names.len()];
         let mut writer = saves.then(|| DocumentWriter::new(&self.client));
-        let to = ClusterOutputs { client: &self.client, outputs, writer: writer.as_mut() };
+        let logged = self.main.print_outliers_to_console.then_some(&names[..]);
+        let to = ClusterOutputs { client: &self.client, outputs, logged, writer: writer.as_mut() };
         let result = pipeline::cluster::write(gathered, to, &mut n_documents).await;
         let mut ended = None;
         if let Some(writer) = writer {

@@ -9,6 +9,7 @@ use super::{Exit, RunError, cluster, summary, tell_problems};
 use crate::cli::WipeArgs;
 use crate::housekeeping::{Cleaned, Housekeeping};
 use crate::pipeline::check_spill_dir;
+use crate::telemetry;
 
 /// Removes all outliers from the documents of all indices that the configuration and its use cases name. `quiet` leaves the summary out.
 pub async fn wipe(args: &WipeArgs, quiet: bool, interrupted: Arc<AtomicBool>) -> Exit {
@@ -34,6 +35,7 @@ pub async fn wipe(args: &WipeArgs, quiet: bool, interrupted: Arc<AtomicBool>) ->
 
 async fn clean(args: &WipeArgs, interrupted: &Arc<AtomicBool>, cleaned: &mut Cleaned) -> Result<(), RunError> {
     let settings = super::load(&args.config);
+    telemetry::follow(&settings.main.log, false);
     tell_problems(&settings)?;
     let spill_dir = args.spill_dir.clone().unwrap_or_else(std::env::temp_dir);
     check_spill_dir(&spill_dir)?;
