@@ -207,7 +207,8 @@ async fn updates_are_guarded_and_counted_one_by_one() {
         json!({"update": {"_index": "a", "_id": "1", "routing": "r", "if_seq_no": 3, "if_primary_term": 1}})
     );
     assert_eq!(lines[1], json!({"doc": {"tags": ["outlier"]}}));
-    let head = json!({"_index": "a", "_id": "5", "routing": "s", "pipeline": "_none", "if_seq_no": 3, "if_primary_term": 1});
+    let head =
+        json!({"_index": "a", "_id": "5", "routing": "s", "pipeline": "_none", "if_seq_no": 3, "if_primary_term": 1});
     assert_eq!((&lines[8], &lines[9]), (&json!({"index": head}), &json!({"tags": ["outlier"]})));
     for wrong in [
         json!([]),

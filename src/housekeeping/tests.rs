@@ -119,7 +119,10 @@ fn wiping_leaves_all_other_bytes() {
     for (source, expected) in [
         (r#"{"a":"\ud800","tags":["outlier"],"outliers":{"total_outliers":1}}"#, Some((r#"{"a":"\ud800"}"#, 1))),
         (r#"{"a": 1,"tags":"outlier"}"#, Some((r#"{"a": 1}"#, 0))),
-        (r#"{"tags":["x" , "y"],"outliers":{"total_outliers":1,"summary":["s"]}}"#, Some((r#"{"tags":["x" , "y"]}"#, 1))),
+        (
+            r#"{"tags":["x" , "y"],"outliers":{"total_outliers":1,"summary":["s"]}}"#,
+            Some((r#"{"tags":["x" , "y"]}"#, 1)),
+        ),
         (r#"{"outliers":{"total_outliers":1}}"#, None),
         (r#"{"outliers":5,"tags":["outliers"]}"#, None),
         (r#"{"tags":null}"#, None),
@@ -148,18 +151,22 @@ impl Cluster {
     fn answer(&self, request: &Received) -> Reply {
         let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
         let ok = |body: Value| Reply::Json(200, body.to_string());
-        let hits: Vec<Value> =
-            (0..3).map(|n| json!({"_index": "events", "_id": n.to_string(), "sort": [n], "matched_queries": ["~0"]})).collect();
+        let hits: Vec<Value> = (0..3)
+            .map(|n| json!({"_index": "events", "_id": n.to_string(), "sort": [n], "matched_queries": ["~0"]}))
+            .collect();
         let page = |hits: &[Value]| {
             let hits = json!({"total": {"value": 3, "relation": "eq"}, "hits": hits});
             json!({"pit_id": "p", "timed_out": false, "_shards": {"total": 1, "failed": 0}, "hits": hits})
         };
         match request.line.split('?').next().unwrap() {
             "GET /" => Reply::Json(200, HELLO.to_owned()),
-            line if line.contains("/more") => {
-                Reply::Json(404, r#"{"error":{"type":"index_not_found_exception","reason":"no such index [more]"}}"#.to_owned())
+            line if line.contains("/more") => Reply::Json(
+                404,
+                r#"{"error":{"type":"index_not_found_exception","reason":"no such index [more]"}}"#.to_owned(),
+            ),
+            "GET /events/_field_caps" | "GET /events/_mapping" | "POST /events/_refresh" | "DELETE /_pit" => {
+                ok(json!({}))
             }
-            "GET /events/_field_caps" | "GET /events/_mapping" | "POST /events/_refresh" | "DELETE /_pit" => ok(json!({})),
             "POST /events/_pit" => ok(json!({"id": "p"})),
             "POST /events/_search" => {
                 let should = body["query"]["bool"]["filter"][0]["bool"]["should"].to_string();
@@ -169,7 +176,10 @@ impl Cluster {
             "POST /_search" if body["slice"]["id"] == 0 => ok(page(&hits)),
             "POST /_search" => ok(json!({"pit_id": "p", "timed_out": false, "_shards": {"total": 1, "failed": 0},
                 "hits": {"total": {"value": 0, "relation": "eq"}, "hits": []}})),
-            "POST /_mget" => ok(json!({"docs": body["docs"].as_array().unwrap().iter().map(|doc| self.get(doc)).collect::<Vec<_>>()})),
+            "POST /_mget" => {
+                let docs: Vec<String> = body["docs"].as_array().unwrap().iter().map(|doc| self.get(doc)).collect();
+                Reply::Json(200, format!(r#"{{"docs":[{}]}}"#, docs.join(",")))
+            }
             "POST /_bulk" => {
                 let lines: Vec<&str> = request.body.lines().collect();
                 ok(json!({"items": lines.chunks(2).map(|pair| self.put(pair[0], pair[1])).collect::<Vec<_>>()}))
@@ -178,10 +188,12 @@ impl Cluster {
         }
     }
 
-    fn get(&self, wanted: &Value) -> Value {
-        let (seq_no, source) = &self.sources.lock().unwrap()[wanted["_id"].as_str().unwrap().parse::<usize>().unwrap()];
-        let source: Box<RawValue> = RawValue::from_string(source.clone()).unwrap();
-        json!({"_index": "events", "_id": wanted["_id"], "found": true, "_seq_no": seq_no, "_primary_term": 1, "_source": source})
+    fn get(&self, wanted: &Value) -> String {
+        let id = &wanted["_id"];
+        let (seq_no, source) = &self.sources.lock().unwrap()[id.as_str().unwrap().parse::<usize>().unwrap()];
+        format!(
+            r#"{{"_index":"events","_id":{id},"found":true,"_seq_no":{seq_no},"_primary_term":1,"_source":{source}}}"#
+        )
     }
 
     fn put(&self, head: &str, source: &str) -> Value {

@@ -194,7 +194,11 @@ mod tests {
     use super::*;
 
     fn id(index: &str, id: usize) -> DocumentId {
-        DocumentId { index: index.to_owned(), id: format!("{id:03}"), routing: id.is_multiple_of(2).then(|| "r".to_owned()) }
+        DocumentId {
+            index: index.to_owned(),
+            id: format!("{id:03}"),
+            routing: id.is_multiple_of(2).then(|| "r".to_owned()),
+        }
     }
 
     /// Two scan groups over the same 100 documents, the first of which finds something in every third only.

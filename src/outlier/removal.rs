@@ -149,7 +149,8 @@ fn counts(key: &str, values: &[Value], model_types: &[&str]) -> Option<Vec<usize
         return Some((0..n_outliers).map(count).collect());
     }
     let n_each = n_values / n_outliers;
-    let is_same_for_all = n_each * n_outliers == n_values && values.chunks(n_each.max(1)).all(|own| *own == values[..n_each]);
+    let is_same_for_all =
+        n_each * n_outliers == n_values && values.chunks(n_each.max(1)).all(|own| *own == values[..n_each]);
     (key == "assets" && is_same_for_all).then(|| vec![n_each; n_outliers])
 }
 
@@ -175,7 +176,11 @@ fn bounds(key: &str, model_type: &str) -> Bounds {
         ("sudden_appearance", "target" | "aggregator") => SOME,
         (
             "sudden_appearance",
-            "target_value" | "aggregator_value" | "num_target_value_in_window" | "size_time_window" | "start_time_window"
+            "target_value"
+            | "aggregator_value"
+            | "num_target_value_in_window"
+            | "size_time_window"
+            | "start_time_window"
             | "end_time_window",
         ) => ONE,
         ("simplequery" | "metrics" | "terms" | "sudden_appearance", _) => UP_TO_ONE,
@@ -256,7 +261,10 @@ mod tests {
         let outliers = take_apart(&whole).unwrap();
         let [first, second] = &outliers[..] else { panic!("two outliers") };
         assert_eq!((first.model_name.as_str(), first.model_type.as_str()), ("m0", "terms"));
-        assert_eq!((&first.outlier.fields["summary"], first.outlier.unwrapped_summary()), (&json!(["one\ntwo"]), "one two"));
+        assert_eq!(
+            (&first.outlier.fields["summary"], first.outlier.unwrapped_summary()),
+            (&json!(["one\ntwo"]), "one two")
+        );
         assert_eq!((&first.outlier.fields["term"], &second.outlier.fields["metric"]), (&json!(["x"]), &json!([7.5])));
         assert_eq!((&first.outlier.fields["level"], &second.outlier.fields["level"]), (&json!(["l"]), &json!(["m"])));
         assert!(!first.outlier.fields.contains_key("type") && !first.outlier.fields.contains_key(TOTAL));

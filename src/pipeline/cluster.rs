@@ -51,7 +51,8 @@ pub async fn detect(
             let places = document_places(&judged.table, block.iter().map(|event| event.element));
             let ids = source.ids(&places.map_err(DetectionError::from)?)?;
             for (id, event) in ids.into_iter().zip(block) {
-                let text = |(idx, bytes)| Ok((n_before + idx, String::from_utf8(bytes).map_err(std::io::Error::other)?));
+                let text =
+                    |(idx, bytes)| Ok((n_before + idx, String::from_utf8(bytes).map_err(std::io::Error::other)?));
                 let outliers = event.outliers.into_iter().map(text).collect::<std::io::Result<Vec<_>>>();
                 outliers.and_then(|outliers| gathered.push(id, outliers)).map_err(DetectionError::Spill)?;
             }
@@ -214,3 +215,6 @@ fn enrich(stored: StoredDocument, found: DocumentOutliers) -> Result<Enriched, D
     let line = line(&document).map_err(spool_error)?;
     Ok(Enriched { document, line, edit: Edited { id, version, change, edit } })
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,7 +128,8 @@ pub(super) fn print_stored(template: &str) {
 /// What was removed, or would be.
 fn cleaned_counts(cleaned: &Cleaned) -> String {
     let Cleaned { dry_run, checked, documents, outliers, written, .. } = cleaned;
-    let found = format!("{} outliers in {} of {} documents", thousands(*outliers), thousands(*documents), thousands(*checked));
+    let found =
+        format!("{} outliers in {} of {} documents", thousands(*outliers), thousands(*documents), thousands(*checked));
     if *dry_run {
         format!("{found}; nothing was changed")
     } else {

@@ -144,8 +144,11 @@ fn mark() -> Box<RawValue> {
 }
 
 async fn client(server: &Script, deadline: Duration, cancel: &Arc<AtomicBool>) -> Client {
-    let settings =
-        ElasticSettings { es_urls: vec![server.url.clone()], es_retry_deadline: deadline, ..ElasticSettings::default() };
+    let settings = ElasticSettings {
+        es_urls: vec![server.url.clone()],
+        es_retry_deadline: deadline,
+        ..ElasticSettings::default()
+    };
     Client::connect(&settings, Arc::clone(cancel)).await.unwrap()
 }
 
@@ -221,7 +224,8 @@ async fn documents_that_others_change_are_read_and_changed_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_that_others_change_all_the_time_are_given_up() {
-    let (written, ended, cluster) = write(3, no_fault, |_, _, head| (head["update"]["_id"] == "001").then_some(CONFLICT)).await;
+    let (written, ended, cluster) =
+        write(3, no_fault, |_, _, head| (head["update"]["_id"] == "001").then_some(CONFLICT)).await;
     assert!(ended.is_none());
     assert_eq!(written, Written { updated: 2, outliers: 4, conflicts: 1, ..Written::default() });
     assert_eq!(cluster.n_bulks.load(Ordering::Relaxed), 6);
@@ -259,20 +263,27 @@ async fn a_conflict_may_turn_out_to_be_no_work_a_deletion_or_an_obstacle() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_the_server_could_not_take_is_sent_again() {
-    let (written, ended, cluster) = write(1500, |cluster, n_bulk, changes| {
-        let n_busy = 4;
-        // those that were taken do not come back
-        assert!(n_bulk < n_busy || changes.iter().all(|(head, _)| head["update"]["_id"].as_str().unwrap().ends_with('3')));
-        assert!(cluster.n_bulks.load(Ordering::Relaxed) < 20);
-        None
-    }, |_, n_bulk, head| {
-        let is_busy = n_bulk < 4 && head["update"]["_id"].as_str().unwrap().ends_with('3');
-        is_busy.then_some(if n_bulk % 2 == 0 {
-            (429, "es_rejected_execution_exception", "rejected execution")
-        } else {
-            (503, "unavailable_shards_exception", "primary shard is not active")
-        })
-    })
+    let (written, ended, cluster) = write(
+        1500,
+        |cluster, n_bulk, changes| {
+            let n_busy = 4;
+            // those that were taken do not come back
+            assert!(
+                n_bulk < n_busy
+                    || changes.iter().all(|(head, _)| head["update"]["_id"].as_str().unwrap().ends_with('3'))
+            );
+            assert!(cluster.n_bulks.load(Ordering::Relaxed) < 20);
+            None
+        },
+        |_, n_bulk, head| {
+            let is_busy = n_bulk < 4 && head["update"]["_id"].as_str().unwrap().ends_with('3');
+            is_busy.then_some(if n_bulk % 2 == 0 {
+                (429, "es_rejected_execution_exception", "rejected execution")
+            } else {
+                (503, "unavailable_shards_exception", "primary shard is not active")
+            })
+        },
+    )
     .await;
     assert!(ended.is_none());
     assert_eq!(written, Written { updated: 1500, outliers: 3000, ..Written::default() });
@@ -364,7 +375,9 @@ async fn a_blocked_index_is_named_and_not_tried_again() {
     assert!(ended.is_none());
     assert_eq!((written.updated, &written.blocked), (3000, &BTreeMap::from([("i1".to_owned(), 3000)])));
     assert_eq!(written.missing().len(), 1);
-    assert!(written.missing()[0].contains("3000 documents of index i1") && written.missing()[0].contains("FORBIDDEN/8"));
+    assert!(
+        written.missing()[0].contains("3000 documents of index i1") && written.missing()[0].contains("FORBIDDEN/8")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -386,8 +399,7 @@ async fn what_stays_busy_longer_than_the_deadline_is_missing() {
     let (written, ended, _) = write_within(10, Duration::ZERO, no_fault, busy).await;
     assert!(ended.is_none());
     assert_eq!((written.updated, written.rejected), (9, 1));
-    let (written, ended, _) =
-        write_within(10, Duration::ZERO, |_, _, _| Some(Reply::Hang), no_item_fault).await;
+    let (written, ended, _) = write_within(10, Duration::ZERO, |_, _, _| Some(Reply::Hang), no_item_fault).await;
     assert!(matches!(ended, Some(Ended::Server(ElasticError::Unreachable { .. }))), "{ended:?}");
     assert_eq!((written.updated, written.not_written), (0, 10));
     assert!(written.missing()[0].contains("10 documents were not written"));

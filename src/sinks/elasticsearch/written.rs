@@ -41,7 +41,10 @@ impl Written {
         }
         if self.rejected > 0 {
             let sample = self.rejected_samples.first().map_or("", String::as_str);
-            lines.push(format!("{} documents were not written: the cluster does not take them: {sample}", self.rejected));
+            lines.push(format!(
+                "{} documents were not written: the cluster does not take them: {sample}",
+                self.rejected
+            ));
         }
         for (index, n_documents) in &self.blocked {
             let reason = self.blocked_reasons.get(index).map_or("", String::as_str);
