@@ -104,6 +104,7 @@ impl Housekeeping<'_> {
     /// # Errors
     /// Why it ended early; `cleaned` says how far it came.
     pub async fn wipe(&self, cleaned: &mut Cleaned) -> Result<(), CleaningError> {
+        cleaned.dry_run = self.dry_run;
         self.clean(Arc::new(Wipe), cleaned).await?;
         if cleaned.written.updated == 0 {
             return Ok(());
@@ -123,6 +124,7 @@ impl Housekeeping<'_> {
     /// # Errors
     /// Why it ended early; `cleaned` says how far it came.
     pub async fn remove_whitelisted(&self, cleaned: &mut Cleaned) -> Result<(), CleaningError> {
+        cleaned.dry_run = self.dry_run;
         let accepted = Arc::new(Accepted::new(self.main, self.use_cases));
         if !accepted.is_empty() {
             self.clean(Arc::clone(&accepted), cleaned).await?;
@@ -143,7 +145,6 @@ impl Housekeeping<'_> {
     }
 
     async fn clean<R: Rule>(&self, rule: Arc<R>, cleaned: &mut Cleaned) -> Result<(), CleaningError> {
-        cleaned.dry_run = self.dry_run;
         for es_index in self.indices() {
             let source = ElasticEvents::open(self.client, &self.main.elastic, &es_index, self.spill_dir).await;
             let source = match source {
@@ -234,7 +235,7 @@ impl Housekeeping<'_> {
                     let edit = Cleaning { id: id.clone(), rule: Arc::clone(rule) };
                     edited.push(Edited { id, version, change: Some(change), edit });
                 }
-                Err(reason) => cleaned.incomplete.push(format!("document {} of {}: {reason}", id.id, id.index)),
+                Err(reason) => cleaned.written.reject(&id.index, &id.id, &reason),
             }
         }
         if self.dry_run || edited.is_empty() {

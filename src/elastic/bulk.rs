@@ -11,6 +11,10 @@ use super::client::{Body, Client, Request};
 use super::documents::{DocumentId, DocumentVersion};
 use super::error::{ElasticError, Fault};
 
+/// What is read of each answer.
+const OUTCOME: &str =
+    "items.*._index,items.*._id,items.*.status,items.*.result,items.*.error.type,items.*.error.reason";
+
 /// A change of one document that counts only while the document is as it was read.
 #[derive(Clone, Debug)]
 pub struct BulkAction {
@@ -113,7 +117,7 @@ impl Client {
         for &action in actions {
             push(&mut operations, action).map_err(|error| unreadable(error.to_string()))?;
         }
-        let path = format!("{}?refresh=false", BulkParts::None.url());
+        let path = format!("{}?refresh=false&filter_path={OUTCOME}", BulkParts::None.url());
         let mut request = Request::new(Method::Post, path, what.clone());
         request.body = Body::Lines(operations.bytes().map(Vec::from).unwrap_or_default());
         let answer = self.send_once(&request).await?;

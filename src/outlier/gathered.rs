@@ -226,7 +226,7 @@ mod tests {
             .chain(0..50)
             .map(|n| {
                 let use_cases: &[usize] = if (99 - n) % 3 == 0 { &[0, 1, 2, 3] } else { &[2, 3] };
-                let text = |idx: &usize| if idx % 2 == 0 { format!("\"{n}\"") } else { format!("[{n}]") };
+                let text = |idx: &usize| if idx.is_multiple_of(2) { format!("\"{n}\"") } else { format!("[{n}]") };
                 let outliers = use_cases.iter().map(|idx| (*idx, text(idx))).collect();
                 (id(if n < 50 { "b" } else { "a" }, n), outliers)
             })

@@ -76,7 +76,10 @@ pub(super) async fn detect(
     let run = Run { quiet, interrupted, main, client: client.clone(), compute, period };
     let mut found = Found { gathered: Gathered::new(&spill_dir), names: Vec::new(), groups: Vec::new() };
     for (es_index, use_cases) in groups(main, use_cases) {
-        run.group(&es_index, use_cases, &mut found, report).await?;
+        if let Err(error) = run.group(&es_index, use_cases, &mut found, report).await {
+            found.groups.into_iter().for_each(|(plan, result)| report.group(&plan, result));
+            return Err(error);
+        }
     }
     let names = found.names.clone();
     run.write(found, &mut outputs, saves, report).await?;

@@ -183,6 +183,9 @@ pub async fn run(args: &RunArgs, quiet: bool, interrupted: Arc<AtomicBool>) -> E
         Ok(()) => report.exit(),
         Err(run_error) => {
             error!("{run_error}");
+            if report.written.is_some() && !matches!(run_error, RunError::Interrupted(_)) {
+                error!("{}", report.written_so_far());
+            }
             report.fail(run_error.to_string(), run_error.exit());
             run_error.exit()
         }

@@ -89,7 +89,7 @@ pub(super) fn print(report: &Report) {
         text.push_str(&format!("written: {}\n", counts(written)));
     }
     for (what, cleaned) in [("wiped", &report.wiped), ("whitelisted by now", &report.housekeeping)] {
-        if let Some(cleaned) = cleaned {
+        if let Some(cleaned) = cleaned.as_ref().filter(|cleaned| cleaned.checked > 0) {
             text.push_str(&format!("{what}: {}\n", cleaned_counts(cleaned)));
         }
     }

@@ -73,7 +73,8 @@ impl Written {
         self.not_written += other.not_written;
     }
 
-    pub(super) fn reject(&mut self, index: &str, id: &str, reason: &str) {
+    /// Counts a document that is not taken.
+    pub fn reject(&mut self, index: &str, id: &str, reason: &str) {
         self.rejected += 1;
         if self.rejected_samples.len() < SAMPLES {
             let name = crate::config::escape_controls(&format!("{index} {id}"));
