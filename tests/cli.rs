@@ -56,15 +56,26 @@ fn exit_codes_say_what_happened() {
         ("run --use-cases good.conf --events events.ndjson", 0),
         ("interactive --use-cases good.conf --events events.ndjson", 0),
         ("check --use-cases good.conf", 0),
+        ("setup --flavour elasticsearch", 0),
+        ("setup --print --flavour opensearch", 0),
         ("", 2),
         ("walk", 2),
         ("run --no-such-option", 2),
+        ("setup --apply --print", 2),
+        ("setup --apply --flavour opensearch", 2),
+        ("wipe --events events.ndjson", 2),
         ("run --use-cases good.conf --events events.ndjson --threads none", 2),
         ("run --use-cases good.conf --use-cases bad.conf --events events.ndjson", 3),
         ("run --use-cases good.conf --events bad.ndjson", 3),
         ("run --use-cases good.conf --events no-such-file.ndjson", 74),
         ("run --use-cases good.conf --events events.ndjson -o no-such-folder/out.ndjson", 74),
         ("run --config cluster.conf --use-cases good.conf", 69),
+        ("wipe --config cluster.conf --use-cases good.conf", 69),
+        ("wipe --dry-run --config cluster.conf --use-cases good.conf", 69),
+        ("setup --config cluster.conf", 69),
+        ("setup --apply --config cluster.conf", 69),
+        ("wipe --config half-a-login.conf --use-cases good.conf", 78),
+        ("setup --config half-a-login.conf", 78),
         ("run --config half-a-login.conf --use-cases good.conf", 78),
         ("run --config no-such.conf --use-cases good.conf --events events.ndjson", 78),
         ("run --use-cases bad.conf --events events.ndjson", 78),
@@ -87,6 +98,20 @@ fn help_goes_to_stdout_and_usage_errors_to_stderr() {
     let wrong = run(folder.path(), "run --no-such-option").expect_code(2);
     assert_eq!(wrong.stdout, "");
     assert!(wrong.stderr.contains("--no-such-option"));
+}
+
+#[test]
+fn setup_prints_the_component_template_of_a_kind_of_cluster() {
+    let folder = folder(&[]);
+    for (flavour, object) in [("elasticsearch", "flattened"), ("opensearch", "flat_object"), ("other", "object")] {
+        let finished = run(folder.path(), &format!("setup --flavour {flavour}")).expect_code(0);
+        let template: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
+        let outliers = &template["template"]["mappings"]["properties"]["outliers"]["properties"];
+        assert_eq!(
+            (&outliers["summary"]["type"], &outliers["matched_fields"]["type"]),
+            (&"keyword".into(), &object.into())
+        );
+    }
 }
 
 #[test]

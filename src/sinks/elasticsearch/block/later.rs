@@ -1,0 +1,68 @@
+//! What the server could not take now: waited for, and given up after the deadline.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::{Block, Edit, IndexBlock, Later};
+use crate::elastic::{Attempts, Class};
+use crate::sinks::elasticsearch::Ended;
+
+impl<E: Edit> Block<E> {
+    /// Waits for what may work later. What has waited long enough is given up.
+    pub(super) async fn wait(&mut self) {
+        let (on_disk, others): (Vec<Later<E>>, Vec<Later<E>>) = std::mem::take(&mut self.later)
+            .into_iter()
+            .partition(|later| later.class == Class::Blocked(IndexBlock::DiskFull));
+        let wait = if others.is_empty() {
+            self.wait_for_space(on_disk)
+        } else {
+            self.later = on_disk;
+            self.wait_for_others(others)
+        };
+        let Some(wait) = wait else { return };
+        tracing::warn!(seconds = wait.as_secs_f32(), documents = self.ready.len(), "writing again after a while");
+        // a run that is cancelled meanwhile ends in the loop
+        self.client.wait(wait).await;
+    }
+
+    fn wait_for_others(&mut self, others: Vec<Later<E>>) -> Option<Duration> {
+        let class = if others.iter().any(|later| later.class == Class::BackPressure) {
+            Class::BackPressure
+        } else {
+            Class::Retry
+        };
+        let asked = others.iter().filter_map(|later| later.asked).max();
+        let wait = self.attempts.next_wait(class, asked);
+        for Later { pending, error, reason, .. } in others {
+            match (wait, error) {
+                (Some(_), _) => self.ready.push_back(pending),
+                (None, Some(error)) => {
+                    self.state.written.not_written += 1;
+                    self.state.ended.get_or_insert(Ended::Server(error));
+                }
+                (None, None) => {
+                    self.state.written.reject(&pending.action.id.index, &pending.action.id.id, &reason);
+                }
+            }
+        }
+        wait
+    }
+
+    fn wait_for_space(&mut self, on_disk: Vec<Later<E>>) -> Option<Duration> {
+        let mut waits: HashMap<String, Option<Duration>> = HashMap::new();
+        for Later { pending, class, asked, reason, error } in on_disk {
+            let index = pending.action.id.index.clone();
+            let wait = *waits.entry(index.clone()).or_insert_with(|| {
+                let new = || Attempts::new(self.client.deadline());
+                self.disk_attempts.entry(index.clone()).or_insert_with(new).next_wait(class, asked)
+            });
+            if wait.is_some() {
+                self.ready.push_back(pending);
+            } else {
+                self.state.written.block(&index);
+                self.close(index, error.map_or(reason, |error| error.to_string()));
+            }
+        }
+        waits.into_values().flatten().max()
+    }
+}
