@@ -17,9 +17,9 @@ outlier_summary=shell run by {user.name}
 run_model=1
 ";
 
-const EVENTS: &str = r#"{"process":{"name":"powershell.exe"},"user":{"name":"ann"}}
-{"process":{"name":"cmd.exe"},"user":{"name":"bob"}}
-{"process":{"name":"powershell.exe"},"user":{"name":"cid"}}
+const EVENTS: &str = r#"{"@timestamp":"2024-05-01T00:00:00Z","process":{"name":"powershell.exe"},"user":{"name":"ann"}}
+{"@timestamp":"2024-05-01T00:00:00Z","process":{"name":"cmd.exe"},"user":{"name":"bob"}}
+{"@timestamp":"2024-05-01T00:00:00Z","process":{"name":"powershell.exe"},"user":{"name":"cid"}}
 "#;
 
 /// No text of the program may hold these, whatever happens.
