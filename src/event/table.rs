@@ -119,7 +119,7 @@ pub struct EventTable {
     chunks: Vec<Chunk>,
     spill: SpillFile,
     n_spilled: usize,
-    _memory: [MemoryReservation; 2],
+    memory: [MemoryReservation; 2],
 }
 
 #[derive(Debug)]
@@ -179,7 +179,7 @@ impl TableBuilder {
             chunks: self.chunks,
             spill: self.spill,
             n_spilled,
-            _memory: [self.chunk_memory, self.dictionary_memory],
+            memory: [self.chunk_memory, self.dictionary_memory],
         }
     }
 
@@ -246,6 +246,11 @@ impl EventTable {
     /// Number of batches that are on disk.
     pub fn n_spilled(&self) -> usize {
         self.n_spilled
+    }
+
+    /// Bytes of memory that it takes: texts, and batches that are not on disk.
+    pub fn memory_bytes(&self) -> usize {
+        self.memory.iter().map(MemoryReservation::size).sum()
     }
 
     /// Texts of key `key_idx`.

@@ -26,6 +26,7 @@ use crate::sinks::console::Findings;
 use crate::sinks::files::{DocumentFile, check_writable, write_whole};
 use crate::sources::files::{EventFiles, FileOptions};
 use crate::sources::{ScanOptions, ScanProgress, SourceError};
+use crate::telemetry;
 
 pub use report::{Report, Status};
 pub use resources::Resources;
@@ -177,6 +178,7 @@ async fn detect(
     report: &mut Report,
 ) -> Result<(), RunError> {
     let settings = load(&args.config);
+    telemetry::follow(&settings.main.log, settings.main.print_outliers_to_console);
     let mapping = read_mapping(args.config.mapping.as_deref())?;
     let use_cases = choose(&settings, args, report)?;
     if args.events.is_empty() {
