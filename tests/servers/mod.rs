@@ -14,4 +14,5 @@ mod node;
 
 mod corpus;
 mod parity;
+mod reading;
 mod tls;
