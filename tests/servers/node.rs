@@ -1,6 +1,7 @@
 //! A running server, shared by the tests of this process, and requests to it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -117,15 +118,7 @@ fn start(kind: Kind) -> Result<Node, String> {
         .map_err(|error| format!("{}: {error}", folder.path().display()))?;
     // from here on the keeper removes the folder
     let folder = folder.keep();
-    let mut keeper = Command::new("sh")
-        .args(["-c", KEEPER, "keeper"])
-        .arg(&folder)
-        .args(command(kind, &jdk, &home, &folder))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("sh: {error}"))?;
+    let mut keeper = keep(&folder, &command(kind, &jdk, &home, &folder)).map_err(|error| format!("sh: {error}"))?;
     match port(&folder) {
         Ok(port) => {
             let client = reqwest::Client::builder().no_proxy().build().map_err(|error| error.to_string())?;
@@ -138,6 +131,13 @@ fn start(kind: Kind) -> Result<Node, String> {
             Err(format!("{} did not start: {reason}", kind.name()))
         }
     }
+}
+
+/// Starts a server whose files are in `folder`, which lives until the keeper's standard input ends.
+fn keep(folder: &Path, server: &[String]) -> io::Result<Child> {
+    let mut keeper = Command::new("sh");
+    keeper.args(["-c", KEEPER, "keeper"]).arg(folder).args(server);
+    keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
 /// The command line of a server whose files are in `folder`.
@@ -197,4 +197,23 @@ fn port(folder: &Path) -> Result<u16, String> {
 fn http_port(line: &str) -> Option<u16> {
     let address = line.split_once("HttpServerTransport] publish_address {")?.1;
     address.split_once('}')?.0.rsplit_once(':')?.1.parse().ok()
+}
+
+#[test]
+fn nothing_is_left_of_a_server_whose_tests_are_gone() {
+    let command = |script: &str| ["sh", "-c", script].map(str::to_owned);
+    // one that never ends by itself, and one that has ended when its tests do
+    for (script, ends) in [("echo $$; exec sleep 100000", false), ("echo $$; exit 3", true)] {
+        let folder = tempfile::tempdir().expect("a scratch folder").keep();
+        let mut keeper = keep(&folder, &command(script)).expect("a shell");
+        let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
+        while !log().ends_with('\n') || (ends && !folder.join("ended").exists()) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let server: u32 = log().trim().parse().expect("its number");
+        drop(keeper.stdin.take());
+        keeper.wait().expect("the keeper ends");
+        assert!(!folder.exists(), "{script}: its folder is left");
+        assert!(!Path::new("/proc").join(server.to_string()).exists(), "{script}: it still runs");
+    }
 }
