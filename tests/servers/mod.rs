@@ -2,7 +2,8 @@
 //! this file says what that needs.
 //!
 //! `kind` says which servers there are, `java` finds what runs them, `home` makes them ready, `node` starts them and talks to them, and
-//! `bench` is one test's place on one of them. The other modules are the tests, by topic.
+//! `bench` is one test's place on one of them. `front` with its `certificates` stands before a server, and `levels` fills places of every
+//! kind. The other modules are the tests, by topic.
 
 mod bench;
 mod certificates;
@@ -10,6 +11,7 @@ mod front;
 mod home;
 mod java;
 mod kind;
+mod levels;
 mod node;
 
 mod corpus;
