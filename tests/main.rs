@@ -2,7 +2,7 @@
 //!
 //! `golden` compares with the reference implementation, `properties` with ourselves (order, threads, memory),
 //! `cli` is the command line as a user meets it, `recordings` the use cases and recordings that ship with the
-//! project, `tidy` the rules of the source tree. `program` and `outliers` are what they stand on.
+//! project, `servers` real clusters, `tidy` the rules of the source tree. `program` and `outliers` are what they stand on.
 
 mod cli;
 mod config;
@@ -14,4 +14,5 @@ mod properties;
 mod query;
 
 mod recordings;
+mod servers;
 mod tidy;

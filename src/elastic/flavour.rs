@@ -80,7 +80,8 @@ impl Server {
         };
         let mut numbers = version.number.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
         let release = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        let is_default_build = version.build_flavor.as_deref() != Some("oss");
+        // builds of the free source call themselves `oss`, or `unknown` where only the jar tells
+        let is_default_build = !matches!(version.build_flavor.as_deref(), Some("oss" | "unknown"));
         Ok(Self { flavour, version: version.number, release, is_default_build, cluster: cluster_name })
     }
 
@@ -140,6 +141,7 @@ mod tests {
         for (version, more, tagline, shown, is_known, dialect) in [
             ("7.9.3", "", ELASTIC, "Elasticsearch 7.9.3", false, None),
             ("7.10.2", r#","build_flavor":"oss""#, ELASTIC, "Elasticsearch 7.10.2", true, None),
+            ("7.16.2", r#","build_flavor":"unknown""#, ELASTIC, "Elasticsearch 7.16.2", true, None),
             ("7.14.0", "", ELASTIC, "Elasticsearch 7.14.0", true, None),
             ("7.17.9", "", ELASTIC, "Elasticsearch 7.17.9", true, Some(PitDialect::Elasticsearch)),
             ("7.17.9", r#","build_flavor":"oss""#, ELASTIC, "Elasticsearch 7.17.9", true, None),

@@ -43,8 +43,8 @@ const NOT_YET: &[&str] = &["word2vec_"];
 /// Drawn at random by the reference, so it is not part of what is expected.
 const NOT_COMPARED: &str = "non_outlier_values_sample";
 
-const SYNTHETIC: Set = Set { name: "synthetic", now: "2024-05-08T00:00:00Z" };
-const OTRF: Set = Set { name: "otrf", now: "2020-09-22T00:00:00Z" };
+pub(crate) const SYNTHETIC: Set = Set { name: "synthetic", now: "2024-05-08T00:00:00Z" };
+pub(crate) const OTRF: Set = Set { name: "otrf", now: "2020-09-22T00:00:00Z" };
 
 #[test]
 fn synthetic_cases_equal_the_reference() {
@@ -67,10 +67,10 @@ fn otrf_cases_together_equal_each_alone() {
 }
 
 /// One set of events with its cases.
-struct Set {
-    name: &'static str,
+pub(crate) struct Set {
+    pub(crate) name: &'static str,
     /// End of the windows of `sudden_appearance`.
-    now: &'static str,
+    pub(crate) now: &'static str,
 }
 
 /// What one case gave when it ran alone.
@@ -80,11 +80,18 @@ struct Alone {
 }
 
 impl Set {
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(self.name)
     }
 
-    fn cases(&self) -> Vec<String> {
+    /// The events, one per line.
+    pub(crate) fn events(&self) -> String {
+        let compressed = fs::read(self.folder().join("events.ndjson.zst")).expect("the set has events");
+        String::from_utf8(zstd::decode_all(&*compressed).expect("zstd")).expect("UTF-8")
+    }
+
+    /// Names of the cases, which are their folders.
+    pub(crate) fn cases(&self) -> Vec<String> {
         let mut cases: Vec<String> = fs::read_dir(self.folder())
             .expect("the set has a folder")
             .map(|entry| entry.expect("a readable folder"))
