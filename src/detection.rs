@@ -60,7 +60,7 @@ pub struct Detected {
     pub whitelisted: u64,
     /// Evaluations that it took.
     pub rounds: u32,
-    /// Whitelist regexps that were given up because a text made them too slow; each counts as no match.
+    /// Regexps of whitelists and separators that were given up because a text made them too slow; each counts as no match.
     pub regexps_given_up: u64,
     /// Candidates whose documents were deleted since they were read, counted in every round.
     pub gone: u64,
@@ -110,6 +110,7 @@ impl Detection<'_> {
                 () = self.wait_for_interruption() => return Err(SourceError::Cancelled.into()),
             };
             detected.rounds += 1;
+            detected.regexps_given_up += evaluation.regexps_given_up;
             detected.evaluating += started.elapsed();
             let started = Instant::now();
             let mut round = tokio::task::block_in_place(|| self.describe(&view, &evaluation))?;

@@ -140,7 +140,7 @@ pub struct UseCaseReport {
     pub skipped_events: BTreeMap<&'static str, u64>,
     /// Evaluations until no candidate was whitelisted.
     pub rounds: u32,
-    /// Tests of whitelist regexps that were given up as too slow; each counts as no match.
+    /// Regexps of whitelists and separators that were given up as too slow; each counts as no match.
     pub regexps_given_up: u64,
     /// Seconds in the model.
     pub seconds_evaluate: f64,

@@ -169,7 +169,7 @@ fn keep(batch: &EventBatch, wanted: &BooleanArray, masks: Vec<BooleanArray>) -> 
 
 fn key(plan: &ScanPlan, spec: &KeySpec, columns: &RecordBatch) -> anyhow::Result<LocalKey> {
     let fields = spec.fields.iter().map(|field| field_elements(plan, field, columns)).collect::<anyhow::Result<_>>()?;
-    Ok(combine(fields, spec.values).0)
+    Ok(combine(fields, spec.values, &spec.joiner).0)
 }
 
 fn field_elements(plan: &ScanPlan, field: &FieldSource, columns: &RecordBatch) -> anyhow::Result<LocalKey> {

@@ -1,0 +1,38 @@
+//! One aggregator from its texts to what was seen of its outliers.
+
+use super::ModelError;
+use super::corpus::{Corpus, Text};
+use super::counted;
+use super::judge::{Flagged, judge};
+use super::pairs::PairTable;
+use super::scores::Outputs;
+use crate::config::Word2vec;
+
+/// What was found in an aggregator.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// Its outliers, in the order of the texts.
+    pub flagged: Vec<Flagged>,
+    /// Texts that were not split because that took too many steps.
+    pub n_given_up: u64,
+}
+
+/// Learns what words stand near each other in the distinct `texts` of an aggregator, and judges them by it.
+pub fn judge_texts(word2vec: &Word2vec, texts: &[Text<'_>]) -> Result<Judged, ModelError> {
+    let corpus = Corpus::new(word2vec, texts);
+    let mut judged = Judged { flagged: Vec::new(), n_given_up: corpus.n_given_up() };
+    let table = PairTable::new(&corpus, word2vec.size_window);
+    if table.pairs().is_empty() {
+        return Ok(judged);
+    }
+    if !word2vec.use_prob_model {
+        return Err(ModelError("the neural form is yet to come: set use_prob_model=1".to_owned()));
+    }
+    let mut values = counted::probabilities(&table);
+    if !word2vec.output_prob {
+        values.iter_mut().for_each(|probability| *probability = probability.ln());
+    }
+    let outputs = Outputs::new(table, values);
+    judged.flagged = judge(word2vec, &corpus, &outputs);
+    Ok(judged)
+}
