@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::compute::DeviceChoice;
+
 /// Finds outliers in security events: many use cases, one pass.
 #[derive(Debug, Parser)]
 #[command(name = "ee-outliers", version, propagate_version = true, max_term_width = 100)]
@@ -85,6 +87,9 @@ pub struct RunArgs {
     /// Threads that compute; without it, one per processor
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Where `word2vec` models are trained: auto (a GPU if there is one), cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: DeviceChoice,
 }
 
 /// Options of `check`.

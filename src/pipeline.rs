@@ -12,6 +12,7 @@ use crate::config::MainConfig;
 use crate::detection::{Detected, Detection, DetectionError, document_places, parse};
 use crate::event::{EventTable, View};
 use crate::models::Settings;
+use crate::models::word2vec::neural::TrainingDevice;
 use crate::outlier::spool::{EventOutliers, Merged};
 use crate::outlier::{Outlier, merge_into};
 use crate::plan::{Period, PlannedUseCase, ScanPlan};
@@ -40,6 +41,8 @@ pub struct ScanGroup<'a> {
     pub options: ScanOptions,
     /// Which times.
     pub period: Period,
+    /// Where models are trained.
+    pub device: &'a TrainingDevice,
 }
 
 /// What became of a scan group.
@@ -146,6 +149,7 @@ async fn detect(
             Period::Between(window) => Some(window.to).filter(|&to| to < i64::MAX),
         },
         history: use_case.history_window.num_microseconds().unwrap_or(i64::MAX),
+        device: group.device,
     };
     Detection {
         use_case,

@@ -48,7 +48,7 @@ pub enum Model {
     /// See [`SuddenAppearance`].
     SuddenAppearance(SuddenAppearance),
     /// See [`Word2vec`].
-    Word2vec(Word2vec),
+    Word2vec(Box<Word2vec>),
 }
 
 impl Model {

@@ -90,7 +90,7 @@ pub(super) fn load_model(
         ModelType::Metrics => load_metrics(keys).map(Model::Metrics),
         ModelType::Terms => load_terms(keys).map(Model::Terms),
         ModelType::SuddenAppearance => load_sudden_appearance(keys, history).map(Model::SuddenAppearance),
-        ModelType::Word2vec => load_word2vec(keys).map(Model::Word2vec),
+        ModelType::Word2vec => load_word2vec(keys).map(|word2vec| Model::Word2vec(Box::new(word2vec))),
     }
 }
 

@@ -112,6 +112,8 @@ pub struct Settings<'a> {
     pub end: Option<i64>,
     /// Length of the history, in microseconds.
     pub history: i64,
+    /// Where models are trained.
+    pub device: &'a word2vec::neural::TrainingDevice,
 }
 
 /// Finds the candidates of `model` in `view`.

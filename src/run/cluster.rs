@@ -12,6 +12,7 @@ use crate::cli::RunArgs;
 use crate::compute::Compute;
 use crate::config::{MainConfig, Problem, UseCase};
 use crate::elastic::{Class, Client, ElasticError, Fault};
+use crate::models::word2vec::neural::TrainingDevice;
 use crate::pipeline::{self, Outputs, ScanGroup};
 use crate::plan::{self, Period, ScanPlan};
 use crate::sources::elasticsearch::ElasticEvents;
@@ -25,6 +26,7 @@ struct Run<'a> {
     client: Client,
     compute: Compute,
     period: Period,
+    device: TrainingDevice,
 }
 
 /// Detects in the cluster of the configuration.
@@ -36,6 +38,7 @@ pub(super) async fn detect(
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<(), RunError> {
+    let device = TrainingDevice::open(args.device).map_err(|error| RunError::Configuration(error.to_string()))?;
     let compute = Compute::new(limits(args)?).map_err(|error| RunError::Internal(error.to_string()))?;
     pipeline::check_spill_dir(&compute.limits().spill_dir)?;
     let mut outputs = outputs(args)?;
@@ -46,7 +49,7 @@ pub(super) async fn detect(
         Period::Everything => Period::HistoryUntil(Utc::now()),
         given => given,
     };
-    let run = Run { quiet, interrupted, main, client, compute, period };
+    let run = Run { quiet, interrupted, main, client, compute, period, device };
     let mut names = Vec::new();
     for (es_index, use_cases) in groups(main, use_cases) {
         run.group(&es_index, use_cases, &mut outputs, &mut names, report).await?;
@@ -122,6 +125,7 @@ impl Run<'_> {
             compute: &self.compute,
             options,
             period: self.period,
+            device: &self.device,
         };
         info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
         let bar = summary::Progress::start(self.quiet, None, progress);

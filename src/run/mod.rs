@@ -18,6 +18,7 @@ use crate::cli::{CheckArgs, ConfigArgs, RunArgs};
 use crate::compute::{Compute, Limits};
 use crate::config::{Problem, Settings, Severity, UseCase};
 use crate::elastic::{Class, ElasticError};
+use crate::models::word2vec::neural::TrainingDevice;
 use crate::pipeline::{self, GroupError, Outputs, ScanGroup};
 use crate::plan::{self, Period};
 use crate::query::{Mapping, TimeWindow};
@@ -188,6 +189,7 @@ async fn detect(
     if plan.use_cases.is_empty() {
         return Err(RunError::Configuration("no use case can run: see the problems above".to_owned()));
     }
+    let device = TrainingDevice::open(args.device).map_err(|error| RunError::Configuration(error.to_string()))?;
     let compute = Compute::new(limits(args)?).map_err(|error| RunError::Internal(error.to_string()))?;
     pipeline::check_spill_dir(&compute.limits().spill_dir)?;
     let mut outputs = outputs(args)?;
@@ -207,6 +209,7 @@ async fn detect(
         compute: &compute,
         options,
         period,
+        device: &device,
     };
     info!(use_cases = plan.use_cases.len(), files = source.len(), "reading events");
     let bar = summary::Progress::start(quiet, source.total_bytes(), progress);

@@ -4,6 +4,7 @@ use super::ModelError;
 use super::corpus::{Corpus, Text};
 use super::counted;
 use super::judge::{Flagged, judge};
+use super::neural::{self, TrainingDevice};
 use super::pairs::PairTable;
 use super::scores::Outputs;
 use crate::config::Word2vec;
@@ -18,20 +19,21 @@ pub struct Judged {
 }
 
 /// Learns what words stand near each other in the distinct `texts` of an aggregator, and judges them by it.
-pub fn judge_texts(word2vec: &Word2vec, texts: &[Text<'_>]) -> Result<Judged, ModelError> {
+///
+/// # Errors
+/// When the neural form cannot be trained.
+pub fn judge_texts(word2vec: &Word2vec, texts: &[Text<'_>], device: &TrainingDevice) -> Result<Judged, ModelError> {
     let corpus = Corpus::new(word2vec, texts);
     let mut judged = Judged { flagged: Vec::new(), n_given_up: corpus.n_given_up() };
     let table = PairTable::new(&corpus, word2vec.size_window);
     if table.pairs().is_empty() {
         return Ok(judged);
     }
-    if !word2vec.use_prob_model {
-        return Err(ModelError("the neural form is yet to come: set use_prob_model=1".to_owned()));
-    }
-    let mut values = counted::probabilities(&table);
-    if !word2vec.output_prob {
-        values.iter_mut().for_each(|probability| *probability = probability.ln());
-    }
+    let values = if word2vec.use_prob_model {
+        counted::outputs(word2vec, &table)
+    } else {
+        neural::outputs(word2vec, corpus.vocabulary().len(), &table, device)?
+    };
     let outputs = Outputs::new(table, values);
     judged.flagged = judge(word2vec, &corpus, &outputs);
     Ok(judged)

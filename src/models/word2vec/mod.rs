@@ -15,6 +15,7 @@ pub mod corpus;
 mod counted;
 pub mod judge;
 mod means;
+pub mod neural;
 pub mod pairs;
 mod scores;
 #[cfg(test)]
@@ -42,11 +43,29 @@ use crate::event::View;
 use bucket::{Judged, judge_texts};
 use corpus::Text;
 use judge::{Seen, Verdict};
+use neural::TrainingDevice;
 
 /// Why a model could not be trained or used.
 #[derive(Debug, thiserror::Error)]
-#[error("word2vec: {0}")]
-pub struct ModelError(String);
+pub enum ModelError {
+    /// The GPU that was asked for cannot be used.
+    #[error("--device cuda:{ordinal}: {reason}, or use --device cpu")]
+    Device {
+        /// Its number.
+        ordinal: usize,
+        /// What is wrong, and what helps.
+        reason: String,
+    },
+    /// The loss grew beyond all numbers.
+    #[error("training does not converge with learning_rate={learning_rate}: write a smaller one, such as 0.001")]
+    Diverged {
+        /// The learning rate.
+        learning_rate: f64,
+    },
+    /// The device failed.
+    #[error("training on this device failed: {0}: try --device cpu or a smaller embedding_size")]
+    Candle(#[from] candle_core::Error),
+}
 
 pub(super) async fn evaluate(
     word2vec: &Word2vec,
@@ -133,8 +152,8 @@ async fn judge_aggregators(
             {
                 judged.push(done?);
             }
-            let (word2vec, view) = (Arc::clone(&word2vec), view.clone());
-            under_way.push(on_rayon(move || aggregator.judge(&word2vec, &view)));
+            let (word2vec, view, device) = (Arc::clone(&word2vec), view.clone(), settings.device.clone());
+            under_way.push(on_rayon(move || aggregator.judge(&word2vec, &view, &device)));
         }
         if is_last {
             break;
@@ -180,7 +199,12 @@ impl Aggregator {
         (0..self.counts.len()).map(|idx| self.n(word2vec, idx)).sum()
     }
 
-    fn judge(self, word2vec: &Word2vec, view: &View) -> Result<(u32, OfAggregator), DataFusionError> {
+    fn judge(
+        self,
+        word2vec: &Word2vec,
+        view: &View,
+        device: &TrainingDevice,
+    ) -> Result<(u32, OfAggregator), DataFusionError> {
         let key_idx =
             view.columns().target.ok_or_else(|| DataFusionError::Internal("a view without a target".to_owned()))?;
         let dictionary = view.table().dictionary(key_idx);
@@ -190,7 +214,8 @@ impl Aggregator {
             .enumerate()
             .map(|(idx, &target)| Text { text: dictionary.text(target), n: self.n(word2vec, idx) })
             .collect();
-        let judged = judge_texts(word2vec, &texts).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let judged =
+            judge_texts(word2vec, &texts, device).map_err(|error| DataFusionError::External(Box::new(error)))?;
         Ok((self.rank, (self.targets, judged)))
     }
 }

@@ -1,8 +1,9 @@
 //! What the tests of this module share, and the reference's own example.
 
-use super::bucket::judge_texts;
+use super::bucket::{Judged, judge_texts};
 use super::corpus::Text;
 use super::judge::{Seen, Verdict};
+use super::neural::TrainingDevice;
 use crate::config::{FieldPath, Separators, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec};
 
 /// Paths of programs with the number of rows of each.
@@ -38,6 +39,10 @@ pub(super) fn settings(change: impl FnOnce(&mut Word2vec)) -> Word2vec {
     word2vec
 }
 
+fn judge(word2vec: &Word2vec, distinct: &[(&str, u64)]) -> Judged {
+    judge_texts(word2vec, &texts(distinct), &TrainingDevice::CPU).unwrap()
+}
+
 fn check_close(got: Verdict, score: f64, frontier: f64) {
     let is_close = |got: f64, expected: f64| (got - expected).abs() <= 1e-12 * expected.abs();
     assert!(is_close(got.score, score) && is_close(got.frontier, frontier), "{got:?}: {score} {frontier}");
@@ -45,7 +50,7 @@ fn check_close(got: Verdict, score: f64, frontier: f64) {
 
 #[test]
 fn words_of_the_reference() {
-    let judged = judge_texts(&settings(|_| {}), &texts(TEXTS)).unwrap();
+    let judged = judge(&settings(|_| {}), TEXTS);
     let [b, tmp] = &judged.flagged[..] else { panic!("{judged:?}") };
     assert_eq!((b.text_idx, tmp.text_idx), (1, 2));
     let Seen::Words(words) = &b.seen else { panic!("{b:?}") };
@@ -68,7 +73,7 @@ fn texts_of_the_reference() {
         word2vec.trigger_score = TriggerScore::Mean;
         word2vec.trigger.sensitivity = 1.0;
     });
-    let judged = judge_texts(&word2vec, &texts(TEXTS)).unwrap();
+    let judged = judge(&word2vec, TEXTS);
     let [tmp] = &judged.flagged[..] else { panic!("{judged:?}") };
     let Seen::Text(verdict) = tmp.seen else { panic!("{tmp:?}") };
     check_close(verdict, 0.4221068126374527, 0.5155927882604784);
@@ -77,11 +82,11 @@ fn texts_of_the_reference() {
 #[test]
 fn texts_without_pairs_are_no_outliers() {
     for lonely in [&[("a", 3)][..], &[], &[("", 1)]] {
-        assert_eq!(judge_texts(&settings(|_| {}), &texts(lonely)).unwrap().flagged, []);
+        assert_eq!(judge(&settings(|_| {}), lonely).flagged, []);
     }
     // they do not stop the others either
     let mixed = [&[("one", 9)], TEXTS].concat();
-    assert_eq!(judge_texts(&settings(|_| {}), &texts(&mixed)).unwrap().flagged.len(), 2);
+    assert_eq!(judge(&settings(|_| {}), &mixed).flagged.len(), 2);
 }
 
 #[test]
@@ -91,7 +96,7 @@ fn long_texts_have_a_score() {
         word2vec.trigger_focus = TriggerFocus::Text;
         word2vec.trigger = Trigger { on: TriggerOn::High, method: TriggerMethod::Float, sensitivity: 0.0 };
     });
-    let judged = judge_texts(&word2vec, &texts(&[(&long, 1)])).unwrap();
+    let judged = judge(&word2vec, &[(&long, 1)]);
     let [Seen::Text(verdict)] = judged.flagged.iter().map(|text| text.seen.clone()).collect::<Vec<_>>()[..] else {
         panic!("{judged:?}")
     };
