@@ -85,6 +85,47 @@ sliding_window_size=01:00:00
 sliding_window_step_size=00:02:00
 outlier_summary=new {target_value} on {aggregator_value}
 
+[word2vec_counted_words]
+es_query_filter=*
+target=process.command_line,user.name
+aggregator=host.name
+separators=\" \"
+use_prob_model=1
+size_window=1
+trigger_focus=word
+trigger_score=total
+trigger_method=stdev
+trigger_sensitivity=1
+outlier_summary=words {outlier_words}
+
+[word2vec_counted_duplicates]
+es_query_filter=*
+target=process.command_line
+aggregator=tags
+separators=\"\"
+drop_duplicates=1
+use_prob_model=1
+output_prob=0
+min_uniq_word_occurrence=30
+trigger_focus=text
+trigger_score=mean
+trigger_method=percentile
+trigger_sensitivity=10
+outlier_summary=text of score {score}
+
+[word2vec_learned]
+es_query_filter=*
+target=process.command_line,user.name
+aggregator=host.name
+separators=\" \"
+embedding_size=8
+learning_rate=0.01
+trigger_focus=text
+trigger_score=center
+trigger_method=mad
+trigger_sensitivity=2
+outlier_summary=text beyond {decision_frontier}
+
 [whitelist_regexps]
 accepted=^accepted
 ";
