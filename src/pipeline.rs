@@ -140,6 +140,7 @@ async fn detect(
     let use_case = &*planned.use_case;
     let context = group.compute.session(n_partitions);
     crate::functions::register_all(&context);
+    let name = use_case.id();
     let settings = Settings {
         context: &context,
         n_partitions,
@@ -149,6 +150,8 @@ async fn detect(
             Period::Between(window) => Some(window.to).filter(|&to| to < i64::MAX),
         },
         history: use_case.history_window.num_microseconds().unwrap_or(i64::MAX),
+        use_case: &name,
+        memory_limit: group.compute.limits().memory,
         device: group.device,
     };
     Detection {

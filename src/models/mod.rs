@@ -67,6 +67,10 @@ pub struct Evaluation {
     pub buckets: FxHashMap<u32, Bucket>,
     /// What was seen of flagged texts.
     pub texts: Vec<word2vec::judge::Seen>,
+    /// What training took.
+    pub effort: word2vec::training::Effort,
+    /// Flagged rows compared with labels, if that is wanted.
+    pub confusion: Option<word2vec::confusion::Confusion>,
     /// Texts that were not split into words because that took too many steps.
     pub regexps_given_up: u64,
 }
@@ -112,6 +116,10 @@ pub struct Settings<'a> {
     pub end: Option<i64>,
     /// Length of the history, in microseconds.
     pub history: i64,
+    /// The use case, by which it is named in logs.
+    pub use_case: &'a str,
+    /// Bytes for events and statistics.
+    pub memory_limit: usize,
     /// Where models are trained.
     pub device: &'a word2vec::neural::TrainingDevice,
 }

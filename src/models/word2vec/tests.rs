@@ -4,6 +4,7 @@ use super::bucket::{Judged, judge_texts};
 use super::corpus::Text;
 use super::judge::{Seen, Verdict};
 use super::neural::TrainingDevice;
+use super::training::Training;
 use crate::config::{FieldPath, Separators, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec};
 
 /// Paths of programs with the number of rows of each.
@@ -29,6 +30,7 @@ pub(super) fn settings(change: impl FnOnce(&mut Word2vec)) -> Word2vec {
         learning_rate: 0.001,
         embedding_size: 40,
         seed: 0,
+        model_cache_dir: None,
         print_score_table: false,
         print_confusion_matrix: false,
         trigger_focus: TriggerFocus::Word,
@@ -39,8 +41,8 @@ pub(super) fn settings(change: impl FnOnce(&mut Word2vec)) -> Word2vec {
     word2vec
 }
 
-fn judge(word2vec: &Word2vec, distinct: &[(&str, u64)]) -> Judged {
-    judge_texts(word2vec, &texts(distinct), &TrainingDevice::CPU).unwrap()
+pub(super) fn judge(word2vec: &Word2vec, distinct: &[(&str, u64)]) -> Judged {
+    judge_texts(word2vec, &texts(distinct), &Training::on(&TrainingDevice::CPU)).unwrap()
 }
 
 fn check_close(got: Verdict, score: f64, frontier: f64) {

@@ -136,7 +136,8 @@ impl SkipGram {
     }
 }
 
-fn initial_parameters(shape: Shape, seed: i64) -> Vec<f32> {
+/// Parameters that know nothing, for [`SkipGram::with_parameters`]: see [`SkipGram::new`].
+pub fn initial_parameters(shape: Shape, seed: i64) -> Vec<f32> {
     let n = shape.n_words * shape.n_dimensions;
     let mut parameters = Vec::with_capacity(n_parameters(shape) + 1);
     let mut random = Random::new(seed, EMBEDDINGS);

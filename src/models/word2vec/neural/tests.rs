@@ -207,7 +207,7 @@ fn judge_paths(change: impl FnOnce(&mut Word2vec)) -> Result<Judged, ModelError>
         word2vec.learning_rate = 0.01;
         change(word2vec);
     });
-    judge_texts(&word2vec, &texts(&borrowed), &TrainingDevice::CPU)
+    judge_texts(&word2vec, &texts(&borrowed), &Training::on(&TrainingDevice::CPU))
 }
 
 #[test]
@@ -230,7 +230,8 @@ fn raw_values_are_logits() {
         let word2vec = settings(|word2vec| (word2vec.use_prob_model, word2vec.output_prob) = (false, output_prob));
         let corpus = Corpus::new(&word2vec, &texts(&borrowed));
         let table = PairTable::new(&corpus, 2);
-        let outputs = super::outputs(&word2vec, corpus.vocabulary().len(), &table, &TrainingDevice::CPU).unwrap();
+        let outputs =
+            super::outputs(&word2vec, corpus.vocabulary(), &table, &Training::on(&TrainingDevice::CPU)).unwrap().0;
         table.pairs().iter().copied().zip(outputs).collect::<Vec<_>>()
     };
     let (probabilities, logits) = (outputs(true), outputs(false));
@@ -261,7 +262,7 @@ fn threads_and_the_order_of_texts_change_nothing() {
         let word2vec = settings(|word2vec| word2vec.use_prob_model = false);
         let corpus = Corpus::new(&word2vec, &texts(distinct));
         let table = PairTable::new(&corpus, word2vec.size_window);
-        super::outputs(&word2vec, corpus.vocabulary().len(), &table, &TrainingDevice::CPU).unwrap()
+        super::outputs(&word2vec, corpus.vocabulary(), &table, &Training::on(&TrainingDevice::CPU)).unwrap().0
     };
     let back = outputs(&borrowed);
     let forth: Vec<(&str, u64)> = borrowed.into_iter().rev().collect();
