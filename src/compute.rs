@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -30,34 +29,6 @@ pub struct Limits {
     pub threads: NonZeroUsize,
     /// Folder of temporary files.
     pub spill_dir: PathBuf,
-}
-
-/// Where models are to be trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DeviceChoice {
-    /// On a GPU if there is one that can be used.
-    #[default]
-    Auto,
-    /// On the processor.
-    Cpu,
-    /// On the GPU of this number.
-    Cuda(usize),
-}
-
-impl FromStr for DeviceChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "auto" => Ok(DeviceChoice::Auto),
-            None if text == "cpu" => Ok(DeviceChoice::Cpu),
-            None if text == "cuda" => Ok(DeviceChoice::Cuda(0)),
-            Some(("cuda", number)) => {
-                number.parse().map(DeviceChoice::Cuda).map_err(|_| "not the number of a GPU: write cuda:0".to_owned())
-            }
-            _ => Err("not a device: write auto, cpu, cuda or cuda:0".to_owned()),
-        }
-    }
 }
 
 /// Threads, memory and temporary files of a run.
@@ -182,20 +153,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn devices_are_read() {
-        let check = |text: &str, expected: Option<DeviceChoice>| {
-            assert_eq!(text.parse::<DeviceChoice>().ok(), expected, "{text}");
-        };
-        check("auto", Some(DeviceChoice::Auto));
-        check("cpu", Some(DeviceChoice::Cpu));
-        check("cuda", Some(DeviceChoice::Cuda(0)));
-        check("cuda:3", Some(DeviceChoice::Cuda(3)));
-        for wrong in ["cuda:", "cuda:x", "cuda:-1", "gpu", "CPU", ""] {
-            check(wrong, None);
-        }
-    }
 
     #[test]
     fn work_runs_side_by_side_and_its_results_come_in_order() {

@@ -1,18 +1,20 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+// In the order in which events flow through them, which is reading order: a module uses modules before it only.
 pub mod cli;
-pub mod compute;
 pub mod config;
-pub mod detection;
-pub mod elastic;
+pub mod telemetry;
 pub mod event;
+pub mod query;
+pub mod compute;
+pub mod elastic;
+pub mod plan;
+pub mod sources;
 pub mod functions;
 pub mod models;
 pub mod outlier;
-pub mod pipeline;
-pub mod plan;
-pub mod query;
-pub mod run;
-pub mod sinks;
-pub mod sources;
 pub mod whitelist;
+pub mod detection;
+pub mod sinks;
+pub mod pipeline;
+pub mod run;

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
-use ee_outliers::cli::{Cli, Command, LogArgs, LogFormat, RunArgs};
+use ee_outliers::cli::{Cli, Command, RunArgs};
 use ee_outliers::run::{self, Exit};
-use tracing_subscriber::EnvFilter;
+use ee_outliers::telemetry;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log(cli.log);
+    telemetry::start(cli.log);
     // a panic is our bug: its own exit code tells it from a failed run
     let result = std::panic::catch_unwind(|| match &cli.command {
         Command::Check(args) => run::check(args),
@@ -66,25 +66,6 @@ async fn signalled() {
         Err(error) => {
             tracing::warn!("SIGTERM cannot be watched: {error}");
             drop(tokio::signal::ctrl_c().await);
-        }
-    }
-}
-
-fn start_log(args: LogArgs) {
-    let level = match (args.quiet, args.verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn",
-        (false, 1) => "ee_outliers=info,warn",
-        (false, _) => "ee_outliers=debug,info",
-    };
-    let filter = EnvFilter::try_from_env("EE_OUTLIERS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    match args.log_format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text => {
-            let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-                && std::io::IsTerminal::is_terminal(&std::io::stderr());
-            builder.with_ansi(colour).without_time().init();
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use crate::compute::{Compute, side_by_side};
-use crate::config::MainConfig;
+use crate::config::{MainConfig, escape_controls};
 use crate::detection::{Detected, Detection, DetectionError, document_places, parse};
 use crate::event::{EventTable, View};
 use crate::models::Settings;
@@ -21,6 +21,7 @@ use crate::sinks::files::{DocumentFile, line};
 use crate::sinks::{EnrichedDocument, SinkError};
 use crate::sources::ingest::{Ingested, Usage, ingest};
 use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
+use crate::telemetry;
 use crate::whitelist::Whitelist;
 
 /// Events whose documents are read again and written at once.
@@ -56,6 +57,8 @@ pub struct GroupResult {
     pub writing: Duration,
     /// Batches of the event table that went to disk.
     pub n_spilled: usize,
+    /// Bytes of memory that the event table takes.
+    pub table_bytes: usize,
     /// Per use case of the plan.
     pub use_cases: Vec<UseCaseResult>,
 }
@@ -108,6 +111,7 @@ pub async fn run(group: &ScanGroup<'_>, outputs: &mut Outputs) -> Result<GroupRe
         reading,
         writing: started.elapsed(),
         n_spilled: ingested.table.n_spilled(),
+        table_bytes: ingested.table.memory_bytes(),
         use_cases,
     })
 }
@@ -194,6 +198,9 @@ fn write(
         }
         for (document, line) in enrich(group.source, table, block)? {
             count_documents(&document, use_cases);
+            if group.main.print_outliers_to_console {
+                log_outliers(group, &document);
+            }
             if let Some(file) = &mut outputs.documents {
                 file.write(&document, &line)?;
             }
@@ -235,6 +242,14 @@ fn enrich(
 
 fn spool_error(error: serde_json::Error) -> DetectionError {
     DetectionError::Spill(error.into())
+}
+
+/// A line per outlier; its text comes from events, so it is made harmless.
+fn log_outliers(group: &ScanGroup<'_>, document: &EnrichedDocument) {
+    for (use_case_idx, outlier) in &document.outliers {
+        let use_case = group.plan.use_cases[*use_case_idx].use_case.id();
+        tracing::info!(target: telemetry::OUTLIERS, use_case, "outlier - {}", escape_controls(outlier.unwrapped_summary()));
+    }
 }
 
 fn count_documents(document: &EnrichedDocument, use_cases: &mut [UseCaseResult]) {

@@ -188,6 +188,44 @@ fn a_bad_line_is_skipped_counted_and_reported() {
 }
 
 #[test]
+fn an_event_with_too_many_combinations_is_skipped_and_named() {
+    let values: Vec<String> = (0..5000).map(|value| value.to_string()).collect();
+    let many = serde_json::json!({"process": {"name": "powershell.exe"}, "user": {"name": values}});
+    let terms = "[terms_x]\nes_query_filter=*\ntarget=user.name\naggregator=process.name\ntarget_count_method=within_aggregator\n\
+        trigger_on=low\ntrigger_method=float\ntrigger_sensitivity=2\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n";
+    let folder = folder(&[("terms.conf", terms), ("events.ndjson", &format!("{EVENTS}{many}\n"))]);
+    let line = "run --use-cases terms.conf --events events.ndjson -o out.ndjson --report report.json";
+    run(folder.path(), line).expect_code(3);
+    let report = Report::read(&folder.path().join("report.json"));
+    let missing = "terms_x: 1 events skipped: too many combinations of values";
+    assert_eq!(report.json()["missing"], serde_json::json!([missing]));
+    let skipped = &report.json()["use_cases"][0]["skipped_events"];
+    assert_eq!(skipped["too many combinations of values"], 1, "{skipped}");
+}
+
+#[test]
+fn the_log_follows_the_configuration() {
+    let main = "[general]\nlog_level=INFO\nlog_file=run.log\nprint_outliers_to_console=1\n";
+    let line = "run --config main.conf --use-cases good.conf --events events.ndjson -o out.ndjson";
+    let folder = folder(&[("good.conf", USE_CASE), ("events.ndjson", EVENTS), ("main.conf", main)]);
+    let finished = run(folder.path(), line).expect_code(0);
+    let log = || fs::read_to_string(folder.path().join("run.log")).expect("the log is written");
+    for text in [&finished.stderr, &log()] {
+        for expected in ["outlier - shell run by ann", "outlier - shell run by cid", "reading events"] {
+            assert!(text.contains(expected), "no `{expected}` in {text}");
+        }
+    }
+    let quiet = run(folder.path(), &format!("{line} -q")).expect_code(0);
+    assert_eq!(quiet.stderr, "", "errors only");
+    assert_eq!(log().matches("reading events").count(), 2, "the file is appended to, whatever the terminal shows");
+
+    fs::write(folder.path().join("main.conf"), "[general]\nlog_file=no-such-folder/run.log\n").expect("written");
+    let unwritable = run(folder.path(), line).expect_code(0);
+    assert!(unwritable.stderr.contains("change log_file"), "{}", unwritable.stderr);
+    assert!(!unwritable.stderr.contains("reading events"), "only warnings unless asked: {}", unwritable.stderr);
+}
+
+#[test]
 fn text_from_events_cannot_drive_the_terminal() {
     let hostile =
         r#"{"process":{"name":"powershell.exe"},"user":{"name":"\u001b[31mred\u0007\u009b2J\r\nforged line\u202e"}}"#;

@@ -62,7 +62,7 @@ aggregator=tags,user.name
 target_count_method=within_aggregator
 trigger_on=low
 trigger_method=coeff_of_variation
-trigger_sensitivity=0.4
+trigger_sensitivity=0.8
 min_target_buckets=3
 outlier_summary=regular {aggregator}
 
@@ -302,6 +302,22 @@ fn number_of_threads_does_not_matter() {
     }
 }
 
+/// A use case that runs alone is judged in as many partitions as there are threads.
+#[test]
+fn number_of_partitions_does_not_matter() {
+    let bench = Bench::new(USE_CASES);
+    let path = bench.write("events.ndjson", &events(600, 8));
+    let names = USE_CASES.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'));
+    for name in names.filter(|name| !name.starts_with("whitelist")) {
+        let run = |threads| bench.run(&path, &["--only", name, "--threads", threads]);
+        let expected = run("1");
+        assert!(!expected.is_empty(), "{name} finds nothing");
+        for threads in ["2", "7", "64"] {
+            assert_same(&expected, &run(threads), &format!("{name}, {threads} partitions"));
+        }
+    }
+}
+
 #[test]
 fn split_and_compression_do_not_matter() {
     let bench = Bench::new(USE_CASES);
@@ -325,8 +341,13 @@ fn little_memory_does_not_matter() {
     let spill = bench.path().join("spill");
     fs::create_dir(&spill).expect("created");
     let expected = bench.run(&path, &["--memory-limit", "2GiB"]);
-    let options = ["--memory-limit", "16MiB", "--spill-dir", spill.to_str().expect("UTF-8")];
+    let report = bench.path().join("report.json");
+    let texts = [&spill, &report].map(|path| path.to_str().expect("UTF-8"));
+    let options = ["--memory-limit", "16MiB", "--spill-dir", texts[0], "--report", texts[1]];
     assert_same(&expected, &bench.run(&path, &options), "16 MiB");
+    let report = program::Report::read(&report);
+    let n_spilled = report.json()["source"]["spilled_batches"].as_u64();
+    assert!(n_spilled.is_some_and(|n| n > 0), "nothing was spilled: {n_spilled:?}");
     assert_eq!(fs::read_dir(&spill).expect("readable").count(), 0, "spilled files are left behind");
 }
 

@@ -1,5 +1,5 @@
 //! The program as its user runs it, beside the same reading with nothing behind it: `cargo bench --bench throughput -- EVENTS
-//! [TEN_TIMES_EVENTS]`.
+//! [TEN_TIMES_EVENTS]`, and on a cluster: `cargo bench --bench throughput -- --cluster URL EVENTS` (`cluster.rs`).
 //!
 //! `EVENTS` is NDJSON in the page cache, `TEN_TIMES_EVENTS` a file ten times as large. Prints medians of wall time, processor time and
 //! peak memory of whole processes:
@@ -7,6 +7,8 @@
 //! 1. reading alone and a whole run, per model;
 //! 2. both files under a memory limit of 512 MiB;
 //! 3. fifty use cases in one run, beside each of them alone, and whether they found the same.
+
+mod cluster;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -40,9 +42,10 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.as_slice() {
         [flag, use_cases, events] if flag == READ_ONLY => read_only(use_cases, events),
+        [flag, url, events] if flag == "--cluster" => cluster::bench(url, events),
         [events] => bench(events, None),
         [events, ten_times] => bench(events, Some(ten_times)),
-        _ => Err("usage: cargo bench --bench throughput -- EVENTS.ndjson [TEN_TIMES_EVENTS.ndjson]".into()),
+        _ => Err("usage: cargo bench --bench throughput -- EVENTS.ndjson [TEN_TIMES_EVENTS.ndjson] | --cluster URL EVENTS.ndjson".into()),
     }
 }
 
@@ -126,13 +129,30 @@ type Found = BTreeMap<String, BTreeMap<String, Vec<Value>>>;
 /// A whole run of the program, from the file to written outliers.
 fn run(use_cases: &Path, events: &str, options: &[&str]) -> Result<(Measured, Found)> {
     let folder = tempfile::tempdir()?;
-    let (output, report) = (folder.path().join("outliers.ndjson"), folder.path().join("report.json"));
-    let mut arguments: Vec<OsString> =
-        ["run", "-q", "--config", "/dev/null", "--events", events].into_iter().map(OsString::from).collect();
-    for (option, path) in [("--use-cases", use_cases), ("-o", &output), ("--report", &report)] {
-        arguments.extend([OsString::from(option), path.into()]);
+    let output = folder.path().join("outliers.ndjson");
+    let mut arguments: Vec<OsString> = ["--config", "/dev/null", "--events", events]
+        .into_iter()
+        .chain(options.iter().copied())
+        .map(Into::into)
+        .collect();
+    arguments.extend(["-o".into(), OsString::from(&output)]);
+    let (measured, report) = run_program(use_cases, &arguments)?;
+    let mut found = found(&std::fs::read_to_string(output)?)?;
+    for use_case in report["use_cases"].as_array().into_iter().flatten() {
+        if let Some(name) = use_case["name"].as_str() {
+            found.entry(name.to_owned()).or_default();
+        }
     }
-    arguments.extend(options.iter().map(OsString::from));
+    Ok((measured, found))
+}
+
+/// One process of the program, and its report.
+fn run_program(use_cases: &Path, options: &[OsString]) -> Result<(Measured, Value)> {
+    let folder = tempfile::tempdir()?;
+    let report = folder.path().join("report.json");
+    let mut arguments: Vec<OsString> = ["run", "-q", "--use-cases"].into_iter().map(OsString::from).collect();
+    arguments.extend([use_cases.into(), "--report".into(), OsString::from(&report)]);
+    arguments.extend_from_slice(options);
     let started = Instant::now();
     let status = Command::new(env!("CARGO_BIN_EXE_ee-outliers")).args(&arguments).status()?;
     let wall = started.elapsed().as_secs_f64();
@@ -140,13 +160,7 @@ fn run(use_cases: &Path, events: &str, options: &[&str]) -> Result<(Measured, Fo
         return Err(format!("{arguments:?} ended with {status}").into());
     }
     let report: Value = serde_json::from_slice(&std::fs::read(report)?)?;
-    let mut found = found(&std::fs::read_to_string(output)?)?;
-    for use_case in report["use_cases"].as_array().into_iter().flatten() {
-        if let Some(name) = use_case["name"].as_str() {
-            found.entry(name.to_owned()).or_default();
-        }
-    }
-    Ok((measured(wall, &report["resources"]), found))
+    Ok((measured(wall, &report["resources"]), report))
 }
 
 /// Taken apart again by use case: the arrays of a document's outliers run side by side.

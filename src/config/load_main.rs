@@ -187,7 +187,7 @@ fn load_general(keys: &mut Keys<'_>, config: &mut MainConfig) {
     }
     let LogSettings { verbosity, level, file } = &mut config.log;
     set(verbosity, keys.int("log_verbosity"));
-    set(level, keys.named("log_level", &LogLevel::NAMES));
+    *level = keys.named("log_level", &LogLevel::NAMES);
     *file = keys.filled("log_file").map(PathBuf::from);
 }
 

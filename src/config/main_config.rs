@@ -51,8 +51,8 @@ pub struct MainConfig {
 pub struct LogSettings {
     /// How often progress is told; 0 is least.
     pub verbosity: i64,
-    /// What is logged.
-    pub level: LogLevel,
+    /// What is logged; `None` when not given.
+    pub level: Option<LogLevel>,
     /// The file to which the log is written as well.
     pub file: Option<PathBuf>,
 }
@@ -112,7 +112,7 @@ pub struct DerivedField {
 }
 
 impl Default for MainConfig {
-    /// The shipped values, which also stand for keys that are not written. `log_file` is the exception: no file.
+    /// The shipped values, which also stand for keys that are not written. `log_level` and `log_file` are the exceptions: none.
     fn default() -> Self {
         Self {
             elastic: ElasticSettings::default(),
@@ -124,7 +124,7 @@ impl Default for MainConfig {
             wipe_all_whitelisted_outliers: true,
             run_models: true,
             test_models: false,
-            log: LogSettings { verbosity: 1, level: LogLevel::Info, file: None },
+            log: LogSettings { verbosity: 1, level: None, file: None },
             notifier: None,
             schedule: None,
             assets: Vec::new(),

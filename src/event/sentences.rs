@@ -28,8 +28,9 @@ pub fn elements(column: &ListArray) -> LocalKey {
     LocalKey { offsets, codes, texts: dictionary.values().as_string::<i32>().clone() }
 }
 
-/// Sentences over `fields`, whose values are joined by `joiner`, and the number of events that had more than [`MAX_SENTENCES`].
-pub fn combine(fields: Vec<LocalKey>, values: Values, joiner: &str) -> (LocalKey, usize) {
+/// Sentences over `fields`, whose values are joined by `joiner`, and the rows that would have more than [`MAX_SENTENCES`], in ascending
+/// order; these have none.
+pub fn combine(fields: Vec<LocalKey>, values: Values, joiner: &str) -> (LocalKey, Vec<usize>) {
     let mut fields: Vec<LocalKey> = match values {
         Values::Each => fields,
         Values::Smallest => fields.into_iter().map(smallest).collect(),
@@ -43,13 +44,13 @@ pub fn combine(fields: Vec<LocalKey>, values: Values, joiner: &str) -> (LocalKey
     let mut offsets = Vec::with_capacity(n_rows + 1);
     offsets.push(0);
     let mut codes = Vec::with_capacity(n_rows);
-    let mut n_too_many = 0;
+    let mut too_many = Vec::new();
     let mut tuple = vec![0; fields.len()];
     for row in 0..n_rows {
         let lists: Vec<&[u32]> = fields.iter().map(|field| row_codes(field, row)).collect();
         let n_sentences = lists.iter().fold(1usize, |n, list| n.saturating_mul(list.len()));
         if n_sentences > MAX_SENTENCES {
-            n_too_many += 1;
+            too_many.push(row);
         } else {
             for sentence_idx in 0..n_sentences {
                 let mut rest = sentence_idx;
@@ -62,28 +63,28 @@ pub fn combine(fields: Vec<LocalKey>, values: Values, joiner: &str) -> (LocalKey
         }
         offsets.push(codes.len() as u32);
     }
-    (LocalKey { offsets, codes, texts: tuples.texts(&fields, joiner) }, n_too_many)
+    (LocalKey { offsets, codes, texts: tuples.texts(&fields, joiner) }, too_many)
 }
 
 fn row_codes(field: &LocalKey, row: usize) -> &[u32] {
     &field.codes[field.offsets[row] as usize..field.offsets[row + 1] as usize]
 }
 
-fn limit(field: LocalKey, n_rows: usize) -> (LocalKey, usize) {
-    let too_many = |row: usize| (field.offsets[row + 1] - field.offsets[row]) as usize > MAX_SENTENCES;
-    let n_too_many = (0..n_rows).filter(|&row| too_many(row)).count();
-    if n_too_many == 0 {
-        return (field, 0);
+fn limit(field: LocalKey, n_rows: usize) -> (LocalKey, Vec<usize>) {
+    let is_too_many = |row: &usize| (field.offsets[row + 1] - field.offsets[*row]) as usize > MAX_SENTENCES;
+    let too_many: Vec<usize> = (0..n_rows).filter(is_too_many).collect();
+    if too_many.is_empty() {
+        return (field, too_many);
     }
     let mut offsets = vec![0];
     let mut codes = Vec::with_capacity(field.codes.len());
     for row in 0..n_rows {
-        if !too_many(row) {
+        if !is_too_many(&row) {
             codes.extend_from_slice(row_codes(&field, row));
         }
         offsets.push(codes.len() as u32);
     }
-    (LocalKey { offsets, codes, texts: field.texts }, n_too_many)
+    (LocalKey { offsets, codes, texts: field.texts }, too_many)
 }
 
 fn smallest(field: LocalKey) -> LocalKey {
@@ -221,8 +222,11 @@ mod tests {
     fn too_many_combinations_are_counted_and_skipped() {
         let values: Vec<String> = (0..100).map(|i| i.to_string()).collect();
         let many: Vec<&str> = values.iter().map(String::as_str).collect();
-        let (key, n_too_many) =
-            combine(vec![field(&[&many, &["a"]]), field(&[&many, &["b"]])], Values::Each, SEPARATOR);
-        assert_eq!((key.offsets.clone(), n_too_many), (vec![0, 0, 1], 1));
+        let (key, too_many) = combine(vec![field(&[&many, &["a"]]), field(&[&many, &["b"]])], Values::Each, SEPARATOR);
+        assert_eq!((key.offsets, too_many), (vec![0, 0, 1], vec![0]));
+        let values: Vec<String> = (0..=MAX_SENTENCES).map(|i| i.to_string()).collect();
+        let many: Vec<&str> = values.iter().map(String::as_str).collect();
+        let (key, too_many) = combine(vec![field(&[&["a"], &many, &many[1..]])], Values::Each, SEPARATOR);
+        assert_eq!((key.offsets, too_many), (vec![0, 1, 1, 1 + MAX_SENTENCES as u32], vec![1]));
     }
 }

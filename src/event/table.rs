@@ -121,7 +121,7 @@ pub struct EventTable {
     chunks: Vec<Chunk>,
     spill: SpillFile,
     n_spilled: usize,
-    _memory: [MemoryReservation; 2],
+    memory: [MemoryReservation; 2],
 }
 
 #[derive(Debug)]
@@ -181,7 +181,7 @@ impl TableBuilder {
             chunks: self.chunks,
             spill: self.spill,
             n_spilled,
-            _memory: [self.chunk_memory, self.dictionary_memory],
+            memory: [self.chunk_memory, self.dictionary_memory],
         }
     }
 
@@ -248,6 +248,11 @@ impl EventTable {
     /// Number of batches that are on disk.
     pub fn n_spilled(&self) -> usize {
         self.n_spilled
+    }
+
+    /// Bytes of memory that it takes: texts, and batches that are not on disk.
+    pub fn memory_bytes(&self) -> usize {
+        self.memory.iter().map(MemoryReservation::size).sum()
     }
 
     /// Texts of key `key_idx`.

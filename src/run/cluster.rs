@@ -38,7 +38,7 @@ pub(super) async fn detect(
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<(), RunError> {
-    let device = TrainingDevice::open(args.device).map_err(|error| RunError::Configuration(error.to_string()))?;
+    let device = super::device(args, &use_cases)?;
     let compute = Compute::new(limits(args)?).map_err(|error| RunError::Internal(error.to_string()))?;
     pipeline::check_spill_dir(&compute.limits().spill_dir)?;
     let mut outputs = outputs(args)?;

@@ -14,9 +14,9 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use tracing::{error, info, warn};
 
-use crate::cli::{CheckArgs, ConfigArgs, RunArgs};
+use crate::cli::{CheckArgs, ConfigArgs, DeviceChoice, RunArgs};
 use crate::compute::{Compute, Limits};
-use crate::config::{Problem, Settings, Severity, UseCase};
+use crate::config::{Model, Problem, Settings, Severity, UseCase};
 use crate::elastic::{Class, ElasticError};
 use crate::models::word2vec::neural::TrainingDevice;
 use crate::pipeline::{self, GroupError, Outputs, ScanGroup};
@@ -27,6 +27,7 @@ use crate::sinks::console::Findings;
 use crate::sinks::files::{DocumentFile, check_writable, write_whole};
 use crate::sources::files::{EventFiles, FileOptions};
 use crate::sources::{ScanOptions, ScanProgress, SourceError};
+use crate::telemetry;
 
 pub use report::{Report, Status};
 pub use resources::Resources;
@@ -178,18 +179,19 @@ async fn detect(
     report: &mut Report,
 ) -> Result<(), RunError> {
     let settings = load(&args.config);
+    telemetry::follow(&settings.main.log, settings.main.print_outliers_to_console);
     let mapping = read_mapping(args.config.mapping.as_deref())?;
     let use_cases = choose(&settings, args, report)?;
     if args.events.is_empty() {
         return cluster::detect(args, quiet, interrupted, &settings.main, use_cases, report).await;
     }
+    let device = device(args, &use_cases)?;
     let period = period(args);
     let (plan, refused) = plan::plan(use_cases, mapping.as_ref(), period, args.now.unwrap_or_else(Utc::now));
     report.refuse(refused);
     if plan.use_cases.is_empty() {
         return Err(RunError::Configuration("no use case can run: see the problems above".to_owned()));
     }
-    let device = TrainingDevice::open(args.device).map_err(|error| RunError::Configuration(error.to_string()))?;
     let compute = Compute::new(limits(args)?).map_err(|error| RunError::Internal(error.to_string()))?;
     pipeline::check_spill_dir(&compute.limits().spill_dir)?;
     let mut outputs = outputs(args)?;
@@ -302,6 +304,15 @@ fn limits(args: &RunArgs) -> Result<Limits, RunError> {
         threads: args.threads.unwrap_or(processors),
         spill_dir: args.spill_dir.clone().unwrap_or_else(std::env::temp_dir),
     })
+}
+
+/// Where models are trained. A GPU that was asked for must be there; without a model to train, none is looked for.
+fn device(args: &RunArgs, use_cases: &[Arc<UseCase>]) -> Result<TrainingDevice, RunError> {
+    let learns = |use_case: &Arc<UseCase>| matches!(&use_case.model, Model::Word2vec(model) if !model.use_prob_model);
+    match args.device {
+        DeviceChoice::Auto if !use_cases.iter().any(learns) => Ok(TrainingDevice::CPU),
+        choice => TrainingDevice::open(choice).map_err(|error| RunError::Configuration(error.to_string())),
+    }
 }
 
 fn outputs(args: &RunArgs) -> Result<Outputs, RunError> {

@@ -84,6 +84,8 @@ pub struct SourceReport {
     pub bytes: u64,
     /// Batches of the event table that went to disk.
     pub spilled_batches: usize,
+    /// Bytes of memory that the largest event table took.
+    pub table_bytes: usize,
     /// Lines that were no events, by reason.
     pub skipped_lines: BTreeMap<&'static str, SkippedReport>,
     /// Files that could not be read to their end, and why.
@@ -155,6 +157,9 @@ pub struct UseCaseReport {
     /// Seconds in descriptions and whitelist.
     pub seconds_describe: f64,
 }
+
+/// Why an event whose lists multiply beyond all sense is skipped: it would hide in silence, or take the run down.
+const TOO_MANY_COMBINATIONS: &str = "too many combinations of values";
 
 impl Report {
     /// An empty report.
@@ -258,6 +263,7 @@ impl Report {
         self.phases.read += result.reading.as_secs_f64();
         self.phases.write += result.writing.as_secs_f64();
         self.source(&result.summary, result.n_spilled);
+        self.source.table_bytes = self.source.table_bytes.max(result.table_bytes);
         for (planned, use_case_result) in plan.use_cases.iter().zip(result.use_cases) {
             self.use_case(&planned.use_case, use_case_result);
         }
@@ -284,6 +290,11 @@ impl Report {
     fn use_case(&mut self, use_case: &UseCase, result: UseCaseResult) {
         let mut report = UseCaseReport { documents: result.documents, ..UseCaseReport::of(use_case) };
         report.usage(&result.usage);
+        if result.usage.too_many_rows > 0 {
+            let n_events = result.usage.too_many_rows;
+            warn!(use_case = report.name, n_events, "events with too many combinations of values were skipped");
+            self.missing.push(format!("{}: {n_events} events skipped: {TOO_MANY_COMBINATIONS}", report.name));
+        }
         match result.outcome {
             Ok(detected) => {
                 if detected.gone > 0 {
@@ -347,7 +358,7 @@ impl UseCaseReport {
             ("without a usable target", usage.without_target),
             ("without a usable aggregator", usage.without_aggregator),
             ("without a readable timestamp", usage.without_time),
-            ("too many combinations of values", usage.too_many_rows),
+            (TOO_MANY_COMBINATIONS, usage.too_many_rows),
         ];
         self.skipped_events.extend(skipped.into_iter().filter(|&(_, n)| n > 0));
     }

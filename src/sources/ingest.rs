@@ -106,7 +106,7 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<(PreparedBatch,
         .collect::<anyhow::Result<_>>()?;
     let wanted = any(&masks, batch.columns.num_rows());
     let (columns, rows, masks, ties) = keep(&batch, &wanted, masks)?;
-    let keys: Vec<LocalKey> =
+    let (keys, too_many): (Vec<LocalKey>, Vec<Vec<usize>>) =
         plan.layout.keys.iter().map(|spec| key(plan, spec, &columns)).collect::<anyhow::Result<_>>()?;
     let metrics: Vec<ArrayRef> =
         plan.layout.metrics.iter().map(|spec| metric(plan, spec, &columns)).collect::<anyhow::Result<_>>()?;
@@ -117,7 +117,7 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<(PreparedBatch,
         .map(|field| time(&columns, &column_name(ColumnKind::Time, field)))
         .collect::<anyhow::Result<_>>()?;
     for ((planned, mask), usage) in plan.use_cases.iter().zip(&masks).zip(&mut usage) {
-        count_rows(planned, mask, &keys, &metrics, usage);
+        count_rows(planned, mask, (&keys, &too_many), &metrics, usage);
     }
     let place = |part: fn(&RowRef) -> u32| UInt32Array::from_iter_values(rows.iter().map(part));
     let places = [place(|row| row.offset_in_batch), place(|row| row.length), place(|row| row.line_in_batch)];
@@ -167,9 +167,10 @@ fn keep(batch: &EventBatch, wanted: &BooleanArray, masks: Vec<BooleanArray>) -> 
     Ok((filter_record_batch(&batch.columns, wanted)?, rows, masks, ties))
 }
 
-fn key(plan: &ScanPlan, spec: &KeySpec, columns: &RecordBatch) -> anyhow::Result<LocalKey> {
+/// Sentences of a key, and the rows that have none because they would have too many.
+fn key(plan: &ScanPlan, spec: &KeySpec, columns: &RecordBatch) -> anyhow::Result<(LocalKey, Vec<usize>)> {
     let fields = spec.fields.iter().map(|field| field_elements(plan, field, columns)).collect::<anyhow::Result<_>>()?;
-    Ok(combine(fields, spec.values, &spec.joiner).0)
+    Ok(combine(fields, spec.values, &spec.joiner))
 }
 
 fn field_elements(plan: &ScanPlan, field: &FieldSource, columns: &RecordBatch) -> anyhow::Result<LocalKey> {
@@ -222,12 +223,16 @@ fn column<'a>(columns: &'a RecordBatch, name: &str) -> anyhow::Result<&'a ArrayR
 fn count_rows(
     planned: &PlannedUseCase,
     mask: &BooleanArray,
-    keys: &[LocalKey],
+    (keys, too_many): (&[LocalKey], &[Vec<usize>]),
     metrics: &[ArrayRef],
     usage: &mut Usage,
 ) {
     let n_sentences = |key_idx: Option<usize>, row: usize| {
         key_idx.map_or(1, |key_idx| (keys[key_idx].offsets[row + 1] - keys[key_idx].offsets[row]) as usize)
+    };
+    let has_too_many = |row: usize| {
+        let mut planned_keys = [planned.view.target, planned.view.aggregator].into_iter().flatten();
+        planned_keys.any(|key_idx| too_many[key_idx].binary_search(&row).is_ok())
     };
     for row in mask.values().set_indices() {
         usage.events += 1;
@@ -235,6 +240,7 @@ fn count_rows(
         let n_targets = if has_value { n_sentences(planned.view.target, row) } else { 0 };
         let n_rows = n_targets * n_sentences(planned.view.aggregator, row);
         match (n_targets, n_rows) {
+            (_, 0) if has_too_many(row) => usage.too_many_rows += 1,
             (0, _) => usage.without_target += 1,
             (_, 0) => usage.without_aggregator += 1,
             (_, n_rows) if n_rows > MAX_ROWS_PER_EVENT => usage.too_many_rows += 1,

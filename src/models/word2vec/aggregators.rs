@@ -22,10 +22,10 @@ use crate::models::{Settings, column, rows, text_of};
 pub(super) struct JudgedAggregator {
     /// Its rank.
     pub(super) rank: u32,
-    /// Ranks of its texts.
-    pub(super) targets: Vec<u32>,
-    /// What was found in them.
+    /// What was found in its texts.
     pub(super) judged: Judged,
+    /// Ranks of the texts that were flagged.
+    pub(super) targets: Vec<u32>,
 }
 
 /// All aggregators with enough texts, in the order of their ranks. As many at once as the settings allow are held in memory.
@@ -137,7 +137,8 @@ impl Judge {
         };
         let judged = judge_texts(&self.word2vec, &texts, &training)
             .map_err(|error| DataFusionError::External(Box::new(error)))?;
-        Ok(JudgedAggregator { rank: aggregator.rank, targets: aggregator.targets, judged })
+        let targets = judged.flagged.iter().map(|flagged| aggregator.targets[flagged.text_idx]).collect();
+        Ok(JudgedAggregator { rank: aggregator.rank, judged, targets })
     }
 
     fn saved_model(&self, rank: u32) -> Option<SavedModel> {

@@ -87,8 +87,8 @@ pub(super) async fn evaluate(
         for table in judged.score_tables {
             info!(use_case = settings.use_case, aggregator, "scores of an outlier\n{table}");
         }
-        for text in judged.flagged {
-            flagged.push(rank, targets[text.text_idx], evaluation.texts.len() as u32);
+        for (text, target) in judged.flagged.into_iter().zip(targets) {
+            flagged.push(rank, target, evaluation.texts.len() as u32);
             evaluation.texts.push(text.seen);
         }
     }

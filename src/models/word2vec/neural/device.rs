@@ -4,7 +4,7 @@ use candle_core::Device;
 use tracing::info;
 
 use super::super::ModelError;
-use crate::compute::DeviceChoice;
+use crate::cli::DeviceChoice;
 
 /// A device that is ready to train models.
 #[derive(Debug, Clone)]

@@ -53,8 +53,8 @@ pub(super) fn outputs(
     let mut effort = Effort::default();
     let mut parameters = initial_parameters(shape, word2vec.seed);
     let is_reused = reuse(vocabulary, shape, training, &mut parameters, &mut effort);
-    let device = training.device.candle();
-    let mut model = SkipGram::with_parameters(shape, parameters, Engine::of(device), device)?;
+    let engine = Engine::of(training.device);
+    let mut model = SkipGram::with_parameters(shape, parameters, engine, training.device)?;
     train(word2vec, &mut model, table, is_reused, &mut effort)?;
     if let Some(saved) = &training.saved
         && let Err(reason) = saved::save(saved, vocabulary, model.parameters()?)

@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use outlier_kernels::skipgram::{Adam, Pair, Shape, Workspace};
 
+use super::super::ModelError;
+use super::TrainingDevice;
 use super::kernel::{Score, ScorePairs, Train, n_parameters};
 use super::random::Random;
 use super::tensors::{self, Batch, View};
@@ -20,8 +22,8 @@ pub enum Engine {
 
 impl Engine {
     /// The faster one on `device`.
-    pub fn of(device: &Device) -> Self {
-        if device.is_cpu() { Engine::Kernel } else { Engine::Tensors }
+    pub fn of(device: &TrainingDevice) -> Self {
+        if device.candle().is_cpu() { Engine::Kernel } else { Engine::Tensors }
     }
 }
 
@@ -48,7 +50,7 @@ impl SkipGram {
     ///
     /// # Errors
     /// When the device has no room for it.
-    pub fn new(shape: Shape, seed: i64, engine: Engine, device: &Device) -> Result<Self> {
+    pub fn new(shape: Shape, seed: i64, engine: Engine, device: &TrainingDevice) -> Result<Self, ModelError> {
         Self::with_parameters(shape, initial_parameters(shape, seed), engine, device)
     }
 
@@ -56,8 +58,14 @@ impl SkipGram {
     ///
     /// # Errors
     /// When their number is not that of `shape`, or the device has no room for them.
-    pub fn with_parameters(shape: Shape, parameters: Vec<f32>, engine: Engine, device: &Device) -> Result<Self> {
+    pub fn with_parameters(
+        shape: Shape,
+        parameters: Vec<f32>,
+        engine: Engine,
+        device: &TrainingDevice,
+    ) -> Result<Self, ModelError> {
         let n = n_parameters(shape);
+        let device = device.candle();
         let parameters = Tensor::from_vec(parameters, (1, n), device)?;
         let moments = Tensor::zeros((2, n), DType::F32, device)?;
         let state = Var::from_tensor(&Tensor::cat(&[parameters, moments], 0)?)?;
@@ -68,22 +76,22 @@ impl SkipGram {
     ///
     /// # Errors
     /// When the device fails.
-    pub fn parameters(&self) -> Result<Vec<f32>> {
-        self.state.get(0)?.to_vec1()
+    pub fn parameters(&self) -> Result<Vec<f32>, ModelError> {
+        Ok(self.state.get(0)?.to_vec1()?)
     }
 
     /// Trains on `pairs`, `batch_size` of them per step, and returns their mean loss in nats, each batch judged before its step.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn train(&mut self, pairs: &[Pair], batch_size: usize, adam: &Adam) -> Result<f64> {
+    pub fn train(&mut self, pairs: &[Pair], batch_size: usize, adam: &Adam) -> Result<f64, ModelError> {
         match self.engine {
             Engine::Kernel => self.train_by_kernel(pairs, batch_size, adam),
             Engine::Tensors => self.train_by_tensors(pairs, batch_size, adam),
         }
     }
 
-    fn train_by_kernel(&mut self, pairs: &[Pair], batch_size: usize, adam: &Adam) -> Result<f64> {
+    fn train_by_kernel(&mut self, pairs: &[Pair], batch_size: usize, adam: &Adam) -> Result<f64, ModelError> {
         let (n_steps, loss) = (Cell::new(self.n_steps), Cell::new(0.0));
         let (shape, workspace) = (self.shape, &self.workspace);
         self.state.inplace_op1(&Train { shape, adam, pairs, batch_size, workspace, n_steps: &n_steps, loss: &loss })?;
@@ -91,7 +99,7 @@ impl SkipGram {
         Ok(loss.get())
     }
 
-    fn train_by_tensors(&mut self, pairs: &[Pair], batch_size: usize, adam: &Adam) -> Result<f64> {
+    fn train_by_tensors(&mut self, pairs: &[Pair], batch_size: usize, adam: &Adam) -> Result<f64, ModelError> {
         let mut losses = Vec::with_capacity(pairs.len().div_ceil(batch_size));
         for pairs in pairs.chunks(batch_size) {
             let view = View::new(self.shape, &self.state.get(0)?)?;
@@ -112,7 +120,7 @@ impl SkipGram {
     ///
     /// # Errors
     /// When the device fails.
-    pub fn log_probabilities(&self, pairs: &[Pair]) -> Result<Vec<f32>> {
+    pub fn log_probabilities(&self, pairs: &[Pair]) -> Result<Vec<f32>, ModelError> {
         self.scores(pairs, Score::LogProbability)
     }
 
@@ -120,18 +128,18 @@ impl SkipGram {
     ///
     /// # Errors
     /// When the device fails.
-    pub fn logits(&self, pairs: &[Pair]) -> Result<Vec<f32>> {
+    pub fn logits(&self, pairs: &[Pair]) -> Result<Vec<f32>, ModelError> {
         self.scores(pairs, Score::Logit)
     }
 
-    fn scores(&self, pairs: &[Pair], score: Score) -> Result<Vec<f32>> {
+    fn scores(&self, pairs: &[Pair], score: Score) -> Result<Vec<f32>, ModelError> {
         let (shape, parameters) = (self.shape, self.state.get(0)?);
         match self.engine {
             Engine::Kernel => {
                 let scoring = ScorePairs { shape, pairs, score, workspace: &self.workspace };
-                parameters.apply_op1_no_bwd(&scoring)?.to_vec1()
+                Ok(parameters.apply_op1_no_bwd(&scoring)?.to_vec1()?)
             }
-            Engine::Tensors => tensors::scores(shape, &View::new(shape, &parameters)?, pairs, score),
+            Engine::Tensors => Ok(tensors::scores(shape, &View::new(shape, &parameters)?, pairs, score)?),
         }
     }
 }

@@ -34,7 +34,7 @@ fn pairs(shape: Shape, n: usize) -> Vec<Pair> {
 }
 
 fn model(shape: Shape, engine: Engine) -> SkipGram {
-    SkipGram::new(shape, 42, engine, &Device::Cpu).unwrap()
+    SkipGram::new(shape, 42, engine, &TrainingDevice::CPU).unwrap()
 }
 
 /// The largest difference is at most `tolerance` times the largest number expected.
@@ -285,7 +285,7 @@ fn a_learning_rate_that_is_too_large_is_an_error() {
 #[cfg(not(feature = "cuda"))]
 #[test]
 fn a_gpu_that_is_not_there_is_an_error() {
-    use crate::compute::DeviceChoice;
+    use crate::cli::DeviceChoice;
     let error = TrainingDevice::open(DeviceChoice::Cuda(1)).unwrap_err().to_string();
     assert_eq!(
         error,
@@ -298,7 +298,7 @@ fn a_gpu_that_is_not_there_is_an_error() {
 #[cfg(feature = "cuda")]
 #[test]
 fn a_gpu_ranks_as_the_processor_does() {
-    use crate::compute::DeviceChoice;
+    use crate::cli::DeviceChoice;
     let gpu = TrainingDevice::open(DeviceChoice::Cuda(0)).unwrap();
     let shape = shape(500, 40);
     let pairs = pairs(shape, 32_000);
@@ -306,7 +306,7 @@ fn a_gpu_ranks_as_the_processor_does() {
         model.train(&pairs, BATCH_SIZE, &Adam::default()).unwrap();
         model.log_probabilities(&pairs).unwrap()
     };
-    let on_gpu = scores(SkipGram::new(shape, 42, Engine::Tensors, gpu.candle()).unwrap());
+    let on_gpu = scores(SkipGram::new(shape, 42, Engine::Tensors, &gpu).unwrap());
     let on_cpu = scores(model(shape, Engine::Kernel));
     check_close("scores", &on_gpu, &on_cpu, 1e-3);
     let ranks = |scores: &[f32]| {

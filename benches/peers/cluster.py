@@ -1,0 +1,55 @@
+"""Python's client on the same work as the cluster bench: `cluster.py scan URL INDEX` and `cluster.py bulk URL INDEX N`.
+
+Needs the package elasticsearch 7 (before 7.14, which refuses other servers). Prints one line of JSON.
+"""
+
+import json
+import resource
+import sys
+import time
+
+from elasticsearch import Elasticsearch, helpers
+
+FIELDS = ["host.name", "process.name"]
+
+
+def scan(client, index):
+    """Reads the fields of all documents, as the predecessor reads them."""
+    body = {"query": {"match_all": {}}, "_source": FIELDS}
+    return sum(1 for _ in helpers.scan(client, query=body, index=index, size=10000, scroll="5m"))
+
+
+def bulk(client, index, ids):
+    """Updates documents with outliers of the form that is stored."""
+    outliers = {
+        "type": ["bench"], "reason": ["bench"], "summary": [f"{time.time()} cmd.exe on host"],
+        "model_name": ["bench"], "model_type": ["simplequery"], "elasticsearch_filter": ["process.name:cmd.exe"],
+        "total_outliers": 1,
+    }
+    doc = {"tags": ["endpoint", "process", "outlier"], "outliers": outliers}
+    actions = ({"_op_type": "update", "_index": index, "_id": id, "doc": doc} for id in ids)
+    done, _ = helpers.bulk(client, actions, stats_only=True, refresh=False)
+    return done
+
+
+def main():
+    action, url, index = sys.argv[1:4]
+    client = Elasticsearch([url], timeout=300)
+    ids = []
+    if action == "bulk":
+        body = {"query": {"term": {"process.name": "cmd.exe"}}, "_source": False}
+        ids = [hit["_id"] for hit in helpers.scan(client, query=body, index=index, size=10000)][: int(sys.argv[4])]
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    started, cpu = time.perf_counter(), usage.ru_utime + usage.ru_stime
+    documents = scan(client, index) if action == "scan" else bulk(client, index, ids)
+    seconds = time.perf_counter() - started
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps({
+        "documents": documents,
+        "seconds": round(seconds, 3),
+        "documents_per_second": round(documents / seconds, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime - cpu, 3),
+    }))
+
+
+main()

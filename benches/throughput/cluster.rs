@@ -1,0 +1,280 @@
+//! The program on a cluster, beside the fastest bare pull of the same fields and beside Python's client.
+//!
+//! The events are put into an index of their own first, unless it is there. Printed are medians:
+//!
+//! 1. slices of a point in time whose pages are thrown away, for several numbers of slices and sizes of pages; the fastest counts;
+//! 2. a run of one use case, and its share of that;
+//! 3. a run of a hundred use cases over the same fields, with 25 different queries;
+//! 4. with `PEER_PYTHON` (an interpreter with `elasticsearch` 7 and a copy of `benches/peers/cluster.py`'s needs), reading with
+//!    `helpers.scan` and writing with `helpers.bulk`;
+//! 5. a run that writes outliers into documents.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ee_outliers::elastic::{Body, Client, Cursor, Method, PointInTime, Request, SearchTarget};
+use serde_json::{Value, json};
+
+use super::{Measured, N_RUNS, Result, folder, median, run_program};
+
+/// Bytes of a bulk request that loads events.
+const LOAD_BYTES: usize = 8 << 20;
+
+/// Fields that the use cases of this bench look at.
+const FIELDS: [&str; 2] = ["host.name", "process.name"];
+
+pub(super) fn bench(url: &str, events: &str) -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let n_events = BufReader::new(File::open(events)?).lines().count();
+    let index = format!("ee-outliers-bench-{n_events}");
+    let config = scratch.path().join("outliers.conf");
+    let general = format!("[general]\nes_url={url}\nes_index_pattern={index}\nhistory_window_days=100000\n");
+    std::fs::write(&config, format!("{general}es_save_results=0\n"))?;
+    let writing = scratch.path().join("writing.conf");
+    std::fs::write(&writing, format!("{general}es_save_results=1\nes_wipe_all_whitelisted_outliers=0\n"))?;
+    let hundred = scratch.path().join("hundred.conf");
+    std::fs::write(&hundred, hundred_use_cases())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let settings = ee_outliers::config::load(std::slice::from_ref(&config), &[]);
+    let client = runtime.block_on(Client::connect(&settings.main.elastic, Arc::default()))?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{} at {url}, {n_events} events", client.server())?;
+    runtime.block_on(load(&client, &index, events))?;
+    let (bare, what) = fastest_pull(&runtime, &client, &index, n_events)?;
+    writeln!(out, "bare pull, {what}: {bare}")?;
+    let one = of_program(&folder().join("terms.conf"), &config, &[])?;
+    writeln!(out, "one use case: {one}; {:.2} times the bare pull", one.measured.wall / bare.wall)?;
+    let hundred = of_program(&hundred, &config, &[])?;
+    let (wall, bytes) = (hundred.measured.wall / one.measured.wall, hundred.bytes / one.bytes);
+    writeln!(out, "100 use cases: {hundred}; {wall:.2} times the time, {bytes:.2} times the bytes of one")?;
+    let scan = peer(&["scan", url, &index], &mut out)?;
+    if let Some(scan) = &scan {
+        let documents =
+            (n_events as f64 / one.measured.wall) / scan["documents_per_second"].as_f64().unwrap_or(f64::NAN);
+        let cpu = scan["cpu_seconds"].as_f64().unwrap_or(f64::NAN) / one.measured.cpu;
+        writeln!(out, "against helpers.scan: {documents:.1} times the documents per second, {cpu:.1} times less CPU")?;
+    }
+    write_outliers(url, &index, &writing, scratch.path(), &mut out)
+}
+
+/// A run whose outliers are written into documents, beside Python's bulk updates of as many.
+fn write_outliers(url: &str, index: &str, config: &Path, scratch: &Path, out: &mut impl Write) -> Result<()> {
+    let use_cases = scratch.join("writing_use_case.conf");
+    let texts =
+        "outlier_type=bench\noutlier_reason=bench\noutlier_summary={process.name} on {host.name}\nrun_model=1\n";
+    let mut rates = Vec::new();
+    let mut n_documents = 0;
+    for round in 0..3 {
+        // another name each time, so that every round has something to write
+        let name = format!("[simplequery_bench{}_{round}]\nes_query_filter=process.name:cmd.exe\n", std::process::id());
+        std::fs::write(&use_cases, format!("{name}{}", texts.replace("{process", &format!("{round} {{process"))))?;
+        let (_, report) = run_program(&use_cases, &["--config".into(), OsString::from(config)])?;
+        n_documents = report["use_cases"][0]["documents"].as_u64().unwrap_or_default();
+        rates.push(n_documents as f64 / report["phases"]["write"].as_f64().unwrap_or(f64::NAN));
+    }
+    rates.sort_by(f64::total_cmp);
+    writeln!(out, "writing outliers into {n_documents} documents: {:.0} documents per second", rates[1])?;
+    if let Some(bulk) = peer(&["bulk", url, index, &n_documents.to_string()], out)? {
+        let ratio = rates[1] / bulk["documents_per_second"].as_f64().unwrap_or(f64::NAN);
+        writeln!(out, "against helpers.bulk: {ratio:.2} times the documents per second")?;
+    }
+    Ok(())
+}
+
+/// What Python's client does with the same documents: the median of three runs by documents per second.
+fn peer(arguments: &[&str], out: &mut impl Write) -> Result<Option<Value>> {
+    let Some(python) = std::env::var_os("PEER_PYTHON") else {
+        writeln!(out, "helpers.{} not measured: PEER_PYTHON is not set", arguments[0])?;
+        return Ok(None);
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/cluster.py");
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let output = Command::new(&python).arg(&script).args(arguments).output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into());
+        }
+        runs.push(serde_json::from_slice::<Value>(&output.stdout)?);
+    }
+    runs.sort_by(|a, b| f64::total_cmp(&rate(a), &rate(b)));
+    writeln!(out, "helpers.{}: {}", arguments[0], runs[1])?;
+    Ok(Some(runs.swap_remove(1)))
+}
+
+fn rate(run: &Value) -> f64 {
+    run["documents_per_second"].as_f64().unwrap_or(f64::NAN)
+}
+
+/// A run over the cluster.
+struct OfProgram {
+    measured: Measured,
+    /// Bytes of the answers.
+    bytes: f64,
+    /// Bytes of memory that the event table takes.
+    table: f64,
+    outliers: u64,
+}
+
+impl std::fmt::Display for OfProgram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let beyond = (self.measured.peak - self.table) / f64::from(1 << 20);
+        let megabytes = self.bytes / 1e6;
+        write!(
+            f,
+            "{}, {beyond:.0} MiB beyond the event table, {megabytes:.0} MB read, {} outliers",
+            self.measured, self.outliers
+        )
+    }
+}
+
+fn of_program(use_cases: &Path, config: &Path, options: &[&str]) -> Result<OfProgram> {
+    let mut arguments: Vec<OsString> = vec!["--config".into(), config.into()];
+    arguments.extend(options.iter().map(OsString::from));
+    let (mut bytes, mut table, mut outliers) = (0.0, 0.0, 0);
+    let measured = median(|| {
+        let (measured, report) = run_program(use_cases, &arguments)?;
+        bytes = report["source"]["bytes"].as_f64().unwrap_or(f64::NAN);
+        table = report["source"]["table_bytes"].as_f64().unwrap_or(f64::NAN);
+        outliers = report["totals"]["outliers"].as_u64().unwrap_or_default();
+        Ok(measured)
+    })?;
+    Ok(OfProgram { measured, bytes, table, outliers })
+}
+
+/// The index with the events, made if it is not there.
+async fn load(client: &Client, index: &str, events: &str) -> Result<()> {
+    let settings = json!({
+        "settings": {"number_of_shards": 2, "number_of_replicas": 0, "refresh_interval": "-1"},
+        "mappings": {"dynamic_templates": [{"strings": {"match_mapping_type": "string", "mapping": {"type": "keyword"}}}]},
+    });
+    let create = Request::new(Method::Put, format!("/{index}"), "creating the index").json(&settings);
+    if client.send(&create).await.is_err() {
+        return Ok(());
+    }
+    let mut lines = BufReader::new(File::open(events)?).lines().enumerate().peekable();
+    while lines.peek().is_some() {
+        let mut body = String::with_capacity(LOAD_BYTES + (1 << 16));
+        while body.len() < LOAD_BYTES
+            && let Some((number, line)) = lines.next()
+        {
+            writeln!(body, "{{\"index\":{{\"_index\":\"{index}\",\"_id\":\"{number:012}\"}}}}\n{}", line?)?;
+        }
+        let mut request = Request::new(Method::Post, "/_bulk", "loading events");
+        request.body = Body::Lines(body.into_bytes());
+        let answer: Value = client.read(&request).await?;
+        if answer["errors"] != false {
+            return Err(format!("some events were refused: {:.300}", answer.to_string()).into());
+        }
+    }
+    client.send(&Request::new(Method::Post, format!("/{index}/_refresh"), "refreshing")).await?;
+    Ok(())
+}
+
+/// The fastest of several ways to pull the fields, and which it was.
+fn fastest_pull(
+    runtime: &tokio::runtime::Runtime,
+    client: &Client,
+    index: &str,
+    n_events: usize,
+) -> Result<(Measured, String)> {
+    let mut fastest = (Measured { wall: f64::INFINITY, ..Measured::default() }, String::new());
+    for n_slices in [1, 2, 4] {
+        for page in [2_000, 10_000] {
+            let pull = || {
+                let started = Instant::now();
+                let n_read = runtime.block_on(pull(client, index, n_slices, page))?;
+                if n_read != n_events {
+                    return Err(format!("{n_read} of {n_events} documents were read").into());
+                }
+                Ok(Measured { wall: started.elapsed().as_secs_f64(), ..Measured::default() })
+            };
+            // one to warm up, and as many as count
+            let measured = (0..=N_RUNS).map(|_| pull()).collect::<Result<Vec<_>>>()?;
+            let mut walls: Vec<f64> = measured[1..].iter().map(|run| run.wall).collect();
+            walls.sort_by(f64::total_cmp);
+            if walls[N_RUNS / 2] < fastest.0.wall {
+                let wall = walls[N_RUNS / 2];
+                fastest = (Measured { wall, ..Measured::default() }, format!("{n_slices} slices, pages of {page}"));
+            }
+        }
+    }
+    Ok(fastest)
+}
+
+/// Reads all documents in slices of a point in time and throws the pages away; how many there were.
+async fn pull(client: &Client, index: &str, n_slices: usize, page: usize) -> Result<usize> {
+    let target = SearchTarget::new(index);
+    let dialect = client.server().pit_dialect().ok_or("this server has no points in time")?;
+    let pit = client.open_pit(dialect, &target, "5m").await?;
+    let slices = (0..n_slices).map(|slice| {
+        let (client, target, pit) = (client.clone(), target.clone(), pit.clone());
+        tokio::spawn(async move {
+            pull_slice(&client, &target, &pit, (slice, n_slices), page).await.map_err(|error| error.to_string())
+        })
+    });
+    let mut n_read = 0;
+    for slice in slices.collect::<Vec<_>>() {
+        n_read += slice.await??;
+    }
+    client.close_pit(&pit).await?;
+    Ok(n_read)
+}
+
+async fn pull_slice(
+    client: &Client,
+    target: &SearchTarget,
+    pit: &PointInTime,
+    (slice, n_slices): (usize, usize),
+    page: usize,
+) -> Result<usize> {
+    let mut body = json!({
+        "size": page, "_source": FIELDS, "track_total_hits": false, "query": {"match_all": {}},
+        "pit": {"id": pit.id, "keep_alive": "5m"}, "sort": [{"_shard_doc": "asc"}],
+    });
+    if n_slices > 1 {
+        body["slice"] = json!({"id": slice, "max": n_slices});
+    }
+    let mut n_read = 0;
+    loop {
+        let answer = client.page(target, &Cursor::PointInTime, "5m", &body).await?;
+        // nothing is decoded but where the next page begins
+        const SORT: &[u8] = b"\"sort\":[";
+        let n_hits = memchr::memmem::find_iter(&answer.body, SORT).count();
+        n_read += n_hits;
+        let Some(start) = memchr::memmem::rfind(&answer.body, SORT).filter(|_| n_hits == page) else {
+            return Ok(n_read);
+        };
+        let digits = answer.body[start + SORT.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+        let sort: u64 = String::from_utf8(digits.copied().collect())?.parse()?;
+        body["search_after"] = json!([sort]);
+    }
+}
+
+/// A hundred use cases over the fields of `terms.conf`: 25 queries, 4 models each.
+fn hundred_use_cases() -> String {
+    let mut text = String::new();
+    for idx in 0..100 {
+        let query = match idx % 25 {
+            0 => "*".to_owned(),
+            idx @ 1..15 => format!("host.name:*-{idx:03}*"),
+            idx => format!("process.name:{}*", char::from(b'a' + idx as u8 - 15)),
+        };
+        let (aggregator, target) = if idx % 2 == 0 { (FIELDS[0], FIELDS[1]) } else { (FIELDS[1], FIELDS[0]) };
+        let count = if idx % 4 < 2 { "within_aggregator" } else { "across_aggregators" };
+        let sensitivity = 0.01 * (1 + idx / 25) as f64;
+        write!(
+            text,
+            "[terms_bench_{idx}]\nes_query_filter={query}\naggregator={aggregator}\ntarget={target}\ntarget_count_method={count}\n\
+             trigger_on=low\ntrigger_method=pct_of_max_value\ntrigger_sensitivity={sensitivity}\noutlier_type=t\noutlier_reason=r\n\
+             outlier_summary=s\nrun_model=1\n\n"
+        )
+        .expect("a text takes more text");
+    }
+    text
+}
