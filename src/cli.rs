@@ -86,8 +86,8 @@ pub struct RunArgs {
     /// Folder for temporary files; without it the system's
     #[arg(long, value_name = "DIR")]
     pub spill_dir: Option<PathBuf>,
-    /// Threads that compute; without it, one per processor
-    #[arg(long, value_name = "N")]
+    /// Threads that compute, at most 1024; without it, one per processor
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<NonZeroUsize>,
     /// Where `word2vec` models are trained: auto (a GPU if there is one), cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
@@ -202,6 +202,12 @@ fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
         .or_else(|_| date())
         .map(|time| time.and_utc())
         .map_err(|_| "not a time: write 2024-05-08T00:00:00Z (without a zone it is UTC)".to_owned())
+}
+
+fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
+    const MOST: usize = 1024;
+    let threads = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= MOST);
+    threads.ok_or_else(|| format!("not a number from 1 to {MOST}"))
 }
 
 fn parse_size(text: &str) -> Result<usize, String> {

@@ -108,10 +108,32 @@ impl Problem {
 impl fmt::Display for Problem {
     /// `FILE:LINE:COLUMN: error: [SECTION] KEY: MESSAGE`, and the help on a second line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, self.severity.as_str())
+    }
+}
+
+/// A problem for places that tell the severity themselves, such as the log.
+struct WithoutSeverity<'a>(&'a Problem);
+
+impl fmt::Display for WithoutSeverity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(f, "")
+    }
+}
+
+impl Problem {
+    /// The same text, but for `error:` or `warning:`.
+    pub fn without_severity(&self) -> impl fmt::Display {
+        WithoutSeverity(self)
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, severity: &str) -> fmt::Result {
         if let Some(location) = &self.location {
             write!(f, "{location}: ")?;
         }
-        write!(f, "{}: ", self.severity.as_str())?;
+        if !severity.is_empty() {
+            write!(f, "{severity}: ")?;
+        }
         if let Some(section) = &self.section {
             write!(f, "[{}] ", escape_controls(section))?;
         }

@@ -8,7 +8,7 @@ use chrono::Utc;
 use tracing::{info, warn};
 
 use super::report::Report;
-use super::{RunError, finish, limits, outputs, summary};
+use super::{RunError, finish, outputs, summary};
 use crate::cli::RunArgs;
 use crate::compute::Compute;
 use crate::config::{MainConfig, Problem, Settings, UseCase};
@@ -53,10 +53,9 @@ pub(super) async fn detect(
 ) -> Result<(), RunError> {
     let main = &settings.main;
     let device = super::device(args, &use_cases)?;
-    let compute = Compute::new(limits(args)?).map_err(|error| RunError::Internal(error.to_string()))?;
+    let compute = super::compute(args)?;
     let spill_dir = compute.limits().spill_dir.clone();
-    pipeline::check_spill_dir(&spill_dir)?;
-    let mut outputs = outputs(args)?;
+    let mut outputs = outputs::open(args, settings, std::iter::empty())?;
     let client = super::connect(main, interrupted).await?;
     // without a window of their own, use cases look back from now
     let period = match super::period(args) {

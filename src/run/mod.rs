@@ -1,6 +1,7 @@
 //! A run from command line to exit status: configuration, plan, scan group, report.
 
 mod cluster;
+mod outputs;
 mod report;
 mod resources;
 mod setup;
@@ -26,9 +27,8 @@ use crate::pipeline::{self, GroupError, Outputs, ScanGroup};
 use crate::plan::{self, Period};
 use crate::query::{Mapping, TimeWindow};
 use crate::sinks::SinkError;
-use crate::sinks::console::Findings;
 use crate::sinks::elasticsearch::Ended;
-use crate::sinks::files::{DocumentFile, check_writable, write_whole};
+use crate::sinks::files::write_whole;
 use crate::sources::files::{EventFiles, FileOptions};
 use crate::sources::{ScanOptions, ScanProgress, SourceError};
 use crate::telemetry;
@@ -41,14 +41,13 @@ pub use wipe::wipe;
 /// What an interrupted run has done that has not begun to write.
 const NOTHING_WRITTEN: &str = "nothing was written";
 
-/// Use cases that are used when none are named.
-const SHIPPED_USE_CASES: &str = "use_cases/**/*.conf";
-
 /// How a run ended, as the program's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Everything that was asked for is done.
     Done = 0,
+    /// The command line contradicts itself.
+    Usage = 2,
     /// Something was skipped or not written; the report says what.
     Partial = 3,
     /// Events could not be read.
@@ -77,6 +76,8 @@ impl From<Exit> for std::process::ExitCode {
 #[derive(Debug, thiserror::Error)]
 enum RunError {
     #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
     Configuration(String),
     #[error("{0}")]
     Reading(String),
@@ -99,6 +100,7 @@ enum RunError {
 impl RunError {
     fn exit(&self) -> Exit {
         match self {
+            RunError::Usage(_) => Exit::Usage,
             RunError::Configuration(_) => Exit::Configuration,
             RunError::Reading(_) => Exit::Reading,
             RunError::Unavailable(_) => Exit::Unavailable,
@@ -209,6 +211,11 @@ async fn detect(
     interrupted: &Arc<AtomicBool>,
     report: &mut Report,
 ) -> Result<(), RunError> {
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from > to
+    {
+        return Err(RunError::Usage(format!("--from {from} is later than --to {to}: no event is between them")));
+    }
     let settings = load(&args.config);
     telemetry::follow(&settings.main.log, settings.main.print_outliers_to_console);
     let mapping = read_mapping(args.config.mapping.as_deref())?;
@@ -223,10 +230,9 @@ async fn detect(
     if plan.use_cases.is_empty() {
         return Err(RunError::Configuration("no use case can run: see the problems above".to_owned()));
     }
-    let compute = Compute::new(limits(args)?).map_err(|error| RunError::Internal(error.to_string()))?;
-    pipeline::check_spill_dir(&compute.limits().spill_dir)?;
-    let mut outputs = outputs(args)?;
+    let compute = compute(args)?;
     let source = open(args, &compute)?;
+    let mut outputs = outputs::open(args, &settings, source.paths())?;
     let progress = Arc::new(ScanProgress::default());
     let options = ScanOptions {
         threads: compute.limits().threads.get(),
@@ -262,9 +268,7 @@ async fn connect(main: &MainConfig, interrupted: &Arc<AtomicBool>) -> Result<Cli
 }
 
 fn load(args: &ConfigArgs) -> Settings {
-    let shipped = vec![SHIPPED_USE_CASES.to_owned()];
-    let patterns = if args.use_cases.is_empty() { &shipped } else { &args.use_cases };
-    crate::config::load(&args.config, patterns)
+    crate::config::load(&args.config, &args.use_cases)
 }
 
 /// Tells all problems; active use cases that pass `--only`.
@@ -277,6 +281,7 @@ fn choose(settings: &Settings, args: &RunArgs, report: &mut Report) -> Result<Ve
     let patterns = only_patterns(&args.only)?;
     let is_wanted = |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name));
     report.reject(settings.rejected.iter().filter(|rejected| is_wanted(&rejected.section)), settings.rejected_files);
+    report.reject_entries(settings.rejected_entries);
     let mut chosen = Vec::new();
     for use_case in settings.use_cases.iter().filter(|use_case| is_wanted(&use_case.id())) {
         if use_case.active {
@@ -286,7 +291,9 @@ fn choose(settings: &Settings, args: &RunArgs, report: &mut Report) -> Result<Ve
         }
     }
     if chosen.is_empty() {
-        let why = if settings.use_cases.is_empty() {
+        let why = if !settings.rejected.is_empty() || settings.rejected_files > 0 {
+            "no use case can run: see the problems above"
+        } else if settings.use_cases.is_empty() {
             "no use case was found: name files with --use-cases"
         } else if args.only.is_empty() {
             "no use case is active: set run_model = 1 in some"
@@ -302,8 +309,8 @@ fn choose(settings: &Settings, args: &RunArgs, report: &mut Report) -> Result<Ve
 fn tell_problems(settings: &Settings) -> Result<(), RunError> {
     for problem in &settings.problems {
         match problem.severity {
-            Severity::Error => error!("{problem}"),
-            Severity::Warning => warn!("{problem}"),
+            Severity::Error => error!("{}", problem.without_severity()),
+            Severity::Warning => warn!("{}", problem.without_severity()),
         }
     }
     if settings.main_errors > 0 {
@@ -358,14 +365,10 @@ fn device(args: &RunArgs, use_cases: &[Arc<UseCase>]) -> Result<TrainingDevice, 
     }
 }
 
-fn outputs(args: &RunArgs) -> Result<Outputs, RunError> {
-    if let Some(path) = &args.report {
-        check_writable(path)?;
-    }
-    Ok(match &args.output {
-        Some(path) if !args.dry_run => Outputs { documents: Some(DocumentFile::create(path)?), findings: None },
-        _ => Outputs { documents: None, findings: Some(Findings::default()) },
-    })
+fn compute(args: &RunArgs) -> Result<Compute, RunError> {
+    let limits = limits(args)?;
+    pipeline::check_spill_dir(&limits.spill_dir)?;
+    Compute::new(limits).map_err(|error| RunError::Internal(error.to_string()))
 }
 
 fn open(args: &RunArgs, compute: &Compute) -> Result<EventFiles, RunError> {

@@ -261,10 +261,17 @@ impl Report {
         }
     }
 
+    /// Whitelist entries of the main configuration that cannot be used.
+    pub(super) fn reject_entries(&mut self, n_entries: usize) {
+        if n_entries > 0 {
+            self.missing.push(format!("{n_entries} whitelist entries of the main configuration could not be used"));
+        }
+    }
+
     /// Use cases that the plan refused.
     pub(super) fn refuse(&mut self, refused: Vec<(Arc<UseCase>, Vec<Problem>)>) {
         for (use_case, problems) in refused {
-            problems.iter().for_each(|problem| error!("{problem}"));
+            problems.iter().for_each(|problem| error!("{}", problem.without_severity()));
             self.problems(&problems);
             self.missing.push(format!("{}: configuration error", use_case.id()));
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();

@@ -63,6 +63,11 @@ impl EventFiles {
         }
     }
 
+    /// Paths of the files, without standard input.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().filter_map(|file| file.path.as_deref())
+    }
+
     /// Number of files.
     pub fn len(&self) -> usize {
         self.files.len()
