@@ -56,6 +56,8 @@ pub struct Settings {
     pub main: MainConfig,
     /// The valid use cases, sorted by file, then in the order of the file.
     pub use_cases: Vec<UseCase>,
+    /// The use-case files that were read, or tried.
+    pub files: Vec<PathBuf>,
     /// All problems of all files.
     pub problems: Vec<Problem>,
     /// The derived fields of all files, also those that no use case wants; not yet compiled.
@@ -103,6 +105,7 @@ fn load_in(
     let paths = files::expand(use_case_patterns, &mut problems);
     // each is a file that is not there, or a pattern that is none
     settings.rejected_files += n_errors(&problems) - n_before;
+    settings.files.clone_from(&paths);
     for path in paths {
         match files::read(&path) {
             Ok((file, text)) => load_use_case::load_file(file, &text, &defaults, &mut settings, &mut problems),

@@ -55,7 +55,7 @@ pub(super) async fn detect(
     let device = super::device(args, &use_cases)?;
     let compute = super::compute(args)?;
     let spill_dir = compute.limits().spill_dir.clone();
-    let mut outputs = outputs::open(args, settings, std::iter::empty())?;
+    let mut outputs = outputs::open(args)?;
     let client = super::connect(main, interrupted).await?;
     // without a window of their own, use cases look back from now
     let period = match super::period(args) {

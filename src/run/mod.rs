@@ -196,7 +196,9 @@ pub async fn run(args: &RunArgs, quiet: bool, interrupted: Arc<AtomicBool>) -> E
     if !quiet && result.is_ok() {
         summary::print(&report);
     }
-    match write_report(args.report.as_deref(), &report) {
+    // where the report would go may be what must not be replaced
+    let report_path = args.report.as_deref().filter(|_| exit != Exit::Usage);
+    match write_report(report_path, &report) {
         Ok(()) => exit,
         Err(report_error) => {
             error!("{report_error}");
@@ -218,6 +220,7 @@ async fn detect(
     }
     let settings = load(&args.config);
     telemetry::follow(&settings.main.log, settings.main.print_outliers_to_console);
+    outputs::check(args, &settings)?;
     let mapping = read_mapping(args.config.mapping.as_deref())?;
     let use_cases = choose(&settings, args, report)?;
     if args.events.is_empty() {
@@ -232,7 +235,7 @@ async fn detect(
     }
     let compute = compute(args)?;
     let source = open(args, &compute)?;
-    let mut outputs = outputs::open(args, &settings, source.paths())?;
+    let mut outputs = outputs::open(args)?;
     let progress = Arc::new(ScanProgress::default());
     let options = ScanOptions {
         threads: compute.limits().threads.get(),

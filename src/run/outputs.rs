@@ -10,46 +10,50 @@ use crate::config::Settings;
 use crate::pipeline::Outputs;
 use crate::sinks::console::Findings;
 use crate::sinks::files::{DocumentFile, check_writable};
+use crate::sources::files::event_files;
 
-/// Opens the outputs; `events` are the files that events come from.
+/// Refuses an output that would replace a file that the run reads, or the other output.
 ///
 /// # Errors
-/// A place that cannot be written, or an output that would replace a file that the run reads, or the other output.
-pub(super) fn open<'a>(
-    args: &'a RunArgs,
-    settings: &'a Settings,
-    events: impl Iterator<Item = &'a Path>,
-) -> Result<Outputs, RunError> {
-    let documents = args.output.as_deref().filter(|_| !args.dry_run);
-    let outputs: Vec<(&str, &Path)> = [("-o", documents), ("--report", args.report.as_deref())]
-        .into_iter()
-        .filter_map(|(option, path)| Some((option, path?)))
-        .collect();
-    let use_cases = settings.use_cases.iter().map(|use_case| &use_case.location.file);
-    let rejected = settings.rejected.iter().map(|rejected| &rejected.file);
-    let configuration = args.config.config.iter().chain(&args.config.mapping).map(PathBuf::as_path);
-    let read = configuration.chain(use_cases.chain(rejected).map(|file| &**file)).chain(events);
-    let read: Vec<(&Path, Identity)> = read.filter_map(|path| Some((path, Identity::of(path)?))).collect();
-    for (idx, &(option, path)) in outputs.iter().enumerate() {
+/// Which it would be.
+pub(super) fn check(args: &RunArgs, settings: &Settings) -> Result<(), RunError> {
+    let events = event_files(&args.events);
+    let configuration = args.config.config.iter().chain(&args.config.mapping).chain(&settings.files);
+    let read: Vec<(&PathBuf, Identity)> =
+        configuration.chain(&events).filter_map(|path| Some((path, Identity::of(path)?))).collect();
+    let outputs = [("-o", documents(args)), ("--report", args.report.as_deref())];
+    let mut written: Vec<Identity> = Vec::new();
+    for (option, path) in outputs.into_iter().filter_map(|(option, path)| Some((option, path?))) {
         let Some(identity) = Identity::of(path) else { continue };
+        let path = path.display();
         if let Some((input, _)) = read.iter().find(|(_, known)| *known == identity) {
-            let input = input.display();
-            return Err(RunError::Usage(format!(
-                "{option} {}: it would replace {input}, which is read",
-                path.display()
-            )));
+            return Err(RunError::Usage(format!("{option} {path}: it would replace {}, which is read", input.display())));
         }
-        if outputs[..idx].iter().any(|(_, other)| Identity::of(other).as_ref() == Some(&identity)) {
-            return Err(RunError::Usage(format!("{option} {}: the outliers are written there", path.display())));
+        if written.contains(&identity) {
+            return Err(RunError::Usage(format!("{option} {path}: the outliers are written there")));
         }
+        written.push(identity);
     }
+    Ok(())
+}
+
+/// Opens the outputs.
+///
+/// # Errors
+/// A place that cannot be written.
+pub(super) fn open(args: &RunArgs) -> Result<Outputs, RunError> {
     if let Some(path) = &args.report {
         check_writable(path)?;
     }
-    Ok(match documents {
+    Ok(match documents(args) {
         Some(path) => Outputs { documents: Some(DocumentFile::create(path)?), findings: None },
         None => Outputs { documents: None, findings: Some(Findings::default()) },
     })
+}
+
+/// Where documents go; a dry run writes none.
+fn documents(args: &RunArgs) -> Option<&Path> {
+    args.output.as_deref().filter(|_| !args.dry_run)
 }
 
 /// What tells whether two paths are one file.

@@ -63,11 +63,6 @@ impl EventFiles {
         }
     }
 
-    /// Paths of the files, without standard input.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().filter_map(|file| file.path.as_deref())
-    }
-
     /// Number of files.
     pub fn len(&self) -> usize {
         self.files.len()
@@ -82,6 +77,12 @@ impl EventFiles {
     pub fn total_bytes(&self) -> Option<u64> {
         self.files.iter().map(InputFile::size).sum()
     }
+}
+
+/// The files that `paths` (files, folders, patterns) stand for, as far as they can be found; standard input is none.
+pub fn event_files(paths: &[String]) -> Vec<PathBuf> {
+    // what is wrong is told when they are opened
+    paths::find(paths, &mut Vec::new()).into_iter().flatten().collect()
 }
 
 fn input_file(path: Option<PathBuf>, errors: &mut Vec<SourceError>) -> Option<InputFile> {
