@@ -30,6 +30,10 @@ pub enum Command {
     Run(RunArgs),
     /// Report every problem of every configuration file; changes nothing
     Check(CheckArgs),
+    /// Remove all outliers from the documents of the cluster
+    Wipe(WipeArgs),
+    /// Show or store how the cluster indexes outliers: a component template
+    Setup(SetupArgs),
 }
 
 /// Files that say what to detect.
@@ -93,6 +97,49 @@ pub struct CheckArgs {
     /// Files to check.
     #[command(flatten)]
     pub config: ConfigArgs,
+}
+
+/// Options of `wipe`.
+#[derive(Debug, Args)]
+pub struct WipeArgs {
+    /// Files that name the cluster and its indices.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Count only
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Folder for temporary files; without it the system's
+    #[arg(long, value_name = "DIR")]
+    pub spill_dir: Option<PathBuf>,
+}
+
+/// Options of `setup`.
+#[derive(Debug, Args)]
+pub struct SetupArgs {
+    /// Main configuration file; may be repeated, later files win
+    #[arg(long, value_name = "FILE", num_args = 1.., action = clap::ArgAction::Append)]
+    pub config: Vec<PathBuf>,
+    /// Print the component template on standard output; this is what happens without --apply
+    #[arg(long, conflicts_with = "apply")]
+    pub print: bool,
+    /// Store it in the cluster
+    #[arg(long)]
+    pub apply: bool,
+    /// Print it for this kind of cluster, without asking the cluster what it is
+    #[arg(long, value_enum, conflicts_with = "apply")]
+    pub flavour: Option<FlavourArg>,
+}
+
+/// Kinds of clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FlavourArg {
+    /// Elasticsearch from 8.0 on, and 7 as it is by default.
+    Elasticsearch,
+    /// OpenSearch from 2.7 on.
+    #[value(name = "opensearch")]
+    OpenSearch,
+    /// Others, which have no type for objects with any keys.
+    Other,
 }
 
 /// How much to say and in which form.

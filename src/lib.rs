@@ -17,4 +17,5 @@ pub mod whitelist;
 pub mod detection;
 pub mod sinks;
 pub mod pipeline;
+pub mod housekeeping;
 pub mod run;

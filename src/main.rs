@@ -1,11 +1,12 @@
 //! Arguments -> log -> runtime -> run; exit code.
 
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
-use ee_outliers::cli::{Cli, Command, RunArgs};
+use ee_outliers::cli::{Cli, Command};
 use ee_outliers::run::{self, Exit};
 use ee_outliers::telemetry;
 
@@ -18,20 +19,25 @@ fn main() -> ExitCode {
     // a panic is our bug: its own exit code tells it from a failed run
     let result = std::panic::catch_unwind(|| match &cli.command {
         Command::Check(args) => run::check(args),
-        Command::Run(args) => start_run(args, cli.log.quiet),
+        Command::Run(args) => {
+            let threads = args.threads.map_or(0, NonZero::get);
+            start(threads, |interrupted| run::run(args, cli.log.quiet, interrupted))
+        }
+        Command::Wipe(args) => start(0, |interrupted| run::wipe(args, cli.log.quiet, interrupted)),
+        Command::Setup(args) => start(0, |interrupted| run::setup(args, interrupted)),
     });
     result.unwrap_or(Exit::Internal).into()
 }
 
-fn start_run(args: &RunArgs, quiet: bool) -> Exit {
-    let threads = args.threads.map_or(0, std::num::NonZero::get);
+/// Starts the threads, one per processor if `threads` is 0, and does the work.
+fn start<F: Future<Output = Exit>>(threads: usize, work: impl FnOnce(Arc<AtomicBool>) -> F) -> Exit {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if threads > 0 {
         builder.worker_threads(threads);
     }
     match (pool, builder.enable_all().build()) {
-        (Ok(()), Ok(runtime)) => runtime.block_on(run_until_interrupted(args, quiet)),
+        (Ok(()), Ok(runtime)) => runtime.block_on(until_interrupted(work)),
         (pool, runtime) => {
             tracing::error!("cannot start threads: {:?} {:?}", pool.err(), runtime.err());
             Exit::Internal
@@ -39,8 +45,8 @@ fn start_run(args: &RunArgs, quiet: bool) -> Exit {
     }
 }
 
-/// The first Ctrl-C or SIGTERM ends the run cleanly; the second one ends the program.
-async fn run_until_interrupted(args: &RunArgs, quiet: bool) -> Exit {
+/// The first Ctrl-C or SIGTERM ends the work cleanly; the second one ends the program.
+async fn until_interrupted<F: Future<Output = Exit>>(work: impl FnOnce(Arc<AtomicBool>) -> F) -> Exit {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     tokio::spawn(async move {
@@ -50,7 +56,7 @@ async fn run_until_interrupted(args: &RunArgs, quiet: bool) -> Exit {
         signalled().await;
         std::process::exit(Exit::Interrupted as i32);
     });
-    run::run(args, quiet, interrupted).await
+    work(interrupted).await
 }
 
 /// Waits for Ctrl-C or for SIGTERM, which service managers send.

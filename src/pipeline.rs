@@ -1,4 +1,9 @@
 //! One scan group end to end: read once, judge with every use case, merge what was found, write it.
+//!
+//! Events of a file come from one place and are written where they are read. Documents of a cluster may belong to several scan groups: what
+//! these find is gathered by document first, see `pipeline/cluster.rs`.
+
+pub mod cluster;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -60,6 +65,13 @@ pub struct GroupResult {
     pub use_cases: Vec<UseCaseResult>,
 }
 
+/// A scan group that was read and judged.
+#[derive(Debug)]
+struct Judged {
+    table: Arc<EventTable>,
+    result: GroupResult,
+}
+
 /// What became of a use case.
 #[derive(Debug)]
 pub struct UseCaseResult {
@@ -96,21 +108,28 @@ pub enum GroupError {
 
 /// Runs a scan group. One use case's failure leaves the others alone.
 pub async fn run(group: &ScanGroup<'_>, outputs: &mut Outputs) -> Result<GroupResult, GroupError> {
+    let Judged { table, mut result } = tokio::task::block_in_place(|| read_and_judge(group))?;
     let started = Instant::now();
-    let ingested = tokio::task::block_in_place(|| ingest(group.source, &group.plan, group.compute, &group.options))?;
+    tokio::task::block_in_place(|| write(group, &table, &mut result.use_cases, outputs))?;
+    result.writing = started.elapsed();
+    Ok(result)
+}
+
+fn read_and_judge(group: &ScanGroup<'_>) -> Result<Judged, GroupError> {
+    let started = Instant::now();
+    let ingested = ingest(group.source, &group.plan, group.compute, &group.options)?;
     let reading = started.elapsed();
-    let mut use_cases = tokio::task::block_in_place(|| judge(group, &ingested));
+    let use_cases = judge(group, &ingested);
     group.check_interrupted()?;
-    let started = Instant::now();
-    tokio::task::block_in_place(|| write(group, &ingested.table, &mut use_cases, outputs))?;
-    Ok(GroupResult {
+    let result = GroupResult {
         summary: ingested.summary,
         reading,
-        writing: started.elapsed(),
+        writing: Duration::ZERO,
         n_spilled: ingested.table.n_spilled(),
         table_bytes: ingested.table.memory_bytes(),
         use_cases,
-    })
+    };
+    Ok(Judged { table: ingested.table, result })
 }
 
 impl ScanGroup<'_> {
@@ -172,36 +191,42 @@ fn write(
     use_cases: &mut [UseCaseResult],
     outputs: &mut Outputs,
 ) -> Result<(), GroupError> {
+    let mut merged = merged(use_cases)?;
+    loop {
+        group.check_interrupted()?;
+        let block = next_block(&mut merged)?;
+        if block.is_empty() {
+            return Ok(());
+        }
+        for (document, line) in enrich(group.source, table, block)? {
+            count_documents(&document, |use_case_idx| use_cases[use_case_idx].documents += 1);
+            if group.main.print_outliers_to_console {
+                log_outliers(&document, |idx| group.plan.use_cases[idx].use_case.id());
+            }
+            outputs.add(&document, &line)?;
+        }
+    }
+}
+
+/// The outliers of all use cases, event by event. Use cases keep none of them.
+fn merged(use_cases: &mut [UseCaseResult]) -> Result<Merged, GroupError> {
     let runs = use_cases
         .iter_mut()
         .enumerate()
         .filter_map(|(idx, result)| Some((idx, result.outcome.as_mut().ok()?)))
         .flat_map(|(idx, detected)| std::mem::take(&mut detected.runs).into_iter().map(move |run| (idx, run)))
         .collect();
-    let mut merged = Merged::new(runs).map_err(DetectionError::Spill)?;
-    loop {
-        group.check_interrupted()?;
-        let mut block = Vec::with_capacity(BLOCK);
-        while block.len() < BLOCK {
-            let Some(event) = merged.next_event().map_err(DetectionError::Spill)? else { break };
-            block.push(event);
-        }
-        if block.is_empty() {
-            return Ok(());
-        }
-        for (document, line) in enrich(group.source, table, block)? {
-            count_documents(&document, use_cases);
-            if group.main.print_outliers_to_console {
-                log_outliers(group, &document);
-            }
-            if let Some(file) = &mut outputs.documents {
-                file.write(&document, &line)?;
-            }
-            if let Some(findings) = &mut outputs.findings {
-                findings.add(&document);
-            }
-        }
+    Ok(Merged::new(runs).map_err(DetectionError::Spill)?)
+}
+
+/// The next events; none at the end.
+fn next_block(merged: &mut Merged) -> Result<Vec<EventOutliers>, GroupError> {
+    let mut block = Vec::with_capacity(BLOCK);
+    while block.len() < BLOCK {
+        let Some(event) = merged.next_event().map_err(DetectionError::Spill)? else { break };
+        block.push(event);
     }
+    Ok(block)
 }
 
 /// Documents with their outliers, and their lines.
@@ -238,20 +263,33 @@ fn spool_error(error: serde_json::Error) -> DetectionError {
 }
 
 /// A line per outlier; its text comes from events, so it is made harmless.
-fn log_outliers(group: &ScanGroup<'_>, document: &EnrichedDocument) {
+fn log_outliers(document: &EnrichedDocument, name: impl Fn(usize) -> String) {
     for (use_case_idx, outlier) in &document.outliers {
-        let use_case = group.plan.use_cases[*use_case_idx].use_case.id();
+        let use_case = name(*use_case_idx);
         tracing::info!(target: telemetry::OUTLIERS, use_case, "outlier - {}", escape_controls(outlier.unwrapped_summary()));
     }
 }
 
-fn count_documents(document: &EnrichedDocument, use_cases: &mut [UseCaseResult]) {
+/// Tells the number of each use case that found something in the document.
+fn count_documents(document: &EnrichedDocument, mut count: impl FnMut(usize)) {
     let mut last = None;
     for &(use_case_idx, _) in &document.outliers {
         if last != Some(use_case_idx) {
-            use_cases[use_case_idx].documents += 1;
+            count(use_case_idx);
         }
         last = Some(use_case_idx);
+    }
+}
+
+impl Outputs {
+    fn add(&mut self, document: &EnrichedDocument, line: &[u8]) -> Result<(), SinkError> {
+        if let Some(file) = &mut self.documents {
+            file.write(document, line)?;
+        }
+        if let Some(findings) = &mut self.findings {
+            findings.add(document);
+        }
+        Ok(())
     }
 }
 

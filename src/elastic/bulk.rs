@@ -1,4 +1,4 @@
-//! Bulk updates, with a result for each of them.
+//! Bulk requests, with a result for each document.
 
 use elasticsearch::http::Method;
 use elasticsearch::http::request::Body as _;
@@ -6,33 +6,56 @@ use elasticsearch::{BulkOperation, BulkOperations, BulkParts};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::classify::{Class, classify};
+use super::classify::Class;
 use super::client::{Body, Client, Request};
-use super::documents::DocumentId;
+use super::documents::{DocumentId, DocumentVersion};
 use super::error::{ElasticError, Fault};
 
-/// A partial update that counts only while the document is as it was read.
+/// A change of one document that counts only while the document is as it was read.
 #[derive(Clone, Debug)]
-pub struct BulkUpdate {
+pub struct BulkAction {
     /// The document.
     pub id: DocumentId,
-    /// Its `_seq_no` when it was read.
-    pub seq_no: i64,
-    /// Its `_primary_term` when it was read.
-    pub primary_term: i64,
-    /// The fields to merge into it: objects are merged, everything else is replaced.
-    pub doc: Box<RawValue>,
+    /// Which state of it the change was made for.
+    pub version: DocumentVersion,
+    /// What changes.
+    pub change: BulkChange,
 }
 
-/// What became of one update.
+/// How a document changes.
+#[derive(Clone, Debug)]
+pub enum BulkChange {
+    /// These fields are merged into it: objects are merged, everything else is replaced.
+    Merge(Box<RawValue>),
+    /// This is its whole `_source` from now on: the only way to be rid of a field without a script.
+    Replace(Box<RawValue>),
+}
+
+impl BulkAction {
+    /// About how many bytes of a request it takes.
+    pub fn n_bytes(&self) -> usize {
+        /// The line before the document, without the names in it.
+        const HEAD: usize = 100;
+        let (BulkChange::Merge(json) | BulkChange::Replace(json)) = &self.change;
+        let routing = self.id.routing.as_ref().map_or(0, String::len);
+        HEAD + self.id.index.len() + self.id.id.len() + routing + json.get().len()
+    }
+}
+
+/// What became of one change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BulkItem {
-    /// What to do next.
-    pub class: Class,
     /// Whether the document had all of it already, so that nothing was written.
     pub is_noop: bool,
     /// The error, where it failed.
     pub fault: Option<Fault>,
+}
+
+impl BulkItem {
+    /// What to do next.
+    pub fn class(&self) -> Class {
+        self.fault.as_ref().map_or(Class::Done, Fault::class)
+    }
 }
 
 #[derive(Serialize)]
@@ -46,8 +69,11 @@ struct Answers {
 }
 
 #[derive(Deserialize)]
-struct Item {
-    update: Outcome,
+enum Item {
+    #[serde(rename = "update")]
+    Updated(Outcome),
+    #[serde(rename = "index")]
+    Indexed(Outcome),
 }
 
 #[derive(Deserialize)]
@@ -72,51 +98,81 @@ struct ItemError {
 }
 
 impl Client {
-    /// Sends updates in one request; the results are in their order. An update whose answer was lost may have been done: sent again, it
-    /// is a conflict, and the document read again shows it.
+    /// Sends changes in one request, once; the results are in their order. A change whose answer was lost may have been done: sent again,
+    /// it is a conflict, and the document read again shows it.
     ///
     /// # Errors
-    /// As [`Client::send`] for the request as a whole (status 413: send fewer at once), and answers that do not fit the updates.
-    pub async fn bulk(&self, updates: &[BulkUpdate]) -> Result<Vec<BulkItem>, ElasticError> {
-        if updates.is_empty() {
+    /// As [`Client::send_once`] for the request as a whole (status 413: send fewer at once), and answers that do not fit the changes.
+    pub async fn bulk(&self, actions: &[&BulkAction]) -> Result<Vec<BulkItem>, ElasticError> {
+        if actions.is_empty() {
             return Ok(Vec::new());
         }
-        let what = format!("writing {} documents", updates.len());
+        let what = format!("writing {} documents", actions.len());
         let unreadable = |reason: String| ElasticError::Unreadable { what: what.clone(), reason };
         let mut operations = BulkOperations::new();
-        for update in updates {
-            let mut operation = BulkOperation::update(&update.id.id, Partial { doc: &update.doc })
-                .index(&update.id.index)
-                .if_seq_no(update.seq_no)
-                .if_primary_term(update.primary_term);
-            if let Some(routing) = &update.id.routing {
-                operation = operation.routing(routing);
-            }
-            operations.push(operation).map_err(|error| unreadable(error.to_string()))?;
+        for &action in actions {
+            push(&mut operations, action).map_err(|error| unreadable(error.to_string()))?;
         }
         let path = format!("{}?refresh=false", BulkParts::None.url());
         let mut request = Request::new(Method::Post, path, what.clone());
         request.body = Body::Lines(operations.bytes().map(Vec::from).unwrap_or_default());
-        let answers: Answers = self.read(&request).await?;
+        let answer = self.send_once(&request).await?;
+        let answers: Answers = serde_json::from_slice(&answer.body).map_err(|error| unreadable(error.to_string()))?;
         // Elasticsearch 7.10.2 and 7.11.1 answered more items than they were sent
-        if answers.items.len() != updates.len() {
+        if answers.items.len() != actions.len() {
             return Err(unreadable(format!("it has {} items", answers.items.len())));
         }
         answers
             .items
             .into_iter()
-            .zip(updates)
-            .map(|(item, update)| outcome(item.update, update).map_err(&unreadable))
+            .zip(actions)
+            .map(|(item, action)| outcome(item, action).map_err(&unreadable))
             .collect()
     }
 }
 
-fn outcome(outcome: Outcome, update: &BulkUpdate) -> Result<BulkItem, String> {
-    let Outcome { index, id, status, result, error } = outcome;
-    if index != update.id.index || id.as_ref().is_some_and(|id| *id != update.id.id) {
-        return Err(format!("an update of {} in {} was answered for another document", update.id.id, update.id.index));
+fn push(operations: &mut BulkOperations, action: &BulkAction) -> Result<(), elasticsearch::Error> {
+    let BulkAction { id: DocumentId { index, id, routing }, version, change } = action;
+    match change {
+        BulkChange::Merge(doc) => {
+            let operation = BulkOperation::update(id, Partial { doc })
+                .index(index)
+                .if_seq_no(version.seq_no)
+                .if_primary_term(version.primary_term);
+            operations.push(match routing {
+                Some(routing) => operation.routing(routing),
+                None => operation,
+            })
+        }
+        BulkChange::Replace(source) => {
+            let operation = BulkOperation::index(source)
+                .id(id)
+                .index(index)
+                // the document went through its pipeline when it was stored first
+                .pipeline("_none")
+                .if_seq_no(version.seq_no)
+                .if_primary_term(version.primary_term);
+            operations.push(match routing {
+                Some(routing) => operation.routing(routing),
+                None => operation,
+            })
+        }
     }
-    let fault = error.map(|error| Fault::new(status, &error.error_type, error.reason.as_deref().unwrap_or_default()));
-    let class = fault.as_ref().map_or_else(|| classify(status, "", ""), Fault::class);
-    Ok(BulkItem { class, is_noop: result == "noop", fault })
+}
+
+fn outcome(item: Item, action: &BulkAction) -> Result<BulkItem, String> {
+    let Outcome { index, id, status, result, error } = match (item, &action.change) {
+        (Item::Updated(outcome), BulkChange::Merge(_)) | (Item::Indexed(outcome), BulkChange::Replace(_)) => outcome,
+        _ => return Err("a change was answered as one of another kind".to_owned()),
+    };
+    if index != action.id.index || id.as_ref().is_some_and(|id| *id != action.id.id) {
+        return Err(format!("a change of {} in {} was answered for another document", action.id.id, action.id.index));
+    }
+    let fault = match error {
+        Some(ItemError { error_type, reason }) => {
+            Some(Fault::new(status, &error_type, reason.as_deref().unwrap_or_default()))
+        }
+        None => (status >= 300).then(|| Fault::new(status, "", "")),
+    };
+    Ok(BulkItem { is_noop: result == "noop", fault })
 }

@@ -12,7 +12,7 @@ pub enum Class {
     Retry,
     /// The server has too much to do: later, and less at once.
     BackPressure,
-    /// Somebody else changed the document: read it again.
+    /// Somebody else changed the document, or the mapping of its index: read it again.
     Conflict,
     /// The document, index or search context is not there any more.
     Gone,
@@ -51,6 +51,7 @@ pub fn classify(status: u16, error_type: &str, reason: &str) -> Class {
         408 | 425 | 499 => Class::Retry,
         429 => Class::BackPressure,
         400 if error_type == "index_closed_exception" => Class::Blocked(Block::Index),
+        400 if is_mapping_race(reason) => Class::Conflict,
         501 | 505 => Class::Poison,
         500..=599 if is_overload(error_type, reason) => Class::BackPressure,
         500..=599 => Class::Retry,
@@ -90,6 +91,12 @@ fn block_ids(reason: &str) -> Vec<u32> {
         .collect()
 }
 
+/// A new field came in two forms at the same time, such as `5` and `5.5`, in two documents or in one: what does not fit the other now does once
+/// the field is mapped.
+fn is_mapping_race(reason: &str) -> bool {
+    reason.contains("cannot be changed from type") || reason.contains("can't merge a non object mapping")
+}
+
 /// Overload that some versions answer with a status of the 500s.
 fn is_overload(error_type: &str, reason: &str) -> bool {
     let is_rejected =
@@ -115,6 +122,18 @@ mod tests {
         (400, "illegal_argument_exception", "Limit of total fields [1000] has been exceeded", Class::Poison),
         (400, "query_shard_exception", "Failed to parse query [a:(]", Class::Poison),
         (400, "index_closed_exception", "closed", Class::Blocked(Block::Index)),
+        (
+            400,
+            "illegal_argument_exception",
+            "mapper [outliers.metric] cannot be changed from type [float] to [long]",
+            Class::Conflict,
+        ),
+        (
+            400,
+            "illegal_argument_exception",
+            "can't merge a non object mapping [a] with an object mapping",
+            Class::Conflict,
+        ),
         (401, "security_exception", "unable to authenticate user [x]", Class::Refused),
         (401, "", "", Class::Refused),
         (403, "security_exception", "action [indices:data/read/search] is unauthorized", Class::Refused),
@@ -188,7 +207,7 @@ mod tests {
             for (error_type, reason) in types.iter().flat_map(|name| reasons.iter().map(move |reason| (name, reason))) {
                 let class = classify(status, error_type, reason);
                 let may_differ = match status {
-                    400 => *error_type == "index_closed_exception",
+                    400 => *error_type == "index_closed_exception" || matches!(class, Class::Conflict),
                     403 | 429 => *error_type == BLOCKED,
                     501 | 505 => false,
                     500..=599 => matches!(class, Class::BackPressure) || *error_type == BLOCKED,

@@ -197,6 +197,31 @@ impl Client {
             .map_err(|error| ElasticError::Unreadable { what: request.what.clone(), reason: error.to_string() })
     }
 
+    /// Sends a request once; after a host that fails, the next request goes to the next one. For requests whose sender decides itself what
+    /// to send again, and when.
+    ///
+    /// # Errors
+    /// What the attempt gave.
+    pub async fn send_once(&self, request: &Request) -> Result<Answer, ElasticError> {
+        let (host_idx, url) = self.inner.hosts.current();
+        self.inner.send_to(request, url).await.map_err(|failed| {
+            if failed.error.class() == Class::Retry {
+                self.inner.hosts.failed(host_idx);
+            }
+            failed.error
+        })
+    }
+
+    /// Waits; false when the run was cancelled meanwhile.
+    pub async fn wait(&self, wait: Duration) -> bool {
+        self.inner.wait(wait).await
+    }
+
+    /// Whether the run was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.inner.cancel.load(Ordering::Relaxed)
+    }
+
     /// How long something that fails is tried again.
     pub fn deadline(&self) -> Duration {
         self.inner.deadline
@@ -209,13 +234,13 @@ impl Inner {
         let mut hosts_left = self.hosts.len();
         loop {
             let (host_idx, url) = self.hosts.current();
-            let (error, asked) = match self.send_once(request, url).await {
-                Ok(answer) if (200..300).contains(&answer.status) => return Ok(answer),
-                Ok(answer) => (answered(request, &answer), answer.retry_after),
+            let error = match self.send_to(request, url).await {
+                Ok(answer) => return Ok(answer),
                 Err(Failed { error, is_final: true }) => return Err(error),
-                Err(Failed { error, is_final: false }) => (error, None),
+                Err(Failed { error, is_final: false }) => error,
             };
             let class = error.class();
+            let asked = error.fault().and_then(|fault| fault.retry_after);
             if request.repeat == Repeat::Never
                 || !matches!(class, Class::Retry | Class::BackPressure | Class::Blocked(_))
             {
@@ -250,8 +275,16 @@ impl Inner {
         false
     }
 
-    /// One attempt at one host.
-    async fn send_once(&self, request: &Request, host: &Url) -> Result<Answer, Failed> {
+    /// One attempt at one host; an answer that is an error is one.
+    async fn send_to(&self, request: &Request, host: &Url) -> Result<Answer, Failed> {
+        let answer = self.exchange(request, host).await?;
+        if (200..300).contains(&answer.status) {
+            return Ok(answer);
+        }
+        Err(Failed { error: answered(request, &answer), is_final: false })
+    }
+
+    async fn exchange(&self, request: &Request, host: &Url) -> Result<Answer, Failed> {
         let url = host.join(request.path.trim_start_matches('/')).map_err(|error| Failed {
             error: ElasticError::Setting { key: "es_url", reason: error.to_string(), cure: "write http://host:9200" },
             is_final: true,
@@ -331,7 +364,7 @@ struct Failed {
 }
 
 fn answered(request: &Request, answer: &Answer) -> ElasticError {
-    let fault = Fault::read(answer.status, &answer.body);
+    let fault = Fault { retry_after: answer.retry_after, ..Fault::read(answer.status, &answer.body) };
     let what = request.what.clone();
     match fault.class() {
         Class::Refused => {

@@ -28,15 +28,22 @@ pub struct DocumentId {
     pub routing: Option<String>,
 }
 
+/// A state of a document: a change may ask that the document still is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DocumentVersion {
+    /// `_seq_no`.
+    pub seq_no: i64,
+    /// `_primary_term`.
+    pub primary_term: i64,
+}
+
 /// A document with the state it is in.
 #[derive(Clone, Debug)]
 pub struct StoredDocument {
     /// Which one it is.
     pub id: DocumentId,
-    /// `_seq_no`: an update may ask that the document still has it.
-    pub seq_no: i64,
-    /// `_primary_term`, which belongs to it.
-    pub primary_term: i64,
+    /// Which state of it this is.
+    pub version: DocumentVersion,
     /// `_source`.
     pub source: Box<RawValue>,
 }
@@ -68,8 +75,8 @@ impl Client {
     /// # Errors
     /// As [`Client::send`], and documents that cannot be read, such as those without `_source`.
     pub async fn mget(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, ElasticError> {
-        let some = futures::stream::iter(ids.chunks(DOCUMENTS_AT_ONCE)).map(|some| self.mget_some(some));
-        let found: Vec<_> = some.buffered(REQUESTS_AT_ONCE).try_collect().await?;
+        let requests: Vec<_> = ids.chunks(DOCUMENTS_AT_ONCE).map(|some| self.mget_some(some)).collect();
+        let found: Vec<_> = futures::stream::iter(requests).buffered(REQUESTS_AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -108,5 +115,6 @@ fn document(found: FoundDocument, id: &DocumentId) -> Result<Option<StoredDocume
         return Ok(None);
     }
     let source = found.source.ok_or_else(|| format!("document {} of {} has no _source", id.id, id.index))?;
-    Ok(Some(StoredDocument { id: id.clone(), seq_no: found.seq_no, primary_term: found.primary_term, source }))
+    let version = DocumentVersion { seq_no: found.seq_no, primary_term: found.primary_term };
+    Ok(Some(StoredDocument { id: id.clone(), version, source }))
 }

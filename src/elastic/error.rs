@@ -1,5 +1,7 @@
 //! What can go wrong with a server, in words that name the thing, the place and the cure.
 
+use std::time::Duration;
+
 use elasticsearch::http::response::Exception;
 
 use super::classify::{Class, classify};
@@ -96,6 +98,8 @@ pub struct Fault {
     pub error_type: String,
     /// `reason` of the error, else the text of the answer; may be shown.
     pub reason: String,
+    /// How long the server asks to wait (`Retry-After`).
+    pub retry_after: Option<Duration>,
 }
 
 impl Fault {
@@ -129,7 +133,7 @@ impl Fault {
             Some((end, _)) => format!("{}...", &reason[..end]),
             None => reason,
         };
-        Self { status, error_type: error_type.to_owned(), reason: escape_controls(&shown) }
+        Self { status, error_type: error_type.to_owned(), reason: escape_controls(&shown), retry_after: None }
     }
 
     /// What to do about it.

@@ -96,6 +96,11 @@ impl Server {
             .then(|| format!("{self} is untested: Elasticsearch 7.10 to 9 and OpenSearch 2 and 3 are known to work"))
     }
 
+    /// Whether it has the field type `flattened`: outside x-pack since 8.0.
+    pub fn has_flattened(&self) -> bool {
+        self.flavour == Flavour::Elasticsearch && (self.is_default_build || self.release >= (8, 0))
+    }
+
     /// How to read from a point in time by slices, each in an order without ties; `None` where only scrolling is safe.
     ///
     /// Elasticsearch slices points in time since 7.15; its build without x-pack has none. OpenSearch has the tie-break `_shard_doc` since

@@ -13,6 +13,7 @@ mod error;
 mod flavour;
 mod highlight;
 mod hosts;
+mod indices;
 mod page;
 mod retry;
 mod search;
@@ -25,10 +26,10 @@ pub(crate) mod script;
 #[cfg(test)]
 mod tests;
 
-pub use bulk::{BulkItem, BulkUpdate};
+pub use bulk::{BulkAction, BulkChange, BulkItem};
 pub use classify::{Block, Class, classify};
 pub use client::{Answer, Body, Client, Repeat, Request};
-pub use documents::{DocumentId, StoredDocument};
+pub use documents::{DocumentId, DocumentVersion, StoredDocument};
 pub use elasticsearch::http::Method;
 pub use error::{ElasticError, Fault};
 pub use flavour::{Flavour, PitDialect, Server};

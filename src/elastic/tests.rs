@@ -156,7 +156,7 @@ async fn documents_are_matched_one_by_one() {
     let client = connect(&settings(&[&server.url])).await.unwrap();
     let documents = client.mget(&[id("1", Some("r")), id("2", None), id("3", None)]).await.unwrap();
     let first = documents[0].as_ref().unwrap();
-    assert_eq!((first.seq_no, first.primary_term, first.source.get()), (7, 2, r#"{"x":1}"#));
+    assert_eq!((first.version.seq_no, first.version.primary_term, first.source.get()), (7, 2, r#"{"x":1}"#));
     assert!(documents[1].is_none() && documents[2].is_none());
     let sent: serde_json::Value = serde_json::from_str(&server.received()[0].body).unwrap();
     assert_eq!(sent["docs"][0], json!({"_index": "a", "_id": "1", "routing": "r"}));
@@ -172,9 +172,9 @@ async fn documents_are_matched_one_by_one() {
     }
 }
 
-fn update(name: &str, routing: Option<&str>) -> BulkUpdate {
-    let doc = RawValue::from_string(r#"{"tags":["outlier"]}"#.to_owned()).unwrap();
-    BulkUpdate { id: id(name, routing), seq_no: 3, primary_term: 1, doc }
+fn change(name: &str, routing: Option<&str>, change: fn(Box<RawValue>) -> BulkChange) -> BulkAction {
+    let json = RawValue::from_string(r#"{"tags":["outlier"]}"#.to_owned()).unwrap();
+    BulkAction { id: id(name, routing), version: DocumentVersion { seq_no: 3, primary_term: 1 }, change: change(json) }
 }
 
 #[tokio::test]
@@ -188,12 +188,14 @@ async fn updates_are_guarded_and_counted_one_by_one() {
         {"update": {"_index": "a", "_id": "2", "status": 200, "result": "noop"}},
         {"update": {"_index": "a", "_id": "3", "status": 409, "error": error("version_conflict_engine_exception")}},
         {"update": {"_index": "a", "_id": "4", "status": 404, "error": error("document_missing_exception")}},
-        {"update": {"_index": "a", "_id": "5", "status": 429, "error": error("es_rejected_execution_exception")}},
+        {"index": {"_index": "a", "_id": "5", "status": 429, "error": error("es_rejected_execution_exception")}},
     ]));
     let client = connect(&settings(&[&server.url])).await.unwrap();
-    let updates = ["1", "2", "3", "4", "5"].map(|name| update(name, (name == "1").then_some("r")));
-    let items = client.bulk(&updates).await.unwrap();
-    let classes: Vec<Class> = items.iter().map(|item| item.class).collect();
+    let mut changes = ["1", "2", "3", "4"].map(|name| change(name, None, BulkChange::Merge)).to_vec();
+    changes[0].id.routing = Some("r".to_owned());
+    changes.push(change("5", Some("s"), BulkChange::Replace));
+    let items = client.bulk(&changes.iter().collect::<Vec<_>>()).await.unwrap();
+    let classes: Vec<Class> = items.iter().map(BulkItem::class).collect();
     assert_eq!(classes, [Class::Done, Class::Done, Class::Conflict, Class::Gone, Class::BackPressure]);
     assert_eq!(items.iter().map(|item| item.is_noop).collect::<Vec<_>>(), [false, true, false, false, false]);
     let sent = server.received().remove(0);
@@ -205,6 +207,8 @@ async fn updates_are_guarded_and_counted_one_by_one() {
         json!({"update": {"_index": "a", "_id": "1", "routing": "r", "if_seq_no": 3, "if_primary_term": 1}})
     );
     assert_eq!(lines[1], json!({"doc": {"tags": ["outlier"]}}));
+    let head = json!({"_index": "a", "_id": "5", "routing": "s", "pipeline": "_none", "if_seq_no": 3, "if_primary_term": 1});
+    assert_eq!((&lines[8], &lines[9]), (&json!({"index": head}), &json!({"tags": ["outlier"]})));
     for wrong in [
         json!([]),
         json!([{"update": {"_index": "a", "_id": "2", "status": 200}}]),
@@ -214,7 +218,7 @@ async fn updates_are_guarded_and_counted_one_by_one() {
     ] {
         let server = answers(wrong.clone());
         let client = connect(&settings(&[&server.url])).await.unwrap();
-        assert!(client.bulk(&[update("1", None)]).await.is_err(), "{wrong}");
+        assert!(client.bulk(&[&change("1", None, BulkChange::Merge)]).await.is_err(), "{wrong}");
     }
     assert!(client.bulk(&[]).await.unwrap().is_empty());
 }

@@ -1,6 +1,8 @@
 //! What was found: an outlier's texts, assets and observations, and how it is stored in its document.
 
+pub mod gathered;
 mod placeholders;
+mod removal;
 pub mod spool;
 mod stored;
 mod wrapping;
@@ -14,7 +16,8 @@ use crate::event::{Document, lookup};
 use placeholders::{Scope, expand};
 use wrapping::wrap;
 
-pub use stored::{Merge, merge_into};
+pub use removal::{StoredOutlier, take_apart, untagged, without};
+pub use stored::{Additions, CHANGED_FIELDS, Merge, TAG, merge_all, merge_into};
 
 /// What an outlier is made of.
 #[derive(Debug)]

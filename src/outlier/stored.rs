@@ -5,7 +5,10 @@ use serde_json::{Map, Value};
 use super::Outlier;
 
 /// The tag of documents with outliers.
-const TAG: &str = "outlier";
+pub const TAG: &str = "outlier";
+
+/// The fields of a document that outliers change.
+pub const CHANGED_FIELDS: [&str; 2] = ["outliers", "tags"];
 
 /// What merging did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,39 @@ pub fn merge_into(source: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
     };
     tag(source);
     merge
+}
+
+/// What adding outliers did to a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Additions {
+    /// The fields that are different now, as they are now.
+    pub fields: Map<String, Value>,
+    /// Outliers that were added.
+    pub n_added: u64,
+}
+
+/// Adds outliers to a document, up to `most` that it does not have; `None` when nothing changes.
+pub fn merge_all<'a>(
+    source: &mut Map<String, Value>,
+    outliers: impl IntoIterator<Item = &'a Outlier>,
+    most: usize,
+) -> Option<Additions> {
+    let before = CHANGED_FIELDS.map(|field| source.get(field).cloned());
+    let mut n_added = 0;
+    for outlier in outliers {
+        if merge_into(source, outlier) == Merge::Added {
+            n_added += 1;
+        }
+        if n_added == most {
+            break;
+        }
+    }
+    let now = CHANGED_FIELDS.into_iter().zip(before).filter_map(|(field, before)| {
+        let now = source.get(field)?;
+        (before.as_ref() != Some(now)).then(|| (field.to_owned(), now.clone()))
+    });
+    let fields: Map<String, Value> = now.collect();
+    (!fields.is_empty()).then_some(Additions { fields, n_added: n_added as u64 })
 }
 
 fn first(outlier: &Outlier) -> Map<String, Value> {
@@ -139,6 +175,24 @@ mod tests {
     fn the_same_summary_changes_nothing() {
         let stored = json!({"tags": ["outlier"], "outliers": {"summary": ["s"], "metric": [5], "total_outliers": 1}});
         check(stored.clone(), &[outlier("s", json!({"metric": 6}))], stored);
+    }
+
+    #[test]
+    fn only_what_changes_is_named() {
+        let additions = |source: Value, summaries: &[&str]| {
+            let Value::Object(mut source) = source else { panic!("an object") };
+            let outliers: Vec<Outlier> = summaries.iter().map(|summary| outlier(summary, json!({}))).collect();
+            merge_all(&mut source, &outliers, 2).map(|additions| (Value::Object(additions.fields), additions.n_added))
+        };
+        let stored = |summaries: Value, total: u64| json!({"summary": summaries, "total_outliers": total});
+        let both = json!({"outliers": stored(json!(["s", "t"]), 2), "tags": ["outlier"]});
+        assert_eq!(additions(json!({"a": 1}), &["s", "t", "s", "u"]), Some((both, 2)));
+        let known = json!({"a": 1, "outliers": stored(json!(["s"]), 1), "tags": ["outlier"]});
+        assert_eq!(additions(known.clone(), &["s"]), None);
+        assert_eq!(additions(known.clone(), &["t"]), Some((json!({"outliers": stored(json!(["s", "t"]), 2)}), 1)));
+        let untagged = json!({"outliers": stored(json!(["s"]), 1)});
+        assert_eq!(additions(untagged, &["s"]), Some((json!({"tags": ["outlier"]}), 0)));
+        assert_eq!(additions(known, &[]), None);
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! A run over a cluster: one scan group per set of indices.
+//! A run over a cluster: one scan group per set of indices, then the outliers of all of them into their documents.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use chrono::Utc;
 use tracing::{info, warn};
@@ -10,10 +11,14 @@ use super::report::Report;
 use super::{RunError, finish, limits, outputs, summary};
 use crate::cli::RunArgs;
 use crate::compute::Compute;
-use crate::config::{MainConfig, Problem, UseCase};
+use crate::config::{MainConfig, Problem, Settings, UseCase};
 use crate::elastic::{Class, Client, ElasticError, Fault};
-use crate::pipeline::{self, Outputs, ScanGroup};
+use crate::housekeeping::{Cleaned, CleaningError, Housekeeping};
+use crate::outlier::gathered::Gathered;
+use crate::pipeline::cluster::ClusterOutputs;
+use crate::pipeline::{self, GroupResult, Outputs, ScanGroup};
 use crate::plan::{self, Period, ScanPlan};
+use crate::sinks::elasticsearch::DocumentWriter;
 use crate::sources::elasticsearch::ElasticEvents;
 use crate::sources::{ScanOptions, ScanProgress};
 
@@ -27,34 +32,67 @@ struct Run<'a> {
     period: Period,
 }
 
+/// What the scan groups found.
+struct Found {
+    gathered: Gathered,
+    /// Names of the use cases that ran.
+    names: Vec<String>,
+    groups: Vec<(Arc<ScanPlan>, GroupResult)>,
+}
+
 /// Detects in the cluster of the configuration.
 pub(super) async fn detect(
     args: &RunArgs,
     quiet: bool,
     interrupted: &Arc<AtomicBool>,
-    main: &MainConfig,
+    settings: &Settings,
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<(), RunError> {
+    let main = &settings.main;
     let compute = Compute::new(limits(args)?).map_err(|error| RunError::Internal(error.to_string()))?;
-    pipeline::check_spill_dir(&compute.limits().spill_dir)?;
+    let spill_dir = compute.limits().spill_dir.clone();
+    pipeline::check_spill_dir(&spill_dir)?;
     let mut outputs = outputs(args)?;
-    let client = Client::connect(&main.elastic, Arc::clone(interrupted)).await?;
-    info!(server = %client.server(), cluster = client.server().cluster, "connected");
+    let client = super::connect(main, interrupted).await?;
     // without a window of their own, use cases look back from now
     let period = match super::period(args) {
         Period::Everything => Period::HistoryUntil(Utc::now()),
         given => given,
     };
-    let run = Run { quiet, interrupted, main, client, compute, period };
-    let mut names = Vec::new();
-    for (es_index, use_cases) in groups(main, use_cases) {
-        run.group(&es_index, use_cases, &mut outputs, &mut names, report).await?;
-        if interrupted.load(Ordering::Relaxed) {
-            return Err(RunError::Interrupted);
-        }
+    let saves = main.save_results && !args.dry_run;
+    let housekeeping = Housekeeping {
+        client: &client,
+        main,
+        use_cases: &settings.use_cases,
+        spill_dir: &spill_dir,
+        cancel: interrupted,
+        dry_run: !saves,
+    };
+    if main.wipe_all_existing_outliers {
+        let cleaned = report.wiped.insert(Cleaned::default());
+        cleaning(housekeeping.wipe(cleaned).await)?;
     }
-    finish(outputs, &names)
+    let run = Run { quiet, interrupted, main, client: client.clone(), compute, period };
+    let mut found = Found { gathered: Gathered::new(&spill_dir), names: Vec::new(), groups: Vec::new() };
+    for (es_index, use_cases) in groups(main, use_cases) {
+        run.group(&es_index, use_cases, &mut found, report).await?;
+    }
+    let names = found.names.clone();
+    run.write(found, &mut outputs, saves, report).await?;
+    finish(outputs, &names)?;
+    if main.wipe_all_whitelisted_outliers {
+        let cleaned = report.housekeeping.insert(Cleaned::default());
+        cleaning(housekeeping.remove_whitelisted(cleaned).await)?;
+    }
+    Ok(())
+}
+
+pub(super) fn cleaning(result: Result<(), CleaningError>) -> Result<(), RunError> {
+    result.map_err(|error| match error {
+        CleaningError::Source(error) => error.into(),
+        CleaningError::Writer(ended) => ended.into(),
+    })
 }
 
 /// Use cases by the indices they look at, in the order in which these come first.
@@ -75,8 +113,7 @@ impl Run<'_> {
         &self,
         es_index: &str,
         use_cases: Vec<Arc<UseCase>>,
-        outputs: &mut Outputs,
-        names: &mut Vec<String>,
+        found: &mut Found,
         report: &mut Report,
     ) -> Result<(), RunError> {
         let spill_dir = &self.compute.limits().spill_dir;
@@ -100,14 +137,10 @@ impl Run<'_> {
             warn!(use_cases = plan.use_cases.len(), "{fault}: reading in two parts");
             let use_cases: Vec<_> = plan.use_cases.iter().map(|planned| Arc::clone(&planned.use_case)).collect();
             for half in use_cases.chunks(use_cases.len().div_ceil(2)) {
-                Box::pin(self.group(es_index, half.to_vec(), outputs, names, report)).await?;
+                Box::pin(self.group(es_index, half.to_vec(), found, report)).await?;
             }
             return Ok(());
         }
-        if let Some(findings) = &mut outputs.findings {
-            findings.start_group(names.len());
-        }
-        names.extend(plan.use_cases.iter().map(|planned| planned.use_case.id()));
         let progress = Arc::new(ScanProgress::default());
         let options = ScanOptions {
             threads: self.compute.limits().threads.get(),
@@ -125,10 +158,42 @@ impl Run<'_> {
         };
         info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
         let bar = summary::Progress::start(self.quiet, None, progress);
-        let result = pipeline::run(&group, outputs).await;
+        let result = pipeline::cluster::detect(&group, &source, found.names.len(), &mut found.gathered).await;
         bar.stop();
-        report.group(&plan, result?);
+        found.names.extend(plan.use_cases.iter().map(|planned| planned.use_case.id()));
+        found.groups.push((plan, result?));
         Ok(())
+    }
+
+    /// Writes what all groups found, and reports it.
+    async fn write(
+        &self,
+        found: Found,
+        outputs: &mut Outputs,
+        saves: bool,
+        report: &mut Report,
+    ) -> Result<(), RunError> {
+        let started = Instant::now();
+        let Found { gathered, names, mut groups } = found;
+        let mut n_documents = vec![0; names.len()];
+        let mut writer = saves.then(|| DocumentWriter::new(&self.client));
+        let logged = self.main.print_outliers_to_console.then_some(&names[..]);
+        let to = ClusterOutputs { client: &self.client, outputs, logged, writer: writer.as_mut() };
+        let result = pipeline::cluster::write(gathered, to, &mut n_documents).await;
+        let mut ended = None;
+        if let Some(writer) = writer {
+            let (written, early_end) = writer.finish().await;
+            report.written = Some(written);
+            ended = early_end;
+        }
+        let all_use_cases = groups.iter_mut().flat_map(|(_, result)| &mut result.use_cases);
+        all_use_cases.zip(n_documents).for_each(|(use_case, n_documents)| use_case.documents = n_documents);
+        groups.into_iter().for_each(|(plan, result)| report.group(&plan, result));
+        report.phases.write += started.elapsed().as_secs_f64();
+        match ended {
+            Some(ended) => Err(ended.into()),
+            None => Ok(result?),
+        }
     }
 
     /// A plan of the use cases whose queries the server takes; `None` when it takes none.

@@ -3,7 +3,9 @@
 mod cluster;
 mod report;
 mod resources;
+mod setup;
 mod summary;
+mod wipe;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,13 +18,15 @@ use tracing::{error, info, warn};
 
 use crate::cli::{CheckArgs, ConfigArgs, RunArgs};
 use crate::compute::{Compute, Limits};
-use crate::config::{Problem, Settings, Severity, UseCase};
-use crate::elastic::{Class, ElasticError};
+use crate::config::{MainConfig, Problem, Settings, Severity, UseCase};
+use crate::detection::DetectionError;
+use crate::elastic::{Class, Client, ElasticError};
 use crate::pipeline::{self, GroupError, Outputs, ScanGroup};
 use crate::plan::{self, Period};
 use crate::query::{Mapping, TimeWindow};
 use crate::sinks::SinkError;
 use crate::sinks::console::Findings;
+use crate::sinks::elasticsearch::Ended;
 use crate::sinks::files::{DocumentFile, check_writable, write_whole};
 use crate::sources::files::{EventFiles, FileOptions};
 use crate::sources::{ScanOptions, ScanProgress, SourceError};
@@ -30,6 +34,11 @@ use crate::telemetry;
 
 pub use report::{Report, Status};
 pub use resources::Resources;
+pub use setup::setup;
+pub use wipe::wipe;
+
+/// What an interrupted run has done that has not begun to write.
+const NOTHING_WRITTEN: &str = "nothing was written";
 
 /// Use cases that are used when none are named.
 const SHIPPED_USE_CASES: &str = "use_cases/**/*.conf";
@@ -76,8 +85,8 @@ enum RunError {
     Unavailable(String),
     #[error("{0}")]
     Refused(String),
-    #[error("interrupted: nothing was written")]
-    Interrupted,
+    #[error("interrupted: {0}")]
+    Interrupted(String),
     #[error(transparent)]
     LocalFile(#[from] SinkError),
     #[error("cannot read {}: {source}", path.display())]
@@ -93,7 +102,7 @@ impl RunError {
             RunError::Reading(_) => Exit::Reading,
             RunError::Unavailable(_) => Exit::Unavailable,
             RunError::Refused(_) => Exit::Refused,
-            RunError::Interrupted => Exit::Interrupted,
+            RunError::Interrupted(_) => Exit::Interrupted,
             RunError::LocalFile(_) | RunError::Unreadable { .. } | RunError::Events(_) => Exit::LocalFile,
             RunError::Internal(_) => Exit::Internal,
         }
@@ -103,10 +112,29 @@ impl RunError {
 impl From<GroupError> for RunError {
     fn from(group_error: GroupError) -> Self {
         match group_error {
-            GroupError::Source(SourceError::Cancelled) => RunError::Interrupted,
+            GroupError::Source(error) => error.into(),
             GroupError::Sink(error) => RunError::LocalFile(error),
-            GroupError::Source(SourceError::Server(error)) => error.into(),
+            GroupError::Detection(DetectionError::Source(error)) => error.into(),
             other => RunError::Reading(other.to_string()),
+        }
+    }
+}
+
+impl From<SourceError> for RunError {
+    fn from(source_error: SourceError) -> Self {
+        match source_error {
+            SourceError::Cancelled => RunError::Interrupted(NOTHING_WRITTEN.to_owned()),
+            SourceError::Server(error) => error.into(),
+            other => RunError::Reading(other.to_string()),
+        }
+    }
+}
+
+impl From<Ended> for RunError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Interrupted => RunError::Interrupted(NOTHING_WRITTEN.to_owned()),
+            Ended::Server(error) => error.into(),
         }
     }
 }
@@ -147,7 +175,7 @@ pub async fn run(args: &RunArgs, quiet: bool, interrupted: Arc<AtomicBool>) -> E
     let mut report = Report::new(Utc::now());
     let result = detect(args, quiet, &interrupted, &mut report).await;
     let result = match result {
-        Err(_) if interrupted.load(Ordering::Relaxed) => Err(RunError::Interrupted),
+        Err(_) if interrupted.load(Ordering::Relaxed) => Err(RunError::Interrupted(report.written_so_far())),
         other => other,
     };
     report.finish(started.elapsed());
@@ -182,7 +210,7 @@ async fn detect(
     let mapping = read_mapping(args.config.mapping.as_deref())?;
     let use_cases = choose(&settings, args, report)?;
     if args.events.is_empty() {
-        return cluster::detect(args, quiet, interrupted, &settings.main, use_cases, report).await;
+        return cluster::detect(args, quiet, interrupted, &settings, use_cases, report).await;
     }
     let period = period(args);
     let (plan, refused) = plan::plan(use_cases, mapping.as_ref(), period, args.now.unwrap_or_else(Utc::now));
@@ -216,9 +244,15 @@ async fn detect(
     bar.stop();
     report.group(&plan, result?);
     if interrupted.load(Ordering::Relaxed) {
-        return Err(RunError::Interrupted);
+        return Err(RunError::Interrupted(NOTHING_WRITTEN.to_owned()));
     }
     finish(outputs, &plan.use_cases.iter().map(|planned| planned.use_case.id()).collect::<Vec<_>>())
+}
+
+async fn connect(main: &MainConfig, interrupted: &Arc<AtomicBool>) -> Result<Client, RunError> {
+    let client = Client::connect(&main.elastic, Arc::clone(interrupted)).await?;
+    info!(server = %client.server(), cluster = client.server().cluster, "connected");
+    Ok(client)
 }
 
 fn load(args: &ConfigArgs) -> Settings {
@@ -230,15 +264,7 @@ fn load(args: &ConfigArgs) -> Settings {
 /// Tells all problems; active use cases that pass `--only`.
 fn choose(settings: &Settings, args: &RunArgs, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
     report.problems(&settings.problems);
-    for problem in &settings.problems {
-        match problem.severity {
-            Severity::Error => error!("{problem}"),
-            Severity::Warning => warn!("{problem}"),
-        }
-    }
-    if settings.main_errors > 0 {
-        return Err(RunError::Configuration("the main configuration has errors: nothing was run".to_owned()));
-    }
+    tell_problems(settings)?;
     if settings.ignored_batch_sizes {
         info!("batch sizes are ignored: statistics cover the whole history window");
     }
@@ -264,6 +290,20 @@ fn choose(settings: &Settings, args: &RunArgs, report: &mut Report) -> Result<Ve
         return Err(RunError::Configuration(why.to_owned()));
     }
     Ok(chosen)
+}
+
+/// Tells all problems; an error when the main configuration has any.
+fn tell_problems(settings: &Settings) -> Result<(), RunError> {
+    for problem in &settings.problems {
+        match problem.severity {
+            Severity::Error => error!("{problem}"),
+            Severity::Warning => warn!("{problem}"),
+        }
+    }
+    if settings.main_errors > 0 {
+        return Err(RunError::Configuration("the main configuration has errors: nothing was run".to_owned()));
+    }
+    Ok(())
 }
 
 fn only_patterns(only: &[String]) -> Result<Vec<glob::Pattern>, RunError> {

@@ -10,8 +10,10 @@ use tracing::{error, warn};
 
 use super::{Exit, Resources};
 use crate::config::{Problem, RejectedUseCase, UseCase};
+use crate::housekeeping::Cleaned;
 use crate::pipeline::{GroupResult, UseCaseResult};
 use crate::plan::ScanPlan;
+use crate::sinks::elasticsearch::Written;
 use crate::sources::ScanSummary;
 use crate::sources::ingest::Usage;
 
@@ -38,6 +40,15 @@ pub struct Report {
     pub source: SourceReport,
     /// Sums over all use cases.
     pub totals: Totals,
+    /// Documents of the cluster that outliers were written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<Written>,
+    /// Outliers that were removed before the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wiped: Option<Cleaned>,
+    /// Outliers that were removed after it, because they are whitelisted by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub housekeeping: Option<Cleaned>,
     /// Per use case, in the order of the configuration files.
     pub use_cases: Vec<UseCaseReport>,
     /// Problems of the configuration.
@@ -167,6 +178,9 @@ impl Report {
             resources: Resources::default(),
             source: SourceReport::default(),
             totals: Totals::default(),
+            written: None,
+            wiped: None,
+            housekeeping: None,
             use_cases: Vec::new(),
             problems: Vec::new(),
         }
@@ -180,6 +194,9 @@ impl Report {
     pub(super) fn finish(&mut self, elapsed: Duration) {
         self.seconds = elapsed.as_secs_f64();
         self.resources = Resources::now();
+        let cleaned = [&self.wiped, &self.housekeeping].into_iter().flatten().flat_map(Cleaned::missing);
+        let not_written: Vec<String> = self.written.iter().flat_map(Written::missing).chain(cleaned).collect();
+        self.missing.extend(not_written);
         if !self.missing.is_empty() {
             self.status = Status::Partial;
             self.exit_code = Exit::Partial as u8;
@@ -190,6 +207,21 @@ impl Report {
             outliers: self.use_cases.iter().map(|use_case| use_case.outliers).sum(),
             whitelisted: self.use_cases.iter().map(|use_case| use_case.whitelisted).sum(),
         };
+    }
+
+    /// What a run that ends early has written.
+    pub(super) fn written_so_far(&self) -> String {
+        let cleaned = [&self.wiped, &self.housekeeping].into_iter().flatten().map(|cleaned| &cleaned.written);
+        let (mut n_updated, mut n_left) = (0, 0);
+        for written in self.written.iter().chain(cleaned) {
+            n_updated += written.updated;
+            n_left += written.not_written;
+        }
+        match (n_updated, n_left) {
+            (0, _) => super::NOTHING_WRITTEN.to_owned(),
+            (_, 0) => format!("{n_updated} documents were changed"),
+            _ => format!("{n_updated} documents were changed, {n_left} were not"),
+        }
     }
 
     pub(super) fn fail(&mut self, why: String, exit: Exit) {

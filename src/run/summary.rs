@@ -11,7 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::report::{Report, Status};
 use crate::config::{Problem, escape_controls};
+use crate::housekeeping::Cleaned;
 use crate::sinks::console::table_for;
+use crate::sinks::elasticsearch::Written;
 use crate::sources::ScanProgress;
 
 /// A progress bar on a terminal, or nothing.
@@ -83,10 +85,55 @@ pub(super) fn print(report: &Report) {
         report.phases.read,
         report.phases.write,
     ));
+    if let Some(written) = &report.written {
+        text.push_str(&format!("written: {}\n", counts(written)));
+    }
+    for (what, cleaned) in [("wiped", &report.wiped), ("whitelisted by now", &report.housekeeping)] {
+        if let Some(cleaned) = cleaned {
+            text.push_str(&format!("{what}: {}\n", cleaned_counts(cleaned)));
+        }
+    }
     for line in &report.missing {
         text.push_str(&format!("missing: {}\n", escape_controls(line)));
     }
     to_stderr(&text);
+}
+
+/// `12 documents with 15 outliers, 3 as they should be, 1 gone`.
+fn counts(written: &Written) -> String {
+    let Written { updated, outliers, unchanged, gone, .. } = written;
+    format!(
+        "{} documents with {} outliers, {} as they should be, {} gone",
+        thousands(*updated),
+        thousands(*outliers),
+        thousands(*unchanged),
+        thousands(*gone)
+    )
+}
+
+/// What `wipe` did.
+pub(super) fn print_cleaned(cleaned: &Cleaned, missing: &[String]) {
+    let mut text = format!("wiped: {}\n", cleaned_counts(cleaned));
+    missing.iter().for_each(|line| text.push_str(&format!("missing: {}\n", escape_controls(line))));
+    to_stderr(&text);
+}
+
+/// What `setup` did, and what is left to do.
+pub(super) fn print_stored(template: &str) {
+    to_stderr(&format!(
+        "stored the component template {template}: name it in composed_of of the index templates of your events, then roll over\n"
+    ));
+}
+
+/// What was removed, or would be.
+fn cleaned_counts(cleaned: &Cleaned) -> String {
+    let Cleaned { dry_run, checked, documents, outliers, written, .. } = cleaned;
+    let found = format!("{} outliers in {} of {} documents", thousands(*outliers), thousands(*documents), thousands(*checked));
+    if *dry_run {
+        format!("{found}; nothing was changed")
+    } else {
+        format!("{found}; {} documents changed", thousands(written.updated))
+    }
 }
 
 fn table(report: &Report) -> Table {

@@ -27,12 +27,23 @@ pub fn table_for(stream: &impl IsTerminal) -> Table {
     table
 }
 
+/// Prints a value on standard output.
+pub fn print_json(value: &serde_json::Value) -> io::Result<()> {
+    to_stdout(&format!("{value:#}\n"))
+}
+
+/// A reader that has gone away is no fault.
+fn to_stdout(text: &str) -> io::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
 /// Findings of a run, counted.
 #[derive(Debug, Default)]
 pub struct Findings {
     use_cases: BTreeMap<usize, UseCaseFindings>,
-    /// Use cases of the scan groups before the one that is written.
-    n_before: usize,
 }
 
 #[derive(Debug, Default)]
@@ -48,15 +59,10 @@ struct Finding {
 }
 
 impl Findings {
-    /// The use cases of what is added from here on come behind `n_before` others.
-    pub fn start_group(&mut self, n_before: usize) {
-        self.n_before = n_before;
-    }
-
     /// Counts the outliers of a document.
     pub fn add(&mut self, document: &EnrichedDocument) {
         for (use_case_idx, outlier) in &document.outliers {
-            let findings = self.use_cases.entry(self.n_before + *use_case_idx).or_default();
+            let findings = self.use_cases.entry(*use_case_idx).or_default();
             let summary = outlier.unwrapped_summary();
             let place = (document.document.index.clone(), document.document.id.clone());
             if let Some(finding) = findings.by_summary.get_mut(summary) {
@@ -85,12 +91,9 @@ impl Findings {
         format!("{table}\n")
     }
 
-    /// Prints the table on standard output. A reader that has gone away is no fault.
+    /// Prints the table on standard output.
     pub fn print(&self, name: impl Fn(usize) -> String) -> io::Result<()> {
-        match io::stdout().lock().write_all(self.table(name).as_bytes()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => other,
-        }
+        to_stdout(&self.table(name))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where outliers go.
 
 pub mod console;
+pub mod elasticsearch;
 pub mod files;
 
 use std::path::{Path, PathBuf};

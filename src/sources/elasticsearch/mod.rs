@@ -102,6 +102,12 @@ impl ElasticEvents {
         self.tags = plan.use_cases.iter().map(tagged::tag_of).collect();
     }
 
+    /// Asks for the documents that `query`, a `bool`, matches.
+    pub fn set_query(&mut self, query: Value) {
+        self.queries = Queries::new([query]);
+        self.tags = vec![None];
+    }
+
     /// Per use case, why the server refuses its query; `None` where it takes it.
     ///
     /// # Errors
@@ -127,15 +133,11 @@ impl ElasticEvents {
         self.client.survey(&self.target, &self.queries.any()).await
     }
 
-    /// The documents as they are now, with what guards an update; `None` where one is gone.
+    /// Which documents are meant, in the order asked.
     ///
     /// # Errors
-    /// As [`EventSource::fetch`].
-    pub fn fetch_stored(&self, documents: &[DocRef]) -> Result<Vec<Option<StoredDocument>>, SourceError> {
-        Ok(self.runtime.block_on(self.client.mget(&self.ids(documents)?))?)
-    }
-
-    fn ids(&self, documents: &[DocRef]) -> Result<Vec<DocumentId>, SourceError> {
+    /// References that no scan of this source gave.
+    pub fn ids(&self, documents: &[DocRef]) -> Result<Vec<DocumentId>, SourceError> {
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         ids::find(&self.spool, &pages, documents, |source| self.spool_error(source))
     }
@@ -255,7 +257,7 @@ impl EventSource for ElasticEvents {
     }
 
     fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError> {
-        let stored = self.fetch_stored(documents)?;
+        let stored = self.runtime.block_on(self.client.mget(&self.ids(documents)?))?;
         Ok(stored.into_par_iter().map(|document| document.map(raw)).collect())
     }
 

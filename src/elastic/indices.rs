@@ -1,0 +1,32 @@
+//! What is done to indices as a whole: making changes visible to searches, component templates.
+
+use elasticsearch::cluster::ClusterPutComponentTemplateParts;
+use elasticsearch::http::Method;
+use elasticsearch::indices::IndicesRefreshParts;
+use serde_json::Value;
+
+use super::client::{Client, Request};
+use super::error::ElasticError;
+use super::search::SearchTarget;
+
+impl Client {
+    /// Makes what was written so far visible to searches.
+    ///
+    /// # Errors
+    /// As [`Client::send`]; it needs a right of its own.
+    pub async fn refresh(&self, target: &SearchTarget) -> Result<(), ElasticError> {
+        let path = IndicesRefreshParts::Index(&[target.as_str()]).url();
+        let what = format!("refreshing {}", target.as_str());
+        self.send(&Request::new(Method::Post, path, what)).await.map(drop)
+    }
+
+    /// Stores a component template, in place of one of the same name.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn put_component_template(&self, name: &str, body: &Value) -> Result<(), ElasticError> {
+        let path = ClusterPutComponentTemplateParts::Name(name).url();
+        let what = format!("storing the component template {name}");
+        self.send(&Request::new(Method::Put, path, what).json(body)).await.map(drop)
+    }
+}

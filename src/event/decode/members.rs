@@ -1,0 +1,117 @@
+//! The members of a JSON object as text: one is replaced or taken out, and every other byte stays.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::cursor::{Cursor, Kind, unescaped};
+
+/// The value of the member `name` of the object `json` as text; of equal names the last one counts. `json` is accepted JSON.
+pub fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    spans(json).into_iter().rev().find(|span| span.name == name).map(|span| &json[span.value])
+}
+
+/// The object `json` with other values of some of its members; `None` takes a member out. Members that are not there are not added.
+pub fn with_members<'a>(json: &'a str, changes: &[(&str, Option<&str>)]) -> Cow<'a, str> {
+    let spans = spans(json);
+    let mut out = String::new();
+    let mut copied = 0;
+    // members taken out at the end of the object leave the comma before them, which goes as well
+    let mut end_of_kept: Option<usize> = None;
+    for (idx, span) in spans.iter().enumerate() {
+        match changes.iter().find(|(name, _)| *name == span.name) {
+            None => end_of_kept = Some(out.len() + span.value.end - copied),
+            Some((_, Some(value))) => {
+                out.push_str(&json[copied..span.value.start]);
+                out.push_str(value);
+                copied = span.value.end;
+                end_of_kept = Some(out.len());
+            }
+            Some((_, None)) => {
+                out.push_str(&json[copied..span.start]);
+                copied = match spans.get(idx + 1) {
+                    Some(next) => next.start,
+                    None => {
+                        out.truncate(end_of_kept.unwrap_or(out.len()));
+                        span.value.end
+                    }
+                };
+            }
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(json);
+    }
+    out.push_str(&json[copied..]);
+    Cow::Owned(out)
+}
+
+/// Where a member stands: from its opening quote on, and its value.
+struct Span<'a> {
+    name: Cow<'a, str>,
+    start: usize,
+    value: Range<usize>,
+}
+
+fn spans(json: &str) -> Vec<Span<'_>> {
+    let mut spans = Vec::new();
+    let mut members = Cursor::new(json);
+    if members.peek() != Kind::Object {
+        return spans;
+    }
+    let place = |part: &str| part.as_ptr() as usize - json.as_ptr() as usize;
+    members.enter();
+    while members.next() {
+        let key = members.key();
+        let value = members.value();
+        let mut scratch = String::new();
+        let name = match unescaped(key, &mut scratch) {
+            plain if plain.len() == key.len() => Cow::Borrowed(key),
+            text => Cow::Owned(text.to_owned()),
+        };
+        let start = place(value);
+        spans.push(Span { name, start: place(key).saturating_sub(1), value: start..start + value.len() });
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::decode::with_valid_surrogates;
+
+    fn check(json: &str, changes: &[(&str, Option<&str>)], expected: &str) {
+        assert_eq!(with_members(json, changes), expected, "{json} {changes:?}");
+        serde_json::from_str::<serde_json::Value>(&with_valid_surrogates(expected)).unwrap();
+    }
+
+    #[test]
+    fn all_other_bytes_stay() {
+        const OUT: &[(&str, Option<&str>)] = &[("x", None), ("y", None)];
+        check(r#"{"a" : 1.50, "x":{"x":[1,"}"]} ,"b":"\ud800é" }"#, OUT, r#"{"a" : 1.50, "b":"\ud800é" }"#);
+        check(r#"{ "x":1 , "a":2 }"#, OUT, r#"{ "a":2 }"#);
+        check(r#"{ "a":2 , "x":1 }"#, OUT, r#"{ "a":2 }"#);
+        check(r#"{"a":2,"x":1,"y":"\"}"}"#, OUT, r#"{"a":2}"#);
+        check(r#"{"a":2,"x":1,"y":3,"b":1e400}"#, OUT, r#"{"a":2,"b":1e400}"#);
+        check(r#"{"x":1,"a":2,"y":3}"#, OUT, r#"{"a":2}"#);
+        check(r#"{"\u0078":1,"y":2}"#, OUT, "{}");
+        check("{}", OUT, "{}");
+        check(r#"{"z":{"x":1}}"#, OUT, r#"{"z":{"x":1}}"#);
+    }
+
+    #[test]
+    fn values_are_put_in_place() {
+        let changes: &[(&str, Option<&str>)] = &[("x", Some("[7]")), ("y", None)];
+        check(r#"{"a":1, "x" : {} , "y":2}"#, changes, r#"{"a":1, "x" : [7]}"#);
+        check(r#"{"y":2, "x":null}"#, changes, r#"{"x":[7]}"#);
+        check(r#"{"a":1,"y":2,"y":3}"#, changes, r#"{"a":1}"#);
+        assert!(matches!(with_members("{ }", changes), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn members_are_found_as_text() {
+        let json = r#"{"a":{"b":1},"b": [1, 2] ,"c\n":"x"}"#;
+        assert_eq!(member(json, "b"), Some("[1, 2]"));
+        assert_eq!(member(json, "c\n"), Some(r#""x""#));
+        assert_eq!((member(json, "d"), member("[]", "a"), member(r#"{"a":1,"a":2}"#, "a")), (None, None, Some("2")));
+    }
+}

@@ -1,0 +1,369 @@
+//! Outliers that leave their documents again: all of them (wipe), or those that are whitelisted by now.
+//!
+//! A field can leave a document only with a script, which clusters may forbid, or by storing the whole document anew. So documents are
+//! stored anew, as they are now but for `outliers` and `tags`: all other bytes of their text stay.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rayon::prelude::*;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use tokio::runtime::Handle;
+
+use crate::config::{MainConfig, UseCase};
+use crate::elastic::{BulkChange, Class, Client, DocumentId, ElasticError, SearchTarget, StoredDocument};
+use crate::event::Document;
+use crate::event::decode::{Projection, member, with_members, with_valid_surrogates};
+use crate::event::derived::DerivedFields;
+use crate::outlier::{TAG, take_apart, untagged, without};
+use crate::query::parse_timestamp;
+use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited, Ended, Written};
+use crate::sources::elasticsearch::ElasticEvents;
+use crate::sources::{DocRef, EventSource, ScanOptions, SourceError};
+use crate::whitelist::Whitelist;
+
+/// Documents that are read and written at once.
+const BLOCK: usize = 1024;
+
+/// Where to clean up.
+#[derive(Debug)]
+pub struct Housekeeping<'a> {
+    /// The cluster.
+    pub client: &'a Client,
+    /// The main configuration.
+    pub main: &'a MainConfig,
+    /// All use cases that there are, also those that do not run.
+    pub use_cases: &'a [UseCase],
+    /// Folder for temporary files.
+    pub spill_dir: &'a Path,
+    /// Set to end early.
+    pub cancel: &'a Arc<AtomicBool>,
+    /// Whether to count only.
+    pub dry_run: bool,
+}
+
+/// What was cleaned up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cleaned {
+    /// Whether it was only counted.
+    pub dry_run: bool,
+    /// Documents with outliers that were looked at.
+    pub checked: u64,
+    /// Documents from which outliers have to go.
+    pub documents: u64,
+    /// Outliers that have to go.
+    pub outliers: u64,
+    /// Whitelist regexps that were given up as too slow; each counts as no match.
+    pub regexps_given_up: u64,
+    /// What became of the documents.
+    pub written: Written,
+    /// What could not be looked at, one line each.
+    pub incomplete: Vec<String>,
+}
+
+/// Why cleaning up ended early.
+#[derive(Debug)]
+pub enum CleaningError {
+    /// Documents could not be read.
+    Source(SourceError),
+    /// Documents could not be written.
+    Writer(Ended),
+}
+
+impl From<SourceError> for CleaningError {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error)
+    }
+}
+
+impl From<ElasticError> for CleaningError {
+    fn from(error: ElasticError) -> Self {
+        Self::Source(error.into())
+    }
+}
+
+impl Cleaned {
+    /// What should have been done and was not, one line each.
+    pub fn missing(&self) -> Vec<String> {
+        [self.incomplete.clone(), self.written.missing()].concat()
+    }
+}
+
+/// What a document becomes; `None` when it stays as it is.
+trait Rule: Send + Sync + 'static {
+    fn change(&self, id: &DocumentId, source: &str) -> Result<Option<Change>, String>;
+}
+
+impl Housekeeping<'_> {
+    /// Removes all outliers from all documents of the indices that are configured; adds to `cleaned` what it does.
+    ///
+    /// # Errors
+    /// Why it ended early; `cleaned` says how far it came.
+    pub async fn wipe(&self, cleaned: &mut Cleaned) -> Result<(), CleaningError> {
+        self.clean(Arc::new(Wipe), cleaned).await?;
+        if cleaned.written.updated == 0 {
+            return Ok(());
+        }
+        for es_index in self.indices() {
+            match self.client.refresh(&SearchTarget::new(&es_index)).await {
+                Err(error) if error.class() == Class::Gone => {}
+                Err(error) => cleaned.incomplete.push(format!("searches may still see wiped outliers: {error}")),
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes outliers that are whitelisted by now, each judged by its own values and those of its event; adds to `cleaned` what it does.
+    ///
+    /// # Errors
+    /// Why it ended early; `cleaned` says how far it came.
+    pub async fn remove_whitelisted(&self, cleaned: &mut Cleaned) -> Result<(), CleaningError> {
+        let accepted = Arc::new(Accepted::new(self.main, self.use_cases));
+        if !accepted.is_empty() {
+            self.clean(Arc::clone(&accepted), cleaned).await?;
+        }
+        cleaned.regexps_given_up = accepted.regexps_given_up.load(Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Names of indices, each once, in the order of the configuration.
+    fn indices(&self) -> Vec<String> {
+        let mut indices = vec![self.main.elastic.es_index_pattern.clone()];
+        for es_index in self.use_cases.iter().filter_map(|use_case| use_case.es_index.as_ref()) {
+            if !indices.contains(es_index) {
+                indices.push(es_index.clone());
+            }
+        }
+        indices
+    }
+
+    async fn clean<R: Rule>(&self, rule: Arc<R>, cleaned: &mut Cleaned) -> Result<(), CleaningError> {
+        cleaned.dry_run = self.dry_run;
+        for es_index in self.indices() {
+            let source = ElasticEvents::open(self.client, &self.main.elastic, &es_index, self.spill_dir).await;
+            let source = match source {
+                Ok(source) => source,
+                Err(error) if error.class() == Class::Gone => continue,
+                Err(error @ ElasticError::Setting { .. }) => {
+                    cleaned.incomplete.push(error.to_string());
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            tokio::task::block_in_place(|| self.clean_index(source, &rule, cleaned))?;
+        }
+        Ok(())
+    }
+
+    fn clean_index<R: Rule>(
+        &self,
+        mut source: ElasticEvents,
+        rule: &Arc<R>,
+        cleaned: &mut Cleaned,
+    ) -> Result<(), CleaningError> {
+        source.set_query(json!({"bool": {
+            "should": [{"term": {"tags": TAG}}, {"exists": {"field": "outliers.total_outliers"}}],
+            "minimum_should_match": 1,
+        }}));
+        let documents = self.scan(&source, cleaned)?;
+        let runtime = Handle::current();
+        let mut writer = DocumentWriter::new(self.client);
+        let mut outcome = Ok(true);
+        for (idx, block) in documents.chunks(BLOCK).enumerate() {
+            outcome = self.clean_block(source.ids(block), rule, &mut writer, cleaned);
+            if !matches!(outcome, Ok(true)) {
+                writer.count_not_written(documents.len() - idx * BLOCK);
+                break;
+            }
+        }
+        let (written, ended) = runtime.block_on(writer.finish());
+        cleaned.written.add(written);
+        match (ended, outcome) {
+            (Some(ended), _) => Err(CleaningError::Writer(ended)),
+            (None, outcome) => outcome.map(drop),
+        }
+    }
+
+    /// Documents that have outliers.
+    fn scan(&self, source: &ElasticEvents, cleaned: &mut Cleaned) -> Result<Vec<DocRef>, SourceError> {
+        let options = ScanOptions { cancel: Arc::clone(self.cancel), ..ScanOptions::default() };
+        let mut documents = Vec::new();
+        let summary = source.scan(&Projection::new(Vec::new(), parse_timestamp), &options, &mut |batch| {
+            documents.extend(batch.rows.iter().map(|row| DocRef {
+                batch: batch.number,
+                offset: row.offset_in_batch,
+                length: row.length,
+                line: row.line_in_batch,
+            }));
+            Ok(())
+        })?;
+        let incomplete = summary.incomplete.into_iter().map(|part| format!("{}: {}", part.name, part.reason));
+        cleaned.incomplete.extend(incomplete);
+        Ok(documents)
+    }
+
+    /// False when the writer has ended early.
+    fn clean_block<R: Rule>(
+        &self,
+        ids: Result<Vec<DocumentId>, SourceError>,
+        rule: &Arc<R>,
+        writer: &mut DocumentWriter,
+        cleaned: &mut Cleaned,
+    ) -> Result<bool, CleaningError> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(SourceError::Cancelled.into());
+        }
+        let stored: Vec<StoredDocument> =
+            Handle::current().block_on(self.client.mget(&ids?))?.into_iter().flatten().collect();
+        cleaned.checked += stored.len() as u64;
+        let changes: Vec<Result<Option<Change>, String>> =
+            stored.par_iter().map(|stored| rule.change(&stored.id, stored.source.get())).collect();
+        let mut edited = Vec::new();
+        for (stored, change) in stored.into_iter().zip(changes) {
+            let StoredDocument { id, version, .. } = stored;
+            match change {
+                Ok(None) => {}
+                Ok(Some(change)) => {
+                    cleaned.documents += 1;
+                    cleaned.outliers += change.n_outliers;
+                    let edit = Cleaning { id: id.clone(), rule: Arc::clone(rule) };
+                    edited.push(Edited { id, version, change: Some(change), edit });
+                }
+                Err(reason) => cleaned.incomplete.push(format!("document {} of {}: {reason}", id.id, id.index)),
+            }
+        }
+        if self.dry_run || edited.is_empty() {
+            return Ok(true);
+        }
+        Ok(Handle::current().block_on(writer.write(edited)))
+    }
+}
+
+struct Cleaning<R> {
+    id: DocumentId,
+    rule: Arc<R>,
+}
+
+impl<R: Rule> Edit for Cleaning<R> {
+    fn change(&self, source: &str) -> Result<Option<Change>, String> {
+        self.rule.change(&self.id, source)
+    }
+}
+
+/// All outliers go. Those without the tag are told from a field of somebody else's by their count and summaries.
+struct Wipe;
+
+impl Rule for Wipe {
+    fn change(&self, _: &DocumentId, source: &str) -> Result<Option<Change>, String> {
+        let tags = value_of(source, "tags")?;
+        let is_tagged = tags.as_ref().is_some_and(|tags| untagged(tags).as_ref() != Some(tags));
+        let outliers = value_of(source, "outliers")?;
+        let stored = outliers.as_ref().and_then(Value::as_object);
+        let is_ours =
+            stored.is_some_and(|stored| stored.contains_key("total_outliers") && stored.contains_key("summary"));
+        if !is_tagged && !is_ours {
+            return Ok(None);
+        }
+        let n_outliers = stored.map_or(0, |stored| take_apart(stored).map_or(1, |outliers| outliers.len() as u64));
+        replaced(source, None, tags.as_ref(), n_outliers).map(Some)
+    }
+}
+
+/// Outliers that are whitelisted go.
+struct Accepted {
+    /// What holds for outliers of use cases that are not configured any more.
+    global: Whitelist,
+    of_use_cases: HashMap<String, (Whitelist, Option<DerivedFields>)>,
+    regexps_given_up: AtomicU64,
+}
+
+impl Accepted {
+    /// Of use cases of one name, the last one counts.
+    fn new(main: &MainConfig, use_cases: &[UseCase]) -> Self {
+        let of_use_case = |use_case: &UseCase| {
+            let whitelist = Whitelist::new(Arc::clone(&main.whitelist), Arc::clone(&use_case.whitelist));
+            let has_derived = use_case.use_derived_fields && !use_case.derived_fields.is_empty();
+            let derived = has_derived.then(|| DerivedFields::compile(&use_case.derived_fields).0);
+            (use_case.id(), (whitelist, derived))
+        };
+        Accepted {
+            global: Whitelist::new(Arc::clone(&main.whitelist), Arc::default()),
+            of_use_cases: use_cases.iter().map(of_use_case).collect(),
+            regexps_given_up: AtomicU64::new(0),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.global.is_empty() && self.of_use_cases.values().all(|(whitelist, _)| whitelist.is_empty())
+    }
+}
+
+impl Rule for Accepted {
+    fn change(&self, id: &DocumentId, source: &str) -> Result<Option<Change>, String> {
+        let event: Map<String, Value> =
+            serde_json::from_str(&with_valid_surrogates(source)).map_err(|error| error.to_string())?;
+        let Some(Value::Object(stored)) = event.get("outliers") else { return Ok(None) };
+        let Some(outliers) = take_apart(stored) else { return Ok(None) };
+        let document = Document { index: id.index.clone(), id: id.id.clone(), source: event.clone() };
+        let is_accepted: Vec<bool> = outliers
+            .iter()
+            .map(|stored| {
+                let name = format!("{}_{}", stored.model_type, stored.model_name);
+                let (whitelist, derived) = match self.of_use_cases.get(&name) {
+                    Some((whitelist, derived)) => (whitelist, derived.as_ref()),
+                    None => (&self.global, None),
+                };
+                let verdict = match derived.map(|derived| derived.derive(&event)) {
+                    Some(fields) => {
+                        let mut document = document.clone();
+                        document.source.extend(fields);
+                        whitelist.matches(&stored.outlier, &document)
+                    }
+                    None => whitelist.matches(&stored.outlier, &document),
+                };
+                self.regexps_given_up.fetch_add(verdict.regexps_given_up, Ordering::Relaxed);
+                verdict.whitelisted
+            })
+            .collect();
+        let n_accepted = is_accepted.iter().filter(|accepted| **accepted).count() as u64;
+        if n_accepted == 0 {
+            return Ok(None);
+        }
+        let left = without(stored, |idx| is_accepted[idx]);
+        replaced(source, left, event.get("tags"), n_accepted).map(Some)
+    }
+}
+
+/// The document with other `outliers`; without them, the tag goes as well.
+fn replaced(
+    source: &str,
+    outliers: Option<Map<String, Value>>,
+    tags: Option<&Value>,
+    n_outliers: u64,
+) -> Result<Change, String> {
+    let is_left = outliers.is_some();
+    let outliers = outliers.map(|outliers| Value::Object(outliers).to_string());
+    let mut changes = vec![("outliers", outliers.as_deref())];
+    let tags = tags.filter(|_| !is_left).map(|tags| (tags, untagged(tags)));
+    let tags_left = tags.as_ref().and_then(|(_, left)| left.as_ref()).map(Value::to_string);
+    // tags that are not ours keep their bytes
+    if tags.is_some_and(|(tags, left)| left.as_ref() != Some(tags)) {
+        changes.push(("tags", tags_left.as_deref()));
+    }
+    let json = with_members(source, &changes).into_owned();
+    let source = RawValue::from_string(json).map_err(|error| error.to_string())?;
+    Ok(Change { bulk: BulkChange::Replace(source), n_outliers })
+}
+
+fn value_of(source: &str, name: &str) -> Result<Option<Value>, String> {
+    let parsed = member(source, name).map(|text| serde_json::from_str(&with_valid_surrogates(text))).transpose();
+    parsed.map_err(|error| format!("{name} cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

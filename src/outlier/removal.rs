@@ -1,0 +1,297 @@
+//! Stored outliers taken apart again, and some of them removed.
+//!
+//! The arrays under `outliers` are parallel only where each outlier has exactly one value: `summary`, `model_name`, `model_type` and
+//! `elasticsearch_filter`. Elsewhere an outlier may have none, one or several. Which values are whose is decided by how many each may have:
+//! where the length of an array leaves one answer, that is it. Assets come from the event, so that all outliers of a document have the
+//! same. Where several answers are left, the values count as nobody's: they are kept as long as an outlier is.
+
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use super::Outlier;
+use super::stored::TAG;
+
+/// One outlier of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredOutlier {
+    /// Name of the model that found it.
+    pub model_name: String,
+    /// Type of that model.
+    pub model_type: String,
+    /// What is known to be its own. The unwrapped summary is as near as the wrapped one allows.
+    pub outlier: Outlier,
+}
+
+/// The outliers stored under `outliers`; `None` where that cannot be told: names, types and summaries are not as many.
+pub fn take_apart(stored: &Map<String, Value>) -> Option<Vec<StoredOutlier>> {
+    let types = model_types(stored)?;
+    let names = texts(stored, "model_name")?;
+    let mut outliers: Vec<StoredOutlier> = names
+        .iter()
+        .zip(&types)
+        .map(|(name, model_type)| StoredOutlier {
+            model_name: (*name).to_owned(),
+            model_type: (*model_type).to_owned(),
+            outlier: Outlier { fields: Map::new(), unwrapped_summary: String::new() },
+        })
+        .collect();
+    for (key, value) in stored.iter().filter(|(key, _)| *key != TOTAL) {
+        let values = elements(value);
+        let Some(spans) = spans(key, values, &types) else { continue };
+        for (stored, span) in outliers.iter_mut().zip(spans) {
+            stored.outlier.fields.insert(key.clone(), Value::Array(values[span].to_vec()));
+        }
+    }
+    let summaries = texts(stored, "summary")?;
+    for (stored, summary) in outliers.iter_mut().zip(summaries) {
+        stored.outlier.unwrapped_summary = summary.replace('\n', " ");
+    }
+    Some(outliers)
+}
+
+/// `outliers` without those whose numbers `is_removed` names; `None` when none is left.
+///
+/// `stored` is one that [`take_apart`] could take apart; one that it could not is returned unchanged.
+pub fn without(stored: &Map<String, Value>, is_removed: impl Fn(usize) -> bool) -> Option<Map<String, Value>> {
+    let Some(types) = model_types(stored) else { return Some(stored.clone()) };
+    let kept: Vec<usize> = (0..types.len()).filter(|idx| !is_removed(*idx)).collect();
+    if kept.is_empty() {
+        return None;
+    }
+    let mut left = Map::new();
+    for (key, value) in stored {
+        let values = elements(value);
+        if key == TOTAL {
+            left.insert(key.clone(), kept.len().into());
+        } else if let Some(spans) = spans(key, values, &types) {
+            let own: Vec<Value> = kept.iter().flat_map(|&idx| &values[spans[idx].clone()]).cloned().collect();
+            // a key that only the removed ones had goes with them
+            if !own.is_empty() || values.is_empty() {
+                left.insert(key.clone(), Value::Array(own));
+            }
+        } else {
+            left.insert(key.clone(), value.clone());
+        }
+    }
+    Some(left)
+}
+
+/// `tags` without ours; `None` when nothing is left of it.
+pub fn untagged(tags: &Value) -> Option<Value> {
+    match tags {
+        Value::Array(tags) => {
+            let others: Vec<Value> = tags.iter().filter(|tag| *tag != TAG).cloned().collect();
+            (others.len() == tags.len() || !others.is_empty()).then_some(Value::Array(others))
+        }
+        tag if *tag == TAG => None,
+        other => Some(other.clone()),
+    }
+}
+
+const TOTAL: &str = "total_outliers";
+
+/// Types of the models, one per outlier, where there are as many names and summaries.
+fn model_types(stored: &Map<String, Value>) -> Option<Vec<&str>> {
+    let types = texts(stored, "model_type")?;
+    let n_outliers = types.len();
+    let is_parallel = |key: &str| texts(stored, key).is_some_and(|texts| texts.len() == n_outliers);
+    (n_outliers > 0 && is_parallel("model_name") && is_parallel("summary")).then_some(types)
+}
+
+fn texts<'a>(stored: &'a Map<String, Value>, key: &str) -> Option<Vec<&'a str>> {
+    elements(stored.get(key)?).iter().map(Value::as_str).collect()
+}
+
+/// What was no list before a second outlier came is one element.
+fn elements(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(elements) => elements,
+        other => std::slice::from_ref(other),
+    }
+}
+
+/// Which of the values of `key` each outlier has; `None` where that cannot be told.
+fn spans(key: &str, values: &[Value], model_types: &[&str]) -> Option<Vec<Range<usize>>> {
+    let counts = counts(key, values, model_types)?;
+    let mut start = 0;
+    Some(
+        counts
+            .into_iter()
+            .map(|count| {
+                start += count;
+                start - count..start
+            })
+            .collect(),
+    )
+}
+
+fn counts(key: &str, values: &[Value], model_types: &[&str]) -> Option<Vec<usize>> {
+    let (n_values, n_outliers) = (values.len(), model_types.len());
+    if n_outliers == 1 {
+        return Some(vec![n_values]);
+    }
+    let bounds: Vec<Bounds> = model_types.iter().map(|model_type| bounds(key, model_type)).collect();
+    let least: usize = bounds.iter().map(|bounds| bounds.least).sum();
+    let most = bounds.iter().try_fold(0, |sum, bounds| Some(sum + bounds.most?));
+    if n_values == least {
+        return Some(bounds.iter().map(|bounds| bounds.least).collect());
+    }
+    if Some(n_values) == most {
+        return bounds.iter().map(|bounds| bounds.most).collect();
+    }
+    if n_values < least || most.is_some_and(|most| n_values > most) {
+        return None;
+    }
+    let mut open = (0..n_outliers).filter(|&idx| bounds[idx].most != Some(bounds[idx].least));
+    if let (Some(only), None) = (open.next(), open.next()) {
+        let count = |idx: usize| bounds[idx].least + if idx == only { n_values - least } else { 0 };
+        return Some((0..n_outliers).map(count).collect());
+    }
+    let n_each = n_values / n_outliers;
+    let is_same_for_all = n_each * n_outliers == n_values && values.chunks(n_each.max(1)).all(|own| *own == values[..n_each]);
+    (key == "assets" && is_same_for_all).then(|| vec![n_each; n_outliers])
+}
+
+/// How many values one outlier may have.
+#[derive(Clone, Copy)]
+struct Bounds {
+    least: usize,
+    /// `None`: any number.
+    most: Option<usize>,
+}
+
+fn bounds(key: &str, model_type: &str) -> Bounds {
+    const ONE: Bounds = Bounds { least: 1, most: Some(1) };
+    const UP_TO_ONE: Bounds = Bounds { least: 0, most: Some(1) };
+    const SOME: Bounds = Bounds { least: 1, most: None };
+    const ANY: Bounds = Bounds { least: 0, most: None };
+    match (model_type, key) {
+        (_, "summary" | "model_name" | "model_type" | "elasticsearch_filter") => ONE,
+        (_, "type" | "reason") => SOME,
+        (_, "assets") => ANY,
+        ("metrics", "target" | "aggregator" | "metric" | "decision_frontier" | "confidence") => ONE,
+        ("terms", "term" | "term_count" | "aggregator" | "decision_frontier" | "trigger_method") => ONE,
+        ("sudden_appearance", "target" | "aggregator") => SOME,
+        (
+            "sudden_appearance",
+            "target_value" | "aggregator_value" | "num_target_value_in_window" | "size_time_window" | "start_time_window"
+            | "end_time_window",
+        ) => ONE,
+        ("simplequery" | "metrics" | "terms" | "sudden_appearance", _) => UP_TO_ONE,
+        _ => ANY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: Value) -> Map<String, Value> {
+        let Value::Object(object) = value else { panic!("an object") };
+        object
+    }
+
+    /// `outliers` of these models, with more keys.
+    fn stored(model_types: &[&str], more: Value) -> Map<String, Value> {
+        let n_outliers = model_types.len();
+        let names: Vec<String> = (0..n_outliers).map(|idx| format!("m{idx}")).collect();
+        let summaries: Vec<String> = (0..n_outliers).map(|idx| format!("s{idx}")).collect();
+        let mut stored = object(json!({"summary": summaries, "model_name": names, "model_type": model_types}));
+        stored.extend(object(more));
+        stored.insert(TOTAL.to_owned(), n_outliers.into());
+        stored
+    }
+
+    /// What is left of `key` when the first outlier goes.
+    fn check(model_types: &[&str], key: &str, values: Value, expected: Option<Value>) {
+        let left = without(&stored(model_types, json!({key: values})), |idx| idx == 0).unwrap();
+        assert_eq!(left.get(key), expected.as_ref(), "{model_types:?} {key} {values}");
+        let n_left = model_types.len() - 1;
+        let names: Vec<String> = (1..=n_left).map(|idx| format!("m{idx}")).collect();
+        assert_eq!((&left["model_name"], &left[TOTAL]), (&json!(names), &json!(n_left)));
+    }
+
+    #[test]
+    fn values_go_with_their_outlier() {
+        check(&["terms", "metrics"], "type", json!(["a", "b"]), Some(json!(["b"])));
+        check(&["terms", "metrics"], "elasticsearch_filter", json!(["a", "b"]), Some(json!(["b"])));
+        check(&["terms", "metrics"], "aggregator", json!(["a", "b"]), Some(json!(["b"])));
+        check(&["terms", "metrics"], "term", json!(["a"]), None);
+        check(&["terms", "metrics"], "metric", json!([5]), Some(json!([5])));
+        check(&["terms", "metrics"], "non_outlier_values_sample", json!([]), Some(json!([])));
+        check(&["terms", "metrics"], "non_outlier_values_sample", json!(["a", "b"]), Some(json!(["b"])));
+        check(&["sudden_appearance", "terms"], "aggregator", json!(["f", "g", "h", "x"]), Some(json!(["x"])));
+        check(&["terms", "sudden_appearance"], "aggregator", json!(["x", "f", "g", "h"]), Some(json!(["f", "g", "h"])));
+        check(&["terms", "terms", "terms"], "level", json!(["a", "b", "c"]), Some(json!(["b", "c"])));
+        check(&["simplequery", "word2vec"], "assets", json!(["h", "u", "h", "u"]), Some(json!(["h", "u"])));
+        check(&["terms", "word2vec"], "score", json!([{"w": 1}, 2]), Some(json!([{"w": 1}, 2])));
+    }
+
+    #[test]
+    fn values_that_are_nobodys_stay() {
+        check(&["terms", "metrics"], "type", json!(["a", "b", "c"]), Some(json!(["a", "b", "c"])));
+        check(&["terms", "metrics"], "level", json!(["a"]), Some(json!(["a"])));
+        check(&["terms", "metrics"], "aggregator", json!(["a"]), Some(json!(["a"])));
+        check(&["terms", "metrics"], "level", json!(["a", "b", "c"]), Some(json!(["a", "b", "c"])));
+        check(&["terms", "metrics"], "assets", json!(["a", "b", "c"]), Some(json!(["a", "b", "c"])));
+        check(&["terms", "metrics"], "assets", json!(["a", "b"]), Some(json!(["a", "b"])));
+        check(&["terms", "metrics"], "level", json!("alone"), Some(json!("alone")));
+    }
+
+    #[test]
+    fn the_last_outlier_takes_everything() {
+        assert_eq!(without(&stored(&["terms", "metrics"], json!({"level": ["a"]})), |_| true), None);
+        let whole = stored(&["terms", "metrics"], json!({"level": ["a"]}));
+        assert_eq!(without(&whole, |_| false), Some(whole));
+    }
+
+    #[test]
+    fn outliers_are_taken_apart() {
+        let more = json!({"type": ["a", "b", "c"], "term": ["x"], "metric": [7.5], "level": ["l", "m"]});
+        let mut whole = stored(&["terms", "metrics"], more);
+        whole["summary"] = json!(["one\ntwo", "three"]);
+        let outliers = take_apart(&whole).unwrap();
+        let [first, second] = &outliers[..] else { panic!("two outliers") };
+        assert_eq!((first.model_name.as_str(), first.model_type.as_str()), ("m0", "terms"));
+        assert_eq!((&first.outlier.fields["summary"], first.outlier.unwrapped_summary()), (&json!(["one\ntwo"]), "one two"));
+        assert_eq!((&first.outlier.fields["term"], &second.outlier.fields["metric"]), (&json!(["x"]), &json!([7.5])));
+        assert_eq!((&first.outlier.fields["level"], &second.outlier.fields["level"]), (&json!(["l"]), &json!(["m"])));
+        assert!(!first.outlier.fields.contains_key("type") && !first.outlier.fields.contains_key(TOTAL));
+        let alone = take_apart(&object(json!({
+            "summary": "s", "model_name": "m", "model_type": ["terms"], "type": ["a", "b"], "total_outliers": "1",
+        })));
+        assert_eq!(alone.unwrap()[0].outlier.fields["type"], json!(["a", "b"]));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_not_taken_apart() {
+        for odd in [
+            json!({}),
+            json!({"summary": ["a"], "model_name": ["m", "n"], "model_type": ["terms"]}),
+            json!({"summary": ["a", "b"], "model_name": ["m"], "model_type": ["terms"]}),
+            json!({"summary": [1], "model_name": ["m"], "model_type": ["terms"]}),
+            json!({"summary": [], "model_name": [], "model_type": []}),
+        ] {
+            assert_eq!(take_apart(&object(odd.clone())), None, "{odd}");
+            assert_eq!(without(&object(odd.clone()), |_| true), Some(object(odd)));
+        }
+    }
+
+    #[test]
+    fn our_tag_goes_and_others_stay() {
+        for (tags, expected) in [
+            (json!(["a", "outlier", 7]), Some(json!(["a", 7]))),
+            (json!(["outlier"]), None),
+            (json!(["outlier", "outlier"]), None),
+            (json!("outlier"), None),
+            (json!([]), Some(json!([]))),
+            (json!("outliers"), Some(json!("outliers"))),
+            (json!({"a": "outlier"}), Some(json!({"a": "outlier"}))),
+        ] {
+            assert_eq!(untagged(&tags), expected, "{tags}");
+        }
+    }
+}
