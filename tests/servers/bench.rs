@@ -1,10 +1,11 @@
 //! One test's place: a server, a scratch folder, and the program run against both.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::kind::Kind;
 use super::node::Node;
@@ -20,6 +21,32 @@ pub(super) struct Bench {
 pub(super) struct Document {
     pub(super) id: String,
     pub(super) source: String,
+}
+
+/// A document as the server has it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stored {
+    pub(super) index: String,
+    /// `_version` and `_seq_no`.
+    pub(super) version: (u64, u64),
+    pub(super) source: Map<String, Value>,
+}
+
+impl Stored {
+    /// The text of the document without what the program may write.
+    pub(super) fn others(&self) -> String {
+        let mut source = self.source.clone();
+        for own in ["outliers", "tags"] {
+            source.shift_remove(own);
+        }
+        Value::Object(source).to_string()
+    }
+
+    /// The texts under a key of its outliers.
+    pub(super) fn texts(&self, key: &str) -> Vec<String> {
+        let values = self.source.get("outliers").and_then(|outliers| outliers[key].as_array()).into_iter().flatten();
+        values.map(|value| value.as_str().expect("a text").to_owned()).collect()
+    }
 }
 
 impl Document {
@@ -75,6 +102,21 @@ impl Bench {
             });
             self.node.bulk(lines);
         }
+    }
+
+    /// All documents of an index as they are now, by id; at most 10,000.
+    pub(super) fn stored(&self, index: &str) -> BTreeMap<String, Stored> {
+        self.node.ask("POST", &format!("/{index}/_refresh"), None);
+        let body = json!({"size": 10_000, "version": true, "seq_no_primary_term": true, "sort": ["_doc"]});
+        let mut page = self.node.ask("POST", &format!("/{index}/_search"), Some(&body));
+        let Value::Array(hits) = page["hits"]["hits"].take() else { panic!("{index}: no hits in {page}") };
+        let stored = hits.into_iter().map(|mut hit| {
+            let id = hit["_id"].as_str().expect("an id").to_owned();
+            let version = (hit["_version"].as_u64().expect("a version"), hit["_seq_no"].as_u64().expect("a number"));
+            let Value::Object(source) = hit["_source"].take() else { panic!("{index} {id} has no source") };
+            (id, Stored { index: hit["_index"].as_str().expect("an index").to_owned(), version, source })
+        });
+        stored.collect()
     }
 
     /// Runs the program in the folder, with arguments written as one line.

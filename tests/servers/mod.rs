@@ -16,5 +16,8 @@ mod node;
 
 mod corpus;
 mod parity;
+mod places;
 mod reading;
 mod tls;
+mod upkeep;
+mod writing;

@@ -1,10 +1,14 @@
-//! The golden cases against real servers: what is found in a cluster is what is found in files, to the byte.
+//! The golden cases against real servers: what is found in a cluster is what is found in files, to the byte, and what is found stands in
+//! the documents.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Document, assert_same_lines, hits};
+use super::bench::{Bench, Document, Stored, assert_same_lines, hits};
 use super::kind::Kind;
 use crate::golden::{OTRF, SYNTHETIC, Set};
+use crate::outliers;
 
 #[test]
 fn opensearch_3() {
@@ -34,14 +38,41 @@ fn check(kind: Kind) {
         let documents = Document::of_lines(&set.events());
         bench.index(&index, &mappings(set), &documents);
         bench.write("hits.ndjson", &hits(&index, &documents));
-        bench.write_cluster(&index, "es_save_results=0\n");
         // one window must hold all events here, and those of `sudden_appearance` end at the set's own time
         let (windowed, others): (Vec<String>, Vec<String>) =
             set.cases().into_iter().partition(|case| case.starts_with("sudden_appearance"));
         assert!(others.len() > 50 && !windowed.is_empty(), "{} cases lost", set.name);
-        check_cases(&bench, set, &others, "--from 1970-01-01T00:00:00Z --to 2100-01-01T00:00:00Z");
+        bench.write_cluster(&index, "es_save_results=0\n");
         check_cases(&bench, set, &windowed, &format!("--now {}", set.now));
+        let before = bench.stored(&index);
+        bench.write_cluster(&index, "es_save_results=1\n");
+        check_cases(&bench, set, &others, "--from 1970-01-01T00:00:00Z --to 2100-01-01T00:00:00Z");
+        check_documents(&bench, &before, &index);
     }
+}
+
+/// Documents have the outliers that were found, and nothing else has changed.
+fn check_documents(bench: &Bench, before: &BTreeMap<String, Stored>, index: &str) {
+    let found = outliers::read(&bench.path().join("server.ndjson")).expect("well-formed output");
+    let after = bench.stored(index);
+    assert!(!before.is_empty() && before.keys().eq(after.keys()), "{index}: other documents");
+    for (id, document) in &after {
+        let what = format!("{} {index} {id}", bench.name());
+        assert_eq!(document.others(), before[id].others(), "{what}");
+        let Some(expected) = found.get(&(index.to_owned(), id.clone())) else {
+            assert_eq!(document, &before[id], "{what}: it has no outlier");
+            continue;
+        };
+        let stored = document.source["outliers"].as_object().expect("outliers");
+        assert_eq!(outliers::difference_of_objects(&what, expected, stored), None);
+        let tags = document.source["tags"].as_array().expect("tags");
+        let others: Vec<&Value> = tags.iter().filter(|tag| *tag != "outlier").collect();
+        let tags_before: Vec<&Value> =
+            before[id].source.get("tags").and_then(Value::as_array).into_iter().flatten().collect();
+        assert_eq!((others, tags.len()), (tags_before.clone(), tags_before.len() + 1), "{what}: tags");
+    }
+    let n_tagged = after.values().filter(|document| document.source.contains_key("outliers")).count();
+    assert_eq!(n_tagged, found.len(), "{index}");
 }
 
 /// Fields as the first event has them, texts and numbers alike as keywords. The queries of all cases are `*`, so no more needs to be said;
