@@ -43,8 +43,8 @@ pub struct Server {
     pub version: String,
     /// Major and minor part of it; 0 where they are no numbers.
     pub release: (u32, u32),
-    /// Whether it has the features outside the Apache license.
-    is_default_build: bool,
+    /// Which build it is: `default` has the features outside the Apache license, `oss` has not.
+    build_flavor: Option<String>,
     /// Name of its cluster.
     pub cluster: String,
 }
@@ -80,8 +80,8 @@ impl Server {
         };
         let mut numbers = version.number.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
         let release = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        let is_default_build = version.build_flavor.as_deref() != Some("oss");
-        Ok(Self { flavour, version: version.number, release, is_default_build, cluster: cluster_name })
+        let build_flavor = version.build_flavor;
+        Ok(Self { flavour, version: version.number, release, build_flavor, cluster: cluster_name })
     }
 
     /// Why this server may not work as it should; `None` for those that are known to.
@@ -97,7 +97,8 @@ impl Server {
 
     /// Whether it has the field type `flattened`: outside x-pack since 8.0.
     pub fn has_flattened(&self) -> bool {
-        self.flavour == Flavour::Elasticsearch && (self.is_default_build || self.release >= (8, 0))
+        let is_default = self.build_flavor.as_deref() == Some("default");
+        self.flavour == Flavour::Elasticsearch && (is_default || self.release >= (8, 0))
     }
 
     /// How to read from a point in time by slices, each in an order without ties; `None` where only scrolling is safe.
@@ -106,7 +107,7 @@ impl Server {
     /// 3.3: without it, documents of equal sort values are lost or doubled between pages.
     pub fn pit_dialect(&self) -> Option<PitDialect> {
         match self.flavour {
-            Flavour::Elasticsearch if self.is_default_build && self.release >= (7, 15) => {
+            Flavour::Elasticsearch if self.build_flavor.as_deref() != Some("oss") && self.release >= (7, 15) => {
                 Some(PitDialect::Elasticsearch)
             }
             Flavour::OpenSearch if self.release >= (3, 3) => Some(PitDialect::OpenSearch),
@@ -164,6 +165,21 @@ mod tests {
             assert_eq!(server.to_string(), shown);
             assert_eq!(server.warning().is_none(), is_known, "{shown}");
             assert_eq!(server.pit_dialect(), dialect, "{shown}");
+        }
+    }
+
+    #[test]
+    fn flattened_fields_are_not_everywhere() {
+        const ELASTIC: &str = "You Know, for Search";
+        for (version, more, expected) in [
+            ("7.10.2", r#","build_flavor":"oss""#, false),
+            ("7.10.2", r#","build_flavor":"unknown""#, false),
+            ("7.10.2", r#","build_flavor":"default""#, true),
+            ("8.15.5", "", true),
+            ("9.1.0", r#","build_flavor":"default""#, true),
+            ("3.5.0", r#","distribution":"opensearch""#, false),
+        ] {
+            assert_eq!(server(version, more, ELASTIC).has_flattened(), expected, "{version} {more}");
         }
     }
 
