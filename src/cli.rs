@@ -89,6 +89,9 @@ pub struct RunArgs {
     /// Threads that compute; without it, one per processor
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Where `word2vec` models are trained: auto (a GPU if there is one), cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
+    pub device: DeviceChoice,
 }
 
 /// Options of `check`.
@@ -165,6 +168,29 @@ pub enum LogFormat {
     Json,
 }
 
+/// Where models are to be trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// On a GPU if there is one that can be used.
+    Auto,
+    /// On the processor.
+    Cpu,
+    /// On the GPU of this number.
+    Cuda(usize),
+}
+
+fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+    let numbered = || text.strip_prefix("cuda:")?.parse().ok();
+    match text {
+        "auto" => Ok(DeviceChoice::Auto),
+        "cpu" => Ok(DeviceChoice::Cpu),
+        "cuda" => Ok(DeviceChoice::Cuda(0)),
+        _ => numbered()
+            .map(DeviceChoice::Cuda)
+            .ok_or_else(|| "not a device: write auto, cpu, cuda, or cuda:1 for the second GPU".to_owned()),
+    }
+}
+
 fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.with_timezone(&Utc));
@@ -215,6 +241,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn devices_are_read() {
+        let check = |text: &str, expected: Option<DeviceChoice>| {
+            assert_eq!(parse_device(text).ok(), expected, "{text}");
+        };
+        check("auto", Some(DeviceChoice::Auto));
+        check("cpu", Some(DeviceChoice::Cpu));
+        check("cuda", Some(DeviceChoice::Cuda(0)));
+        check("cuda:3", Some(DeviceChoice::Cuda(3)));
+        for wrong in ["cuda:", "cuda:x", "cuda:-1", "gpu", "CPU", ""] {
+            check(wrong, None);
+        }
     }
 
     #[test]

@@ -104,6 +104,24 @@ impl<T: Send + 'static> InOrder<T> {
     }
 }
 
+/// Computes on a thread of rayon while the caller, one of tokio's tasks, waits. The work starts at once. Panics as the work did.
+pub fn on_rayon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    rayon::spawn(move || {
+        let result = catch_unwind(AssertUnwindSafe(work));
+        // the receiver is gone when the run was interrupted: nobody wants the result
+        drop(sender.send(result));
+    });
+    async {
+        match receiver.await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => resume_unwind(panic),
+            // the sender is only dropped with a result in it
+            Err(_) => unreachable!("rayon ends what it was given"),
+        }
+    }
+}
+
 /// Runs `n_items` pieces of work that compute and wait, at most `n_at_once` side by side, each on a thread of its own; the results in
 /// the order of the items. Blocks: not for tokio's threads. Panics as the work did.
 pub fn side_by_side<T, Work, Fut>(n_items: usize, n_at_once: usize, work: Work) -> Vec<T>

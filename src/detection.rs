@@ -16,6 +16,8 @@ use crate::config::{Asset, Model, UseCase};
 use crate::elastic::MARKS;
 use crate::event::derived::DerivedFields;
 use crate::event::{Document, Population, TableError, View};
+use crate::models::word2vec::confusion::Confusion;
+use crate::models::word2vec::training::Effort;
 use crate::models::{self, Candidate, Evaluation, Refinement, Settings};
 use crate::outlier::spool::{Run, SpooledOutlier};
 use crate::outlier::{Description, Outlier, describe};
@@ -60,8 +62,12 @@ pub struct Detected {
     pub whitelisted: u64,
     /// Evaluations that it took.
     pub rounds: u32,
-    /// Whitelist regexps that were given up because a text made them too slow; each counts as no match.
+    /// Regexps of whitelists and separators that were given up because a text made them too slow; each counts as no match.
     pub regexps_given_up: u64,
+    /// What the training of models took.
+    pub effort: Effort,
+    /// Candidates compared with labels, if that is wanted.
+    pub confusion: Option<Confusion>,
     /// Candidates whose documents were deleted since they were read, counted in every round.
     pub gone: u64,
     /// Time in models.
@@ -110,6 +116,9 @@ impl Detection<'_> {
                 () = self.wait_for_interruption() => return Err(SourceError::Cancelled.into()),
             };
             detected.rounds += 1;
+            detected.regexps_given_up += evaluation.regexps_given_up;
+            detected.effort += evaluation.effort;
+            detected.confusion = evaluation.confusion;
             detected.evaluating += started.elapsed();
             let started = Instant::now();
             let mut round = tokio::task::block_in_place(|| self.describe(&view, &evaluation))?;

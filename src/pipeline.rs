@@ -17,6 +17,7 @@ use crate::config::{MainConfig, escape_controls};
 use crate::detection::{Detected, Detection, DetectionError, document_places, parse};
 use crate::event::{EventTable, View};
 use crate::models::Settings;
+use crate::models::word2vec::neural::TrainingDevice;
 use crate::outlier::spool::{EventOutliers, Merged};
 use crate::outlier::{Outlier, merge_into};
 use crate::plan::{Period, PlannedUseCase, ScanPlan};
@@ -46,6 +47,8 @@ pub struct ScanGroup<'a> {
     pub options: ScanOptions,
     /// Which times.
     pub period: Period,
+    /// Where models are trained.
+    pub device: &'a TrainingDevice,
 }
 
 /// What became of a scan group.
@@ -160,6 +163,7 @@ async fn detect(
     let use_case = &*planned.use_case;
     let context = group.compute.session(n_partitions);
     crate::functions::register_all(&context);
+    let name = use_case.id();
     let settings = Settings {
         context: &context,
         n_partitions,
@@ -169,6 +173,9 @@ async fn detect(
             Period::Between(window) => Some(window.to).filter(|&to| to < i64::MAX),
         },
         history: use_case.history_window.num_microseconds().unwrap_or(i64::MAX),
+        use_case: &name,
+        memory_limit: group.compute.limits().memory,
+        device: group.device,
     };
     Detection {
         use_case,

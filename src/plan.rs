@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::{DerivedField, FieldPath, Model, ModelType, Problem, UseCase};
+use crate::config::{DerivedField, FieldPath, Model, ModelType, Problem, Settings, UseCase, Word2vec};
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
+use crate::event::sentences::SEPARATOR;
 use crate::event::{FieldSource, KeySpec, MetricSpec, TableLayout, Values, ViewColumns};
 use crate::query::{CompiledQuery, Mapping, QueryColumn, QueryError, TimeWindow, compile};
 
@@ -58,6 +59,9 @@ pub struct PlannedUseCase {
 
 /// Fields of earlier outliers: names and types of the models that found them.
 pub const TAGGED_BY: [&str; 2] = ["outliers.model_name", "outliers.model_type"];
+
+/// The field that says whether an event is known to be an outlier.
+const LABEL: &str = "label";
 
 /// A use case that cannot run, and why.
 pub type Refused = (Arc<UseCase>, Vec<Problem>);
@@ -107,15 +111,10 @@ fn plan_with(
 }
 
 /// The problems that [`plan`] would find, without a plan: what `check` reports.
-pub fn check(use_cases: &[UseCase], mapping: Option<&Mapping>, now: DateTime<Utc>) -> Vec<Problem> {
-    use_cases
-        .iter()
-        .flat_map(|use_case| {
-            let query_problems = compile_query(use_case, mapping, now).err().unwrap_or_default();
-            let derived_problems = DerivedFields::compile(&use_case.derived_fields).1;
-            query_problems.into_iter().chain(derived_problems)
-        })
-        .collect()
+pub fn check(settings: &Settings, mapping: Option<&Mapping>, now: DateTime<Utc>) -> Vec<Problem> {
+    let of_query = |use_case: &UseCase| compile_query(use_case, mapping, now).err().unwrap_or_default();
+    let of_queries = settings.use_cases.iter().flat_map(of_query);
+    of_queries.chain(DerivedFields::compile(&settings.derived_fields).1).collect()
 }
 
 #[derive(Default)]
@@ -192,20 +191,36 @@ impl Planner {
                     aggregator: Some(self.key(&sudden.aggregator, Values::Smallest, rule_set)),
                     target: Some(self.key(&sudden.target, Values::Smallest, rule_set)),
                     time: Some(self.time(&use_case.timestamp_field)),
+                    tie: true,
                     ..ViewColumns::default()
                 }
             }
-            Model::Word2vec(word2vec) => ViewColumns {
-                aggregator: Some(self.key(&word2vec.aggregator, Values::Each, rule_set)),
-                target: Some(self.key(&word2vec.target, Values::Each, rule_set)),
-                ..ViewColumns::default()
-            },
+            Model::Word2vec(word2vec) => self.word2vec_view(word2vec, rule_set),
+        }
+    }
+
+    fn word2vec_view(&mut self, word2vec: &Word2vec, rule_set: Option<usize>) -> ViewColumns {
+        // of the events with the same text, one stands for all
+        self.tie_break |= word2vec.drop_duplicates;
+        let label = [FieldPath::new(LABEL)];
+        ViewColumns {
+            aggregator: Some(self.key(&word2vec.aggregator, Values::Each, rule_set)),
+            target: Some(self.joined_key(&word2vec.target, Values::Each, rule_set, word2vec.separators.joiner())),
+            tie: word2vec.drop_duplicates,
+            label: word2vec.print_confusion_matrix.then(|| self.key(&label, Values::Smallest, None)),
+            ..ViewColumns::default()
         }
     }
 
     fn key(&mut self, fields: &[FieldPath], values: Values, rule_set: Option<usize>) -> usize {
+        self.joined_key(fields, values, rule_set, SEPARATOR)
+    }
+
+    fn joined_key(&mut self, fields: &[FieldPath], values: Values, rule_set: Option<usize>, joiner: &str) -> usize {
+        // a single value is joined with nothing: such keys are shared
+        let joiner = if fields.len() > 1 { joiner } else { SEPARATOR };
         let fields = fields.iter().map(|field| self.field(field, ColumnKind::Elements, rule_set)).collect();
-        position(&mut self.keys, KeySpec { fields, values })
+        position(&mut self.keys, KeySpec { fields, values, joiner: joiner.to_owned() })
     }
 
     fn metric(&mut self, metrics: &crate::config::Metrics, rule_set: Option<usize>) -> usize {

@@ -1,8 +1,8 @@
 //! The integration tests, one binary: each executable that links the query engine costs a link and much disk.
 //!
 //! `golden` compares with the reference implementation, `properties` with ourselves (order, threads, memory),
-//! `cli` is the command line as a user meets it, `recordings` the use cases and recordings that ship with the
-//! project, `tidy` the rules of the source tree. `program` and `outliers` are what they stand on.
+//! `cli` is the command line as a user meets it, `word2vec` that model, `recordings` the use cases and recordings that ship with the
+//! project, `servers` real clusters, `tidy` the rules of the source tree. `program` and `outliers` are what they stand on.
 
 mod cli;
 mod config;
@@ -14,4 +14,6 @@ mod properties;
 mod query;
 
 mod recordings;
+mod servers;
 mod tidy;
+mod word2vec;

@@ -19,6 +19,8 @@ const FOUND: &[(&str, u64, bool)] = &[
     ("terms_beaconing", 676, false),
     ("metrics_large_upload", 5, false),
     ("simplequery_webdav_transfer_by_address", 8, false),
+    ("word2vec_program_path", 16, false),
+    ("word2vec_domain_name", 11, false),
 ];
 
 #[test]

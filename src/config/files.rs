@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::patterns::matching_paths;
 use super::problem::{Location, Problem};
 
 /// A configuration is written by people: a greater file was matched by mistake.
@@ -32,10 +33,8 @@ fn matching(pattern: &str, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     if Path::new(pattern).is_file() {
         return vec![PathBuf::from(pattern)];
     }
-    let options =
-        glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-    let paths = match glob::glob_with(&whole_stars(pattern), options) {
-        Ok(paths) => paths,
+    let matches = match matching_paths(pattern) {
+        Ok(matches) => matches,
         Err(error) => {
             problems.push(
                 Problem::error(format!("not a pattern: {pattern}: {error}"))
@@ -44,17 +43,11 @@ fn matching(pattern: &str, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
             return Vec::new();
         }
     };
-    let mut files = Vec::new();
-    for path in paths {
-        match path {
-            Ok(path) if path.is_file() => files.push(path),
-            Ok(_) => {}
-            Err(error) => problems.push(
-                Problem::warning(format!("cannot look into {}: {}", error.path().display(), error.error()))
-                    .help(format!("files there are left out of {pattern}; check the permissions")),
-            ),
-        }
-    }
+    problems.extend(matches.unreadable.iter().map(|(path, error)| {
+        Problem::warning(format!("cannot look into {}: {error}", path.display()))
+            .help(format!("files there are left out of {pattern}; check the permissions"))
+    }));
+    let files: Vec<PathBuf> = matches.paths.into_iter().filter(|path| path.is_file()).collect();
     if files.is_empty() {
         problems.push(nothing_found(pattern));
     }
@@ -71,23 +64,6 @@ fn nothing_found(pattern: &str) -> Problem {
     } else {
         Problem::error(format!("no file {pattern}")).help("check the path given with --use-cases")
     }
-}
-
-/// As in Python, `**` looks into folders below when it stands alone between slashes, finds files when it is last, and is the same as
-/// `*` anywhere else.
-fn whole_stars(pattern: &str) -> String {
-    let mut components: Vec<String> = Vec::new();
-    for component in pattern.split('/') {
-        let mut component = component.to_owned();
-        while component != "**" && component.contains("**") {
-            component = component.replace("**", "*");
-        }
-        components.push(component);
-    }
-    if components.last().is_some_and(|last| last == "**") {
-        components.push("*".to_owned());
-    }
-    components.join("/")
 }
 
 /// The text of a file.

@@ -56,6 +56,17 @@ impl<'a> Keys<'a> {
         found
     }
 
+    /// The value of `key`, which may be empty though that is worth a warning.
+    pub(super) fn required_text(&mut self, key: &str, help: &str) -> Option<&'a str> {
+        let found = self.text(key);
+        match found {
+            None => self.missing(key, help),
+            Some("") => self.warn(key, "empty", help),
+            Some(_) => {}
+        }
+        found
+    }
+
     pub(super) fn int(&mut self, key: &str) -> Option<i64> {
         self.parsed(key, "not a whole number", "write digits, such as 10", parse_int)
     }

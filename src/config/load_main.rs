@@ -12,10 +12,11 @@ use super::keys::Keys;
 use super::load_elastic;
 use super::main_config::{Asset, DerivedField, LogLevel, LogSettings, MainConfig, NotifierSettings};
 use super::model::ModelType;
-use super::model_keys::WORD2VEC;
+use super::model_keys::{WORD2VEC, WORD2VEC_COUNTS, WORD2VEC_SWITCHES};
 use super::nearest::nearest;
-use super::problem::{Location, Problem};
+use super::problem::{Location, Problem, Severity};
 use super::secret::Secret;
+use super::values::parse_bool;
 use super::whitelist_entries::WhitelistEntries;
 
 const SECTIONS: [&str; 13] = [
@@ -253,7 +254,41 @@ fn warn_of_other_keys(ini: &Ini, problems: &mut Vec<Problem>) {
     for (section, known) in OTHER_KEYS {
         let mut keys = keys(ini, section);
         warn_of_keys(&mut keys, known);
+        check_values(&mut keys);
         problems.append(&mut keys.problems);
+    }
+}
+
+/// Values that nothing may ever read are still wrong: a warning each. What a run relies on is an error.
+fn check_values(keys: &mut Keys<'_>) {
+    let n_problems = keys.problems.len();
+    let (numbers, switches): (&[&str], &[&str]) = match keys.section {
+        "terms" => (&["terms_batch_eval_size"], &[]),
+        "metrics" => (&["metrics_batch_eval_size"], &[]),
+        "sudden_appearance" => (&["max_num_aggregators", "max_num_targets"], &[]),
+        "notifier" if !keys.text("email_notifier").and_then(parse_bool).unwrap_or(false) => {
+            (&["smtp_port", "max_cache_ignore"], &["email_notifier"])
+        }
+        "word2vec" => (&WORD2VEC_COUNTS, &WORD2VEC_SWITCHES),
+        "simplequery" => {
+            keys.bool("highlight_match");
+            return;
+        }
+        "daemon" => {
+            let is_cron = |text: &str| [5, 6].contains(&text.split_whitespace().count()).then_some(());
+            keys.parsed("schedule", "not a cron expression", "write five fields, such as 0 0 * * *", is_cron);
+            (&[], &[])
+        }
+        _ => (&[], &[]),
+    };
+    for key in numbers {
+        keys.count(key);
+    }
+    for key in switches {
+        keys.bool(key);
+    }
+    for problem in &mut keys.problems[n_problems..] {
+        problem.severity = Severity::Warning;
     }
 }
 

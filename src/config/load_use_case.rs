@@ -7,7 +7,6 @@ use serde_json::Value as Json;
 
 use super::Settings;
 use super::field::FieldPath;
-use super::files;
 use super::ini::{Dialect, Entry, Ini, Section, parse};
 use super::keys::Keys;
 use super::load_main::{self, derived_fields, history};
@@ -59,16 +58,14 @@ impl<'a> Defaults<'a> {
 }
 
 /// Loads all use cases of a file.
-pub(super) fn load_file(path: &Path, defaults: &Defaults<'_>, settings: &mut Settings, problems: &mut Vec<Problem>) {
-    let (file, text) = match files::read(path) {
-        Ok(read) => read,
-        Err(problem) => {
-            problems.push(*problem);
-            settings.rejected_files += 1;
-            return;
-        }
-    };
-    let (ini, found) = parse(&text, Dialect::UseCases, &file);
+pub(super) fn load_file(
+    file: Arc<Path>,
+    text: &str,
+    defaults: &Defaults<'_>,
+    settings: &mut Settings,
+    problems: &mut Vec<Problem>,
+) {
+    let (ini, found) = parse(text, Dialect::UseCases, &file);
     let is_rejected = found.iter().any(|problem| problem.severity == Severity::Error);
     problems.extend(found);
     if is_rejected {
@@ -81,6 +78,7 @@ pub(super) fn load_file(path: &Path, defaults: &Defaults<'_>, settings: &mut Set
         derived: ini.section("derivedfields").map(derived_fields).unwrap_or_default(),
         ini: &ini,
     };
+    settings.derived_fields.extend_from_slice(&context.derived);
     settings.rejected_files +=
         usize::from(!whitelist_problems.is_empty() && !is_rejected && has_errors(&whitelist_problems));
     problems.append(&mut whitelist_problems);
@@ -174,9 +172,9 @@ impl FileContext<'_> {
         let history_window = self.history(&mut keys);
         let model = load_model(model_type, &mut keys, self.defaults.ini, history_window);
         let text_help = "outliers are described by it; fields are written as {field}";
-        let outlier_type = keys.required("outlier_type", text_help);
-        let outlier_reason = keys.required("outlier_reason", text_help);
-        let outlier_summary = keys.required("outlier_summary", text_help);
+        let outlier_type = keys.required_text("outlier_type", text_help);
+        let outlier_reason = keys.required_text("outlier_reason", text_help);
+        let outlier_summary = keys.required_text("outlier_summary", text_help);
         let runs = main.run_models && keys.bool("run_model").unwrap_or(false);
         let tests = main.test_models && keys.bool("test_model").unwrap_or(false);
         let use_derived_fields = keys.bool("use_derived_fields").unwrap_or(false);

@@ -19,16 +19,18 @@ mod main_config;
 mod model;
 mod model_keys;
 mod nearest;
+mod patterns;
 mod problem;
 mod python_regex;
 mod secret;
 mod separators;
+mod shipped;
 mod use_case;
 pub mod values;
 mod whitelist_entries;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use elastic_settings::{Authentication, ClientCertificate, ElasticSettings};
 pub use field::FieldPath;
@@ -38,6 +40,7 @@ pub use model::{
     TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
 pub(crate) use nearest::{Swap, edit_distance, nearest};
+pub use patterns::{Matches, matching_paths};
 pub use problem::{Location, Problem, Severity, escape_controls};
 pub(crate) use python_regex::GroupRegex;
 pub use python_regex::{PrefixRegex, TooManySteps};
@@ -55,17 +58,21 @@ pub struct Settings {
     pub use_cases: Vec<UseCase>,
     /// All problems of all files.
     pub problems: Vec<Problem>,
+    /// The derived fields of all files, also those that no use case wants; not yet compiled.
+    pub derived_fields: Vec<DerivedField>,
     /// The use cases that cannot run because of configuration errors.
     pub rejected: Vec<RejectedUseCase>,
     /// How many use-case files could not be read as a whole.
     pub rejected_files: usize,
-    /// How many of the problems are errors in the main configuration: with any, what [`Self::main`] says is not what the user meant.
+    /// How many problems there are in whitelist entries of the main configuration, which are left out.
+    pub rejected_entries: usize,
+    /// How many of the problems are other errors in the main configuration: with any, what [`Self::main`] says is not what the user meant.
     pub main_errors: usize,
     /// Whether a batch size is configured: batches do not exist any more, which is worth one note per run.
     pub ignored_batch_sizes: bool,
 }
 
-/// Reads all configuration files and the use cases in all files that match the patterns.
+/// Reads all configuration files and the use cases in all files that match the patterns; without a pattern, those that ship with the program.
 ///
 /// Never panics and never stops early: what is wrong is in [`Settings::problems`].
 pub fn load(config_files: &[PathBuf], use_case_patterns: &[String]) -> Settings {
@@ -82,15 +89,42 @@ fn load_in(
     let mut problems = Vec::new();
     let main_ini = load_main::read_all(config_files, &mut problems);
     settings.main = load_main::load(&main_ini, environment, &mut problems);
+    settings.derived_fields.clone_from(&settings.main.derived_fields);
     settings.ignored_batch_sizes = load_main::has_batch_sizes(&main_ini);
-    settings.main_errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    settings.rejected_entries = problems.iter().filter(|problem| is_of_entry(problem)).count();
+    settings.main_errors = n_errors(&problems) - settings.rejected_entries;
     let defaults = load_use_case::Defaults::new(&settings.main, &main_ini);
-    for path in files::expand(use_case_patterns, &mut problems) {
-        load_use_case::load_file(&path, &defaults, &mut settings, &mut problems);
+    if use_case_patterns.is_empty() {
+        for (path, text) in shipped::USE_CASES {
+            load_use_case::load_file(Path::new(path).into(), text, &defaults, &mut settings, &mut problems);
+        }
+    }
+    let n_before = n_errors(&problems);
+    let paths = files::expand(use_case_patterns, &mut problems);
+    // each is a file that is not there, or a pattern that is none
+    settings.rejected_files += n_errors(&problems) - n_before;
+    for path in paths {
+        match files::read(&path) {
+            Ok((file, text)) => load_use_case::load_file(file, &text, &defaults, &mut settings, &mut problems),
+            Err(problem) => {
+                problems.push(*problem);
+                settings.rejected_files += 1;
+            }
+        }
     }
     warn_of_duplicates(&settings.use_cases, &mut problems);
     settings.problems = problems;
     settings
+}
+
+fn n_errors(problems: &[Problem]) -> usize {
+    problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+}
+
+/// Whether an entry of a whitelist cannot be used: without it less is accepted, and nothing else changes.
+fn is_of_entry(problem: &Problem) -> bool {
+    let is_whitelist = problem.section.as_deref().is_some_and(|section| section.starts_with("whitelist_"));
+    problem.severity == Severity::Error && is_whitelist && problem.key.is_some()
 }
 
 /// Two use cases of one name would be told apart nowhere in the results.

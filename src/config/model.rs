@@ -1,5 +1,7 @@
 //! The models and their settings, as a use case may rely on them.
 
+use std::path::PathBuf;
+
 use chrono::TimeDelta;
 
 use super::field::FieldPath;
@@ -48,7 +50,7 @@ pub enum Model {
     /// See [`SuddenAppearance`].
     SuddenAppearance(SuddenAppearance),
     /// See [`Word2vec`].
-    Word2vec(Word2vec),
+    Word2vec(Box<Word2vec>),
 }
 
 impl Model {
@@ -316,6 +318,8 @@ pub struct Word2vec {
     pub embedding_size: usize,
     /// Seed of the neural model.
     pub seed: i64,
+    /// Folder in which neural models are kept from one run to the next; `None`: they are not.
+    pub model_cache_dir: Option<PathBuf>,
     /// Whether a table of scores is logged for each outlier.
     pub print_score_table: bool,
     /// Whether the outliers are compared with the events' `label`.

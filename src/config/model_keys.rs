@@ -1,5 +1,7 @@
 //! The keys of each model.
 
+use std::path::PathBuf;
+
 use chrono::TimeDelta;
 
 use super::field::FieldPath;
@@ -34,7 +36,7 @@ const COMMON: [&str; 15] = [
 
 const TRIGGER: [&str; 3] = ["trigger_on", "trigger_method", "trigger_sensitivity"];
 
-pub(super) const WORD2VEC: [&str; 19] = [
+pub(super) const WORD2VEC: [&str; 20] = [
     "target",
     "aggregator",
     "word2vec_batch_eval_size",
@@ -50,11 +52,26 @@ pub(super) const WORD2VEC: [&str; 19] = [
     "learning_rate",
     "embedding_size",
     "seed",
+    "model_cache_dir",
     "print_score_table",
     "print_confusion_matrix",
     "trigger_focus",
     "trigger_score",
 ];
+
+/// Keys of `word2vec` that are numbers from 0 on.
+pub(super) const WORD2VEC_COUNTS: [&str; 6] = [
+    "word2vec_batch_eval_size",
+    "min_target_buckets",
+    "size_window",
+    "min_uniq_word_occurrence",
+    "num_epochs",
+    "embedding_size",
+];
+
+/// Keys of `word2vec` that are on or off.
+pub(super) const WORD2VEC_SWITCHES: [&str; 5] =
+    ["drop_duplicates", "use_prob_model", "output_prob", "print_score_table", "print_confusion_matrix"];
 
 /// Every key that a use case of this type may have.
 pub(super) fn known_keys(model_type: ModelType) -> Vec<&'static str> {
@@ -90,7 +107,7 @@ pub(super) fn load_model(
         ModelType::Metrics => load_metrics(keys).map(Model::Metrics),
         ModelType::Terms => load_terms(keys).map(Model::Terms),
         ModelType::SuddenAppearance => load_sudden_appearance(keys, history).map(Model::SuddenAppearance),
-        ModelType::Word2vec => load_word2vec(keys).map(Model::Word2vec),
+        ModelType::Word2vec => load_word2vec(keys).map(|word2vec| Model::Word2vec(Box::new(word2vec))),
     }
 }
 
@@ -216,6 +233,7 @@ fn load_word2vec(keys: &mut Keys<'_>) -> Option<Word2vec> {
         keys.error("learning_rate", "not positive", "write a number such as 0.001");
     }
     let seed = keys.int("seed").unwrap_or(0);
+    let model_cache_dir = keys.filled("model_cache_dir").map(PathBuf::from);
     let separators = load_separators(keys);
     let target = keys.required_fields("target");
     let aggregator = keys.required_fields("aggregator");
@@ -239,6 +257,7 @@ fn load_word2vec(keys: &mut Keys<'_>) -> Option<Word2vec> {
         learning_rate,
         embedding_size: usize::try_from(embedding_size).unwrap_or(usize::MAX),
         seed,
+        model_cache_dir,
         print_score_table,
         print_confusion_matrix,
         trigger_focus,

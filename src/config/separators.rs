@@ -7,6 +7,7 @@ use super::python_regex::{self, PatternError};
 pub struct Separators {
     pattern: String,
     regex: Option<fancy_regex::Regex>,
+    joiner: String,
 }
 
 impl Separators {
@@ -16,7 +17,8 @@ impl Separators {
             "" => None,
             _ => Some(python_regex::compile_search(pattern)?),
         };
-        Ok(Self { pattern: pattern.to_owned(), regex })
+        let joiner = regex.as_ref().map_or_else(String::new, |regex| joiner(pattern, regex));
+        Ok(Self { pattern: pattern.to_owned(), regex, joiner })
     }
 
     /// The pattern as written, without its outer double quotes.
@@ -27,5 +29,41 @@ impl Separators {
     /// What separates words, to be searched anywhere in a text; `None` when every character is a word.
     pub fn regex(&self) -> Option<&fancy_regex::Regex> {
         self.regex.as_ref()
+    }
+
+    /// What joins the values of several target fields to one text: the first character of the pattern that separates words, so that no
+    /// word reaches from one field into the next.
+    pub fn joiner(&self) -> &str {
+        &self.joiner
+    }
+}
+
+/// The first character of the pattern that it matches, else a usual separator that it matches, else a blank.
+fn joiner(pattern: &str, regex: &fancy_regex::Regex) -> String {
+    const USUAL: [char; 10] = [' ', '\t', '\n', '/', '\\', '.', ',', ';', '-', '_'];
+    let separates = |character: &char| {
+        let text = character.to_string();
+        regex.find(&text).ok().flatten().is_some_and(|found| found.as_str() == text)
+    };
+    pattern.chars().chain(USUAL).find(separates).unwrap_or(' ').to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_targets_are_joined_by_a_separator() {
+        let check = |pattern: &str, expected: &str| {
+            assert_eq!(Separators::new(pattern).unwrap().joiner(), expected, "{pattern}");
+        };
+        check("\\\\", "\\");
+        check(" ", " ");
+        check("\\.| ", ".");
+        check("[/\\\\]", "/");
+        check("\\s+", " ");
+        check("\\t", "\t");
+        check("--", " ");
+        check("", "");
     }
 }

@@ -42,13 +42,15 @@ impl WhitelistEntries {
                 "the whole entry is ignored until it is mended; a comma separates parts, so write \\, for a comma, also in {1\\,3}",
             )
         };
-        let n_problems = problems.len();
         for pair in parts.windows(2) {
             if is_torn_quantifier(&pair[0].text, &pair[1].text) {
                 let message = format!("a comma tears {} from {}", quoted(&pair[0].text), quoted(&pair[1].text));
-                problems.push(error(message, entry.value.location_at(pair[0].offset)));
+                let location = entry.value.location_at(pair[0].offset);
+                let torn = Problem::warning(message).at(location).in_section(section).of_key(&entry.key);
+                problems.push(torn.help("a comma separates parts: write \\, for a comma, also in {1\\,3}"));
             }
         }
+        let n_problems = problems.len();
         let mut compiled = Vec::with_capacity(parts.len());
         for part in &parts {
             match PrefixRegex::new(&part.text) {
@@ -66,7 +68,7 @@ impl WhitelistEntries {
 }
 
 /// Whether `before` and `behind` look like the halves of a pattern with `{1,3}`. To Python they are two valid patterns, but none that
-/// anybody means: they match a brace.
+/// anybody means: they match a brace. Existing files have them, so they are kept as they are.
 fn is_torn_quantifier(before: &str, behind: &str) -> bool {
     let is_digit = |c: char| c.is_ascii_digit();
     let opened = before.trim_end_matches(is_digit);
@@ -168,16 +170,21 @@ mod tests {
 
     #[test]
     fn a_bad_part_drops_its_entry_and_says_where() {
-        for (value, expected) in [
-            ("ok, b(", "2:9 not a regular expression: `b(`: a `(` is not closed"),
-            ("x{1,3}, y", "2:5 a comma tears `x{1` from `3}`"),
-            ("x{,3}", "2:5 a comma tears `x{` from `3}`"),
-        ] {
+        for (value, expected) in [("ok, b(", "2:9 not a regular expression: `b(`: a `(` is not closed")] {
             let (entries, problems) = read(value);
             let at = problems[0].location.clone().unwrap();
             assert_eq!(format!("{}:{} {}", at.line, at.column, problems[0].message), expected);
             assert!(problems[0].help.as_deref().unwrap().contains("\\,"));
             assert!(entries.regexps.is_empty());
+        }
+        for (value, expected) in
+            [("x{1,3}, y", "2:5 a comma tears `x{1` from `3}`"), ("x{,3}", "2:5 a comma tears `x{` from `3}`")]
+        {
+            let (entries, problems) = read(value);
+            let at = problems[0].location.clone().unwrap();
+            assert_eq!(format!("{}:{} {}", at.line, at.column, problems[0].message), expected);
+            assert_eq!(problems[0].severity, super::super::problem::Severity::Warning);
+            assert_eq!((entries.regexps.len(), problems.len()), (1, 1), "kept, as existing files have it");
         }
         let (entries, problems) = read("x{1\\,3}$");
         assert_eq!((entries.regexps[0][0].as_str(), problems.len()), ("x{1,3}$", 0));

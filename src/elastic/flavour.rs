@@ -43,8 +43,8 @@ pub struct Server {
     pub version: String,
     /// Major and minor part of it; 0 where they are no numbers.
     pub release: (u32, u32),
-    /// Which build it is: `default` has the features outside the Apache license, `oss` has not.
-    build_flavor: Option<String>,
+    /// Whether it has the features outside the Apache license.
+    is_default_build: bool,
     /// Name of its cluster.
     pub cluster: String,
 }
@@ -80,8 +80,9 @@ impl Server {
         };
         let mut numbers = version.number.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
         let release = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        let build_flavor = version.build_flavor;
-        Ok(Self { flavour, version: version.number, release, build_flavor, cluster: cluster_name })
+        // builds of the free source call themselves `oss`, or `unknown` where only the jar tells
+        let is_default_build = !matches!(version.build_flavor.as_deref(), Some("oss" | "unknown"));
+        Ok(Self { flavour, version: version.number, release, is_default_build, cluster: cluster_name })
     }
 
     /// Why this server may not work as it should; `None` for those that are known to.
@@ -97,8 +98,7 @@ impl Server {
 
     /// Whether it has the field type `flattened`: outside x-pack since 8.0.
     pub fn has_flattened(&self) -> bool {
-        let is_default = self.build_flavor.as_deref() == Some("default");
-        self.flavour == Flavour::Elasticsearch && (is_default || self.release >= (8, 0))
+        self.flavour == Flavour::Elasticsearch && (self.is_default_build || self.release >= (8, 0))
     }
 
     /// How to read from a point in time by slices, each in an order without ties; `None` where only scrolling is safe.
@@ -107,7 +107,7 @@ impl Server {
     /// 3.3: without it, documents of equal sort values are lost or doubled between pages.
     pub fn pit_dialect(&self) -> Option<PitDialect> {
         match self.flavour {
-            Flavour::Elasticsearch if self.build_flavor.as_deref() != Some("oss") && self.release >= (7, 15) => {
+            Flavour::Elasticsearch if self.is_default_build && self.release >= (7, 15) => {
                 Some(PitDialect::Elasticsearch)
             }
             Flavour::OpenSearch if self.release >= (3, 3) => Some(PitDialect::OpenSearch),
@@ -141,6 +141,7 @@ mod tests {
         for (version, more, tagline, shown, is_known, dialect) in [
             ("7.9.3", "", ELASTIC, "Elasticsearch 7.9.3", false, None),
             ("7.10.2", r#","build_flavor":"oss""#, ELASTIC, "Elasticsearch 7.10.2", true, None),
+            ("7.16.2", r#","build_flavor":"unknown""#, ELASTIC, "Elasticsearch 7.16.2", true, None),
             ("7.14.0", "", ELASTIC, "Elasticsearch 7.14.0", true, None),
             ("7.17.9", "", ELASTIC, "Elasticsearch 7.17.9", true, Some(PitDialect::Elasticsearch)),
             ("7.17.9", r#","build_flavor":"oss""#, ELASTIC, "Elasticsearch 7.17.9", true, None),

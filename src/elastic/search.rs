@@ -13,6 +13,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::classify::Class;
 use super::client::{Answer, Body, Client, Request};
 use super::error::{ElasticError, Fault};
 use super::flavour::PitDialect;
@@ -135,9 +136,22 @@ impl Client {
         target: &SearchTarget,
         queries: &[Value],
     ) -> Result<Vec<Option<Fault>>, ElasticError> {
-        let mut refused = Vec::with_capacity(queries.len());
-        for some in queries.chunks(QUERIES_AT_ONCE) {
-            refused.extend(self.refused_of(target, some).await?);
+        let mut refused = vec![None; queries.len()];
+        let mut open: Vec<(usize, &[Value])> =
+            queries.chunks(QUERIES_AT_ONCE).enumerate().map(|(idx, some)| (idx * QUERIES_AT_ONCE, some)).collect();
+        while let Some((start, some)) = open.pop() {
+            match self.refused_of(target, some).await {
+                Ok(faults) => refused[start..start + faults.len()].clone_from_slice(&faults),
+                // a query that cannot even be read is answered for all that stand beside it
+                Err(ElasticError::Answered { fault, .. }) if fault.class() == Class::Poison => match some {
+                    [_] => refused[start] = Some(fault),
+                    _ => {
+                        let (left, right) = some.split_at(some.len() / 2);
+                        open.extend([(start, left), (start + left.len(), right)]);
+                    }
+                },
+                Err(error) => return Err(error),
+            }
         }
         Ok(refused)
     }

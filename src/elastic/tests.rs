@@ -245,6 +245,29 @@ async fn refused_queries_leave_the_others_alone() {
 }
 
 #[tokio::test]
+async fn a_query_that_cannot_be_read_leaves_the_others_alone() {
+    let server = Script::behind_hello(|request| {
+        if request.body.contains("nope") {
+            let error = json!({"type": "parsing_exception", "reason": "unknown query [nope]"});
+            return Reply::Json(400, json!({"error": error, "status": 400}).to_string());
+        }
+        let page =
+            json!({"status": 200, "timed_out": false, "_shards": {"total": 1, "failed": 0}, "hits": {"hits": []}});
+        let n_queries = request.body.lines().count() / 2;
+        Reply::Json(200, json!({"responses": vec![page; n_queries]}).to_string())
+    });
+    let client = connect(&settings(&[&server.url])).await.unwrap();
+    let is_wrong = |idx: usize| [0, 7, 63, 64].contains(&idx);
+    let queries: Vec<_> = (0..65).map(|idx| json!({if is_wrong(idx) { "nope" } else { "exists" }: {}})).collect();
+    let refused = client.refused_queries(&SearchTarget::new("a"), &queries).await.unwrap();
+    for (idx, fault) in refused.iter().enumerate() {
+        let reason = fault.as_ref().map(|fault| fault.reason.as_str());
+        assert_eq!(reason, is_wrong(idx).then_some("unknown query [nope]"), "{idx}");
+    }
+    assert_eq!(refused.len(), queries.len());
+}
+
+#[tokio::test]
 async fn marks_are_found_by_index_and_id() {
     let server = Script::behind_hello(|request| {
         if request.line.contains("/refusing/") {

@@ -18,8 +18,10 @@ pub struct ChunkView<'a> {
     pub value: Option<Float64Array>,
     /// Its times, in microseconds.
     pub time: Option<Int64Array>,
-    /// Order-free tie-breaks between events of the same time.
+    /// Order-free tie-breaks between events.
     pub tie: Option<UInt64Array>,
+    /// Its label: one sentence at most per event.
+    pub label: Option<KeyColumn<'a>>,
 }
 
 /// Where the events of one batch are in the source.

@@ -1,8 +1,8 @@
 //! Sentences: one combination of values of a use case's target or aggregator fields, as local codes of a batch.
 //!
 //! An event whose fields hold lists has one sentence per combination, the first field varying fastest; a field without a usable value
-//! leaves the event without sentences. A sentence's text is its values joined by " - ", so that combinations whose joined texts are
-//! equal share one bucket, as existing use cases expect.
+//! leaves the event without sentences. A sentence's text is its values joined by the key's joiner, " - " for most, so that combinations
+//! whose joined texts are equal share one bucket, as existing use cases expect.
 
 use arrow::array::{AsArray, ListArray, StringArray, StringBuilder};
 use arrow::datatypes::UInt32Type;
@@ -11,7 +11,7 @@ use rustc_hash::FxHasher;
 
 use super::table::{LocalKey, Values};
 
-/// Joins the values of a sentence.
+/// Joins the values of a sentence, unless its key says otherwise.
 pub const SEPARATOR: &str = " - ";
 
 /// Most sentences that one event may have per key: beyond it the event's lists are an attack or an accident, and the event is
@@ -28,8 +28,9 @@ pub fn elements(column: &ListArray) -> LocalKey {
     LocalKey { offsets, codes, texts: dictionary.values().as_string::<i32>().clone() }
 }
 
-/// Sentences over `fields`, and the rows that would have more than [`MAX_SENTENCES`], in ascending order; these have none.
-pub fn combine(fields: Vec<LocalKey>, values: Values) -> (LocalKey, Vec<usize>) {
+/// Sentences over `fields`, whose values are joined by `joiner`, and the rows that would have more than [`MAX_SENTENCES`], in ascending
+/// order; these have none.
+pub fn combine(fields: Vec<LocalKey>, values: Values, joiner: &str) -> (LocalKey, Vec<usize>) {
     let mut fields: Vec<LocalKey> = match values {
         Values::Each => fields,
         Values::Smallest => fields.into_iter().map(smallest).collect(),
@@ -62,7 +63,7 @@ pub fn combine(fields: Vec<LocalKey>, values: Values) -> (LocalKey, Vec<usize>) 
         }
         offsets.push(codes.len() as u32);
     }
-    (LocalKey { offsets, codes, texts: tuples.texts(&fields) }, too_many)
+    (LocalKey { offsets, codes, texts: tuples.texts(&fields, joiner) }, too_many)
 }
 
 fn row_codes(field: &LocalKey, row: usize) -> &[u32] {
@@ -124,14 +125,14 @@ impl Tuples {
         idx
     }
 
-    fn texts(&self, fields: &[LocalKey]) -> StringArray {
+    fn texts(&self, fields: &[LocalKey], joiner: &str) -> StringArray {
         let mut builder = StringBuilder::new();
         let mut text = String::new();
         for tuple in self.codes.chunks(self.width) {
             text.clear();
             for (field_idx, (&code, field)) in tuple.iter().zip(fields).enumerate() {
                 if field_idx > 0 {
-                    text.push_str(SEPARATOR);
+                    text.push_str(joiner);
                 }
                 text.push_str(field.texts.value(code as usize));
             }
@@ -170,7 +171,7 @@ mod tests {
     }
 
     fn check(fields: &[&[&[&str]]], values: Values, expected: &[&[&str]]) {
-        let (key, _) = combine(fields.iter().map(|rows| field(rows)).collect(), values);
+        let (key, _) = combine(fields.iter().map(|rows| field(rows)).collect(), values, SEPARATOR);
         let actual: Vec<Vec<&str>> = (0..key.offsets.len() - 1)
             .map(|row| row_codes(&key, row).iter().map(|&code| key.texts.value(code as usize)).collect())
             .collect();
@@ -212,14 +213,20 @@ mod tests {
     }
 
     #[test]
+    fn the_joiner_is_that_of_the_key() {
+        let (key, _) = combine(vec![field(&[&["C:\\bin"]]), field(&[&["a.exe"]])], Values::Each, "\\");
+        assert_eq!(key.texts.value(0), "C:\\bin\\a.exe");
+    }
+
+    #[test]
     fn too_many_combinations_are_counted_and_skipped() {
         let values: Vec<String> = (0..100).map(|i| i.to_string()).collect();
         let many: Vec<&str> = values.iter().map(String::as_str).collect();
-        let (key, too_many) = combine(vec![field(&[&many, &["a"]]), field(&[&many, &["b"]])], Values::Each);
+        let (key, too_many) = combine(vec![field(&[&many, &["a"]]), field(&[&many, &["b"]])], Values::Each, SEPARATOR);
         assert_eq!((key.offsets, too_many), (vec![0, 0, 1], vec![0]));
         let values: Vec<String> = (0..=MAX_SENTENCES).map(|i| i.to_string()).collect();
         let many: Vec<&str> = values.iter().map(String::as_str).collect();
-        let (key, too_many) = combine(vec![field(&[&["a"], &many, &many[1..]])], Values::Each);
+        let (key, too_many) = combine(vec![field(&[&["a"], &many, &many[1..]])], Values::Each, SEPARATOR);
         assert_eq!((key.offsets, too_many), (vec![0, 1, 1, 1 + MAX_SENTENCES as u32], vec![1]));
     }
 }

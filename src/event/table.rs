@@ -41,6 +41,8 @@ pub struct KeySpec {
     pub fields: Vec<FieldSource>,
     /// What several values per field mean.
     pub values: Values,
+    /// What stands between the values of several fields.
+    pub joiner: String,
 }
 
 /// A number computed from the text of one field.
@@ -261,14 +263,14 @@ impl EventTable {
     /// What a use case looks at in batch `chunk_idx`, read back from disk where it was spilled.
     pub fn chunk(&self, chunk_idx: usize, columns: &ViewColumns, mask_idx: usize) -> Result<ChunkView<'_>, TableError> {
         let layout = &self.layout;
-        let has_ties = layout.tie_break && columns.time.is_some();
         let wanted = [
             Some(layout.mask_column(mask_idx)),
             columns.aggregator.map(|key_idx| layout.key_column(key_idx)),
             columns.target.map(|key_idx| layout.key_column(key_idx)),
             columns.value.map(|metric_idx| layout.metric_column(metric_idx)),
             columns.time.map(|time_idx| layout.time_column(time_idx)),
-            has_ties.then(|| layout.tie_column()),
+            columns.tie.then(|| layout.tie_column()),
+            columns.label.map(|key_idx| layout.key_column(key_idx)),
         ];
         let mut arrays = self.columns(chunk_idx, &wanted.iter().copied().flatten().collect::<Vec<_>>())?.into_iter();
         let mut next = |idx: usize| wanted[idx].and_then(|_| arrays.next());
@@ -282,6 +284,7 @@ impl EventTable {
             value: next(3).map(|column| column.as_primitive().clone()),
             time: next(4).map(|column| column.as_primitive().clone()),
             tie: next(5).map(|column| column.as_primitive().clone()),
+            label: key(next(6), columns.label),
         })
     }
 

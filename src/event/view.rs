@@ -1,7 +1,7 @@
 //! A use case's view of the event table: its rows (one event x one target sentence x one aggregator sentence), as a DataFusion table.
 //!
 //! Columns: `element` (UInt64, names the row, see [`Element`]), then as the view asks `aggregator` and `target` (UInt32 ranks of the
-//! key's dictionary), `value` (Float64), `time` (Int64 microseconds), `tie` (UInt64). Partition `p` of `n` streams the batches `p, p +
+//! key's dictionary), `value` (Float64), `time` (Int64 microseconds), `tie` (UInt64), `label` (UInt32 rank, null without one). Partition `p` of `n` streams the batches `p, p +
 //! n, ...`; nothing that models compute may depend on that.
 
 use std::sync::Arc;
@@ -67,6 +67,10 @@ pub struct ViewColumns {
     pub value: Option<usize>,
     /// Timestamp field; events without a time are left out.
     pub time: Option<usize>,
+    /// Whether ties between events are to be broken; the table's layout must have tie-breaks.
+    pub tie: bool,
+    /// Key of the label.
+    pub label: Option<usize>,
 }
 
 /// Rows that take no further part, and the aggregators to look at.
@@ -91,7 +95,7 @@ pub struct View {
 impl View {
     /// The rows of use case `mask_idx` with `columns`.
     pub fn new(table: Arc<EventTable>, mask_idx: usize, columns: ViewColumns) -> Self {
-        let schema = schema(&columns, table.layout().tie_break);
+        let schema = schema(&columns);
         View { table, mask_idx, columns, population: Arc::default(), schema }
     }
 
@@ -165,7 +169,7 @@ impl PartitionStream for ViewPartition {
     }
 }
 
-fn schema(columns: &ViewColumns, has_ties: bool) -> SchemaRef {
+fn schema(columns: &ViewColumns) -> SchemaRef {
     let mut fields = vec![Field::new("element", DataType::UInt64, false)];
     let mut add = |wanted: bool, name: &str, data_type: DataType| {
         if wanted {
@@ -176,7 +180,8 @@ fn schema(columns: &ViewColumns, has_ties: bool) -> SchemaRef {
     add(columns.target.is_some(), "target", DataType::UInt32);
     add(columns.value.is_some(), "value", DataType::Float64);
     add(columns.time.is_some(), "time", DataType::Int64);
-    add(columns.time.is_some() && has_ties, "tie", DataType::UInt64);
+    add(columns.tie, "tie", DataType::UInt64);
+    fields.extend(columns.label.map(|_| Field::new("label", DataType::UInt32, true)));
     Arc::new(Schema::new(fields))
 }
 
@@ -192,6 +197,8 @@ struct Rows<'a> {
     values: Vec<f64>,
     times: Vec<i64>,
     ties: Vec<u64>,
+    label_of: Sentences<'a>,
+    labels: Vec<Option<u32>>,
 }
 
 impl<'a> Rows<'a> {
@@ -209,6 +216,8 @@ impl<'a> Rows<'a> {
             values: Vec::with_capacity(room(chunk.value.is_some())),
             times: Vec::with_capacity(room(chunk.time.is_some())),
             ties: Vec::with_capacity(room(chunk.tie.is_some())),
+            label_of: Sentences::new(chunk.label.as_ref()),
+            labels: Vec::with_capacity(room(chunk.label.is_some())),
         }
     }
 
@@ -224,6 +233,9 @@ impl<'a> Rows<'a> {
         if targets.len() * aggregators.len() > MAX_ROWS_PER_EVENT {
             return;
         }
+        let label =
+            chunk.label.as_ref().map(|_| self.label_of.ranks.get(self.label_of.range(row)).and_then(<[u32]>::first));
+        let label = label.map(Option::<&u32>::copied);
         let mut sentence_idx = 0;
         for target in targets {
             for aggregator in aggregators.clone() {
@@ -237,6 +249,7 @@ impl<'a> Rows<'a> {
                     self.values.extend(chunk.value.as_ref().map(|values| values.value(row)));
                     self.times.extend(chunk.time.as_ref().map(|times| times.value(row)));
                     self.ties.extend(chunk.tie.as_ref().map(|ties| ties.value(row)));
+                    self.labels.extend(label);
                 }
             }
         }
@@ -263,6 +276,7 @@ impl<'a> Rows<'a> {
         add(chunk.value.is_some(), Arc::new(Float64Array::from(self.values)));
         add(chunk.time.is_some(), Arc::new(Int64Array::from(self.times)));
         add(chunk.tie.is_some(), Arc::new(UInt64Array::from(self.ties)));
+        add(chunk.label.is_some(), Arc::new(UInt32Array::from(self.labels)));
         arrays
     }
 }

@@ -20,7 +20,7 @@ pub use appearances::{Appearance, SlidingWindows, appearances, appearances_of};
 pub use frontier::frontier;
 pub use judge_terms::{TermsJudgement, judge_terms};
 pub use most_frequent::most_frequent;
-pub use parameters::kernel_side;
+pub use parameters::{frontier_of, kernel_side};
 
 /// How many values a sample of non-outliers shows.
 pub const SAMPLE_SIZE: usize = 3;

@@ -1,4 +1,4 @@
-//! Literal parameters of our functions.
+//! Parameters of our functions: as literals of a plan, and as the kernels take them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Literal;
-use outlier_kernels::{FrontierMethod, Side};
+use outlier_kernels::{FrontierMethod, Runs, Side};
 
 use crate::config::{Trigger, TriggerMethod, TriggerOn};
 
@@ -37,6 +37,11 @@ impl FrontierParameters {
             sensitivity: float(args, first + 2)?,
         })
     }
+}
+
+/// The decision frontier of `runs` for `trigger`; `None` where the method gives none.
+pub fn frontier_of(trigger: &Trigger, runs: Runs<'_>) -> Option<f64> {
+    outlier_kernels::frontier(kernel_method(trigger.method), kernel_side(trigger.on), trigger.sensitivity, runs)
 }
 
 fn named<T: Copy>(names: &[(&str, T)], name: &str) -> Option<T> {

@@ -7,6 +7,7 @@ mod metrics;
 mod simplequery;
 mod sudden_appearance;
 mod terms;
+pub mod word2vec;
 
 pub use simplequery::matched;
 
@@ -53,6 +54,8 @@ pub enum Finding {
         /// How often the target occurs in the window.
         n_in_window: u64,
     },
+    /// Its text, or a word of it, has a score beyond the frontier: place in [`Evaluation::texts`].
+    Text(u32),
 }
 
 /// What a model found in a view.
@@ -62,6 +65,14 @@ pub struct Evaluation {
     pub candidates: Vec<Candidate>,
     /// Frontier and sample by aggregator rank, for the aggregators of candidates.
     pub buckets: FxHashMap<u32, Bucket>,
+    /// What was seen of flagged texts.
+    pub texts: Vec<word2vec::judge::Seen>,
+    /// What training took.
+    pub effort: word2vec::training::Effort,
+    /// Flagged rows compared with labels, if that is wanted.
+    pub confusion: Option<word2vec::confusion::Confusion>,
+    /// Texts that were not split into words because that took too many steps.
+    pub regexps_given_up: u64,
 }
 
 /// What a model knows of one aggregator with candidates.
@@ -105,6 +116,12 @@ pub struct Settings<'a> {
     pub end: Option<i64>,
     /// Length of the history, in microseconds.
     pub history: i64,
+    /// The use case, by which it is named in logs.
+    pub use_case: &'a str,
+    /// Bytes for events and statistics.
+    pub memory_limit: usize,
+    /// Where models are trained.
+    pub device: &'a word2vec::neural::TrainingDevice,
 }
 
 /// Finds the candidates of `model` in `view`.
@@ -114,7 +131,7 @@ pub async fn evaluate(model: &Model, view: &View, settings: Settings<'_>) -> Res
         Model::Metrics(metrics) => metrics::evaluate(metrics, view, settings).await,
         Model::Terms(terms) => terms::evaluate(terms, view, settings).await,
         Model::SuddenAppearance(sudden) => sudden_appearance::evaluate(sudden, view, settings).await,
-        Model::Word2vec(_) => Err(DataFusionError::NotImplemented("the word2vec model".to_owned())),
+        Model::Word2vec(word2vec) => word2vec::evaluate(word2vec, view, settings).await,
     }?;
     evaluation.candidates.sort_unstable_by_key(|candidate| candidate.element);
     Ok(evaluation)
@@ -138,10 +155,11 @@ pub fn observations(
     fields: &Document,
 ) -> Map<String, Value> {
     match model {
-        Model::SimpleQuery(_) | Model::Word2vec(_) => Map::new(),
+        Model::SimpleQuery(_) => Map::new(),
         Model::Metrics(metrics) => metrics::observations(metrics, view, evaluation, candidate, fields),
         Model::Terms(terms) => terms::observations(terms, view, evaluation, candidate),
         Model::SuddenAppearance(sudden) => sudden_appearance::observations(sudden, view, candidate),
+        Model::Word2vec(word2vec) => word2vec::observations(word2vec, evaluation, candidate),
     }
 }
 

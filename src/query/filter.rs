@@ -139,6 +139,21 @@ fn resolve_bool(query: &BoolQuery, context: &FilterContext<'_>) -> Result<Option
     Ok(Some(Filter::and(parts)))
 }
 
+/// What a server keeps beside the fields of a document, in one version or another.
+const SERVER_FIELDS: [&str; 11] = [
+    "_type",
+    "_routing",
+    "_ignored",
+    "_field_names",
+    "_source",
+    "_size",
+    "_doc_count",
+    "_tier",
+    "_seq_no",
+    "_version",
+    "_primary_term",
+];
+
 fn resolve_leaf(
     field: &FieldRef,
     test: &Test,
@@ -151,6 +166,9 @@ fn resolve_leaf(
     // of several fields, those whose type does not fit the test are passed over
     let (name, fields, lenient) = match field {
         FieldRef::Name(name) if name == "_id" || name == "_index" => return identity(name, test).map(Some),
+        FieldRef::Name(name) if SERVER_FIELDS.contains(&name.as_str()) => {
+            return Err(refused(name, "only a server knows it"));
+        }
         FieldRef::Name(name) => {
             (name.as_str(), vec![context.mapping.map_or_else(|| untyped(name), |mapping| mapping.field(name))], lenient)
         }

@@ -14,6 +14,7 @@ use crate::compute::Compute;
 use crate::config::{MainConfig, Problem, Settings, UseCase};
 use crate::elastic::{Class, Client, ElasticError, Fault};
 use crate::housekeeping::{Cleaned, CleaningError, Housekeeping};
+use crate::models::word2vec::neural::TrainingDevice;
 use crate::outlier::gathered::Gathered;
 use crate::pipeline::cluster::ClusterOutputs;
 use crate::pipeline::{self, GroupResult, Outputs, ScanGroup};
@@ -30,6 +31,7 @@ struct Run<'a> {
     client: Client,
     compute: Compute,
     period: Period,
+    device: TrainingDevice,
 }
 
 /// What the scan groups found.
@@ -50,6 +52,7 @@ pub(super) async fn detect(
     report: &mut Report,
 ) -> Result<(), RunError> {
     let main = &settings.main;
+    let device = super::device(args, &use_cases)?;
     let compute = Compute::new(limits(args)?).map_err(|error| RunError::Internal(error.to_string()))?;
     let spill_dir = compute.limits().spill_dir.clone();
     pipeline::check_spill_dir(&spill_dir)?;
@@ -73,7 +76,7 @@ pub(super) async fn detect(
         let cleaned = report.wiped.insert(Cleaned::default());
         cleaning(housekeeping.wipe(cleaned).await)?;
     }
-    let run = Run { quiet, interrupted, main, client: client.clone(), compute, period };
+    let run = Run { quiet, interrupted, main, client: client.clone(), compute, period, device };
     let mut found = Found { gathered: Gathered::new(&spill_dir), names: Vec::new(), groups: Vec::new() };
     for (es_index, use_cases) in groups(main, use_cases) {
         if let Err(error) = run.group(&es_index, use_cases, &mut found, report).await {
@@ -158,6 +161,7 @@ impl Run<'_> {
             compute: &self.compute,
             options,
             period: self.period,
+            device: &self.device,
         };
         info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
         let bar = summary::Progress::start(self.quiet, None, progress);

@@ -16,11 +16,12 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use tracing::{error, info, warn};
 
-use crate::cli::{CheckArgs, ConfigArgs, RunArgs};
+use crate::cli::{CheckArgs, ConfigArgs, DeviceChoice, RunArgs};
 use crate::compute::{Compute, Limits};
-use crate::config::{MainConfig, Problem, Settings, Severity, UseCase};
+use crate::config::{MainConfig, Model, Problem, Settings, Severity, UseCase};
 use crate::detection::DetectionError;
 use crate::elastic::{Class, Client, ElasticError};
+use crate::models::word2vec::neural::TrainingDevice;
 use crate::pipeline::{self, GroupError, Outputs, ScanGroup};
 use crate::plan::{self, Period};
 use crate::query::{Mapping, TimeWindow};
@@ -160,7 +161,7 @@ pub fn check(args: &CheckArgs) -> Exit {
     let mapping = read_mapping(args.config.mapping.as_deref());
     let mut problems = settings.problems.clone();
     match &mapping {
-        Ok(mapping) => problems.extend(plan::check(&settings.use_cases, mapping.as_ref(), Utc::now())),
+        Ok(mapping) => problems.extend(plan::check(&settings, mapping.as_ref(), Utc::now())),
         Err(error) => problems.push(Problem::error(error.to_string())),
     }
     let n_errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
@@ -215,6 +216,7 @@ async fn detect(
     if args.events.is_empty() {
         return cluster::detect(args, quiet, interrupted, &settings, use_cases, report).await;
     }
+    let device = device(args, &use_cases)?;
     let period = period(args);
     let (plan, refused) = plan::plan(use_cases, mapping.as_ref(), period, args.now.unwrap_or_else(Utc::now));
     report.refuse(refused);
@@ -240,6 +242,7 @@ async fn detect(
         compute: &compute,
         options,
         period,
+        device: &device,
     };
     info!(use_cases = plan.use_cases.len(), files = source.len(), "reading events");
     let bar = summary::Progress::start(quiet, source.total_bytes(), progress);
@@ -344,6 +347,15 @@ fn limits(args: &RunArgs) -> Result<Limits, RunError> {
         threads: args.threads.unwrap_or(processors),
         spill_dir: args.spill_dir.clone().unwrap_or_else(std::env::temp_dir),
     })
+}
+
+/// Where models are trained. A GPU that was asked for must be there; without a model to train, none is looked for.
+fn device(args: &RunArgs, use_cases: &[Arc<UseCase>]) -> Result<TrainingDevice, RunError> {
+    let learns = |use_case: &Arc<UseCase>| matches!(&use_case.model, Model::Word2vec(model) if !model.use_prob_model);
+    match args.device {
+        DeviceChoice::Auto if !use_cases.iter().any(learns) => Ok(TrainingDevice::CPU),
+        choice => TrainingDevice::open(choice).map_err(|error| RunError::Configuration(error.to_string())),
+    }
 }
 
 fn outputs(args: &RunArgs) -> Result<Outputs, RunError> {

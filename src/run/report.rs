@@ -11,6 +11,8 @@ use tracing::{error, warn};
 use super::{Exit, Resources};
 use crate::config::{Problem, RejectedUseCase, UseCase};
 use crate::housekeeping::Cleaned;
+use crate::models::word2vec::confusion::Confusion;
+use crate::models::word2vec::training::Effort;
 use crate::pipeline::{GroupResult, UseCaseResult};
 use crate::plan::ScanPlan;
 use crate::sinks::elasticsearch::Written;
@@ -153,8 +155,14 @@ pub struct UseCaseReport {
     pub skipped_events: BTreeMap<&'static str, u64>,
     /// Evaluations until no candidate was whitelisted.
     pub rounds: u32,
-    /// Tests of whitelist regexps that were given up as too slow; each counts as no match.
+    /// Regexps of whitelists and separators that were given up as too slow; each counts as no match.
     pub regexps_given_up: u64,
+    /// What the training of models took; only where models were trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<Effort>,
+    /// Rows compared with labels, for `print_confusion_matrix`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confusion_matrix: Option<Confusion>,
     /// Seconds in the model.
     pub seconds_evaluate: f64,
     /// Seconds in descriptions and whitelist.
@@ -329,6 +337,8 @@ impl Report {
                 report.whitelisted = detected.whitelisted;
                 report.rounds = detected.rounds;
                 report.regexps_given_up = detected.regexps_given_up;
+                report.training = (detected.effort != Effort::default()).then_some(detected.effort);
+                report.confusion_matrix = detected.confusion;
                 report.seconds_evaluate = detected.evaluating.as_secs_f64();
                 report.seconds_describe = detected.describing.as_secs_f64();
                 self.phases.evaluate += report.seconds_evaluate;
@@ -362,6 +372,8 @@ impl UseCaseReport {
             skipped_events: BTreeMap::new(),
             rounds: 0,
             regexps_given_up: 0,
+            training: None,
+            confusion_matrix: None,
             seconds_evaluate: 0.0,
             seconds_describe: 0.0,
         }

@@ -1,9 +1,10 @@
 //! Outliers as lines of JSON: `{"_index","_id","_source"}`, one line per document, sorted by index and id.
 //!
-//! The file appears under its name only when it is complete.
+//! The file appears under its name only when it is complete. Links are followed; what is no file, such as a pipe or a terminal, is written to
+//! at the end.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -94,29 +95,67 @@ pub fn write_whole(path: &Path, text: &[u8]) -> Result<(), SinkError> {
     persist(file, path)
 }
 
-fn beside(path: &Path) -> std::io::Result<NamedTempFile> {
-    if path.is_dir() {
-        return Err(std::io::Error::new(std::io::ErrorKind::IsADirectory, "it is a folder"));
+/// What a path leads to.
+enum Destination {
+    /// A file, there or not yet: a complete one takes its place.
+    File(PathBuf),
+    /// Something else that takes text.
+    Stream,
+}
+
+fn destination(path: &Path) -> io::Result<Destination> {
+    let is_of_system = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
+        // standard output may be a file, but it must not be exchanged for another
+        Ok(found) if !found.is_file() || is_of_system => Ok(Destination::Stream),
+        Ok(_) => Ok(Destination::File(path.canonicalize()?)),
+        Err(_) if path.is_symlink() => Err(io::Error::new(io::ErrorKind::NotFound, "the link leads to no file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Destination::File(path.to_owned())),
+        Err(error) => Err(error),
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    NamedTempFile::with_prefix_in(".ee-outliers-", folder)
+}
+
+/// An empty file that [`persist`] can bring to `path`.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    const PREFIX: &str = ".ee-outliers-";
+    match destination(path)? {
+        Destination::Stream => NamedTempFile::with_prefix(PREFIX),
+        Destination::File(path) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            NamedTempFile::with_prefix_in(PREFIX, folder)
+        }
+    }
 }
 
 /// Temporary files are private; the result gets the permissions that any new file would.
 fn persist(file: NamedTempFile, path: &Path) -> Result<(), SinkError> {
+    bring(file, path).map_err(SinkError::new(path))
+}
+
+fn bring(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = match std::fs::metadata(path) {
-        Ok(existing) => existing.permissions(),
-        Err(_) => std::fs::Permissions::from_mode(0o644),
-    };
-    file.as_file().set_permissions(mode).map_err(SinkError::new(path))?;
-    file.as_file().sync_all().map_err(SinkError::new(path))?;
-    file.persist(path).map_err(|error| SinkError::new(path)(error.error))?;
+    match destination(path)? {
+        Destination::Stream => {
+            file.rewind()?;
+            let mut stream = File::options().append(true).open(path)?;
+            io::copy(file.as_file_mut(), &mut stream)?;
+        }
+        Destination::File(path) => {
+            let mode = match std::fs::metadata(&path) {
+                Ok(existing) => existing.permissions(),
+                Err(_) => std::fs::Permissions::from_mode(0o644),
+            };
+            file.as_file().set_permissions(mode)?;
+            file.as_file().sync_all()?;
+            file.persist(path).map_err(|error| error.error)?;
+        }
+    }
     Ok(())
 }
 
 /// Lines of equal index and id are sorted by their text, so that the order of reading leaves no trace.
-fn sorted_copy(path: &Path, written: &File, lines: &[Line]) -> std::io::Result<NamedTempFile> {
+fn sorted_copy(path: &Path, written: &File, lines: &[Line]) -> io::Result<NamedTempFile> {
     let mut sorted = BufWriter::new(beside(path)?);
     for same in lines.chunk_by(|a, b| a.index == b.index && a.id == b.id) {
         let mut texts = Vec::with_capacity(same.len());
@@ -128,7 +167,7 @@ fn sorted_copy(path: &Path, written: &File, lines: &[Line]) -> std::io::Result<N
         texts.sort_unstable();
         texts.iter().try_for_each(|text| sorted.write_all(text))?;
     }
-    sorted.into_inner().map_err(std::io::IntoInnerError::into_error)
+    sorted.into_inner().map_err(io::IntoInnerError::into_error)
 }
 
 #[cfg(test)]
@@ -173,6 +212,33 @@ mod tests {
             let error = DocumentFile::create(Path::new(path)).unwrap_err();
             assert!(error.to_string().contains(path), "{error}");
         }
+    }
+
+    #[test]
+    fn links_are_followed_and_streams_are_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("file"), "old").unwrap();
+        std::os::unix::fs::symlink("file", path("link")).unwrap();
+        write_whole(&path("link"), b"new").unwrap();
+        assert!(path("link").is_symlink());
+        assert_eq!(std::fs::read_to_string(path("file")).unwrap(), "new");
+
+        std::os::unix::fs::symlink("nowhere", path("lost")).unwrap();
+        assert!(check_writable(&path("lost")).unwrap_err().to_string().contains("leads to no file"));
+
+        write_whole(Path::new("/dev/null"), b"gone").unwrap();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+
+        let status = std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+        assert!(status.success());
+        let reader = std::thread::spawn({
+            let pipe = path("pipe");
+            move || std::fs::read_to_string(pipe).unwrap()
+        });
+        write_whole(&path("pipe"), b"through").unwrap();
+        assert_eq!(reader.join().unwrap(), "through");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4, "nothing temporary is left");
     }
 
     #[test]

@@ -170,7 +170,7 @@ fn keep(batch: &EventBatch, wanted: &BooleanArray, masks: Vec<BooleanArray>) -> 
 /// Sentences of a key, and the rows that have none because they would have too many.
 fn key(plan: &ScanPlan, spec: &KeySpec, columns: &RecordBatch) -> anyhow::Result<(LocalKey, Vec<usize>)> {
     let fields = spec.fields.iter().map(|field| field_elements(plan, field, columns)).collect::<anyhow::Result<_>>()?;
-    Ok(combine(fields, spec.values))
+    Ok(combine(fields, spec.values, &spec.joiner))
 }
 
 fn field_elements(plan: &ScanPlan, field: &FieldSource, columns: &RecordBatch) -> anyhow::Result<LocalKey> {

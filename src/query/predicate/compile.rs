@@ -78,12 +78,20 @@ pub(crate) fn compile(test: &Test, field_type: &FieldType, context: Context) -> 
 
 fn untyped(test: &Test, reading: TextReading, context: Context) -> Result<Predicate, Refusal> {
     if let Some((values, case_insensitive)) = exact_values(test) {
-        return Ok(Predicate::Terms(Terms::new(&values, case_insensitive)));
+        let terms = Predicate::Terms(Terms::new(&values, case_insensitive));
+        return Ok(values.iter().filter_map(|value| same_time(value, context)).fold(terms, Predicate::or));
     }
     if let Test::Range { lower, upper, offset_minutes, .. } = test {
         return untyped_range(lower, upper, *offset_minutes, context).map(Predicate::Range);
     }
     Ok(Predicate::Whole { reading, test: keyword(test, reading)? })
+}
+
+/// What is the same time as `value`, written in whatever way and precision; `None` where it is no time.
+fn same_time(value: &str, context: Context) -> Option<Predicate> {
+    let bound = || Bound::Inclusive(value.to_owned());
+    let range = untyped_range(&bound(), &bound(), 0, context).ok()?;
+    range.all_times().then_some(Predicate::Range(range))
 }
 
 fn untyped_range(lower: &Bound, upper: &Bound, offset_minutes: i32, context: Context) -> Result<UntypedRange, Refusal> {

@@ -81,7 +81,8 @@ impl UntypedRange {
         self.lower.iter().chain(&self.upper)
     }
 
-    fn all_times(&self) -> bool {
+    /// Whether each bound can be read as a time.
+    pub(super) fn all_times(&self) -> bool {
         self.bounds().all(|bound| bound.time.is_some())
     }
 

@@ -53,6 +53,17 @@ fn untyped_values_keep_their_own_type() {
     check(&term("5"), untyped, &[("n5", true), ("s5", true), ("n5.0", true), ("s5.0", false), ("n50", false)]);
     check(&term("5.0"), untyped, &[("n5", true), ("s5.0", true), ("s5", false)]);
     check(&term("true"), untyped, &[("btrue", true), ("bfalse", false), ("strue", true)]);
+    let times = |first: bool, second: bool| {
+        [("s2024-05-01T10:00:00Z", first), ("s2024-05-02T10:00:00.123Z", second), ("sx", false)]
+    };
+    check(&term("2024-05-01"), untyped, &times(true, false));
+    check(&words("2024-05-01T12:00:00+02:00"), untyped, &times(true, false));
+    check(&words("2024-05-01T10:00:00.000Z"), untyped, &times(true, false));
+    check(&words("1714557600000"), untyped, &times(true, false));
+    // as in Elasticsearch, a month alone is its first day
+    check(&term("2024-05"), untyped, &times(true, false));
+    check(&term("2024-05-02T10:00:00Z"), untyped, &times(false, true));
+    check(&term("now-13d/d"), untyped, &times(false, true));
     check(&words("New York"), untyped, &[("sNew York", true), ("snew york", false), ("sNew", false)]);
     check(
         &range("[400 TO 500}"),

@@ -5,10 +5,12 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use super::array::ArrayLines;
 use super::parquet_lines::ParquetLines;
+use super::stream::Stream;
 use crate::sources::{ScanProgress, SourceError};
 
 /// log2 of the largest zstd window that is accepted: what `zstd --long` makes.
@@ -55,8 +57,15 @@ impl InputFile {
         if stamp.is_some() {
             // what is broken further on is the scan's to tell
             let mut start = Vec::new();
-            let input = Input::open(&file, &Arc::default());
+            let input = Input::open(&file, &Arc::default(), &Arc::default());
             match input.map(|input| input.reader.take(START_BYTES).read_to_end(&mut start)) {
+                Err(source) if source.kind() == io::ErrorKind::InvalidData => {
+                    return Err(SourceError::Format {
+                        name: file.name.to_string(),
+                        reason: source.to_string(),
+                        cure: "export it again: it is damaged, or something else than its name says",
+                    });
+                }
                 Err(source) if source.kind() != io::ErrorKind::UnexpectedEof => return Err(open_error(source)),
                 _ => {}
             }
@@ -144,28 +153,39 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn open(file: &InputFile, progress: &Arc<ScanProgress>) -> io::Result<Self> {
-        let Some(path) = &file.path else {
-            let input = Input::from_stream(io::stdin(), Layout::Any, progress)?;
-            return Ok(Input { is_plain: false, ..input });
+    /// A stream that keeps its reader waiting ends with an error once `cancel` is set.
+    pub(super) fn open(file: &InputFile, progress: &Arc<ScanProgress>, cancel: &Arc<AtomicBool>) -> io::Result<Self> {
+        let input = match (&file.path, file.size()) {
+            (Some(path), Some(size)) => return Input::of_file(path, size, file.layout(), progress),
+            (Some(path), None) => {
+                let path = path.clone();
+                Input::from_stream(Stream::start(|| File::open(path), cancel)?, file.layout(), progress)?
+            }
+            (None, _) => Input::from_stream(Stream::start(|| Ok(io::stdin()), cancel)?, Layout::Any, progress)?,
         };
-        let mut stored = File::open(path)?;
-        if let Some(size) = file.size() {
-            let mut magic = Vec::new();
-            Read::by_ref(&mut stored).take(4).read_to_end(&mut magic)?;
-            if magic == PARQUET {
-                let reader = ParquetLines::new(stored)?;
-                progress.add_bytes(size);
-                return Ok(Input { reader: Box::new(reader), is_plain: false });
-            }
-            let is_compressed = path.extension().is_some_and(|ending| ending == "gz" || ending == "zst");
-            if size == 0 && is_compressed {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "an empty file is no compressed one"));
-            }
-            return Input::from_stream(Cursor::new(magic).chain(stored), file.layout(), progress);
-        }
-        let input = Input::from_stream(stored, file.layout(), progress)?;
         Ok(Input { is_plain: false, ..input })
+    }
+
+    fn of_file(path: &Path, size: u64, layout: Layout, progress: &Arc<ScanProgress>) -> io::Result<Self> {
+        let mut stored = File::open(path)?;
+        let mut magic = Vec::new();
+        Read::by_ref(&mut stored).take(4).read_to_end(&mut magic)?;
+        let has_ending = |endings: &[&str]| {
+            path.extension().is_some_and(|ending| endings.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+        };
+        if magic == PARQUET {
+            let broken = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+            let reader = ParquetLines::new(stored).map_err(broken)?;
+            progress.add_bytes(size);
+            return Ok(Input { reader: Box::new(reader), is_plain: false });
+        }
+        if has_ending(&["parquet"]) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no Parquet file"));
+        }
+        if size == 0 && has_ending(&["gz", "zst"]) {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "an empty file is no compressed one"));
+        }
+        Input::from_stream(Cursor::new(magic).chain(stored), layout, progress)
     }
 
     /// A stream, decompressed and without the brackets of an array; its content says what it is.

@@ -9,6 +9,7 @@ mod documents;
 mod input;
 mod parquet_lines;
 mod paths;
+mod stream;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -161,8 +162,10 @@ struct Decoded {
 impl Scan<'_, '_> {
     fn file(&mut self, file_idx: usize, options: &ScanOptions) -> Result<(), SourceError> {
         let file = &self.files.files[file_idx];
-        let input = match Input::open(file, &options.progress) {
+        let is_cancelled = || options.cancel.load(Ordering::Relaxed);
+        let input = match Input::open(file, &options.progress, &options.cancel) {
             Ok(input) => input,
+            Err(_) if is_cancelled() => return Err(SourceError::Cancelled),
             Err(error) => {
                 self.incomplete(file, error.to_string());
                 return Ok(());
@@ -171,10 +174,11 @@ impl Scan<'_, '_> {
         let keeps_copy = !input.is_plain();
         let mut chunks = Chunks::new(input);
         loop {
-            if options.cancel.load(Ordering::Relaxed) {
+            let next = chunks.next();
+            if is_cancelled() {
                 return Err(SourceError::Cancelled);
             }
-            match chunks.next() {
+            match next {
                 Ok(None) => return Ok(()),
                 Ok(Some(block)) => self.start(file_idx, block, keeps_copy)?,
                 Err(error) => {

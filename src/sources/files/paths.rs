@@ -3,11 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::config::matching_paths;
 use crate::sources::SourceError;
-
-/// As shells match: a leading dot is written out.
-const PATTERNS: glob::MatchOptions =
-    glob::MatchOptions { case_sensitive: true, require_literal_separator: false, require_literal_leading_dot: true };
 
 /// The files of `paths`, sorted, each once; `None` is standard input.
 pub(super) fn find(paths: &[String], errors: &mut Vec<SourceError>) -> Vec<Option<PathBuf>> {
@@ -23,9 +20,10 @@ pub(super) fn find(paths: &[String], errors: &mut Vec<SourceError>) -> Vec<Optio
         } else if path.exists() || !given.contains(['*', '?', '[']) {
             found.insert(Some(path.to_owned()));
         } else {
-            match glob::glob_with(given, PATTERNS) {
+            match matching_paths(given) {
                 Ok(matches) => {
-                    let files = matches.flatten().filter(|path| path.is_file()).collect();
+                    errors.extend(matches.unreadable.into_iter().map(|(path, source)| unreadable(&path, source)));
+                    let files = matches.paths.into_iter().filter(|path| path.is_file()).collect();
                     add(given, files, &mut found, errors);
                 }
                 Err(error) => {
@@ -51,11 +49,18 @@ fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>, errors: &mut Vec<SourceErr
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(source) => {
-            errors.push(SourceError::Open { name: folder.display().to_string(), source });
+            errors.push(unreadable(folder, source));
             return;
         }
     };
-    for entry in entries.flatten() {
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(source) => {
+                errors.push(unreadable(folder, source));
+                continue;
+            }
+        };
         let path = entry.path();
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
@@ -67,6 +72,10 @@ fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>, errors: &mut Vec<SourceErr
             files.insert(path);
         }
     }
+}
+
+fn unreadable(folder: &Path, source: std::io::Error) -> SourceError {
+    SourceError::Open { name: folder.display().to_string(), source }
 }
 
 fn has_known_ending(path: &Path) -> bool {

@@ -1,0 +1,161 @@
+//! The texts of a view, aggregator by aggregator.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Int64Type, UInt32Type};
+use datafusion::error::DataFusionError;
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::prelude::{col, lit};
+use futures::stream::{FuturesUnordered, StreamExt, TryStreamExt};
+
+use super::bucket::{Judged, judge_texts};
+use super::corpus::Text;
+use super::neural::TrainingDevice;
+use super::training::{SavedModel, Training};
+use crate::compute::on_rayon;
+use crate::config::{FieldPath, Word2vec};
+use crate::event::View;
+use crate::models::{Settings, column, rows, text_of};
+
+/// What was found in an aggregator.
+pub(super) struct JudgedAggregator {
+    /// Its rank.
+    pub(super) rank: u32,
+    /// What was found in its texts.
+    pub(super) judged: Judged,
+    /// Ranks of the texts that were flagged.
+    pub(super) targets: Vec<u32>,
+}
+
+/// All aggregators with enough texts, in the order of their ranks. As many at once as the settings allow are held in memory.
+pub(super) async fn judge_aggregators(
+    word2vec: &Word2vec,
+    view: &View,
+    settings: Settings<'_>,
+) -> Result<Vec<JudgedAggregator>, DataFusionError> {
+    let mut texts = rows(view, &settings)?
+        .aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])?
+        .sort(vec![col("aggregator").sort(true, false), col("target").sort(true, false)])?
+        .execute_stream()
+        .await?;
+    let judge = Arc::new(Judge {
+        word2vec: word2vec.clone(),
+        view: view.clone(),
+        device: settings.device.clone(),
+        memory_limit: settings.memory_limit,
+        use_case: settings.use_case.to_owned(),
+    });
+    let mut judged = Vec::new();
+    let mut under_way = FuturesUnordered::new();
+    let mut next = Aggregator::default();
+    loop {
+        let batch = texts.try_next().await?;
+        let is_last = batch.is_none();
+        for aggregator in next.cut(batch)? {
+            let n_texts = aggregator.n_texts(word2vec);
+            if n_texts == 0 || n_texts < word2vec.min_target_buckets {
+                continue;
+            }
+            if under_way.len() >= settings.n_partitions
+                && let Some(done) = under_way.next().await
+            {
+                judged.push(done?);
+            }
+            let judge = Arc::clone(&judge);
+            under_way.push(on_rayon(move || judge.run(aggregator)));
+        }
+        if is_last {
+            break;
+        }
+    }
+    while let Some(done) = under_way.next().await {
+        judged.push(done?);
+    }
+    judged.sort_unstable_by_key(|aggregator: &JudgedAggregator| aggregator.rank);
+    Ok(judged)
+}
+
+/// The distinct texts of an aggregator.
+#[derive(Default)]
+struct Aggregator {
+    rank: u32,
+    targets: Vec<u32>,
+    counts: Vec<u64>,
+}
+
+impl Aggregator {
+    /// Adds the rows of `batch`, which go on where the last one ended, and gives back what is complete; without a batch, everything.
+    fn cut(&mut self, batch: Option<RecordBatch>) -> Result<Vec<Aggregator>, DataFusionError> {
+        let Some(batch) = batch else { return Ok(vec![std::mem::take(self)]) };
+        let mut complete = Vec::new();
+        let targets = column::<UInt32Type>(&batch, "target")?.values();
+        let counts = column::<Int64Type>(&batch, "n")?.values();
+        for (row, &rank) in column::<UInt32Type>(&batch, "aggregator")?.values().iter().enumerate() {
+            if rank != self.rank {
+                complete.push(std::mem::replace(self, Aggregator { rank, ..Aggregator::default() }));
+            }
+            self.targets.push(targets[row]);
+            self.counts.push(counts[row] as u64);
+        }
+        Ok(complete)
+    }
+
+    /// How many rows have text `idx`, as far as equal ones count.
+    fn n(&self, word2vec: &Word2vec, idx: usize) -> u64 {
+        if word2vec.drop_duplicates { 1 } else { self.counts[idx] }
+    }
+
+    fn n_texts(&self, word2vec: &Word2vec) -> u64 {
+        (0..self.counts.len()).map(|idx| self.n(word2vec, idx)).sum()
+    }
+}
+
+/// What judging an aggregator needs, on any thread.
+struct Judge {
+    word2vec: Word2vec,
+    view: View,
+    device: TrainingDevice,
+    memory_limit: usize,
+    use_case: String,
+}
+
+impl Judge {
+    fn run(&self, aggregator: Aggregator) -> Result<JudgedAggregator, DataFusionError> {
+        let key_idx = self.view.columns().target;
+        let key_idx = key_idx.ok_or_else(|| DataFusionError::Internal("a view without a target".to_owned()))?;
+        let dictionary = self.view.table().dictionary(key_idx);
+        let text = |(idx, &target): (usize, &u32)| Text {
+            text: dictionary.text(target),
+            n: aggregator.n(&self.word2vec, idx),
+        };
+        let texts: Vec<Text<'_>> = aggregator.targets.iter().enumerate().map(text).collect();
+        let training = Training {
+            device: &self.device,
+            memory_limit: self.memory_limit,
+            saved: self.saved_model(aggregator.rank),
+        };
+        let judged = judge_texts(&self.word2vec, &texts, &training)
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let targets = judged.flagged.iter().map(|flagged| aggregator.targets[flagged.text_idx]).collect();
+        Ok(JudgedAggregator { rank: aggregator.rank, judged, targets })
+    }
+
+    fn saved_model(&self, rank: u32) -> Option<SavedModel> {
+        let word2vec = &self.word2vec;
+        let folder = word2vec.model_cache_dir.as_deref()?;
+        let names = |fields: &[FieldPath]| fields.iter().map(|field| field.as_str().to_owned()).collect::<Vec<_>>();
+        let identity = serde_json::json!({
+            "use_case": self.use_case,
+            "aggregator": names(&word2vec.aggregator),
+            "aggregator_value": text_of(&self.view, self.view.columns().aggregator, rank),
+            "target": names(&word2vec.target),
+            "separators": word2vec.separators.pattern(),
+            "size_window": word2vec.size_window,
+            "min_uniq_word_occurrence": word2vec.min_uniq_word_occurrence,
+            "drop_duplicates": word2vec.drop_duplicates,
+            "embedding_size": word2vec.embedding_size,
+        });
+        Some(SavedModel::of(folder, identity.to_string()))
+    }
+}

@@ -1,0 +1,55 @@
+//! One aggregator from its texts to what was seen of its outliers.
+
+use super::ModelError;
+use super::corpus::{Corpus, Text};
+use super::counted;
+use super::judge::{Flagged, judge};
+use super::means::{Arithmetic, Geometric};
+use super::neural;
+use super::pairs::PairTable;
+use super::score_table::score_table;
+use super::scores::Outputs;
+use super::training::{Effort, Training};
+use crate::config::Word2vec;
+
+/// What was found in an aggregator.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// Its outliers, in the order of the texts.
+    pub flagged: Vec<Flagged>,
+    /// The scores of each of them as a table, if that is wanted.
+    pub score_tables: Vec<String>,
+    /// Texts that were not split because that took too many steps.
+    pub n_given_up: u64,
+    /// What training took.
+    pub effort: Effort,
+}
+
+/// Learns what words stand near each other in the distinct `texts` of an aggregator, and judges them by it.
+///
+/// # Errors
+/// When the neural form cannot be trained.
+pub fn judge_texts(word2vec: &Word2vec, texts: &[Text<'_>], training: &Training<'_>) -> Result<Judged, ModelError> {
+    let corpus = Corpus::new(word2vec, texts);
+    let mut judged = Judged { n_given_up: corpus.n_given_up(), ..Judged::default() };
+    let table = PairTable::new(&corpus, word2vec.size_window);
+    if table.pairs().is_empty() {
+        return Ok(judged);
+    }
+    let values = if word2vec.use_prob_model {
+        counted::outputs(word2vec, &table)
+    } else {
+        let (values, effort) = neural::outputs(word2vec, corpus.vocabulary(), &table, training)?;
+        judged.effort = effort;
+        values
+    };
+    let outputs = Outputs::new(table, values);
+    judged.flagged = judge(word2vec, &corpus, &outputs);
+    if word2vec.print_score_table {
+        let of_text = if word2vec.output_prob { score_table::<Geometric> } else { score_table::<Arithmetic> };
+        let tables =
+            judged.flagged.iter().map(|text| of_text(word2vec, &corpus, &outputs, &texts[text.text_idx], text));
+        judged.score_tables = tables.collect();
+    }
+    Ok(judged)
+}

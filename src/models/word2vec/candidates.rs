@@ -1,0 +1,83 @@
+//! From flagged texts to the rows that have them.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::datatypes::{DataType, Field, Schema, UInt32Type, UInt64Type};
+use datafusion::common::JoinType;
+use datafusion::error::DataFusionError;
+use rustc_hash::FxHashSet;
+
+use super::one_of_each::OneOfEach;
+use crate::config::Word2vec;
+use crate::event::View;
+use crate::models::{Candidate, Finding, Settings, column, places, rows_of, table};
+
+/// Aggregator and target of every flagged text, and its place among what was seen.
+#[derive(Default)]
+pub(super) struct FlaggedTexts {
+    aggregators: Vec<u32>,
+    targets: Vec<u32>,
+    seen: Vec<u32>,
+}
+
+impl FlaggedTexts {
+    pub(super) fn push(&mut self, aggregator: u32, target: u32, seen: u32) {
+        self.aggregators.push(aggregator);
+        self.targets.push(target);
+        self.seen.push(seen);
+    }
+
+    /// Aggregators with their targets.
+    pub(super) fn to_set(&self) -> FxHashSet<(u32, u32)> {
+        self.aggregators.iter().copied().zip(self.targets.iter().copied()).collect()
+    }
+
+    fn into_batch(self) -> Result<RecordBatch, DataFusionError> {
+        let names = ["flagged_aggregator", "flagged_target", "seen"];
+        let fields: Vec<Field> = names.map(|name| Field::new(name, DataType::UInt32, false)).into();
+        let columns =
+            [self.aggregators, self.targets, self.seen].map(|column| Arc::new(UInt32Array::from(column)) as ArrayRef);
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into())?)
+    }
+}
+
+/// The rows of the flagged texts; where duplicates are dropped, one row for each.
+pub(super) async fn candidates(
+    word2vec: &Word2vec,
+    view: &View,
+    flagged: FlaggedTexts,
+    settings: Settings<'_>,
+) -> Result<Vec<Candidate>, DataFusionError> {
+    let mut candidates = Vec::new();
+    if flagged.targets.is_empty() {
+        return Ok(candidates);
+    }
+    let aggregators = flagged.aggregators.iter().copied().collect();
+    let found = rows_of(view, aggregators, &settings)?
+        .join(
+            table(flagged.into_batch()?, &settings)?,
+            JoinType::Inner,
+            &["aggregator", "target"],
+            &["flagged_aggregator", "flagged_target"],
+            None,
+        )?
+        .collect()
+        .await?;
+    let mut one_of_each = OneOfEach::default();
+    for batch in &found {
+        let targets = column::<UInt32Type>(batch, "target")?;
+        let seen = column::<UInt32Type>(batch, "seen")?;
+        let ties = if word2vec.drop_duplicates { Some(column::<UInt64Type>(batch, "tie")?) } else { None };
+        for (row, (element, aggregator)) in places(batch)?.enumerate() {
+            let finding = Finding::Text(seen.value(row));
+            let candidate = Candidate { element, aggregator, target: targets.value(row), finding };
+            match ties {
+                Some(ties) => one_of_each.offer(seen.value(row), (ties.value(row), element), candidate),
+                None => candidates.push(candidate),
+            }
+        }
+    }
+    candidates.extend(one_of_each.into_iter().map(|(_, candidate)| candidate));
+    Ok(candidates)
+}

@@ -1,0 +1,137 @@
+//! What was found compared with what is known: events may have a `label`.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{UInt32Type, UInt64Type};
+use datafusion::error::DataFusionError;
+use futures::stream::TryStreamExt;
+use rustc_hash::FxHashSet;
+use serde::Serialize;
+
+use super::one_of_each::OneOfEach;
+use crate::config::Word2vec;
+use crate::event::View;
+use crate::models::{Settings, column, places, rows};
+
+/// Labels of events that are known to be outliers: the number or text 1, or true. Every other label is of an ordinary event.
+const POSITIVE: [&str; 4] = ["1", "1.0", "True", "true"];
+
+/// Rows by what was found and what is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Confusion {
+    /// Known outliers that were found.
+    pub true_positives: u64,
+    /// Ordinary rows that were found.
+    pub false_positives: u64,
+    /// Known outliers that were not found.
+    pub false_negatives: u64,
+    /// Ordinary rows that were not found.
+    pub true_negatives: u64,
+    /// Rows of events without a label.
+    pub unlabelled: u64,
+}
+
+impl Confusion {
+    /// Share of what was found that is known.
+    pub fn precision(&self) -> Option<f64> {
+        share(self.true_positives, self.true_positives + self.false_positives)
+    }
+
+    /// Share of what is known that was found.
+    pub fn recall(&self) -> Option<f64> {
+        share(self.true_positives, self.true_positives + self.false_negatives)
+    }
+
+    /// Harmonic mean of precision and recall.
+    pub fn f_score(&self) -> Option<f64> {
+        let (precision, recall) = (self.precision()?, self.recall()?);
+        (self.true_positives > 0).then(|| 2.0 * precision * recall / (precision + recall))
+    }
+
+    fn count(&mut self, is_found: bool, is_known: Option<bool>) {
+        *match (is_found, is_known) {
+            (_, None) => &mut self.unlabelled,
+            (true, Some(true)) => &mut self.true_positives,
+            (true, Some(false)) => &mut self.false_positives,
+            (false, Some(true)) => &mut self.false_negatives,
+            (false, Some(false)) => &mut self.true_negatives,
+        } += 1;
+    }
+}
+
+impl AddAssign for Confusion {
+    fn add_assign(&mut self, other: Self) {
+        self.true_positives += other.true_positives;
+        self.false_positives += other.false_positives;
+        self.false_negatives += other.false_negatives;
+        self.true_negatives += other.true_negatives;
+        self.unlabelled += other.unlabelled;
+    }
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// By aggregator, the rows of those that were judged; `found` are flagged texts as aggregator and target.
+pub(super) async fn compare(
+    word2vec: &Word2vec,
+    view: &View,
+    judged: &FxHashSet<u32>,
+    found: &FxHashSet<(u32, u32)>,
+    settings: Settings<'_>,
+) -> Result<BTreeMap<u32, Confusion>, DataFusionError> {
+    let mut by_aggregator: BTreeMap<u32, Confusion> = judged.iter().map(|&rank| (rank, Confusion::default())).collect();
+    let mut count = |aggregator: u32, target: u32, is_known: Option<bool>| {
+        if let Some(confusion) = by_aggregator.get_mut(&aggregator) {
+            confusion.count(found.contains(&(aggregator, target)), is_known);
+        }
+    };
+    let mut one_of_each = OneOfEach::default();
+    let mut batches = rows(view, &settings)?.execute_stream().await?;
+    while let Some(batch) = batches.try_next().await? {
+        let targets = column::<UInt32Type>(&batch, "target")?;
+        let ties = if word2vec.drop_duplicates { Some(column::<UInt64Type>(&batch, "tie")?) } else { None };
+        let is_known = known(view, &batch)?;
+        for (row, (element, aggregator)) in places(&batch)?.enumerate() {
+            let target = targets.value(row);
+            match ties {
+                Some(ties) => one_of_each.offer((aggregator, target), (ties.value(row), element), is_known[row]),
+                None => count(aggregator, target, is_known[row]),
+            }
+        }
+    }
+    one_of_each.into_iter().for_each(|((aggregator, target), is_known)| count(aggregator, target, is_known));
+    Ok(by_aggregator)
+}
+
+/// Whether each row is known to be an outlier; `None` without a label.
+fn known(view: &View, batch: &RecordBatch) -> Result<Vec<Option<bool>>, DataFusionError> {
+    let labels = column::<UInt32Type>(batch, "label")?;
+    let key_idx = view.columns().label.ok_or_else(|| DataFusionError::Internal("a view without a label".to_owned()))?;
+    let dictionary = view.table().dictionary(key_idx);
+    let is_positive = |rank: u32| POSITIVE.contains(&dictionary.text(rank));
+    Ok((0..labels.len()).map(|row| labels.is_valid(row).then(|| is_positive(labels.value(row)))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_nothing_are_none() {
+        let mut confusion = Confusion::default();
+        assert_eq!((confusion.precision(), confusion.recall(), confusion.f_score()), (None, None, None));
+        confusion.count(false, Some(true));
+        confusion.count(false, None);
+        assert_eq!((confusion.precision(), confusion.recall(), confusion.f_score()), (None, Some(0.0), None));
+        confusion.count(true, Some(true));
+        confusion.count(true, Some(false));
+        confusion.count(false, Some(false));
+        confusion += confusion;
+        assert_eq!((confusion.precision(), confusion.recall(), confusion.f_score()), (Some(0.5), Some(0.5), Some(0.5)));
+        assert_eq!((confusion.true_negatives, confusion.unlabelled), (2, 2));
+    }
+}

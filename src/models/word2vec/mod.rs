@@ -1,0 +1,161 @@
+//! Texts whose words do not belong together.
+//!
+//! Per aggregator, a model learns how probable a word is near another one, and texts or words are judged by the scores that it gives:
+//!
+//! 1. A plan counts the distinct texts of each aggregator; they come sorted, so that one aggregator is held at a time per thread
+//!    (`aggregators`).
+//! 2. [`bucket`] judges an aggregator: [`corpus`] splits the texts (`words`) and numbers the words, [`pairs`] counts what stands near what,
+//!    `counted` or [`neural`] says how probable that is, `scores` and `means` make scores of it, and [`judge`] (`word_focus` for words)
+//!    compares them with their frontier.
+//! 3. The rows of the texts that were flagged are the candidates; [`confusion`] compares them with labels.
+//!
+//! Nothing depends on the order of the rows: texts come by rank, words are numbered by count and text, pairs are sorted.
+
+mod aggregators;
+pub mod bucket;
+mod candidates;
+pub mod confusion;
+pub mod corpus;
+mod counted;
+pub mod judge;
+mod means;
+pub mod neural;
+mod one_of_each;
+pub mod pairs;
+mod score_table;
+mod scores;
+#[cfg(test)]
+mod tests;
+pub mod training;
+mod word_focus;
+mod words;
+
+use datafusion::error::DataFusionError;
+use rustc_hash::FxHashSet;
+use serde_json::{Map, Value, json};
+use tracing::info;
+
+use super::{Candidate, Evaluation, Finding, Settings, text_of};
+use crate::config::{Word2vec, escape_controls};
+use crate::event::View;
+use aggregators::{JudgedAggregator, judge_aggregators};
+use candidates::{FlaggedTexts, candidates};
+use confusion::Confusion;
+use judge::{Seen, Verdict};
+
+/// Why a model could not be trained or used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The GPU that was asked for cannot be used.
+    #[error("--device cuda:{ordinal}: {reason}, or use --device cpu")]
+    Device {
+        /// Its number.
+        ordinal: usize,
+        /// What is wrong, and what helps.
+        reason: String,
+    },
+    /// The loss grew beyond all numbers.
+    #[error("training does not converge with learning_rate={learning_rate}: write a smaller one, such as 0.001")]
+    Diverged {
+        /// The learning rate.
+        learning_rate: f64,
+    },
+    /// A model does not fit in memory.
+    #[error("the model of an aggregator needs {bytes} bytes: write a smaller embedding_size or raise --memory-limit")]
+    TooLarge {
+        /// What it needs.
+        bytes: usize,
+    },
+    /// The device failed.
+    #[error("training on this device failed: {0}: try --device cpu or a smaller embedding_size")]
+    Candle(#[from] candle_core::Error),
+}
+
+pub(super) async fn evaluate(
+    word2vec: &Word2vec,
+    view: &View,
+    settings: Settings<'_>,
+) -> Result<Evaluation, DataFusionError> {
+    let judged = judge_aggregators(word2vec, view, settings).await?;
+    let mut evaluation = Evaluation::default();
+    let mut flagged = FlaggedTexts::default();
+    let ranks: FxHashSet<u32> = judged.iter().map(|aggregator| aggregator.rank).collect();
+    for JudgedAggregator { rank, targets, judged } in judged {
+        evaluation.regexps_given_up += judged.n_given_up;
+        evaluation.effort += judged.effort;
+        let aggregator = shown_aggregator(view, rank);
+        for table in judged.score_tables {
+            info!(use_case = settings.use_case, aggregator, "scores of an outlier\n{table}");
+        }
+        for (text, target) in judged.flagged.into_iter().zip(targets) {
+            flagged.push(rank, target, evaluation.texts.len() as u32);
+            evaluation.texts.push(text.seen);
+        }
+    }
+    if word2vec.print_confusion_matrix {
+        let by_aggregator = confusion::compare(word2vec, view, &ranks, &flagged.to_set(), settings).await?;
+        let mut total = Confusion::default();
+        for (rank, confusion) in by_aggregator {
+            tell(&shown_aggregator(view, rank), &confusion, settings);
+            total += confusion;
+        }
+        evaluation.confusion = Some(total);
+    }
+    evaluation.candidates = candidates(word2vec, view, flagged, settings).await?;
+    Ok(evaluation)
+}
+
+fn shown_aggregator(view: &View, rank: u32) -> String {
+    escape_controls(text_of(view, view.columns().aggregator, rank).as_str().unwrap_or_default())
+}
+
+fn tell(aggregator: &str, confusion: &Confusion, settings: Settings<'_>) {
+    let shown = |share: Option<f64>| share.map_or_else(|| "none".to_owned(), |share| format!("{share:.4}"));
+    let Confusion { true_positives, false_positives, false_negatives, true_negatives, unlabelled } = *confusion;
+    info!(
+        use_case = settings.use_case,
+        aggregator,
+        true_positives,
+        false_positives,
+        false_negatives,
+        true_negatives,
+        unlabelled,
+        precision = shown(confusion.precision()),
+        recall = shown(confusion.recall()),
+        f_score = shown(confusion.f_score()),
+        "outliers compared with labels"
+    );
+}
+
+pub(super) fn observations(word2vec: &Word2vec, evaluation: &Evaluation, candidate: &Candidate) -> Map<String, Value> {
+    let mut seen = Map::new();
+    let Finding::Text(idx) = candidate.finding else { return seen };
+    match evaluation.texts.get(idx as usize) {
+        Some(Seen::Text(verdict)) => seen.extend(numbers(verdict)),
+        Some(Seen::Words(words)) => {
+            let texts: Vec<&str> = words.iter().map(|word| &*word.word).collect();
+            seen.insert("outlier_words".to_owned(), json!(texts));
+            seen.insert("words".to_owned(), words.iter().map(word_object).collect());
+        }
+        None => {}
+    }
+    seen.insert("size_window".to_owned(), word2vec.size_window.into());
+    seen.insert("score_type".to_owned(), word2vec.trigger_score.as_str().into());
+    seen
+}
+
+/// Words stand as values and never as names of fields: an index has a limited number of those, and not every text can be one.
+fn word_object(seen: &judge::SeenWord) -> Value {
+    let mut object = Map::from_iter([("word".to_owned(), Value::from(&*seen.word))]);
+    object.extend(numbers(&seen.verdict));
+    object.extend(seen.expected.as_deref().map(|word| ("expected_word".to_owned(), Value::from(word))));
+    let window: Vec<&str> = seen.expected_window.iter().map(|word| &**word).collect();
+    object.insert("expected_window_words".to_owned(), json!(window));
+    Value::Object(object)
+}
+
+fn numbers(verdict: &Verdict) -> [(String, Value); 3] {
+    let Verdict { score, frontier } = *verdict;
+    [("score", score), ("decision_frontier", frontier), ("confidence", (frontier - score).abs())]
+        .map(|(name, number)| (name.to_owned(), number.into()))
+}

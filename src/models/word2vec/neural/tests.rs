@@ -1,0 +1,323 @@
+//! Both engines against the plain arithmetic of the model, pair by pair, and against candle's own layers, loss, gradients and optimiser.
+
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::optim::{AdamW, Optimizer, ParamsAdamW};
+use outlier_kernels::scalar::skipgram as oracle;
+use outlier_kernels::skipgram::{Adam, Moments, Pair, Parameters, ParametersMut, Shape};
+use rayon::ThreadPoolBuilder;
+
+use super::super::ModelError;
+use super::super::bucket::{Judged, judge_texts};
+use super::super::corpus::Corpus;
+use super::super::judge::{Seen, Verdict};
+use super::super::tests::{settings, texts};
+use super::kernel::n_parameters;
+use super::random::Random;
+use super::tensors::{Batch, View};
+use super::*;
+use crate::config::{TriggerFocus, TriggerScore};
+
+const ENGINES: [Engine; 2] = [Engine::Kernel, Engine::Tensors];
+
+fn shape(n_words: usize, n_dimensions: usize) -> Shape {
+    Shape { n_words, n_dimensions }
+}
+
+/// Few words often, most of them seldom.
+fn pairs(shape: Shape, n: usize) -> Vec<Pair> {
+    let mut random = Random::new(3, 9);
+    let mut word = || {
+        let fraction = f64::from(random.uniform(0.5)) + 0.5;
+        ((shape.n_words as f64).powf(fraction) - 1.0) as u32
+    };
+    (0..n).map(|_| Pair { centre: word(), context: word() }).collect()
+}
+
+fn model(shape: Shape, engine: Engine) -> SkipGram {
+    SkipGram::new(shape, 42, engine, &TrainingDevice::CPU).unwrap()
+}
+
+/// The largest difference is at most `tolerance` times the largest number expected.
+fn check_close(what: &str, got: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    for (i, (&got, &expected)) in got.iter().zip(expected).enumerate() {
+        assert!((got - expected).abs() <= tolerance * largest, "{what}[{i}]: {got} for {expected}, largest {largest}");
+    }
+}
+
+/// Embeddings, weights and biases apart: each is compared by its own size.
+fn check_parts(what: &str, shape: Shape, got: &[f32], expected: &[f32], tolerance: f32) {
+    let n = shape.n_words * shape.n_dimensions;
+    for (name, range) in [("embeddings", 0..n), ("weights", n..2 * n), ("biases", 2 * n..n_parameters(shape))] {
+        check_close(&format!("{what}, {name}"), &got[range.clone()], &expected[range], tolerance);
+    }
+}
+
+fn parts(shape: Shape, numbers: &[f32]) -> Parameters<'_> {
+    let n = shape.n_words * shape.n_dimensions;
+    Parameters { embeddings: &numbers[..n], weights: &numbers[n..2 * n], biases: &numbers[2 * n..] }
+}
+
+fn parts_mut(shape: Shape, numbers: &mut [f32]) -> ParametersMut<'_> {
+    let (embeddings, rest) = numbers.split_at_mut(shape.n_words * shape.n_dimensions);
+    let (weights, biases) = rest.split_at_mut(shape.n_words * shape.n_dimensions);
+    ParametersMut { embeddings, weights, biases }
+}
+
+/// Parameters and mean loss after training pair by pair.
+fn trained_by_oracle(shape: Shape, mut parameters: Vec<f32>, pairs: &[Pair], batch_size: usize) -> (Vec<f32>, f64) {
+    let (mut first, mut second) = (vec![0.0; parameters.len()], vec![0.0; parameters.len()]);
+    let mut moments =
+        Moments { first: parts_mut(shape, &mut first), second: parts_mut(shape, &mut second), n_steps: 0 };
+    let mut trained = parts_mut(shape, &mut parameters);
+    let loss = oracle::train(shape, &mut trained, &mut moments, &Adam::default(), pairs, batch_size);
+    (parameters, loss)
+}
+
+#[test]
+fn fifty_steps_are_those_of_the_oracle() {
+    for (shape, batch_size) in [(shape(300, 40), 16), (shape(40, 8), 10_000)] {
+        let pairs = pairs(shape, 50 * batch_size);
+        let start = model(shape, Engine::Kernel).parameters().unwrap();
+        let (expected, expected_loss) = trained_by_oracle(shape, start.clone(), &pairs, batch_size);
+        for engine in ENGINES {
+            let mut model = model(shape, engine);
+            let loss = model.train(&pairs, batch_size, &Adam::default()).unwrap();
+            let parameters = model.parameters().unwrap();
+            check_parts(&format!("{engine:?}, batches of {batch_size}"), shape, &parameters, &expected, 1e-4);
+            assert!((loss / expected_loss - 1.0).abs() < 1e-4, "{engine:?}: {loss} {expected_loss}");
+            assert_ne!(parameters, start);
+        }
+    }
+}
+
+#[test]
+fn the_loss_after_an_epoch_is_that_of_the_oracle() {
+    let shape = shape(120, 20);
+    let pairs = pairs(shape, 16_005);
+    let start = model(shape, Engine::Kernel).parameters().unwrap();
+    let (after, _) = trained_by_oracle(shape, start.clone(), &pairs, BATCH_SIZE);
+    let loss = |parameters: &[f32]| oracle::loss_and_gradients(shape, parts(shape, parameters), &pairs).0;
+    let (before, expected) = (loss(&start), loss(&after));
+    assert!(expected < 0.95 * before, "{before} {expected}");
+    for engine in ENGINES {
+        let mut model = model(shape, engine);
+        // several calls are one training
+        for pairs in pairs.chunks(100 * BATCH_SIZE) {
+            model.train(pairs, BATCH_SIZE, &Adam::default()).unwrap();
+        }
+        let got = loss(&model.parameters().unwrap());
+        assert!((got / expected - 1.0).abs() < 1e-3, "{engine:?}: {got} {expected}");
+    }
+}
+
+#[test]
+fn distinct_centres_have_the_gradient_of_all_pairs() {
+    let shape = shape(90, 12);
+    let parameters = model(shape, Engine::Tensors).parameters().unwrap();
+    for n in [1, 16, 1000] {
+        let pairs = pairs(shape, n);
+        let (loss, exact) = oracle::loss_and_gradients(shape, parts(shape, &parameters), &pairs);
+        let mut expected = vec![0.0; parameters.len()];
+        exact.round_to(&mut parts_mut(shape, &mut expected));
+        let numbers = Tensor::new(parameters.as_slice(), &Device::Cpu).unwrap();
+        let view = View::new(shape, &numbers).unwrap();
+        let (got_loss, got) = Batch::new(shape, &pairs).loss_and_gradient(shape, &view).unwrap();
+        check_parts(&format!("{n} pairs"), shape, &got.to_vec1::<f32>().unwrap(), &expected, 1e-5);
+        let got_loss = f64::from(got_loss.to_scalar::<f32>().unwrap()) / n as f64;
+        assert!((got_loss / loss - 1.0).abs() < 1e-5, "{got_loss} {loss}");
+    }
+}
+
+/// The model as it is written down elsewhere: a layer each, the loss of all pairs, differentiated, and the optimiser of candle.
+fn trained_by_layers(shape: Shape, parameters: &[f32], pairs: &[Pair], batch_size: usize) -> Vec<f32> {
+    let var = |numbers: &[f32], dims: &[usize]| Var::from_slice(numbers, dims, &Device::Cpu).unwrap();
+    let Parameters { embeddings, weights, biases } = parts(shape, parameters);
+    let embeddings = var(embeddings, &[shape.n_words, shape.n_dimensions]);
+    let weights = var(weights, &[shape.n_words, shape.n_dimensions]);
+    let biases = var(biases, &[shape.n_words]);
+    let settings = ParamsAdamW { lr: 1e-3, weight_decay: 0.0, ..ParamsAdamW::default() };
+    let vars = vec![embeddings.clone(), weights.clone(), biases.clone()];
+    let mut optimiser = AdamW::new(vars.clone(), settings).unwrap();
+    let layer = candle_nn::Linear::new(weights.as_tensor().clone(), Some(biases.as_tensor().clone()));
+    let embedding = candle_nn::Embedding::new(embeddings.as_tensor().clone(), shape.n_dimensions);
+    for pairs in pairs.chunks(batch_size) {
+        let words = |word: fn(&Pair) -> u32| {
+            Tensor::from_iter(pairs.iter().map(word), &Device::Cpu).unwrap().to_dtype(DType::U32).unwrap()
+        };
+        let centres = candle_nn::Module::forward(&embedding, &words(|pair| pair.centre)).unwrap();
+        let logits = candle_nn::Module::forward(&layer, &centres).unwrap();
+        let loss = candle_nn::loss::cross_entropy(&logits, &words(|pair| pair.context)).unwrap();
+        optimiser.backward_step(&loss).unwrap();
+    }
+    vars.iter().flat_map(|var| var.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect()
+}
+
+#[test]
+fn steps_are_those_of_layers_and_their_optimiser() {
+    let shape = shape(60, 10);
+    let pairs = pairs(shape, 50 * 16);
+    let start = model(shape, Engine::Kernel).parameters().unwrap();
+    let expected = trained_by_layers(shape, &start, &pairs, 16);
+    for engine in ENGINES {
+        let mut model = model(shape, engine);
+        model.train(&pairs, 16, &Adam::default()).unwrap();
+        check_parts(&format!("{engine:?}"), shape, &model.parameters().unwrap(), &expected, 1e-4);
+    }
+}
+
+#[test]
+fn scores_are_those_of_the_oracle() {
+    let shape = shape(50, 11);
+    let pairs = pairs(shape, 500);
+    let (mut expected, mut expected_logits) = (vec![0.0; pairs.len()], vec![0.0; pairs.len()]);
+    let parameters = model(shape, Engine::Kernel).parameters().unwrap();
+    oracle::log_probabilities(shape, parts(shape, &parameters), &pairs, &mut expected);
+    oracle::logits(shape, parts(shape, &parameters), &pairs, &mut expected_logits);
+    for engine in ENGINES {
+        let model = model(shape, engine);
+        check_close("log probabilities", &model.log_probabilities(&pairs).unwrap(), &expected, 1e-6);
+        check_close("logits", &model.logits(&pairs).unwrap(), &expected_logits, 1e-6);
+        assert_eq!(model.log_probabilities(&[]).unwrap(), [0.0; 0]);
+    }
+}
+
+/// Paths of programs in which one part stands where it never stands.
+fn paths() -> Vec<(String, u64)> {
+    let mut paths: Vec<(String, u64)> = (0..40)
+        .map(|idx| (format!("C:\\Windows\\System{}\\tool{}.exe", idx % 2, idx % 10), 5 + idx % 3))
+        .chain((0..40).map(|idx| (format!("D:\\Users\\user{}\\notes{}.txt", idx % 5, idx % 4), 4)))
+        .collect();
+    paths.push(("D:\\Users\\System1\\tool3.exe".to_owned(), 1));
+    paths.sort();
+    paths.dedup_by(|a, b| a.0 == b.0);
+    paths
+}
+
+fn judge_paths(change: impl FnOnce(&mut Word2vec)) -> Result<Judged, ModelError> {
+    let paths = paths();
+    let borrowed: Vec<(&str, u64)> = paths.iter().map(|(path, n)| (path.as_str(), *n)).collect();
+    let word2vec = settings(|word2vec| {
+        word2vec.use_prob_model = false;
+        word2vec.trigger_focus = TriggerFocus::Text;
+        word2vec.trigger_score = TriggerScore::Total;
+        word2vec.trigger.sensitivity = 1.5;
+        word2vec.num_epochs = 40;
+        word2vec.learning_rate = 0.01;
+        change(word2vec);
+    });
+    judge_texts(&word2vec, &texts(&borrowed), &Training::on(&TrainingDevice::CPU))
+}
+
+#[test]
+fn what_is_out_of_place_is_found() {
+    let judged = judge_paths(|_| {}).unwrap();
+    let found: Vec<String> = judged.flagged.iter().map(|text| paths()[text.text_idx].0.clone()).collect();
+    assert_eq!(found, ["D:\\Users\\System1\\tool3.exe"]);
+    let Seen::Text(Verdict { score, frontier }) = judged.flagged[0].seen else { panic!("{judged:?}") };
+    assert!(0.0 < score && score < frontier, "{score} {frontier}");
+    let words = judge_paths(|word2vec| word2vec.trigger_focus = TriggerFocus::Word).unwrap();
+    let odd = words.flagged.iter().find(|text| paths()[text.text_idx].0 == "D:\\Users\\System1\\tool3.exe");
+    assert!(matches!(&odd.unwrap().seen, Seen::Words(words) if words.iter().any(|word| &*word.word == "System1")));
+}
+
+#[test]
+fn raw_values_are_logits() {
+    let paths = paths();
+    let borrowed: Vec<(&str, u64)> = paths.iter().map(|(path, n)| (path.as_str(), *n)).collect();
+    let outputs = |output_prob| {
+        let word2vec = settings(|word2vec| (word2vec.use_prob_model, word2vec.output_prob) = (false, output_prob));
+        let corpus = Corpus::new(&word2vec, &texts(&borrowed));
+        let table = PairTable::new(&corpus, 2);
+        let outputs =
+            super::outputs(&word2vec, corpus.vocabulary(), &table, &Training::on(&TrainingDevice::CPU)).unwrap().0;
+        table.pairs().iter().copied().zip(outputs).collect::<Vec<_>>()
+    };
+    let (probabilities, logits) = (outputs(true), outputs(false));
+    // they differ by what makes the probabilities of a centre sum up to 1
+    let rest: Vec<(u32, f64)> =
+        probabilities.iter().zip(&logits).map(|((pair, p), (_, z))| (pair.centre, z - p.ln())).collect();
+    for of_centre in rest.chunk_by(|a, b| a.0 == b.0) {
+        assert!(of_centre.iter().all(|(_, rest)| (rest - of_centre[0].1).abs() < 1e-4), "{of_centre:?}");
+    }
+    assert!(probabilities.iter().all(|(_, p)| (0.0..=1.0).contains(p)));
+    assert!(logits.iter().any(|(_, z)| *z > 1.0) && logits.iter().any(|(_, z)| *z < 0.0));
+}
+
+#[test]
+fn threads_and_the_order_of_texts_change_nothing() {
+    let judge = |n_threads| {
+        let pool = ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| judge_paths(|word2vec| word2vec.trigger.sensitivity = 0.5).unwrap().flagged)
+    };
+    let expected = judge(1);
+    assert!(expected.len() > 3, "{expected:?}");
+    for n_threads in [2, 8] {
+        assert_eq!(judge(n_threads), expected, "{n_threads} threads");
+    }
+    let paths = paths();
+    let borrowed: Vec<(&str, u64)> = paths.iter().rev().map(|(path, n)| (path.as_str(), *n)).collect();
+    let outputs = |distinct: &[(&str, u64)]| {
+        let word2vec = settings(|word2vec| word2vec.use_prob_model = false);
+        let corpus = Corpus::new(&word2vec, &texts(distinct));
+        let table = PairTable::new(&corpus, word2vec.size_window);
+        super::outputs(&word2vec, corpus.vocabulary(), &table, &Training::on(&TrainingDevice::CPU)).unwrap().0
+    };
+    let back = outputs(&borrowed);
+    let forth: Vec<(&str, u64)> = borrowed.into_iter().rev().collect();
+    assert_eq!(outputs(&forth), back);
+}
+
+#[test]
+fn the_seed_decides() {
+    let flagged = |seed| judge_paths(|word2vec| word2vec.seed = seed).unwrap().flagged;
+    assert_eq!(flagged(0), flagged(0));
+    assert_ne!(flagged(0), flagged(1));
+}
+
+#[test]
+fn a_learning_rate_that_is_too_large_is_an_error() {
+    let error = judge_paths(|word2vec| word2vec.learning_rate = 1e30).unwrap_err();
+    assert!(error.to_string().contains("learning_rate=1"), "{error}");
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_gpu_that_is_not_there_is_an_error() {
+    use crate::cli::DeviceChoice;
+    let error = TrainingDevice::open(DeviceChoice::Cuda(1)).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "--device cuda:1: this build has no GPU support: build with --features cuda, or use --device cpu"
+    );
+    assert_eq!(TrainingDevice::open(DeviceChoice::Auto).unwrap().name(), "cpu");
+}
+
+/// Needs a GPU, as a build with this feature does to be of any use.
+#[cfg(feature = "cuda")]
+#[test]
+fn a_gpu_ranks_as_the_processor_does() {
+    use crate::cli::DeviceChoice;
+    let gpu = TrainingDevice::open(DeviceChoice::Cuda(0)).unwrap();
+    let shape = shape(500, 40);
+    let pairs = pairs(shape, 32_000);
+    let scores = |mut model: SkipGram| {
+        model.train(&pairs, BATCH_SIZE, &Adam::default()).unwrap();
+        model.log_probabilities(&pairs).unwrap()
+    };
+    let on_gpu = scores(SkipGram::new(shape, 42, Engine::Tensors, &gpu).unwrap());
+    let on_cpu = scores(model(shape, Engine::Kernel));
+    check_close("scores", &on_gpu, &on_cpu, 1e-3);
+    let ranks = |scores: &[f32]| {
+        let mut order: Vec<usize> = (0..scores.len()).collect();
+        order.sort_unstable_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(pairs[a].cmp(&pairs[b])));
+        let mut ranks = vec![0.0; scores.len()];
+        order.into_iter().enumerate().for_each(|(rank, place)| ranks[place] = rank as f64);
+        ranks
+    };
+    let distances: f64 = ranks(&on_gpu).iter().zip(ranks(&on_cpu)).map(|(a, b)| (a - b).powi(2)).sum();
+    let n = pairs.len() as f64;
+    let spearman = 1.0 - 6.0 * distances / (n * (n * n - 1.0));
+    assert!(spearman >= 0.999, "{spearman}");
+}

@@ -1,0 +1,36 @@
+//! One row of many that are equal, whatever their order.
+
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxHashMap;
+
+use crate::event::Element;
+
+/// By key, the row with the smallest tie-break; it is a hash of the document's identity. Rows of one document, and documents whose hashes
+/// are equal by accident, are told apart by their place.
+pub(super) struct OneOfEach<K, V> {
+    rows: FxHashMap<K, ((u64, Element), V)>,
+}
+
+impl<K, V> Default for OneOfEach<K, V> {
+    fn default() -> Self {
+        OneOfEach { rows: FxHashMap::default() }
+    }
+}
+
+impl<K: std::hash::Hash + Eq, V> OneOfEach<K, V> {
+    pub(super) fn offer(&mut self, key: K, row: (u64, Element), value: V) {
+        match self.rows.entry(key) {
+            Entry::Vacant(entry) => drop(entry.insert((row, value))),
+            Entry::Occupied(mut entry) => {
+                if row < entry.get().0 {
+                    entry.insert((row, value));
+                }
+            }
+        }
+    }
+
+    pub(super) fn into_iter(self) -> impl Iterator<Item = (K, V)> {
+        self.rows.into_iter().map(|(key, (_, value))| (key, value))
+    }
+}

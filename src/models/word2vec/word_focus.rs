@@ -1,0 +1,217 @@
+//! Words that are outliers where they stand.
+//!
+//! The score of a word depends on the word and on its *composition*, the words around it in their order. So words are judged once per
+//! composition, and what fits better is looked up among the compositions of the word, or the words of the composition.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use outlier_kernels::beyond;
+use rustc_hash::FxHashMap;
+
+use super::corpus::{Corpus, Vocabulary};
+use super::judge::{Flagged, Seen, SeenWord, Verdict, multiset, texts_with_pairs};
+use super::means::Mean;
+use super::pairs::for_each_pair;
+use super::scores::{Outputs, Scores};
+use crate::config::Word2vec;
+use crate::functions::{frontier_of, kernel_side};
+
+pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Vec<Flagged> {
+    let uses = Uses::new::<M>(word2vec, corpus, outputs);
+    let frontiers = uses.frontiers(word2vec, corpus.vocabulary());
+    let side = kernel_side(word2vec.trigger.on);
+    let is_outlier: Vec<bool> = uses
+        .uses
+        .iter()
+        .map(|word_use| {
+            frontiers[word_use.word as usize].is_some_and(|frontier| beyond(word_use.score, frontier, side))
+        })
+        .collect();
+    let mut spelling = Spelling { vocabulary: corpus.vocabulary(), words: FxHashMap::default() };
+    let (best_window, best_word) = (uses.best_compositions(corpus.vocabulary()), uses.best_words());
+    let mut windows: FxHashMap<u32, Arc<[Arc<str>]>> = FxHashMap::default();
+    let mut flagged = Vec::new();
+    for text_idx in texts_with_pairs(corpus) {
+        let mut seen: Vec<SeenWord> = Vec::new();
+        for use_idx in
+            corpus.places(text_idx).map(|place| uses.of_places[place]).filter(|&idx| is_outlier[idx as usize])
+        {
+            let Use { word, composition, score, .. } = uses.uses[use_idx as usize];
+            let Some(frontier) = frontiers[word as usize] else { continue };
+            let window = windows.entry(word).or_insert_with(|| {
+                let best = uses.uses[best_window[word as usize] as usize].composition;
+                uses.compositions.words(best).iter().map(|&word| spelling.word(word)).collect()
+            });
+            let expected = uses.uses[best_word[composition as usize] as usize].word;
+            let seen_word = SeenWord {
+                word: spelling.word(word),
+                verdict: Verdict { score, frontier },
+                expected: (expected != word).then(|| spelling.word(expected)),
+                expected_window: Arc::clone(window),
+            };
+            // a word that stands there several times is shown once, as it stands there last
+            match seen.iter_mut().find(|earlier| earlier.word == seen_word.word) {
+                Some(earlier) => *earlier = seen_word,
+                None => seen.push(seen_word),
+            }
+        }
+        if !seen.is_empty() {
+            flagged.push(Flagged { text_idx, seen: Seen::Words(seen) });
+        }
+    }
+    flagged
+}
+
+/// A word with a composition around it.
+#[derive(Debug, Clone, Copy)]
+struct Use {
+    word: u32,
+    composition: u32,
+    score: f64,
+    /// How many rows have it, counted each time.
+    n: u64,
+}
+
+/// All uses of all words.
+struct Uses {
+    uses: Vec<Use>,
+    compositions: Compositions,
+    /// The use at each place of the corpus, where it has one.
+    of_places: Vec<u32>,
+}
+
+impl Uses {
+    fn new<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Self {
+        let mut known: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+        let mut uses: Vec<Use> = Vec::new();
+        let mut compositions = Compositions::default();
+        let mut of_places = vec![0; corpus.n_places()];
+        let mut scores = Scores::<M>::new();
+        let mut around: Vec<Vec<u32>> = Vec::new();
+        for text_idx in texts_with_pairs(corpus) {
+            let words = corpus.text(text_idx);
+            scores.fill(outputs, words, word2vec.size_window);
+            around.iter_mut().for_each(Vec::clear);
+            around.resize_with(words.len().max(around.len()), Vec::new);
+            for_each_pair(words.len(), word2vec.size_window, |centre, context| around[centre].push(words[context]));
+            for (position, place) in corpus.places(text_idx).enumerate() {
+                let (word, composition) = (words[position], compositions.intern(&around[position]));
+                let use_idx = *known.entry((word, composition)).or_insert_with(|| {
+                    let score = scores.word(position, word2vec.trigger_score);
+                    uses.push(Use { word, composition, score, n: 0 });
+                    (uses.len() - 1) as u32
+                });
+                uses[use_idx as usize].n += corpus.count(text_idx);
+                of_places[place] = use_idx;
+            }
+        }
+        Uses { uses, compositions, of_places }
+    }
+
+    /// The frontier of each word over its scores; `None` for a word that always has the same words around it.
+    fn frontiers(&self, word2vec: &Word2vec, vocabulary: &Vocabulary<'_>) -> Vec<Option<f64>> {
+        let mut scores: Vec<Vec<(f64, u64)>> = vec![Vec::new(); vocabulary.len()];
+        self.uses.iter().for_each(|word_use| scores[word_use.word as usize].push((word_use.score, word_use.n)));
+        scores
+            .into_iter()
+            .map(
+                |scores| {
+                    if scores.len() < 2 { None } else { frontier_of(&word2vec.trigger, multiset(scores).finish()) }
+                },
+            )
+            .collect()
+    }
+
+    /// By word, its use with the highest score: what stands around it where it fits best.
+    fn best_compositions(&self, vocabulary: &Vocabulary<'_>) -> Vec<u32> {
+        let order = |a: &Use, b: &Use| {
+            let words = |word_use: &Use| self.compositions.words(word_use.composition);
+            better(a, b).then_with(|| words(a).cmp(words(b)))
+        };
+        self.best(vocabulary.len(), |word_use| word_use.word, order)
+    }
+
+    /// By composition, the use with the highest score: the word that fits it best.
+    fn best_words(&self) -> Vec<u32> {
+        self.best(
+            self.compositions.len(),
+            |word_use| word_use.composition,
+            |a, b| better(a, b).then_with(|| a.word.cmp(&b.word)),
+        )
+    }
+
+    fn best(&self, n: usize, key: impl Fn(&Use) -> u32, order: impl Fn(&Use, &Use) -> Ordering) -> Vec<u32> {
+        const NONE: u32 = u32::MAX;
+        let mut best = vec![NONE; n];
+        for (idx, word_use) in self.uses.iter().enumerate() {
+            let best = &mut best[key(word_use) as usize];
+            if *best == NONE || order(word_use, &self.uses[*best as usize]) == Ordering::Less {
+                *best = idx as u32;
+            }
+        }
+        best
+    }
+}
+
+/// The higher score first, then the more frequent use.
+fn better(a: &Use, b: &Use) -> Ordering {
+    b.score.total_cmp(&a.score).then(b.n.cmp(&a.n))
+}
+
+/// Distinct lists of words, stored one after the other.
+#[derive(Default)]
+struct Compositions {
+    words: Vec<u32>,
+    ends: Vec<usize>,
+    table: HashTable<u32>,
+}
+
+impl Compositions {
+    fn intern(&mut self, composition: &[u32]) -> u32 {
+        let hash = list_hash(composition);
+        let known = self.table.find(hash, |&idx| self.words(idx) == composition);
+        if let Some(&idx) = known {
+            return idx;
+        }
+        let idx = self.ends.len() as u32;
+        self.words.extend_from_slice(composition);
+        self.ends.push(self.words.len());
+        let (words, ends) = (&self.words, &self.ends);
+        self.table.insert_unique(hash, idx, |&idx| list_hash(list(words, ends, idx)));
+        idx
+    }
+
+    fn words(&self, idx: u32) -> &[u32] {
+        list(&self.words, &self.ends, idx)
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+}
+
+fn list<'w>(words: &'w [u32], ends: &[usize], idx: u32) -> &'w [u32] {
+    let start = if idx == 0 { 0 } else { ends[idx as usize - 1] };
+    &words[start..ends[idx as usize]]
+}
+
+fn list_hash(words: &[u32]) -> u64 {
+    use std::hash::Hasher;
+    let mut hasher = rustc_hash::FxHasher::default();
+    words.iter().for_each(|&word| hasher.write_u32(word));
+    hasher.finish()
+}
+
+/// Words as texts that outlive the corpus, each kept once.
+struct Spelling<'c, 't> {
+    vocabulary: &'c Vocabulary<'t>,
+    words: FxHashMap<u32, Arc<str>>,
+}
+
+impl Spelling<'_, '_> {
+    fn word(&mut self, word: u32) -> Arc<str> {
+        Arc::clone(self.words.entry(word).or_insert_with(|| Arc::from(self.vocabulary.text(word))))
+    }
+}

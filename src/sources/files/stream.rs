@@ -1,0 +1,85 @@
+//! What can be read only once and may keep its reader waiting, such as standard input: a thread of its own waits, so that a run can end
+//! meanwhile.
+
+use std::io::{self, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+/// Bytes that are read at once.
+const BLOCK_BYTES: usize = 1 << 18;
+
+/// Blocks that are read ahead.
+const BLOCKS_AHEAD: usize = 4;
+
+/// How often a wait looks whether the run was cancelled.
+const LOOK_AT_CANCEL: Duration = Duration::from_millis(100);
+
+/// A stream that another thread reads.
+pub(super) struct Stream {
+    blocks: Receiver<io::Result<Vec<u8>>>,
+    current: Cursor<Vec<u8>>,
+    cancel: Arc<AtomicBool>,
+}
+
+impl Stream {
+    /// Opens a stream and reads ahead; both may wait. The thread ends with the stream, or when nobody takes what it reads.
+    pub(super) fn start<R: Read>(
+        open: impl FnOnce() -> io::Result<R> + Send + 'static,
+        cancel: &Arc<AtomicBool>,
+    ) -> io::Result<Self> {
+        let (sender, blocks) = sync_channel(BLOCKS_AHEAD);
+        std::thread::Builder::new().name("input".to_owned()).spawn(move || {
+            let mut reader = match open() {
+                Ok(reader) => reader,
+                Err(error) => return drop(sender.send(Err(error))),
+            };
+            loop {
+                let mut block = vec![0; BLOCK_BYTES];
+                let read = match reader.read(&mut block) {
+                    Ok(0) => return,
+                    Ok(n) => {
+                        block.truncate(n);
+                        Ok(block)
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => Err(error),
+                };
+                let is_last = read.is_err();
+                if sender.send(read).is_err() || is_last {
+                    return;
+                }
+            }
+        })?;
+        Ok(Stream { blocks, current: Cursor::default(), cancel: Arc::clone(cancel) })
+    }
+
+    fn next_block(&self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            match self.blocks.recv_timeout(LOOK_AT_CANCEL) {
+                Ok(block) => return block.map(Some),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) if self.cancel.load(Ordering::Relaxed) => {
+                    return Err(io::Error::other("reading was cancelled"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.current.read(buffer)? {
+                0 if buffer.is_empty() => return Ok(0),
+                0 => match self.next_block()? {
+                    Some(block) => self.current = Cursor::new(block),
+                    None => return Ok(0),
+                },
+                n => return Ok(n),
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! One test's place: a server, a scratch folder, and the program run against both.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::kind::Kind;
+use super::node::Node;
+use crate::program::{self, Finished, Report};
+
+/// A server with a folder for what the program reads and writes.
+pub(super) struct Bench {
+    pub(super) node: &'static Node,
+    folder: tempfile::TempDir,
+}
+
+/// A document to be indexed: its id, and `_source` as text.
+pub(super) struct Document {
+    pub(super) id: String,
+    pub(super) source: String,
+}
+
+impl Document {
+    /// Events as they have their ids in files: the number of the line, from 0 on.
+    pub(super) fn of_lines(lines: &str) -> Vec<Document> {
+        let number = |(idx, line): (usize, &str)| Document { id: format!("{idx:012}"), source: line.to_owned() };
+        lines.lines().enumerate().map(number).collect()
+    }
+}
+
+impl Bench {
+    pub(super) fn new(kind: Kind) -> Self {
+        Self { node: Node::of(kind), folder: tempfile::tempdir().expect("a scratch folder") }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.node.kind.name()
+    }
+
+    /// Writes a file into the folder.
+    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, text).expect("written");
+        path
+    }
+
+    /// Writes `cluster.conf`: this server, these indices, and more lines of `[general]`.
+    pub(super) fn write_cluster(&self, es_index_pattern: &str, more: &str) {
+        let url = &self.node.url;
+        let text = format!("[general]\nes_url={url}\nes_index_pattern={es_index_pattern}\nes_retry_deadline=5\n{more}");
+        self.write("cluster.conf", &text);
+    }
+
+    /// Makes an index of these mappings anew, with its documents.
+    pub(super) fn index(&self, index: &str, mappings: &Value, documents: &[Document]) {
+        self.node.send("DELETE", &format!("/{index}"), None);
+        let settings = json!({"number_of_shards": 1, "number_of_replicas": 0});
+        self.node.ask("PUT", &format!("/{index}"), Some(&json!({"settings": settings, "mappings": mappings})));
+        self.fill(index, documents);
+    }
+
+    /// Indexes documents, and makes them visible.
+    pub(super) fn fill(&self, index: &str, documents: &[Document]) {
+        for some in documents.chunks(2000) {
+            let lines = some.iter().fold(String::new(), |mut lines, document| {
+                let action = json!({"index": {"_index": index, "_id": document.id}});
+                writeln!(lines, "{action}\n{}", document.source).expect("a text grows");
+                lines
+            });
+            self.node.bulk(lines);
+        }
+    }
+
+    /// Runs the program in the folder, with arguments written as one line.
+    pub(super) fn run(&self, line: &str) -> Finished {
+        program::run(self.path(), &line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// What a run wrote by `-o`.
+    pub(super) fn output(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).expect("the output is written")
+    }
+
+    /// What a run wrote by `--report`.
+    pub(super) fn report(&self, name: &str) -> Report {
+        Report::read(&self.path().join(name))
+    }
+}
+
+/// Documents as exported hits, one per line, as the program reads them from files.
+pub(super) fn hits(index: &str, documents: &[Document]) -> String {
+    documents.iter().fold(String::new(), |mut lines, Document { id, source }| {
+        let (index, id) = (json!(index), json!(id));
+        writeln!(lines, "{{\"_index\":{index},\"_id\":{id},\"_source\":{source}}}").expect("a text grows");
+        lines
+    })
+}
+
+/// Stops at the first line that differs, without printing megabytes.
+pub(super) fn assert_same_lines(expected: &str, actual: &str, what: &str) {
+    let differing = expected.lines().zip(actual.lines()).enumerate().find(|(_, (expected, actual))| expected != actual);
+    assert!(differing.is_none(), "{what}: first difference: {differing:#?}");
+    assert_eq!(expected.lines().count(), actual.lines().count(), "{what}: number of lines");
+}

@@ -1,0 +1,70 @@
+//! Certificates that are right, and wrong in every way.
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// One that signs certificates.
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate and its key.
+pub(super) struct Certificate {
+    pub(super) der: CertificateDer<'static>,
+    pub(super) pem: String,
+    key: KeyPair,
+}
+
+impl Authority {
+    pub(super) fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate"))
+    }
+
+    pub(super) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    pub(super) fn der(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
+    /// A certificate for this host, valid now.
+    pub(super) fn sign(&self, host: &str) -> Certificate {
+        self.sign_params(&params(host))
+    }
+
+    /// A certificate for this host, valid in the year 2001.
+    pub(super) fn sign_expired(&self, host: &str) -> Certificate {
+        let mut params = params(host);
+        (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
+        self.sign_params(&params)
+    }
+
+    fn sign_params(&self, params: &CertificateParams) -> Certificate {
+        let key = KeyPair::generate().expect("a key");
+        let signed = params.clone().signed_by(&key, &self.0).expect("a certificate");
+        Certificate { der: signed.der().clone(), pem: signed.pem(), key }
+    }
+}
+
+impl Certificate {
+    /// A certificate for this host that nobody else vouches for.
+    pub(super) fn self_signed(host: &str) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let signed = params(host).self_signed(&key).expect("a certificate");
+        Self { der: signed.der().clone(), pem: signed.pem(), key }
+    }
+
+    pub(super) fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+
+    pub(super) fn key_der(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key.serialize_der()))
+    }
+}
+
+fn params(host: &str) -> CertificateParams {
+    CertificateParams::new(vec![host.to_owned()]).expect("a host name")
+}

@@ -1,0 +1,17 @@
+import java.util.concurrent.CountDownLatch;
+
+import org.codelibs.opensearch.runner.OpenSearchRunner;
+
+/** Starts one OpenSearch node whose files are below the folder given, on ports that are free. */
+public final class StartNode {
+    public static void main(String[] args) throws InterruptedException {
+        OpenSearchRunner runner = new OpenSearchRunner();
+        runner.onBuild((number, settings) -> settings
+            .put("network.host", "127.0.0.1")
+            .put("http.port", "0")
+            .put("transport.port", "0")
+            .put("cluster.routing.allocation.disk.threshold_enabled", false));
+        runner.build("-basePath", args[0], "-numOfNode", "1");
+        new CountDownLatch(1).await();
+    }
+}

