@@ -170,6 +170,21 @@ mod tests {
     }
 
     #[test]
+    fn flattened_fields_are_not_everywhere() {
+        const ELASTIC: &str = "You Know, for Search";
+        for (version, more, expected) in [
+            ("7.10.2", r#","build_flavor":"oss""#, false),
+            ("7.10.2", r#","build_flavor":"unknown""#, false),
+            ("7.10.2", r#","build_flavor":"default""#, true),
+            ("8.15.5", "", true),
+            ("9.1.0", r#","build_flavor":"default""#, true),
+            ("3.5.0", r#","distribution":"opensearch""#, false),
+        ] {
+            assert_eq!(server(version, more, ELASTIC).has_flattened(), expected, "{version} {more}");
+        }
+    }
+
+    #[test]
     fn what_is_no_introduction_is_an_error() {
         for answer in ["", "{}", "<html>", r#"{"version":7}"#, "[]"] {
             assert!(Server::read(answer.as_bytes()).is_err(), "{answer}");
