@@ -376,7 +376,7 @@ fn varied_use_case(idx: usize) -> String {
     let on = pick(&["high", "low"], 1);
     let mut text = String::new();
     let mut line = |key: &str, value: &str| writeln!(text, "{key}={value}").expect("text grows");
-    let model = pick(&["simplequery", "metrics", "terms", "terms", "metrics"], 1);
+    let model = pick(&["simplequery", "metrics", "terms", "word2vec", "terms", "metrics", "word2vec"], 1);
     line("es_query_filter", query);
     line("outlier_summary", &format!("use case {idx}"));
     if model != "simplequery" {
@@ -393,6 +393,14 @@ fn varied_use_case(idx: usize) -> String {
         "terms" => {
             line("target", pick(&["process.name", "user.name,process.name"], 7));
             line("target_count_method", pick(&["within_aggregator", "across_aggregators"], 4));
+        }
+        "word2vec" => {
+            line("target", pick(&["process.command_line,user.name", "process.command_line"], 7));
+            line("separators", pick(&["\" \"", "\"[ .]\""], 14));
+            line("use_prob_model", pick(&["1", "0"], 3));
+            line("drop_duplicates", pick(&["0", "1", "0"], 7));
+            line("trigger_focus", pick(&["text", "word"], 14));
+            line("trigger_score", pick(&["center", "context", "total"], 7));
         }
         _ => {}
     }

@@ -195,6 +195,12 @@ fn what_was_found_is_compared_with_labels() {
     assert_eq!((number("unlabelled"), number("true_positives") + number("false_negatives")), (1, 3), "{matrix}");
     assert!(number("true_positives") >= 1, "{matrix}");
     assert!(finished.stderr.contains("recall") && finished.stderr.contains("f_score"), "{}", finished.stderr);
+    let of_each = Bench::new(&format!("{COUNTED}print_confusion_matrix=1\ndrop_duplicates=1\n"), &events);
+    of_each.run("").expect_code(0);
+    let matrix = of_each.of_use_case("confusion_matrix");
+    let n_rows: u64 = matrix.as_object().expect("an object").values().filter_map(Value::as_u64).sum();
+    let distinct: std::collections::BTreeSet<String> = events.iter().map(|event| event["path"].to_string()).collect();
+    assert_eq!(n_rows, distinct.len() as u64, "{matrix}");
     let without = Bench::new(COUNTED, &events);
     without.run("").expect_code(0);
     assert_eq!(without.of_use_case("confusion_matrix"), Value::Null);

@@ -20,7 +20,7 @@ pub struct Text<'t> {
     pub n: u64,
 }
 
-/// The words of an aggregator, by number: frequent ones first, equally frequent ones in the order of their texts, [`UNKNOWN`] last.
+/// The words of an aggregator, by number: frequent ones first, equally frequent ones in the order of their texts, the unknown one last.
 #[derive(Debug)]
 pub struct Vocabulary<'t> {
     words: Vec<&'t str>,

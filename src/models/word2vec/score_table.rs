@@ -33,10 +33,8 @@ pub(super) fn score_table<M: Mean>(
     table.set_header(["word", "occurrences", "center", "context", "total", "mean", "outlier"]);
     for (position, (&word, spelled)) in words.iter().zip(spelled).enumerate() {
         let vocabulary = corpus.vocabulary();
-        let occurrences = match word == vocabulary.unknown() {
-            true => format!("unknown ({})", vocabulary.count(word)),
-            false => vocabulary.count(word).to_string(),
-        };
+        let n = vocabulary.count(word);
+        let occurrences = if word == vocabulary.unknown() { format!("unknown ({n})") } else { n.to_string() };
         let mut row = vec![escape_controls(spelled), occurrences];
         row.extend(OF_WORDS.map(|score| shown(scores.word(position, score))));
         row.push(String::new());

@@ -46,9 +46,8 @@ pub(super) fn load(
     }
     let place_of: FxHashMap<&str, usize> =
         words[..words.len() - 1].iter().enumerate().map(|(place, word)| (word.as_str(), place)).collect();
-    let place = |word: u32| match word == vocabulary.unknown() {
-        true => Some(words.len() - 1),
-        false => place_of.get(vocabulary.text(word)).copied(),
+    let place = |word: u32| {
+        if word == vocabulary.unknown() { Some(words.len() - 1) } else { place_of.get(vocabulary.text(word)).copied() }
     };
     let all = 0..vocabulary.len() as u32;
     let n_new: u64 = all.clone().filter(|&word| place(word).is_none()).map(|word| vocabulary.count(word)).sum();
