@@ -170,19 +170,19 @@ mod tests {
 
     #[test]
     fn a_bad_part_drops_its_entry_and_says_where() {
-        for (value, expected) in [("ok, b(", "2:9 not a regular expression: `b(`: a `(` is not closed")] {
-            let (entries, problems) = read(value);
-            let at = problems[0].location.clone().unwrap();
-            assert_eq!(format!("{}:{} {}", at.line, at.column, problems[0].message), expected);
-            assert!(problems[0].help.as_deref().unwrap().contains("\\,"));
-            assert!(entries.regexps.is_empty());
-        }
+        let shown = |problem: &Problem| {
+            let at = problem.location.clone().unwrap();
+            format!("{}:{} {}", at.line, at.column, problem.message)
+        };
+        let (entries, problems) = read("ok, b(");
+        assert_eq!(shown(&problems[0]), "2:9 not a regular expression: `b(`: a `(` is not closed");
+        assert!(problems[0].help.as_deref().unwrap().contains("\\,"));
+        assert!(entries.regexps.is_empty());
         for (value, expected) in
             [("x{1,3}, y", "2:5 a comma tears `x{1` from `3}`"), ("x{,3}", "2:5 a comma tears `x{` from `3}`")]
         {
             let (entries, problems) = read(value);
-            let at = problems[0].location.clone().unwrap();
-            assert_eq!(format!("{}:{} {}", at.line, at.column, problems[0].message), expected);
+            assert_eq!(shown(&problems[0]), expected);
             assert_eq!(problems[0].severity, super::super::problem::Severity::Warning);
             assert_eq!((entries.regexps.len(), problems.len()), (1, 1), "kept, as existing files have it");
         }

@@ -8,7 +8,7 @@ use chrono::Utc;
 use tracing::{info, warn};
 
 use super::report::Report;
-use super::{RunError, finish, outputs, summary};
+use super::{RunError, outputs, summary};
 use crate::cli::RunArgs;
 use crate::compute::Compute;
 use crate::config::{MainConfig, Problem, Settings, UseCase};
@@ -85,7 +85,7 @@ pub(super) async fn detect(
     }
     let names = found.names.clone();
     run.write(found, &mut outputs, saves, report).await?;
-    finish(outputs, &names)?;
+    outputs::finish(outputs, &names)?;
     if main.wipe_all_whitelisted_outliers {
         let cleaned = report.housekeeping.insert(Cleaned::default());
         cleaning(housekeeping.remove_whitelisted(cleaned).await)?;

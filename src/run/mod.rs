@@ -23,12 +23,11 @@ use crate::config::{MainConfig, Model, Problem, Settings, Severity, UseCase};
 use crate::detection::DetectionError;
 use crate::elastic::{Class, Client, ElasticError};
 use crate::models::word2vec::neural::TrainingDevice;
-use crate::pipeline::{self, GroupError, Outputs, ScanGroup};
+use crate::pipeline::{self, GroupError, ScanGroup};
 use crate::plan::{self, Period};
 use crate::query::{Mapping, TimeWindow};
 use crate::sinks::SinkError;
 use crate::sinks::elasticsearch::Ended;
-use crate::sinks::files::write_whole;
 use crate::sources::files::{EventFiles, FileOptions};
 use crate::sources::{ScanOptions, ScanProgress, SourceError};
 use crate::telemetry;
@@ -198,7 +197,7 @@ pub async fn run(args: &RunArgs, quiet: bool, interrupted: Arc<AtomicBool>) -> E
     }
     // where the report would go may be what must not be replaced
     let report_path = args.report.as_deref().filter(|_| exit != Exit::Usage);
-    match write_report(report_path, &report) {
+    match outputs::write_report(report_path, &report) {
         Ok(()) => exit,
         Err(report_error) => {
             error!("{report_error}");
@@ -261,7 +260,7 @@ async fn detect(
     if interrupted.load(Ordering::Relaxed) {
         return Err(RunError::Interrupted(NOTHING_WRITTEN.to_owned()));
     }
-    finish(outputs, &plan.use_cases.iter().map(|planned| planned.use_case.id()).collect::<Vec<_>>())
+    outputs::finish(outputs, &plan.use_cases.iter().map(|planned| planned.use_case.id()).collect::<Vec<_>>())
 }
 
 async fn connect(main: &MainConfig, interrupted: &Arc<AtomicBool>) -> Result<Client, RunError> {
@@ -380,23 +379,4 @@ fn open(args: &RunArgs, compute: &Compute) -> Result<EventFiles, RunError> {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         RunError::Events(lines.join("\n"))
     })
-}
-
-fn finish(outputs: Outputs, names: &[String]) -> Result<(), RunError> {
-    if let Some(file) = outputs.documents {
-        file.finish()?;
-    }
-    if let Some(findings) = outputs.findings {
-        let name = |use_case_idx: usize| names[use_case_idx].clone();
-        findings.print(name).map_err(|source| SinkError { path: PathBuf::from("standard output"), source })?;
-    }
-    Ok(())
-}
-
-fn write_report(path: Option<&Path>, report: &Report) -> Result<(), RunError> {
-    let Some(path) = path else { return Ok(()) };
-    let mut text = serde_json::to_vec_pretty(report).map_err(|error| RunError::Internal(error.to_string()))?;
-    text.push(b'\n');
-    write_whole(path, &text)?;
-    Ok(())
 }

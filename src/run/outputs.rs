@@ -4,12 +4,13 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::RunError;
+use super::{Report, RunError};
 use crate::cli::RunArgs;
 use crate::config::Settings;
 use crate::pipeline::Outputs;
+use crate::sinks::SinkError;
 use crate::sinks::console::Findings;
-use crate::sinks::files::{DocumentFile, check_writable};
+use crate::sinks::files::{DocumentFile, check_writable, write_whole};
 use crate::sources::files::event_files;
 
 /// Refuses an output that would replace a file that the run reads, or the other output.
@@ -27,7 +28,10 @@ pub(super) fn check(args: &RunArgs, settings: &Settings) -> Result<(), RunError>
         let Some(identity) = Identity::of(path) else { continue };
         let path = path.display();
         if let Some((input, _)) = read.iter().find(|(_, known)| *known == identity) {
-            return Err(RunError::Usage(format!("{option} {path}: it would replace {}, which is read", input.display())));
+            return Err(RunError::Usage(format!(
+                "{option} {path}: it would replace {}, which is read",
+                input.display()
+            )));
         }
         if written.contains(&identity) {
             return Err(RunError::Usage(format!("{option} {path}: the outliers are written there")));
@@ -49,6 +53,27 @@ pub(super) fn open(args: &RunArgs) -> Result<Outputs, RunError> {
         Some(path) => Outputs { documents: Some(DocumentFile::create(path)?), findings: None },
         None => Outputs { documents: None, findings: Some(Findings::default()) },
     })
+}
+
+/// Brings the outputs to their places; `names` are those of the use cases.
+pub(super) fn finish(outputs: Outputs, names: &[String]) -> Result<(), RunError> {
+    if let Some(file) = outputs.documents {
+        file.finish()?;
+    }
+    if let Some(findings) = outputs.findings {
+        let name = |use_case_idx: usize| names[use_case_idx].clone();
+        findings.print(name).map_err(|source| SinkError { path: PathBuf::from("standard output"), source })?;
+    }
+    Ok(())
+}
+
+/// Writes the report, where one is wanted.
+pub(super) fn write_report(path: Option<&Path>, report: &Report) -> Result<(), RunError> {
+    let Some(path) = path else { return Ok(()) };
+    let mut text = serde_json::to_vec_pretty(report).map_err(|error| RunError::Internal(error.to_string()))?;
+    text.push(b'\n');
+    write_whole(path, &text)?;
+    Ok(())
 }
 
 /// Where documents go; a dry run writes none.

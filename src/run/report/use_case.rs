@@ -1,0 +1,99 @@
+//! What became of one use case.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Status;
+use crate::config::UseCase;
+use crate::models::word2vec::confusion::Confusion;
+use crate::models::word2vec::training::Effort;
+use crate::sources::ingest::Usage;
+
+/// Why an event whose lists multiply beyond all sense is skipped: it would hide in silence, or take the run down.
+pub(super) const TOO_MANY_COMBINATIONS: &str = "too many combinations of values";
+
+/// What became of one use case.
+#[derive(Debug, Serialize)]
+pub struct UseCaseReport {
+    /// Model type and name: `terms_rare_parent`.
+    pub name: String,
+    /// Model type.
+    pub model: String,
+    /// File and line of its section.
+    pub defined: String,
+    /// How it ended.
+    pub status: Status,
+    /// Why it did not complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Events that match its query and window.
+    pub events: u64,
+    /// Rows: one event x one target sentence x one aggregator sentence.
+    pub rows: u64,
+    /// Rows that the model flagged, whitelisted ones included.
+    pub candidates: u64,
+    /// Outliers without whitelisted ones.
+    pub outliers: u64,
+    /// Documents with outliers.
+    pub documents: u64,
+    /// Whitelisted outliers.
+    pub whitelisted: u64,
+    /// Matching events that took no part, by reason.
+    pub skipped_events: BTreeMap<&'static str, u64>,
+    /// Evaluations until no candidate was whitelisted.
+    pub rounds: u32,
+    /// Regexps of whitelists and separators that were given up as too slow; each counts as no match.
+    pub regexps_given_up: u64,
+    /// What the training of models took; only where models were trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<Effort>,
+    /// Rows compared with labels, for `print_confusion_matrix`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confusion_matrix: Option<Confusion>,
+    /// Seconds in the model.
+    pub seconds_evaluate: f64,
+    /// Seconds in descriptions and whitelist.
+    pub seconds_describe: f64,
+}
+
+impl UseCaseReport {
+    pub(super) fn new(name: String, model: &str, defined: String) -> Self {
+        UseCaseReport {
+            name,
+            model: model.to_owned(),
+            defined,
+            status: Status::Complete,
+            error: None,
+            events: 0,
+            rows: 0,
+            candidates: 0,
+            outliers: 0,
+            documents: 0,
+            whitelisted: 0,
+            skipped_events: BTreeMap::new(),
+            rounds: 0,
+            regexps_given_up: 0,
+            training: None,
+            confusion_matrix: None,
+            seconds_evaluate: 0.0,
+            seconds_describe: 0.0,
+        }
+    }
+
+    pub(super) fn of(use_case: &UseCase) -> Self {
+        Self::new(use_case.id(), use_case.model_type.as_str(), use_case.location.to_string())
+    }
+
+    pub(super) fn usage(&mut self, usage: &Usage) {
+        self.events = usage.events;
+        self.rows = usage.rows;
+        let skipped = [
+            ("without a usable target", usage.without_target),
+            ("without a usable aggregator", usage.without_aggregator),
+            ("without a readable timestamp", usage.without_time),
+            (TOO_MANY_COMBINATIONS, usage.too_many_rows),
+        ];
+        self.skipped_events.extend(skipped.into_iter().filter(|&(_, n)| n > 0));
+    }
+}
