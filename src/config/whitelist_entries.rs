@@ -170,13 +170,12 @@ mod tests {
 
     #[test]
     fn a_bad_part_drops_its_entry_and_says_where() {
-        for (value, expected) in [("ok, b(", "2:9 not a regular expression: `b(`: a `(` is not closed")] {
-            let (entries, problems) = read(value);
-            let at = problems[0].location.clone().unwrap();
-            assert_eq!(format!("{}:{} {}", at.line, at.column, problems[0].message), expected);
-            assert!(problems[0].help.as_deref().unwrap().contains("\\,"));
-            assert!(entries.regexps.is_empty());
-        }
+        let (entries, problems) = read("ok, b(");
+        let at = problems[0].location.clone().unwrap();
+        let shown = format!("{}:{} {}", at.line, at.column, problems[0].message);
+        assert_eq!(shown, "2:9 not a regular expression: `b(`: a `(` is not closed");
+        assert!(problems[0].help.as_deref().unwrap().contains("\\,"));
+        assert!(entries.regexps.is_empty());
         for (value, expected) in
             [("x{1,3}, y", "2:5 a comma tears `x{1` from `3}`"), ("x{,3}", "2:5 a comma tears `x{` from `3}`")]
         {
