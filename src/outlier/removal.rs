@@ -127,11 +127,26 @@ fn spans(key: &str, values: &[Value], model_types: &[&str]) -> Option<Vec<Range<
 }
 
 fn counts(key: &str, values: &[Value], model_types: &[&str]) -> Option<Vec<usize>> {
-    let (n_values, n_outliers) = (values.len(), model_types.len());
-    if n_outliers == 1 {
-        return Some(vec![n_values]);
+    if model_types.len() == 1 {
+        return Some(vec![values.len()]);
     }
-    let bounds: Vec<Bounds> = model_types.iter().map(|model_type| bounds(key, model_type)).collect();
+    // keys of a model are seldom parameters of a use case of another one
+    [bounds_of_model, bounds]
+        .iter()
+        .find_map(|bounds| {
+            let bounds: Vec<Bounds> = model_types.iter().map(|model_type| bounds(key, model_type)).collect();
+            only_answer(values.len(), &bounds)
+        })
+        .or_else(|| {
+            let n_each = values.len() / model_types.len();
+            let is_same_for_all = n_each * model_types.len() == values.len()
+                && values.chunks(n_each.max(1)).all(|own| *own == values[..n_each]);
+            (key == "assets" && is_same_for_all).then(|| vec![n_each; model_types.len()])
+        })
+}
+
+/// How many values each outlier has, where `n_values` leaves one answer.
+fn only_answer(n_values: usize, bounds: &[Bounds]) -> Option<Vec<usize>> {
     let least: usize = bounds.iter().map(|bounds| bounds.least).sum();
     let most = bounds.iter().try_fold(0, |sum, bounds| Some(sum + bounds.most?));
     if n_values == least {
@@ -143,15 +158,10 @@ fn counts(key: &str, values: &[Value], model_types: &[&str]) -> Option<Vec<usize
     if n_values < least || most.is_some_and(|most| n_values > most) {
         return None;
     }
-    let mut open = (0..n_outliers).filter(|&idx| bounds[idx].most != Some(bounds[idx].least));
-    if let (Some(only), None) = (open.next(), open.next()) {
-        let count = |idx: usize| bounds[idx].least + if idx == only { n_values - least } else { 0 };
-        return Some((0..n_outliers).map(count).collect());
-    }
-    let n_each = n_values / n_outliers;
-    let is_same_for_all =
-        n_each * n_outliers == n_values && values.chunks(n_each.max(1)).all(|own| *own == values[..n_each]);
-    (key == "assets" && is_same_for_all).then(|| vec![n_each; n_outliers])
+    let mut open = (0..bounds.len()).filter(|&idx| bounds[idx].most != Some(bounds[idx].least));
+    let (only, None) = (open.next()?, open.next()) else { return None };
+    let count = |idx: usize| bounds[idx].least + if idx == only { n_values - least } else { 0 };
+    Some((0..bounds.len()).map(count).collect())
 }
 
 /// How many values one outlier may have.
@@ -162,29 +172,69 @@ struct Bounds {
     most: Option<usize>,
 }
 
+const NONE: Bounds = Bounds { least: 0, most: Some(0) };
+const ONE: Bounds = Bounds { least: 1, most: Some(1) };
+const UP_TO_ONE: Bounds = Bounds { least: 0, most: Some(1) };
+const SOME: Bounds = Bounds { least: 1, most: None };
+const ANY: Bounds = Bounds { least: 0, most: None };
+
+/// Keys that a model writes.
+const KEYS: [(&str, &[&str], Bounds); 9] = [
+    ("simplequery", &["matched_fields", "matched_values"], UP_TO_ONE),
+    ("metrics", &["target", "aggregator", "metric", "decision_frontier", "confidence"], ONE),
+    (
+        "metrics",
+        &[
+            "non_outlier_values_sample",
+            "max_hex_encoded_length",
+            "max_hex_encoded_word",
+            "max_base64_decoded_length",
+            "max_base64_decoded_word",
+            "extracted_urls",
+            "extracted_urls_length",
+        ],
+        UP_TO_ONE,
+    ),
+    ("terms", &["term", "term_count", "aggregator", "decision_frontier", "trigger_method"], ONE),
+    ("terms", &["non_outlier_values_sample"], UP_TO_ONE),
+    ("sudden_appearance", &["target", "aggregator"], SOME),
+    (
+        "sudden_appearance",
+        &[
+            "target_value",
+            "aggregator_value",
+            "num_target_value_in_window",
+            "size_time_window",
+            "start_time_window",
+            "end_time_window",
+        ],
+        ONE,
+    ),
+    ("word2vec", &["score", "decision_frontier", "confidence", "score_type", "size_window"], UP_TO_ONE),
+    ("word2vec", &["words", "outlier_words"], ANY),
+];
+
+/// Bounds when no use case has a parameter by the name of a key that another model writes.
+fn bounds_of_model(key: &str, model_type: &str) -> Bounds {
+    let is_own = |(model, keys, _): &&(&str, &[&str], Bounds)| *model == model_type && keys.contains(&key);
+    let is_known = KEYS.iter().any(|(model, ..)| *model == model_type);
+    let is_of_others = KEYS.iter().any(|(_, keys, _)| keys.contains(&key)) && !KEYS.iter().any(|keys| is_own(&keys));
+    if is_known && is_of_others { NONE } else { bounds(key, model_type) }
+}
+
 fn bounds(key: &str, model_type: &str) -> Bounds {
-    const ONE: Bounds = Bounds { least: 1, most: Some(1) };
-    const UP_TO_ONE: Bounds = Bounds { least: 0, most: Some(1) };
-    const SOME: Bounds = Bounds { least: 1, most: None };
-    const ANY: Bounds = Bounds { least: 0, most: None };
-    match (model_type, key) {
-        (_, "summary" | "model_name" | "model_type" | "elasticsearch_filter") => ONE,
-        (_, "type" | "reason") => SOME,
-        (_, "assets") => ANY,
-        ("metrics", "target" | "aggregator" | "metric" | "decision_frontier" | "confidence") => ONE,
-        ("terms", "term" | "term_count" | "aggregator" | "decision_frontier" | "trigger_method") => ONE,
-        ("sudden_appearance", "target" | "aggregator") => SOME,
-        (
-            "sudden_appearance",
-            "target_value"
-            | "aggregator_value"
-            | "num_target_value_in_window"
-            | "size_time_window"
-            | "start_time_window"
-            | "end_time_window",
-        ) => ONE,
-        ("simplequery" | "metrics" | "terms" | "sudden_appearance", _) => UP_TO_ONE,
-        _ => ANY,
+    match key {
+        "summary" | "model_name" | "model_type" | "elasticsearch_filter" => return ONE,
+        "type" | "reason" => return SOME,
+        "assets" => return ANY,
+        _ => {}
+    }
+    let own = KEYS.iter().find(|(model, keys, _)| *model == model_type && keys.contains(&key));
+    match own {
+        Some((.., bounds)) => *bounds,
+        // a parameter of the use case, or a derived field
+        None if KEYS.iter().any(|(model, ..)| *model == model_type) => UP_TO_ONE,
+        None => ANY,
     }
 }
 
@@ -232,7 +282,11 @@ mod tests {
         check(&["terms", "sudden_appearance"], "aggregator", json!(["x", "f", "g", "h"]), Some(json!(["f", "g", "h"])));
         check(&["terms", "terms", "terms"], "level", json!(["a", "b", "c"]), Some(json!(["b", "c"])));
         check(&["simplequery", "word2vec"], "assets", json!(["h", "u", "h", "u"]), Some(json!(["h", "u"])));
-        check(&["terms", "word2vec"], "score", json!([{"w": 1}, 2]), Some(json!([{"w": 1}, 2])));
+        check(&["terms", "word2vec"], "words", json!([{"w": 1}, {"w": 2}]), Some(json!([{"w": 1}, {"w": 2}])));
+        check(&["word2vec", "terms"], "words", json!([{"w": 1}, {"w": 2}]), None);
+        check(&["word2vec", "terms"], "decision_frontier", json!([1.5, 2]), Some(json!([2])));
+        // a parameter of a use case that has the name of a key of another model
+        check(&["terms", "metrics"], "metric", json!(["mine", 5]), Some(json!([5])));
     }
 
     #[test]
@@ -244,6 +298,7 @@ mod tests {
         check(&["terms", "metrics"], "assets", json!(["a", "b", "c"]), Some(json!(["a", "b", "c"])));
         check(&["terms", "metrics"], "assets", json!(["a", "b"]), Some(json!(["a", "b"])));
         check(&["terms", "metrics"], "level", json!("alone"), Some(json!("alone")));
+        check(&["terms", "unknown"], "level", json!(["a", "b"]), Some(json!(["a", "b"])));
     }
 
     #[test]

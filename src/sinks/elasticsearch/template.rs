@@ -42,7 +42,7 @@ impl TemplateDialect {
 }
 
 /// Texts that every outlier, or every outlier of some models, has.
-const TEXTS: [&str; 19] = [
+const TEXTS: [&str; 20] = [
     "type",
     "reason",
     "model_name",
@@ -62,6 +62,7 @@ const TEXTS: [&str; 19] = [
     "matched_values",
     "size_window",
     "score_type",
+    "outlier_words",
 ];
 
 /// Numbers that outliers of some models have.
@@ -86,6 +87,12 @@ pub fn component_template(dialect: TemplateDialect) -> Value {
     fields.insert("summary".to_owned(), summary);
     fields.insert("total_outliers".to_owned(), json!({"type": "integer"}));
     fields.insert("matched_fields".to_owned(), dialect.object());
+    let number = || json!({"type": "double"});
+    let word = json!({
+        "word": text(), "expected_word": text(), "expected_window_words": text(),
+        "score": number(), "decision_frontier": number(), "confidence": number(),
+    });
+    fields.insert("words".to_owned(), json!({"properties": word}));
     // other keys of use cases and derived fields: whatever their first value looks like
     let kinds = [
         ("string", text()),
@@ -139,7 +146,7 @@ mod tests {
             assert_eq!(fields["matched_fields"]["type"], object);
             assert_eq!(fields["model_name"]["fields"]["keyword"]["type"], "keyword");
             assert_eq!(fields["total_outliers"]["type"], "integer");
-            assert_eq!(fields.len(), TEXTS.len() + NUMBERS.len() + 3, "no name is in two lists");
+            assert_eq!(fields.len(), TEXTS.len() + NUMBERS.len() + 4, "no name is in two lists");
             let dynamic = template["template"]["mappings"]["dynamic_templates"].as_array().unwrap();
             assert_eq!(dynamic.len(), 6);
         }

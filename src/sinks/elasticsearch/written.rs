@@ -41,10 +41,10 @@ impl Written {
         }
         if self.rejected > 0 {
             let sample = self.rejected_samples.first().map_or("", String::as_str);
-            lines.push(format!(
-                "{} documents were not written: the cluster does not take them: {sample}",
-                self.rejected
-            ));
+            // a field under `outliers` whose type does not fit
+            let is_mapping = sample.contains("outliers.") && sample.contains("status 400");
+            let cure = if is_mapping { "; `ee-outliers setup` gives these fields their types" } else { "" };
+            lines.push(format!("{} documents were not written: first {sample}{cure}", self.rejected));
         }
         for (index, n_documents) in &self.blocked {
             let reason = self.blocked_reasons.get(index).map_or("", String::as_str);
