@@ -80,7 +80,7 @@ pub struct RunArgs {
     /// Write what happened, per use case, to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Memory for events and statistics, e.g. 512MiB; what does not fit goes to disk
+    /// Memory for events and statistics, e.g. 512MiB; what does not fit goes to disk, but for the distinct texts of targets and aggregators
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size)]
     pub memory_limit: usize,
     /// Folder for temporary files; without it the system's
