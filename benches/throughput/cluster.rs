@@ -44,8 +44,10 @@ pub(super) fn bench(url: &str, events: &str) -> Result<()> {
     let settings = ee_outliers::config::load(std::slice::from_ref(&config), &[]);
     let client = runtime.block_on(Client::connect(&settings.main.elastic, Arc::default()))?;
     let mut out = io::stdout().lock();
-    writeln!(out, "{} at {url}, {n_events} events", client.server())?;
     runtime.block_on(load(&client, &index, events))?;
+    let survey = runtime.block_on(client.survey(&SearchTarget::new(&index), &json!({"match_all": {}})))?;
+    let n_events = usize::try_from(survey.documents)?;
+    writeln!(out, "{} at {url}, {n_events} events", client.server())?;
     let (bare, what) = fastest_pull(&runtime, &client, &index, n_events)?;
     writeln!(out, "bare pull, {what}: {bare}")?;
     let one = of_program(&folder().join("terms.conf"), &config, &[])?;
@@ -168,8 +170,11 @@ async fn load(client: &Client, index: &str, events: &str) -> Result<()> {
         let mut request = Request::new(Method::Post, "/_bulk", "loading events");
         request.body = Body::Lines(body.into_bytes());
         let answer: Value = client.read(&request).await?;
-        if answer["errors"] != false {
-            return Err(format!("some events were refused: {:.300}", answer.to_string()).into());
+        // a few of the generated events do not fit the mapping of the others
+        let items = answer["items"].as_array().ok_or("an answer without items")?;
+        let n_refused = items.iter().filter(|item| !item["index"]["error"].is_null()).count();
+        if n_refused > items.len() / 100 {
+            return Err(format!("{n_refused} of {} events were refused", items.len()).into());
         }
     }
     client.send(&Request::new(Method::Post, format!("/{index}/_refresh"), "refreshing")).await?;

@@ -35,8 +35,11 @@ impl Queries {
         queries
     }
 
-    /// All documents that some query matches; each hit says which.
+    /// All documents that some query matches; each hit says which, unless there is only one: to say so costs the server for each hit.
     pub(super) fn any(&self) -> Value {
+        if let [only] = &self.distinct[..] {
+            return json!({"bool": {"filter": [only]}});
+        }
         let named: Vec<Value> = self.distinct.iter().enumerate().map(|(idx, query)| named(query, idx)).collect();
         json!({"bool": {"filter": [{"bool": {"should": named, "minimum_should_match": 1}}]}})
     }
@@ -98,6 +101,8 @@ mod tests {
             .map(|query| query_idx(query["bool"]["_name"].as_str().unwrap()))
             .collect();
         assert_eq!(names, [Some(0), Some(1)]);
+        let only = json!({"bool": {"filter": [2]}});
+        assert_eq!(Queries::new([only.clone(), only.clone()]).any(), json!({"bool": {"filter": [only]}}));
         for name in ["", "mine", "~", "~x", "~-1", "1"] {
             assert_eq!(query_idx(name), None, "{name}");
         }

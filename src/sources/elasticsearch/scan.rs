@@ -191,7 +191,8 @@ impl Decoders {
     /// Per use case, which rows its query matches.
     fn masks(&self, hits: &[Hit<'_>], batch: &EventBatch) -> Vec<BooleanArray> {
         let n_rows = batch.rows.len();
-        let mut matches = vec![vec![false; n_rows]; self.n_queries];
+        // a single query has no name, and every hit matches it
+        let mut matches = vec![vec![self.n_queries == 1; n_rows]; self.n_queries];
         for (row, place) in batch.rows.iter().enumerate() {
             let names = hits[place.line_in_batch as usize].matched_queries.iter();
             for idx in names.filter_map(|name| query_idx(name)) {
