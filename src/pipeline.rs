@@ -175,6 +175,7 @@ async fn detect(
         history: use_case.history_window.num_microseconds().unwrap_or(i64::MAX),
         use_case: &name,
         memory_limit: group.compute.limits().memory,
+        n_rows: ingested.usage[mask_idx].rows,
         device: group.device,
     };
     Detection {

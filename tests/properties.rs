@@ -345,6 +345,12 @@ fn little_memory_does_not_matter() {
     let texts = [&spill, &report].map(|path| path.to_str().expect("UTF-8"));
     let options = ["--memory-limit", "16MiB", "--spill-dir", texts[0], "--report", texts[1]];
     assert_same(&expected, &bench.run(&path, &options), "16 MiB");
+    // the numbers of so many rows are not gathered at once
+    for name in ["metrics_length", "metrics_entropy", "metrics_bytes"] {
+        let expected = bench.run(&path, &["--only", name]);
+        let little = ["--only", name, "--memory-limit", "4MiB"];
+        assert_same(&expected, &bench.run(&path, &little), &format!("{name}, 4 MiB"));
+    }
     let report = program::Report::read(&report);
     let n_spilled = report.json()["source"]["spilled_batches"].as_u64();
     assert!(n_spilled.is_some_and(|n| n > 0), "nothing was spilled: {n_spilled:?}");

@@ -15,8 +15,17 @@ use super::{Bucket, Candidate, Evaluation, Finding, Sample, Settings, column, pl
 use crate::config::{Metrics, TriggerOn};
 use crate::event::metric::{is_integer, metric_number, metric_observations};
 use crate::event::text::{flatten, float_text};
-use crate::event::{Document, View, lookup};
+use crate::event::{Document, Population, View, lookup};
 use crate::functions::{frontier, most_frequent};
+
+/// Bytes that a row takes while the numbers of its group are gathered, with what thousands of growing groups leave unused.
+const ROW_BYTES: u64 = 64;
+
+/// Gathered numbers may take this share of the memory limit; the rest is for the event table and its texts.
+const GATHERED_SHARE: u64 = 4;
+
+/// Most parts: each is one more pass over the event table.
+const MOST_PARTS: u64 = 32;
 
 pub(super) async fn evaluate(
     metrics: &Metrics,
@@ -24,10 +33,12 @@ pub(super) async fn evaluate(
     settings: Settings<'_>,
 ) -> Result<Evaluation, DataFusionError> {
     let expression = frontier(col("value"), &metrics.trigger)?;
-    let frontiers = rows(view, &settings)?
-        .aggregate(vec![col("aggregator")], vec![expression.alias("frontier")])?
-        .collect()
-        .await?;
+    let mut frontiers = Vec::new();
+    for part in parts(view, &settings) {
+        let numbers = rows(&part, &settings)?;
+        let of_part = numbers.aggregate(vec![col("aggregator")], vec![expression.clone().alias("frontier")])?;
+        frontiers.extend(of_part.collect().await?);
+    }
     let frontiers = finite(&frontiers)?;
     let mut evaluation = Evaluation::default();
     if frontiers.num_rows() == 0 {
@@ -74,6 +85,23 @@ pub(super) fn observations(
     seen.insert("target".to_owned(), target.into());
     seen.insert("aggregator".to_owned(), text_of(view, view.columns().aggregator, candidate.aggregator));
     seen
+}
+
+/// The view in parts of its aggregators, where the numbers of all would take too much memory at once: an aggregator is judged by its own.
+fn parts<'a>(view: &'a View, settings: &Settings<'_>) -> impl Iterator<Item = View> + 'a {
+    let most = (settings.memory_limit as u64 / GATHERED_SHARE).max(1);
+    let n_parts = settings.n_rows.saturating_mul(ROW_BYTES).div_ceil(most).clamp(1, MOST_PARTS) as u32;
+    let key_idx = view.columns().aggregator.filter(|_| n_parts > 1);
+    (0..key_idx.map_or(1, |_| n_parts)).map(move |part| {
+        let Some(key_idx) = key_idx else { return view.clone() };
+        let Population { without, only } = view.population();
+        let is_of_part = |rank: &u32| rank % n_parts == part;
+        let only = match only {
+            Some(only) => only.iter().copied().filter(is_of_part).collect(),
+            None => (0..view.table().dictionary(key_idx).len() as u32).filter(is_of_part).collect(),
+        };
+        view.with_population(Population { without: without.clone(), only: Some(only) })
+    })
 }
 
 /// Aggregators whose frontier is a number: nothing lies beyond any other.

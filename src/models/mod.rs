@@ -120,6 +120,8 @@ pub struct Settings<'a> {
     pub use_case: &'a str,
     /// Bytes for events and statistics.
     pub memory_limit: usize,
+    /// Rows of the view.
+    pub n_rows: u64,
     /// Where models are trained.
     pub device: &'a word2vec::neural::TrainingDevice,
 }
