@@ -85,7 +85,7 @@ impl Client {
     /// Counts what `query` matches.
     ///
     /// # Errors
-    /// An index that is not there ([`Class::Gone`](super::Class::Gone)), a query that is refused, shards that failed.
+    /// An index that is not there ([`Class::Gone`]), a query that is refused, shards that failed.
     pub async fn survey(&self, target: &SearchTarget, query: &Value) -> Result<Survey, ElasticError> {
         let body = json!({"size": 0, "query": query, "track_total_hits": true});
         let request =
