@@ -17,6 +17,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{ArrowPrimitiveType, UInt32Type, UInt64Type};
 use datafusion::arrow::array::PrimitiveArray;
 use datafusion::catalog::MemTable;
+use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -174,6 +175,12 @@ fn rows(view: &View, settings: &Settings<'_>) -> Result<DataFrame, DataFusionErr
 fn rows_of(view: &View, aggregators: FxHashSet<u32>, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
     let without = view.population().without.clone();
     rows(&view.with_population(Population { without, only: Some(aggregators) }), settings)
+}
+
+/// The rows whose aggregator and target are `flagged_aggregator` and `flagged_target` of a row of `flagged`, with its other columns.
+fn with_flagged(rows: DataFrame, flagged: RecordBatch, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
+    let flagged_columns = ["flagged_aggregator", "flagged_target"];
+    rows.join(table(flagged, settings)?, JoinType::Inner, &["aggregator", "target"], &flagged_columns, None)
 }
 
 /// Record batches as a DataFusion table.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow::array::{Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, UInt32Type, UInt64Type};
-use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{cast, col, lit};
@@ -13,7 +12,8 @@ use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
 use super::{
-    Bucket, Candidate, Evaluation, Finding, Refinement, Sample, Settings, column, places, rows, rows_of, table, text_of,
+    Bucket, Candidate, Evaluation, Finding, Refinement, Sample, Settings, column, places, rows, rows_of, table,
+    text_of, with_flagged,
 };
 use crate::config::{CountMethod, Terms};
 use crate::event::View;
@@ -83,14 +83,8 @@ async fn within_aggregator(terms: &Terms, view: &View, settings: Settings<'_>) -
     if flagged.targets.is_empty() {
         return Ok(evaluation);
     }
-    let found = rows_of(view, evaluation.buckets.keys().copied().collect(), &settings)?
-        .join(
-            table(flagged.into_batch()?, &settings)?,
-            JoinType::Inner,
-            &["aggregator", "target"],
-            &["flagged_aggregator", "flagged_target"],
-            None,
-        )?
+    let flagged_rows = rows_of(view, evaluation.buckets.keys().copied().collect(), &settings)?;
+    let found = with_flagged(flagged_rows, flagged.into_batch()?, &settings)?
         .select_columns(&["element", "aggregator", "target", "n"])?
         .collect()
         .await?;

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema, UInt32Type, UInt64Type};
-use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use rustc_hash::FxHashSet;
 
 use super::one_of_each::OneOfEach;
 use crate::config::Word2vec;
 use crate::event::View;
-use crate::models::{Candidate, Finding, Settings, column, places, rows_of, table};
+use crate::models::{Candidate, Finding, Settings, column, places, rows_of, with_flagged};
 
 /// Aggregator and target of every flagged text, and its place among what was seen.
 #[derive(Default)]
@@ -54,16 +53,8 @@ pub(super) async fn candidates(
         return Ok(candidates);
     }
     let aggregators = flagged.aggregators.iter().copied().collect();
-    let found = rows_of(view, aggregators, &settings)?
-        .join(
-            table(flagged.into_batch()?, &settings)?,
-            JoinType::Inner,
-            &["aggregator", "target"],
-            &["flagged_aggregator", "flagged_target"],
-            None,
-        )?
-        .collect()
-        .await?;
+    let found =
+        with_flagged(rows_of(view, aggregators, &settings)?, flagged.into_batch()?, &settings)?.collect().await?;
     let mut one_of_each = OneOfEach::default();
     for batch in &found {
         let targets = column::<UInt32Type>(batch, "target")?;
