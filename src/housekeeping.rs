@@ -22,7 +22,7 @@ use crate::event::derived::DerivedFields;
 use crate::outlier::{TAG, take_apart, untagged, without};
 use crate::query::parse_timestamp;
 use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited, Ended, Written};
-use crate::sources::elasticsearch::ElasticEvents;
+use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
 use crate::sources::{DocRef, EventSource, ScanOptions, SourceError};
 use crate::whitelist::Whitelist;
 
@@ -145,9 +145,10 @@ impl Housekeeping<'_> {
     }
 
     async fn clean<R: Rule>(&self, rule: Arc<R>, cleaned: &mut Cleaned) -> Result<(), CleaningError> {
+        let documents = Arc::new(DocumentCache::new(self.client, self.spill_dir));
         for es_index in self.indices() {
-            let source = ElasticEvents::open(self.client, &self.main.elastic, &es_index, self.spill_dir).await;
-            let source = match source {
+            let settings = &self.main.elastic;
+            let source = match ElasticEvents::open(self.client, settings, &es_index, self.spill_dir, &documents).await {
                 Ok(source) => source,
                 Err(error) if error.class() == Class::Gone => continue,
                 Err(error @ ElasticError::Setting { .. }) => {
@@ -213,7 +214,7 @@ impl Housekeeping<'_> {
         &self,
         ids: Result<Vec<DocumentId>, SourceError>,
         rule: &Arc<R>,
-        writer: &mut DocumentWriter,
+        writer: &mut DocumentWriter<Cleaning<R>>,
         cleaned: &mut Cleaned,
     ) -> Result<bool, CleaningError> {
         if self.cancel.load(Ordering::Relaxed) {

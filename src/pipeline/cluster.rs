@@ -2,6 +2,8 @@
 //!
 //! A run that fails while it reads has written nothing, and use cases of several scan groups that find the same document change it together.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rayon::prelude::*;
 use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
@@ -11,7 +13,7 @@ use super::{
     GroupError, GroupResult, Outputs, ScanGroup, count_documents, log_outliers, merged, next_block, read_and_judge,
 };
 use crate::detection::{DetectionError, document_places};
-use crate::elastic::{BulkChange, Client, DocumentId, StoredDocument};
+use crate::elastic::{BulkChange, DocumentId, StoredDocument};
 use crate::event::Document;
 use crate::event::decode::with_valid_surrogates;
 use crate::outlier::gathered::{DocumentOutliers, Documents, Gathered};
@@ -20,7 +22,7 @@ use crate::sinks::EnrichedDocument;
 use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited};
 use crate::sinks::files::line;
 use crate::sources::SourceError;
-use crate::sources::elasticsearch::ElasticEvents;
+use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
 
 /// Most documents that are read and written at once.
 const MOST_DOCUMENTS: usize = 4096;
@@ -63,18 +65,20 @@ pub async fn detect(
 /// Where gathered outliers go.
 #[derive(Debug)]
 pub struct ClusterOutputs<'a> {
-    /// Where documents are read.
-    pub client: &'a Client,
+    /// Where documents come from.
+    pub documents: &'a DocumentCache,
+    /// Set to end early with [`SourceError::Cancelled`].
+    pub interrupted: &'a AtomicBool,
     /// Files and tables.
     pub outputs: &'a mut Outputs,
     /// Names of the use cases, where each outlier is logged.
     pub logged: Option<&'a [String]>,
     /// The cluster itself; `None` when nothing is written to it.
-    pub writer: Option<&'a mut DocumentWriter>,
+    pub writer: Option<&'a mut DocumentWriter<Enrichment>>,
 }
 
-/// Merges outliers into their documents as they are now, in the order of index and id, and hands them to the outputs; counts documents per
-/// use case in `n_documents`.
+/// Merges outliers into their documents, in the order of index and id, and hands them to the outputs; counts documents per use case in
+/// `n_documents`.
 ///
 /// # Errors
 /// What could not be read, or written to a file. Early ends of the writer are its own to tell.
@@ -121,19 +125,20 @@ fn next_documents(documents: &mut Documents, n_documents: usize) -> Result<Vec<D
 impl ClusterOutputs<'_> {
     /// Writes a block; how many documents the next one should have.
     fn write_block(&mut self, block: Vec<DocumentOutliers>, n_documents: &mut [u64]) -> Result<usize, GroupError> {
-        if self.client.is_cancelled() {
+        if self.interrupted.load(Ordering::Relaxed) {
             return Err(SourceError::Cancelled.into());
         }
         let runtime = Handle::current();
         let ids: Vec<DocumentId> = block.iter().map(|document| document.id.clone()).collect();
-        let stored = runtime.block_on(self.client.mget(&ids)).map_err(SourceError::from)?;
+        let stored = runtime.block_on(self.documents.read_to_change(&ids))?;
         let n_bytes: usize = stored.iter().flatten().map(|stored| stored.source.get().len()).sum();
+        let has_file = self.outputs.documents.is_some();
         let n_gone = stored.iter().filter(|stored| stored.is_none()).count();
         let enriched = stored
             .into_par_iter()
             .zip(block)
             .filter_map(|(stored, document)| Some((stored?, document)))
-            .map(|(stored, document)| enrich(stored, document))
+            .map(|(stored, document)| enrich(stored, document, has_file))
             .collect::<Result<Vec<_>, DetectionError>>()?;
         let mut edited = Vec::with_capacity(enriched.len());
         for Enriched { document, line, edit } in enriched {
@@ -156,7 +161,7 @@ impl ClusterOutputs<'_> {
     }
 }
 
-/// A document with its outliers, its line in a file, and how it changes in the cluster.
+/// A document with its outliers, its line in a file if there is one, and how it changes in the cluster.
 struct Enriched {
     document: EnrichedDocument,
     line: Vec<u8>,
@@ -165,7 +170,7 @@ struct Enriched {
 
 /// Adds outliers to a document.
 #[derive(Debug)]
-struct Enrichment {
+pub struct Enrichment {
     outliers: Vec<Outlier>,
 }
 
@@ -196,7 +201,8 @@ fn change(additions: Additions) -> serde_json::Result<Change> {
     Ok(Change { bulk, n_outliers: additions.n_added })
 }
 
-fn enrich(stored: StoredDocument, found: DocumentOutliers) -> Result<Enriched, DetectionError> {
+/// `has_line`: whether its line is wanted.
+fn enrich(stored: StoredDocument, found: DocumentOutliers, has_line: bool) -> Result<Enriched, DetectionError> {
     let StoredDocument { id, version, source } = stored;
     let spool_error = |error: serde_json::Error| DetectionError::Spill(error.into());
     let source = serde_json::from_str(&with_valid_surrogates(source.get())).map_err(|error| {
@@ -212,7 +218,7 @@ fn enrich(stored: StoredDocument, found: DocumentOutliers) -> Result<Enriched, D
     let change = additions.map(change).transpose().map_err(spool_error)?;
     let edit = Enrichment { outliers: outliers.iter().map(|(_, outlier)| outlier.clone()).collect() };
     let document = EnrichedDocument { document, outliers };
-    let line = line(&document).map_err(spool_error)?;
+    let line = if has_line { line(&document).map_err(spool_error)? } else { Vec::new() };
     Ok(Enriched { document, line, edit: Edited { id, version, change, edit } })
 }
 

@@ -20,7 +20,7 @@ use crate::pipeline::cluster::ClusterOutputs;
 use crate::pipeline::{self, GroupResult, Outputs, ScanGroup};
 use crate::plan::{self, Period, ScanPlan};
 use crate::sinks::elasticsearch::DocumentWriter;
-use crate::sources::elasticsearch::ElasticEvents;
+use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
 use crate::sources::{ScanOptions, ScanProgress};
 
 /// What all scan groups of a run share.
@@ -29,6 +29,7 @@ struct Run<'a> {
     interrupted: &'a Arc<AtomicBool>,
     main: &'a MainConfig,
     client: Client,
+    documents: Arc<DocumentCache>,
     compute: Compute,
     period: Period,
     device: TrainingDevice,
@@ -75,7 +76,8 @@ pub(super) async fn detect(
         let cleaned = report.wiped.insert(Cleaned::default());
         cleaning(housekeeping.wipe(cleaned).await)?;
     }
-    let run = Run { quiet, interrupted, main, client: client.clone(), compute, period, device };
+    let documents = Arc::new(DocumentCache::new(&client, &spill_dir));
+    let run = Run { quiet, interrupted, main, client: client.clone(), documents, compute, period, device };
     let mut found = Found { gathered: Gathered::new(&spill_dir), names: Vec::new(), groups: Vec::new() };
     for (es_index, use_cases) in groups(main, use_cases) {
         if let Err(error) = run.group(&es_index, use_cases, &mut found, report).await {
@@ -122,7 +124,8 @@ impl Run<'_> {
         report: &mut Report,
     ) -> Result<(), RunError> {
         let spill_dir = &self.compute.limits().spill_dir;
-        let mut source = match ElasticEvents::open(&self.client, &self.main.elastic, es_index, spill_dir).await {
+        let (elastic, documents) = (&self.main.elastic, &self.documents);
+        let mut source = match ElasticEvents::open(&self.client, elastic, es_index, spill_dir, documents).await {
             Ok(source) => source,
             Err(error) if error.class() == Class::Gone => {
                 let why = format!("index {es_index} does not exist");
@@ -184,7 +187,8 @@ impl Run<'_> {
         let mut n_documents = vec![0; names.len()];
         let mut writer = saves.then(|| DocumentWriter::new(&self.client));
         let logged = self.main.print_outliers_to_console.then_some(&names[..]);
-        let to = ClusterOutputs { client: &self.client, outputs, logged, writer: writer.as_mut() };
+        let (documents, interrupted) = (&*self.documents, &**self.interrupted);
+        let to = ClusterOutputs { documents, interrupted, outputs, logged, writer: writer.as_mut() };
         let result = pipeline::cluster::write(gathered, to, &mut n_documents).await;
         let mut ended = None;
         if let Some(writer) = writer {

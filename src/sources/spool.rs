@@ -36,25 +36,33 @@ impl Spool {
 
     /// Adds a chunk of `len` bytes that [`compress`] made small.
     pub(super) fn append(&self, compressed: &[u8], len: usize) -> io::Result<Copied> {
+        Ok(Copied { start: self.append_plain(compressed)?, stored: compressed.len(), len })
+    }
+
+    /// The chunk.
+    pub(super) fn read(&self, copied: &Copied) -> io::Result<Vec<u8>> {
+        zstd::bulk::decompress(&self.read_plain(copied.start, copied.stored)?, copied.len)
+    }
+
+    /// Adds bytes as they are, to be read in any parts; where they start.
+    pub(super) fn append_plain(&self, bytes: &[u8]) -> io::Result<u64> {
         let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, end) = match &mut *guard {
             Some(open) => open,
             empty => empty.insert((tempfile::tempfile_in(&self.folder)?, 0)),
         };
-        file.write_all(compressed)?;
-        let copied = Copied { start: *end, stored: compressed.len(), len };
-        *end += compressed.len() as u64;
-        Ok(copied)
+        file.write_all(bytes)?;
+        let start = *end;
+        *end += bytes.len() as u64;
+        Ok(start)
     }
 
-    /// The chunk.
-    pub(super) fn read(&self, copied: &Copied) -> io::Result<Vec<u8>> {
-        let mut compressed = vec![0; copied.stored];
-        {
-            let guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-            let (file, _) = guard.as_ref().ok_or_else(|| io::Error::other("nothing was copied"))?;
-            file.read_exact_at(&mut compressed, copied.start)?;
-        }
-        zstd::bulk::decompress(&compressed, copied.len)
+    /// `len` bytes that [`Self::append_plain`] added.
+    pub(super) fn read_plain(&self, start: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        let guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, _) = guard.as_ref().ok_or_else(|| io::Error::other("nothing was copied"))?;
+        file.read_exact_at(&mut bytes, start)?;
+        Ok(bytes)
     }
 }

@@ -1,12 +1,11 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
 use super::*;
 use crate::config::ElasticSettings;
-use crate::elastic::BulkChange;
 use crate::elastic::script::{Reply, Script};
+use crate::elastic::{BulkChange, Client};
 
 fn outlier(summary: &str, metric: Value) -> Value {
     json!({"fields": {"summary": summary, "metric": metric}, "unwrapped_summary": summary})
@@ -90,7 +89,15 @@ async fn a_document_changes_once_with_the_outliers_of_all_scan_groups() {
     let client = Client::connect(&settings, Arc::default()).await.unwrap();
     let mut writer = DocumentWriter::new(&client);
     let mut outputs = Outputs { findings: Some(crate::sinks::console::Findings::default()), ..Outputs::default() };
-    let to = ClusterOutputs { client: &client, outputs: &mut outputs, logged: None, writer: Some(&mut writer) };
+    let documents = DocumentCache::new(&client, &std::env::temp_dir());
+    let interrupted = AtomicBool::new(false);
+    let to = ClusterOutputs {
+        documents: &documents,
+        interrupted: &interrupted,
+        outputs: &mut outputs,
+        logged: None,
+        writer: Some(&mut writer),
+    };
     let mut n_documents = [0; 2];
     write(gathered(), to, &mut n_documents).await.unwrap();
     let (written, ended) = writer.finish().await;
@@ -117,13 +124,26 @@ async fn without_a_writer_nothing_is_written_and_an_interrupted_run_counts_what_
     let cancel: Arc<AtomicBool> = Arc::default();
     let client = Client::connect(&settings, Arc::clone(&cancel)).await.unwrap();
     let mut outputs = Outputs::default();
-    let to = ClusterOutputs { client: &client, outputs: &mut outputs, logged: None, writer: None };
+    let documents = DocumentCache::new(&client, &std::env::temp_dir());
+    let to = ClusterOutputs {
+        documents: &documents,
+        interrupted: &cancel,
+        outputs: &mut outputs,
+        logged: None,
+        writer: None,
+    };
     let mut n_documents = [0; 2];
     write(gathered(), to, &mut n_documents).await.unwrap();
     assert_eq!((n_documents, server.lines()), ([2, 2], vec!["POST /_mget".to_owned()]));
     cancel.store(true, Ordering::Relaxed);
     let mut writer = DocumentWriter::new(&client);
-    let to = ClusterOutputs { client: &client, outputs: &mut outputs, logged: None, writer: Some(&mut writer) };
+    let to = ClusterOutputs {
+        documents: &documents,
+        interrupted: &cancel,
+        outputs: &mut outputs,
+        logged: None,
+        writer: Some(&mut writer),
+    };
     let error = write(gathered(), to, &mut n_documents).await.unwrap_err();
     assert!(matches!(error, GroupError::Source(SourceError::Cancelled)));
     assert_eq!(writer.finish().await.0.not_written, 3);

@@ -1,19 +1,19 @@
 //! Changes of documents in Elasticsearch and OpenSearch: each is made from what the document is now, and counts only if it still is that.
 //!
-//! A document that somebody else changed meanwhile is read again and changed again. Blocks of documents are written one after the other,
-//! while the next one is prepared; see `block.rs` for one block.
+//! A document that somebody else changed meanwhile is read again and changed again. Several requests are under way at once, while more
+//! documents are prepared; see `changes.rs`.
 
-mod block;
+mod changes;
 mod pace;
 mod template;
 #[cfg(test)]
 mod tests;
 mod written;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::elastic::{BulkChange, Client, DocumentId, DocumentVersion, ElasticError};
-use block::State;
 
 pub use template::{TEMPLATE_NAME, TemplateDialect, component_template};
 pub use written::Written;
@@ -57,12 +57,11 @@ pub struct Edited<E> {
     pub edit: E,
 }
 
-/// Writes changes of documents.
+/// Writes changes of documents, while more of them are prepared.
 #[derive(Debug)]
-pub struct DocumentWriter {
-    client: Client,
-    state: State,
-    under_way: Option<JoinHandle<State>>,
+pub struct DocumentWriter<E> {
+    blocks: mpsc::Sender<Vec<Edited<E>>>,
+    task: JoinHandle<(Written, Option<Ended>)>,
     n_gone: u64,
     n_not_written: u64,
 }
@@ -76,10 +75,12 @@ pub enum Ended {
     Server(ElasticError),
 }
 
-impl DocumentWriter {
-    /// Nothing is written yet.
+impl<E: Edit> DocumentWriter<E> {
+    /// Nothing is written yet. Must be called inside a tokio runtime.
     pub fn new(client: &Client) -> Self {
-        DocumentWriter { client: client.clone(), state: State::default(), under_way: None, n_gone: 0, n_not_written: 0 }
+        let (blocks, waiting) = mpsc::channel(1);
+        let task = tokio::spawn(changes::write(client.clone(), waiting));
+        DocumentWriter { blocks, task, n_gone: 0, n_not_written: 0 }
     }
 
     /// Counts documents that were deleted before they could be read.
@@ -92,34 +93,23 @@ impl DocumentWriter {
         self.n_not_written += n_documents as u64;
     }
 
-    /// Starts to write a block of documents, each of which is in it once; waits for the block before. False when writing has ended early:
-    /// then nothing of this block is written or counted.
-    pub async fn write<E: Edit>(&mut self, documents: Vec<Edited<E>>) -> bool {
-        self.join().await;
-        if self.state.ended.is_some() {
-            return false;
-        }
-        let state = std::mem::take(&mut self.state);
-        self.under_way = Some(tokio::spawn(block::write(self.client.clone(), state, documents)));
-        true
+    /// Hands over documents, each of which comes once in the life of this writer; waits while enough others are on their way. False when
+    /// writing has ended early: then nothing of these is written or counted.
+    pub async fn write(&mut self, documents: Vec<Edited<E>>) -> bool {
+        self.blocks.send(documents).await.is_ok()
     }
 
     /// Waits until all is written; what became of it, and why it ended early if it did.
-    pub async fn finish(mut self) -> (Written, Option<Ended>) {
-        self.join().await;
-        let State { mut written, ended, .. } = self.state;
+    pub async fn finish(self) -> (Written, Option<Ended>) {
+        drop(self.blocks);
+        let (mut written, ended) = match self.task.await {
+            Ok(outcome) => outcome,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // only a runtime that shuts down cancels it
+            Err(_) => (Written::default(), Some(Ended::Interrupted)),
+        };
         written.gone += self.n_gone;
         written.not_written += self.n_not_written;
         (written, ended)
-    }
-
-    async fn join(&mut self) {
-        let Some(task) = self.under_way.take() else { return };
-        match task.await {
-            Ok(state) => self.state = state,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // only a runtime that shuts down cancels it
-            Err(_) => self.state.ended = Some(Ended::Interrupted),
-        }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! The server judges the queries and windows: each use case is a named query, only documents that some of them match are read, and each hit
 //! says which. Slices of a point in time are read at once where the server has them, sliced scrolls elsewhere; see `slice.rs`. When the
-//! server loses its place, a new pass gives what the earlier ones did not. Whole documents are read again by their ids.
+//! server loses its place, a new pass gives what the earlier ones did not. Whole documents are read by their ids, once in a run.
 
+mod documents;
 mod fields;
 mod ids;
 mod queries;
@@ -32,6 +33,8 @@ use queries::Queries;
 use scan::{Decoders, Ended, Pass};
 use slice::{Contexts, Search, SliceEnd};
 
+pub use documents::DocumentCache;
+
 /// Slices that are read at once, at most.
 const MAX_SLICES: u64 = 8;
 
@@ -48,6 +51,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct ElasticEvents {
     client: Client,
+    documents: Arc<DocumentCache>,
     target: SearchTarget,
     /// Queries of the use cases of the plan, as the server takes them.
     queries: Queries,
@@ -62,7 +66,7 @@ pub struct ElasticEvents {
 }
 
 impl ElasticEvents {
-    /// The indices `es_index`; nothing is read yet. Must be called inside a tokio runtime.
+    /// The indices `es_index`; nothing is read yet. Whole documents come from `documents`. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// A server that does not answer, an index that is not there ([`Class::Gone`]) or one of another cluster.
@@ -71,6 +75,7 @@ impl ElasticEvents {
         settings: &ElasticSettings,
         es_index: &str,
         spill_dir: &Path,
+        documents: &Arc<DocumentCache>,
     ) -> Result<Self, ElasticError> {
         let target = SearchTarget::new(es_index);
         if target.is_remote() {
@@ -84,6 +89,7 @@ impl ElasticEvents {
         let fields = client.mapped_fields(&target).await?;
         Ok(Self {
             client: client.clone(),
+            documents: Arc::clone(documents),
             target,
             queries: Queries::default(),
             tags: Vec::new(),
@@ -257,7 +263,7 @@ impl EventSource for ElasticEvents {
     }
 
     fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError> {
-        let stored = self.runtime.block_on(self.client.mget(&self.ids(documents)?))?;
+        let stored = self.runtime.block_on(self.documents.read(&self.ids(documents)?))?;
         Ok(stored.into_par_iter().map(|document| document.map(raw)).collect())
     }
 

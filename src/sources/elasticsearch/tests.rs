@@ -124,7 +124,8 @@ fn events(server: &Script, runtime: &tokio::runtime::Runtime) -> ElasticEvents {
     let folder = std::env::temp_dir();
     let mut events = runtime.block_on(async {
         let client = Client::connect(&settings, Arc::default()).await.unwrap();
-        ElasticEvents::open(&client, &settings, "logs", &folder).await.unwrap()
+        let documents = Arc::new(DocumentCache::new(&client, &folder));
+        ElasticEvents::open(&client, &settings, "logs", &folder, &documents).await.unwrap()
     });
     events.queries = Queries::new([1, 2].map(|n| json!({"bool": {"filter": [{"term": {"n": n}}]}})));
     events.tags = vec![None, Some("even".to_owned())];

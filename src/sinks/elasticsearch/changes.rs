@@ -1,4 +1,4 @@
-//! One block of documents: sent in chunks, several at once; every document ends in one of the counts.
+//! Documents on their way: sent in chunks, several at once; every document ends in one of the counts.
 
 mod later;
 
@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::sync::mpsc;
 
 use super::pace::Pace;
 use super::{Change, Edit, Edited, Ended, Written};
 use crate::elastic::{
-    Attempts, Block as IndexBlock, BulkAction, BulkItem, Class, Client, DocumentId, ElasticError, Fault, StoredDocument,
+    Attempts, Block, BulkAction, BulkItem, Class, Client, DocumentId, ElasticError, Fault, StoredDocument,
 };
 
 /// Changes in one request.
@@ -23,30 +24,6 @@ const CHUNK_BYTES: usize = 5 << 20;
 
 /// How often a document that others keep changing is read and changed again.
 const MOST_ROUNDS: u32 = 5;
-
-/// What goes on from block to block.
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) written: Written,
-    pub(super) ended: Option<Ended>,
-    pace: Pace,
-    /// Bytes of one request that the server takes.
-    chunk_bytes: usize,
-    /// Indices that take no writes in this run.
-    closed: HashSet<String>,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        State {
-            written: Written::default(),
-            ended: None,
-            pace: Pace::default(),
-            chunk_bytes: CHUNK_BYTES,
-            closed: HashSet::new(),
-        }
-    }
-}
 
 /// A document on its way.
 struct Pending<E> {
@@ -83,76 +60,114 @@ struct Answered<E> {
     result: Result<Vec<BulkItem>, ElasticError>,
 }
 
-struct Block<E> {
+/// Documents on their way, and what became of others.
+struct Changes<E> {
     client: Client,
-    state: State,
+    written: Written,
+    ended: Option<Ended>,
+    pace: Pace,
+    /// Bytes of one request that the server takes.
+    chunk_bytes: usize,
+    /// Indices that take no writes any more.
+    closed: HashSet<String>,
     ready: VecDeque<Pending<E>>,
     conflicts: Vec<Pending<E>>,
     later: Vec<Later<E>>,
     attempts: Attempts,
     /// Attempts at indices whose node has no space left.
     disk_attempts: HashMap<String, Attempts>,
+    /// Whether no more documents come.
+    is_last: bool,
 }
 
-/// Writes a block to its end.
-pub(super) async fn write<E: Edit>(client: Client, state: State, documents: Vec<Edited<E>>) -> State {
+/// Writes all documents that come through `blocks`; what became of them, and why it ended early if it did.
+pub(super) async fn write<E: Edit>(
+    client: Client,
+    mut blocks: mpsc::Receiver<Vec<Edited<E>>>,
+) -> (Written, Option<Ended>) {
     let attempts = Attempts::new(client.deadline());
-    let mut block = Block {
+    let mut changes = Changes {
         client,
-        state,
-        ready: VecDeque::with_capacity(documents.len()),
+        written: Written::default(),
+        ended: None,
+        pace: Pace::default(),
+        chunk_bytes: CHUNK_BYTES,
+        closed: HashSet::new(),
+        ready: VecDeque::new(),
         conflicts: Vec::new(),
         later: Vec::new(),
         attempts,
         disk_attempts: HashMap::new(),
+        is_last: false,
     };
-    for Edited { id, version, change, edit } in documents {
-        match change {
-            None => block.state.written.unchanged += 1,
-            Some(Change { bulk, n_outliers }) => {
-                let action = BulkAction { id, version, change: bulk };
-                let start = Pending {
-                    action,
-                    n_outliers,
-                    edit,
-                    n_rounds: 0,
-                    is_in_doubt: false,
-                    in_steps: false,
-                    is_begun: false,
-                };
-                block.ready.push_back(start);
-            }
-        }
+    changes.run(&mut blocks).await;
+    // what comes from now on is refused
+    blocks.close();
+    while let Some(documents) = blocks.recv().await {
+        changes.written.not_written += documents.len() as u64;
     }
-    block.run().await;
-    block.state
+    (changes.written, changes.ended)
 }
 
-impl<E: Edit> Block<E> {
-    async fn run(&mut self) {
+impl<E: Edit> Changes<E> {
+    async fn run(&mut self, blocks: &mut mpsc::Receiver<Vec<Edited<E>>>) {
         let mut under_way = FuturesUnordered::new();
         loop {
-            if self.client.is_cancelled() && self.state.ended.is_none() {
-                self.state.ended = Some(Ended::Interrupted);
+            if self.client.is_cancelled() && self.ended.is_none() {
+                self.ended = Some(Ended::Interrupted);
             }
-            while self.state.ended.is_none() && under_way.len() < self.state.pace.limit() {
+            let takes_more = self.takes_more();
+            while !takes_more && self.ended.is_none() && under_way.len() < self.pace.limit() {
                 let chunk = self.next_chunk();
                 if chunk.is_empty() {
                     break;
                 }
                 under_way.push(send(self.client.clone(), chunk, !self.ready.is_empty()));
             }
-            match under_way.next().await {
-                Some(answered) => self.take(answered),
-                None if self.state.ended.is_some() => break,
-                None if !self.conflicts.is_empty() => self.read_again().await,
-                None if !self.later.is_empty() => self.wait().await,
-                None if self.ready.is_empty() => break,
-                None => {}
+            tokio::select! {
+                Some(answered) = under_way.next() => self.take(answered),
+                block = blocks.recv(), if takes_more => self.add(block),
+                else => match self.ended {
+                    Some(_) => break,
+                    None if !self.conflicts.is_empty() => self.read_again().await,
+                    None if !self.later.is_empty() => self.wait().await,
+                    None if self.ready.is_empty() && self.is_last => break,
+                    None => {}
+                },
             }
         }
         let n_left = self.ready.len() + self.conflicts.len() + self.later.len();
-        self.state.written.not_written += n_left as u64;
+        self.written.not_written += n_left as u64;
+    }
+
+    /// Whether documents are taken before the next request: one of the usual size has room for them, and nothing has to wait.
+    fn takes_more(&self) -> bool {
+        let n_known = self.ready.len() + self.conflicts.len();
+        !self.is_last && self.ended.is_none() && self.later.is_empty() && n_known < CHUNK_DOCUMENTS
+    }
+
+    fn add(&mut self, block: Option<Vec<Edited<E>>>) {
+        let Some(block) = block else {
+            self.is_last = true;
+            return;
+        };
+        if self.attempts.failed() == 0 {
+            self.attempts = Attempts::new(self.client.deadline());
+        }
+        for Edited { id, version, change, edit } in block {
+            match change {
+                None => self.written.unchanged += 1,
+                Some(Change { bulk, n_outliers }) => self.ready.push_back(Pending {
+                    action: BulkAction { id, version, change: bulk },
+                    n_outliers,
+                    edit,
+                    n_rounds: 0,
+                    is_in_doubt: false,
+                    in_steps: false,
+                    is_begun: false,
+                }),
+            }
+        }
     }
 
     /// Documents for one request, without those of indices that take none.
@@ -161,12 +176,12 @@ impl<E: Edit> Block<E> {
         let mut n_bytes = 0;
         while let Some(pending) = self.ready.pop_front() {
             let index = &pending.action.id.index;
-            if self.state.closed.contains(index) {
-                self.state.written.block(index);
+            if self.closed.contains(index) {
+                self.written.block(index);
                 continue;
             }
             n_bytes += pending.action.n_bytes();
-            if !chunk.is_empty() && n_bytes > self.state.chunk_bytes {
+            if !chunk.is_empty() && n_bytes > self.chunk_bytes {
                 self.ready.push_front(pending);
                 break;
             }
@@ -183,9 +198,9 @@ impl<E: Edit> Block<E> {
         match result {
             Ok(items) => {
                 if items.iter().any(|item| item.class() == Class::BackPressure) {
-                    self.state.pace.pushed_back();
+                    self.pace.pushed_back();
                 } else if is_full {
-                    self.state.pace.answered(seconds, chunk.len());
+                    self.pace.answered(seconds, chunk.len());
                 }
                 if items.iter().any(|item| item.class() == Class::Done) {
                     self.attempts = Attempts::new(self.client.deadline());
@@ -202,7 +217,7 @@ impl<E: Edit> Block<E> {
             return;
         };
         let DocumentId { index, id, .. } = &pending.action.id;
-        let written = &mut self.state.written;
+        let written = &mut self.written;
         match fault.class() {
             Class::Gone => written.gone += 1,
             Class::Conflict if fault.status == 409 => self.conflict(pending, None::<Fault>),
@@ -211,7 +226,7 @@ impl<E: Edit> Block<E> {
                 self.conflict(pending, Some(fault));
             }
             Class::Done | Class::Poison => written.reject(index, id, &fault.to_string()),
-            Class::Blocked(IndexBlock::Index) => {
+            Class::Blocked(Block::Index) => {
                 written.block(index);
                 let index = index.clone();
                 self.close(index, fault.to_string());
@@ -220,16 +235,16 @@ impl<E: Edit> Block<E> {
                 written.not_written += 1;
                 let what = format!("writing to index {index}");
                 let cure = "give the user or key the rights to write that docs/elasticsearch.md lists";
-                self.state.ended.get_or_insert(Ended::Server(ElasticError::Refused { what, fault, cure }));
+                self.ended.get_or_insert(Ended::Server(ElasticError::Refused { what, fault, cure }));
             }
-            class @ (Class::Retry | Class::BackPressure | Class::Blocked(IndexBlock::DiskFull)) => {
+            class @ (Class::Retry | Class::BackPressure | Class::Blocked(Block::DiskFull)) => {
                 self.later.push(Later { pending, class, asked: None, reason: fault.to_string(), error: None });
             }
         }
     }
 
     fn done(&mut self, mut pending: Pending<E>, is_noop: bool) {
-        let written = &mut self.state.written;
+        let written = &mut self.written;
         self.disk_attempts.remove(&pending.action.id.index);
         if !is_noop {
             written.outliers += pending.n_outliers;
@@ -255,16 +270,16 @@ impl<E: Edit> Block<E> {
         }
         let DocumentId { index, id, .. } = &pending.action.id;
         match reason {
-            Some(reason) => self.state.written.reject(index, id, &reason.to_string()),
-            None => self.state.written.conflicts += 1,
+            Some(reason) => self.written.reject(index, id, &reason.to_string()),
+            None => self.written.conflicts += 1,
         }
     }
 
     /// From here on, nothing is sent to this index.
     fn close(&mut self, index: String, reason: String) {
-        if self.state.closed.insert(index.clone()) {
+        if self.closed.insert(index.clone()) {
             tracing::error!(index, "the index takes no writes: {reason}");
-            self.state.written.blocked_reasons.insert(index, reason);
+            self.written.blocked_reasons.insert(index, reason);
         }
     }
 
@@ -275,17 +290,17 @@ impl<E: Edit> Block<E> {
         match class {
             _ if status == Some(413) && chunk.len() > 1 => {
                 let n_bytes: usize = chunk.iter().map(|pending| pending.action.n_bytes()).sum();
-                self.state.chunk_bytes = self.state.chunk_bytes.min(n_bytes / 2).max(1);
-                tracing::warn!(bytes = self.state.chunk_bytes, "{error}: sending less at once");
+                self.chunk_bytes = self.chunk_bytes.min(n_bytes / 2).max(1);
+                tracing::warn!(bytes = self.chunk_bytes, "{error}: sending less at once");
                 chunk.into_iter().rev().for_each(|pending| self.ready.push_front(pending));
             }
             Class::Refused => {
-                self.state.written.not_written += chunk.len() as u64;
-                self.state.ended.get_or_insert(Ended::Server(error));
+                self.written.not_written += chunk.len() as u64;
+                self.ended.get_or_insert(Ended::Server(error));
             }
-            Class::Retry | Class::BackPressure | Class::Blocked(IndexBlock::DiskFull) => {
+            Class::Retry | Class::BackPressure | Class::Blocked(Block::DiskFull) => {
                 if class == Class::BackPressure {
-                    self.state.pace.pushed_back();
+                    self.pace.pushed_back();
                 }
                 let is_unreadable = matches!(error, ElasticError::Unreadable { .. });
                 for mut pending in chunk {
@@ -300,16 +315,16 @@ impl<E: Edit> Block<E> {
                     self.later.push(Later { pending, class, asked, reason: String::new(), error });
                 }
             }
-            Class::Blocked(IndexBlock::Index) => {
+            Class::Blocked(Block::Index) => {
                 for pending in chunk {
-                    self.state.written.block(&pending.action.id.index);
+                    self.written.block(&pending.action.id.index);
                     self.close(pending.action.id.index, error.to_string());
                 }
             }
             Class::Done | Class::Gone | Class::Conflict | Class::Poison => {
                 let reason = error.to_string();
                 let ids = chunk.iter().map(|pending| &pending.action.id);
-                ids.for_each(|id| self.state.written.reject(&id.index, &id.id, &reason));
+                ids.for_each(|id| self.written.reject(&id.index, &id.id, &reason));
             }
         }
     }
@@ -321,14 +336,14 @@ impl<E: Edit> Block<E> {
         let found = match self.client.mget(&ids).await {
             Ok(found) => found,
             Err(error) => {
-                self.state.written.not_written += conflicts.len() as u64;
-                self.state.ended.get_or_insert(Ended::Server(error));
+                self.written.not_written += conflicts.len() as u64;
+                self.ended.get_or_insert(Ended::Server(error));
                 return;
             }
         };
         for (mut pending, found) in conflicts.into_iter().zip(found) {
             let Some(StoredDocument { version, source, .. }) = found else {
-                self.state.written.gone += 1;
+                self.written.gone += 1;
                 continue;
             };
             let edit = &pending.edit;
@@ -340,13 +355,13 @@ impl<E: Edit> Block<E> {
                     pending.n_outliers = n_outliers;
                     self.ready.push_back(pending);
                 }
-                Ok(None) if pending.is_begun => self.state.written.updated += 1,
+                Ok(None) if pending.is_begun => self.written.updated += 1,
                 Ok(None) if pending.is_in_doubt => {
-                    self.state.written.updated += 1;
-                    self.state.written.outliers += pending.n_outliers;
+                    self.written.updated += 1;
+                    self.written.outliers += pending.n_outliers;
                 }
-                Ok(None) => self.state.written.unchanged += 1,
-                Err(reason) => self.state.written.reject(&pending.action.id.index, &pending.action.id.id, &reason),
+                Ok(None) => self.written.unchanged += 1,
+                Err(reason) => self.written.reject(&pending.action.id.index, &pending.action.id.id, &reason),
             }
         }
     }

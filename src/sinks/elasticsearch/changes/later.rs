@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Block, Edit, IndexBlock, Later};
-use crate::elastic::{Attempts, Class};
+use super::{Changes, Edit, Later};
+use crate::elastic::{Attempts, Block, Class};
 use crate::sinks::elasticsearch::Ended;
 
-impl<E: Edit> Block<E> {
+impl<E: Edit> Changes<E> {
     /// Waits for what may work later. What has waited long enough is given up.
     pub(super) async fn wait(&mut self) {
         let (on_disk, others): (Vec<Later<E>>, Vec<Later<E>>) = std::mem::take(&mut self.later)
             .into_iter()
-            .partition(|later| later.class == Class::Blocked(IndexBlock::DiskFull));
+            .partition(|later| later.class == Class::Blocked(Block::DiskFull));
         let wait = if others.is_empty() {
             self.wait_for_space(on_disk)
         } else {
@@ -37,11 +37,11 @@ impl<E: Edit> Block<E> {
             match (wait, error) {
                 (Some(_), _) => self.ready.push_back(pending),
                 (None, Some(error)) => {
-                    self.state.written.not_written += 1;
-                    self.state.ended.get_or_insert(Ended::Server(error));
+                    self.written.not_written += 1;
+                    self.ended.get_or_insert(Ended::Server(error));
                 }
                 (None, None) => {
-                    self.state.written.reject(&pending.action.id.index, &pending.action.id.id, &reason);
+                    self.written.reject(&pending.action.id.index, &pending.action.id.id, &reason);
                 }
             }
         }
@@ -59,7 +59,7 @@ impl<E: Edit> Block<E> {
             if wait.is_some() {
                 self.ready.push_back(pending);
             } else {
-                self.state.written.block(&index);
+                self.written.block(&index);
                 self.close(index, error.map_or(reason, |error| error.to_string()));
             }
         }

@@ -1,0 +1,165 @@
+//! Whole documents of a run: each is read from the server once, and kept for those that need it again.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::value::RawValue;
+
+use crate::elastic::{Client, DocumentId, DocumentVersion, StoredDocument};
+use crate::sources::SourceError;
+use crate::sources::spool::Spool;
+
+/// Bytes of documents that are kept; those beyond are read from the server whenever they are needed.
+const KEPT_BYTES: u64 = 1 << 30;
+
+/// Whole documents, as they were when they were read first; kept in the spill folder.
+///
+/// Use cases that look at the same document see the same state of it, and it is changed from that state: a change is guarded by its version,
+/// so that one that others made since is never lost.
+#[derive(Debug)]
+pub struct DocumentCache {
+    client: Client,
+    spool: Spool,
+    kept_bytes: u64,
+    hasher: RandomState,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// By hash of the id: start and length of the record.
+    places: HashMap<u64, (u64, u32)>,
+    n_bytes: u64,
+}
+
+impl DocumentCache {
+    /// Nothing is read yet; what is kept goes to `folder`.
+    pub fn new(client: &Client, folder: &Path) -> Self {
+        Self::keeping(client, folder, KEPT_BYTES)
+    }
+
+    fn keeping(client: &Client, folder: &Path, kept_bytes: u64) -> Self {
+        let (client, spool) = (client.clone(), Spool::new(folder));
+        DocumentCache { client, spool, kept_bytes, hasher: RandomState::new(), kept: Mutex::default() }
+    }
+
+    /// The documents in the order asked; `None` where one was deleted.
+    ///
+    /// # Errors
+    /// Documents that cannot be read, and a spill folder that cannot be written.
+    pub async fn read(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, SourceError> {
+        let known = self.known(ids)?;
+        self.complete(ids, known).await
+    }
+
+    /// As [`Self::read`], for documents that are to change: an index that was deleted since is noticed, because a change would bring it back.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_to_change(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, SourceError> {
+        let mut known = self.known(ids)?;
+        let mut samples: HashMap<&str, &DocumentId> = HashMap::new();
+        for (id, _) in ids.iter().zip(&known).filter(|(_, known)| known.is_some()) {
+            samples.entry(&id.index).or_insert(id);
+        }
+        let samples: Vec<DocumentId> = samples.into_values().cloned().collect();
+        for (sample, found) in samples.iter().zip(self.client.mget(&samples).await?) {
+            if found.is_none() {
+                // only the server can tell which others are gone
+                let of_index = ids.iter().zip(&mut known).filter(|(id, _)| id.index == sample.index);
+                of_index.for_each(|(_, known)| *known = None);
+            }
+        }
+        self.complete(ids, known).await
+    }
+
+    /// What is not known is read, and kept.
+    async fn complete(
+        &self,
+        ids: &[DocumentId],
+        mut known: Vec<Option<StoredDocument>>,
+    ) -> Result<Vec<Option<StoredDocument>>, SourceError> {
+        let unknown: Vec<usize> = (0..ids.len()).filter(|&idx| known[idx].is_none()).collect();
+        if unknown.is_empty() {
+            return Ok(known);
+        }
+        let wanted: Vec<DocumentId> = unknown.iter().map(|&idx| ids[idx].clone()).collect();
+        let read = self.client.mget(&wanted).await?;
+        self.keep(read.iter().flatten()).map_err(spool_error)?;
+        for (idx, document) in unknown.into_iter().zip(read) {
+            known[idx] = document;
+        }
+        Ok(known)
+    }
+
+    fn known(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, SourceError> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let places: Vec<Option<(u64, u32)>> =
+            ids.iter().map(|id| kept.places.get(&self.hasher.hash_one(id)).copied()).collect();
+        drop(kept);
+        let read = |(id, place): (&DocumentId, Option<(u64, u32)>)| match place {
+            None => Ok(None),
+            Some((start, len)) => decode(&self.spool.read_plain(start, len as usize)?, id),
+        };
+        ids.iter().zip(places).map(read).collect::<io::Result<_>>().map_err(spool_error)
+    }
+
+    fn keep<'d>(&self, documents: impl Iterator<Item = &'d StoredDocument>) -> io::Result<()> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = Vec::new();
+        let mut ends = Vec::new();
+        for document in documents {
+            let start = records.len();
+            encode(document, &mut records)?;
+            if kept.n_bytes + records.len() as u64 > self.kept_bytes {
+                records.truncate(start);
+                break;
+            }
+            ends.push((self.hasher.hash_one(&document.id), start, records.len()));
+        }
+        let offset = self.spool.append_plain(&records)?;
+        kept.n_bytes += records.len() as u64;
+        for (hash, start, end) in ends {
+            // a server takes no document that is longer
+            let len = u32::try_from(end - start).map_err(io::Error::other)?;
+            kept.places.insert(hash, (offset + start as u64, len));
+        }
+        Ok(())
+    }
+}
+
+/// A record: version, then lengths and bytes of the id's JSON text and of the source.
+fn encode(document: &StoredDocument, record: &mut Vec<u8>) -> io::Result<()> {
+    let StoredDocument { id, version, source } = document;
+    record.extend(version.seq_no.to_le_bytes());
+    record.extend(version.primary_term.to_le_bytes());
+    let name = serde_json::to_vec(&(&id.index, &id.id, &id.routing))?;
+    record.extend((name.len() as u64).to_le_bytes());
+    record.extend(name);
+    record.extend(source.get().as_bytes());
+    Ok(())
+}
+
+/// The document of a record; `None` where it is another one of the same hash.
+fn decode(record: &[u8], id: &DocumentId) -> io::Result<Option<StoredDocument>> {
+    let (numbers, rest) = record.split_first_chunk::<24>().ok_or(io::ErrorKind::UnexpectedEof)?;
+    let number = |at: usize| i64::from_le_bytes(std::array::from_fn(|byte| numbers[at + byte]));
+    let (name, source) = rest.split_at_checked(number(16) as usize).ok_or(io::ErrorKind::UnexpectedEof)?;
+    if name != serde_json::to_vec(&(&id.index, &id.id, &id.routing))? {
+        return Ok(None);
+    }
+    let version = DocumentVersion { seq_no: number(0), primary_term: number(8) };
+    let source = String::from_utf8(source.to_vec()).map_err(io::Error::other)?;
+    Ok(Some(StoredDocument { id: id.clone(), version, source: RawValue::from_string(source)? }))
+}
+
+fn spool_error(source: io::Error) -> SourceError {
+    SourceError::Spool { name: "the cluster".to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests;
