@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use crate::config::{MainConfig, UseCase};
 use crate::elastic::{BulkChange, Class, Client, DocumentId, ElasticError, SearchTarget, StoredDocument};
 use crate::event::Document;
-use crate::event::decode::{Projection, member, with_members, with_valid_surrogates};
+use crate::event::decode::{Projection, members, with_members, with_valid_surrogates};
 use crate::event::derived::DerivedFields;
 use crate::outlier::{TAG, take_apart, untagged, without};
 use crate::query::parse_timestamp;
@@ -363,7 +363,8 @@ fn replaced(
 }
 
 fn value_of(source: &str, name: &str) -> Result<Option<Value>, String> {
-    let parsed = member(source, name).map(|text| serde_json::from_str(&with_valid_surrogates(text))).transpose();
+    let text = members(source, [name]).and_then(|[value]| value);
+    let parsed = text.map(|text| serde_json::from_str(&with_valid_surrogates(text))).transpose();
     parsed.map_err(|error| format!("{name} cannot be read: {error}"))
 }
 

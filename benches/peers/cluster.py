@@ -1,4 +1,4 @@
-"""Python's client on the same work as the cluster bench: `cluster.py scan URL INDEX` and `cluster.py bulk URL INDEX N`.
+"""Python's client on the same work as the cluster bench: `cluster.py scan URL INDEX documents|fields` and `cluster.py bulk URL INDEX QUERY`.
 
 Needs the package elasticsearch 7 (before 7.14, which refuses other servers). Prints one line of JSON.
 """
@@ -13,9 +13,9 @@ from elasticsearch import Elasticsearch, helpers
 FIELDS = ["host.name", "process.name"]
 
 
-def scan(client, index):
-    """Reads the fields of all documents, as the predecessor reads them."""
-    body = {"query": {"match_all": {}}, "_source": FIELDS}
+def scan(client, index, what):
+    """Reads all documents: whole, as the predecessor reads them, or only the fields of the bench."""
+    body = {"query": {"match_all": {}}, "_source": FIELDS if what == "fields" else True}
     return sum(1 for _ in helpers.scan(client, query=body, index=index, size=10000, scroll="5m"))
 
 
@@ -33,15 +33,15 @@ def bulk(client, index, ids):
 
 
 def main():
-    action, url, index = sys.argv[1:4]
+    action, url, index, what = sys.argv[1:]
     client = Elasticsearch([url], timeout=300)
     ids = []
     if action == "bulk":
-        body = {"query": {"term": {"process.name": "cmd.exe"}}, "_source": False}
-        ids = [hit["_id"] for hit in helpers.scan(client, query=body, index=index, size=10000)][: int(sys.argv[4])]
+        body = {"query": {"query_string": {"query": what}}, "_source": False}
+        ids = [hit["_id"] for hit in helpers.scan(client, query=body, index=index, size=10000)]
     usage = resource.getrusage(resource.RUSAGE_SELF)
     started, cpu = time.perf_counter(), usage.ru_utime + usage.ru_stime
-    documents = scan(client, index) if action == "scan" else bulk(client, index, ids)
+    documents = scan(client, index, what) if action == "scan" else bulk(client, index, ids)
     seconds = time.perf_counter() - started
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps({

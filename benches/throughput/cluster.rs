@@ -5,9 +5,9 @@
 //! 1. slices of a point in time whose pages are thrown away, for several numbers of slices and sizes of pages; the fastest counts;
 //! 2. a run of one use case, and its share of that;
 //! 3. a run of a hundred use cases over the same fields, with 25 different queries;
-//! 4. with `PEER_PYTHON` (an interpreter with `elasticsearch` 7 and a copy of `benches/peers/cluster.py`'s needs), reading with
-//!    `helpers.scan` and writing with `helpers.bulk`;
-//! 5. a run that writes outliers into documents.
+//! 4. with `PEER_PYTHON` (an interpreter with what `benches/peers/cluster.py` needs), reading with `helpers.scan`: whole documents, as the
+//!    predecessor reads them, and the same fields;
+//! 5. runs that write outliers into documents, in turn with `helpers.bulk`.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -28,6 +28,12 @@ const LOAD_BYTES: usize = 8 << 20;
 
 /// Fields that the use cases of this bench look at.
 const FIELDS: [&str; 2] = ["host.name", "process.name"];
+
+/// Which documents get outliers.
+const WRITTEN: &str = "process.name:conhost.exe";
+
+/// Rounds of writing.
+const N_WRITES: usize = 5;
 
 pub(super) fn bench(url: &str, events: &str) -> Result<()> {
     let scratch = tempfile::tempdir()?;
@@ -55,58 +61,71 @@ pub(super) fn bench(url: &str, events: &str) -> Result<()> {
     let hundred = of_program(&hundred, &config, &[])?;
     let (wall, bytes) = (hundred.measured.wall / one.measured.wall, hundred.bytes / one.bytes);
     writeln!(out, "100 use cases: {hundred}; {wall:.2} times the time, {bytes:.2} times the bytes of one")?;
-    let scan = peer(&["scan", url, &index], &mut out)?;
-    if let Some(scan) = &scan {
-        let documents =
-            (n_events as f64 / one.measured.wall) / scan["documents_per_second"].as_f64().unwrap_or(f64::NAN);
+    for what in ["documents", "fields"] {
+        let scans = (0..3).map(|_| peer(&["scan", url, &index, what])).collect::<Result<Option<Vec<_>>>>()?;
+        let Some(scan) = scans.map(middle) else { continue };
+        let documents = (n_events as f64 / one.measured.wall) / rate(&scan);
         let cpu = scan["cpu_seconds"].as_f64().unwrap_or(f64::NAN) / one.measured.cpu;
-        writeln!(out, "against helpers.scan: {documents:.1} times the documents per second, {cpu:.1} times less CPU")?;
+        writeln!(
+            out,
+            "helpers.scan, {what}: {scan}; one use case: {documents:.1} times the documents per second, {cpu:.1} times less CPU"
+        )?;
     }
-    write_outliers(url, &index, &writing, scratch.path(), &mut out)
+    write_outliers(&runtime, &client, &index, (url, &writing), scratch.path(), &mut out)
 }
 
-/// A run whose outliers are written into documents, beside Python's bulk updates of as many.
-fn write_outliers(url: &str, index: &str, config: &Path, scratch: &Path, out: &mut impl Write) -> Result<()> {
+/// Runs whose outliers are written into documents, in turn with Python's bulk updates of the same documents, each from a refreshed index.
+fn write_outliers(
+    runtime: &tokio::runtime::Runtime,
+    client: &Client,
+    index: &str,
+    (url, config): (&str, &Path),
+    scratch: &Path,
+    out: &mut impl Write,
+) -> Result<()> {
     let use_cases = scratch.join("writing_use_case.conf");
     let texts =
         "outlier_type=bench\noutlier_reason=bench\noutlier_summary={process.name} on {host.name}\nrun_model=1\n";
-    let mut rates = Vec::new();
-    let mut n_documents = 0;
-    for round in 0..3 {
+    let refresh = Request::new(Method::Post, format!("/{index}/_refresh"), "refreshing");
+    let (mut rates, mut peers, mut n_documents) = (Vec::new(), Vec::new(), 0);
+    for round in 0..N_WRITES {
         // another name each time, so that every round has something to write
-        let name = format!("[simplequery_bench{}_{round}]\nes_query_filter=process.name:cmd.exe\n", std::process::id());
+        let name = format!("[simplequery_bench{}_{round}]\nes_query_filter={WRITTEN}\n", std::process::id());
         std::fs::write(&use_cases, format!("{name}{}", texts.replace("{process", &format!("{round} {{process"))))?;
+        runtime.block_on(client.send(&refresh))?;
         let (_, report) = run_program(&use_cases, &["--config".into(), OsString::from(config)])?;
         n_documents = report["use_cases"][0]["documents"].as_u64().unwrap_or_default();
         rates.push(n_documents as f64 / report["phases"]["write"].as_f64().unwrap_or(f64::NAN));
+        runtime.block_on(client.send(&refresh))?;
+        peers.extend(peer(&["bulk", url, index, WRITTEN])?);
     }
     rates.sort_by(f64::total_cmp);
-    writeln!(out, "writing outliers into {n_documents} documents: {:.0} documents per second", rates[1])?;
-    if let Some(bulk) = peer(&["bulk", url, index, &n_documents.to_string()], out)? {
-        let ratio = rates[1] / bulk["documents_per_second"].as_f64().unwrap_or(f64::NAN);
-        writeln!(out, "against helpers.bulk: {ratio:.2} times the documents per second")?;
+    let ours = rates[N_WRITES / 2];
+    writeln!(out, "writing outliers into {n_documents} documents: {ours:.0} documents per second")?;
+    if peers.is_empty() {
+        writeln!(out, "Python's client is not measured: PEER_PYTHON is not set")?;
+        return Ok(());
     }
+    let bulk = middle(peers);
+    writeln!(out, "helpers.bulk: {bulk}; ours: {:.2} times the documents per second", ours / rate(&bulk))?;
     Ok(())
 }
 
-/// What Python's client does with the same documents: the median of three runs by documents per second.
-fn peer(arguments: &[&str], out: &mut impl Write) -> Result<Option<Value>> {
-    let Some(python) = std::env::var_os("PEER_PYTHON") else {
-        writeln!(out, "helpers.{} not measured: PEER_PYTHON is not set", arguments[0])?;
-        return Ok(None);
-    };
+/// What Python's client does with the same documents; nothing without one.
+fn peer(arguments: &[&str]) -> Result<Option<Value>> {
+    let Some(python) = std::env::var_os("PEER_PYTHON") else { return Ok(None) };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/cluster.py");
-    let mut runs = Vec::new();
-    for _ in 0..3 {
-        let output = Command::new(&python).arg(&script).args(arguments).output()?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into());
-        }
-        runs.push(serde_json::from_slice::<Value>(&output.stdout)?);
+    let output = Command::new(&python).arg(&script).args(arguments).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
     }
+    Ok(Some(serde_json::from_slice(&output.stdout)?))
+}
+
+/// The run with the median rate.
+fn middle(mut runs: Vec<Value>) -> Value {
     runs.sort_by(|a, b| f64::total_cmp(&rate(a), &rate(b)));
-    writeln!(out, "helpers.{}: {}", arguments[0], runs[1])?;
-    Ok(Some(runs.swap_remove(1)))
+    runs.swap_remove(runs.len() / 2)
 }
 
 fn rate(run: &Value) -> f64 {

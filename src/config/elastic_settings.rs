@@ -21,6 +21,8 @@ pub struct ElasticSettings {
     pub es_timeout: Duration,
     /// How long a run goes on trying when the cluster does not answer or refuses work.
     pub es_retry_deadline: Duration,
+    /// Whether answers are compressed on their way: worth it where the network is slower than about 3 Gbit/s.
+    pub http_compress: bool,
     /// Who we are.
     pub authentication: Authentication,
     /// Whether the server's certificate is verified.
@@ -68,6 +70,7 @@ impl Default for ElasticSettings {
             es_scroll_time: "25m".to_owned(),
             es_timeout: Duration::from_secs(300),
             es_retry_deadline: Duration::from_secs(900),
+            http_compress: false,
             authentication: Authentication::None,
             verify_certs: true,
             ca_certs: None,

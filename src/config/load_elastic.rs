@@ -13,13 +13,14 @@ use super::problem::Problem;
 use super::secret::Secret;
 
 /// The keys that are read here.
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 18] = [
     "es_url",
     "es_index_pattern",
     "es_scan_size",
     "es_scroll_time",
     "es_timeout",
     "es_retry_deadline",
+    "es_http_compress",
     "es_username",
     "es_password",
     "es_password_file",
@@ -48,6 +49,7 @@ pub(super) fn load(keys: &mut Keys<'_>, environment: &Environment<'_>, elastic: 
     set(&mut elastic.es_scan_size, scan_size);
     set(&mut elastic.es_timeout, positive(keys, "es_timeout").map(Duration::from_secs));
     set(&mut elastic.es_retry_deadline, keys.count("es_retry_deadline").map(Duration::from_secs));
+    set(&mut elastic.http_compress, keys.bool("es_http_compress"));
     let written = in_file(keys);
     let found = match (of_url, written.is_empty()) {
         (Some(of_url), true) => vec![of_url],

@@ -146,6 +146,7 @@ impl Client {
             .redirect(redirect::Policy::none())
             .connect_timeout(timeouts.connect)
             .tcp_keepalive(Duration::from_secs(30))
+            .gzip(settings.http_compress)
             .user_agent(concat!("ee-outliers/", env!("CARGO_PKG_VERSION")));
         let builder = tls::configure(builder, settings)?;
         let inner = Inner {

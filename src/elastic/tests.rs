@@ -47,6 +47,16 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
+async fn compressed_answers_are_asked_for_only_where_that_is_wanted() {
+    for (http_compress, expected) in [(false, None), (true, Some("gzip"))] {
+        let server = Script::start(|_| Reply::Json(200, HELLO.to_owned()));
+        let settings = ElasticSettings { http_compress, ..settings(&[&server.url]) };
+        connect(&settings).await.unwrap().send(&get("/x")).await.unwrap();
+        assert_eq!(server.received()[0].header("accept-encoding"), expected);
+    }
+}
+
+#[tokio::test]
 async fn credentials_are_sent_and_never_shown() {
     for status in [401, 403] {
         let server = Script::start(move |request| match request.header("authorization") {

@@ -13,11 +13,11 @@ use super::{
     GroupError, GroupResult, Outputs, ScanGroup, count_documents, log_outliers, merged, next_block, read_and_judge,
 };
 use crate::detection::{DetectionError, document_places};
-use crate::elastic::{BulkChange, DocumentId, StoredDocument};
+use crate::elastic::{BulkChange, DocumentId, DocumentVersion, StoredDocument};
 use crate::event::Document;
-use crate::event::decode::with_valid_surrogates;
+use crate::event::decode::{members, with_valid_surrogates};
 use crate::outlier::gathered::{DocumentOutliers, Documents, Gathered};
-use crate::outlier::{Additions, Outlier, merge_all};
+use crate::outlier::{Additions, CHANGED_FIELDS, Outlier, merge_all};
 use crate::sinks::EnrichedDocument;
 use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited};
 use crate::sinks::files::line;
@@ -141,13 +141,14 @@ impl ClusterOutputs<'_> {
             .map(|(stored, document)| enrich(stored, document, has_file))
             .collect::<Result<Vec<_>, DetectionError>>()?;
         let mut edited = Vec::with_capacity(enriched.len());
-        for Enriched { document, line, edit } in enriched {
+        for Enriched { document, line, id, version, change } in enriched {
             count_documents(&document, |use_case_idx| n_documents[use_case_idx] += 1);
             if let Some(names) = self.logged {
                 log_outliers(&document, |idx| names[idx].clone());
             }
             self.outputs.add(&document, &line)?;
-            edited.push(edit);
+            let outliers = document.outliers.into_iter().map(|(_, outlier)| outlier).collect();
+            edited.push(Edited { id, version, change, edit: Enrichment { outliers } });
         }
         if let Some(writer) = &mut self.writer {
             writer.count_gone(n_gone);
@@ -165,7 +166,9 @@ impl ClusterOutputs<'_> {
 struct Enriched {
     document: EnrichedDocument,
     line: Vec<u8>,
-    edit: Edited<Enrichment>,
+    id: DocumentId,
+    version: DocumentVersion,
+    change: Option<Change>,
 }
 
 /// Adds outliers to a document.
@@ -188,10 +191,19 @@ impl Edit for Enrichment {
 impl Enrichment {
     /// The change that adds at most `n_outliers` of those that the document does not have.
     fn add(&self, source: &str, n_outliers: usize) -> Result<Option<Change>, String> {
-        let mut source: Map<String, Value> =
-            serde_json::from_str(&with_valid_surrogates(source)).map_err(|error| error.to_string())?;
+        let mut source = changed_fields(source)?;
         merge_all(&mut source, &self.outliers, n_outliers).map(change).transpose().map_err(|error| error.to_string())
     }
+}
+
+/// What outliers change of the document `source`: the rest is not looked at.
+fn changed_fields(source: &str) -> Result<Map<String, Value>, String> {
+    let values = members(source, CHANGED_FIELDS).ok_or("it is no object")?;
+    let parse = |(field, text): (&str, Option<&str>)| {
+        let value = serde_json::from_str(&with_valid_surrogates(text?));
+        Some(value.map(|value| (field.to_owned(), value)).map_err(|error| format!("{field} cannot be read: {error}")))
+    };
+    CHANGED_FIELDS.into_iter().zip(values).filter_map(parse).collect()
 }
 
 /// The partial update gives exactly what merging gives: fields of `outliers` are only added or replaced as a whole, never taken out, and what
@@ -201,12 +213,18 @@ fn change(additions: Additions) -> serde_json::Result<Change> {
     Ok(Change { bulk, n_outliers: additions.n_added })
 }
 
-/// `has_line`: whether its line is wanted.
+/// `has_line`: whether its line is wanted. Without it, the document has the fields that outliers change, and no others.
 fn enrich(stored: StoredDocument, found: DocumentOutliers, has_line: bool) -> Result<Enriched, DetectionError> {
     let StoredDocument { id, version, source } = stored;
     let spool_error = |error: serde_json::Error| DetectionError::Spill(error.into());
-    let source = serde_json::from_str(&with_valid_surrogates(source.get())).map_err(|error| {
-        DetectionError::Document { index: id.index.clone(), id: id.id.clone(), reason: error.to_string() }
+    let source = if has_line {
+        serde_json::from_str(&with_valid_surrogates(source.get())).map_err(|error| error.to_string())
+    } else {
+        changed_fields(source.get())
+    };
+    let source = source.map_err(|reason| {
+        let DocumentId { index, id, .. } = id.clone();
+        DetectionError::Document { index, id, reason }
     })?;
     let mut document = Document { index: id.index.clone(), id: id.id.clone(), source };
     let outliers = found
@@ -216,10 +234,9 @@ fn enrich(stored: StoredDocument, found: DocumentOutliers, has_line: bool) -> Re
         .collect::<Result<Vec<(usize, Outlier)>, DetectionError>>()?;
     let additions = merge_all(&mut document.source, outliers.iter().map(|(_, outlier)| outlier), usize::MAX);
     let change = additions.map(change).transpose().map_err(spool_error)?;
-    let edit = Enrichment { outliers: outliers.iter().map(|(_, outlier)| outlier.clone()).collect() };
     let document = EnrichedDocument { document, outliers };
     let line = if has_line { line(&document).map_err(spool_error)? } else { Vec::new() };
-    Ok(Enriched { document, line, edit: Edited { id, version, change, edit } })
+    Ok(Enriched { document, line, id, version, change })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Fast enough not to be the limit of reading.
 const LEVEL: i32 = 1;
@@ -13,7 +13,8 @@ const LEVEL: i32 = 1;
 #[derive(Debug)]
 pub(super) struct Spool {
     folder: PathBuf,
-    file: Mutex<Option<(File, u64)>>,
+    /// The file and its end.
+    file: Mutex<Option<(Arc<File>, u64)>>,
 }
 
 /// Place of a chunk's copy.
@@ -49,9 +50,9 @@ impl Spool {
         let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, end) = match &mut *guard {
             Some(open) => open,
-            empty => empty.insert((tempfile::tempfile_in(&self.folder)?, 0)),
+            empty => empty.insert((Arc::new(tempfile::tempfile_in(&self.folder)?), 0)),
         };
-        file.write_all(bytes)?;
+        (&**file).write_all(bytes)?;
         let start = *end;
         *end += bytes.len() as u64;
         Ok(start)
@@ -59,9 +60,9 @@ impl Spool {
 
     /// `len` bytes that [`Self::append_plain`] added.
     pub(super) fn read_plain(&self, start: u64, len: usize) -> io::Result<Vec<u8>> {
+        let open = self.file.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(file, _)| Arc::clone(file));
+        let file = open.ok_or_else(|| io::Error::other("nothing was copied"))?;
         let mut bytes = vec![0; len];
-        let guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let (file, _) = guard.as_ref().ok_or_else(|| io::Error::other("nothing was copied"))?;
         file.read_exact_at(&mut bytes, start)?;
         Ok(bytes)
     }

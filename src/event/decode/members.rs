@@ -5,14 +5,15 @@ use std::ops::Range;
 
 use super::cursor::{Cursor, Kind, unescaped};
 
-/// The value of the member `name` of the object `json` as text; of equal names the last one counts. `json` is accepted JSON.
-pub fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
-    spans(json).into_iter().rev().find(|span| span.name == name).map(|span| &json[span.value])
+/// The values of some members of the object `json`, as text; `None` where it is no object. Of several members of one name the last one counts.
+pub fn members<'a, const N: usize>(json: &'a str, names: [&str; N]) -> Option<[Option<&'a str>; N]> {
+    let spans = spans(json)?;
+    Some(names.map(|name| spans.iter().rev().find(|span| span.name == name).map(|span| &json[span.value.clone()])))
 }
 
 /// The object `json` with other values of some of its members; `None` takes a member out. Members that are not there are not added.
 pub fn with_members<'a>(json: &'a str, changes: &[(&str, Option<&str>)]) -> Cow<'a, str> {
-    let spans = spans(json);
+    let spans = spans(json).unwrap_or_default();
     let mut out = String::new();
     let mut copied = 0;
     // members taken out at the end of the object leave the comma before them, which goes as well
@@ -52,11 +53,12 @@ struct Span<'a> {
     value: Range<usize>,
 }
 
-fn spans(json: &str) -> Vec<Span<'_>> {
+/// All members, in their order; `None` where `json` is no object.
+fn spans(json: &str) -> Option<Vec<Span<'_>>> {
     let mut spans = Vec::new();
     let mut members = Cursor::new(json);
     if members.peek() != Kind::Object {
-        return spans;
+        return None;
     }
     let place = |part: &str| part.as_ptr() as usize - json.as_ptr() as usize;
     members.enter();
@@ -71,7 +73,7 @@ fn spans(json: &str) -> Vec<Span<'_>> {
         let start = place(value);
         spans.push(Span { name, start: place(key).saturating_sub(1), value: start..start + value.len() });
     }
-    spans
+    Some(spans)
 }
 
 #[cfg(test)]
@@ -110,8 +112,8 @@ mod tests {
     #[test]
     fn members_are_found_as_text() {
         let json = r#"{"a":{"b":1},"b": [1, 2] ,"c\n":"x"}"#;
-        assert_eq!(member(json, "b"), Some("[1, 2]"));
-        assert_eq!(member(json, "c\n"), Some(r#""x""#));
-        assert_eq!((member(json, "d"), member("[]", "a"), member(r#"{"a":1,"a":2}"#, "a")), (None, None, Some("2")));
+        assert_eq!(members(json, ["b", "c\n", "d"]), Some([Some("[1, 2]"), Some(r#""x""#), None]));
+        assert_eq!((members("[]", ["a"]), members("{}", ["a"])), (None, Some([None])));
+        assert_eq!(members(r#"{"a":1,"a":2}"#, ["a"]), Some([Some("2")]));
     }
 }

@@ -25,7 +25,7 @@ mod tests;
 pub use batch::{EventBatch, RowRef};
 pub use decoder::{Chunk, Decoder, HitText, Identity};
 pub use document_line::{DocumentLine, line_id, split_document, with_valid_surrogates};
-pub use members::{member, with_members};
+pub use members::{members, with_members};
 pub use projection::{ColumnKind, ColumnSpec, Projection, TimeParser};
 pub use skipped::{SkipReason, SkippedLines, SkippedSample};
 

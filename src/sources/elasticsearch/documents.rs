@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use rayon::prelude::*;
 use serde_json::value::RawValue;
 
 use crate::elastic::{Client, DocumentId, DocumentVersion, StoredDocument};
@@ -105,7 +106,7 @@ impl DocumentCache {
             None => Ok(None),
             Some((start, len)) => decode(&self.spool.read_plain(start, len as usize)?, id),
         };
-        ids.iter().zip(places).map(read).collect::<io::Result<_>>().map_err(spool_error)
+        ids.par_iter().zip(places).map(read).collect::<io::Result<_>>().map_err(spool_error)
     }
 
     fn keep<'d>(&self, documents: impl Iterator<Item = &'d StoredDocument>) -> io::Result<()> {
