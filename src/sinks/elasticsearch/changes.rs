@@ -17,7 +17,7 @@ use crate::elastic::{
 };
 
 /// Changes in one request.
-const CHUNK_DOCUMENTS: usize = 1000;
+const CHUNK_DOCUMENTS: usize = 2000;
 
 /// Bytes of one request that are aimed at: servers take much more, but not all of it at once.
 const CHUNK_BYTES: usize = 5 << 20;
@@ -125,7 +125,7 @@ impl<E: Edit> Changes<E> {
                 under_way.push(send(self.client.clone(), chunk, !self.ready.is_empty()));
             }
             tokio::select! {
-                Some(answered) = under_way.next() => self.take(answered),
+                Some(answered) = under_way.next() => self.take(answered, under_way.len() + 1),
                 block = blocks.recv(), if takes_more => self.add(block),
                 else => match self.ended {
                     Some(_) => break,
@@ -193,14 +193,15 @@ impl<E: Edit> Changes<E> {
         chunk
     }
 
-    fn take(&mut self, answered: Answered<E>) {
+    /// `n_under_way`: requests that shared the server, this one among them.
+    fn take(&mut self, answered: Answered<E>, n_under_way: usize) {
         let Answered { chunk, is_full, seconds, result } = answered;
         match result {
             Ok(items) => {
                 if items.iter().any(|item| item.class() == Class::BackPressure) {
                     self.pace.pushed_back();
                 } else if is_full {
-                    self.pace.answered(seconds, chunk.len());
+                    self.pace.answered(seconds, chunk.len(), n_under_way);
                 }
                 if items.iter().any(|item| item.class() == Class::Done) {
                     self.attempts = Attempts::new(self.client.deadline());
