@@ -7,10 +7,12 @@
 //! does not grow beyond [`LARGEST_RATE`]: measured on words of command lines, rates above it learn less of pairs that were not seen.
 //!
 //! What is given up is distance: a step moves a parameter by about the rate, and the steps of an epoch together must lead far enough away from
-//! random parameters. Batches are as large as they can be if an epoch of `n` pairs is to lead [`DISTANCE`] away, at rates up to the largest:
+//! random parameters. Steps have as many times 16 pairs as there can be if an epoch of `n` pairs is to lead [`DISTANCE`] away, at rates
+//! that count up to the largest one only:
 //!
 //! ```text
-//! n / size * min(rate(size), LARGEST_RATE) >= DISTANCE        rate(size) = min(learning_rate * root(size / 16), max(learning_rate, 0.01))
+//! n / (16 k) * min(learning_rate * root(k), 0.01) >= DISTANCE,    so    k <= (n * learning_rate / (16 * DISTANCE))^2
+//!                                                                and    k <=  n * 0.01          / (16 * DISTANCE)
 //! ```
 //!
 //! So few pairs are learned 16 at a time, and with many the loss on pairs that were not seen is not higher than after as many epochs of steps
@@ -50,13 +52,10 @@ impl Batches {
     }
 }
 
-/// The largest power of two whose steps lead far enough.
 fn size(learning_rate: f64, n_pairs: u64) -> usize {
-    let mut size = MANY_PAIRS;
-    while size > FEW_PAIRS && n_pairs as f64 / size as f64 * rate(learning_rate, size).min(LARGEST_RATE) < DISTANCE {
-        size /= 2;
-    }
-    size
+    let steps_per_distance = n_pairs as f64 / (FEW_PAIRS as f64 * DISTANCE);
+    let times = (steps_per_distance * learning_rate).powi(2).min(steps_per_distance * LARGEST_RATE);
+    (times as usize).clamp(1, MANY_PAIRS / FEW_PAIRS) * FEW_PAIRS
 }
 
 fn rate(learning_rate: f64, size: usize) -> f64 {
@@ -76,24 +75,36 @@ mod tests {
     }
 
     #[test]
-    fn more_pairs_have_larger_batches() {
-        let expected = [(0, 16), (16, 16), (80_000, 16), (100_000, 32), (144_170, 64), (300_000, 256), (512_000, 1024)];
+    fn more_pairs_have_larger_steps() {
+        let expected = [(0, 16), (16, 16), (90_000, 16), (91_000, 32), (144_170, 80), (300_000, 336), (512_000, 1024)];
         for (n_pairs, size) in expected {
             assert_eq!(of(0.001, n_pairs), (size, 0.001 * (size as f64 / 16.0).sqrt()), "{n_pairs} pairs");
         }
-        for (n_pairs, size) in [(819_200, 2048), (1_638_399, 2048), (1_638_400, 4096), (u64::MAX, 8192)] {
+        for (n_pairs, size) in [(800_000, 2000), (1_638_399, 4080), (1_638_400, 4096), (u64::MAX, 8192)] {
             assert_eq!(of(0.001, n_pairs), (size, LARGEST_RATE), "{n_pairs} pairs");
         }
     }
 
     #[test]
-    fn a_high_rate_stays_and_allows_larger_batches_and_a_low_one_does_not() {
-        for (rate, n_pairs, size) in [(0.01, 12_799, 16), (0.01, 12_800, 32), (0.01, 819_200, 2048), (0.2, 12_800, 32)]
+    fn a_high_rate_stays_and_allows_larger_steps_and_a_low_one_does_not() {
+        for (rate, n_pairs, size) in [(0.01, 12_799, 16), (0.01, 12_800, 32), (0.01, 800_000, 2000), (0.2, 12_800, 32)]
         {
             assert_eq!(of(rate, n_pairs), (size, rate), "{n_pairs} pairs, {rate}");
         }
         assert_eq!(of(1e-5, 1_000_000), (16, 1e-5));
         assert_eq!(of(1e-300, u64::MAX), (16, 1e-300));
+    }
+
+    #[test]
+    fn steps_lead_as_far_as_they_must() {
+        for learning_rate in [1e-4, 0.001, 0.003, 0.01, 0.1] {
+            for n_pairs in (0..40).map(|i| 10_000 << (i / 4) << (i % 2)) {
+                let distance = |size| n_pairs as f64 / size as f64 * rate(learning_rate, size).min(LARGEST_RATE);
+                let (size, _) = of(learning_rate, n_pairs);
+                assert!(size == FEW_PAIRS || distance(size) > DISTANCE * (1.0 - 1e-9), "{n_pairs}: {size}");
+                assert!(size == MANY_PAIRS || distance(size + FEW_PAIRS) < DISTANCE, "{n_pairs}: {size}");
+            }
+        }
     }
 
     #[test]
