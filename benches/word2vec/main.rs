@@ -102,9 +102,9 @@ impl Bench {
                 torch.losses
             )?;
             for (name, rate, losses) in ours {
-                let is_lower = losses.iter().zip(&torch.losses).all(|(ours, theirs)| ours <= theirs);
-                let what = if is_lower { "not higher after any epoch" } else { "higher" };
-                writeln!(out, "  {name}: {:.1} times as fast, the loss {what}", rate / torch.rate)?;
+                let percent: Vec<f64> =
+                    losses.iter().zip(&torch.losses).map(|(ours, theirs)| 100.0 * (ours / theirs - 1.0)).collect();
+                writeln!(out, "  {name}: {:.1} times as fast, a loss {percent:+.2?} % higher", rate / torch.rate)?;
             }
             Ok(())
         };
@@ -173,7 +173,7 @@ impl Bench {
             Engine::of(&TrainingDevice::CPU),
             &TrainingDevice::CPU,
         )?;
-        let rate_of = |pairs: &[Pair]| rate_of(pairs.len(), || Ok(drop(model.log_probabilities(pairs)?)));
+        let rate_of = |pairs: &[Pair]| rate_of(pairs.len(), || Ok(model.log_probabilities(pairs)?));
         let (all, distinct) = (rate_of(&self.learned.pairs)?, rate_of(self.learned.table.pairs())?);
         writeln!(
             out,
@@ -201,13 +201,13 @@ fn counted(word2vec: &Word2vec, lines: &[String], out: &mut impl Write) -> Resul
     let texts: Vec<Text<'_>> = lines.iter().take(N_COUNTED).map(|text| Text { text, n: 1 }).collect();
     let word2vec = Word2vec { use_prob_model: true, ..word2vec.clone() };
     let training = Training::on(&TrainingDevice::CPU);
-    let rate = rate_of(texts.len(), || Ok(drop(judge_texts(&word2vec, &texts, &training)?)))?;
+    let rate = rate_of(texts.len(), || Ok(judge_texts(&word2vec, &texts, &training)?))?;
     writeln!(out, "counted: {:.0} k command lines/CPU-s, each looked at by itself", rate / 1e3)?;
     Ok(())
 }
 
 /// Items per second of processor time, of as many calls as take [`SECONDS`].
-fn rate_of(n_items: usize, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
+fn rate_of<T>(n_items: usize, mut call: impl FnMut() -> Result<T>) -> Result<f64> {
     let (start, mut n_calls) = (cpu_seconds()?, 0);
     while cpu_seconds()? - start < SECONDS {
         call()?;
