@@ -26,13 +26,13 @@ use crate::config::Word2vec;
 pub const FEW_PAIRS: usize = 16;
 
 /// Pairs of a step where there are many.
-const MANY_PAIRS: usize = 8192;
+pub const MANY_PAIRS: usize = 8192;
 
 /// A rate does not grow beyond this one with the pairs of a step.
-const LARGEST_RATE: f64 = 0.01;
+pub const LARGEST_RATE: f64 = 0.01;
 
 /// Sum of the rates of an epoch's steps, at least.
-const DISTANCE: f64 = 4.0;
+pub const DISTANCE: f64 = 4.0;
 
 /// The steps of a training.
 #[derive(Debug, Clone, Copy, PartialEq)]
