@@ -30,8 +30,8 @@ FORMS = {
 }
 SCORES = ["center", "context", "total", "mean"]
 
-# Keys of the shipped use case that say what words and neighbours are.
-KEPT = ["separators", "size_window", "min_uniq_word_occurrence"]
+# Keys of the shipped use case that say what words and neighbours are, and how they are learned.
+KEPT = ["separators", "size_window", "min_uniq_word_occurrence", "batch_size"]
 
 # Probabilities are at most 1, so that every text is below this frontier and its score is written.
 EVERY_TEXT = {"trigger_focus": "text", "trigger_on": "low", "trigger_method": "float", "trigger_sensitivity": "2"}

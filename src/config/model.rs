@@ -312,7 +312,9 @@ pub struct Word2vec {
     pub output_prob: bool,
     /// How often the neural model sees every pair; at least 1.
     pub num_epochs: u64,
-    /// Learning rate of the neural model; positive.
+    /// Pairs of a step of training, at least 1; `None`: 16 or more, by the number of pairs.
+    pub batch_size: Option<usize>,
+    /// Learning rate of the neural model for steps of 16 pairs; positive.
     pub learning_rate: f64,
     /// Dimensions of the neural model's embedding; at least 1.
     pub embedding_size: usize,

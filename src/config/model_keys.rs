@@ -36,7 +36,7 @@ const COMMON: [&str; 15] = [
 
 const TRIGGER: [&str; 3] = ["trigger_on", "trigger_method", "trigger_sensitivity"];
 
-pub(super) const WORD2VEC: [&str; 20] = [
+pub(super) const WORD2VEC: [&str; 21] = [
     "target",
     "aggregator",
     "word2vec_batch_eval_size",
@@ -49,6 +49,7 @@ pub(super) const WORD2VEC: [&str; 20] = [
     "min_uniq_word_occurrence",
     "num_epochs",
     "num_epoch",
+    "batch_size",
     "learning_rate",
     "embedding_size",
     "seed",
@@ -60,12 +61,13 @@ pub(super) const WORD2VEC: [&str; 20] = [
 ];
 
 /// Keys of `word2vec` that are numbers from 0 on.
-pub(super) const WORD2VEC_COUNTS: [&str; 6] = [
+pub(super) const WORD2VEC_COUNTS: [&str; 7] = [
     "word2vec_batch_eval_size",
     "min_target_buckets",
     "size_window",
     "min_uniq_word_occurrence",
     "num_epochs",
+    "batch_size",
     "embedding_size",
 ];
 
@@ -222,6 +224,7 @@ fn load_word2vec(keys: &mut Keys<'_>) -> Option<Word2vec> {
     let embedding_size = count(keys, "embedding_size", 40, 1);
     let epochs_key = epochs_key(keys);
     let num_epochs = count(keys, epochs_key, 1, 1);
+    let batch_size = keys.entry("batch_size").map(|_| count(keys, "batch_size", 1, 1));
     let switch = |keys: &mut Keys<'_>, key: &str, default: bool| keys.bool(key).unwrap_or(default);
     let drop_duplicates = switch(keys, "drop_duplicates", false);
     let use_prob_model = switch(keys, "use_prob_model", false);
@@ -254,6 +257,7 @@ fn load_word2vec(keys: &mut Keys<'_>) -> Option<Word2vec> {
         use_prob_model,
         output_prob,
         num_epochs,
+        batch_size: batch_size.map(|size| usize::try_from(size).unwrap_or(usize::MAX)),
         learning_rate,
         embedding_size: usize::try_from(embedding_size).unwrap_or(usize::MAX),
         seed,

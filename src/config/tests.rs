@@ -96,6 +96,9 @@ fn a_use_case_of_each_model_is_read() {
     assert_eq!(word2vec.separators.pattern(), "\\\\");
     assert!(word2vec.separators.regex().unwrap().is_match("a\\b").unwrap());
     assert_eq!((word2vec.num_epochs, word2vec.embedding_size, word2vec.learning_rate), (1, 40, 0.001));
+    assert_eq!(word2vec.batch_size, None);
+    let Model::Word2vec(word2vec) = use_case(&with(WORD2VEC, &[("batch_size", Some("16"))])).model else { panic!() };
+    assert_eq!(word2vec.batch_size, Some(16));
 }
 
 /// A use case, what is changed in it (`None` removes the key), and the problems it then has.
@@ -199,6 +202,8 @@ const WRONG: &[Wrong] = &[
         &["u.conf:16:15 error trigger_score: words have no mean score"],
     ),
     (WORD2VEC, &[("size_window", Some("0"))], &["u.conf:13:13 error size_window: too small"]),
+    (WORD2VEC, &[("batch_size", Some("0"))], &["u.conf:21:12 error batch_size: too small"]),
+    (WORD2VEC, &[("batch_size", Some("all"))], &["u.conf:21:12 error batch_size: not a whole number from 0 on: `all`"]),
     (WORD2VEC, &[("trigger_sensitivity", None)], &["u.conf:1:1 error trigger_sensitivity: missing"]),
     (WORD2VEC, &[("trigger_sensitivity", None), ("trigger_method", Some("coeff_of_variation"))], &[]),
     (
@@ -362,11 +367,12 @@ fn use_cases_run_when_both_switches_agree() {
 
 #[test]
 fn word2vec_takes_what_it_lacks_from_the_main_configuration() {
-    let main = "[word2vec]\nseparators=\" \"\ntrigger_method=stdev\nsize_window=7\nseed=1\nword2vec_batch_eval_size=9\nrun_model=0\n";
+    let main = "[word2vec]\nseparators=\" \"\ntrigger_method=stdev\nsize_window=7\nseed=1\nbatch_size=64\nword2vec_batch_eval_size=9\nrun_model=0\n";
     let text = with(WORD2VEC, &[("separators", None), ("trigger_method", None), ("size_window", None)]);
     let settings = load_texts(main, &text);
     let Model::Word2vec(word2vec) = &settings.use_cases[0].model else { panic!() };
     assert_eq!((word2vec.separators.pattern(), word2vec.size_window, word2vec.seed), (" ", 7, 43));
+    assert_eq!(word2vec.batch_size, Some(64));
     assert_eq!(word2vec.trigger.method, TriggerMethod::Stdev);
     assert!(settings.ignored_batch_sizes && settings.use_cases[0].active && settings.use_cases[0].arbitrary.is_empty());
 }

@@ -17,6 +17,7 @@ const N_SAMPLES: usize = 11;
 /// Time of one measurement at least.
 const SAMPLE: Duration = Duration::from_millis(10);
 
+mod peak;
 mod skipgram;
 
 fn main() -> io::Result<()> {

@@ -34,7 +34,7 @@
 
 pub use crate::scalar::skipgram::Adam;
 pub use crate::simd::skipgram::lanes::InstructionSet;
-use crate::simd::skipgram::{Memory, scoring, training};
+use crate::simd::skipgram::{self as simd, Memory, scoring, training};
 
 /// Size of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +107,13 @@ impl Workspace {
         workspace.memory.set = set;
         workspace
     }
+}
+
+/// Bytes of a workspace that trains in batches of up to `batch_size` pairs and scores at most as many at once, rounded up; `usize::MAX` if
+/// they are not that few. Scores of more pairs take 12 bytes for each of them.
+#[must_use]
+pub fn workspace_bytes(shape: Shape, batch_size: usize) -> usize {
+    usize::try_from(simd::workspace_bytes(shape, batch_size)).unwrap_or(usize::MAX)
 }
 
 /// Trains on `pairs`, `batch_size` of them per step (fewer in the last one), and returns the mean loss per pair in nats, each batch

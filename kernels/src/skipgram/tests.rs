@@ -311,6 +311,30 @@ fn the_order_within_a_batch_does_not_matter() {
 }
 
 #[test]
+fn a_workspace_is_as_large_as_it_says() {
+    for (shape, batch_size) in [
+        (shape(300, 40), 16),
+        (shape(300, 40), 5000),
+        (shape(2000, 8), 64),
+        (shape(2000, 8), 700),
+        (shape(2000, 8), 8192),
+    ] {
+        let mut random = Random(3);
+        let pairs = random.pairs(shape, 3 * batch_size);
+        let mut model = Trained::new(shape, Numbers::random(shape, &mut random, 1.0));
+        let mut workspace = Workspace::new();
+        model.train(|parameters, moments| {
+            train(shape, parameters, moments, &Adam::default(), &pairs, batch_size, &mut workspace)
+        });
+        let mut scores = vec![0.0; batch_size];
+        log_probabilities(shape, model.parameters.read(), &pairs[..batch_size], &mut scores, &mut workspace);
+        let (held, said) = (workspace.memory.bytes(), workspace_bytes(shape, batch_size));
+        assert!(held <= said && said <= 3 * held, "{shape:?}, {batch_size}: {held} bytes held, {said} said");
+    }
+    assert_eq!(workspace_bytes(shape(6001, usize::MAX), usize::MAX), usize::MAX);
+}
+
+#[test]
 fn logits_are_those_of_the_oracle() {
     let (shape, mut random) = (shape(50, 11), Random(13));
     let parameters = Numbers::random(shape, &mut random, 1.0);

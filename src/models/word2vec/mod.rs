@@ -61,7 +61,9 @@ pub enum ModelError {
         learning_rate: f64,
     },
     /// A model does not fit in memory.
-    #[error("the model of an aggregator needs {bytes} bytes: write a smaller embedding_size or raise --memory-limit")]
+    #[error(
+        "the model of an aggregator needs {bytes} bytes: write a smaller embedding_size or batch_size, or raise --memory-limit"
+    )]
     TooLarge {
         /// What it needs.
         bytes: usize,

@@ -27,6 +27,7 @@ pub(super) fn settings(change: impl FnOnce(&mut Word2vec)) -> Word2vec {
         use_prob_model: true,
         output_prob: true,
         num_epochs: 1,
+        batch_size: None,
         learning_rate: 0.001,
         embedding_size: 40,
         seed: 0,

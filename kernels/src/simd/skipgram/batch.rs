@@ -71,4 +71,17 @@ impl Batch {
     pub(crate) fn contexts(&self, centre: &Centre) -> &[Context] {
         &self.contexts[centre.first_context..centre.end_context]
     }
+
+    /// Bytes of a batch of `n_pairs` distinct pairs with `n_centres` distinct centres.
+    pub(crate) fn bytes_of(n_pairs: u128, n_centres: u128) -> u128 {
+        n_pairs * (size_of::<u64>() + size_of::<Context>()) as u128 + n_centres * size_of::<Centre>() as u128
+    }
+
+    /// Bytes that it holds.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.codes.capacity() * size_of::<u64>()
+            + self.centres.capacity() * size_of::<Centre>()
+            + self.contexts.capacity() * size_of::<Context>()
+    }
 }

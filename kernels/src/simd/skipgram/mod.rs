@@ -17,11 +17,14 @@ pub(crate) mod training;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::mem::size_of;
+
 use self::batch::Batch;
 use self::lanes::{InstructionSet, Line};
 use self::rows::RowClock;
 use self::scoring::Order;
-use self::slot::Slot;
+use self::slot::{BLOCK, Slot};
+use crate::skipgram::Shape;
 
 /// See [`crate::skipgram::Workspace`].
 #[derive(Debug, Default)]
@@ -47,4 +50,34 @@ fn slots(slots: &mut Vec<Slot>, n: usize) -> &mut [Slot] {
         slots.resize_with(n, Slot::default);
     }
     &mut slots[..n]
+}
+
+/// As [`crate::skipgram::workspace_bytes`], without a limit.
+pub(crate) fn workspace_bytes(shape: Shape, batch_size: usize) -> u128 {
+    let [n_words, n_dimensions, batch_size] =
+        [shape.n_words, shape.n_dimensions, batch_size].map(|n| u128::try_from(n).unwrap_or(u128::MAX));
+    let n_panels = n_words.div_ceil(lanes::LANES as u128);
+    let n_centres = batch_size.min(n_words);
+    let line = size_of::<Line>() as u128;
+    let weights = n_panels * (n_dimensions + 1) * line;
+    let block = n_panels * BLOCK as u128 * line;
+    let row = (n_dimensions + 1) * size_of::<f32>() as u128;
+    // embeddings of a block and what becomes of them, the sums in lines
+    let of_block = BLOCK as u128 * (3 * row + n_dimensions * line + 2 * line);
+    let n_slots = n_centres.div_ceil(BLOCK as u128).clamp(1, MAX_SLOTS as u128);
+    let n_gradients = (n_centres.div_ceil(BLOCK as u128) / training::MIN_BLOCKS as u128).clamp(1, MAX_SLOTS as u128);
+    let gradients = if n_centres > BLOCK as u128 { n_gradients * weights } else { 0 };
+    // what grows by itself may be twice as long as it must be
+    let of_batch = 2 * (Batch::bytes_of(batch_size, n_centres) + n_centres * row);
+    3 * weights + n_slots * (block + of_block) + gradients + of_batch + n_words * 2 * size_of::<u64>() as u128
+}
+
+#[cfg(test)]
+impl Memory {
+    /// Bytes that it holds without those of pairs to score and of steps.
+    pub(crate) fn bytes(&self) -> usize {
+        let n_lines = self.panels.capacity() + self.first.capacity() + self.second.capacity();
+        let slots: usize = self.slots.iter().map(Slot::bytes).sum();
+        n_lines * size_of::<Line>() + slots + self.batch.bytes()
+    }
 }

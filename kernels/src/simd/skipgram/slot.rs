@@ -184,6 +184,16 @@ impl Slot {
         set.run(Exponentials { x: &mut self.x, maxima: &self.maxima, sums: &mut self.exponentials });
     }
 
+    /// Bytes that it holds.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        let lines = [&self.x, &self.maxima, &self.exponentials, &self.sums, &self.by_weights];
+        let numbers = [&self.embeddings, &self.scaled, &self.scratch, &self.picked, &self.by_embeddings];
+        let n_lines: usize = lines.iter().map(|lines| lines.capacity()).sum();
+        let n_numbers: usize = numbers.iter().map(|numbers| numbers.capacity()).sum();
+        n_lines * size_of::<Line>() + n_numbers * size_of::<f32>()
+    }
+
     /// The largest logit of a centre, and the sum of the exponentials of the distances to it.
     fn max_sum(&self, row: usize) -> (f32, f32) {
         (self.maxima[row].0[0], sum_of(&self.exponentials[row]))

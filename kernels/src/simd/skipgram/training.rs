@@ -15,7 +15,7 @@ use crate::scalar::skipgram::Adam;
 use crate::skipgram::{Moments, Pair, Parameters, ParametersMut, Shape};
 
 /// Blocks of a slot at least: a slot costs a pass over all weights.
-const MIN_BLOCKS: usize = 4;
+pub(crate) const MIN_BLOCKS: usize = 4;
 
 /// Panels at a time of a small batch: their weights stay in a cache between the two gradients.
 const SMALL_PANELS: usize = 32;

@@ -1,9 +1,10 @@
 //! The neural form: how probable a context is, learned by the skip-gram model.
 //!
 //! [`SkipGram`] is the model; candle holds its parameters and runs it on a device. On processors the steps are one operation of `kernel`,
-//! elsewhere those of `tensors`; both do the same. Pairs come in a random `order` that depends on the seed only. Models may be `saved` from
-//! one run to the next.
+//! elsewhere those of `tensors`; both do the same. Pairs come in a random `order` that depends on the seed only, and in [`batches`] whose
+//! size depends on their number. Models may be `saved` from one run to the next.
 
+pub mod batches;
 mod device;
 mod kernel;
 mod model;
@@ -14,7 +15,7 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 
-use outlier_kernels::skipgram::{Adam, Shape};
+use outlier_kernels::skipgram::{Shape, workspace_bytes};
 use tracing::{debug, warn};
 
 use super::ModelError;
@@ -22,23 +23,21 @@ use super::corpus::Vocabulary;
 use super::pairs::PairTable;
 use super::training::{Effort, Training};
 use crate::config::Word2vec;
+use batches::Batches;
 use order::Occurrences;
 
 pub use device::TrainingDevice;
 pub use model::{Engine, SkipGram, initial_parameters};
 pub use saved::MAX_NEW_WORDS;
 
-/// Pairs of one step of training.
-pub const BATCH_SIZE: usize = 16;
-
-/// Steps between two looks at the device.
-const STEPS_AT_ONCE: usize = 4096;
+/// Pairs between two looks at the device, or those of one step if it has more.
+const PAIRS_AT_ONCE: usize = 1 << 18;
 
 /// A model that starts from what an earlier run has learned sees one of so many pairs in each epoch.
 pub const REUSED_SHARE: u64 = 4;
 
-/// Copies of the parameters that training holds: with two moments each, as candle has them and as the kernel has them, and a gradient.
-const N_COPIES: usize = 7;
+/// Copies of the parameters that candle holds: with two moments each, and once more while they are put together.
+const N_COPIES: usize = 6;
 
 /// What the trained model says of each pair of `table`, the probability of its context, or with `output_prob` off, the raw value; and what
 /// training took.
@@ -49,13 +48,19 @@ pub(super) fn outputs(
     training: &Training<'_>,
 ) -> Result<(Vec<f64>, Effort), ModelError> {
     let shape = Shape { n_words: vocabulary.len(), n_dimensions: word2vec.embedding_size };
-    check_memory(shape, training)?;
+    let n_occurrences = table.n_occurrences();
+    let largest_batch =
+        Batches::new(word2vec, n_occurrences).size.min(usize::try_from(n_occurrences).unwrap_or(usize::MAX));
+    check_memory(shape, largest_batch, training)?;
     let mut effort = Effort::default();
     let mut parameters = initial_parameters(shape, word2vec.seed);
     let is_reused = reuse(vocabulary, shape, training, &mut parameters, &mut effort);
     let engine = Engine::of(training.device);
     let mut model = SkipGram::with_parameters(shape, parameters, engine, training.device)?;
-    train(word2vec, &mut model, table, is_reused, &mut effort)?;
+    let n_pairs = if is_reused { n_occurrences.div_ceil(REUSED_SHARE) } else { n_occurrences };
+    train(word2vec, &mut model, table, n_pairs)?;
+    effort.pairs_learned = word2vec.num_epochs * n_pairs;
+    effort.pairs_saved = word2vec.num_epochs * (n_occurrences - n_pairs);
     if let Some(saved) = &training.saved
         && let Err(reason) = saved::save(saved, vocabulary, model.parameters()?)
     {
@@ -72,9 +77,10 @@ pub(super) fn outputs(
     Ok((scores.into_iter().map(f64::from).collect(), effort))
 }
 
-fn check_memory(shape: Shape, training: &Training<'_>) -> Result<(), ModelError> {
-    let per_word = shape.n_dimensions.saturating_mul(2 * N_COPIES * size_of::<f32>());
-    let bytes = per_word.saturating_mul(shape.n_words);
+fn check_memory(shape: Shape, largest_batch: usize, training: &Training<'_>) -> Result<(), ModelError> {
+    let n_parameters = shape.n_dimensions.saturating_mul(2).saturating_add(1).saturating_mul(shape.n_words);
+    let bytes = n_parameters.saturating_mul(N_COPIES * size_of::<f32>());
+    let bytes = bytes.saturating_add(workspace_bytes(shape, largest_batch));
     if bytes > training.memory_limit { Err(ModelError::TooLarge { bytes }) } else { Ok(()) }
 }
 
@@ -100,31 +106,26 @@ fn reuse(
     }
 }
 
-/// Trains on every occurrence of every pair, once per epoch; on a share of them where most is known.
-fn train(
-    word2vec: &Word2vec,
-    model: &mut SkipGram,
-    table: &PairTable,
-    is_reused: bool,
-    effort: &mut Effort,
-) -> Result<(), ModelError> {
-    let adam = Adam { learning_rate: word2vec.learning_rate, ..Adam::default() };
+/// Trains `model` on `n_pairs` of all occurrences of the pairs of `table`, in each epoch others and in another order.
+///
+/// # Errors
+/// When training does not converge, or the device fails.
+pub fn train(word2vec: &Word2vec, model: &mut SkipGram, table: &PairTable, n_pairs: u64) -> Result<(), ModelError> {
+    let Batches { size, adam } = Batches::new(word2vec, n_pairs);
+    let n_at_once = (PAIRS_AT_ONCE / size).max(1) * size;
     let occurrences = Occurrences::new(table);
-    let n_pairs = if is_reused { occurrences.len().div_ceil(REUSED_SHARE) } else { occurrences.len() };
-    let mut pairs = Vec::with_capacity(STEPS_AT_ONCE * BATCH_SIZE);
+    let mut pairs = Vec::new();
     for epoch in 0..word2vec.num_epochs {
         let mut shuffled = occurrences.shuffled(word2vec.seed, epoch);
         let (mut loss, mut n_left) = (0.0, n_pairs);
         while n_left > 0 {
-            let n = n_left.min((STEPS_AT_ONCE * BATCH_SIZE) as u64);
+            let n = n_left.min(n_at_once as u64);
             pairs.clear();
             pairs.extend(shuffled.by_ref().take(n as usize));
             n_left -= n;
-            loss += model.train(&pairs, BATCH_SIZE, &adam)? * pairs.len() as f64;
+            loss += model.train(&pairs, size, &adam)? * pairs.len() as f64;
         }
-        effort.pairs_learned += n_pairs;
-        effort.pairs_saved += occurrences.len() - n_pairs;
-        debug!(epoch, loss = loss / n_pairs as f64, "word2vec trained");
+        debug!(epoch, batch_size = size, loss = loss / n_pairs as f64, "word2vec trained");
         if !loss.is_finite() {
             return Err(ModelError::Diverged { learning_rate: word2vec.learning_rate });
         }

@@ -1,5 +1,7 @@
 //! Both engines against the plain arithmetic of the model, pair by pair, and against candle's own layers, loss, gradients and optimiser.
 
+use std::collections::BTreeMap;
+
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::optim::{AdamW, Optimizer, ParamsAdamW};
 use outlier_kernels::scalar::skipgram as oracle;
@@ -11,6 +13,7 @@ use super::super::bucket::{Judged, judge_texts};
 use super::super::corpus::Corpus;
 use super::super::judge::{Seen, Verdict};
 use super::super::tests::{settings, texts};
+use super::batches::FEW_PAIRS;
 use super::kernel::n_parameters;
 use super::random::Random;
 use super::tensors::{Batch, View};
@@ -97,15 +100,15 @@ fn the_loss_after_an_epoch_is_that_of_the_oracle() {
     let shape = shape(120, 20);
     let pairs = pairs(shape, 16_005);
     let start = model(shape, Engine::Kernel).parameters().unwrap();
-    let (after, _) = trained_by_oracle(shape, start.clone(), &pairs, BATCH_SIZE);
+    let (after, _) = trained_by_oracle(shape, start.clone(), &pairs, FEW_PAIRS);
     let loss = |parameters: &[f32]| oracle::loss_and_gradients(shape, parts(shape, parameters), &pairs).0;
     let (before, expected) = (loss(&start), loss(&after));
     assert!(expected < 0.95 * before, "{before} {expected}");
     for engine in ENGINES {
         let mut model = model(shape, engine);
         // several calls are one training
-        for pairs in pairs.chunks(100 * BATCH_SIZE) {
-            model.train(pairs, BATCH_SIZE, &Adam::default()).unwrap();
+        for pairs in pairs.chunks(100 * FEW_PAIRS) {
+            model.train(pairs, FEW_PAIRS, &Adam::default()).unwrap();
         }
         let got = loss(&model.parameters().unwrap());
         assert!((got / expected - 1.0).abs() < 1e-3, "{engine:?}: {got} {expected}");
@@ -269,6 +272,129 @@ fn threads_and_the_order_of_texts_change_nothing() {
     assert_eq!(outputs(&forth), back);
 }
 
+/// Texts of six words of one of twenty topics each, in each topic few words often and most of them seldom; no text twice.
+fn topics(n_texts: usize, n_words: usize, purpose: u64) -> Vec<String> {
+    let mut random = Random::new(11, purpose);
+    let mut below = move |n: usize| ((f64::from(random.uniform(0.5)) + 0.5) * n as f64) as usize;
+    let mut text = |idx: usize| {
+        let topic = below(20);
+        let mut word = || {
+            let most = below(n_words);
+            below(1 + most) * 20 + topic
+        };
+        let words = (0..6).map(|_| word());
+        words.fold(format!("{idx}"), |text, word| format!("{text}\\w{word}"))
+    };
+    (0..n_texts).map(&mut text).collect()
+}
+
+/// Mean loss of pairs that were not learned, after each of three epochs, and the size of the batches.
+fn held_out_losses(word2vec: &Word2vec) -> (Vec<f64>, usize) {
+    let (learned, held) = (topics(6000, 12, 1), topics(1500, 12, 2));
+    let distinct: Vec<(&str, u64)> = learned.iter().chain(&held).map(|text| (text.as_str(), 1)).collect();
+    let (learned, held) = distinct.split_at(learned.len());
+    let corpus = Corpus::new(word2vec, &texts(learned));
+    let table = PairTable::new(&corpus, 2);
+    // the words are the same ones, but numbered by other counts
+    let number_of: BTreeMap<&str, u32> =
+        (0..corpus.vocabulary().len() as u32).map(|word| (corpus.vocabulary().text(word), word)).collect();
+    let other = Corpus::new(word2vec, &texts(held));
+    let number = |word: u32| number_of[other.vocabulary().text(word)];
+    let pairs = PairTable::new(&other, 2);
+    let pairs = pairs.pairs().iter().zip(pairs.counts()).flat_map(|(pair, &n)| std::iter::repeat_n(*pair, n as usize));
+    let pairs: Vec<Pair> =
+        pairs.map(|pair| Pair { centre: number(pair.centre), context: number(pair.context) }).collect();
+    let shape = shape(corpus.vocabulary().len(), word2vec.embedding_size);
+    let mut model = model(shape, Engine::Kernel);
+    let mut losses = Vec::new();
+    for epoch in 0..3 {
+        let word2vec = Word2vec { seed: epoch, ..word2vec.clone() };
+        train(&word2vec, &mut model, &table, table.n_occurrences()).unwrap();
+        let scores = model.log_probabilities(&pairs).unwrap();
+        losses.push(-scores.into_iter().map(f64::from).sum::<f64>() / pairs.len() as f64);
+    }
+    (losses, Batches::new(word2vec, table.n_occurrences()).size)
+}
+
+#[test]
+fn large_batches_learn_no_less_of_what_was_not_seen() {
+    for (learning_rate, expected_size) in [(0.001, 64), (0.01, 320)] {
+        let losses = |batch_size| {
+            held_out_losses(&settings(|word2vec| {
+                // the number of a text is in no other one
+                word2vec.min_uniq_word_occurrence = 2;
+                word2vec.embedding_size = 40;
+                (word2vec.learning_rate, word2vec.batch_size) = (learning_rate, batch_size);
+            }))
+        };
+        let ((few, _), (many, size)) = (losses(Some(FEW_PAIRS)), losses(None));
+        assert_eq!(size, expected_size);
+        for (few, many) in few.iter().zip(&many) {
+            assert!(*many <= 1.001 * few, "{learning_rate}: {few:?} {many:?}");
+        }
+        assert!(many[2] < few[2], "{learning_rate}: {few:?} {many:?}");
+        // of 240 words that are equally probable, nobody knows more than ln 240 = 5.5
+        assert!(many[2] < 3.0, "{many:?}");
+    }
+}
+
+#[test]
+fn threads_change_nothing_of_large_batches() {
+    let texts_of_topics = topics(3000, 100, 3);
+    let distinct: Vec<(&str, u64)> = texts_of_topics.iter().map(|text| (text.as_str(), 1)).collect();
+    let word2vec = settings(|word2vec| {
+        word2vec.use_prob_model = false;
+        word2vec.embedding_size = 6;
+        word2vec.learning_rate = 0.01;
+        word2vec.min_uniq_word_occurrence = 2;
+        word2vec.batch_size = Some(4096);
+    });
+    let outputs = |n_threads| {
+        let pool = ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| {
+            let corpus = Corpus::new(&word2vec, &texts(&distinct));
+            // enough distinct centres for several threads
+            assert!(corpus.vocabulary().len() > 1000);
+            let table = PairTable::new(&corpus, 2);
+            super::outputs(&word2vec, corpus.vocabulary(), &table, &Training::on(&TrainingDevice::CPU)).unwrap()
+        })
+    };
+    let expected = outputs(1);
+    for n_threads in [2, 8] {
+        assert_eq!(outputs(n_threads), expected, "{n_threads} threads");
+    }
+}
+
+#[test]
+fn both_engines_take_the_same_batches() {
+    let learned = topics(1000, 8, 4);
+    let distinct: Vec<(&str, u64)> = learned.iter().map(|text| (text.as_str(), 1)).collect();
+    let word2vec = settings(|word2vec| (word2vec.embedding_size, word2vec.batch_size) = (6, Some(500)));
+    let corpus = Corpus::new(&word2vec, &texts(&distinct[..300]));
+    let table = PairTable::new(&corpus, 2);
+    let shape = shape(corpus.vocabulary().len(), 6);
+    let trained = ENGINES.map(|engine| {
+        let mut model = model(shape, engine);
+        train(&word2vec, &mut model, &table, table.n_occurrences()).unwrap();
+        model.parameters().unwrap()
+    });
+    check_parts("both engines", shape, &trained[1], &trained[0], 1e-4);
+}
+
+#[test]
+fn a_model_that_needs_more_memory_than_there_is_is_an_error() {
+    let of = |memory_limit, batch_size| {
+        let word2vec = settings(|word2vec| (word2vec.use_prob_model, word2vec.batch_size) = (false, batch_size));
+        let training = Training { memory_limit, ..Training::on(&TrainingDevice::CPU) };
+        judge_texts(&word2vec, &texts(&[("a\\b\\c", 1 << 14)]), &training).map(|_| ())
+    };
+    assert!(of(1 << 20, None).is_ok());
+    for (memory_limit, batch_size) in [(1 << 10, None), (1 << 20, Some(1 << 16))] {
+        let error = of(memory_limit, batch_size).unwrap_err().to_string();
+        assert!(error.contains("batch_size") && error.contains("--memory-limit"), "{error}");
+    }
+}
+
 #[test]
 fn the_seed_decides() {
     let flagged = |seed| judge_paths(|word2vec| word2vec.seed = seed).unwrap().flagged;
@@ -303,7 +429,7 @@ fn a_gpu_ranks_as_the_processor_does() {
     let shape = shape(500, 40);
     let pairs = pairs(shape, 32_000);
     let scores = |mut model: SkipGram| {
-        model.train(&pairs, BATCH_SIZE, &Adam::default()).unwrap();
+        model.train(&pairs, FEW_PAIRS, &Adam::default()).unwrap();
         model.log_probabilities(&pairs).unwrap()
     };
     let on_gpu = scores(SkipGram::new(shape, 42, Engine::Tensors, &gpu).unwrap());
