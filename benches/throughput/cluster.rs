@@ -29,11 +29,13 @@ const LOAD_BYTES: usize = 8 << 20;
 /// Fields that the use cases of this bench look at.
 const FIELDS: [&str; 2] = ["host.name", "process.name"];
 
-/// Which documents get outliers.
-const WRITTEN: &str = "process.name:conhost.exe";
-
 /// Rounds of writing.
 const N_WRITES: usize = 5;
+
+/// One of ten parts of some documents: each writer of each round gets documents that nobody has written to.
+fn part(number: usize) -> String {
+    format!("process.name:(svchost.exe OR conhost.exe OR chrome.exe OR msedge.exe) AND host.name:*{number}")
+}
 
 pub(super) fn bench(url: &str, events: &str) -> Result<()> {
     let scratch = tempfile::tempdir()?;
@@ -74,7 +76,7 @@ pub(super) fn bench(url: &str, events: &str) -> Result<()> {
     write_outliers(&runtime, &client, &index, (url, &writing), scratch.path(), &mut out)
 }
 
-/// Runs whose outliers are written into documents, in turn with Python's bulk updates of the same documents, each from a refreshed index.
+/// Runs whose outliers are written into documents, in turn with Python's bulk updates of as many others, each from a refreshed index.
 fn write_outliers(
     runtime: &tokio::runtime::Runtime,
     client: &Client,
@@ -90,14 +92,15 @@ fn write_outliers(
     let (mut rates, mut peers, mut n_documents) = (Vec::new(), Vec::new(), 0);
     for round in 0..N_WRITES {
         // another name each time, so that every round has something to write
-        let name = format!("[simplequery_bench{}_{round}]\nes_query_filter={WRITTEN}\n", std::process::id());
+        let query = part(2 * round);
+        let name = format!("[simplequery_bench{}_{round}]\nes_query_filter={query}\n", std::process::id());
         std::fs::write(&use_cases, format!("{name}{}", texts.replace("{process", &format!("{round} {{process"))))?;
         runtime.block_on(client.send(&refresh))?;
         let (_, report) = run_program(&use_cases, &["--config".into(), OsString::from(config)])?;
         n_documents = report["use_cases"][0]["documents"].as_u64().unwrap_or_default();
         rates.push(n_documents as f64 / report["phases"]["write"].as_f64().unwrap_or(f64::NAN));
         runtime.block_on(client.send(&refresh))?;
-        peers.extend(peer(&["bulk", url, index, WRITTEN])?);
+        peers.extend(peer(&["bulk", url, index, &part(2 * round + 1)])?);
     }
     rates.sort_by(f64::total_cmp);
     let ours = rates[N_WRITES / 2];

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
@@ -13,7 +13,7 @@ use super::{
     GroupError, GroupResult, Outputs, ScanGroup, count_documents, log_outliers, merged, next_block, read_and_judge,
 };
 use crate::detection::{DetectionError, document_places};
-use crate::elastic::{BulkChange, DocumentId, DocumentVersion, StoredDocument};
+use crate::elastic::{BulkChange, DocumentId, StoredDocument};
 use crate::event::Document;
 use crate::event::decode::{members, with_valid_surrogates};
 use crate::outlier::gathered::{DocumentOutliers, Documents, Gathered};
@@ -25,7 +25,7 @@ use crate::sources::SourceError;
 use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
 
 /// Most documents that are read and written at once.
-const MOST_DOCUMENTS: usize = 4096;
+const MOST_DOCUMENTS: usize = 2048;
 
 /// Fewest documents that are read and written at once.
 const FEWEST_DOCUMENTS: usize = 64;
@@ -85,7 +85,7 @@ pub struct ClusterOutputs<'a> {
 pub async fn write(gathered: Gathered, mut to: ClusterOutputs<'_>, n_documents: &mut [u64]) -> Result<(), GroupError> {
     tokio::task::block_in_place(|| {
         let mut documents = gathered.into_documents().map_err(DetectionError::Spill)?;
-        let mut block_size = MOST_DOCUMENTS / 4;
+        let mut block_size = MOST_DOCUMENTS / 2;
         loop {
             let block = next_documents(&mut documents, block_size)?;
             if block.is_empty() {
@@ -141,14 +141,13 @@ impl ClusterOutputs<'_> {
             .map(|(stored, document)| enrich(stored, document, has_file))
             .collect::<Result<Vec<_>, DetectionError>>()?;
         let mut edited = Vec::with_capacity(enriched.len());
-        for Enriched { document, line, id, version, change } in enriched {
+        for Enriched { document, line, edited: one } in enriched {
             count_documents(&document, |use_case_idx| n_documents[use_case_idx] += 1);
             if let Some(names) = self.logged {
                 log_outliers(&document, |idx| names[idx].clone());
             }
             self.outputs.add(&document, &line)?;
-            let outliers = document.outliers.into_iter().map(|(_, outlier)| outlier).collect();
-            edited.push(Edited { id, version, change, edit: Enrichment { outliers } });
+            edited.push(one);
         }
         if let Some(writer) = &mut self.writer {
             writer.count_gone(n_gone);
@@ -162,19 +161,17 @@ impl ClusterOutputs<'_> {
     }
 }
 
-/// A document with its outliers, its line in a file if there is one, and how it changes in the cluster.
+/// A document without its fields, with its outliers, its line in a file if there is one, and how it changes in the cluster.
 struct Enriched {
     document: EnrichedDocument,
     line: Vec<u8>,
-    id: DocumentId,
-    version: DocumentVersion,
-    change: Option<Change>,
+    edited: Edited<Enrichment>,
 }
 
-/// Adds outliers to a document.
+/// Adds outliers to a document; as text they take less memory, and they are rarely needed again.
 #[derive(Debug)]
 pub struct Enrichment {
-    outliers: Vec<Outlier>,
+    outliers: Vec<Box<RawValue>>,
 }
 
 impl Edit for Enrichment {
@@ -192,7 +189,9 @@ impl Enrichment {
     /// The change that adds at most `n_outliers` of those that the document does not have.
     fn add(&self, source: &str, n_outliers: usize) -> Result<Option<Change>, String> {
         let mut source = changed_fields(source)?;
-        merge_all(&mut source, &self.outliers, n_outliers).map(change).transpose().map_err(|error| error.to_string())
+        let parse = |raw: &Box<RawValue>| serde_json::from_str(raw.get()).map_err(|error| error.to_string());
+        let outliers = self.outliers.iter().map(parse).collect::<Result<Vec<Outlier>, String>>()?;
+        merge_all(&mut source, &outliers, n_outliers).map(change).transpose().map_err(|error| error.to_string())
     }
 }
 
@@ -213,7 +212,7 @@ fn change(additions: Additions) -> serde_json::Result<Change> {
     Ok(Change { bulk, n_outliers: additions.n_added })
 }
 
-/// `has_line`: whether its line is wanted. Without it, the document has the fields that outliers change, and no others.
+/// `has_line`: whether its line is wanted. The fields of the document go into nothing else.
 fn enrich(stored: StoredDocument, found: DocumentOutliers, has_line: bool) -> Result<Enriched, DetectionError> {
     let StoredDocument { id, version, source } = stored;
     let spool_error = |error: serde_json::Error| DetectionError::Spill(error.into());
@@ -229,14 +228,16 @@ fn enrich(stored: StoredDocument, found: DocumentOutliers, has_line: bool) -> Re
     let mut document = Document { index: id.index.clone(), id: id.id.clone(), source };
     let outliers = found
         .outliers
-        .into_iter()
-        .map(|(use_case_idx, raw)| Ok((use_case_idx, serde_json::from_str(raw.get()).map_err(spool_error)?)))
+        .iter()
+        .map(|(use_case_idx, raw)| Ok((*use_case_idx, serde_json::from_str(raw.get()).map_err(spool_error)?)))
         .collect::<Result<Vec<(usize, Outlier)>, DetectionError>>()?;
     let additions = merge_all(&mut document.source, outliers.iter().map(|(_, outlier)| outlier), usize::MAX);
     let change = additions.map(change).transpose().map_err(spool_error)?;
-    let document = EnrichedDocument { document, outliers };
+    let mut document = EnrichedDocument { document, outliers };
     let line = if has_line { line(&document).map_err(spool_error)? } else { Vec::new() };
-    Ok(Enriched { document, line, id, version, change })
+    document.document.source.clear();
+    let edit = Enrichment { outliers: found.outliers.into_iter().map(|(_, raw)| raw).collect() };
+    Ok(Enriched { document, line, edited: Edited { id, version, change, edit } })
 }
 
 #[cfg(test)]

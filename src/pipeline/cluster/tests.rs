@@ -12,7 +12,7 @@ fn outlier(summary: &str, metric: Value) -> Value {
 }
 
 fn enrichment(outliers: &[Value]) -> Enrichment {
-    Enrichment { outliers: outliers.iter().map(|outlier| serde_json::from_value(outlier.clone()).unwrap()).collect() }
+    Enrichment { outliers: outliers.iter().map(|outlier| to_raw_value(outlier).unwrap()).collect() }
 }
 
 fn text(change: Result<Option<Change>, String>) -> Option<(String, u64)> {
