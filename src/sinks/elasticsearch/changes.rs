@@ -142,8 +142,9 @@ impl<E: Edit> Changes<E> {
 
     /// Whether documents are taken before the next request: one of the usual size has room for them, and nothing has to wait.
     fn takes_more(&self) -> bool {
-        let n_known = self.ready.len() + self.conflicts.len();
-        !self.is_last && self.ended.is_none() && self.later.is_empty() && n_known < CHUNK_DOCUMENTS
+        let has_room = self.ready.len() + self.conflicts.len() < CHUNK_DOCUMENTS
+            && self.ready.iter().map(|pending| pending.action.n_bytes()).sum::<usize>() < self.chunk_bytes;
+        !self.is_last && self.ended.is_none() && self.later.is_empty() && has_room
     }
 
     fn add(&mut self, block: Option<Vec<Edited<E>>>) {

@@ -207,6 +207,26 @@ async fn all_documents_are_written_in_chunks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn large_changes_are_sent_before_many_are_there() {
+    let cluster = Cluster::with(40);
+    let shared = Arc::clone(&cluster);
+    let server = Script::start(move |request| shared.answer(request, no_fault, no_item_fault));
+    let client = client(&server, Duration::from_secs(20), &Arc::default()).await;
+    let mut writer = DocumentWriter::new(&client);
+    let large = to_raw_value(&json!({"mark": "x".repeat(1 << 20)})).unwrap();
+    let change = || Some(Change { bulk: BulkChange::Replace(large.clone()), n_outliers: 1 });
+    for n in 0..40 {
+        let document = Edited { change: change(), ..edited(&format!("i{}", n % 2), &format!("{n:03}"), n) };
+        assert!(writer.write(vec![document]).await);
+    }
+    // one is in the channel, five wait to be sent, twice five are under way; the others were answered while they were handed over
+    let n_sent = cluster.n_bulks.load(Ordering::Relaxed);
+    assert!(n_sent >= 3, "{n_sent} requests");
+    let (written, _) = writer.finish().await;
+    assert_eq!((written.updated, cluster.n_bulks.load(Ordering::Relaxed) >= 8), (40, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn documents_that_others_change_are_read_and_changed_again() {
     let (written, _, cluster) = write(40, no_fault, |cluster, n_bulk, head| {
         let (index, id) = (head["update"]["_index"].as_str().unwrap(), head["update"]["_id"].as_str().unwrap());
