@@ -189,8 +189,9 @@ impl Enrichment {
     /// The change that adds at most `n_outliers` of those that the document does not have.
     fn add(&self, source: &str, n_outliers: usize) -> Result<Option<Change>, String> {
         let mut source = changed_fields(source)?;
-        let parse = |raw: &Box<RawValue>| serde_json::from_str(raw.get()).map_err(|error| error.to_string());
-        let outliers = self.outliers.iter().map(parse).collect::<Result<Vec<Outlier>, String>>()?;
+        let outliers =
+            self.outliers.iter().map(|raw| serde_json::from_str(raw.get()).map_err(|error| error.to_string()));
+        let outliers = outliers.collect::<Result<Vec<Outlier>, String>>()?;
         merge_all(&mut source, &outliers, n_outliers).map(change).transpose().map_err(|error| error.to_string())
     }
 }
