@@ -12,7 +12,7 @@ use crate::outlier::Outlier;
 /// A document with the outliers that a run found in it.
 #[derive(Debug)]
 pub struct EnrichedDocument {
-    /// The document; its `outliers` and `tags` are already merged.
+    /// The document; its `outliers` and `tags` are already merged. Of a cluster, it has no fields any more: its line is made, and its change.
     pub document: Document,
     /// What was found, as use case number and outlier, in the order of the use cases.
     pub outliers: Vec<(usize, Outlier)>,

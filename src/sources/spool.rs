@@ -1,4 +1,5 @@
-//! Copies of chunks that cannot be read again from their source: compressed, in an unnamed file of the spill folder.
+//! Copies of what cannot be read again from its source, or only at a price: chunks, compressed, and documents, as they are, in an unnamed file
+//! of the spill folder.
 
 use std::fs::File;
 use std::io::{self, Write};

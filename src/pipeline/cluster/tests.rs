@@ -82,18 +82,23 @@ fn gathered() -> Gathered {
     gathered
 }
 
+async fn connect(server: &Script, cancel: &Arc<AtomicBool>) -> (Client, DocumentCache) {
+    let settings = ElasticSettings { es_urls: vec![server.url.clone()], ..ElasticSettings::default() };
+    let client = Client::connect(&settings, Arc::clone(cancel)).await.unwrap();
+    let documents = DocumentCache::new(&client, &std::env::temp_dir());
+    (client, documents)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_changes_once_with_the_outliers_of_all_scan_groups() {
     let server = cluster();
-    let settings = ElasticSettings { es_urls: vec![server.url.clone()], ..ElasticSettings::default() };
-    let client = Client::connect(&settings, Arc::default()).await.unwrap();
+    let cancel: Arc<AtomicBool> = Arc::default();
+    let (client, documents) = connect(&server, &cancel).await;
     let mut writer = DocumentWriter::new(&client);
     let mut outputs = Outputs { findings: Some(crate::sinks::console::Findings::default()), ..Outputs::default() };
-    let documents = DocumentCache::new(&client, &std::env::temp_dir());
-    let interrupted = AtomicBool::new(false);
     let to = ClusterOutputs {
         documents: &documents,
-        interrupted: &interrupted,
+        interrupted: &cancel,
         outputs: &mut outputs,
         logged: None,
         writer: Some(&mut writer),
@@ -120,11 +125,9 @@ async fn a_document_changes_once_with_the_outliers_of_all_scan_groups() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_writer_nothing_is_written_and_an_interrupted_run_counts_what_is_left() {
     let server = cluster();
-    let settings = ElasticSettings { es_urls: vec![server.url.clone()], ..ElasticSettings::default() };
     let cancel: Arc<AtomicBool> = Arc::default();
-    let client = Client::connect(&settings, Arc::clone(&cancel)).await.unwrap();
+    let (client, documents) = connect(&server, &cancel).await;
     let mut outputs = Outputs::default();
-    let documents = DocumentCache::new(&client, &std::env::temp_dir());
     let to = ClusterOutputs {
         documents: &documents,
         interrupted: &cancel,

@@ -19,8 +19,8 @@ const KEPT_BYTES: u64 = 1 << 30;
 
 /// Whole documents, as they were when they were read first; kept in the spill folder.
 ///
-/// Use cases that look at the same document see the same state of it, and it is changed from that state: a change is guarded by its version,
-/// so that one that others made since is never lost.
+/// Use cases that look at a document one after the other see the same state of it (at the same time, each may read it), and it is changed
+/// from the state that was read last: a change is guarded by its version, so that one that others made since is never lost.
 #[derive(Debug)]
 pub struct DocumentCache {
     client: Client,
