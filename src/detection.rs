@@ -5,7 +5,6 @@
 //! whitelisted rows makes the population smaller, so the loop ends.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -18,17 +17,16 @@ use crate::event::derived::DerivedFields;
 use crate::event::{Document, Population, TableError, View};
 use crate::models::word2vec::confusion::Confusion;
 use crate::models::word2vec::training::Effort;
-use crate::models::{self, Candidate, Evaluation, Refinement, Settings};
+use crate::models::{self, Candidate, Evaluation, EvaluationError, Refinement, Settings};
 use crate::outlier::spool::{Run, SpooledOutlier};
 use crate::outlier::{Description, Outlier, describe};
+use crate::runtime::Interrupt;
 use crate::sources::{DocRef, EventSource, RawDocument, SourceError};
+use crate::spill::SpillError;
 use crate::whitelist::Whitelist;
 
 /// Candidates whose documents are read and described at once.
 const BLOCK: usize = 4096;
-
-/// How often an evaluation looks whether it is to end.
-const INTERRUPTION_LOOK: Duration = Duration::from_millis(50);
 
 /// One use case to detect outliers with.
 #[derive(Debug)]
@@ -47,8 +45,8 @@ pub struct Detection<'a> {
     pub assets: &'a [Asset],
     /// Folder for outliers that do not fit in memory.
     pub spill_dir: &'a Path,
-    /// Set to end early with [`SourceError::Cancelled`].
-    pub interrupted: &'a AtomicBool,
+    /// Ends it early with [`SourceError::Cancelled`].
+    pub interrupt: &'a Interrupt,
 }
 
 /// What a detection found.
@@ -79,9 +77,9 @@ pub struct Detected {
 /// Why a detection failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectionError {
-    /// The model's plan failed.
-    #[error("{0}")]
-    Model(String),
+    /// The model could not judge the events.
+    #[error(transparent)]
+    Model(#[from] EvaluationError),
     /// Whole documents could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -98,9 +96,23 @@ pub enum DetectionError {
         /// What is wrong.
         reason: String,
     },
-    /// Outliers could not be put aside.
-    #[error("cannot put outliers aside: {0}: free space or choose another folder with --spill-dir")]
-    Spill(#[from] std::io::Error),
+    /// Outliers could not be spooled to disk, or read back.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
+    /// An outlier is not JSON: a fault of this program.
+    #[error("outlier: {0}")]
+    Outlier(#[from] serde_json::Error),
+}
+
+impl DetectionError {
+    /// True for what no other use case would be spared: the run ends.
+    pub fn ends_run(&self) -> bool {
+        match self {
+            Self::Spill(_) | Self::Table(TableError::Spill(_)) | Self::Model(EvaluationError::Spill(_)) => true,
+            Self::Source(error) => error.ends_run(),
+            Self::Model(_) | Self::Table(_) | Self::Document { .. } | Self::Outlier(_) => false,
+        }
+    }
 }
 
 impl Detection<'_> {
@@ -112,8 +124,9 @@ impl Detection<'_> {
             let view = self.view.with_population(population.clone());
             let started = Instant::now();
             let evaluation = tokio::select! {
-                evaluation = models::evaluate(&self.use_case.model, &view, settings) => evaluation.map_err(model_error)?,
-                () = self.wait_for_interruption() => return Err(SourceError::Cancelled.into()),
+                evaluation = models::evaluate(&self.use_case.model, &view, settings) => evaluation?,
+                // plans give way between batches
+                () = self.interrupt.raised() => return Err(SourceError::Cancelled.into()),
             };
             detected.rounds += 1;
             detected.regexps_given_up += evaluation.regexps_given_up;
@@ -132,13 +145,6 @@ impl Detection<'_> {
             if !again {
                 return Ok(detected);
             }
-        }
-    }
-
-    /// Plans give way between batches, so that a look now and then is enough.
-    async fn wait_for_interruption(&self) {
-        while !self.interrupted.load(Ordering::Relaxed) {
-            tokio::time::sleep(INTERRUPTION_LOOK).await;
         }
     }
 
@@ -163,9 +169,7 @@ impl Detection<'_> {
     fn describe(&self, view: &View, evaluation: &Evaluation) -> Result<Round, DetectionError> {
         let mut round = Round::new(self.spill_dir);
         for block in evaluation.candidates.chunks(BLOCK) {
-            if self.interrupted.load(Ordering::Relaxed) {
-                return Err(SourceError::Cancelled.into());
-            }
+            self.interrupt.check().map_err(SourceError::from)?;
             let events = self.documents(view, block)?;
             round.gone += (block.chunk_by(is_same_event).count() - events.len()) as u64;
             let described: Vec<Described> = events
@@ -302,12 +306,8 @@ impl Round {
             return Ok(());
         };
         *self.kept.entry(candidate.aggregator).or_default() += 1;
-        let bytes = serde_json::to_vec(&outlier).map_err(std::io::Error::other)?;
+        let bytes = serde_json::to_vec(&outlier)?;
         self.run.push(&SpooledOutlier { element: candidate.element, aggregator: candidate.aggregator, bytes })?;
         Ok(())
     }
-}
-
-fn model_error(error: impl std::fmt::Display) -> DetectionError {
-    DetectionError::Model(error.to_string())
 }

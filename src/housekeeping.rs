@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -15,12 +15,13 @@ use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 
 use crate::config::{MainConfig, UseCase};
-use crate::elastic::{BulkChange, Class, Client, DocumentId, ElasticError, SearchTarget, StoredDocument};
+use crate::elastic::{BulkChange, Class, Client, DocumentId, ElasticError, Lookup, SearchTarget, StoredDocument};
 use crate::event::Document;
 use crate::event::decode::{Projection, members, with_members, with_valid_surrogates};
 use crate::event::derived::DerivedFields;
 use crate::outlier::{TAG, take_apart, untagged, without};
 use crate::query::parse_timestamp;
+use crate::runtime::Interrupt;
 use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited, Ended, Written};
 use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
 use crate::sources::{DocRef, EventSource, ScanOptions, SourceError};
@@ -40,8 +41,8 @@ pub struct Housekeeping<'a> {
     pub use_cases: &'a [UseCase],
     /// Folder for temporary files.
     pub spill_dir: &'a Path,
-    /// Set to end early.
-    pub cancel: &'a Arc<AtomicBool>,
+    /// Ends it early.
+    pub interrupt: &'a Interrupt,
     /// Whether to count only.
     pub dry_run: bool,
 }
@@ -179,7 +180,7 @@ impl Housekeeping<'_> {
         for (idx, block) in documents.chunks(BLOCK).enumerate() {
             outcome = self.clean_block(source.ids(block), rule, &mut writer, cleaned);
             if !matches!(outcome, Ok(true)) {
-                writer.count_not_written(documents.len() - idx * BLOCK);
+                cleaned.written.not_written += (documents.len() - idx * BLOCK) as u64;
                 break;
             }
         }
@@ -193,7 +194,7 @@ impl Housekeeping<'_> {
 
     /// Documents that have outliers.
     fn scan(&self, source: &ElasticEvents, cleaned: &mut Cleaned) -> Result<Vec<DocRef>, SourceError> {
-        let options = ScanOptions { cancel: Arc::clone(self.cancel), ..ScanOptions::default() };
+        let options = ScanOptions { interrupt: self.interrupt.clone(), ..ScanOptions::default() };
         let mut documents = Vec::new();
         let summary = source.scan(&Projection::new(Vec::new(), parse_timestamp), &options, &mut |batch| {
             documents.extend(batch.rows.iter().map(|row| DocRef {
@@ -217,11 +218,15 @@ impl Housekeeping<'_> {
         writer: &mut DocumentWriter<Cleaning<R>>,
         cleaned: &mut Cleaned,
     ) -> Result<bool, CleaningError> {
-        if self.cancel.load(Ordering::Relaxed) {
-            return Err(SourceError::Cancelled.into());
+        self.interrupt.check().map_err(SourceError::from)?;
+        let ids = ids?;
+        let mut stored: Vec<StoredDocument> = Vec::with_capacity(ids.len());
+        for (found, id) in Handle::current().block_on(self.client.mget(&ids))?.into_iter().zip(&ids) {
+            match found {
+                Lookup::Failed(fault) if fault.class() != Class::Refused => cleaned.written.fail(id, &fault),
+                found => stored.extend(found.into_found(id)?),
+            }
         }
-        let stored: Vec<StoredDocument> =
-            Handle::current().block_on(self.client.mget(&ids?))?.into_iter().flatten().collect();
         cleaned.checked += stored.len() as u64;
         let changes: Vec<Result<Option<Change>, String>> =
             stored.par_iter().map(|stored| rule.change(&stored.id, stored.source.get())).collect();

@@ -2,6 +2,8 @@
 
 // In the order in which events flow through them, which is reading order: a module uses modules before it only.
 pub mod cli;
+pub mod runtime;
+pub mod spill;
 pub mod config;
 pub mod telemetry;
 pub mod event;

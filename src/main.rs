@@ -2,12 +2,11 @@
 
 use std::num::NonZero;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use ee_outliers::cli::{Cli, Command};
 use ee_outliers::run::{self, Exit};
+use ee_outliers::runtime::Interrupt;
 use ee_outliers::telemetry;
 
 #[global_allocator]
@@ -21,16 +20,16 @@ fn main() -> ExitCode {
         Command::Check(args) => run::check(args),
         Command::Run(args) => {
             let threads = args.threads.map_or(0, NonZero::get);
-            start(threads, |interrupted| run::run(args, cli.log.quiet, interrupted))
+            start(threads, |interrupt| run::run(args, cli.log.quiet, interrupt))
         }
-        Command::Wipe(args) => start(0, |interrupted| run::wipe(args, cli.log.quiet, interrupted)),
-        Command::Setup(args) => start(0, |interrupted| run::setup(args, interrupted)),
+        Command::Wipe(args) => start(0, |interrupt| run::wipe(args, cli.log.quiet, interrupt)),
+        Command::Setup(args) => start(0, |interrupt| run::setup(args, interrupt)),
     });
     result.unwrap_or(Exit::Internal).into()
 }
 
 /// Starts the threads, one per processor if `threads` is 0, and does the work.
-fn start<F: Future<Output = Exit>>(threads: usize, work: impl FnOnce(Arc<AtomicBool>) -> F) -> Exit {
+fn start<F: Future<Output = Exit>>(threads: usize, work: impl FnOnce(Interrupt) -> F) -> Exit {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if threads > 0 {
@@ -46,17 +45,17 @@ fn start<F: Future<Output = Exit>>(threads: usize, work: impl FnOnce(Arc<AtomicB
 }
 
 /// The first Ctrl-C or SIGTERM ends the work cleanly; the second one ends the program.
-async fn until_interrupted<F: Future<Output = Exit>>(work: impl FnOnce(Arc<AtomicBool>) -> F) -> Exit {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
+async fn until_interrupted<F: Future<Output = Exit>>(work: impl FnOnce(Interrupt) -> F) -> Exit {
+    let interrupt = Interrupt::default();
+    let signalled_interrupt = interrupt.clone();
     tokio::spawn(async move {
         signalled().await;
         tracing::warn!("interrupted: ending the run; a second signal ends it at once");
-        flag.store(true, Ordering::Relaxed);
+        signalled_interrupt.raise();
         signalled().await;
         std::process::exit(Exit::Interrupted as i32);
     });
-    work(interrupted).await
+    work(interrupt).await
 }
 
 /// Waits for Ctrl-C or for SIGTERM, which service managers send.

@@ -5,9 +5,7 @@
 
 pub mod cluster;
 
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -16,8 +14,8 @@ use crate::compute::{Compute, side_by_side};
 use crate::config::{MainConfig, escape_controls};
 use crate::detection::{Detected, Detection, DetectionError, document_places, parse};
 use crate::event::{EventTable, View};
-use crate::models::Settings;
 use crate::models::word2vec::neural::TrainingDevice;
+use crate::models::{EvaluationError, Settings};
 use crate::outlier::spool::{EventOutliers, Merged};
 use crate::outlier::{Outlier, merge_into};
 use crate::plan::{Period, PlannedUseCase, ScanPlan};
@@ -122,8 +120,11 @@ fn read_and_judge(group: &ScanGroup<'_>) -> Result<Judged, GroupError> {
     let started = Instant::now();
     let ingested = ingest(group.source, &group.plan, group.compute, &group.options)?;
     let reading = started.elapsed();
-    let use_cases = judge(group, &ingested);
-    group.check_interrupted()?;
+    let mut use_cases = judge(group, &ingested);
+    if let Some(error) = take_end_of_run(&mut use_cases) {
+        return Err(error.into());
+    }
+    group.options.interrupt.check().map_err(SourceError::from)?;
     let result = GroupResult {
         summary: ingested.summary,
         reading,
@@ -133,12 +134,6 @@ fn read_and_judge(group: &ScanGroup<'_>) -> Result<Judged, GroupError> {
         use_cases,
     };
     Ok(Judged { table: ingested.table, result })
-}
-
-impl ScanGroup<'_> {
-    fn check_interrupted(&self) -> Result<(), SourceError> {
-        if self.options.cancel.load(Ordering::Relaxed) { Err(SourceError::Cancelled) } else { Ok(()) }
-    }
 }
 
 /// All use cases, as many at once as there are threads; the results in the order of the plan.
@@ -153,6 +148,12 @@ fn judge(group: &ScanGroup<'_>, ingested: &Ingested) -> Vec<UseCaseResult> {
     })
 }
 
+/// The first failure that ends the run, if there is one.
+fn take_end_of_run(use_cases: &mut Vec<UseCaseResult>) -> Option<DetectionError> {
+    let idx = use_cases.iter().position(|result| result.outcome.as_ref().is_err_and(DetectionError::ends_run))?;
+    use_cases.swap_remove(idx).outcome.err()
+}
+
 async fn detect(
     group: &ScanGroup<'_>,
     ingested: &Ingested,
@@ -161,7 +162,8 @@ async fn detect(
     n_partitions: usize,
 ) -> Result<Detected, DetectionError> {
     let use_case = &*planned.use_case;
-    let context = group.compute.session(n_partitions);
+    let session = group.compute.session(n_partitions);
+    let context = session.map_err(|error| EvaluationError::Plan(error.to_string()))?;
     crate::functions::register_all(&context);
     let name = use_case.id();
     let settings = Settings {
@@ -186,7 +188,7 @@ async fn detect(
         whitelist: Whitelist::new(Arc::clone(&group.main.whitelist), Arc::clone(&use_case.whitelist)),
         assets: &group.main.assets,
         spill_dir: &group.compute.limits().spill_dir,
-        interrupted: &group.options.cancel,
+        interrupt: &group.options.interrupt,
     }
     .run(settings)
     .await
@@ -201,7 +203,7 @@ fn write(
 ) -> Result<(), GroupError> {
     let mut merged = merged(use_cases)?;
     loop {
-        group.check_interrupted()?;
+        group.options.interrupt.check().map_err(SourceError::from)?;
         let block = next_block(&mut merged)?;
         if block.is_empty() {
             return Ok(());
@@ -267,7 +269,7 @@ fn enrich(
 }
 
 fn spool_error(error: serde_json::Error) -> DetectionError {
-    DetectionError::Spill(error.into())
+    DetectionError::Outlier(error)
 }
 
 /// A line per outlier; its text comes from events, so it is made harmless.
@@ -298,13 +300,5 @@ impl Outputs {
             findings.add(document);
         }
         Ok(())
-    }
-}
-
-/// The folder for temporary files, which must be there and writable.
-pub fn check_spill_dir(folder: &Path) -> Result<(), SinkError> {
-    match tempfile::tempfile_in(folder) {
-        Ok(_) => Ok(()),
-        Err(source) => Err(SinkError { path: folder.to_owned(), source }),
     }
 }

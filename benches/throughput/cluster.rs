@@ -15,10 +15,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Instant;
 
 use ee_outliers::elastic::{Body, Client, Cursor, Method, PointInTime, Request, SearchTarget};
+use ee_outliers::runtime::Interrupt;
 use serde_json::{Value, json};
 
 use super::{Measured, N_RUNS, Result, folder, median, run_program};
@@ -50,7 +50,7 @@ pub(super) fn bench(url: &str, events: &str) -> Result<()> {
     std::fs::write(&hundred, hundred_use_cases())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let settings = ee_outliers::config::load(std::slice::from_ref(&config), &[]);
-    let client = runtime.block_on(Client::connect(&settings.main.elastic, Arc::default()))?;
+    let client = runtime.block_on(Client::connect(&settings.main.elastic, &Interrupt::default()))?;
     let mut out = io::stdout().lock();
     runtime.block_on(load(&client, &index, events))?;
     let survey = runtime.block_on(client.survey(&SearchTarget::new(&index), &json!({"match_all": {}})))?;
@@ -269,7 +269,7 @@ async fn pull_slice(
     }
     let mut n_read = 0;
     loop {
-        let answer = client.page(target, &Cursor::PointInTime, "5m", &body).await?;
+        let answer = client.page(target, &Cursor::PointInTime, "5m", &body, drop).await?;
         // nothing is decoded but where the next page begins
         const SORT: &[u8] = b"\"sort\":[";
         let n_hits = memchr::memmem::find_iter(&answer.body, SORT).count();

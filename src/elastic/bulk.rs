@@ -1,9 +1,13 @@
 //! Bulk requests, with a result for each document.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use elasticsearch::http::Method;
 use elasticsearch::http::request::Body as _;
 use elasticsearch::{BulkOperation, BulkOperations, BulkParts};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::classify::Class;
@@ -14,6 +18,9 @@ use super::error::{ElasticError, Fault};
 /// What is read of each answer.
 const OUTCOME: &str =
     "items.*._index,items.*._id,items.*.status,items.*.result,items.*.error.type,items.*.error.reason";
+
+/// How long a request under way may still take once the run was interrupted: its answer says what was written.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// A change of one document that counts only while the document is as it was read.
 #[derive(Clone, Debug)]
@@ -103,7 +110,7 @@ struct ItemError {
 
 impl Client {
     /// Sends changes in one request, once; the results are in their order. A change whose answer was lost may have been done: sent again,
-    /// it is a conflict, and the document read again shows it.
+    /// it is a conflict, and the document read again shows it. An index that was deleted meanwhile stays deleted.
     ///
     /// # Errors
     /// As [`Client::send_once`] for the request as a whole (status 413: send fewer at once), and answers that do not fit the changes.
@@ -118,12 +125,15 @@ impl Client {
             push(&mut operations, action).map_err(|error| unreadable(error.to_string()))?;
         }
         let path = format!("{}?refresh=false&filter_path={OUTCOME}", BulkParts::None.url());
-        let mut request = Request::new(Method::Post, path, what.clone());
-        request.body = Body::Lines(operations.bytes().map(Vec::from).unwrap_or_default());
+        let mut lines = operations.bytes().map(Vec::from).unwrap_or_default();
+        let guards = guards(actions);
+        guards.iter().for_each(|guard| lines.extend(guard.as_bytes()));
+        let mut request = Request::new(Method::Post, path, what.clone()).finishing_within(GRACE);
+        request.body = Body::Lines(lines);
         let answer = self.send_once(&request).await?;
         let answers: Answers = serde_json::from_slice(&answer.body).map_err(|error| unreadable(error.to_string()))?;
         // Elasticsearch 7.10.2 and 7.11.1 answered more items than they were sent
-        if answers.items.len() != actions.len() {
+        if answers.items.len() != actions.len() + guards.len() {
             return Err(unreadable(format!("it has {} items", answers.items.len())));
         }
         answers
@@ -133,6 +143,21 @@ impl Client {
             .map(|(item, action)| outcome(item, action).map_err(&unreadable))
             .collect()
     }
+}
+
+/// Per index, an item that keeps the request from creating it.
+///
+/// A bulk request creates the indices it names and does not find, whatever its items then do, unless one of the items
+/// for that index asks for an alias. So one of them does: it changes nothing and fails, as the name is that of an index.
+/// (Elasticsearch and OpenSearch, `TransportBulkAction`.)
+fn guards(actions: &[&BulkAction]) -> Vec<String> {
+    let indices: BTreeMap<&str, &str> =
+        actions.iter().map(|action| (action.id.index.as_str(), action.id.id.as_str())).collect();
+    let guard = |(index, id): (&&str, &&str)| {
+        let head = json!({"update": {"_index": index, "_id": id, "require_alias": true}});
+        format!("{head}\n{{\"doc\":{{}}}}\n")
+    };
+    indices.iter().map(guard).collect()
 }
 
 fn push(operations: &mut BulkOperations, action: &BulkAction) -> Result<(), elasticsearch::Error> {

@@ -33,6 +33,25 @@ pub enum Block {
     Index,
 }
 
+/// The status of an error that stands without one, as in the items of a multi-get; servers answer a whole request
+/// that fails so with this status. An error that is not known is the server's own fault.
+pub(super) fn status_of(error_type: &str) -> u16 {
+    match error_type {
+        "index_not_found_exception" | "resource_not_found_exception" | "document_missing_exception" => 404,
+        "security_exception" => 403,
+        "version_conflict_engine_exception" => 409,
+        "es_rejected_execution_exception" | "rejected_execution_exception" | "circuit_breaking_exception" => 429,
+        "action_request_validation_exception"
+        | "illegal_argument_exception"
+        | "index_closed_exception"
+        | "invalid_index_name_exception"
+        | "parsing_exception"
+        | "routing_missing_exception" => 400,
+        "cluster_block_exception" | "no_shard_available_action_exception" | "unavailable_shards_exception" => 503,
+        _ => 500,
+    }
+}
+
 /// The block that a full disk causes, whatever its status: 403 before Elasticsearch 7.14, 429 since.
 const DISK_FULL: u32 = 12;
 

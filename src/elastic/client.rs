@@ -1,7 +1,6 @@
 //! Requests: sent to a host that answers, with time-outs, and again where that is safe and may help.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use elasticsearch::http::Method;
@@ -18,6 +17,7 @@ use super::hosts::{Hosts, shown};
 use super::retry::Attempts;
 use super::tls;
 use crate::config::ElasticSettings;
+use crate::runtime::Interrupt;
 
 /// Times that are not configured.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +29,6 @@ pub(super) struct Timeouts {
 }
 
 const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(60) };
-
-/// How often a wait looks whether the run was cancelled.
-const LOOK_AT_CANCEL: Duration = Duration::from_millis(100);
 
 /// How long the first request is tried again: somebody may be waiting at a terminal.
 const FIRST_DEADLINE: Duration = Duration::from_secs(30);
@@ -53,7 +50,7 @@ struct Inner {
     timeout: Duration,
     timeouts: Timeouts,
     deadline: Duration,
-    cancel: Arc<AtomicBool>,
+    interrupt: Interrupt,
 }
 
 impl std::fmt::Debug for Inner {
@@ -75,6 +72,8 @@ pub struct Request {
     pub repeat: Repeat,
     /// What it is for, for messages.
     pub what: String,
+    /// How long it may still take once the run was interrupted.
+    pub grace: Duration,
 }
 
 /// The body of a request.
@@ -110,7 +109,14 @@ pub struct Answer {
 impl Request {
     /// A request without a body that may be sent again.
     pub fn new(method: Method, path: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { method, path: path.into(), body: Body::Empty, repeat: Repeat::Safe, what: what.into() }
+        Self {
+            method,
+            path: path.into(),
+            body: Body::Empty,
+            repeat: Repeat::Safe,
+            what: what.into(),
+            grace: Duration::ZERO,
+        }
     }
 
     /// The same request with a JSON body.
@@ -126,20 +132,31 @@ impl Request {
         self.repeat = Repeat::Never;
         self
     }
+
+    /// The same request, which is not dropped as soon as the run is interrupted, but `grace` later.
+    #[must_use]
+    pub fn finishing_within(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    pub(super) fn unreadable(&self, error: impl std::fmt::Display) -> ElasticError {
+        ElasticError::Unreadable { what: self.what.clone(), reason: error.to_string() }
+    }
 }
 
 impl Client {
-    /// Connects and asks the server who it is. Once `cancel` is set, nothing is tried again.
+    /// Connects and asks the server who it is. `interrupt` ends every wait for the server.
     ///
     /// # Errors
     /// Settings that cannot be used, no host that answers, credentials that are not accepted.
-    pub async fn connect(settings: &ElasticSettings, cancel: Arc<AtomicBool>) -> Result<Self, ElasticError> {
-        Self::connect_within(settings, cancel, TIMEOUTS).await
+    pub async fn connect(settings: &ElasticSettings, interrupt: &Interrupt) -> Result<Self, ElasticError> {
+        Self::connect_within(settings, interrupt, TIMEOUTS).await
     }
 
     pub(super) async fn connect_within(
         settings: &ElasticSettings,
-        cancel: Arc<AtomicBool>,
+        interrupt: &Interrupt,
         timeouts: Timeouts,
     ) -> Result<Self, ElasticError> {
         let builder = HttpClient::builder()
@@ -156,7 +173,7 @@ impl Client {
             timeout: settings.es_timeout,
             timeouts,
             deadline: settings.es_retry_deadline,
-            cancel,
+            interrupt: interrupt.clone(),
         };
         if !settings.verify_certs && settings.es_urls.iter().any(|url| url.starts_with("https:")) {
             tracing::warn!(
@@ -164,10 +181,9 @@ impl Client {
             );
         }
         let hello = Request::new(Method::Get, "/", "connecting");
-        let answer = inner.send_within(&hello, inner.deadline.min(FIRST_DEADLINE)).await?;
-        let server = Server::read(&answer.body).map_err(|error| ElasticError::Unreadable {
-            what: hello.what,
-            reason: format!("this is neither Elasticsearch nor OpenSearch ({error}); check es_url"),
+        let answer = inner.send_until(&hello, inner.deadline.min(FIRST_DEADLINE), |attempt| attempt).await?;
+        let server = Server::read(&answer.body).map_err(|error| {
+            hello.unreadable(format!("this is neither Elasticsearch nor OpenSearch ({error}); check es_url"))
         })?;
         if let Some(warning) = server.warning() {
             tracing::warn!("{warning}");
@@ -185,17 +201,39 @@ impl Client {
     /// # Errors
     /// What the last attempt gave.
     pub async fn send(&self, request: &Request) -> Result<Answer, ElasticError> {
-        self.inner.send_within(request, self.inner.deadline).await
+        self.send_until(request, |attempt| attempt).await
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads its answer. An answer that cannot be read is a failed attempt.
     ///
     /// # Errors
     /// As [`Self::send`], and an answer of another form.
     pub async fn read<T: DeserializeOwned>(&self, request: &Request) -> Result<T, ElasticError> {
-        let answer = self.send(request).await?;
-        serde_json::from_slice(&answer.body)
-            .map_err(|error| ElasticError::Unreadable { what: request.what.clone(), reason: error.to_string() })
+        self.read_with(request, |body| serde_json::from_slice(body).map_err(|error| request.unreadable(error))).await
+    }
+
+    /// Sends a request until `read` accepts the body of an answer, as [`Self::send`] does.
+    ///
+    /// # Errors
+    /// As [`Self::send`], and those of `read`.
+    pub(super) async fn read_with<T>(
+        &self,
+        request: &Request,
+        mut read: impl FnMut(&[u8]) -> Result<T, ElasticError>,
+    ) -> Result<T, ElasticError> {
+        self.send_until(request, |attempt| read(&attempt?.body).map_err(Failed::from)).await
+    }
+
+    /// Sends a request until `judge` accepts what came of an attempt, as [`Self::send`] does.
+    ///
+    /// # Errors
+    /// As [`Self::send`], and those of `judge`.
+    pub(super) async fn send_until<T>(
+        &self,
+        request: &Request,
+        judge: impl FnMut(Result<Answer, Failed>) -> Result<T, Failed>,
+    ) -> Result<T, ElasticError> {
+        self.inner.send_until(request, self.inner.deadline, judge).await
     }
 
     /// Sends a request once; after a host that fails, the next request goes to the next one. For requests whose sender decides itself what
@@ -206,21 +244,16 @@ impl Client {
     pub async fn send_once(&self, request: &Request) -> Result<Answer, ElasticError> {
         let (host_idx, url) = self.inner.hosts.current();
         self.inner.send_to(request, url).await.map_err(|failed| {
-            if failed.error.class() == Class::Retry {
+            if !failed.is_final && failed.error.class() == Class::Retry {
                 self.inner.hosts.failed(host_idx);
             }
-            failed.error
+            *failed.error
         })
     }
 
-    /// Waits; false when the run was cancelled meanwhile.
-    pub async fn wait(&self, wait: Duration) -> bool {
-        self.inner.wait(wait).await
-    }
-
-    /// Whether the run was cancelled.
-    pub fn is_cancelled(&self) -> bool {
-        self.inner.cancel.load(Ordering::Relaxed)
+    /// Ends the run early.
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.inner.interrupt
     }
 
     /// How long something that fails is tried again.
@@ -230,15 +263,21 @@ impl Client {
 }
 
 impl Inner {
-    async fn send_within(&self, request: &Request, deadline: Duration) -> Result<Answer, ElasticError> {
+    /// An attempt is good when `judge` says so: an answer may be of no use, and one that broke off may say something.
+    async fn send_until<T>(
+        &self,
+        request: &Request,
+        deadline: Duration,
+        mut judge: impl FnMut(Result<Answer, Failed>) -> Result<T, Failed>,
+    ) -> Result<T, ElasticError> {
         let mut attempts = Attempts::new(deadline);
         let mut hosts_left = self.hosts.len();
         loop {
             let (host_idx, url) = self.hosts.current();
-            let error = match self.send_to(request, url).await {
-                Ok(answer) => return Ok(answer),
-                Err(Failed { error, is_final: true }) => return Err(error),
-                Err(Failed { error, is_final: false }) => error,
+            let error = match judge(self.send_to(request, url).await) {
+                Ok(accepted) => return Ok(accepted),
+                Err(Failed { error, is_final: true, .. }) => return Err(*error),
+                Err(Failed { error, .. }) => *error,
             };
             let class = error.class();
             let asked = error.fault().and_then(|fault| fault.retry_after);
@@ -257,38 +296,24 @@ impl Inner {
             }
             let Some(wait) = attempts.next_wait(class, asked) else { return Err(error) };
             tracing::warn!(seconds = wait.as_secs_f32(), attempt = attempts.failed(), "{error}: trying again");
-            if !self.wait(wait).await {
-                return Err(error);
-            }
+            self.interrupt.wait(wait).await?;
         }
-    }
-
-    /// False when the run was cancelled meanwhile.
-    async fn wait(&self, wait: Duration) -> bool {
-        let end = tokio::time::Instant::now() + wait;
-        while !self.cancel.load(Ordering::Relaxed) {
-            let left = end.saturating_duration_since(tokio::time::Instant::now());
-            if left.is_zero() {
-                return true;
-            }
-            tokio::time::sleep(left.min(LOOK_AT_CANCEL)).await;
-        }
-        false
     }
 
     /// One attempt at one host; an answer that is an error is one.
     async fn send_to(&self, request: &Request, host: &Url) -> Result<Answer, Failed> {
-        let answer = self.exchange(request, host).await?;
+        let exchanged = self.interrupt.within(request.grace, self.exchange(request, host)).await;
+        let answer = exchanged.map_err(|interrupted| Failed::finally(interrupted.into()))??;
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }
-        Err(Failed { error: answered(request, &answer), is_final: false })
+        Err(answered(request, &answer).into())
     }
 
     async fn exchange(&self, request: &Request, host: &Url) -> Result<Answer, Failed> {
-        let url = host.join(request.path.trim_start_matches('/')).map_err(|error| Failed {
-            error: ElasticError::Setting { key: "es_url", reason: error.to_string(), cure: "write http://host:9200" },
-            is_final: true,
+        let url = host.join(request.path.trim_start_matches('/')).map_err(|error| {
+            let (reason, cure) = (error.to_string(), "write http://host:9200");
+            Failed::finally(ElasticError::Setting { key: "es_url", reason, cure })
         })?;
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -314,20 +339,24 @@ impl Inner {
         }
         let mut body = Vec::with_capacity(response.content_length().map_or(0, |bytes| bytes.min(64 << 20) as usize));
         loop {
-            let chunk = timeout(self.timeouts.idle, response.chunk()).await;
-            let chunk = chunk.map_err(|_| self.stalled(host))?;
-            match chunk.map_err(|error| self.unreachable(host, &error))? {
-                None => return Ok(Answer { status, body, retry_after }),
-                Some(chunk) if body.len() + chunk.len() > MAX_ANSWER_BYTES => return Err(too_large(request)),
-                Some(chunk) => body.extend_from_slice(&chunk),
-            }
+            let failed = match timeout(self.timeouts.idle, response.chunk()).await {
+                Ok(Ok(None)) => return Ok(Answer { status, body, retry_after }),
+                Ok(Ok(Some(chunk))) if body.len() + chunk.len() > MAX_ANSWER_BYTES => too_large(request),
+                Ok(Ok(Some(chunk))) => {
+                    body.extend_from_slice(&chunk);
+                    continue;
+                }
+                Ok(Err(error)) => self.unreachable(host, &error),
+                Err(_) => self.stalled(host),
+            };
+            return Err(Failed { begun: body, ..failed });
         }
     }
 
     fn stalled(&self, host: &Url) -> Failed {
         let reason = format!("the answer stopped for {} s", self.timeouts.idle.as_secs());
         let cure = "check the network and the load of the cluster".to_owned();
-        Failed { error: ElasticError::Unreachable { host: shown(host), reason, cure }, is_final: false }
+        ElasticError::Unreachable { host: shown(host), reason, cure }.into()
     }
 
     /// A connection that could not be opened or broke. Certificates do not get better by waiting.
@@ -353,31 +382,36 @@ impl Inner {
                 (reason, cure.to_owned())
             }
         };
-        Failed { error: ElasticError::Unreachable { host: shown(host), reason, cure }, is_final }
+        Failed { is_final, ..Failed::from(ElasticError::Unreachable { host: shown(host), reason, cure }) }
     }
 }
 
-/// An attempt without an answer.
-struct Failed {
-    error: ElasticError,
-    /// Whether trying again is of no use.
+/// An attempt that gave nothing to go on with.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// Boxed: results carry it.
+    error: Box<ElasticError>,
+    /// Another attempt would fail as well.
     is_final: bool,
+    /// The beginning of an answer that broke off.
+    pub(super) begun: Vec<u8>,
+}
+
+impl From<ElasticError> for Failed {
+    fn from(error: ElasticError) -> Self {
+        Failed { error: Box::new(error), is_final: false, begun: Vec::new() }
+    }
+}
+
+impl Failed {
+    fn finally(error: ElasticError) -> Self {
+        Failed { is_final: true, ..Failed::from(error) }
+    }
 }
 
 fn answered(request: &Request, answer: &Answer) -> ElasticError {
     let fault = Fault { retry_after: answer.retry_after, ..Fault::read(answer.status, &answer.body) };
-    let what = request.what.clone();
-    match fault.class() {
-        Class::Refused => {
-            let cure = if answer.status == 401 {
-                "check es_username and es_password, es_api_key or es_bearer_auth"
-            } else {
-                "give the user or key the rights that docs/elasticsearch.md lists"
-            };
-            ElasticError::Refused { what, fault, cure }
-        }
-        _ => ElasticError::Answered { what, fault },
-    }
+    ElasticError::of(request.what.clone(), fault)
 }
 
 fn redirected(request: &Request, host: &Url, response: &reqwest::Response) -> Failed {
@@ -385,12 +419,12 @@ fn redirected(request: &Request, host: &Url, response: &reqwest::Response) -> Fa
     let reason = format!("{} redirects to {}", shown(host), target.unwrap_or("nowhere"));
     let fault = Fault::new(response.status().as_u16(), "", &reason);
     let cure = "redirects are not followed: write the address of the cluster itself in es_url";
-    Failed { error: ElasticError::Refused { what: request.what.clone(), fault, cure }, is_final: true }
+    Failed::finally(ElasticError::Refused { what: request.what.clone(), fault, cure })
 }
 
 fn too_large(request: &Request) -> Failed {
     let fault = Fault::new(413, "", &format!("the answer is larger than {MAX_ANSWER_BYTES} bytes: lower es_scan_size"));
-    Failed { error: ElasticError::Answered { what: request.what.clone(), fault }, is_final: true }
+    Failed::finally(ElasticError::Answered { what: request.what.clone(), fault })
 }
 
 /// A `Retry-After` in seconds; dates are not used by these servers.

@@ -7,9 +7,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::classify::Class;
+use super::classify::{Class, status_of};
 use super::client::{Client, Request};
 use super::error::{ElasticError, Fault};
+use super::retry::Attempts;
 
 /// Documents that are asked for at once.
 const DOCUMENTS_AT_ONCE: usize = 256;
@@ -48,13 +49,38 @@ pub struct StoredDocument {
     pub source: Box<RawValue>,
 }
 
-#[derive(Deserialize)]
-struct Found {
-    docs: Vec<FoundDocument>,
+/// What came of asking for a document.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// The document.
+    Found(StoredDocument),
+    /// It was deleted, or its index was.
+    Gone,
+    /// It cannot be read, now or later; others may well be.
+    Failed(Fault),
+}
+
+impl Lookup {
+    /// The document, if it is there.
+    ///
+    /// # Errors
+    /// Why `id` cannot be read.
+    pub fn into_found(self, id: &DocumentId) -> Result<Option<StoredDocument>, ElasticError> {
+        match self {
+            Self::Found(document) => Ok(Some(document)),
+            Self::Gone => Ok(None),
+            Self::Failed(fault) => Err(ElasticError::of(format!("reading document {} of {}", id.id, id.index), fault)),
+        }
+    }
 }
 
 #[derive(Deserialize)]
-struct FoundDocument {
+struct Answer {
+    docs: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
     #[serde(rename = "_id")]
     id: String,
     #[serde(default, rename = "_seq_no")]
@@ -66,30 +92,65 @@ struct FoundDocument {
     #[serde(default, rename = "_source")]
     source: Option<Box<RawValue>>,
     #[serde(default)]
-    error: Option<Box<RawValue>>,
+    error: Option<ItemError>,
+}
+
+#[derive(Deserialize)]
+struct ItemError {
+    #[serde(default, rename = "type")]
+    error_type: String,
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 impl Client {
-    /// The documents in the order asked; `None` where one is gone.
+    /// The documents in the order asked. Those that the server cannot read now, because a shard starts or a node is
+    /// busy, are asked for again until the retry deadline.
     ///
     /// # Errors
-    /// As [`Client::send`], and documents that cannot be read, such as those without `_source`.
-    pub async fn mget(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, ElasticError> {
+    /// As [`Client::send`].
+    pub async fn mget(&self, ids: &[DocumentId]) -> Result<Vec<Lookup>, ElasticError> {
         let requests: Vec<_> = ids.chunks(DOCUMENTS_AT_ONCE).map(|some| self.mget_some(some)).collect();
         let found: Vec<_> = futures::stream::iter(requests).buffered(REQUESTS_AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
 
-    async fn mget_some(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, ElasticError> {
-        let docs: Vec<Value> = ids.iter().map(wanted).collect();
+    async fn mget_some(&self, ids: &[DocumentId]) -> Result<Vec<Lookup>, ElasticError> {
+        let mut attempts = Attempts::new(self.deadline());
+        let mut documents = self.mget_once(&ids.iter().collect::<Vec<_>>()).await?;
+        loop {
+            let open: Vec<usize> = (0..ids.len()).filter(|&idx| documents[idx].is_transient()).collect();
+            let Some(Lookup::Failed(fault)) = open.first().map(|&idx| &documents[idx]) else { return Ok(documents) };
+            let error = ElasticError::of(format!("reading {} documents", open.len()), fault.clone());
+            let Some(wait) = attempts.next_wait(error.class(), None) else { return Err(error) };
+            tracing::warn!(seconds = wait.as_secs_f32(), attempt = attempts.failed(), "{error}: trying again");
+            self.interrupt().wait(wait).await?;
+            let again = self.mget_once(&open.iter().map(|&idx| &ids[idx]).collect::<Vec<_>>()).await?;
+            for (idx, document) in open.into_iter().zip(again) {
+                documents[idx] = document;
+            }
+        }
+    }
+
+    async fn mget_once(&self, ids: &[&DocumentId]) -> Result<Vec<Lookup>, ElasticError> {
+        let docs: Vec<Value> = ids.iter().map(|id| wanted(id)).collect();
         let what = format!("reading {} documents", ids.len());
         let request = Request::new(Method::Post, MgetParts::None.url(), what).json(&json!({"docs": docs}));
-        let found: Found = self.read(&request).await?;
-        let unreadable = |reason| ElasticError::Unreadable { what: request.what.clone(), reason };
-        if found.docs.len() != ids.len() {
-            return Err(unreadable(format!("it has {} documents", found.docs.len())));
-        }
-        found.docs.into_iter().zip(ids).map(|(found, id)| document(found, id).map_err(&unreadable)).collect()
+        let read = |body: &[u8]| {
+            let answer: Answer = serde_json::from_slice(body).map_err(|error| request.unreadable(error))?;
+            if answer.docs.len() != ids.len() {
+                return Err(request.unreadable(format!("it has {} documents", answer.docs.len())));
+            }
+            let found = answer.docs.into_iter().zip(ids);
+            found.map(|(item, id)| lookup(item, id).map_err(|error| request.unreadable(error))).collect()
+        };
+        self.read_with(&request, read).await
+    }
+}
+
+impl Lookup {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Failed(fault) if matches!(fault.class(), Class::Retry | Class::BackPressure))
     }
 }
 
@@ -101,20 +162,20 @@ fn wanted(id: &DocumentId) -> Value {
     wanted
 }
 
-fn document(found: FoundDocument, id: &DocumentId) -> Result<Option<StoredDocument>, String> {
-    if found.id != id.id {
-        return Err(format!("document {} was asked for, {} was answered", id.id, found.id));
+fn lookup(item: Item, id: &DocumentId) -> Result<Lookup, String> {
+    if item.id != id.id {
+        return Err(format!("document {} was asked for, {} was answered", id.id, item.id));
     }
-    if let Some(error) = found.error {
-        let status_of = |text: &str| if text.contains("index_not_found_exception") { 404 } else { 400 };
-        let body = format!(r#"{{"error":{}}}"#, error.get());
-        let fault = Fault::read(status_of(error.get()), body.as_bytes());
-        return if fault.class() == Class::Gone { Ok(None) } else { Err(fault.to_string()) };
+    if let Some(ItemError { error_type, reason }) = item.error {
+        let fault = Fault::new(status_of(&error_type), &error_type, reason.as_deref().unwrap_or_default());
+        return Ok(if fault.class() == Class::Gone { Lookup::Gone } else { Lookup::Failed(fault) });
     }
-    if !found.found {
-        return Ok(None);
+    if !item.found {
+        return Ok(Lookup::Gone);
     }
-    let source = found.source.ok_or_else(|| format!("document {} of {} has no _source", id.id, id.index))?;
-    let version = DocumentVersion { seq_no: found.seq_no, primary_term: found.primary_term };
-    Ok(Some(StoredDocument { id: id.clone(), version, source }))
+    let version = DocumentVersion { seq_no: item.seq_no, primary_term: item.primary_term };
+    Ok(match item.source {
+        Some(source) => Lookup::Found(StoredDocument { id: id.clone(), version, source }),
+        None => Lookup::Failed(Fault::new(400, "", "it has no _source")),
+    })
 }

@@ -6,6 +6,7 @@ use elasticsearch::http::response::Exception;
 
 use super::classify::{Class, classify};
 use crate::config::escape_controls;
+use crate::runtime::Interrupted;
 
 /// Longest text of a server that is shown.
 const SHOWN: usize = 500;
@@ -67,14 +68,32 @@ pub enum ElasticError {
         /// What is missing.
         reason: String,
     },
+    /// The run was interrupted while it waited for the server.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 impl ElasticError {
+    /// The error that a server answered to `what`.
+    pub(super) fn of(what: String, fault: Fault) -> Self {
+        match fault.class() {
+            Class::Refused if fault.status == 401 => {
+                let cure = "check es_username and es_password, es_api_key or es_bearer_auth";
+                Self::Refused { what, fault, cure }
+            }
+            Class::Refused => {
+                let cure = "give the user or key the rights that docs/elasticsearch.md lists";
+                Self::Refused { what, fault, cure }
+            }
+            _ => Self::Answered { what, fault },
+        }
+    }
+
     /// What to do about it.
     pub fn class(&self) -> Class {
         match self {
             Self::Unreachable { .. } | Self::Incomplete { .. } | Self::Unreadable { .. } => Class::Retry,
-            Self::Setting { .. } => Class::Poison,
+            Self::Setting { .. } | Self::Interrupted(_) => Class::Poison,
             Self::Refused { .. } => Class::Refused,
             Self::Answered { fault, .. } => fault.class(),
         }

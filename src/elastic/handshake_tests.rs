@@ -14,6 +14,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use super::script::HELLO;
 use super::*;
 use crate::config::{Authentication, ClientCertificate, ElasticSettings, Secret};
+use crate::runtime::Interrupt;
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
@@ -95,7 +96,7 @@ async fn connect(url: &str, change: impl FnOnce(&mut ElasticSettings)) -> Result
         ..ElasticSettings::default()
     };
     change(&mut settings);
-    Client::connect(&settings, Arc::default()).await.map_err(|error| error.to_string())
+    Client::connect(&settings, &Interrupt::default()).await.map_err(|error| error.to_string())
 }
 
 fn assert_refused(result: Result<Client, String>, expected: &[&str]) {

@@ -82,18 +82,18 @@ impl Client {
         });
         let path = format!("{}?allow_partial_search_results=false", SearchParts::Index(&[index]).url());
         let request = Request::new(Method::Post, path, format!("marking what matches in {index}")).json(&body);
-        let answer = match self.send(&request).await {
-            Ok(answer) => answer,
+        let read = |body: &[u8]| {
+            read_page(&request.what, body)?;
+            serde_json::from_slice(body).map_err(|error| request.unreadable(error))
+        };
+        match self.read_with(&request, read).await {
+            Ok(Answer { hits }) => Ok(hits.hits),
             // such as a text that is too long to be marked: the outliers count without marks
             Err(error) if error.class() == Class::Poison => {
                 tracing::warn!(documents = ids.len(), "{error}: no matched_fields for these documents");
-                return Ok(Vec::new());
+                Ok(Vec::new())
             }
-            Err(error) => return Err(error),
-        };
-        read_page(&request.what, &answer)?;
-        let answer: Answer = serde_json::from_slice(&answer.body)
-            .map_err(|error| ElasticError::Unreadable { what: request.what, reason: error.to_string() })?;
-        Ok(answer.hits.hits)
+            Err(error) => Err(error),
+        }
     }
 }

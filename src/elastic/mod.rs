@@ -29,7 +29,7 @@ mod tests;
 pub use bulk::{BulkAction, BulkChange, BulkItem};
 pub use classify::{Block, Class, classify};
 pub use client::{Answer, Body, Client, Repeat, Request};
-pub use documents::{DocumentId, DocumentVersion, StoredDocument};
+pub use documents::{DocumentId, DocumentVersion, Lookup, StoredDocument};
 pub use elasticsearch::http::Method;
 pub use error::{ElasticError, Fault};
 pub use flavour::{Flavour, PitDialect, Server};

@@ -2,18 +2,17 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::error::Fault;
 
+const ENDED_EARLY: &str = "the search ended before it had seen all documents";
+
 /// One page of hits; nothing is missing from it.
 #[derive(Debug)]
 pub struct Page<'a> {
-    /// The point in time to go on with, where one is used.
-    pub pit_id: Option<Cow<'a, str>>,
-    /// The scroll to go on with, where one is used.
-    pub scroll_id: Option<Cow<'a, str>>,
     /// Matching documents, where they were counted.
     pub total: Option<u64>,
     /// Shards that were searched.
@@ -47,10 +46,6 @@ pub struct Hit<'a> {
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(borrow, default)]
-    pit_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default, rename = "_scroll_id")]
-    scroll_id: Option<Cow<'a, str>>,
     timed_out: bool,
     #[serde(default)]
     terminated_early: Option<bool>,
@@ -92,12 +87,35 @@ struct Total {
 }
 
 impl<'a> Page<'a> {
-    /// Takes an answer apart.
+    /// Takes the answer to a search apart.
     ///
     /// # Errors
-    /// What is missing from it: shards that failed, a search that ran out of time, a text that is no answer.
+    /// What is missing from it: shards that failed, a search that ran out of time, text that is not an answer.
     pub fn read(answer: &'a [u8]) -> Result<Self, String> {
-        let envelope: Envelope<'a> = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
+        let envelope = Envelope::read(answer)?;
+        if envelope.terminated_early == Some(true) {
+            return Err(ENDED_EARLY.to_owned());
+        }
+        envelope.into_page()
+    }
+
+    /// Takes the second or a later page of a scroll apart. Each shard stops there once the page is full, and
+    /// Elasticsearch 7 calls that an early end: `terminated_early` says nothing.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_scrolled(answer: &'a [u8]) -> Result<Self, String> {
+        Envelope::read(answer)?.into_page()
+    }
+}
+
+impl<'a> Envelope<'a> {
+    fn read(answer: &'a [u8]) -> Result<Self, String> {
+        serde_json::from_slice(answer).map_err(|error| error.to_string())
+    }
+
+    fn into_page(self) -> Result<Page<'a>, String> {
+        let envelope = self;
         if envelope.shards.failed > 0 {
             let failure = envelope.shards.failures.first().map_or("{}", |failure| failure.get());
             let Shards { total, failed, .. } = envelope.shards;
@@ -106,18 +124,42 @@ impl<'a> Page<'a> {
         if envelope.clusters.skipped > 0 {
             return Err(format!("{} clusters did not take part", envelope.clusters.skipped));
         }
-        if envelope.timed_out || envelope.terminated_early == Some(true) {
-            return Err("the search ended before it had seen all documents".to_owned());
+        if envelope.timed_out {
+            return Err(ENDED_EARLY.to_owned());
         }
         let total = envelope.hits.total.filter(|total| total.relation == "eq").map(|total| total.value);
-        Ok(Page {
-            pit_id: envelope.pit_id,
-            scroll_id: envelope.scroll_id,
-            total,
-            shards: envelope.shards.total,
-            hits: envelope.hits.hits,
-        })
+        Ok(Page { total, shards: envelope.shards.total, hits: envelope.hits.hits })
     }
+}
+
+/// The point in time or scroll that an answer names, which it does before anything else: an answer that broke off,
+/// or misses something, tells what must be closed all the same.
+pub(super) fn context_id(answer: &[u8]) -> Option<String> {
+    struct Start<'a>(&'a mut Option<String>);
+
+    impl<'de> Visitor<'de> for Start<'_> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("the answer to a search")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut answer: A) -> Result<(), A::Error> {
+            while let Some(key) = answer.next_key::<String>()? {
+                if ["pit_id", "_scroll_id"].contains(&key.as_str()) {
+                    *self.0 = answer.next_value()?;
+                    break;
+                }
+                answer.next_value::<IgnoredAny>()?;
+            }
+            Ok(())
+        }
+    }
+
+    let mut id = None;
+    // the rest is not read, which is an error
+    drop(serde_json::Deserializer::from_slice(answer).deserialize_map(Start(&mut id)));
+    id
 }
 
 /// The reason in `{"shard":0,"index":"a","reason":{"type":"t","reason":"r"}}`.
@@ -163,12 +205,38 @@ mod tests {
                 {"_index":"b","_id":"2","_routing":"r","sort":[7]}]"#,
         );
         let page = Page::read(answer.as_bytes()).unwrap();
-        assert_eq!((page.pit_id.as_deref(), page.total, page.shards), (Some("p"), Some(2), 2));
+        assert_eq!((page.total, page.shards), (Some(2), 2));
         let [first, second] = &page.hits[..] else { panic!("two hits") };
         assert_eq!(first.matched_queries, ["u:0", "u:1"]);
         assert_eq!((first.id.get(), first.sort.unwrap().get()), (r#""1\"""#, "[4294967296]"));
         assert!(first.source.unwrap().get().starts_with(r#"{"x": 1,"#));
         assert_eq!((second.routing.as_deref(), second.source.is_none()), (Some("r"), true));
+    }
+
+    #[test]
+    fn contexts_are_found_in_answers_of_any_length() {
+        let answer = read(r#""pit_id":"p\u0031","timed_out":true,"#, r#""hits":[]"#);
+        assert_eq!(context_id(answer.as_bytes()).as_deref(), Some("p1"));
+        let answer = r#"{"_scroll_id":"abc","took":1,"hits":{"hits":[{"_scroll_id":"no"}]}}"#;
+        for len in 0..=answer.len() {
+            let expected = (len > r#"{"_scroll_id":"abc"#.len()).then_some("abc");
+            assert_eq!(context_id(&answer.as_bytes()[..len]).as_deref(), expected, "{len}");
+        }
+        for answer in ["", "{}", "[]", "<html>", r#"{"_scroll_id":7}"#, r#"{"hits":{"_scroll_id":"no"}}"#] {
+            assert_eq!(context_id(answer.as_bytes()), None, "{answer}");
+        }
+    }
+
+    #[test]
+    fn full_pages_of_a_scroll_may_end_early() {
+        let answer = read(
+            r#""_scroll_id":"s","timed_out":false,"terminated_early":true,"_shards":{"total":1,"failed":0},"#,
+            r#""hits":[{"_index":"a","_id":"1"}]"#,
+        );
+        assert_eq!(Page::read_scrolled(answer.as_bytes()).unwrap().hits.len(), 1);
+        assert!(Page::read(answer.as_bytes()).is_err());
+        let timed_out = answer.replace(r#""timed_out":false"#, r#""timed_out":true"#);
+        assert!(Page::read_scrolled(timed_out.as_bytes()).is_err());
     }
 
     #[test]

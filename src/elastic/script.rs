@@ -32,6 +32,8 @@ pub(crate) enum Reply {
     Silence(Duration),
     /// Begins an answer and never ends it.
     Half,
+    /// Begins an answer with this text and closes the connection.
+    Cut(String),
 }
 
 /// The introduction of an Elasticsearch that has points in time.
@@ -90,6 +92,10 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Received>>, reply: &dyn Fn(&Received
         Reply::With(status, headers, body) => (status, headers, body),
         Reply::Hang => return,
         Reply::Silence(time) => return std::thread::sleep(time),
+        Reply::Cut(begun) => {
+            let length = begun.len() + 100;
+            return write(&stream, &format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{begun}"));
+        }
         Reply::Half => {
             write(&stream, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"half\":");
             return std::thread::sleep(Duration::from_secs(10));

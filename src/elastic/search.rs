@@ -1,6 +1,7 @@
 //! Searches: what indices hold, which queries they refuse, points in time and scrolls.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use elasticsearch::http::Method;
 use elasticsearch::indices::IndicesGetMappingParts;
@@ -14,13 +15,17 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::classify::Class;
-use super::client::{Answer, Body, Client, Request};
+use super::client::{Answer, Body, Client, Failed, Request};
 use super::error::{ElasticError, Fault};
 use super::flavour::PitDialect;
-use super::page::Page;
+use super::page::{Page, context_id};
 
 /// Queries that are tried in one request.
 const QUERIES_AT_ONCE: usize = 50;
+
+/// How long opening and closing a search context may still take once the run was interrupted: without its id it
+/// cannot be closed, and left open it takes room on the server until it ends by itself.
+const CONTEXT_GRACE: Duration = Duration::from_secs(5);
 
 /// The indices to search: names, wildcards, aliases and data streams, separated by commas.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,9 +95,8 @@ impl Client {
         let body = json!({"size": 0, "query": query, "track_total_hits": true});
         let request =
             Request::new(Method::Post, search_path(target, ""), format!("counting in {}", target.0)).json(&body);
-        let answer = self.send(&request).await?;
-        let page = read_page(&request.what, &answer)?;
-        Ok(Survey { documents: page.total.unwrap_or_default(), shards: page.shards })
+        let survey = |page: Page<'_>| Survey { documents: page.total.unwrap_or_default(), shards: page.shards };
+        self.read_with(&request, |body| read_page(&request.what, body).map(survey)).await
     }
 
     /// A few hits as they are, to be measured.
@@ -176,26 +180,24 @@ impl Client {
         let path = MsearchParts::Index(&[&target.0]).url();
         let mut request = Request::new(Method::Post, path, format!("checking queries on {}", target.0));
         request.body = Body::Lines(lines.into_bytes());
-        let answer = self.send(&request).await?;
-        let unreadable = |reason| ElasticError::Unreadable { what: request.what.clone(), reason };
-        let answers: Answers<'_> =
-            serde_json::from_slice(&answer.body).map_err(|error| unreadable(error.to_string()))?;
-        if answers.responses.len() != queries.len() {
-            return Err(unreadable(format!("{} answers to {} queries", answers.responses.len(), queries.len())));
-        }
-        answers
-            .responses
-            .iter()
-            .map(|response| {
-                let text = response.get();
-                let Status { status } = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-                if status >= 300 {
-                    return Ok(Some(Fault::read(status, text.as_bytes())));
-                }
-                // a server that ignores the header tells what failed in the page
-                Ok(Page::read(text.as_bytes()).err().map(|reason| Fault::new(400, "", &reason)))
-            })
-            .collect()
+        let refused = |response: &&RawValue| {
+            let text = response.get();
+            let Status { status } = serde_json::from_str(text).map_err(|error| request.unreadable(error))?;
+            if status >= 300 {
+                return Ok(Some(Fault::read(status, text.as_bytes())));
+            }
+            // a server that ignores the header tells what failed in the page
+            Ok(Page::read(text.as_bytes()).err().map(|reason| Fault::new(400, "", &reason)))
+        };
+        let read = |body: &[u8]| {
+            let answers: Answers<'_> = serde_json::from_slice(body).map_err(|error| request.unreadable(error))?;
+            let (n_answers, n_queries) = (answers.responses.len(), queries.len());
+            if n_answers != n_queries {
+                return Err(request.unreadable(format!("{n_answers} answers to {n_queries} queries")));
+            }
+            answers.responses.iter().map(refused).collect()
+        };
+        self.read_with(&request, read).await
     }
 
     /// Opens a point in time, where this server has them.
@@ -218,8 +220,8 @@ impl Client {
             PitDialect::OpenSearch => format!("{}/point_in_time", SearchParts::Index(&[&target.0]).url()),
         };
         let what = format!("opening a point in time of {}", target.0);
-        let Opened { id } =
-            self.read(&Request::new(Method::Post, format!("{path}?keep_alive={keep_alive}"), what)).await?;
+        let request = Request::new(Method::Post, format!("{path}?keep_alive={keep_alive}"), what);
+        let Opened { id } = self.read(&request.finishing_within(CONTEXT_GRACE)).await?;
         Ok(PointInTime { id, dialect })
     }
 
@@ -235,23 +237,24 @@ impl Client {
         self.close(Request::new(Method::Delete, path, "closing a point in time").json(&body)).await
     }
 
-    /// Closes a scroll; one that is gone already is no error.
+    /// Closes scrolls; those that are gone already do not count as errors.
     ///
     /// # Errors
     /// As [`Client::send`].
-    pub async fn clear_scroll(&self, id: &str) -> Result<(), ElasticError> {
-        let body = json!({"scroll_id": [id]});
-        self.close(Request::new(Method::Delete, ClearScrollParts::None.url(), "closing a scroll").json(&body)).await
+    pub async fn clear_scrolls(&self, ids: &[String]) -> Result<(), ElasticError> {
+        let body = json!({"scroll_id": ids});
+        self.close(Request::new(Method::Delete, ClearScrollParts::None.url(), "closing scrolls").json(&body)).await
     }
 
     async fn close(&self, request: Request) -> Result<(), ElasticError> {
-        match self.send(&request).await {
+        match self.send(&request.finishing_within(CONTEXT_GRACE)).await {
             Err(error) if error.class() == super::Class::Gone => Ok(()),
             other => other.map(drop),
         }
     }
 
-    /// One page. Pages of a scroll are never asked for twice: the server has moved on when it answers.
+    /// One page. Pages of a scroll are never asked for twice: the server has moved on when it answers. `on_context`
+    /// takes the id of each context that an answer names, also of answers that broke off.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -261,6 +264,7 @@ impl Client {
         cursor: &Cursor,
         keep_alive: &str,
         body: &Value,
+        mut on_context: impl FnMut(String),
     ) -> Result<Answer, ElasticError> {
         let what = format!("reading {}", target.0);
         let request = match cursor {
@@ -270,15 +274,21 @@ impl Client {
             }
             Cursor::Scroll => {
                 let path = search_path(target, &format!("&scroll={keep_alive}"));
-                // one that is opened twice is left to end by itself
-                Request::new(Method::Post, path, what).json(body)
+                Request::new(Method::Post, path, what).json(body).finishing_within(CONTEXT_GRACE)
             }
             Cursor::Scrolled(id) => {
                 let body = json!({"scroll_id": id, "scroll": keep_alive});
                 Request::new(Method::Post, ScrollParts::None.url(), what).json(&body).once()
             }
         };
-        self.send(&request).await
+        self.send_until(&request, |attempt| {
+            let begun = attempt.as_ref().map_or_else(|failed: &Failed| &failed.begun, |answer| &answer.body);
+            if let Some(id) = context_id(begun) {
+                on_context(id);
+            }
+            attempt
+        })
+        .await
     }
 }
 
@@ -287,8 +297,8 @@ fn search_path(target: &SearchTarget, more: &str) -> String {
 }
 
 /// The page in an answer.
-pub(super) fn read_page<'a>(what: &str, answer: &'a Answer) -> Result<Page<'a>, ElasticError> {
-    Page::read(&answer.body).map_err(|reason| ElasticError::Incomplete { what: what.to_owned(), reason })
+pub(super) fn read_page<'a>(what: &str, body: &'a [u8]) -> Result<Page<'a>, ElasticError> {
+    Page::read(body).map_err(|reason| ElasticError::Incomplete { what: what.to_owned(), reason })
 }
 
 #[cfg(test)]

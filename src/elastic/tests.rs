@@ -1,8 +1,7 @@
 //! The client against servers that answer as they are told.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -11,6 +10,7 @@ use super::client::Timeouts;
 use super::script::{HELLO, Reply, Script};
 use super::*;
 use crate::config::{Authentication, ElasticSettings, Secret};
+use crate::runtime::Interrupt;
 
 const SHORT: Timeouts = Timeouts { connect: Duration::from_secs(1), idle: Duration::from_millis(200) };
 
@@ -24,7 +24,7 @@ fn settings(urls: &[&str]) -> ElasticSettings {
 }
 
 async fn connect(settings: &ElasticSettings) -> Result<Client, ElasticError> {
-    Client::connect_within(settings, Arc::default(), SHORT).await
+    Client::connect_within(settings, &Interrupt::default(), SHORT).await
 }
 
 fn get(path: &str) -> Request {
@@ -111,11 +111,11 @@ async fn attempts_end_with_the_deadline_or_the_run() {
     let client = connect(&settings).await.unwrap();
     assert_eq!(client.send(&get("/x")).await.unwrap_err().fault().unwrap().status, 503);
     settings.es_retry_deadline = Duration::from_secs(3600);
-    let cancel = Arc::new(AtomicBool::new(false));
-    let client = Client::connect_within(&settings, Arc::clone(&cancel), SHORT).await.unwrap();
+    let interrupt = Interrupt::default();
+    let client = Client::connect_within(&settings, &interrupt, SHORT).await.unwrap();
     let stop = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        cancel.store(true, Ordering::Relaxed);
+        interrupt.raise();
     };
     let request = get("/x");
     let (answer, ()) = tokio::join!(client.send(&request), stop);
@@ -165,21 +165,121 @@ async fn documents_are_matched_one_by_one() {
     ]));
     let client = connect(&settings(&[&server.url])).await.unwrap();
     let documents = client.mget(&[id("1", Some("r")), id("2", None), id("3", None)]).await.unwrap();
-    let first = documents[0].as_ref().unwrap();
+    let Lookup::Found(first) = &documents[0] else { panic!("{documents:?}") };
     assert_eq!((first.version.seq_no, first.version.primary_term, first.source.get()), (7, 2, r#"{"x":1}"#));
-    assert!(documents[1].is_none() && documents[2].is_none());
+    assert!(documents[1..].iter().all(|document| matches!(document, Lookup::Gone)), "{documents:?}");
     let sent: serde_json::Value = serde_json::from_str(&server.received()[0].body).unwrap();
     assert_eq!(sent["docs"][0], json!({"_index": "a", "_id": "1", "routing": "r"}));
-    for wrong in [
-        json!([]),
-        json!([{"_index": "a", "_id": "9", "found": true, "_source": {}}]),
-        json!([{"_index": "a", "_id": "1", "found": true}]),
-        json!([{"_index": "a", "_id": "1", "error": {"type": "x", "reason": "y"}}]),
-    ] {
+    for wrong in [json!([]), json!([{"_index": "a", "_id": "9", "found": true, "_source": {}}])] {
         let server = found(wrong.clone());
-        let client = connect(&settings(&[&server.url])).await.unwrap();
+        let settings = ElasticSettings { es_retry_deadline: Duration::ZERO, ..settings(&[&server.url]) };
+        let client = connect(&settings).await.unwrap();
         assert!(client.mget(&[id("1", None)]).await.is_err(), "{wrong}");
     }
+    for (failed, class) in [
+        (json!({"found": true}), Class::Poison),
+        (json!({"error": {"type": "routing_missing_exception", "reason": "r"}}), Class::Poison),
+        (json!({"error": {"type": "index_closed_exception"}}), Class::Blocked(Block::Index)),
+        (json!({"error": {"type": "security_exception", "reason": "r"}}), Class::Refused),
+    ] {
+        let mut item = failed;
+        item["_id"] = json!("1");
+        let server = found(json!([item]));
+        let client = connect(&settings(&[&server.url])).await.unwrap();
+        let found = client.mget(&[id("1", None)]).await.unwrap();
+        assert!(matches!(&found[..], [Lookup::Failed(fault)] if fault.class() == class), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn documents_that_cannot_be_read_now_are_asked_for_again() {
+    for error_type in [
+        "no_shard_available_action_exception",
+        "unavailable_shards_exception",
+        "node_not_connected_exception",
+        "es_rejected_execution_exception",
+        "circuit_breaking_exception",
+        "illegal_index_shard_state_exception",
+        "something_new_exception",
+    ] {
+        let n_requests = AtomicUsize::new(0);
+        let server = Script::behind_hello(move |request| {
+            let body: serde_json::Value = serde_json::from_str(&request.body).unwrap();
+            let is_first = n_requests.fetch_add(1, Ordering::Relaxed) == 0;
+            let answer = |doc: &serde_json::Value| {
+                if is_first && doc["_id"] == "2" {
+                    return json!({"_index": "a", "_id": "2", "error": {"type": error_type, "reason": "starting"}});
+                }
+                json!({"_index": "a", "_id": doc["_id"], "found": true, "_source": {"of": doc["_id"]}})
+            };
+            let docs: Vec<_> = body["docs"].as_array().unwrap().iter().map(answer).collect();
+            Reply::Json(200, json!({"docs": docs}).to_string())
+        });
+        let client = connect(&settings(&[&server.url])).await.unwrap();
+        let found = client.mget(&["1", "2", "3"].map(|name| id(name, None))).await.unwrap();
+        let sources: Vec<&str> = found
+            .iter()
+            .map(|found| match found {
+                Lookup::Found(document) => document.source.get(),
+                other => panic!("{error_type}: {other:?}"),
+            })
+            .collect();
+        assert_eq!(sources, [r#"{"of":"1"}"#, r#"{"of":"2"}"#, r#"{"of":"3"}"#]);
+        // only the one that failed is asked for again
+        assert_eq!(server.received().len(), 2);
+        assert!(!server.received()[1].body.contains("\"1\""), "{}", server.received()[1].body);
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_not_json_are_asked_for_again() {
+    for broken in ["", "<html>", "{\"docs\":", "{}"] {
+        let n_requests = AtomicUsize::new(0);
+        let server = Script::behind_hello(move |_| match n_requests.fetch_add(1, Ordering::Relaxed) {
+            0 => Reply::Json(200, broken.to_owned()),
+            _ => Reply::Json(200, json!({"docs": [{"_id": "1", "found": false}], "fields": {"a": {}}}).to_string()),
+        });
+        let client = connect(&settings(&[&server.url])).await.unwrap();
+        assert!(matches!(client.mget(&[id("1", None)]).await.unwrap()[..], [Lookup::Gone]));
+        assert_eq!(server.received().len(), 2, "{broken}");
+    }
+    let n_requests = AtomicUsize::new(0);
+    let server = Script::behind_hello(move |_| match n_requests.fetch_add(1, Ordering::Relaxed) {
+        0 => Reply::Json(200, "<html>".to_owned()),
+        _ => Reply::Json(200, json!({"fields": {"a": {"long": {"type": "long"}}}}).to_string()),
+    });
+    let client = connect(&settings(&[&server.url])).await.unwrap();
+    assert_eq!(client.mapped_fields(&SearchTarget::new("a")).await.unwrap().names, ["a"]);
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_every_wait_for_the_server() {
+    let server = Script::behind_hello(|_| Reply::Silence(Duration::from_secs(60)));
+    let mut patient = settings(&[&server.url]);
+    patient.es_timeout = Duration::from_secs(60);
+    let interrupt = Interrupt::default();
+    let client = Client::connect_within(&patient, &interrupt, SHORT).await.unwrap();
+    let mute = Script::start(|_| Reply::Silence(Duration::from_secs(60)));
+    let settings_of_mute = ElasticSettings { es_urls: vec![mute.url.clone()], ..patient.clone() };
+    let target = SearchTarget::new("a");
+    let ids = [id("1", None)];
+    let waits = async {
+        let survey = client.survey(&target, &json!({})).await.map(drop);
+        let fields = client.mapped_fields(&target).await.map(drop);
+        let documents = client.mget(&ids).await.map(drop);
+        let hello = Client::connect_within(&settings_of_mute, &interrupt, SHORT).await.map(drop);
+        [survey, fields, documents, hello]
+    };
+    let started = Instant::now();
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        interrupt.raise();
+    };
+    let (results, ()) = tokio::join!(waits, stop);
+    for result in results {
+        assert!(matches!(result, Err(ElasticError::Interrupted(_))), "{result:?}");
+    }
+    assert!(started.elapsed() < patient.es_timeout);
 }
 
 fn change(name: &str, routing: Option<&str>, change: fn(Box<RawValue>) -> BulkChange) -> BulkAction {
@@ -199,6 +299,7 @@ async fn updates_are_guarded_and_counted_one_by_one() {
         {"update": {"_index": "a", "_id": "3", "status": 409, "error": error("version_conflict_engine_exception")}},
         {"update": {"_index": "a", "_id": "4", "status": 404, "error": error("document_missing_exception")}},
         {"index": {"_index": "a", "_id": "5", "status": 429, "error": error("es_rejected_execution_exception")}},
+        {"update": {"_index": "a", "_id": "5", "status": 404, "error": error("index_not_found_exception")}},
     ]));
     let client = connect(&settings(&[&server.url])).await.unwrap();
     let mut changes = ["1", "2", "3", "4"].map(|name| change(name, None, BulkChange::Merge)).to_vec();
@@ -211,7 +312,9 @@ async fn updates_are_guarded_and_counted_one_by_one() {
     let sent = server.received().remove(0);
     assert_eq!(sent.header("content-type"), Some("application/x-ndjson"));
     let lines: Vec<serde_json::Value> = sent.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 10);
+    assert_eq!(lines.len(), 12);
+    let guard = json!({"update": {"_index": "a", "_id": "5", "require_alias": true}});
+    assert_eq!((&lines[10], &lines[11]), (&guard, &json!({"doc": {}})));
     assert_eq!(
         lines[0],
         json!({"update": {"_index": "a", "_id": "1", "routing": "r", "if_seq_no": 3, "if_primary_term": 1}})
@@ -220,12 +323,14 @@ async fn updates_are_guarded_and_counted_one_by_one() {
     let head =
         json!({"_index": "a", "_id": "5", "routing": "s", "pipeline": "_none", "if_seq_no": 3, "if_primary_term": 1});
     assert_eq!((&lines[8], &lines[9]), (&json!({"index": head}), &json!({"tags": ["outlier"]})));
+    let update = |index: &str, id: &str| json!({"update": {"_index": index, "_id": id, "status": 200}});
     for wrong in [
         json!([]),
-        json!([{"update": {"_index": "a", "_id": "2", "status": 200}}]),
-        json!([{"update": {"_index": "b", "_id": "1", "status": 200}}]),
-        json!([{"index": {"_index": "a", "_id": "1", "status": 200}}]),
-        json!([{"update": {"_index": "a", "_id": "1", "status": 200}}, {"update": {"_index": "a", "_id": "1", "status": 200}}]),
+        json!([update("a", "1")]),
+        json!([update("a", "2"), update("a", "1")]),
+        json!([update("b", "1"), update("a", "1")]),
+        json!([{"index": {"_index": "a", "_id": "1", "status": 200}}, update("a", "1")]),
+        json!([update("a", "1"), update("a", "1"), update("a", "1")]),
     ] {
         let server = answers(wrong.clone());
         let client = connect(&settings(&[&server.url])).await.unwrap();

@@ -13,7 +13,6 @@ pub mod dictionary;
 pub mod document;
 pub mod metric;
 pub mod sentences;
-pub mod spill;
 pub mod table;
 pub mod text;
 mod view;
@@ -21,7 +20,6 @@ mod view;
 pub use chunk::{ChunkView, KeyColumn, Places};
 pub use dictionary::Dictionary;
 pub use document::{Document, lookup};
-pub use spill::SpillFile;
 pub use table::{
     EventTable, FieldSource, KeySpec, LocalKey, MetricSpec, PreparedBatch, TableBuilder, TableError, TableLayout,
     Values,

@@ -12,9 +12,9 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReser
 
 use super::chunk::{ChunkView, KeyColumn, Places};
 use super::dictionary::{Dictionary, DictionaryBuilder};
-use super::spill::{Segment, SpillFile};
 use super::view::ViewColumns;
 use crate::config::{FieldPath, Metric};
+use crate::spill::{Segment, SpillError, SpillFile};
 
 /// Which sentences a key makes of an event whose fields hold several values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -226,9 +226,9 @@ pub enum TableError {
         /// What they need so far.
         bytes: usize,
     },
-    /// Writing or reading the spill file failed.
-    #[error("cannot spill events to disk: {0}: free space or choose another folder with --spill-dir")]
-    Spill(#[from] std::io::Error),
+    /// Events could not be spilled, or read back.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
     /// Arrow refused a batch: a fault of this program.
     #[error("event table: {0}")]
     Arrow(#[from] arrow::error::ArrowError),

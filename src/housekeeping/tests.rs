@@ -197,7 +197,12 @@ impl Cluster {
     }
 
     fn put(&self, head: &str, source: &str) -> Value {
-        let head = serde_json::from_str::<Value>(head).unwrap()["index"].clone();
+        let head: Value = serde_json::from_str(head).unwrap();
+        if head["update"]["require_alias"] == true {
+            let error = json!({"type": "index_not_found_exception", "reason": "events is not an alias"});
+            return json!({"update": {"_index": "events", "_id": "0", "status": 404, "error": error}});
+        }
+        let head = head["index"].clone();
         let n: usize = head["_id"].as_str().unwrap().parse().unwrap();
         let mut sources = self.sources.lock().unwrap();
         if self.is_busy && n == 1 && sources[n].0 < 10 {
@@ -223,14 +228,14 @@ async fn clean(server: &Script, main: &str, dry_run: bool, is_wipe: bool) -> Cle
     settings.main.elastic.es_urls = vec![server.url.clone()];
     settings.main.elastic.es_index_pattern = "events".to_owned();
     settings.main.elastic.es_retry_deadline = Duration::from_secs(5);
-    let cancel: Arc<AtomicBool> = Arc::default();
-    let client = Client::connect(&settings.main.elastic, Arc::clone(&cancel)).await.unwrap();
+    let interrupt = Interrupt::default();
+    let client = Client::connect(&settings.main.elastic, &interrupt).await.unwrap();
     let housekeeping = Housekeeping {
         client: &client,
         main: &settings.main,
         use_cases: &settings.use_cases,
         spill_dir: &std::env::temp_dir(),
-        cancel: &cancel,
+        interrupt: &interrupt,
         dry_run,
     };
     let mut cleaned = Cleaned::default();
@@ -281,13 +286,13 @@ async fn without_whitelists_nothing_is_looked_at() {
     let (_, server) = Cluster::start(false);
     let mut settings = settings("");
     settings.main.elastic.es_urls = vec![server.url.clone()];
-    let client = Client::connect(&settings.main.elastic, Arc::default()).await.unwrap();
+    let client = Client::connect(&settings.main.elastic, &Interrupt::default()).await.unwrap();
     let housekeeping = Housekeeping {
         client: &client,
         main: &settings.main,
         use_cases: &[],
         spill_dir: &std::env::temp_dir(),
-        cancel: &Arc::default(),
+        interrupt: &Interrupt::default(),
         dry_run: false,
     };
     let mut cleaned = Cleaned::default();

@@ -3,12 +3,14 @@
 //! Models are DataFusion plans over the view's rows with the functions of [`crate::functions`]. They look at the whole window, keep no
 //! state, and give the same candidates for the same rows in any order. A model also says what it saw: the observations of a candidate.
 
+mod error;
 mod metrics;
 mod simplequery;
 mod sudden_appearance;
 mod terms;
 pub mod word2vec;
 
+pub use error::EvaluationError;
 pub use simplequery::matched;
 
 use std::sync::Arc;
@@ -128,14 +130,18 @@ pub struct Settings<'a> {
 }
 
 /// Finds the candidates of `model` in `view`.
-pub async fn evaluate(model: &Model, view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
-    let mut evaluation = match model {
+///
+/// # Errors
+/// A plan that failed.
+pub async fn evaluate(model: &Model, view: &View, settings: Settings<'_>) -> Result<Evaluation, EvaluationError> {
+    let evaluation = match model {
         Model::SimpleQuery(_) => simplequery::evaluate(view, settings).await,
         Model::Metrics(metrics) => metrics::evaluate(metrics, view, settings).await,
         Model::Terms(terms) => terms::evaluate(terms, view, settings).await,
         Model::SuddenAppearance(sudden) => sudden_appearance::evaluate(sudden, view, settings).await,
         Model::Word2vec(word2vec) => word2vec::evaluate(word2vec, view, settings).await,
-    }?;
+    };
+    let mut evaluation = evaluation.map_err(|error| EvaluationError::new(&error, settings.context))?;
     evaluation.candidates.sort_unstable_by_key(|candidate| candidate.element);
     Ok(evaluation)
 }

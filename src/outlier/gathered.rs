@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::elastic::DocumentId;
+use crate::spill::SpillError;
 
 /// Outliers that take more memory than this are sorted and put on disk.
 const MEMORY_BYTES: usize = 32 << 20;
@@ -61,12 +62,18 @@ impl Gathered {
     }
 
     /// Adds the encoded outliers that a scan group found in a document, each with the number of its use case.
-    pub fn push(&mut self, id: DocumentId, outliers: Vec<(usize, String)>) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// A file that cannot be made or written.
+    pub fn push(&mut self, id: DocumentId, outliers: Vec<(usize, String)>) -> Result<(), SpillError> {
         let DocumentId { index, id, routing } = id;
         let n_bytes: usize = outliers.iter().map(|(_, outlier)| outlier.len() + 32).sum();
         self.n_bytes += n_bytes + index.len() + id.len() + size_of::<Part>();
         self.parts.push(Part { index, id, routing, outliers });
-        if self.n_bytes > self.memory_bytes { self.put_on_disk() } else { Ok(()) }
+        if self.n_bytes <= self.memory_bytes {
+            return Ok(());
+        }
+        self.put_on_disk().map_err(SpillError::in_folder(&self.folder))
     }
 
     fn put_on_disk(&mut self) -> io::Result<()> {
@@ -88,7 +95,15 @@ impl Gathered {
     }
 
     /// The documents, sorted by index and id.
-    pub fn into_documents(mut self) -> io::Result<Documents> {
+    ///
+    /// # Errors
+    /// A file that cannot be made, written or read.
+    pub fn into_documents(self) -> Result<Documents, SpillError> {
+        let in_folder = SpillError::in_folder(&self.folder);
+        self.documents().map_err(in_folder)
+    }
+
+    fn documents(mut self) -> io::Result<Documents> {
         let mut readers = Vec::new();
         if self.file.is_some() {
             self.put_on_disk()?;
@@ -104,7 +119,7 @@ impl Gathered {
             self.parts.sort_unstable();
             readers.push(Parts::InMemory(std::mem::take(&mut self.parts).into_iter()));
         }
-        let mut documents = Documents { readers, heads: BinaryHeap::new() };
+        let mut documents = Documents { folder: self.folder, readers, heads: BinaryHeap::new() };
         for reader_idx in 0..documents.readers.len() {
             documents.advance(reader_idx)?;
         }
@@ -115,13 +130,21 @@ impl Gathered {
 /// Gathered outliers, document by document.
 #[derive(Debug)]
 pub struct Documents {
+    folder: PathBuf,
     readers: Vec<Parts>,
     heads: BinaryHeap<Reverse<(Part, usize)>>,
 }
 
 impl Documents {
     /// The next document.
-    pub fn next_document(&mut self) -> io::Result<Option<DocumentOutliers>> {
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn next_document(&mut self) -> Result<Option<DocumentOutliers>, SpillError> {
+        self.read().map_err(SpillError::in_folder(&self.folder))
+    }
+
+    fn read(&mut self) -> io::Result<Option<DocumentOutliers>> {
         let Some(Reverse((Part { index, id, routing, outliers }, reader_idx))) = self.heads.pop() else {
             return Ok(None);
         };

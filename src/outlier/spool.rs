@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
 use tempfile::SpooledTempFile;
 
 use crate::event::Element;
+use crate::spill::SpillError;
 
 /// A run longer than this goes to disk.
 const MEMORY_BYTES: usize = 1 << 20;
@@ -28,6 +29,7 @@ pub struct SpooledOutlier {
 /// The outliers of one round of evaluation, in the order of their elements.
 #[derive(Debug)]
 pub struct Run {
+    folder: PathBuf,
     file: SpooledTempFile,
     dropped: FxHashSet<u32>,
 }
@@ -35,11 +37,19 @@ pub struct Run {
 impl Run {
     /// An empty run, in `folder` if it grows.
     pub fn new(folder: &Path) -> Self {
-        Run { file: tempfile::spooled_tempfile_in(MEMORY_BYTES, folder), dropped: FxHashSet::default() }
+        let file = tempfile::spooled_tempfile_in(MEMORY_BYTES, folder);
+        Run { folder: folder.to_owned(), file, dropped: FxHashSet::default() }
     }
 
     /// Adds an outlier; elements must not decrease.
-    pub fn push(&mut self, outlier: &SpooledOutlier) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// A file that cannot be made or written.
+    pub fn push(&mut self, outlier: &SpooledOutlier) -> Result<(), SpillError> {
+        self.write(outlier).map_err(SpillError::in_folder(&self.folder))
+    }
+
+    fn write(&mut self, outlier: &SpooledOutlier) -> io::Result<()> {
         let mut head = [0; 16];
         head[..8].copy_from_slice(&outlier.element.0.to_le_bytes());
         head[8..12].copy_from_slice(&outlier.aggregator.to_le_bytes());
@@ -53,19 +63,25 @@ impl Run {
         self.dropped.extend(aggregators);
     }
 
-    fn into_reader(mut self) -> io::Result<RunReader> {
-        self.file.seek(SeekFrom::Start(0))?;
-        Ok(RunReader { file: BufReader::new(self.file), dropped: self.dropped })
+    fn into_reader(self) -> Result<RunReader, SpillError> {
+        let Run { folder, mut file, dropped } = self;
+        file.seek(SeekFrom::Start(0)).map_err(SpillError::in_folder(&folder))?;
+        Ok(RunReader { folder, file: BufReader::new(file), dropped })
     }
 }
 
 struct RunReader {
+    folder: PathBuf,
     file: BufReader<SpooledTempFile>,
     dropped: FxHashSet<u32>,
 }
 
 impl RunReader {
-    fn read(&mut self) -> io::Result<Option<SpooledOutlier>> {
+    fn read(&mut self) -> Result<Option<SpooledOutlier>, SpillError> {
+        self.next_outlier().map_err(SpillError::in_folder(&self.folder))
+    }
+
+    fn next_outlier(&mut self) -> io::Result<Option<SpooledOutlier>> {
         loop {
             let mut head = [0; 16];
             if self.file.read(&mut head[..1])? == 0 {
@@ -116,7 +132,7 @@ impl std::fmt::Debug for Merged {
 
 impl Merged {
     /// The outliers of `runs`, each with the number of its use case.
-    pub fn new(runs: Vec<(usize, Run)>) -> io::Result<Self> {
+    pub fn new(runs: Vec<(usize, Run)>) -> Result<Self, SpillError> {
         let mut merged = Merged { readers: Vec::with_capacity(runs.len()), heads: BinaryHeap::new() };
         for (reader_idx, (use_case_idx, run)) in runs.into_iter().enumerate() {
             merged.readers.push((use_case_idx, run.into_reader()?));
@@ -127,7 +143,7 @@ impl Merged {
     }
 
     /// The next event.
-    pub fn next_event(&mut self) -> io::Result<Option<EventOutliers>> {
+    pub fn next_event(&mut self) -> Result<Option<EventOutliers>, SpillError> {
         let Some(Reverse(first)) = self.heads.peek() else { return Ok(None) };
         let (event, element) = (first.event, Element(first.element));
         let mut outliers = Vec::new();
@@ -139,7 +155,7 @@ impl Merged {
         Ok(Some(EventOutliers { element, outliers }))
     }
 
-    fn head(&mut self, reader_idx: usize) -> io::Result<Option<Head>> {
+    fn head(&mut self, reader_idx: usize) -> Result<Option<Head>, SpillError> {
         let (use_case_idx, reader) = &mut self.readers[reader_idx];
         let head = reader.read()?.map(|outlier| Head {
             event: outlier.element.event(),

@@ -2,9 +2,8 @@
 //!
 //! A run that fails while it reads has written nothing, and use cases of several scan groups that find the same document change it together.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use rayon::prelude::*;
+use serde::de::Error as _;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
@@ -13,13 +12,14 @@ use super::{
     GroupError, GroupResult, Outputs, ScanGroup, count_documents, log_outliers, merged, next_block, read_and_judge,
 };
 use crate::detection::{DetectionError, document_places};
-use crate::elastic::{BulkChange, DocumentId, StoredDocument};
+use crate::elastic::{BulkChange, Class, DocumentId, Lookup, StoredDocument};
 use crate::event::Document;
 use crate::event::decode::{members, with_valid_surrogates};
 use crate::outlier::gathered::{DocumentOutliers, Documents, Gathered};
 use crate::outlier::{Additions, CHANGED_FIELDS, Outlier, merge_all};
+use crate::runtime::Interrupt;
 use crate::sinks::EnrichedDocument;
-use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited};
+use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited, Written};
 use crate::sinks::files::line;
 use crate::sources::SourceError;
 use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
@@ -45,7 +45,7 @@ pub async fn detect(
         let mut judged = read_and_judge(group)?;
         let mut merged = merged(&mut judged.result.use_cases)?;
         loop {
-            group.check_interrupted()?;
+            group.options.interrupt.check().map_err(SourceError::from)?;
             let block = next_block(&mut merged)?;
             if block.is_empty() {
                 return Ok(judged.result);
@@ -53,10 +53,12 @@ pub async fn detect(
             let places = document_places(&judged.table, block.iter().map(|event| event.element));
             let ids = source.ids(&places.map_err(DetectionError::from)?)?;
             for (id, event) in ids.into_iter().zip(block) {
-                let text =
-                    |(idx, bytes)| Ok((n_before + idx, String::from_utf8(bytes).map_err(std::io::Error::other)?));
-                let outliers = event.outliers.into_iter().map(text).collect::<std::io::Result<Vec<_>>>();
-                outliers.and_then(|outliers| gathered.push(id, outliers)).map_err(DetectionError::Spill)?;
+                let text = |(idx, bytes)| {
+                    let text = String::from_utf8(bytes).map_err(serde_json::Error::custom)?;
+                    Ok((n_before + idx, text))
+                };
+                let outliers = event.outliers.into_iter().map(text).collect::<Result<Vec<_>, DetectionError>>()?;
+                gathered.push(id, outliers).map_err(DetectionError::from)?;
             }
         }
     })
@@ -67,14 +69,16 @@ pub async fn detect(
 pub struct ClusterOutputs<'a> {
     /// Where documents come from.
     pub documents: &'a DocumentCache,
-    /// Set to end early with [`SourceError::Cancelled`].
-    pub interrupted: &'a AtomicBool,
+    /// Ends it early with [`SourceError::Cancelled`].
+    pub interrupt: &'a Interrupt,
     /// Files and tables.
     pub outputs: &'a mut Outputs,
     /// Names of the use cases, where each outlier is logged.
     pub logged: Option<&'a [String]>,
     /// The cluster itself; `None` when nothing is written to it.
     pub writer: Option<&'a mut DocumentWriter<Enrichment>>,
+    /// Counts the documents that do not come as far as the outputs.
+    pub lost: &'a mut Written,
 }
 
 /// Merges outliers into their documents, in the order of index and id, and hands them to the outputs; counts documents per use case in
@@ -95,9 +99,7 @@ pub async fn write(gathered: Gathered, mut to: ClusterOutputs<'_>, n_documents: 
             match to.write_block(block, n_documents) {
                 Ok(next_size) => block_size = next_size,
                 Err(error) => {
-                    if let Some(writer) = to.writer {
-                        writer.count_not_written(n_block + n_left(&mut documents)?);
-                    }
+                    to.lost.not_written += n_block as u64 + n_left(&mut documents)?;
                     return Err(error);
                 }
             }
@@ -105,7 +107,7 @@ pub async fn write(gathered: Gathered, mut to: ClusterOutputs<'_>, n_documents: 
     })
 }
 
-fn n_left(documents: &mut Documents) -> Result<usize, GroupError> {
+fn n_left(documents: &mut Documents) -> Result<u64, GroupError> {
     let mut n_left = 0;
     while documents.next_document().map_err(DetectionError::Spill)?.is_some() {
         n_left += 1;
@@ -125,19 +127,24 @@ fn next_documents(documents: &mut Documents, n_documents: usize) -> Result<Vec<D
 impl ClusterOutputs<'_> {
     /// Writes a block; how many documents the next one should have.
     fn write_block(&mut self, block: Vec<DocumentOutliers>, n_documents: &mut [u64]) -> Result<usize, GroupError> {
-        if self.interrupted.load(Ordering::Relaxed) {
-            return Err(SourceError::Cancelled.into());
-        }
+        self.interrupt.check().map_err(SourceError::from)?;
         let runtime = Handle::current();
         let ids: Vec<DocumentId> = block.iter().map(|document| document.id.clone()).collect();
-        let stored = runtime.block_on(self.documents.read_to_change(&ids))?;
-        let n_bytes: usize = stored.iter().flatten().map(|stored| stored.source.get().len()).sum();
+        let mut stored = Vec::with_capacity(ids.len());
+        for (found, document) in runtime.block_on(self.documents.read(&ids))?.into_iter().zip(block) {
+            match found {
+                Lookup::Found(found) => stored.push((found, document)),
+                Lookup::Gone => self.lost.gone += 1,
+                Lookup::Failed(fault) if fault.class() == Class::Refused => {
+                    Lookup::Failed(fault).into_found(&document.id).map_err(SourceError::from)?;
+                }
+                Lookup::Failed(fault) => self.lost.fail(&document.id, &fault),
+            }
+        }
+        let n_bytes: usize = stored.iter().map(|(stored, _)| stored.source.get().len()).sum();
         let has_file = self.outputs.documents.is_some();
-        let n_gone = stored.iter().filter(|stored| stored.is_none()).count();
         let enriched = stored
             .into_par_iter()
-            .zip(block)
-            .filter_map(|(stored, document)| Some((stored?, document)))
             .map(|(stored, document)| enrich(stored, document, has_file))
             .collect::<Result<Vec<_>, DetectionError>>()?;
         let mut edited = Vec::with_capacity(enriched.len());
@@ -150,7 +157,6 @@ impl ClusterOutputs<'_> {
             edited.push(one);
         }
         if let Some(writer) = &mut self.writer {
-            writer.count_gone(n_gone);
             // how it ended is told when the writer is finished
             if !runtime.block_on(writer.write(edited)) {
                 return Err(SourceError::Cancelled.into());
@@ -216,7 +222,7 @@ fn change(additions: Additions) -> serde_json::Result<Change> {
 /// `has_line`: whether its line is wanted. The fields of the document go into nothing else.
 fn enrich(stored: StoredDocument, found: DocumentOutliers, has_line: bool) -> Result<Enriched, DetectionError> {
     let StoredDocument { id, version, source } = stored;
-    let spool_error = |error: serde_json::Error| DetectionError::Spill(error.into());
+    let spool_error = DetectionError::Outlier;
     let source = if has_line {
         serde_json::from_str(&with_valid_surrogates(source.get())).map_err(|error| error.to_string())
     } else {

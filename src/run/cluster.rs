@@ -1,7 +1,6 @@
 //! A run over a cluster: one scan group per set of indices, then the outliers of all of them into their documents.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use chrono::Utc;
@@ -19,14 +18,15 @@ use crate::outlier::gathered::Gathered;
 use crate::pipeline::cluster::ClusterOutputs;
 use crate::pipeline::{self, GroupResult, Outputs, ScanGroup};
 use crate::plan::{self, Period, ScanPlan};
-use crate::sinks::elasticsearch::DocumentWriter;
+use crate::runtime::Interrupt;
+use crate::sinks::elasticsearch::{DocumentWriter, Written};
 use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
 use crate::sources::{ScanOptions, ScanProgress};
 
 /// What all scan groups of a run share.
 struct Run<'a> {
     quiet: bool,
-    interrupted: &'a Arc<AtomicBool>,
+    interrupt: &'a Interrupt,
     main: &'a MainConfig,
     client: Client,
     documents: Arc<DocumentCache>,
@@ -47,7 +47,7 @@ struct Found {
 pub(super) async fn detect(
     args: &RunArgs,
     quiet: bool,
-    interrupted: &Arc<AtomicBool>,
+    interrupt: &Interrupt,
     settings: &Settings,
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
@@ -57,7 +57,7 @@ pub(super) async fn detect(
     let compute = super::compute(args)?;
     let spill_dir = compute.limits().spill_dir.clone();
     let mut outputs = outputs::open(args)?;
-    let client = super::connect(main, interrupted).await?;
+    let client = super::connect(main, interrupt).await?;
     // without a window of their own, use cases look back from now
     let period = match super::period(args) {
         Period::Everything => Period::HistoryUntil(Utc::now()),
@@ -69,7 +69,7 @@ pub(super) async fn detect(
         main,
         use_cases: &settings.use_cases,
         spill_dir: &spill_dir,
-        cancel: interrupted,
+        interrupt,
         dry_run: !saves,
     };
     if main.wipe_all_existing_outliers {
@@ -77,7 +77,7 @@ pub(super) async fn detect(
         cleaning(housekeeping.wipe(cleaned).await)?;
     }
     let documents = Arc::new(DocumentCache::new(&client, &spill_dir));
-    let run = Run { quiet, interrupted, main, client: client.clone(), documents, compute, period, device };
+    let run = Run { quiet, interrupt, main, client: client.clone(), documents, compute, period, device };
     let mut found = Found { gathered: Gathered::new(&spill_dir), names: Vec::new(), groups: Vec::new() };
     for (es_index, use_cases) in groups(main, use_cases) {
         if let Err(error) = run.group(&es_index, use_cases, &mut found, report).await {
@@ -152,7 +152,7 @@ impl Run<'_> {
         let progress = Arc::new(ScanProgress::default());
         let options = ScanOptions {
             threads: self.compute.limits().threads.get(),
-            cancel: Arc::clone(self.interrupted),
+            interrupt: self.interrupt.clone(),
             progress: Arc::clone(&progress),
             ..ScanOptions::default()
         };
@@ -187,14 +187,18 @@ impl Run<'_> {
         let mut n_documents = vec![0; names.len()];
         let mut writer = saves.then(|| DocumentWriter::new(&self.client));
         let logged = self.main.print_outliers_to_console.then_some(&names[..]);
-        let (documents, interrupted) = (&*self.documents, &**self.interrupted);
-        let to = ClusterOutputs { documents, interrupted, outputs, logged, writer: writer.as_mut() };
+        let (documents, interrupt) = (&*self.documents, self.interrupt);
+        let mut lost = Written::default();
+        let to = ClusterOutputs { documents, interrupt, outputs, logged, writer: writer.as_mut(), lost: &mut lost };
         let result = pipeline::cluster::write(gathered, to, &mut n_documents).await;
         let mut ended = None;
         if let Some(writer) = writer {
-            let (written, early_end) = writer.finish().await;
+            let (mut written, early_end) = writer.finish().await;
+            written.add(lost);
             report.written = Some(written);
             ended = early_end;
+        } else if result.is_ok() {
+            report.missing.extend(lost.missing());
         }
         let all_use_cases = groups.iter_mut().flat_map(|(_, result)| &mut result.use_cases);
         all_use_cases.zip(n_documents).for_each(|(use_case, n_documents)| use_case.documents = n_documents);

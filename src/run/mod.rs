@@ -11,7 +11,6 @@ mod wipe;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -22,14 +21,18 @@ use crate::compute::{Compute, Limits};
 use crate::config::{MainConfig, Model, Problem, Settings, Severity, UseCase};
 use crate::detection::DetectionError;
 use crate::elastic::{Class, Client, ElasticError};
+use crate::event::TableError;
+use crate::models::EvaluationError;
 use crate::models::word2vec::neural::TrainingDevice;
 use crate::pipeline::{self, GroupError, ScanGroup};
 use crate::plan::{self, Period};
 use crate::query::{Mapping, TimeWindow};
+use crate::runtime::Interrupt;
 use crate::sinks::SinkError;
 use crate::sinks::elasticsearch::Ended;
 use crate::sources::files::{EventFiles, FileOptions};
 use crate::sources::{ScanOptions, ScanProgress, SourceError};
+use crate::spill::{self, SpillError};
 use crate::telemetry;
 
 pub use report::{Report, Status};
@@ -90,6 +93,8 @@ enum RunError {
     Interrupted(String),
     #[error(transparent)]
     LocalFile(#[from] SinkError),
+    #[error(transparent)]
+    Spill(#[from] SpillError),
     #[error("cannot read {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("internal error: {0}")]
@@ -105,7 +110,9 @@ impl RunError {
             RunError::Unavailable(_) => Exit::Unavailable,
             RunError::Refused(_) => Exit::Refused,
             RunError::Interrupted(_) => Exit::Interrupted,
-            RunError::LocalFile(_) | RunError::Unreadable { .. } | RunError::Events(_) => Exit::LocalFile,
+            RunError::LocalFile(_) | RunError::Spill(_) | RunError::Unreadable { .. } | RunError::Events(_) => {
+                Exit::LocalFile
+            }
             RunError::Internal(_) => Exit::Internal,
         }
     }
@@ -117,7 +124,12 @@ impl From<GroupError> for RunError {
             GroupError::Source(error) => error.into(),
             GroupError::Sink(error) => RunError::LocalFile(error),
             GroupError::Detection(DetectionError::Source(error)) => error.into(),
-            other => RunError::Reading(other.to_string()),
+            GroupError::Detection(
+                DetectionError::Spill(error)
+                | DetectionError::Table(TableError::Spill(error))
+                | DetectionError::Model(EvaluationError::Spill(error)),
+            ) => error.into(),
+            GroupError::Detection(error) => RunError::Reading(error.to_string()),
         }
     }
 }
@@ -127,6 +139,12 @@ impl From<SourceError> for RunError {
         match source_error {
             SourceError::Cancelled => RunError::Interrupted(NOTHING_WRITTEN.to_owned()),
             SourceError::Server(error) => error.into(),
+            SourceError::Spill(error) => error.into(),
+            SourceError::Consumer(error) => match error.downcast() {
+                Ok(TableError::Spill(error)) => error.into(),
+                Ok(error) => RunError::Reading(error.to_string()),
+                Err(error) => RunError::Reading(format!("{error:#}")),
+            },
             other => RunError::Reading(other.to_string()),
         }
     }
@@ -148,6 +166,7 @@ impl From<ElasticError> for RunError {
             ElasticError::Unreachable { .. } => RunError::Unavailable(message),
             ElasticError::Refused { .. } => RunError::Refused(message),
             ElasticError::Setting { .. } => RunError::Configuration(message),
+            ElasticError::Interrupted(_) => RunError::Interrupted(NOTHING_WRITTEN.to_owned()),
             _ if matches!(error.class(), Class::Retry | Class::BackPressure) && error.fault().is_some() => {
                 RunError::Unavailable(message)
             }
@@ -172,12 +191,12 @@ pub fn check(args: &CheckArgs) -> Exit {
 }
 
 /// Runs once. `quiet` leaves progress and summary out.
-pub async fn run(args: &RunArgs, quiet: bool, interrupted: Arc<AtomicBool>) -> Exit {
+pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
     let started = Instant::now();
     let mut report = Report::new(Utc::now());
-    let result = detect(args, quiet, &interrupted, &mut report).await;
+    let result = detect(args, quiet, &interrupt, &mut report).await;
     let result = match result {
-        Err(_) if interrupted.load(Ordering::Relaxed) => Err(RunError::Interrupted(report.written_so_far())),
+        Err(_) if interrupt.is_raised() => Err(RunError::Interrupted(report.written_so_far())),
         other => other,
     };
     report.finish(started.elapsed());
@@ -206,12 +225,7 @@ pub async fn run(args: &RunArgs, quiet: bool, interrupted: Arc<AtomicBool>) -> E
     }
 }
 
-async fn detect(
-    args: &RunArgs,
-    quiet: bool,
-    interrupted: &Arc<AtomicBool>,
-    report: &mut Report,
-) -> Result<(), RunError> {
+async fn detect(args: &RunArgs, quiet: bool, interrupt: &Interrupt, report: &mut Report) -> Result<(), RunError> {
     if let (Some(from), Some(to)) = (args.from, args.to)
         && from > to
     {
@@ -223,7 +237,7 @@ async fn detect(
     let mapping = read_mapping(args.config.mapping.as_deref())?;
     let use_cases = choose(&settings, args, report)?;
     if args.events.is_empty() {
-        return cluster::detect(args, quiet, interrupted, &settings, use_cases, report).await;
+        return cluster::detect(args, quiet, interrupt, &settings, use_cases, report).await;
     }
     let device = device(args, &use_cases)?;
     let period = period(args);
@@ -238,7 +252,7 @@ async fn detect(
     let progress = Arc::new(ScanProgress::default());
     let options = ScanOptions {
         threads: compute.limits().threads.get(),
-        cancel: Arc::clone(interrupted),
+        interrupt: interrupt.clone(),
         progress: Arc::clone(&progress),
         ..ScanOptions::default()
     };
@@ -257,14 +271,14 @@ async fn detect(
     let result = pipeline::run(&group, &mut outputs).await;
     bar.stop();
     report.group(&plan, result?);
-    if interrupted.load(Ordering::Relaxed) {
+    if interrupt.is_raised() {
         return Err(RunError::Interrupted(NOTHING_WRITTEN.to_owned()));
     }
     outputs::finish(outputs, &plan.use_cases.iter().map(|planned| planned.use_case.id()).collect::<Vec<_>>())
 }
 
-async fn connect(main: &MainConfig, interrupted: &Arc<AtomicBool>) -> Result<Client, RunError> {
-    let client = Client::connect(&main.elastic, Arc::clone(interrupted)).await?;
+async fn connect(main: &MainConfig, interrupt: &Interrupt) -> Result<Client, RunError> {
+    let client = Client::connect(&main.elastic, interrupt).await?;
     info!(server = %client.server(), cluster = client.server().cluster, "connected");
     Ok(client)
 }
@@ -369,7 +383,7 @@ fn device(args: &RunArgs, use_cases: &[Arc<UseCase>]) -> Result<TrainingDevice, 
 
 fn compute(args: &RunArgs) -> Result<Compute, RunError> {
     let limits = limits(args)?;
-    pipeline::check_spill_dir(&limits.spill_dir)?;
+    spill::check_folder(&limits.spill_dir)?;
     Compute::new(limits).map_err(|error| RunError::Internal(error.to_string()))
 }
 

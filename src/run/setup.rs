@@ -1,20 +1,19 @@
 //! `setup`: the component template for what is written.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use tracing::error;
 
 use super::{Exit, RunError, summary, tell_problems};
 use crate::cli::{FlavourArg, SetupArgs};
+use crate::runtime::Interrupt;
 use crate::sinks::SinkError;
 use crate::sinks::console::print_json;
 use crate::sinks::elasticsearch::{TEMPLATE_NAME, TemplateDialect, component_template};
 
 /// Prints the component template that fits the cluster, or stores it there.
-pub async fn setup(args: &SetupArgs, interrupted: Arc<AtomicBool>) -> Exit {
-    match print_or_apply(args, &interrupted).await {
+pub async fn setup(args: &SetupArgs, interrupt: Interrupt) -> Exit {
+    match print_or_apply(args, &interrupt).await {
         Ok(()) => Exit::Done,
         Err(run_error) => {
             error!("{run_error}");
@@ -23,7 +22,7 @@ pub async fn setup(args: &SetupArgs, interrupted: Arc<AtomicBool>) -> Exit {
     }
 }
 
-async fn print_or_apply(args: &SetupArgs, interrupted: &Arc<AtomicBool>) -> Result<(), RunError> {
+async fn print_or_apply(args: &SetupArgs, interrupt: &Interrupt) -> Result<(), RunError> {
     let given = args.flavour.map(|flavour| match flavour {
         FlavourArg::Elasticsearch => TemplateDialect::Elasticsearch,
         FlavourArg::OpenSearch => TemplateDialect::OpenSearch,
@@ -34,7 +33,7 @@ async fn print_or_apply(args: &SetupArgs, interrupted: &Arc<AtomicBool>) -> Resu
     }
     let settings = crate::config::load(&args.config, &[]);
     tell_problems(&settings)?;
-    let client = super::connect(&settings.main, interrupted).await?;
+    let client = super::connect(&settings.main, interrupt).await?;
     let dialect = TemplateDialect::of(client.server());
     if !args.apply {
         return print(dialect);

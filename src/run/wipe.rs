@@ -1,26 +1,24 @@
 //! `wipe`: all outliers leave their documents.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use tracing::error;
 
 use super::{Exit, RunError, cluster, summary, tell_problems};
 use crate::cli::WipeArgs;
 use crate::housekeeping::{Cleaned, Housekeeping};
-use crate::pipeline::check_spill_dir;
+use crate::runtime::Interrupt;
+use crate::spill;
 use crate::telemetry;
 
 /// Removes all outliers from the documents of all indices that the configuration and its use cases name. `quiet` leaves the summary out.
-pub async fn wipe(args: &WipeArgs, quiet: bool, interrupted: Arc<AtomicBool>) -> Exit {
+pub async fn wipe(args: &WipeArgs, quiet: bool, interrupt: Interrupt) -> Exit {
     let mut cleaned = Cleaned::default();
-    let result = clean(args, &interrupted, &mut cleaned).await;
+    let result = clean(args, &interrupt, &mut cleaned).await;
     let missing = cleaned.missing();
     if !quiet {
         summary::print_cleaned(&cleaned, &missing);
     }
     match result {
-        Err(_) if interrupted.load(Ordering::Relaxed) => {
+        Err(_) if interrupt.is_raised() => {
             error!("interrupted: {} documents were changed", cleaned.written.updated);
             Exit::Interrupted
         }
@@ -33,19 +31,19 @@ pub async fn wipe(args: &WipeArgs, quiet: bool, interrupted: Arc<AtomicBool>) ->
     }
 }
 
-async fn clean(args: &WipeArgs, interrupted: &Arc<AtomicBool>, cleaned: &mut Cleaned) -> Result<(), RunError> {
+async fn clean(args: &WipeArgs, interrupt: &Interrupt, cleaned: &mut Cleaned) -> Result<(), RunError> {
     let settings = super::load(&args.config);
     telemetry::follow(&settings.main.log, false);
     tell_problems(&settings)?;
     let spill_dir = args.spill_dir.clone().unwrap_or_else(std::env::temp_dir);
-    check_spill_dir(&spill_dir)?;
-    let client = super::connect(&settings.main, interrupted).await?;
+    spill::check_folder(&spill_dir)?;
+    let client = super::connect(&settings.main, interrupt).await?;
     let housekeeping = Housekeeping {
         client: &client,
         main: &settings.main,
         use_cases: &settings.use_cases,
         spill_dir: &spill_dir,
-        cancel: interrupted,
+        interrupt,
         dry_run: args.dry_run,
     };
     // use cases that cannot be used may name indices that nobody looks at

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use crate::elastic::ElasticError;
+use crate::elastic::{Class, ElasticError};
+use crate::runtime::Interrupted;
+use crate::spill::SpillError;
 
 /// A fault of a source: names the thing, the place and the cure.
 #[derive(Debug, thiserror::Error)]
@@ -57,16 +59,9 @@ pub enum SourceError {
         /// what the system said
         source: io::Error,
     },
-    /// The copy of compressed or piped events could not be kept.
-    #[error(
-        "cannot keep a copy of the events of {name} in the spill folder: {source}; free space there or choose another one"
-    )]
-    Spool {
-        /// file as given
-        name: String,
-        /// what the system said
-        source: io::Error,
-    },
+    /// What the source does not give twice could not be kept.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
     /// A reference that no scan of this source gave.
     #[error("document reference {batch}:{line} is unknown to this source")]
     UnknownDocument {
@@ -85,11 +80,38 @@ pub enum SourceError {
     },
     /// The server did not give what was asked for.
     #[error(transparent)]
-    Server(#[from] ElasticError),
+    Server(ElasticError),
     /// The scan was asked to end.
     #[error("reading was cancelled")]
     Cancelled,
     /// What takes the batches failed.
     #[error("{0:#}")]
     Consumer(anyhow::Error),
+}
+
+impl SourceError {
+    /// True for what nothing else in the run would be spared: there is no room for temporary files, or the server does
+    /// not answer or refuses the credentials.
+    pub fn ends_run(&self) -> bool {
+        match self {
+            Self::Spill(_) | Self::Cancelled => true,
+            Self::Server(error) => matches!(error.class(), Class::Retry | Class::BackPressure | Class::Refused),
+            _ => false,
+        }
+    }
+}
+
+impl From<Interrupted> for SourceError {
+    fn from(_: Interrupted) -> Self {
+        Self::Cancelled
+    }
+}
+
+impl From<ElasticError> for SourceError {
+    fn from(error: ElasticError) -> Self {
+        match error {
+            ElasticError::Interrupted(_) => Self::Cancelled,
+            error => Self::Server(error),
+        }
+    }
 }

@@ -15,10 +15,11 @@ use crate::event::decode::{ColumnKind, EventBatch, Projection, RowRef};
 use crate::event::metric::metric_value;
 use crate::event::sentences::{combine, elements};
 use crate::event::{
-    EventTable, FieldSource, KeySpec, LocalKey, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, SpillFile, TableBuilder,
+    EventTable, FieldSource, KeySpec, LocalKey, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder,
 };
 use crate::plan::{PlannedUseCase, ScanPlan, column_name};
 use crate::query::{TimeWindow, parse_timestamp};
+use crate::spill::SpillFile;
 
 /// What one use case got out of the events that were read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

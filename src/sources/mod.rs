@@ -5,16 +5,16 @@ pub mod elasticsearch;
 mod error;
 pub mod files;
 pub mod ingest;
-mod spool;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use error::SourceError;
 use serde_json::{Map, Value};
 
 use crate::event::decode::{EventBatch, Projection, SkippedLines};
+use crate::runtime::Interrupt;
 
 /// A source of events.
 pub trait EventSource: Send + Sync + fmt::Debug {
@@ -57,15 +57,20 @@ pub struct ScanOptions {
     pub threads: usize,
     /// whether batches carry the hash of each document's identity
     pub id_hash: bool,
-    /// set to end the scan early with [`SourceError::Cancelled`]
-    pub cancel: Arc<AtomicBool>,
+    /// ends the scan early with [`SourceError::Cancelled`]
+    pub interrupt: Interrupt,
     /// counts while the scan runs
     pub progress: Arc<ScanProgress>,
 }
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self { threads: rayon::current_num_threads(), id_hash: false, cancel: Arc::default(), progress: Arc::default() }
+        Self {
+            threads: rayon::current_num_threads(),
+            id_hash: false,
+            interrupt: Interrupt::default(),
+            progress: Arc::default(),
+        }
     }
 }
 

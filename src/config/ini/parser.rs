@@ -201,7 +201,7 @@ impl<'a> Parser<'a> {
 
     fn miss_header(&mut self, content: &str) {
         if !self.header_missed {
-            let problem = Problem::error(format!("{} stands before the first section", quoted(content)))
+            let problem = Problem::error(format!("{} stands before the first section", quoted(first_word(content))))
                 .at(self.here())
                 .help("begin the file with a `[section]` line");
             self.problems.push(problem);
@@ -215,7 +215,10 @@ impl<'a> Parser<'a> {
         } else {
             "write `key = value`, or indent the line deeper than its key to continue a value"
         };
-        let problem = Problem::error(format!("{} is neither a section nor a pair", quoted(content)))
+        // it may be the secret that a key without a value waits for
+        let is_value = self.open.is_some_and(|open| self.entry(current, open).value.text.is_empty());
+        let line = if is_value { "the line".to_owned() } else { quoted(first_word(content)) };
+        let problem = Problem::error(format!("{line} is neither a section nor a pair"))
             .at(self.here())
             .in_section(self.current_name(current))
             .help(help);
@@ -250,6 +253,12 @@ impl<'a> Parser<'a> {
     fn here(&self) -> Location {
         Location { file: Arc::clone(self.file), line: self.number, column: column(self.indent) }
     }
+}
+
+/// What may be shown of a line that cannot be parsed: the rest may be a password whose `=` was forgotten.
+fn first_word(content: &str) -> &str {
+    let end = content.find(|c: char| is_python_space(c) || ['=', ':'].contains(&c));
+    &content[..end.unwrap_or(content.len())]
 }
 
 /// The column behind `skipped` characters.

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use serde_json::json;
 
 use super::*;
@@ -82,9 +80,9 @@ fn gathered() -> Gathered {
     gathered
 }
 
-async fn connect(server: &Script, cancel: &Arc<AtomicBool>) -> (Client, DocumentCache) {
+async fn connect(server: &Script, interrupt: &Interrupt) -> (Client, DocumentCache) {
     let settings = ElasticSettings { es_urls: vec![server.url.clone()], ..ElasticSettings::default() };
-    let client = Client::connect(&settings, Arc::clone(cancel)).await.unwrap();
+    let client = Client::connect(&settings, interrupt).await.unwrap();
     let documents = DocumentCache::new(&client, &std::env::temp_dir());
     (client, documents)
 }
@@ -92,28 +90,30 @@ async fn connect(server: &Script, cancel: &Arc<AtomicBool>) -> (Client, Document
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_changes_once_with_the_outliers_of_all_scan_groups() {
     let server = cluster();
-    let cancel: Arc<AtomicBool> = Arc::default();
-    let (client, documents) = connect(&server, &cancel).await;
+    let interrupt = Interrupt::default();
+    let (client, documents) = connect(&server, &interrupt).await;
     let mut writer = DocumentWriter::new(&client);
+    let mut lost = Written::default();
     let mut outputs = Outputs { findings: Some(crate::sinks::console::Findings::default()), ..Outputs::default() };
     let to = ClusterOutputs {
         documents: &documents,
-        interrupted: &cancel,
+        interrupt: &interrupt,
         outputs: &mut outputs,
         logged: None,
         writer: Some(&mut writer),
+        lost: &mut lost,
     };
     let mut n_documents = [0; 2];
     write(gathered(), to, &mut n_documents).await.unwrap();
     let (written, ended) = writer.finish().await;
     assert!(ended.is_none());
-    assert_eq!((written.updated, written.outliers, written.gone, n_documents), (2, 3, 1, [2, 2]));
+    assert_eq!((written.updated, written.outliers, lost.gone, n_documents), (2, 3, 1, [2, 2]));
     let bulk = server.received().into_iter().find(|request| request.line.contains("_bulk")).unwrap();
     let lines: Vec<Value> = bulk.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let guard = |id: &str| json!({"update": {"_index": "i", "_id": id, "if_seq_no": 3, "if_primary_term": 1}});
     let mut routed = guard("new");
     routed["update"]["routing"] = json!("r");
-    assert_eq!((&lines[0], &lines[2], lines.len()), (&guard("known"), &routed, 4));
+    assert_eq!((&lines[0], &lines[2], lines.len()), (&guard("known"), &routed, 6));
     assert_eq!(lines[1]["doc"]["outliers"]["summary"], json!(["s", "t"]));
     assert_eq!(
         lines[3]["doc"],
@@ -125,29 +125,32 @@ async fn a_document_changes_once_with_the_outliers_of_all_scan_groups() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_writer_nothing_is_written_and_an_interrupted_run_counts_what_is_left() {
     let server = cluster();
-    let cancel: Arc<AtomicBool> = Arc::default();
-    let (client, documents) = connect(&server, &cancel).await;
+    let interrupt = Interrupt::default();
+    let (client, documents) = connect(&server, &interrupt).await;
     let mut outputs = Outputs::default();
     let to = ClusterOutputs {
         documents: &documents,
-        interrupted: &cancel,
+        interrupt: &interrupt,
         outputs: &mut outputs,
         logged: None,
         writer: None,
+        lost: &mut Written::default(),
     };
     let mut n_documents = [0; 2];
     write(gathered(), to, &mut n_documents).await.unwrap();
     assert_eq!((n_documents, server.lines()), ([2, 2], vec!["POST /_mget".to_owned()]));
-    cancel.store(true, Ordering::Relaxed);
+    interrupt.raise();
     let mut writer = DocumentWriter::new(&client);
+    let mut lost = Written::default();
     let to = ClusterOutputs {
         documents: &documents,
-        interrupted: &cancel,
+        interrupt: &interrupt,
         outputs: &mut outputs,
         logged: None,
         writer: Some(&mut writer),
+        lost: &mut lost,
     };
     let error = write(gathered(), to, &mut n_documents).await.unwrap_err();
     assert!(matches!(error, GroupError::Source(SourceError::Cancelled)));
-    assert_eq!(writer.finish().await.0.not_written, 3);
+    assert_eq!((writer.finish().await.0, lost.not_written), (Written::default(), 3));
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::pace::Pace;
 use super::{Change, Edit, Edited, Ended, Written};
 use crate::elastic::{
-    Attempts, Block, BulkAction, BulkItem, Class, Client, DocumentId, ElasticError, Fault, StoredDocument,
+    Attempts, Block, BulkAction, BulkItem, Class, Client, DocumentId, ElasticError, Fault, Lookup, StoredDocument,
 };
 
 /// Changes in one request.
@@ -113,7 +113,7 @@ impl<E: Edit> Changes<E> {
     async fn run(&mut self, blocks: &mut mpsc::Receiver<Vec<Edited<E>>>) {
         let mut under_way = FuturesUnordered::new();
         loop {
-            if self.client.is_cancelled() && self.ended.is_none() {
+            if self.client.interrupt().is_raised() && self.ended.is_none() {
                 self.ended = Some(Ended::Interrupted);
             }
             let takes_more = self.takes_more();
@@ -218,30 +218,35 @@ impl<E: Edit> Changes<E> {
             self.done(pending, item.is_noop);
             return;
         };
-        let DocumentId { index, id, .. } = &pending.action.id;
-        let written = &mut self.written;
         match fault.class() {
-            Class::Gone => written.gone += 1,
             Class::Conflict if fault.status == 409 => self.conflict(pending, None::<Fault>),
             Class::Conflict => {
                 pending.in_steps = true;
                 self.conflict(pending, Some(fault));
             }
-            Class::Done | Class::Poison => written.reject(index, id, &fault.to_string()),
-            Class::Blocked(Block::Index) => {
-                written.block(index);
-                let index = index.clone();
-                self.close(index, fault.to_string());
-            }
-            Class::Refused => {
-                written.not_written += 1;
-                let what = format!("writing to index {index}");
-                let cure = "give the user or key the rights to write that docs/elasticsearch.md lists";
-                self.ended.get_or_insert(Ended::Server(ElasticError::Refused { what, fault, cure }));
+            Class::Done | Class::Gone | Class::Poison | Class::Blocked(Block::Index) | Class::Refused => {
+                self.fail(&pending.action.id, fault);
             }
             class @ (Class::Retry | Class::BackPressure | Class::Blocked(Block::DiskFull)) => {
                 self.later.push(Later { pending, class, asked: None, reason: fault.to_string(), error: None });
             }
+        }
+    }
+
+    /// A document for which the server answered `fault`: it will not do better during the run.
+    fn fail(&mut self, document: &DocumentId, fault: Fault) {
+        match fault.class() {
+            Class::Blocked(Block::Index) => {
+                self.written.block(&document.index);
+                self.close(document.index.clone(), fault.to_string());
+            }
+            Class::Refused => {
+                self.written.not_written += 1;
+                let what = format!("writing to index {}", document.index);
+                let cure = "give the user or key the rights to write that docs/elasticsearch.md lists";
+                self.ended.get_or_insert(Ended::Server(ElasticError::Refused { what, fault, cure }));
+            }
+            _ => self.written.fail(document, &fault),
         }
     }
 
@@ -290,6 +295,10 @@ impl<E: Edit> Changes<E> {
         let class = error.class();
         let status = error.fault().map(|fault| fault.status);
         match class {
+            _ if matches!(error, ElasticError::Interrupted(_)) => {
+                self.written.not_written += chunk.len() as u64;
+                self.ended.get_or_insert(Ended::Interrupted);
+            }
             _ if status == Some(413) && chunk.len() > 1 => {
                 let n_bytes: usize = chunk.iter().map(|pending| pending.action.n_bytes()).sum();
                 self.chunk_bytes = self.chunk_bytes.min(n_bytes / 2).max(1);
@@ -339,14 +348,21 @@ impl<E: Edit> Changes<E> {
             Ok(found) => found,
             Err(error) => {
                 self.written.not_written += conflicts.len() as u64;
-                self.ended.get_or_insert(Ended::Server(error));
+                self.ended.get_or_insert(error.into());
                 return;
             }
         };
         for (mut pending, found) in conflicts.into_iter().zip(found) {
-            let Some(StoredDocument { version, source, .. }) = found else {
-                self.written.gone += 1;
-                continue;
+            let StoredDocument { version, source, .. } = match found {
+                Lookup::Found(document) => document,
+                Lookup::Gone => {
+                    self.written.gone += 1;
+                    continue;
+                }
+                Lookup::Failed(fault) => {
+                    self.fail(&pending.action.id, fault);
+                    continue;
+                }
             };
             let edit = &pending.edit;
             let change = if pending.in_steps { edit.step(source.get()) } else { edit.change(source.get()) };

@@ -62,8 +62,6 @@ pub struct Edited<E> {
 pub struct DocumentWriter<E> {
     blocks: mpsc::Sender<Vec<Edited<E>>>,
     task: JoinHandle<(Written, Option<Ended>)>,
-    n_gone: u64,
-    n_not_written: u64,
 }
 
 /// Why writing ended before all was written.
@@ -75,22 +73,21 @@ pub enum Ended {
     Server(ElasticError),
 }
 
+impl From<ElasticError> for Ended {
+    fn from(error: ElasticError) -> Self {
+        match error {
+            ElasticError::Interrupted(_) => Self::Interrupted,
+            error => Self::Server(error),
+        }
+    }
+}
+
 impl<E: Edit> DocumentWriter<E> {
     /// Nothing is written yet. Must be called inside a tokio runtime.
     pub fn new(client: &Client) -> Self {
         let (blocks, waiting) = mpsc::channel(1);
         let task = tokio::spawn(changes::write(client.clone(), waiting));
-        DocumentWriter { blocks, task, n_gone: 0, n_not_written: 0 }
-    }
-
-    /// Counts documents that were deleted before they could be read.
-    pub fn count_gone(&mut self, n_documents: usize) {
-        self.n_gone += n_documents as u64;
-    }
-
-    /// Counts documents that are given up before they come here.
-    pub fn count_not_written(&mut self, n_documents: usize) {
-        self.n_not_written += n_documents as u64;
+        DocumentWriter { blocks, task }
     }
 
     /// Hands over documents, each of which comes once in the life of this writer; waits while enough others are on their way. False when
@@ -102,14 +99,11 @@ impl<E: Edit> DocumentWriter<E> {
     /// Waits until all is written; what became of it, and why it ended early if it did.
     pub async fn finish(self) -> (Written, Option<Ended>) {
         drop(self.blocks);
-        let (mut written, ended) = match self.task.await {
+        match self.task.await {
             Ok(outcome) => outcome,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             // only a runtime that shuts down cancels it
             Err(_) => (Written::default(), Some(Ended::Interrupted)),
-        };
-        written.gone += self.n_gone;
-        written.not_written += self.n_not_written;
-        (written, ended)
+        }
     }
 }

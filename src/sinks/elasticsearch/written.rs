@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::elastic::{Block, Class, DocumentId, Fault};
+
 /// Samples of reasons that are kept.
 const SAMPLES: usize = 5;
 
@@ -79,6 +81,18 @@ impl Written {
         if self.rejected_samples.len() < SAMPLES {
             let name = crate::config::escape_controls(&format!("{index} {id}"));
             self.rejected_samples.push(format!("{name}: {reason}"));
+        }
+    }
+
+    /// Counts a document for which the server answered `fault`, which stays so during the run.
+    pub fn fail(&mut self, id: &DocumentId, fault: &Fault) {
+        match fault.class() {
+            Class::Gone => self.gone += 1,
+            Class::Blocked(Block::Index) => {
+                self.block(&id.index);
+                self.blocked_reasons.entry(id.index.clone()).or_insert_with(|| fault.to_string());
+            }
+            _ => self.reject(&id.index, &id.id, &fault.to_string()),
         }
     }
 

@@ -10,9 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 use serde_json::value::RawValue;
 
-use crate::elastic::{Client, DocumentId, DocumentVersion, StoredDocument};
+use crate::elastic::{Client, DocumentId, DocumentVersion, Lookup, StoredDocument};
 use crate::sources::SourceError;
-use crate::sources::spool::Spool;
+use crate::spill::{SpillError, Spool};
 
 /// Bytes of documents that are kept; those beyond are read from the server whenever they are needed.
 const KEPT_BYTES: u64 = 1 << 30;
@@ -48,74 +48,46 @@ impl DocumentCache {
         DocumentCache { client, spool, kept_bytes, hasher: RandomState::new(), kept: Mutex::default() }
     }
 
-    /// The documents in the order asked; `None` where one was deleted.
+    /// The documents in the order asked.
     ///
     /// # Errors
-    /// Documents that cannot be read, and a spill folder that cannot be written.
-    pub async fn read(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, SourceError> {
+    /// A server that does not answer, and a spill folder that cannot be written.
+    pub async fn read(&self, ids: &[DocumentId]) -> Result<Vec<Lookup>, SourceError> {
         let known = self.known(ids)?;
-        self.complete(ids, known).await
+        let unknown = ids.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(id, _)| id.clone());
+        let unknown: Vec<DocumentId> = unknown.collect();
+        let read = if unknown.is_empty() { Vec::new() } else { self.client.mget(&unknown).await? };
+        let found = read.iter().filter_map(|lookup| match lookup {
+            Lookup::Found(document) => Some(document),
+            Lookup::Gone | Lookup::Failed(_) => None,
+        });
+        self.keep(found)?;
+        let mut read = read.into_iter();
+        Ok(known.into_iter().filter_map(|known| known.map(Lookup::Found).or_else(|| read.next())).collect())
     }
 
-    /// As [`Self::read`], for documents that are to change: an index that was deleted since is noticed, because a change would bring it back.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub async fn read_to_change(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, SourceError> {
-        let mut known = self.known(ids)?;
-        let mut samples: HashMap<&str, &DocumentId> = HashMap::new();
-        for (id, _) in ids.iter().zip(&known).filter(|(_, known)| known.is_some()) {
-            samples.entry(&id.index).or_insert(id);
-        }
-        let samples: Vec<DocumentId> = samples.into_values().cloned().collect();
-        for (sample, found) in samples.iter().zip(self.client.mget(&samples).await?) {
-            if found.is_none() {
-                // only the server can tell which others are gone
-                let of_index = ids.iter().zip(&mut known).filter(|(id, _)| id.index == sample.index);
-                of_index.for_each(|(_, known)| *known = None);
-            }
-        }
-        self.complete(ids, known).await
-    }
-
-    /// What is not known is read, and kept.
-    async fn complete(
-        &self,
-        ids: &[DocumentId],
-        mut known: Vec<Option<StoredDocument>>,
-    ) -> Result<Vec<Option<StoredDocument>>, SourceError> {
-        let unknown: Vec<usize> = (0..ids.len()).filter(|&idx| known[idx].is_none()).collect();
-        if unknown.is_empty() {
-            return Ok(known);
-        }
-        let wanted: Vec<DocumentId> = unknown.iter().map(|&idx| ids[idx].clone()).collect();
-        let read = self.client.mget(&wanted).await?;
-        self.keep(read.iter().flatten()).map_err(spool_error)?;
-        for (idx, document) in unknown.into_iter().zip(read) {
-            known[idx] = document;
-        }
-        Ok(known)
-    }
-
-    fn known(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, SourceError> {
+    fn known(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, SpillError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let places: Vec<Option<(u64, u32)>> =
             ids.iter().map(|id| kept.places.get(&self.hasher.hash_one(id)).copied()).collect();
         drop(kept);
         let read = |(id, place): (&DocumentId, Option<(u64, u32)>)| match place {
             None => Ok(None),
-            Some((start, len)) => decode(&self.spool.read_plain(start, len as usize)?, id),
+            Some((start, len)) => {
+                let record = self.spool.read_plain(start, len as usize)?;
+                decode(&record, id).map_err(|error| self.spool.error(error))
+            }
         };
-        ids.par_iter().zip(places).map(read).collect::<io::Result<_>>().map_err(spool_error)
+        ids.par_iter().zip(places).map(read).collect()
     }
 
-    fn keep<'d>(&self, documents: impl Iterator<Item = &'d StoredDocument>) -> io::Result<()> {
+    fn keep<'d>(&self, documents: impl Iterator<Item = &'d StoredDocument>) -> Result<(), SpillError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let mut records = Vec::new();
         let mut ends = Vec::new();
         for document in documents {
             let start = records.len();
-            encode(document, &mut records)?;
+            encode(document, &mut records).map_err(|error| self.spool.error(error))?;
             if kept.n_bytes + records.len() as u64 > self.kept_bytes {
                 records.truncate(start);
                 break;
@@ -126,7 +98,7 @@ impl DocumentCache {
         kept.n_bytes += records.len() as u64;
         for (hash, start, end) in ends {
             // a server takes no document that is longer
-            let len = u32::try_from(end - start).map_err(io::Error::other)?;
+            let len = u32::try_from(end - start).map_err(|error| self.spool.error(io::Error::other(error)))?;
             kept.places.insert(hash, (offset + start as u64, len));
         }
         Ok(())
@@ -156,10 +128,6 @@ fn decode(record: &[u8], id: &DocumentId) -> io::Result<Option<StoredDocument>> 
     let version = DocumentVersion { seq_no: number(0), primary_term: number(8) };
     let source = String::from_utf8(source.to_vec()).map_err(io::Error::other)?;
     Ok(Some(StoredDocument { id: id.clone(), version, source: RawValue::from_string(source)? }))
-}
-
-fn spool_error(source: io::Error) -> SourceError {
-    SourceError::Spool { name: "the cluster".to_owned(), source }
 }
 
 #[cfg(test)]

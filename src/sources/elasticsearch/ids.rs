@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::elastic::{DocumentId, Hit};
-use crate::sources::spool::{Copied, Spool, compress};
 use crate::sources::{DocRef, SourceError};
+use crate::spill::{Compressed, Copied, SpillError, Spool};
 
 /// The documents of a page, in the order of its hits.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -36,14 +37,14 @@ impl PageIds {
         ids
     }
 
-    /// As it is stored, with its length before compression.
-    pub(super) fn pack(&self) -> io::Result<(Vec<u8>, usize)> {
-        let bytes = serde_json::to_vec(self)?;
-        Ok((compress(&bytes)?, bytes.len()))
+    /// As it is stored.
+    pub(super) fn pack(&self) -> Compressed {
+        Compressed::new(json!(self).to_string().as_bytes())
     }
 
-    fn unpack(spool: &Spool, place: &Copied) -> io::Result<Self> {
-        Ok(serde_json::from_slice(&spool.read(place)?)?)
+    fn unpack(spool: &Spool, place: &Copied) -> Result<Self, SpillError> {
+        let stored = spool.read(place)?;
+        serde_json::from_slice(&stored).map_err(|error| spool.error(error.into()))
     }
 
     fn identities(self) -> impl Iterator<Item = Identity> {
@@ -59,7 +60,7 @@ impl PageIds {
 }
 
 /// All documents of some pages.
-pub(super) fn identities(spool: &Spool, pages: &[Copied]) -> io::Result<HashSet<Identity>> {
+pub(super) fn identities(spool: &Spool, pages: &[Copied]) -> Result<HashSet<Identity>, SpillError> {
     let mut all = HashSet::new();
     for place in pages {
         all.extend(PageIds::unpack(spool, place)?.identities());
@@ -68,12 +69,7 @@ pub(super) fn identities(spool: &Spool, pages: &[Copied]) -> io::Result<HashSet<
 }
 
 /// Which documents are meant, in the order asked.
-pub(super) fn find(
-    spool: &Spool,
-    pages: &[Copied],
-    documents: &[DocRef],
-    spool_error: impl Fn(io::Error) -> SourceError,
-) -> Result<Vec<DocumentId>, SourceError> {
+pub(super) fn find(spool: &Spool, pages: &[Copied], documents: &[DocRef]) -> Result<Vec<DocumentId>, SourceError> {
     let mut by_page: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (idx, document) in documents.iter().enumerate() {
         by_page.entry(document.batch).or_default().push(idx);
@@ -82,7 +78,7 @@ pub(super) fn find(
     for (page_idx, wanted) in by_page {
         let unknown = |idx: usize| SourceError::UnknownDocument { batch: page_idx, line: documents[idx].line };
         let place = pages.get(page_idx as usize).ok_or_else(|| unknown(wanted[0]))?;
-        let ids = PageIds::unpack(spool, place).map_err(&spool_error)?;
+        let ids = PageIds::unpack(spool, place)?;
         for idx in wanted {
             found[idx] = Some(ids.document(documents[idx].line as usize).map_err(|_| unknown(idx))?);
         }

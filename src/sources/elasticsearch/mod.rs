@@ -21,14 +21,15 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
-use super::spool::{Copied, Spool};
-use super::{DocRef, EventSource, Incomplete, OnBatch, RawDocument, ScanOptions, ScanSummary, SourceError};
+use super::{DocRef, EventSource, OnBatch, RawDocument, ScanOptions, ScanSummary, SourceError};
 use crate::config::ElasticSettings;
 use crate::elastic::{
-    Class, Client, DocumentId, ElasticError, Fault, MappedFields, SearchTarget, StoredDocument, Survey,
+    Attempts, Class, Client, DocumentId, ElasticError, Fault, Lookup, MappedFields, SearchTarget, StoredDocument,
+    Survey,
 };
 use crate::event::decode::{Projection, with_valid_surrogates};
 use crate::plan::ScanPlan;
+use crate::spill::{Copied, Spool};
 use queries::Queries;
 use scan::{Decoders, Ended, Pass};
 use slice::{Contexts, Search, SliceEnd};
@@ -145,11 +146,7 @@ impl ElasticEvents {
     /// References that no scan of this source gave.
     pub fn ids(&self, documents: &[DocRef]) -> Result<Vec<DocumentId>, SourceError> {
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        ids::find(&self.spool, &pages, documents, |source| self.spool_error(source))
-    }
-
-    fn spool_error(&self, source: std::io::Error) -> SourceError {
-        SourceError::Spool { name: self.target.as_str().to_owned(), source }
+        ids::find(&self.spool, &pages, documents)
     }
 
     async fn open_search(&self, survey: Survey, source: Value) -> Result<Search, ElasticError> {
@@ -161,7 +158,7 @@ impl ElasticEvents {
             }
             None => {
                 let n_slices = survey.shards.clamp(1, MAX_SLICES);
-                (Contexts::Scrolls(Mutex::new(vec![None; n_slices as usize])), n_slices)
+                (Contexts::Scrolls(Mutex::new(vec![Vec::new(); n_slices as usize])), n_slices)
             }
         };
         Ok(Search {
@@ -185,11 +182,8 @@ impl ElasticEvents {
                     self.client.close_pit(&pit).await
                 }
                 Contexts::Scrolls(scrolls) => {
-                    let open = scrolls.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    for id in open.iter().flatten() {
-                        self.client.clear_scroll(id).await?;
-                    }
-                    Ok(())
+                    let open = scrolls.lock().unwrap_or_else(PoisonError::into_inner).concat();
+                    if open.is_empty() { Ok(()) } else { self.client.clear_scrolls(&open).await }
                 }
             }
         };
@@ -202,8 +196,7 @@ impl ElasticEvents {
 
     fn decoders(&self, projection: &Projection, options: &ScanOptions) -> Result<Decoders, SourceError> {
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen: HashSet<ids::Identity> =
-            ids::identities(&self.spool, &pages).map_err(|source| self.spool_error(source))?;
+        let seen: HashSet<ids::Identity> = ids::identities(&self.spool, &pages)?;
         Ok(Decoders {
             projection: projection.clone(),
             id_hash: options.id_hash,
@@ -227,7 +220,9 @@ impl EventSource for ElasticEvents {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut summary = ScanSummary::default();
         let source = fields::source_filter(projection.specs(), &self.fields);
+        let mut attempts = Attempts::new(self.client.deadline());
         for pass in 1.. {
+            let n_before = summary.events;
             let survey = self.runtime.block_on(self.survey())?;
             if survey.documents == 0 {
                 break;
@@ -247,24 +242,33 @@ impl EventSource for ElasticEvents {
                 pass.run()
             });
             self.runtime.block_on(self.close(&search));
-            match outcome {
-                Ok(ends) => {
-                    summary.incomplete.extend(missing(self.target.as_str(), &ends));
-                    break;
-                }
+            let (error, may_help) = match outcome {
+                Ok(ends) => match short(self.target.as_str(), &ends) {
+                    None => break,
+                    Some(error) => (error, pass == 1 || summary.events > n_before),
+                },
                 Err(Ended::Failed(error)) => return Err(error),
-                Err(Ended::Lost(error)) if pass < MAX_PASSES && may_go_on(&error) => {
-                    tracing::warn!(pass, "{error}: reading again what is missing");
+                Err(Ended::Lost(error)) => {
+                    let may_help = may_go_on(&error);
+                    (error, may_help)
                 }
-                Err(Ended::Lost(error)) => return Err(error.into()),
+            };
+            match attempts.next_wait(Class::Retry, None) {
+                Some(wait) if may_help && pass < MAX_PASSES => {
+                    tracing::warn!(pass, seconds = wait.as_secs_f32(), "{error}: reading again what is missing");
+                    self.runtime.block_on(self.client.interrupt().wait(wait))?;
+                }
+                _ => return Err(error.into()),
             }
         }
         Ok(summary)
     }
 
     fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError> {
-        let stored = self.runtime.block_on(self.documents.read(&self.ids(documents)?))?;
-        Ok(stored.into_par_iter().map(|document| document.map(raw)).collect())
+        let ids = self.ids(documents)?;
+        let found = self.runtime.block_on(self.documents.read(&ids))?;
+        let raw = |(found, id): (Lookup, _)| Ok(found.into_found(id)?.map(raw));
+        found.into_par_iter().zip(&ids).map(raw).collect()
     }
 
     fn highlights(&self, mask_idx: usize, documents: &[DocRef]) -> Result<Vec<Map<String, Value>>, SourceError> {
@@ -286,13 +290,14 @@ fn may_go_on(error: &ElasticError) -> bool {
     matches!(error.class(), Class::Retry | Class::BackPressure | Class::Gone)
 }
 
-/// What the slices did not give of what the server counted.
-fn missing(name: &str, ends: &[SliceEnd]) -> Option<Incomplete> {
+/// An error where slices did not give what the server counted.
+fn short(name: &str, ends: &[SliceEnd]) -> Option<ElasticError> {
     let (seen, total) =
         ends.iter().fold((0, 0), |(seen, total), end| (seen + end.seen, total + end.total.unwrap_or(end.seen)));
-    (seen != total).then(|| Incomplete {
-        name: name.to_owned(),
-        reason: format!("{seen} documents were read of {total} that the server counted; run again"),
+    let is_short = ends.iter().any(|end| end.total.is_some_and(|total| total != end.seen));
+    is_short.then(|| ElasticError::Incomplete {
+        what: format!("reading {name}"),
+        reason: format!("{seen} documents came of {total} that the server counted"),
     })
 }
 

@@ -1,7 +1,6 @@
 //! One pass over a search: slices read ahead, pages are decoded on rayon's threads and delivered in the order they came.
 
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,16 +13,16 @@ use super::queries::query_idx;
 use super::slice::{self, NextPage, Search, SliceEnd, SlicePage};
 use super::tagged::take_out;
 use crate::compute::InOrder;
-use crate::elastic::{ElasticError, Hit, Page};
+use crate::elastic::{Cursor, ElasticError, Hit, Page};
 use crate::event::decode::{Decoder, EventBatch, HitText, Identity as IdentityHash, Projection};
-use crate::sources::spool::{Copied, Spool};
 use crate::sources::{OnBatch, ScanOptions, ScanSummary, SourceError};
+use crate::spill::{Compressed, Copied, Spool};
 
 /// Pages of a slice that wait to be decoded.
 const PAGES_AHEAD: usize = 2;
 
-/// How often a scan looks whether it was cancelled while it waits.
-const LOOK_AT_CANCEL: Duration = Duration::from_millis(100);
+/// How long slices have to learn which search contexts they were opening when a pass ends early.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// What a pass needs and adds to.
 pub(super) struct Pass<'a, 'b> {
@@ -64,22 +63,11 @@ impl Pass<'_, '_> {
         let mut decoding = InOrder::new(2 * self.options.threads.max(1) + 1);
         let outcome = self.take_pages(&mut receiver, &mut decoding);
         drop(receiver);
-        // slices end by themselves when nobody takes their pages, but may be waiting for an answer
-        if outcome.is_err() {
-            slices.abort_all();
-        }
-        let mut ends = Vec::new();
-        let mut lost = None;
-        while let Some(joined) = self.runtime.block_on(slices.join_next()) {
-            match joined {
-                Ok(Ok(end)) => ends.push(end),
-                Ok(Err(error)) => lost = Some(error),
-                Err(join_error) if join_error.is_panic() => std::panic::resume_unwind(join_error.into_panic()),
-                Err(_) => {}
-            }
-        }
+        // when nobody takes their pages, slices end with the next answer
+        let patience = if outcome.is_err() { LAST_ANSWERS } else { Duration::MAX };
+        let ends = self.runtime.block_on(ends(&mut slices, patience));
         outcome?;
-        lost.map_or(Ok(ends), |error| Err(Ended::Lost(error)))
+        ends.map_err(Ended::Lost)
     }
 
     fn take_pages(
@@ -88,15 +76,10 @@ impl Pass<'_, '_> {
         decoding: &mut InOrder<Result<Decoded, Ended>>,
     ) -> Result<(), Ended> {
         loop {
-            if self.options.cancel.load(Ordering::Relaxed) {
-                return Err(SourceError::Cancelled.into());
-            }
-            let waited = async { tokio::time::timeout(LOOK_AT_CANCEL, receiver.recv()).await };
-            let page = match self.runtime.block_on(waited) {
-                Err(_) => continue,
-                Ok(None) => break,
-                Ok(Some(page)) => page,
-            };
+            let interrupt = &self.options.interrupt;
+            interrupt.check().map_err(SourceError::from)?;
+            let received = self.runtime.block_on(interrupt.within(Duration::ZERO, receiver.recv()));
+            let Some(page) = received.map_err(SourceError::from)? else { break };
             self.options.progress.add_bytes(page.body.len() as u64);
             self.summary.bytes += page.body.len() as u64;
             let decoders = Arc::clone(&self.decoders);
@@ -111,9 +94,8 @@ impl Pass<'_, '_> {
     }
 
     fn deliver(&mut self, decoded: Decoded) -> Result<(), Ended> {
-        let Decoded { mut batch, ids: (packed, n_bytes) } = decoded;
-        let spool_error = |source| SourceError::Spool { name: self.search.target.as_str().to_owned(), source };
-        let place = self.spool.append(&packed, n_bytes).map_err(spool_error)?;
+        let Decoded { mut batch, ids } = decoded;
+        let place = self.spool.append(ids).map_err(SourceError::from)?;
         {
             let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
             batch.number = pages.len() as u32;
@@ -127,11 +109,35 @@ impl Pass<'_, '_> {
     }
 }
 
+/// What each slice gave; those that take longer than `patience` are dropped.
+async fn ends(
+    slices: &mut JoinSet<Result<SliceEnd, ElasticError>>,
+    patience: Duration,
+) -> Result<Vec<SliceEnd>, ElasticError> {
+    let mut ends = Vec::new();
+    let mut lost = None;
+    let mut is_over = std::pin::pin!(tokio::time::sleep(patience));
+    loop {
+        let joined = tokio::select! {
+            joined = slices.join_next() => joined,
+            () = &mut is_over => break,
+        };
+        match joined {
+            None => break,
+            Some(Ok(Ok(end))) => ends.push(end),
+            Some(Ok(Err(error))) => lost = Some(error),
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Some(Err(_)) => {}
+        }
+    }
+    slices.abort_all();
+    lost.map_or(Ok(ends), Err)
+}
+
 /// A decoded page.
 pub(super) struct Decoded {
     batch: EventBatch,
-    /// Its ids, compressed, and their length before.
-    ids: (Vec<u8>, usize),
+    ids: Compressed,
 }
 
 /// Decoders that wait for work, and what they need to know.
@@ -154,10 +160,10 @@ pub(super) struct Decoders {
 impl Decoders {
     /// Takes a page apart, lets its slice go on, and decodes it.
     fn decode(&self, page: SlicePage) -> Result<Decoded, Ended> {
-        let SlicePage { body, slice, next } = page;
+        let SlicePage { body, cursor, slice, next } = page;
         let what = || format!("reading {} (slice {slice})", self.name);
-        let page =
-            Page::read(&body).map_err(|reason| Ended::Lost(ElasticError::Incomplete { what: what(), reason }))?;
+        let read = if matches!(cursor, Cursor::Scrolled(_)) { Page::read_scrolled } else { Page::read };
+        let page = read(&body).map_err(|reason| Ended::Lost(ElasticError::Incomplete { what: what(), reason }))?;
         // the slice is gone when the scan has failed: nobody wants to go on
         drop(next.send(next_page(&page)));
         let mut hits = page.hits;
@@ -166,9 +172,7 @@ impl Decoders {
         }
         let batch =
             self.columns(&hits).map_err(|source| SourceError::Columns { name: self.name.to_string(), source })?;
-        let spool_error = |source| SourceError::Spool { name: self.name.to_string(), source };
-        let ids = PageIds::new(&hits).pack().map_err(spool_error)?;
-        Ok(Decoded { batch, ids })
+        Ok(Decoded { batch, ids: PageIds::new(&hits).pack() })
     }
 
     fn columns(&self, hits: &[Hit<'_>]) -> Result<EventBatch, arrow::error::ArrowError> {
@@ -217,7 +221,6 @@ fn next_page(page: &Page<'_>) -> NextPage {
     NextPage {
         n_hits: page.hits.len(),
         sort: sort.and_then(|sort| serde_json::from_str(sort.get()).ok()),
-        context_id: page.pit_id.as_deref().or(page.scroll_id.as_deref()).map(str::to_owned),
         total: page.total,
     }
 }

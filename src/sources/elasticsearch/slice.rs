@@ -37,14 +37,15 @@ pub(super) struct Search {
 pub(super) enum Contexts {
     /// One point in time for all slices; its newest id.
     PointInTime(Mutex<PointInTime>),
-    /// The newest scroll of each slice.
-    Scrolls(Mutex<Vec<Option<String>>>),
+    /// The scrolls that each slice has opened; the last one is read.
+    Scrolls(Mutex<Vec<Vec<String>>>),
 }
 
 /// A page on its way to those who decode.
 #[derive(Debug)]
 pub(super) struct SlicePage {
     pub(super) body: Vec<u8>,
+    pub(super) cursor: Cursor,
     pub(super) slice: usize,
     /// Takes what the page says about the next one.
     pub(super) next: oneshot::Sender<NextPage>,
@@ -55,7 +56,6 @@ pub(super) struct SlicePage {
 pub(super) struct NextPage {
     pub(super) n_hits: usize,
     pub(super) sort: Option<Value>,
-    pub(super) context_id: Option<String>,
     pub(super) total: Option<u64>,
 }
 
@@ -78,19 +78,16 @@ pub(super) async fn read(
     let mut size = first_size(&search).await?;
     let mut after = None;
     loop {
-        let (answer, asked) = page(&search, slice, &mut size, after.as_ref(), end.seen == 0).await?;
-        let n_bytes = answer.len();
+        let (body, cursor, asked) = page(&search, slice, &mut size, after.as_ref(), end.seen == 0).await?;
+        let n_bytes = body.len();
         let (sender, receiver) = oneshot::channel();
-        if pages.send(SlicePage { body: answer, slice, next: sender }).await.is_err() {
+        if pages.send(SlicePage { body, cursor, slice, next: sender }).await.is_err() {
             return Ok(end);
         }
         // an incomplete page is reported by those who decode it
         let Ok(next) = receiver.await else { return Ok(end) };
         end.seen += next.n_hits as u64;
         end.total = end.total.or(next.total);
-        if let Some(id) = next.context_id {
-            search.contexts.renew(slice, id);
-        }
         // a server that gives more than it counted would never come to an end
         let is_complete = end.total.is_some_and(|total| end.seen >= total);
         let is_last = match search.contexts {
@@ -105,19 +102,20 @@ pub(super) async fn read(
     }
 }
 
-/// A page, and how many documents it was asked for.
+/// A page, where it came from, and how many documents it was asked for.
 async fn page(
     search: &Search,
     slice: usize,
     size: &mut usize,
     after: Option<&Value>,
     is_first: bool,
-) -> Result<(Vec<u8>, usize), ElasticError> {
+) -> Result<(Vec<u8>, Cursor, usize), ElasticError> {
     loop {
         let cursor = search.contexts.cursor(slice);
         let body = search.body(slice, *size, after, is_first);
-        match search.client.page(&search.target, &cursor, &search.keep_alive, &body).await {
-            Ok(answer) => return Ok((answer.body, *size)),
+        let keep = |id| search.contexts.keep(slice, &cursor, id);
+        match search.client.page(&search.target, &cursor, &search.keep_alive, &body, keep).await {
+            Ok(answer) => return Ok((answer.body, cursor, *size)),
             // one page may be too much for a node that has room for half of it
             Err(error) if is_too_large(&error) && *size > SMALLEST_PAGE && !matches!(cursor, Cursor::Scrolled(_)) => {
                 *size = (*size / 2).max(SMALLEST_PAGE);
@@ -181,17 +179,25 @@ impl Contexts {
     fn cursor(&self, slice: usize) -> Cursor {
         match self {
             Self::PointInTime(_) => Cursor::PointInTime,
-            Self::Scrolls(scrolls) => match &scrolls.lock().unwrap_or_else(PoisonError::into_inner)[slice] {
+            Self::Scrolls(scrolls) => match scrolls.lock().unwrap_or_else(PoisonError::into_inner)[slice].last() {
                 Some(id) => Cursor::Scrolled(id.clone()),
                 None => Cursor::Scroll,
             },
         }
     }
 
-    fn renew(&self, slice: usize, id: String) {
+    /// Notes the context that an answer at `cursor` names.
+    fn keep(&self, slice: usize, cursor: &Cursor, id: String) {
         match self {
             Self::PointInTime(pit) => pit.lock().unwrap_or_else(PoisonError::into_inner).id = id,
-            Self::Scrolls(scrolls) => scrolls.lock().unwrap_or_else(PoisonError::into_inner)[slice] = Some(id),
+            Self::Scrolls(scrolls) => {
+                let opened = &mut scrolls.lock().unwrap_or_else(PoisonError::into_inner)[slice];
+                // a page may come with another id of the same scroll
+                if matches!(cursor, Cursor::Scrolled(_)) {
+                    opened.pop();
+                }
+                opened.push(id);
+            }
         }
     }
 }

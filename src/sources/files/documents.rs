@@ -9,8 +9,8 @@ use rayon::prelude::*;
 
 use super::input::InputFile;
 use crate::event::decode::{line_id, split_document, with_valid_surrogates};
-use crate::sources::spool::{Copied, Spool};
 use crate::sources::{DocRef, RawDocument, SourceError};
+use crate::spill::{Copied, Spool};
 
 /// Where a batch came from.
 #[derive(Debug, Clone, Copy)]
@@ -79,8 +79,7 @@ struct Batch<'a> {
 
 impl Batch<'_> {
     fn fetch(&self, documents: &[DocRef], wanted: &[usize]) -> Result<Vec<(usize, RawDocument)>, SourceError> {
-        let copy = self.place.copy.as_ref().map(|copied| self.spool.read(copied)).transpose();
-        let copy = copy.map_err(|source| SourceError::Spool { name: self.file.name.to_string(), source })?;
+        let copy = self.place.copy.as_ref().map(|copied| self.spool.read(copied)).transpose()?;
         wanted
             .iter()
             .map(|&idx| {

@@ -5,12 +5,12 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use super::array::ArrayLines;
 use super::parquet_lines::ParquetLines;
 use super::stream::Stream;
+use crate::runtime::Interrupt;
 use crate::sources::{ScanProgress, SourceError};
 
 /// log2 of the largest zstd window that is accepted: what `zstd --long` makes.
@@ -154,14 +154,14 @@ pub(super) struct Input {
 
 impl Input {
     /// A stream that keeps its reader waiting ends with an error once `cancel` is set.
-    pub(super) fn open(file: &InputFile, progress: &Arc<ScanProgress>, cancel: &Arc<AtomicBool>) -> io::Result<Self> {
+    pub(super) fn open(file: &InputFile, progress: &Arc<ScanProgress>, interrupt: &Interrupt) -> io::Result<Self> {
         let input = match (&file.path, file.size()) {
             (Some(path), Some(size)) => return Input::of_file(path, size, file.layout(), progress),
             (Some(path), None) => {
                 let path = path.clone();
-                Input::from_stream(Stream::start(|| File::open(path), cancel)?, file.layout(), progress)?
+                Input::from_stream(Stream::start(|| File::open(path), interrupt)?, file.layout(), progress)?
             }
-            (None, _) => Input::from_stream(Stream::start(|| Ok(io::stdin()), cancel)?, Layout::Any, progress)?,
+            (None, _) => Input::from_stream(Stream::start(|| Ok(io::stdin()), interrupt)?, Layout::Any, progress)?,
         };
         Ok(Input { is_plain: false, ..input })
     }

@@ -17,10 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::error::ArrowError;
 
-use super::spool::{Spool, compress};
 use super::{DocRef, EventSource, Incomplete, OnBatch, RawDocument, ScanOptions, ScanSummary, SourceError};
 use crate::compute::InOrder;
 use crate::event::decode::{Chunk, Decoder, EventBatch, Identity, Projection};
+use crate::spill::{Compressed, Spool};
 use chunks::{Block, Chunks};
 use documents::Place;
 use input::{Input, InputFile};
@@ -161,15 +161,14 @@ struct Decoded {
     offset: u64,
     first_line: u64,
     /// compressed copy of the chunk, where the file cannot be read at random
-    copy: Option<std::io::Result<Vec<u8>>>,
-    len: usize,
+    copy: Option<Compressed>,
 }
 
 impl Scan<'_, '_> {
     fn file(&mut self, file_idx: usize, options: &ScanOptions) -> Result<(), SourceError> {
         let file = &self.files.files[file_idx];
-        let is_cancelled = || options.cancel.load(Ordering::Relaxed);
-        let input = match Input::open(file, &options.progress, &options.cancel) {
+        let is_cancelled = || options.interrupt.is_raised();
+        let input = match Input::open(file, &options.progress, &options.interrupt) {
             Ok(input) => input,
             Err(_) if is_cancelled() => return Err(SourceError::Cancelled),
             Err(error) => {
@@ -211,8 +210,7 @@ impl Scan<'_, '_> {
                 batch: decoders.decode(&chunk),
                 offset: block.offset,
                 first_line: block.first_line,
-                copy: keeps_copy.then(|| compress(&block.bytes)),
-                len: block.bytes.len(),
+                copy: keeps_copy.then(|| Compressed::new(&block.bytes)),
             }
         });
         decoded.map_or(Ok(()), |decoded| self.deliver(decoded))
@@ -222,9 +220,7 @@ impl Scan<'_, '_> {
         let file = &self.files.files[decoded.file_idx];
         let name = || file.name.to_string();
         let mut batch = decoded.batch.map_err(|source| SourceError::Columns { name: name(), source })?;
-        let spool_error = |source| SourceError::Spool { name: name(), source };
-        let copy =
-            decoded.copy.map(|bytes| self.files.spool.append(&bytes?, decoded.len)).transpose().map_err(spool_error)?;
+        let copy = decoded.copy.map(|chunk| self.files.spool.append(chunk)).transpose()?;
         {
             let mut places = self.files.lock_places();
             batch.number = places.len() as u32;

@@ -2,10 +2,9 @@
 //! meanwhile.
 
 use std::io::{self, Cursor, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use crate::runtime::Interrupt;
 
 /// Bytes that are read at once.
 const BLOCK_BYTES: usize = 1 << 18;
@@ -13,21 +12,18 @@ const BLOCK_BYTES: usize = 1 << 18;
 /// Blocks that are read ahead.
 const BLOCKS_AHEAD: usize = 4;
 
-/// How often a wait looks whether the run was cancelled.
-const LOOK_AT_CANCEL: Duration = Duration::from_millis(100);
-
 /// A stream that another thread reads.
 pub(super) struct Stream {
     blocks: Receiver<io::Result<Vec<u8>>>,
     current: Cursor<Vec<u8>>,
-    cancel: Arc<AtomicBool>,
+    interrupt: Interrupt,
 }
 
 impl Stream {
     /// Opens a stream and reads ahead; both may wait. The thread ends with the stream, or when nobody takes what it reads.
     pub(super) fn start<R: Read>(
         open: impl FnOnce() -> io::Result<R> + Send + 'static,
-        cancel: &Arc<AtomicBool>,
+        interrupt: &Interrupt,
     ) -> io::Result<Self> {
         let (sender, blocks) = sync_channel(BLOCKS_AHEAD);
         std::thread::Builder::new().name("input".to_owned()).spawn(move || {
@@ -52,20 +48,11 @@ impl Stream {
                 }
             }
         })?;
-        Ok(Stream { blocks, current: Cursor::default(), cancel: Arc::clone(cancel) })
+        Ok(Stream { blocks, current: Cursor::default(), interrupt: interrupt.clone() })
     }
 
     fn next_block(&self) -> io::Result<Option<Vec<u8>>> {
-        loop {
-            match self.blocks.recv_timeout(LOOK_AT_CANCEL) {
-                Ok(block) => return block.map(Some),
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                Err(RecvTimeoutError::Timeout) if self.cancel.load(Ordering::Relaxed) => {
-                    return Err(io::Error::other("reading was cancelled"));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
+        self.interrupt.recv(&self.blocks).map_err(io::Error::other)?.transpose()
     }
 }
 

@@ -296,7 +296,7 @@ fn a_scan_ends_when_it_is_told_to() {
     let options = ScanOptions::default();
     let failed = files.scan(&projection(), &options, &mut |_| anyhow::bail!("full"));
     assert!(matches!(failed, Err(SourceError::Consumer(error)) if error.to_string() == "full"));
-    options.cancel.store(true, Ordering::Relaxed);
+    options.interrupt.raise();
     let cancelled = files.scan(&projection(), &options, &mut |_| panic!("nobody reads"));
     assert!(matches!(cancelled, Err(SourceError::Cancelled)));
 }

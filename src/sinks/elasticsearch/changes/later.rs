@@ -21,8 +21,9 @@ impl<E: Edit> Changes<E> {
         };
         let Some(wait) = wait else { return };
         tracing::warn!(seconds = wait.as_secs_f32(), documents = self.ready.len(), "writing again after a while");
-        // a run that is cancelled meanwhile ends in the loop
-        self.client.wait(wait).await;
+        if self.client.interrupt().wait(wait).await.is_err() {
+            self.ended.get_or_insert(Ended::Interrupted);
+        }
     }
 
     fn wait_for_others(&mut self, others: Vec<Later<E>>) -> Option<Duration> {

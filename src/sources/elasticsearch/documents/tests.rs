@@ -1,23 +1,16 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use serde_json::{Value, json};
 
 use super::*;
 use crate::config::ElasticSettings;
 use crate::elastic::script::{Reply, Script};
+use crate::runtime::Interrupt;
 
-/// A cluster of documents in the indices `a` and `b`, of which `b` can be deleted; document `lost` is nowhere.
-fn cluster(is_deleted: &Arc<AtomicBool>) -> Script {
-    let is_deleted = Arc::clone(is_deleted);
-    Script::behind_hello(move |request| {
+/// A cluster that has every document but `lost`.
+fn cluster() -> Script {
+    Script::behind_hello(|request| {
         let body: Value = serde_json::from_str(&request.body).unwrap();
         let found = |wanted: &Value| {
             let mut found = wanted.clone();
-            if wanted["_index"] == "b" && is_deleted.load(Ordering::Relaxed) {
-                found["error"] = json!({"type": "index_not_found_exception", "reason": "no such index [b]"});
-                return found;
-            }
             found["found"] = json!(wanted["_id"] != "lost");
             (found["_seq_no"], found["_primary_term"]) = (json!(7), json!(2));
             found["_source"] = json!({"of": wanted["_id"]});
@@ -34,7 +27,7 @@ fn id(index: &str, id: &str) -> DocumentId {
 
 async fn client(server: &Script) -> Client {
     let settings = ElasticSettings { es_urls: vec![server.url.clone()], ..ElasticSettings::default() };
-    Client::connect(&settings, Arc::default()).await.unwrap()
+    Client::connect(&settings, &Interrupt::default()).await.unwrap()
 }
 
 /// Ids that each request asked for.
@@ -46,10 +39,10 @@ fn asked(server: &Script) -> Vec<Vec<String>> {
     server.received().iter().map(|request| ids(&request.body)).collect()
 }
 
-fn check(documents: &[Option<StoredDocument>], ids: &[DocumentId]) {
+fn check(documents: &[Lookup], ids: &[DocumentId]) {
     assert_eq!(documents.len(), ids.len());
     for (document, id) in documents.iter().zip(ids) {
-        let Some(StoredDocument { id: of, version, source }) = document else { panic!("{id:?}") };
+        let Lookup::Found(StoredDocument { id: of, version, source }) = document else { panic!("{id:?}") };
         let version = (version.seq_no, version.primary_term);
         assert_eq!((of, version, source.get()), (id, (7, 2), &*json!({"of": id.id}).to_string()));
     }
@@ -57,7 +50,7 @@ fn check(documents: &[Option<StoredDocument>], ids: &[DocumentId]) {
 
 #[tokio::test]
 async fn a_document_is_read_once() {
-    let server = cluster(&Arc::default());
+    let server = cluster();
     let cache = DocumentCache::new(&client(&server).await, &std::env::temp_dir());
     let ids = [id("a", "1"), id("b", "1"), id("a", "r"), id("a", "ä\n\"")];
     check(&cache.read(&ids[..3]).await.unwrap(), &ids[..3]);
@@ -66,14 +59,14 @@ async fn a_document_is_read_once() {
     assert_eq!(asked(&server), [vec!["1", "1", "r"], vec!["ä\n\""]]);
     // what is not there is asked for again
     for _ in 0..2 {
-        assert!(cache.read(&[id("a", "lost")]).await.unwrap()[0].is_none());
+        assert!(matches!(cache.read(&[id("a", "lost")]).await.unwrap()[..], [Lookup::Gone]));
     }
     assert_eq!(asked(&server).len(), 4);
 }
 
 #[tokio::test]
 async fn what_has_no_room_is_read_again() {
-    let server = cluster(&Arc::default());
+    let server = cluster();
     let ids: Vec<DocumentId> = (10..20).map(|n| id("a", &n.to_string())).collect();
     let mut record = Vec::new();
     let source = RawValue::from_string(json!({"of": "10"}).to_string()).unwrap();
@@ -90,21 +83,6 @@ async fn what_has_no_room_is_read_again() {
         let expected = if n_kept == 10 { vec![10] } else { vec![10, 10 - n_kept] };
         assert_eq!(n_asked, expected);
     }
-}
-
-#[tokio::test]
-async fn an_index_that_was_deleted_is_noticed_before_a_change() {
-    let is_deleted: Arc<AtomicBool> = Arc::default();
-    let server = cluster(&is_deleted);
-    let cache = DocumentCache::new(&client(&server).await, &std::env::temp_dir());
-    let ids = [id("a", "1"), id("a", "2"), id("b", "1"), id("b", "2")];
-    check(&cache.read(&ids).await.unwrap(), &ids);
-    check(&cache.read_to_change(&ids).await.unwrap(), &ids);
-    assert_eq!(asked(&server)[1].len(), 2);
-    is_deleted.store(true, Ordering::Relaxed);
-    let documents = cache.read_to_change(&ids).await.unwrap();
-    check(&documents[..2], &ids[..2]);
-    assert!(documents[2..].iter().all(Option::is_none));
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! Record batches on disk: an unnamed temporary file of Arrow IPC messages, compressed with LZ4, gone when the program ends.
+//! Record batches on disk, as Arrow IPC messages compressed with LZ4.
 //!
-//! Each column of a batch is a message of its own behind a directory of their lengths: a use case reads the few columns that it
-//! looks at, not those of all other use cases.
+//! Each column of a batch is a message of its own, behind a directory of their lengths: a use case reads the few
+//! columns it needs, not those of all other use cases.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,6 +16,8 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::FileDecoder;
 use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions, write_message};
 use arrow::ipc::{Block, CompressionType, MetadataVersion};
+
+use super::{SpillError, unnamed_file};
 
 /// Where batches go that do not fit in memory. The file is made when the first batch comes.
 #[derive(Debug)]
@@ -46,7 +48,14 @@ impl SpillFile {
     }
 
     /// Appends a batch.
-    pub fn write(&mut self, batch: &RecordBatch) -> io::Result<Segment> {
+    ///
+    /// # Errors
+    /// A file that cannot be made or written.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<Segment, SpillError> {
+        self.append(batch).map_err(SpillError::in_folder(&self.folder))
+    }
+
+    fn append(&mut self, batch: &RecordBatch) -> io::Result<Segment> {
         let mut directory = Vec::with_capacity(batch.num_columns() * ENTRY_BYTES);
         let mut messages = Vec::new();
         for column_idx in 0..batch.num_columns() {
@@ -65,7 +74,14 @@ impl SpillFile {
     }
 
     /// Reads columns `wanted` of a batch of `schema` back.
-    pub fn read(&self, segment: &Segment, schema: &SchemaRef, wanted: &[usize]) -> io::Result<Vec<ArrayRef>> {
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn read(&self, segment: &Segment, schema: &SchemaRef, wanted: &[usize]) -> Result<Vec<ArrayRef>, SpillError> {
+        self.read_columns(segment, schema, wanted).map_err(SpillError::in_folder(&self.folder))
+    }
+
+    fn read_columns(&self, segment: &Segment, schema: &SchemaRef, wanted: &[usize]) -> io::Result<Vec<ArrayRef>> {
         let n_columns = schema.fields().len();
         let mut directory = vec![0; n_columns * ENTRY_BYTES];
         self.file()?.read_exact_at(&mut directory, segment.start)?;
@@ -107,9 +123,7 @@ impl SpillFile {
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
-        let file = tempfile::tempfile_in(&self.folder).map_err(|error| {
-            io::Error::new(error.kind(), format!("no temporary file in {}: {error}", self.folder.display()))
-        })?;
+        let file = unnamed_file(&self.folder)?;
         Ok(self.file.get_or_init(|| file))
     }
 }

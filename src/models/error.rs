@@ -1,0 +1,69 @@
+//! Why a model could not judge the events.
+
+use std::path::PathBuf;
+
+use datafusion::common::human_readable_size;
+use datafusion::error::DataFusionError;
+use datafusion::prelude::SessionContext;
+
+use crate::compute::UseCaseMemory;
+use crate::event::TableError;
+use crate::spill::SpillError;
+
+/// A plan that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluationError {
+    /// It needs more memory than it may use.
+    #[error(
+        "it needs at least {} with the events it judges, more than the memory limit of {}: raise --memory-limit, or \
+         lower --threads",
+        human_readable_size(*needed),
+        human_readable_size(*limit)
+    )]
+    Memory {
+        /// Bytes that it has and asked for, those of the event table included.
+        needed: usize,
+        /// The memory limit, in bytes.
+        limit: usize,
+    },
+    /// It could not spill to disk, or events could not be read back.
+    #[error(transparent)]
+    Spill(SpillError),
+    /// Anything else.
+    #[error("{0}")]
+    Plan(String),
+}
+
+impl EvaluationError {
+    /// The failure of a plan in the session `context`.
+    pub(super) fn new(error: &DataFusionError, context: &SessionContext) -> Self {
+        let runtime = context.runtime_env();
+        let spill = |source: &std::io::Error| {
+            let folder = runtime.disk_manager.temp_dir_paths().into_iter().next().unwrap_or_default();
+            // the session's own directory lies in the one that was configured
+            let folder = folder.parent().map_or(PathBuf::new(), ToOwned::to_owned);
+            Self::Spill(SpillError { folder, source: std::io::Error::new(source.kind(), source.to_string()) })
+        };
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => {
+                match runtime.memory_pool.downcast_ref::<UseCaseMemory>().and_then(UseCaseMemory::denied) {
+                    Some((needed, limit)) => Self::Memory { needed, limit },
+                    None => Self::Plan(error.to_string()),
+                }
+            }
+            DataFusionError::IoError(source) => spill(source),
+            DataFusionError::ArrowError(error, _) => match &**error {
+                arrow::error::ArrowError::IoError(_, source) => spill(source),
+                _ => Self::Plan(error.to_string()),
+            },
+            DataFusionError::External(source) => match source.downcast_ref() {
+                Some(TableError::Spill(SpillError { folder, source })) => {
+                    let source = std::io::Error::new(source.kind(), source.to_string());
+                    Self::Spill(SpillError { folder: folder.clone(), source })
+                }
+                _ => Self::Plan(error.to_string()),
+            },
+            _ => Self::Plan(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The signal that ends a run early, for code that computes and for code that waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+/// Longest time for which a thread that blocks does not see the interrupt.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Set once, by the first Ctrl-C or SIGTERM; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    is_raised: AtomicBool,
+    raised: Notify,
+}
+
+/// The run was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+impl Interrupt {
+    /// Asks everything that holds a clone to end; wakes all that wait.
+    pub fn raise(&self) {
+        self.0.is_raised.store(true, Ordering::Release);
+        self.0.raised.notify_waiters();
+    }
+
+    /// True once the run was interrupted.
+    pub fn is_raised(&self) -> bool {
+        self.0.is_raised.load(Ordering::Acquire)
+    }
+
+    /// Ends the caller with `?` once the run was interrupted.
+    ///
+    /// # Errors
+    /// [`Interrupted`] from then on.
+    pub fn check(&self) -> Result<(), Interrupted> {
+        if self.is_raised() { Err(Interrupted) } else { Ok(()) }
+    }
+
+    /// Waits for the interrupt.
+    pub async fn raised(&self) {
+        loop {
+            let raised = self.0.raised.notified();
+            tokio::pin!(raised);
+            // registered before the flag is read: an interrupt in between is not missed
+            raised.as_mut().enable();
+            if self.is_raised() {
+                return;
+            }
+            raised.await;
+        }
+    }
+
+    /// Sleeps for `duration`, or until the run is interrupted.
+    ///
+    /// # Errors
+    /// [`Interrupted`] when that came first.
+    pub async fn wait(&self, duration: Duration) -> Result<(), Interrupted> {
+        tokio::select! {
+            () = self.raised() => Err(Interrupted),
+            () = tokio::time::sleep(duration) => self.check(),
+        }
+    }
+
+    /// Blocks until another thread sends something; `None` once nobody can any more.
+    ///
+    /// # Errors
+    /// [`Interrupted`] while nothing has come.
+    pub fn recv<T>(&self, receiver: &Receiver<T>) -> Result<Option<T>, Interrupted> {
+        loop {
+            match receiver.recv_timeout(POLL) {
+                Ok(received) => return Ok(Some(received)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => self.check()?,
+            }
+        }
+    }
+
+    /// Runs `work`; once the run is interrupted, it has `grace` left.
+    ///
+    /// # Errors
+    /// [`Interrupted`] when `work` was dropped unfinished.
+    pub async fn within<T>(&self, grace: Duration, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+        let grace_is_over = async {
+            self.raised().await;
+            tokio::time::sleep(grace).await;
+        };
+        tokio::select! {
+            done = work => Ok(done),
+            () = grace_is_over => Err(Interrupted),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn waits_end_with_their_time_or_the_interrupt() {
+        let interrupt = Interrupt::default();
+        assert_eq!(interrupt.wait(Duration::from_millis(1)).await, Ok(()));
+        assert_eq!(interrupt.check(), Ok(()));
+        let started = Instant::now();
+        let raising = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            interrupt.clone().raise();
+        };
+        let (waited, ()) = tokio::join!(interrupt.wait(LONG), raising);
+        assert_eq!((waited, interrupt.check()), (Err(Interrupted), Err(Interrupted)));
+        // one that was raised earlier is not waited for
+        assert_eq!(interrupt.wait(LONG).await, Err(Interrupted));
+        assert!(started.elapsed() < LONG);
+    }
+
+    #[test]
+    fn a_thread_that_blocks_sees_the_interrupt() {
+        let interrupt = Interrupt::default();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        sender.send(7).unwrap();
+        assert_eq!(interrupt.recv(&receiver), Ok(Some(7)));
+        interrupt.raise();
+        assert_eq!(interrupt.recv(&receiver), Err(Interrupted));
+        drop(sender);
+        assert_eq!(interrupt.recv(&receiver), Ok(None));
+    }
+
+    #[tokio::test]
+    async fn work_has_its_grace_after_the_interrupt() {
+        let interrupt = Interrupt::default();
+        assert_eq!(interrupt.within(Duration::ZERO, async { 1 }).await, Ok(1));
+        interrupt.raise();
+        let slow = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            2
+        };
+        assert_eq!(interrupt.within(LONG, slow).await, Ok(2));
+        assert_eq!(interrupt.within(Duration::from_millis(5), std::future::pending::<()>()).await, Err(Interrupted));
+    }
+}

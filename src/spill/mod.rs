@@ -1,0 +1,45 @@
+//! Temporary files: whatever does not fit in memory, and copies of what cannot be read twice. All are unnamed files in
+//! one directory, gone when the program ends, however it ends.
+
+mod bytes;
+mod columns;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use bytes::{Compressed, Copied, Spool};
+pub use columns::{Segment, SpillFile};
+
+/// Temporary data could not be written or read back.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot use {} for temporary files: {source}: free space there, or choose another directory with --spill-dir",
+    folder.display()
+)]
+pub struct SpillError {
+    /// The directory.
+    pub folder: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl SpillError {
+    /// Names the directory in which something failed.
+    pub fn in_folder(folder: &Path) -> impl Fn(io::Error) -> SpillError + use<> {
+        let folder = folder.to_owned();
+        move |source| SpillError { folder: folder.clone(), source }
+    }
+}
+
+/// Checks that temporary files can be made in `folder`.
+///
+/// # Errors
+/// Why they cannot.
+pub fn check_folder(folder: &Path) -> Result<(), SpillError> {
+    unnamed_file(folder).map(drop).map_err(SpillError::in_folder(folder))
+}
+
+fn unnamed_file(folder: &Path) -> io::Result<File> {
+    tempfile::tempfile_in(folder)
+}
