@@ -5,9 +5,9 @@
 //!
 //! 1. [`Multiset`] collects values in any order into sorted runs ([`Runs`]: distinct values with
 //!    counts).
-//! 2. [`moments`]: exact sums over runs or slices, and from them mean, variance and standard
-//!    deviation.
-//! 3. [`order_statistics`]: median, median absolute deviation and percentile over runs.
+//! 2. [`moments`] computes exact sums over runs or slices, and from them mean, variance and
+//!    standard deviation.
+//! 3. [`order_statistics`] computes median, median absolute deviation and percentile over runs.
 //! 4. [`frontier()`] combines them into the value beyond which a number is an outlier.
 //! 5. Text metrics, one function each: [`entropy`], [`relative_english_entropy`], [`text_length`],
 //!    [`hex_encoded_length`], [`base64_encoded_length`].

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_sum_to_less_than_one() {
+    fn shares_sum_to_about_one() {
         let total: f64 = ENGLISH_FREQUENCY.iter().map(|&(_, share)| share).sum();
         assert!((0.9..1.1).contains(&total), "{total}");
         assert!(ENGLISH_FREQUENCY.is_sorted_by(|a, b| a.0 < b.0));

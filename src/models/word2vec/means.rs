@@ -5,7 +5,6 @@ pub(super) trait Mean: Copy {
     /// Mean of no values.
     const EMPTY: Self;
 
-    /// Adds a value.
     fn push(&mut self, value: f64);
 
     /// Returns the mean; `n` is the number of values added.

@@ -75,7 +75,6 @@ struct Use {
     n: u64,
 }
 
-/// All uses of all words.
 struct Uses {
     uses: Vec<Use>,
     compositions: Compositions,
