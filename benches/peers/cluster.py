@@ -1,6 +1,10 @@
-"""Python's client on the same work as the cluster bench: `cluster.py scan URL INDEX documents|fields` and `cluster.py bulk URL INDEX QUERY`.
+"""Does the work of the cluster bench with Python's client.
 
-Needs the package elasticsearch 7 (before 7.14, which refuses other servers). Prints one line of JSON.
+cluster.py scan URL INDEX documents|fields
+cluster.py bulk URL INDEX QUERY
+
+Needs the package elasticsearch 7, before 7.14: later versions reject other servers. Prints one line
+of JSON.
 """
 
 import json
@@ -20,7 +24,7 @@ def scan(client, index, what):
 
 
 def bulk(client, index, ids):
-    """Updates documents with outliers of the form that is stored."""
+    """Updates documents with outliers in the form that the program stores."""
     outliers = {
         "type": ["bench"], "reason": ["bench"], "summary": [f"{time.time()} cmd.exe on host"],
         "model_name": ["bench"], "model_type": ["simplequery"], "elasticsearch_filter": ["process.name:cmd.exe"],

@@ -1,9 +1,12 @@
-"""Torch on the same pairs as the word2vec bench: the model layer by layer, every pair a row, on one thread, which is its best per CPU-second.
+"""Runs torch on the pairs of the word2vec bench: layer by layer, with one row per pair.
+
+Uses one thread, which gives torch its best rate per CPU-second.
 
 word2vec.py FOLDER train BATCH_SIZE EPOCHS LEARNING_RATE
 word2vec.py FOLDER score BATCH_SIZE
 
-FOLDER holds shape.json, the initial parameters, and the pairs to learn, held out and distinct. Prints one line of JSON.
+FOLDER holds shape.json, the initial parameters, and three sets of pairs: learned, held out and
+distinct. Prints one line of JSON.
 """
 
 import json
@@ -15,10 +18,10 @@ import numpy
 import torch
 from torch import nn
 
-# Pairs of held-out batches, whose time does not count.
+# Number of pairs per batch of held-out pairs; their time is not counted.
 HELD_OUT_BATCH = 4096
 
-# Scoring is measured for as long at least.
+# Minimum processor time of a scoring measurement.
 SECONDS = 5
 
 

@@ -1,8 +1,11 @@
-"""How well `word2vec` tells texts of attacks from ordinary ones: `word2vec.py [--program FILE] [--seed N] EVENTS...`.
+"""Measures how well `word2vec` separates texts from attacks from ordinary ones.
 
-EVENTS are Sysmon events as NDJSON (also .gz, and .zst with the program zstd) with `labels.attack`: attack, background, or unknown. The
-command lines and program paths of process starts and the names of DNS queries are scored by the program in each form and with each score,
-split as the shipped use case for such texts says. The program sees time and text only, never a label. Prints a table in Markdown.
+word2vec.py [--program FILE] [--seed N] EVENTS...
+
+EVENTS are Sysmon events as NDJSON (also .gz, and .zst if zstd is installed) with `labels.attack`:
+attack, background, or unknown. The program scores the command lines and program paths of process
+starts and the names in DNS queries in each form and with each score, with the settings of the
+shipped use case for such texts. It sees only time and text, never a label. Prints a Markdown table.
 """
 
 import argparse
@@ -30,10 +33,10 @@ FORMS = {
 }
 SCORES = ["center", "context", "total", "mean"]
 
-# Keys of the shipped use case that say what words and neighbours are, and how they are learned.
+# Keys of the shipped use case that define words and neighbours, and how they are learned.
 KEPT = ["separators", "size_window", "min_uniq_word_occurrence", "batch_size"]
 
-# Probabilities are at most 1, so that every text is below this frontier and its score is written.
+# Probabilities are at most 1, so every text is below this frontier and its score is written.
 EVERY_TEXT = {"trigger_focus": "text", "trigger_on": "low", "trigger_method": "float", "trigger_sensitivity": "2"}
 
 N_FIRST = 50
@@ -55,10 +58,10 @@ def main():
 
 
 def labelled_texts(path):
-    """(kind, label, time, text) of each text, in the order of the events."""
+    """Yields (kind, label, time, text) of each text, in the order of the events."""
     for line in lines_of(path):
         event = json.loads(line)
-        # a recording spells it in one way, another one in the other
+        # recordings spell the field in either way
         number = str(event.get("EventID", event.get("EventId")))
         for kind, (wanted, field, _, _) in KINDS.items():
             text = event.get(field)
@@ -79,7 +82,7 @@ def lines_of(path):
 
 
 def scores_of(texts, program, seed):
-    """By name of the use case: the score of each text that has one, by its number."""
+    """Returns, by name of use case, the score of each text that has one, by number of the text."""
     with tempfile.TemporaryDirectory() as folder:
         events, use_cases, output = (pathlib.Path(folder) / name for name in ("e.ndjson", "u.conf", "o.ndjson"))
         with events.open("w") as file:
@@ -98,7 +101,7 @@ def scores_of(texts, program, seed):
 
 
 def sections(seed):
-    """A use case for each kind, form and score."""
+    """Yields a use case for each kind, form and score."""
     for kind, (_, _, file, shipped) in KINDS.items():
         parser = configparser.RawConfigParser(delimiters="=", comment_prefixes="#")
         parser.optionxform = str
@@ -107,7 +110,8 @@ def sections(seed):
         for form, keys in FORMS.items():
             for score in SCORES:
                 name = use_case_name(kind, form, score)
-                # the summary tells the outliers of a document apart: of equal ones, only one is kept
+                # documents keep only one of several outliers with equal summaries, so each use case
+                # needs its own
                 section = {"es_query_filter": f'kind:"{kind}"', "aggregator": "kind", "target": "text", **kept, **keys}
                 section |= {"seed": seed, "trigger_score": score, "outlier_summary": name, **EVERY_TEXT}
                 section |= {"outlier_type": "quality", "outlier_reason": "quality", "run_model": "1"}
@@ -134,7 +138,10 @@ def print_rows(data, kind, texts, scores):
 
 
 def judged(scores, labels):
-    """AUC and precision of the first ones. What has no score is never an outlier: it comes last, as the most ordinary."""
+    """AUC, and precision of the lowest scores.
+
+    A text without a score is never an outlier, so it comes last, as the most ordinary.
+    """
     n_of = collections.defaultdict(lambda: [0, 0])
     for n, label in labels.items():
         n_of[scores.get(n, math.inf)][label == "attack"] += 1
@@ -143,9 +150,10 @@ def judged(scores, labels):
 
 
 def auc(ranked):
-    """How probable it is that a text of an attack has a lower score than an ordinary one; equal scores count half.
+    """Probability that a text from an attack has a lower score than an ordinary one.
 
-    `ranked` has the numbers of ordinary texts and of those of attacks by score, lowest first.
+    Equal scores count half. `ranked` holds the numbers of ordinary and of attack texts per score,
+    lowest score first.
     """
     n_ordinary, n_attack = (sum(n) for n in zip(*ranked))
     pairs, n_higher = 0.0, n_ordinary
@@ -156,7 +164,10 @@ def auc(ranked):
 
 
 def precision(ranked):
-    """Share of attacks among the first texts. Of equal scores at the end, the share that there is on average in any order."""
+    """Share of attacks among the first texts.
+
+    Equal scores at the cut-off count with their average share, whatever their order.
+    """
     n_left, found = N_FIRST, 0.0
     for ordinary, attack in ranked:
         n = min(n_left, ordinary + attack)

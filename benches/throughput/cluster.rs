@@ -1,13 +1,16 @@
-//! The program on a cluster, beside the fastest bare pull of the same fields and beside Python's client.
+//! Measures the program on a cluster, next to the fastest bare pull of the same fields and next to
+//! Python's client.
 //!
-//! The events are put into an index of their own first, unless it is there. Printed are medians:
+//! The events are first loaded into a separate index, unless it exists. Prints medians of:
 //!
-//! 1. slices of a point in time whose pages are thrown away, for several numbers of slices and sizes of pages; the fastest counts;
-//! 2. a run of one use case, and its share of that;
+//! 1. a bare pull: slices of a point in time whose pages are discarded, for several numbers of
+//!    slices and page sizes; the fastest counts;
+//! 2. a run of one use case, and its ratio to the bare pull;
 //! 3. a run of a hundred use cases over the same fields, with 25 different queries;
-//! 4. with `PEER_PYTHON` (an interpreter with what `benches/peers/cluster.py` needs), reading with `helpers.scan`: whole documents, as the
-//!    predecessor reads them, and the same fields;
-//! 5. runs that write outliers into documents, in turn with `helpers.bulk`.
+//! 4. with `PEER_PYTHON` (an interpreter with the packages `benches/peers/cluster.py` needs),
+//!    reading with `helpers.scan`: whole documents, as the predecessor reads them, and the same
+//!    fields;
+//! 5. runs that write outliers into documents, alternating with `helpers.bulk`.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -23,16 +26,17 @@ use serde_json::{Value, json};
 
 use super::{Measured, N_RUNS, Result, folder, median, run_program};
 
-/// Bytes of a bulk request that loads events.
+/// Size in bytes of a bulk request that loads events.
 const LOAD_BYTES: usize = 8 << 20;
 
-/// Fields that the use cases of this bench look at.
+/// Fields used by the use cases of this bench.
 const FIELDS: [&str; 2] = ["host.name", "process.name"];
 
-/// Rounds of writing.
+/// Number of rounds of writing.
 const N_WRITES: usize = 5;
 
-/// One of ten parts of some documents: each writer of each round gets documents that nobody has written to.
+/// Query for one of ten parts of some documents, so that each writer in each round gets documents
+/// not yet written to.
 fn part(number: usize) -> String {
     format!("process.name:(svchost.exe OR conhost.exe OR chrome.exe OR msedge.exe) AND host.name:*{number}")
 }
@@ -76,7 +80,8 @@ pub(super) fn bench(url: &str, events: &str) -> Result<()> {
     write_outliers(&runtime, &client, &index, (url, &writing), scratch.path(), &mut out)
 }
 
-/// Runs whose outliers are written into documents, in turn with Python's bulk updates of as many others, each from a refreshed index.
+/// Measures runs that write outliers into documents, alternating with Python's bulk updates of a
+/// similar number of other documents. The index is refreshed before each.
 fn write_outliers(
     runtime: &tokio::runtime::Runtime,
     client: &Client,
@@ -91,7 +96,7 @@ fn write_outliers(
     let refresh = Request::new(Method::Post, format!("/{index}/_refresh"), "refreshing");
     let (mut rates, mut peers, mut n_documents) = (Vec::new(), Vec::new(), 0);
     for round in 0..N_WRITES {
-        // another name each time, so that every round has something to write
+        // a different name and summary in each round, so that there is something to write
         let query = part(2 * round);
         let name = format!("[simplequery_bench{}_{round}]\nes_query_filter={query}\n", std::process::id());
         std::fs::write(&use_cases, format!("{name}{}", texts.replace("{process", &format!("{round} {{process"))))?;
@@ -114,7 +119,7 @@ fn write_outliers(
     Ok(())
 }
 
-/// What Python's client does with the same documents; nothing without one.
+/// Runs Python's client on the same documents; `None` without an interpreter.
 fn peer(arguments: &[&str]) -> Result<Option<Value>> {
     let Some(python) = std::env::var_os("PEER_PYTHON") else { return Ok(None) };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/cluster.py");
@@ -125,7 +130,7 @@ fn peer(arguments: &[&str]) -> Result<Option<Value>> {
     Ok(Some(serde_json::from_slice(&output.stdout)?))
 }
 
-/// The run with the median rate.
+/// Returns the run with the median rate.
 fn middle(mut runs: Vec<Value>) -> Value {
     runs.sort_by(|a, b| f64::total_cmp(&rate(a), &rate(b)));
     runs.swap_remove(runs.len() / 2)
@@ -135,12 +140,12 @@ fn rate(run: &Value) -> f64 {
     run["documents_per_second"].as_f64().unwrap_or(f64::NAN)
 }
 
-/// A run over the cluster.
+/// Measurements of runs over the cluster.
 struct OfProgram {
     measured: Measured,
-    /// Bytes of the answers.
+    /// Bytes of response bodies.
     bytes: f64,
-    /// Bytes of memory that the event table takes.
+    /// Bytes of memory taken by the event table.
     table: f64,
     outliers: u64,
 }
@@ -171,7 +176,7 @@ fn of_program(use_cases: &Path, config: &Path, options: &[&str]) -> Result<OfPro
     Ok(OfProgram { measured, bytes, table, outliers })
 }
 
-/// The index with the events, made if it is not there.
+/// Creates the index and loads the events; does nothing if the index exists.
 async fn load(client: &Client, index: &str, events: &str) -> Result<()> {
     let settings = json!({
         "settings": {"number_of_shards": 2, "number_of_replicas": 0, "refresh_interval": "-1"},
@@ -192,7 +197,7 @@ async fn load(client: &Client, index: &str, events: &str) -> Result<()> {
         let mut request = Request::new(Method::Post, "/_bulk", "loading events");
         request.body = Body::Lines(body.into_bytes());
         let answer: Value = client.read(&request).await?;
-        // a few of the generated events do not fit the mapping of the others
+        // a few of the generated events do not fit the index mapping
         let items = answer["items"].as_array().ok_or("an answer without items")?;
         let n_refused = items.iter().filter(|item| !item["index"]["error"].is_null()).count();
         if n_refused > items.len() / 100 {
@@ -203,7 +208,7 @@ async fn load(client: &Client, index: &str, events: &str) -> Result<()> {
     Ok(())
 }
 
-/// The fastest of several ways to pull the fields, and which it was.
+/// Measures several ways to pull the fields; returns the fastest and its description.
 fn fastest_pull(
     runtime: &tokio::runtime::Runtime,
     client: &Client,
@@ -221,7 +226,7 @@ fn fastest_pull(
                 }
                 Ok(Measured { wall: started.elapsed().as_secs_f64(), ..Measured::default() })
             };
-            // one to warm up, and as many as count
+            // the first run warms up and is not counted
             let measured = (0..=N_RUNS).map(|_| pull()).collect::<Result<Vec<_>>>()?;
             let mut walls: Vec<f64> = measured[1..].iter().map(|run| run.wall).collect();
             walls.sort_by(f64::total_cmp);
@@ -234,7 +239,8 @@ fn fastest_pull(
     Ok(fastest)
 }
 
-/// Reads all documents in slices of a point in time and throws the pages away; how many there were.
+/// Reads all documents in slices of a point in time and discards the pages. Returns the number of
+/// documents.
 async fn pull(client: &Client, index: &str, n_slices: usize, page: usize) -> Result<usize> {
     let target = SearchTarget::new(index);
     let dialect = client.server().pit_dialect().ok_or("this server has no points in time")?;
@@ -270,7 +276,7 @@ async fn pull_slice(
     let mut n_read = 0;
     loop {
         let answer = client.page(target, &Cursor::PointInTime, "5m", &body, drop).await?;
-        // nothing is decoded but where the next page begins
+        // only the sort value where the next page starts is decoded
         const SORT: &[u8] = b"\"sort\":[";
         let n_hits = memchr::memmem::find_iter(&answer.body, SORT).count();
         n_read += n_hits;
@@ -283,7 +289,7 @@ async fn pull_slice(
     }
 }
 
-/// A hundred use cases over the fields of `terms.conf`: 25 queries, 4 models each.
+/// Generates a hundred use cases over the fields of `terms.conf`: 25 queries, 4 use cases each.
 fn hundred_use_cases() -> String {
     let mut text = String::new();
     for idx in 0..100 {

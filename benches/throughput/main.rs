@@ -1,12 +1,13 @@
-//! The program as its user runs it, beside the same reading with nothing behind it: `cargo bench --bench throughput -- EVENTS
-//! [TEN_TIMES_EVENTS]`, and on a cluster: `cargo bench --bench throughput -- --cluster URL EVENTS` (`cluster.rs`).
+//! Measures the program as users run it, next to reading alone:
+//! `cargo bench --bench throughput -- EVENTS [TEN_TIMES_EVENTS]`. On a cluster:
+//! `cargo bench --bench throughput -- --cluster URL EVENTS` (`cluster.rs`).
 //!
-//! `EVENTS` is NDJSON in the page cache, `TEN_TIMES_EVENTS` a file ten times as large. Prints medians of wall time, processor time and
-//! peak memory of whole processes:
+//! `EVENTS` is NDJSON in the page cache, `TEN_TIMES_EVENTS` a file ten times as large. Prints
+//! medians of wall time, processor time and peak memory of whole processes:
 //!
 //! 1. reading alone and a whole run, per model;
 //! 2. both files under a memory limit of 512 MiB;
-//! 3. fifty use cases in one run, beside each of them alone, and whether they found the same.
+//! 3. fifty use cases in one run and each of them alone, with a check that both find the same.
 
 mod cluster;
 
@@ -32,10 +33,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Runs of one measurement, of which the median counts.
+/// Number of runs per measurement; the median is reported.
 const N_RUNS: usize = 5;
 
-/// Argument that makes this program read events as a run would, and nothing more.
+/// Argument that makes this bench read events as a run would and do nothing else.
 const READ_ONLY: &str = "--read-only";
 
 fn main() -> Result<()> {
@@ -70,7 +71,7 @@ fn bench(events: &str, ten_times: Option<&str>) -> Result<()> {
     fifty(events, &mut out)
 }
 
-/// All use cases at once, and each alone.
+/// Runs all use cases at once, and each alone.
 fn fifty(events: &str, out: &mut impl Write) -> Result<()> {
     let use_cases = folder().join("fifty.conf");
     let together = median(|| run(&use_cases, events, &[]).map(|(measured, _)| measured))?;
@@ -96,14 +97,14 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/use_cases")
 }
 
-/// One process, or the median of several.
+/// Measurements of one process, or medians over several.
 #[derive(Clone, Copy, Default)]
 struct Measured {
-    /// Seconds.
+    /// Wall time in seconds.
     wall: f64,
-    /// Processor seconds.
+    /// Processor time in seconds.
     cpu: f64,
-    /// Most resident bytes.
+    /// Peak resident memory in bytes.
     peak: f64,
 }
 
@@ -123,10 +124,10 @@ fn median(mut measure: impl FnMut() -> Result<Measured>) -> Result<Measured> {
     Ok(Measured { wall: middle(|run| run.wall), cpu: middle(|run| run.cpu), peak: middle(|run| run.peak) })
 }
 
-/// Per use case, its outliers by document.
+/// Outliers of each use case, by document.
 type Found = BTreeMap<String, BTreeMap<String, Vec<Value>>>;
 
-/// A whole run of the program, from the file to written outliers.
+/// Runs the program from the input file to the written outliers.
 fn run(use_cases: &Path, events: &str, options: &[&str]) -> Result<(Measured, Found)> {
     let folder = tempfile::tempdir()?;
     let output = folder.path().join("outliers.ndjson");
@@ -146,7 +147,7 @@ fn run(use_cases: &Path, events: &str, options: &[&str]) -> Result<(Measured, Fo
     Ok((measured, found))
 }
 
-/// One process of the program, and its report.
+/// Runs the program in one process; returns measurements and its report.
 fn run_program(use_cases: &Path, options: &[OsString]) -> Result<(Measured, Value)> {
     let folder = tempfile::tempdir()?;
     let report = folder.path().join("report.json");
@@ -163,7 +164,7 @@ fn run_program(use_cases: &Path, options: &[OsString]) -> Result<(Measured, Valu
     Ok((measured(wall, &report["resources"]), report))
 }
 
-/// Taken apart again by use case: the arrays of a document's outliers run side by side.
+/// Groups outliers by use case again; a document stores them as parallel arrays.
 fn found(documents: &str) -> Result<Found> {
     let mut found = Found::new();
     for line in documents.lines() {
@@ -183,7 +184,7 @@ fn measured(wall: f64, resources: &Value) -> Measured {
     Measured { wall, cpu: number("cpu_seconds"), peak: number("peak_memory_bytes") }
 }
 
-/// The reading of a run in a process of its own.
+/// Runs the reading part of a run in a separate process.
 fn read_events(use_cases: &Path, events: &str) -> Result<Measured> {
     let started = Instant::now();
     let mut reader = Command::new(std::env::current_exe()?);
@@ -196,7 +197,7 @@ fn read_events(use_cases: &Path, events: &str) -> Result<Measured> {
     Ok(measured(wall, &serde_json::from_slice(&output.stdout)?))
 }
 
-/// Decodes the columns that a run of `use_cases` decodes, and drops them.
+/// Decodes the columns that a run of `use_cases` would decode, and drops them.
 fn read_only(use_cases: &str, events: &str) -> Result<()> {
     let settings = ee_outliers::config::load(&[], &[use_cases.to_owned()]);
     let use_cases = settings.use_cases.into_iter().map(Arc::new).collect();

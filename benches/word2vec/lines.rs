@@ -1,4 +1,4 @@
-//! Command lines of events, and what of their words is learned and what is held out.
+//! Command lines of events, split into pairs to learn and pairs held out.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -13,13 +13,13 @@ use serde_json::Value;
 
 use super::Result;
 
-/// Of so many command lines one is held out.
+/// One of this many command lines is held out.
 const HELD_OUT: usize = 10;
 
-/// Words of command lines with fewer do not measure a large vocabulary.
+/// Minimum number of words: fewer would not measure a large vocabulary.
 const LEAST_WORDS: usize = 5500;
 
-/// The settings of `benches/use_cases/word2vec.conf`.
+/// Loads the settings in `benches/use_cases/word2vec.conf`.
 pub(super) fn settings() -> Result<Word2vec> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/use_cases/word2vec.conf");
     let settings = ee_outliers::config::load(&[], &[path.to_owned()]);
@@ -29,7 +29,7 @@ pub(super) fn settings() -> Result<Word2vec> {
     }
 }
 
-/// Command lines, in lower case, without what is no word at their ends.
+/// Reads command lines in lower case, with non-alphanumeric characters trimmed at both ends.
 pub(super) fn command_lines(events: &str) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     for line in BufReader::new(File::open(events)?).lines() {
@@ -42,7 +42,7 @@ pub(super) fn command_lines(events: &str) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Distinct texts with the number of each, in their order.
+/// Distinct texts with their counts, sorted by text.
 pub(super) fn distinct<'t>(lines: impl Iterator<Item = &'t String>) -> Vec<Text<'t>> {
     let mut counts: HashMap<&str, u64> = HashMap::new();
     lines.for_each(|line| *counts.entry(line).or_default() += 1);
@@ -51,18 +51,18 @@ pub(super) fn distinct<'t>(lines: impl Iterator<Item = &'t String>) -> Vec<Text<
     texts
 }
 
-/// What is learned, and what it is tested with.
+/// Pairs to learn, and pairs to test with.
 pub(super) struct Learned {
     pub(super) shape: Shape,
     pub(super) table: PairTable,
-    /// All occurrences of the pairs of `table`.
+    /// All occurrences of the pairs in `table`.
     pub(super) pairs: Vec<Pair>,
-    /// Pairs of command lines that are not among them.
+    /// Pairs from held-out command lines.
     pub(super) held_out: Vec<Pair>,
 }
 
 impl Learned {
-    /// Of the first command lines that have `n_pairs` pairs.
+    /// Uses the first command lines that give `n_pairs` pairs to learn.
     pub(super) fn new(word2vec: &Word2vec, lines: &[String], n_pairs: u64) -> Result<Self> {
         let n_lines = first_lines(word2vec, lines, n_pairs)?;
         let is_held_out = |&(idx, _): &(usize, &String)| idx % HELD_OUT == 0;
@@ -84,7 +84,7 @@ impl Learned {
     }
 }
 
-/// How many command lines have `n_pairs` pairs to learn.
+/// Number of command lines that give `n_pairs` pairs to learn.
 fn first_lines(word2vec: &Word2vec, lines: &[String], n_pairs: u64) -> Result<usize> {
     let mut n_lines = lines.len().min(1000);
     loop {
@@ -97,18 +97,19 @@ fn first_lines(word2vec: &Word2vec, lines: &[String], n_pairs: u64) -> Result<us
         if n_lines == lines.len() {
             return Err(format!("{found} pairs in {n_lines} command lines: give more events").into());
         }
-        // a little more than what is missing, by what there was so far
+        // slightly more than the ratio so far suggests
         let wanted = n_lines as f64 * n_pairs as f64 / found.max(1) as f64 * 1.001;
         n_lines = lines.len().min((wanted.ceil() as usize).clamp(n_lines + 1, 20 * n_lines));
     }
 }
 
-/// Every pair as often as it occurs.
+/// Repeats every pair as often as it occurs.
 fn occurrences(table: &PairTable) -> impl Iterator<Item = Pair> + '_ {
     table.pairs().iter().zip(table.counts()).flat_map(|(&pair, &n)| repeat_n(pair, n as usize))
 }
 
-/// Pairs of other texts in the numbers of `corpus`; words that it does not have are unknown.
+/// Pairs of other texts in the word numbers of `corpus`; words that are missing there become
+/// unknown.
 fn renumbered(word2vec: &Word2vec, corpus: &Corpus<'_>, texts: &[Text<'_>]) -> Vec<Pair> {
     let known = corpus.vocabulary();
     let numbers: BTreeMap<&str, u32> = (0..known.len() as u32).map(|word| (known.text(word), word)).collect();

@@ -1,10 +1,13 @@
-//! The neural form of `word2vec` beside torch, and the count-based form: `cargo bench --bench word2vec -- EVENTS.ndjson [EPOCHS]`.
+//! Measures the neural form of `word2vec` next to torch, and the count-based form:
+//! `cargo bench --bench word2vec -- EVENTS.ndjson [EPOCHS]`.
 //!
-//! The pairs are of command lines, as the program makes them of texts; every tenth command line is held out. Printed are, with
-//! `PEER_PYTHON` (an interpreter with `torch` and `numpy`) beside what torch does from the same parameters with the same pairs on one thread:
+//! The pairs come from command lines and are made as the program makes them; every tenth command
+//! line is held out. With `PEER_PYTHON` (an interpreter with `torch` and `numpy`), torch runs on
+//! one thread with the same initial parameters and the same pairs. Prints:
 //!
-//! 1. pairs learned per second of processor time and the loss of the pairs that are held out, in steps of 16 pairs, of as many as the
-//!    program takes, and of 10,000, with the share of what the processor can multiply and add at most;
+//! 1. pairs learned per second of processor time and the loss of the held-out pairs, in steps of 16
+//!    pairs, of the program's own size, and of 10,000, with the share of the processor's peak
+//!    multiply-add rate;
 //! 2. pairs scored per second of processor time;
 //! 3. command lines judged by the count-based form per second of processor time.
 
@@ -34,16 +37,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Pairs that are learned, or a few more.
+/// Minimum number of pairs to learn; a few more may be used.
 const N_PAIRS: u64 = 1_200_000;
 
-/// Pairs of the steps that torch is better at.
+/// Number of pairs in the large steps, which suit torch better.
 const LARGE_BATCH: usize = 10_000;
 
-/// Command lines that the count-based form judges.
+/// Number of command lines judged by the count-based form.
 const N_COUNTED: usize = 200_000;
 
-/// Seconds of processor time of one measurement at least.
+/// Minimum processor time of one measurement in seconds.
 const SECONDS: f64 = 3.0;
 
 fn main() -> Result<()> {
@@ -118,7 +121,8 @@ impl Bench {
         beside(LARGE_BATCH, large_rate, &[("steps of 10,000", large.0, &large.1)])
     }
 
-    /// Trains as the program does, from the order of the pairs on; the rate on one thread, and the loss after each epoch.
+    /// Trains as the program does, starting with the order of the pairs. Returns the rate on one
+    /// thread and the loss after each epoch.
     fn train(&self, size: usize, out: &mut impl Write) -> Result<(f64, Vec<f64>)> {
         let (rate, losses) = self.train_on(1, size)?;
         let (rate_on_all, losses_on_all) = self.train_on(0, size)?;
@@ -139,7 +143,7 @@ impl Bench {
         Ok((rate, losses))
     }
 
-    /// On so many threads; on all with 0.
+    /// Trains on `n_threads` threads; 0 means all.
     fn train_on(&self, n_threads: usize, size: usize) -> Result<(f64, Vec<f64>)> {
         let pool = ThreadPoolBuilder::new().num_threads(n_threads).build()?;
         let mut model = SkipGram::with_parameters(
@@ -196,7 +200,7 @@ impl Bench {
     }
 }
 
-/// The count-based form on command lines that nobody has counted before.
+/// Measures the count-based form on command lines whose duplicates are not merged beforehand.
 fn counted(word2vec: &Word2vec, lines: &[String], out: &mut impl Write) -> Result<()> {
     let texts: Vec<Text<'_>> = lines.iter().take(N_COUNTED).map(|text| Text { text, n: 1 }).collect();
     let word2vec = Word2vec { use_prob_model: true, ..word2vec.clone() };
@@ -206,7 +210,7 @@ fn counted(word2vec: &Word2vec, lines: &[String], out: &mut impl Write) -> Resul
     Ok(())
 }
 
-/// Items per second of processor time, of as many calls as take [`SECONDS`].
+/// Items per second of processor time, over as many calls as fill [`SECONDS`].
 fn rate_of<T>(n_items: usize, mut call: impl FnMut() -> Result<T>) -> Result<f64> {
     let (start, mut n_calls) = (cpu_seconds()?, 0);
     while cpu_seconds()? - start < SECONDS {
@@ -220,7 +224,7 @@ fn cpu_seconds() -> Result<f64> {
     Ok(Resources::now().cpu_seconds.ok_or("the system does not tell processor time")?)
 }
 
-/// Distinct centres of all batches of one random order of the pairs.
+/// Number of distinct centres, summed over all batches of one random order of the pairs.
 fn n_centres(pairs: &[Pair], batch_size: usize) -> usize {
     let mut centres: Vec<u32> = pairs.iter().map(|pair| pair.centre).collect();
     let mut state = 1_u64;

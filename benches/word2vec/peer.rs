@@ -11,22 +11,22 @@ use serde_json::{Value, json};
 use super::Result;
 use super::lines::Learned;
 
-/// What torch measured.
+/// Measurements reported by torch.
 pub(super) struct Measured {
     /// Pairs learned per second of processor time.
     pub(super) rate: f64,
-    /// Mean loss of the pairs that are held out, after each epoch.
+    /// Mean loss of the held-out pairs after each epoch.
     pub(super) losses: Vec<f64>,
 }
 
-/// The interpreter, with the pairs and parameters in files for it.
+/// Python interpreter, with the pairs and parameters in files for it.
 pub(super) struct Peer {
     python: OsString,
     folder: tempfile::TempDir,
 }
 
 impl Peer {
-    /// `None` without an interpreter.
+    /// Writes the files; `None` if `PEER_PYTHON` is not set.
     pub(super) fn new(learned: &Learned, parameters: &[f32]) -> Result<Option<Self>> {
         let Some(python) = std::env::var_os("PEER_PYTHON") else { return Ok(None) };
         let folder = tempfile::tempdir()?;
@@ -50,7 +50,7 @@ impl Peer {
         Ok(Measured { rate: rate(&answer)?, losses: losses.iter().filter_map(Value::as_f64).collect() })
     }
 
-    /// Scores every distinct pair, and gives the pairs per second of processor time.
+    /// Scores every distinct pair and returns the pairs per second of processor time.
     pub(super) fn score(&self, batch_size: usize) -> Result<f64> {
         rate(&self.run(&["score", &batch_size.to_string()])?)
     }
@@ -69,7 +69,7 @@ fn rate(answer: &Value) -> Result<f64> {
     Ok(answer["pairs_per_cpu_second"].as_f64().ok_or("no rate")?)
 }
 
-/// Centre and context of each pair, 32 bits each, the lowest byte first.
+/// Writes centre and context of each pair as little-endian 32-bit numbers.
 fn write_pairs(path: &Path, pairs: &[Pair]) -> Result<()> {
     let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
     for pair in pairs {

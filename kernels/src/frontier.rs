@@ -1,15 +1,16 @@
-//! The decision frontier: the value beyond which a number is an outlier among its kind.
+//! Decision frontier: the value beyond which a number is an outlier among its peers.
 
 use crate::moments;
 use crate::multiset::Runs;
 use crate::order_statistics::{median, median_deviation, percentile};
 
-/// How the frontier is found. `s` is the sensitivity; + is for [`Side::High`], - for [`Side::Low`].
+/// Trigger method: the formula of the frontier. `s` is the sensitivity; ± is + for [`Side::High`]
+/// and - for [`Side::Low`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FrontierMethod {
     /// The `s`-th percentile of the distinct values.
     Percentile,
-    /// `s` percent of the greatest value.
+    /// `s` percent of the maximum.
     PctOfMaxValue,
     /// `s` percent of the median.
     PctOfMedianValue,
@@ -17,17 +18,17 @@ pub enum FrontierMethod {
     PctOfAvgValue,
     /// Median ± `s` median absolute deviations.
     Mad,
-    /// As [`FrontierMethod::Mad`], but never below 0.
+    /// Like [`FrontierMethod::Mad`], but never below 0.
     Madpos,
     /// Mean ± `s` population standard deviations.
     Stdev,
     /// `s` itself.
     Float,
-    /// Population standard deviation / mean; `s` has no influence.
+    /// Population standard deviation / mean; `s` is not used.
     CoeffOfVariation,
 }
 
-/// On which side of the frontier the outliers are.
+/// Side of the frontier on which the outliers lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// Outliers are above the frontier.
@@ -36,10 +37,11 @@ pub enum Side {
     Low,
 }
 
-/// The decision frontier of `runs`.
+/// Decision frontier of `runs`.
 ///
-/// `None` if there is no value (except for [`FrontierMethod::Float`], which needs none) or if a percentile is asked outside
-/// 0..=100. Not finite where the formula is not: the coefficient of variation with a mean of 0.
+/// `None` if there are no values (except for [`FrontierMethod::Float`], which needs none) or if a
+/// requested percentile is outside 0..=100. Not finite where the formula is not, such as the
+/// coefficient of variation with a mean of 0.
 #[must_use]
 pub fn frontier(method: FrontierMethod, side: Side, sensitivity: f64, runs: Runs<'_>) -> Option<f64> {
     let share = sensitivity / 100.0;
@@ -56,7 +58,7 @@ pub fn frontier(method: FrontierMethod, side: Side, sensitivity: f64, runs: Runs
     }
 }
 
-/// True if `value` is an outlier: strictly beyond the frontier. Never true of NaN.
+/// True if `value` is an outlier, that is, strictly beyond the frontier. Always false for NaN.
 #[must_use]
 pub fn beyond(value: f64, frontier: f64, side: Side) -> bool {
     match side {
@@ -65,8 +67,8 @@ pub fn beyond(value: f64, frontier: f64, side: Side) -> bool {
     }
 }
 
-/// Reference behaviour: where the result is the median itself (more than half of the values are equal, or the sensitivity is
-/// 0), the frontier is mean ± one standard deviation, whatever the sensitivity.
+/// Reference behaviour: if the result equals the median (more than half of the values are equal, or
+/// the sensitivity is 0), the frontier is mean ± one standard deviation, whatever the sensitivity.
 fn mad_frontier(side: Side, sensitivity: f64, runs: Runs<'_>) -> Option<f64> {
     let center = median(runs)?;
     let frontier = away_from(center, side, sensitivity * median_deviation(runs, center)?);
@@ -92,11 +94,11 @@ mod tests {
     use crate::Multiset;
 
     #[test]
-    fn values_of_the_reference() {
+    fn frontiers_match_the_reference() {
         let check = |values: &[f64], method, side, sensitivity, expected: Option<f64>| {
             let mut multiset: Multiset = values.iter().rev().copied().collect();
             let got = frontier(method, side, sensitivity, multiset.finish());
-            // Bits, so that not a number equals itself and the last digit counts.
+            // Compare bits so that the last digit counts; NaN is compared separately.
             let same = got.map(f64::to_bits) == expected.map(f64::to_bits)
                 || (got.is_some_and(f64::is_nan) && expected.is_some_and(f64::is_nan));
             assert!(same, "{method:?} {side:?} {sensitivity} of {values:?}: {got:?}, not {expected:?}");
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_frontier_itself_is_no_outlier() {
+    fn the_frontier_itself_is_not_an_outlier() {
         let cases = [
             (2.0, 1.0, High, true),
             (1.0, 1.0, High, false),

@@ -1,26 +1,32 @@
-//! Numeric kernels: functions over slices of numbers and bytes, without input or output, and without any knowledge of
-//! where the numbers come from.
+//! Numeric kernels: functions over slices of numbers and bytes. They do no I/O and know nothing
+//! about where the numbers come from.
 //!
-//! # What is here
+//! # Contents
 //!
-//! 1. [`Multiset`] gathers values in any order into sorted runs ([`Runs`]: distinct values with counts).
-//! 2. [`moments`] are exact sums over runs or slices: mean, variance, standard deviation.
-//! 3. [`order_statistics`] are median, median absolute deviation and percentile over runs.
-//! 4. [`frontier()`] puts them together: the value beyond which a number is an outlier.
-//! 5. Text metrics, one function each: [`entropy`], [`relative_english_entropy`], [`text_length`], [`hex_encoded_length`], [`base64_encoded_length`].
-//! 6. [`skipgram`] trains and scores the skip-gram model.
+//! 1. [`Multiset`] collects values in any order into sorted runs ([`Runs`]: distinct values with
+//!    counts).
+//! 2. [`moments`] computes exact sums over runs or slices, and from them mean, variance and
+//!    standard deviation.
+//! 3. [`order_statistics`] computes median, median absolute deviation and percentile over runs.
+//! 4. [`frontier()`] combines them into the value beyond which a number is an outlier.
+//! 5. Text metrics, one function each: [`entropy`], [`relative_english_entropy`], [`text_length`],
+//!    [`hex_encoded_length`], [`base64_encoded_length`].
+//! 6. [`skipgram`] trains the skip-gram model and scores pairs with it.
 //!
 //! # Dispatch
 //!
-//! The tree is the dispatch table. [`scalar`] holds the plain version of a kernel, which is its definition and the oracle
-//! of its tests; [`simd`] holds, under the same file name, the version in use: vectors of the `wide` package where they pay,
-//! tables and integers where those were faster, and for [`skipgram`] instructions chosen at run time. A kernel that is in neither folder has one version only. The functions of
-//! this page call the version in use.
+//! The module tree is the dispatch table. [`scalar`] holds the plain version of each kernel, which
+//! defines it and serves as the oracle in tests. [`simd`] holds the production version under the
+//! same file name: `wide` vectors where they pay off, tables and integer arithmetic where those are
+//! faster, and instructions chosen at run time for [`skipgram`]. A kernel in neither folder has a
+//! single version. The functions on this page call the production version.
 //!
 //! # Invariants
 //!
-//! * Results do not depend on the order of the values, on how they were split and merged, or on the number of threads.
-//! * The version in use and the oracle agree to the last bit, except for [`skipgram`], whose numbers are `f32` and agree to rounding.
+//! * Results do not depend on the order of the values, on how they were split and merged, or on the
+//!   number of threads.
+//! * The production version and the oracle agree to the last bit. The exception is [`skipgram`]: it
+//!   computes in `f32` and agrees to within rounding.
 
 pub mod frontier;
 pub mod moments;
@@ -37,10 +43,11 @@ pub use multiset::{Multiset, Runs};
 pub use scalar::char_class::CharSet;
 pub use simd::exact_sum::ExactSum;
 
-/// Shannon entropy in bits per character of the characters U+0000 to U+00FF of `text`; 0 for an empty text.
+/// Shannon entropy of `text` in bits per character, over the characters U+0000 to U+00FF; 0 for an
+/// empty text.
 ///
-/// Characters above U+00FF count in the length only. A pure function of how often each character occurs.
-/// See [`scalar::entropy`] for the formula.
+/// Characters above U+00FF count towards the length but have no term. The result depends only on
+/// how often each character occurs. See [`scalar::entropy`] for the formula.
 #[must_use]
 pub fn entropy(text: &str) -> f64 {
     thread_local! {
@@ -49,7 +56,8 @@ pub fn entropy(text: &str) -> f64 {
     HISTOGRAM.with_borrow_mut(|histogram| simd::entropy::entropy(text, histogram))
 }
 
-/// Relative entropy in bits of the characters of `text` against how often they occur in English host names; 0 for an empty text.
+/// Relative entropy in bits of the characters of `text` against their frequencies in English host
+/// names; 0 for an empty text.
 ///
 /// See [`scalar::english_entropy`] for the formula and the table.
 #[must_use]
@@ -57,31 +65,35 @@ pub fn relative_english_entropy(text: &str) -> f64 {
     simd::english_entropy::relative_english_entropy(text)
 }
 
-/// Whether `character` counts in [`relative_english_entropy`].
+/// Returns true if `character` has a term in [`relative_english_entropy`].
 #[must_use]
 pub fn has_english_frequency(character: char) -> bool {
     simd::english_entropy::has_frequency(character)
 }
 
-/// Number of code points of `text`.
+/// Number of code points in `text`.
 ///
-/// The standard library counts 20 GB/s in long texts; vectors of `wide` made it 18 GB/s, and slower in short texts too.
+/// The standard library counts 20 GB/s on long texts. A version with `wide` vectors reached 18 GB/s
+/// and was slower on short texts too.
 #[must_use]
 pub fn text_length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Length in characters and byte range of the longest hexadecimal word of `text`, the last one of equally long ones.
+/// Length in characters and byte range of the longest hexadecimal word in `text`; the last one on a
+/// tie.
 ///
-/// See [`scalar::encoded`] for what a hexadecimal word is. `None` where there is none: the metric is then 0.
+/// See [`scalar::encoded`] for the definition of a hexadecimal word. `None` if there is none; the
+/// metric is then 0.
 #[must_use]
 pub fn hex_encoded_length(text: &str) -> Option<(usize, Range<usize>)> {
     simd::encoded::hex_word(text.as_bytes()).map(|word| (word.len(), word))
 }
 
-/// Length in characters of the longest text that `text` contains in base64, and that text; the last one of equally long ones.
+/// Longest text found in `text` as base64, with its length in characters; the last one on a tie.
 ///
-/// See [`scalar::encoded`] for what counts as base64. `None` where there is none: the metric is then 0.
+/// See [`scalar::encoded`] for the definition of a base64 word. `None` if there is none; the metric
+/// is then 0.
 #[must_use]
 pub fn base64_encoded_length(text: &str) -> Option<(usize, String)> {
     let word = simd::encoded::base64_word(text.as_bytes())?;
@@ -89,7 +101,8 @@ pub fn base64_encoded_length(text: &str) -> Option<(usize, String)> {
     Some((decoded.len(), decoded))
 }
 
-/// Writes one bit per byte of `bytes` into `masks`: bit `i % 64` of `masks[i / 64]` tells whether `bytes[i]` is in `set`.
+/// Writes one bit per byte of `bytes` into `masks`: bit `i % 64` of `masks[i / 64]` is set if
+/// `bytes[i]` is in `set`.
 ///
 /// # Panics
 ///

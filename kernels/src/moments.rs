@@ -1,10 +1,12 @@
-//! Mean, variance and standard deviation from exact sums, so that no order of the values can be seen in them.
+//! Mean, variance and standard deviation from exact sums, so the order of the values cannot affect
+//! them.
 //!
-//! The mean is the exact rational mean rounded once. The variance is the exact mean of the squares `(x - mean)^2`, each of
-//! them rounded to `f64`, with the number of values as divisor (population variance).
+//! The mean is the exact rational mean, rounded once. The variance is the exact mean of the squares
+//! `(x - mean)^2`, each rounded to `f64`, divided by the number of values (population variance).
 //!
-//! NaN gives NaN and an infinity an infinity or NaN, as in ordinary addition: the caller decides beforehand what such values
-//! mean ([`crate::Multiset`] leaves them out).
+//! NaN and infinities propagate as in ordinary addition: NaN gives NaN, an infinity gives an
+//! infinity or NaN. Callers must decide beforehand what such values mean ([`crate::Multiset`] drops
+//! them).
 
 use crate::multiset::Runs;
 use crate::simd::exact_sum::ExactSum;
@@ -15,25 +17,25 @@ pub fn exact_sum(runs: Runs<'_>) -> f64 {
     total(runs.iter()).sum()
 }
 
-/// Mean, rounded once; `None` without values.
+/// Mean, rounded once; `None` if there are no values.
 #[must_use]
 pub fn mean(runs: Runs<'_>) -> Option<f64> {
     (!runs.is_empty()).then(|| total(runs.iter()).divided_by(runs.n()))
 }
 
-/// Population variance; `None` without values.
+/// Population variance; `None` if there are no values.
 #[must_use]
 pub fn variance(runs: Runs<'_>) -> Option<f64> {
     mean(runs).map(|mean| variance_around(mean, runs.iter(), runs.n()))
 }
 
-/// Population standard deviation; `None` without values.
+/// Population standard deviation; `None` if there are no values.
 #[must_use]
 pub fn stdev(runs: Runs<'_>) -> Option<f64> {
     variance(runs).map(f64::sqrt)
 }
 
-/// Mean and population standard deviation; `None` without values.
+/// Mean and population standard deviation; `None` if there are no values.
 #[must_use]
 pub fn mean_stdev(runs: Runs<'_>) -> Option<(f64, f64)> {
     mean(runs).map(|mean| (mean, variance_around(mean, runs.iter(), runs.n()).sqrt()))
@@ -45,13 +47,13 @@ pub fn sum(values: &[f64]) -> f64 {
     total(once_each(values)).sum()
 }
 
-/// Mean of an unsorted slice, rounded once; `None` without values.
+/// Mean of an unsorted slice, rounded once; `None` if it is empty.
 #[must_use]
 pub fn mean_of(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| total(once_each(values)).divided_by(values.len() as u64))
 }
 
-/// Mean and population standard deviation of an unsorted slice; `None` without values.
+/// Mean and population standard deviation of an unsorted slice; `None` if it is empty.
 #[must_use]
 pub fn mean_stdev_of(values: &[f64]) -> Option<(f64, f64)> {
     let mean = mean_of(values)?;
@@ -85,7 +87,8 @@ mod tests {
     use super::*;
     use crate::Multiset;
 
-    /// Computed with rational numbers, rounded where the formula says so: values, counts, sum, mean, standard deviation.
+    /// Values, counts, sum, mean and standard deviation, computed with rational numbers and rounded
+    /// where the formula says so.
     type Case<'a> = (&'a [f64], &'a [u64], f64, f64, f64);
 
     const RATIONAL: [Case<'_>; 3] = [
@@ -107,7 +110,7 @@ mod tests {
     ];
 
     #[test]
-    fn rational_results() {
+    fn matches_rational_arithmetic() {
         for (values, counts, expected_sum, expected_mean, expected_stdev) in RATIONAL {
             let runs = Runs::new(values, counts).unwrap();
             assert_eq!(exact_sum(runs), expected_sum, "{values:?} {counts:?}");
@@ -116,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_one() {
+    fn no_values_and_equal_values() {
         let nothing = Runs::new(&[], &[]).unwrap();
         assert_eq!((exact_sum(nothing), mean(nothing), variance(nothing), stdev(nothing)), (0.0, None, None, None));
         assert_eq!((sum(&[]), mean_of(&[]), mean_stdev_of(&[])), (0.0, None, None));

@@ -1,14 +1,14 @@
-//! Gathering of values in any order into sorted runs of equal values.
+//! Collects values in any order into sorted runs of equal values.
 
 use std::mem::size_of;
 
-/// As many pending values are kept before the first sort: below it, a multiset is one small vector.
+/// Number of pending values before the first sort. Below it, a multiset is one small vector.
 const MIN_PENDING: usize = 64;
 
-/// Runs of so few values are added one by one.
+/// Runs with at most this many values in total are pushed one value at a time.
 const FEW: u64 = 8;
 
-/// Sorted runs: distinct finite values in ascending order, and how often each occurs (never 0 times).
+/// Sorted runs: distinct finite values in ascending order, each with its count (never 0).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Runs<'a> {
     values: &'a [f64],
@@ -16,8 +16,8 @@ pub struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
-    /// Runs over borrowed slices; `None` unless the slices are of one length, the values finite and strictly ascending, and
-    /// every count at least 1.
+    /// Runs over borrowed slices. `None` unless the slices have the same length, the values are
+    /// finite and strictly ascending, and every count is at least 1.
     #[must_use]
     pub fn new(values: &'a [f64], counts: &'a [u64]) -> Option<Self> {
         let ascending = values.windows(2).all(|pair| pair[0] < pair[1]);
@@ -28,19 +28,19 @@ impl<'a> Runs<'a> {
         valid.then_some(Self { values, counts })
     }
 
-    /// The distinct values, ascending.
+    /// Distinct values, ascending.
     #[must_use]
     pub fn values(self) -> &'a [f64] {
         self.values
     }
 
-    /// How often each of the values occurs.
+    /// Number of occurrences of each value.
     #[must_use]
     pub fn counts(self) -> &'a [u64] {
         self.counts
     }
 
-    /// Number of values, repeated ones counted each time.
+    /// Number of values, counting repetitions.
     #[must_use]
     pub fn n(self) -> u64 {
         self.counts.iter().sum()
@@ -52,24 +52,26 @@ impl<'a> Runs<'a> {
         self.values.len()
     }
 
-    /// True if there is no value.
+    /// True if there are no values.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.values.is_empty()
     }
 
-    /// The distinct values with their counts, ascending.
+    /// Distinct values with their counts, ascending.
     pub fn iter(self) -> impl DoubleEndedIterator<Item = (f64, u64)> + ExactSizeIterator + 'a {
         self.values.iter().copied().zip(self.counts.iter().copied())
     }
 }
 
-/// Accumulates finite numbers; what it holds depends on the numbers only, not on their order or on how they were merged.
+/// Accumulates finite numbers. Its contents depend only on the numbers, not on their order or on
+/// how they were merged.
 ///
-/// Memory is proportional to the number of distinct values, and adding a value costs O(log n) on average: values wait in a
-/// buffer that is sorted into the runs when it has grown as long as they are. A group of few values is one vector of
-/// 8 bytes a value behind 32 bytes. Negative zero is taken as zero. NaN and the infinities are not kept: one such value would
-/// make every statistic of its group meaningless.
+/// Memory is proportional to the number of distinct values. Adding a value costs O(log n) on
+/// average: values collect in a buffer, which is sorted into the runs once it is as long as they
+/// are. A small group is a single vector with 8 bytes per value, plus 32 bytes for the struct.
+/// Negative zero is stored as zero. NaN and infinities are dropped: one of them would make every
+/// statistic of its group meaningless.
 #[derive(Clone, Debug, Default)]
 pub struct Multiset {
     pending: Vec<OrderedKey>,
@@ -84,13 +86,14 @@ struct Stored {
 }
 
 impl Multiset {
-    /// An empty multiset; allocates nothing.
+    /// Creates an empty multiset without allocating.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes runs back that [`Multiset::into_parts`] gave; `None` if they are not runs (see [`Runs::new`]).
+    /// Rebuilds a multiset from the output of [`Multiset::into_parts`]; `None` if the vectors are
+    /// not valid runs (see [`Runs::new`]).
     #[must_use]
     pub fn from_parts(mut values: Vec<f64>, counts: Vec<u64>) -> Option<Self> {
         let n = Runs::new(&values, &counts)?.n();
@@ -101,40 +104,41 @@ impl Multiset {
         Some(Self { pending: Vec::new(), stored })
     }
 
-    /// The sorted runs as vectors: distinct values and counts.
+    /// Returns the sorted runs as vectors: distinct values and counts.
     #[must_use]
     pub fn into_parts(mut self) -> (Vec<f64>, Vec<u64>) {
         self.compact();
         self.stored.map_or_else(Default::default, |stored| (stored.values, stored.counts))
     }
 
-    /// Adds one value; NaN and the infinities are ignored.
+    /// Adds one value; NaN and infinities are dropped.
     pub fn push(&mut self, value: f64) {
         if value.is_finite() {
             self.push_key(OrderedKey::of(value));
         }
     }
 
-    /// Adds every value of the slice, as [`Multiset::push`] does.
+    /// Adds every value in the slice, as [`Multiset::push`] does.
     pub fn extend_from_slice(&mut self, values: &[f64]) {
         for &value in values {
             self.push(value);
         }
     }
 
-    /// Adds runs, in time proportional to the runs of both.
+    /// Adds runs in time proportional to the number of distinct values on both sides.
     pub fn extend_from_runs(&mut self, runs: Runs<'_>) {
         if runs.n() <= FEW {
-            // merging costs as much as all runs: single values wait in the buffer
+            // a merge copies all runs, so a few values are cheaper to push into the buffer
             runs.iter().for_each(|(value, count)| (0..count).for_each(|_| self.push(value)));
         } else {
             let stored = self.stored.take().unwrap_or_default();
-            let others = runs.iter().map(|(value, count)| (value + 0.0, count)); // negative zero to zero
+            // negative zero to zero
+            let others = runs.iter().map(|(value, count)| (value + 0.0, count));
             self.stored = Some(Box::new(stored.merged(others, runs.n_distinct())));
         }
     }
 
-    /// Adds everything that `other` holds.
+    /// Adds everything in `other`.
     pub fn merge(&mut self, other: Self) {
         if let Some(stored) = other.stored {
             match &self.stored {
@@ -147,19 +151,19 @@ impl Multiset {
         }
     }
 
-    /// Number of values, repeated ones counted each time.
+    /// Number of values, counting repetitions.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.pending.len() as u64 + self.stored.as_ref().map_or(0, |stored| stored.n)
     }
 
-    /// True if no value was kept so far.
+    /// True if no values have been kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes of memory held, the struct itself included.
+    /// Memory in bytes, including the struct itself.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let stored = self.stored.as_ref().map_or(0, |stored| {
@@ -170,7 +174,7 @@ impl Multiset {
         size_of::<Self>() + self.pending.capacity() * size_of::<OrderedKey>() + stored
     }
 
-    /// Sorts what is pending and shows the runs. More values may be added afterwards.
+    /// Sorts the pending values and returns the runs. More values may be added afterwards.
     pub fn finish(&mut self) -> Runs<'_> {
         self.compact();
         self.pending = Vec::new();
@@ -225,7 +229,7 @@ impl Stored {
         Runs { values: &self.values, counts: &self.counts }
     }
 
-    /// The runs of `self` and `others` (ascending, distinct, `n_others` of them) together.
+    /// Combines the runs of `self` with `others` (ascending, distinct, `n_others` of them).
     fn merged(&self, others: impl Iterator<Item = (f64, u64)>, n_others: usize) -> Self {
         let capacity = self.values.len() + n_others;
         let mut merged = Self { values: Vec::with_capacity(capacity), counts: Vec::with_capacity(capacity), n: self.n };
@@ -253,7 +257,8 @@ impl Stored {
     }
 }
 
-/// The bits of a finite number, arranged so that integer order is the order of the numbers: integers sort faster than floats.
+/// Bits of a finite number, rearranged so that integer order is numeric order: integers sort faster
+/// than floats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct OrderedKey(i64);
 
@@ -268,7 +273,8 @@ impl OrderedKey {
     }
 }
 
-/// Negative floats order backwards by their bits: turns all bits but the sign. Its own inverse.
+/// Flips all bits but the sign of a negative float, because negative floats sort backwards by their
+/// bits. This is its own inverse.
 fn flip_if_negative(bits: i64) -> i64 {
     bits ^ ((bits >> 63) & i64::MAX)
 }
@@ -310,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_runs() {
+    fn rejects_invalid_runs() {
         let cases: [(&[f64], &[u64]); 6] = [
             (&[1.0], &[]),
             (&[2.0, 1.0], &[1, 1]),
@@ -326,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn values_may_follow_after_finish() {
+    fn values_may_be_added_after_finish() {
         let mut multiset: Multiset = [3.0, 1.0].into_iter().collect();
         assert_eq!(multiset.finish().n(), 2);
         multiset.push(1.0);
@@ -334,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_that_of_the_distinct_values() {
+    fn memory_grows_with_distinct_values_only() {
         let mut small = Multiset::new();
         small.extend_from_slice(&[1.0, 2.0, 3.0]);
         assert!(small.size_bytes() <= 64, "{} bytes for 3 values", small.size_bytes());

@@ -2,31 +2,33 @@
 
 use crate::multiset::Runs;
 
-/// Median: the middle value, or the mean of the two middle values of an even number; `None` without values.
+/// Median: the middle value, or the mean of the two middle values if their number is even; `None`
+/// if there are no values.
 #[must_use]
 pub fn median(runs: Runs<'_>) -> Option<f64> {
     middle(runs.iter(), runs.n())
 }
 
-/// Median of the distances `|x - center|`, without a factor for normal distributions; `None` without values.
+/// Median of the distances `|x - center|`, without a scale factor for normal distributions; `None`
+/// if there are no values.
 ///
-/// With the median as center this is the median absolute deviation.
+/// With the median as `center`, this is the median absolute deviation.
 #[must_use]
 pub fn median_deviation(runs: Runs<'_>, center: f64) -> Option<f64> {
     middle(deviations(runs, center), runs.n())
 }
 
-/// Median absolute deviation from the median; `None` without values.
+/// Median absolute deviation from the median; `None` if there are no values.
 #[must_use]
 pub fn mad(runs: Runs<'_>) -> Option<f64> {
     median_deviation(runs, median(runs)?)
 }
 
-/// The `percent`-th percentile of the *distinct* values (each counts once), by linear interpolation; `None` without values
-/// or if `percent` is not in 0..=100.
+/// `percent`-th percentile of the *distinct* values (each counts once), by linear interpolation;
+/// `None` if there are no values or `percent` is not in 0..=100.
 ///
-/// `distinct` is ascending. The formula, to the last bit, is that of the method "linear" of numpy 1.22 and later: the
-/// interpolation starts from the nearer neighbour.
+/// `distinct` must be ascending. The formula matches numpy's method "linear" (1.22 and later) to
+/// the last bit: interpolation starts from the nearer neighbour.
 #[must_use]
 pub fn percentile(distinct: &[f64], percent: f64) -> Option<f64> {
     if distinct.is_empty() || !(0.0..=100.0).contains(&percent) {
@@ -41,7 +43,7 @@ pub fn percentile(distinct: &[f64], percent: f64) -> Option<f64> {
     Some(if weight < 0.5 { low + step * weight } else { high - step * (1.0 - weight) })
 }
 
-/// The median of `n` values given as ascending (value, count).
+/// Median of `n` values given as (value, count) in ascending order.
 fn middle(ascending: impl Iterator<Item = (f64, u64)>, n: u64) -> Option<f64> {
     let (lower_rank, upper_rank) = (n.checked_sub(1)? / 2, n / 2);
     let mut lower = None;
@@ -60,7 +62,8 @@ fn middle(ascending: impl Iterator<Item = (f64, u64)>, n: u64) -> Option<f64> {
     None
 }
 
-/// The distances from `center` in ascending order: a merge of the values below it, backwards, with those above it.
+/// Distances from `center` in ascending order: merges the values below it, reversed, with those
+/// above it.
 fn deviations(runs: Runs<'_>, center: f64) -> impl Iterator<Item = (f64, u64)> + '_ {
     let split = runs.values().partition_point(|&value| value < center);
     let mut below = runs.iter().take(split).rev().map(move |(value, count)| (center - value, count)).peekable();
@@ -94,14 +97,14 @@ mod tests {
     ];
 
     #[test]
-    fn percentiles_of_numpy() {
+    fn percentiles_match_numpy() {
         for (distinct, percent, expected) in OF_NUMPY {
             assert_eq!(percentile(distinct, percent), Some(expected), "{percent} of {distinct:?}");
         }
     }
 
     #[test]
-    fn middle_of_few() {
+    fn medians_of_few_values() {
         let cases: [(&[f64], Option<f64>, Option<f64>); 7] = [
             (&[], None, None),
             (&[7.0], Some(7.0), Some(0.0)),
@@ -126,7 +129,7 @@ mod tests {
     }
 
     proptest! {
-        /// Few distinct values, many distinct values, and values between which distances are rounded.
+        /// Few distinct values, many distinct values, and values whose distances are rounded.
         #[test]
         fn agrees_with_oracle(values in prop_oneof![
             prop::collection::vec((-6_i32..6).prop_map(f64::from), 0..60),

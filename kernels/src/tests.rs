@@ -1,4 +1,4 @@
-//! The versions in use against their oracles.
+//! Production versions compared with their oracles.
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ fn texts() -> impl Strategy<Value = String> {
         "[0-9a-f+ ]{0,80}",
         "([A-Za-z0-9+/]{4}){0,12}={0,2}",
         "[é€😀ÿ\u{80}a]{0,60}",
-        // longer than the table of entropy terms, with frequent characters
+        // longer than the entropy table covers, with frequent characters
         "[ab0.é]{400,700}",
     ]
 }

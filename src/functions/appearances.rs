@@ -1,4 +1,5 @@
-//! `appearances(time, tie, element, ...)`: the events with which a target appears anew in a sliding window.
+//! `appearances(time, tie, element, ...)`: the events with which a target first appears in a
+//! sliding window.
 
 use std::sync::Arc;
 
@@ -13,27 +14,28 @@ use datafusion::logical_expr::{
 use super::collect::{Collect, Record, list_of, state_field};
 use super::parameters::integer;
 
-/// Windows of one length that slide over a history in steps; the last one ends where the history ends. All in microseconds.
+/// Windows of equal length that slide over a history in steps, in microseconds. The last one ends
+/// with the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlidingWindows {
-    /// End of the history, in it.
+    /// End of the history, inclusive.
     pub end: i64,
     /// Length of the history.
     pub history: i64,
     /// Length of a window.
     pub window: i64,
-    /// From one window's start to the next one's.
+    /// Distance between the starts of consecutive windows.
     pub step: i64,
 }
 
 impl SlidingWindows {
-    /// Start of the history, in it.
+    /// Start of the history, inclusive.
     pub fn start(&self) -> i64 {
         self.end.saturating_sub(self.history)
     }
 
-    /// The window in whose last step `time` lies, as (start, end). Only there can an event be judged: before it the window has
-    /// not enough history.
+    /// Window whose last step contains `time`, as (start, end). An event is judged only there:
+    /// earlier in the window there is too little history before it.
     fn judging(&self, time: i64) -> Option<(i64, i64)> {
         let first_end = self.start() + self.window;
         let beyond = time - first_end;
@@ -49,32 +51,33 @@ impl SlidingWindows {
         (time > self.end - self.step && time <= self.end).then_some((self.end - self.window, self.end))
     }
 
-    /// The window in which an event at `time` is the first since `previous`.
+    /// Window in which an event at `time` is the first since `previous`.
     fn appears(&self, previous: Option<i64>, time: i64) -> Option<(i64, i64)> {
         let is_new = |&(start, _): &(i64, i64)| previous.is_none_or(|previous| previous < start);
         self.judging(time).filter(is_new).or_else(|| self.last(time).filter(is_new))
     }
 }
 
-/// The events of a group that are the first of their target in the window that judges them.
+/// Expression for the events of a group that are the first of their target in the window that
+/// judges them.
 pub fn appearances(time: Expr, tie: Expr, element: Expr, windows: &SlidingWindows) -> Result<Expr> {
     let mut args = vec![time, tie, element];
     args.extend([windows.end, windows.history, windows.window, windows.step].map(lit));
     Ok(super::by_name("appearances")?.call(args))
 }
 
-/// One event with which a target appears.
+/// Event with which a target first appears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appearance {
-    /// The row of the event.
+    /// Row of the event.
     pub element: u64,
     /// Start and end of the window that judged it.
     pub window: (i64, i64),
-    /// How often the target occurs in that window.
+    /// Number of occurrences of the target in that window.
     pub n_in_window: u64,
 }
 
-/// The appearances in row `row` of a column that [`appearances`] made.
+/// Reads the appearances in row `row` of a column computed by [`appearances`].
 pub fn appearances_of(column: &StructArray, row: usize) -> Vec<Appearance> {
     let list = column.column(0).as_list::<i32>();
     let range = list.value_offsets()[row] as usize..list.value_offsets()[row + 1] as usize;
@@ -140,7 +143,8 @@ impl AggregateUDFImpl for AppearancesFunction {
     }
 }
 
-/// Records are (time, tie, element). One event counts once, however many of its sentences are equal.
+/// Finds the appearances among (time, tie, element) records. An event counts once, even if several
+/// of its sentences are equal.
 fn find(mut records: Vec<Record<3>>, windows: &SlidingWindows) -> Vec<Appearance> {
     records.sort_unstable_by_key(|&[time, tie, element]| (time as i64, tie, element));
     records.dedup_by_key(|&mut [_, _, element]| crate::event::Element(element).event());
@@ -188,7 +192,7 @@ mod tests {
     use super::*;
     use crate::event::Element;
 
-    /// History of 24 in windows of 10 and steps of 7: the windows end at 10, 17 and, last, 24.
+    /// History of 24 with windows of 10 and steps of 7: the windows end at 10, 17 and finally 24.
     const WINDOWS: SlidingWindows = SlidingWindows { end: 24, history: 24, window: 10, step: 7 };
 
     fn check(times: &[i64], expected: &[(usize, (i64, i64), u64)]) {
@@ -204,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_event_of_a_window_is_flagged_in_the_windows_last_step() {
+    fn first_event_in_a_window_is_flagged_in_its_last_step() {
         check(&[4], &[(0, (0, 10), 1)]);
         check(&[4, 5, 9], &[(0, (0, 10), 3)]);
         check(&[3], &[]);

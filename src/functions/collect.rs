@@ -1,4 +1,5 @@
-//! A group accumulator that collects small records per group and judges each group's records as a whole.
+//! Group accumulator that collects small records per group and judges the records of each group
+//! together.
 
 use std::mem::size_of;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ pub(super) type Record<const N: usize> = [u64; N];
 /// Turns the records of each group into one result per group.
 pub(super) type Finish<const N: usize> = Box<dyn Fn(Vec<Vec<Record<N>>>) -> Result<ArrayRef> + Send>;
 
-/// Records per group; the state of a group is one list of its lanes.
+/// Records per group. The state of a group is a single list of their lanes.
 pub(super) struct Collect<const N: usize> {
     groups: Vec<Vec<Record<N>>>,
     record_bytes: usize,
@@ -102,12 +103,12 @@ impl<const N: usize> GroupsAccumulator for Collect<N> {
     }
 }
 
-/// The state column of [`Collect`].
+/// State column of [`Collect`].
 pub(super) fn state_field(name: &str) -> FieldRef {
     Arc::new(Field::new(format!("{name}[records]"), DataType::List(lane_field()), true))
 }
 
-/// A list column of the results of all groups.
+/// List column with the results of all groups.
 pub(super) fn list_of<T>(groups: &[Vec<T>], values: ArrayRef) -> ArrayRef {
     let offsets = OffsetBuffer::from_lengths(groups.iter().map(Vec::len));
     let field = Arc::new(Field::new_list_field(values.data_type().clone(), false));

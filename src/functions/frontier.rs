@@ -15,7 +15,7 @@ use outlier_kernels::{Multiset, Runs};
 use super::parameters::FrontierParameters;
 use crate::config::Trigger;
 
-/// The decision frontier of `value` for `trigger`; null where the method gives none.
+/// Decision frontier of `value` for `trigger`; null if the method gives none.
 pub fn frontier(value: Expr, trigger: &Trigger) -> Result<Expr> {
     let mut args = vec![value];
     args.extend(FrontierParameters::literals(trigger));
@@ -79,7 +79,7 @@ impl AggregateUDFImpl for FrontierFunction {
 
 type FinishMultisets = Box<dyn Fn(Vec<Multiset>) -> Result<ArrayRef> + Send>;
 
-/// One multiset of values per group; the state of a group is its distinct values and their counts.
+/// One multiset of values per group. The state of a group is its distinct values and their counts.
 pub(super) struct Multisets {
     groups: Vec<Multiset>,
     finish: FinishMultisets,
@@ -162,7 +162,7 @@ impl GroupsAccumulator for Multisets {
     }
 }
 
-/// The state columns of [`Multisets`].
+/// State columns of [`Multisets`].
 pub(super) fn multiset_state_fields(name: &str) -> Vec<FieldRef> {
     let list = |data_type| DataType::List(Arc::new(Field::new_list_field(data_type, false)));
     vec![

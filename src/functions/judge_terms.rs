@@ -1,4 +1,5 @@
-//! `judge_terms(target, n, method, side, sensitivity, min_targets)`: which terms of an aggregator are outliers by how often they occur.
+//! `judge_terms(target, n, method, side, sensitivity, min_targets)`: the terms of an aggregator
+//! whose counts are outliers.
 
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ use super::collect::{Collect, Record, list_of, state_field};
 use super::parameters::{FrontierParameters, integer};
 use crate::config::Trigger;
 
-/// Judges the counts `n` of the distinct `target`s of a group; see [`TermsJudgement`] for the result. A group with fewer than
-/// `min_targets` distinct targets is not judged.
+/// Judges the counts `n` of the distinct `target`s in a group; see [`TermsJudgement`] for the
+/// result. A group with fewer than `min_targets` distinct targets is not judged.
 pub fn judge_terms(target: Expr, n: Expr, trigger: &Trigger, min_targets: u64) -> Result<Expr> {
     let mut args = vec![target, n];
     args.extend(FrontierParameters::literals(trigger));
@@ -27,21 +28,22 @@ pub fn judge_terms(target: Expr, n: Expr, trigger: &Trigger, min_targets: u64) -
     Ok(super::by_name("judge_terms")?.call(args))
 }
 
-/// What [`judge_terms`] says of one aggregator.
+/// Result of [`judge_terms`] for one aggregator.
 #[derive(Debug)]
 pub struct TermsJudgement<'a> {
     /// The decision frontier.
     pub frontier: f64,
-    /// Targets beyond it.
+    /// Targets whose counts are outliers.
     pub targets: &'a [u32],
-    /// How often each of them occurs.
+    /// Number of occurrences of each of them.
     pub counts: &'a [u64],
-    /// The most frequent targets that are not beyond it.
+    /// The most frequent targets that are not outliers.
     pub sample: &'a [u32],
 }
 
 impl<'a> TermsJudgement<'a> {
-    /// The judgement in row `row` of a column that [`judge_terms`] made; `None` where no target is an outlier.
+    /// Reads the judgement in row `row` of a column computed by [`judge_terms`]; `None` if no
+    /// target is an outlier.
     pub fn read(column: &'a StructArray, row: usize) -> Option<Self> {
         let list = |idx: usize| {
             let list = column.column(idx).as_list::<i32>();
@@ -60,7 +62,7 @@ impl<'a> TermsJudgement<'a> {
         })
     }
 
-    /// The column `name` of `batch` as [`judge_terms`] makes it.
+    /// Finds the column `name` in `batch`, which must have been computed by [`judge_terms`].
     pub fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b StructArray> {
         batch
             .column_by_name(name)
@@ -125,7 +127,8 @@ struct Judged {
     sample: Vec<u32>,
 }
 
-/// Sorted by target, so that nothing depends on the order in which the counts arrived.
+/// Judges the (target, count) records of one group. Sorting them makes the result independent of
+/// their order.
 fn judge(mut counts: Vec<Record<2>>, parameters: &FrontierParameters, min_targets: usize) -> Judged {
     if counts.len() < min_targets {
         return Judged::default();

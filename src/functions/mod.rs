@@ -1,7 +1,9 @@
-//! Aggregate functions of our own for DataFusion: what models compute per aggregator.
+//! Aggregate functions for DataFusion that compute the statistics of each aggregator for the
+//! models.
 //!
-//! They are registered by name, take their parameters as literals and keep serialisable states, so that a plan that uses them can be
-//! split, spilled and merged anywhere. All of them give the same result for the same rows in any order.
+//! They are registered by name, take their parameters as literals and keep serialisable states, so
+//! a plan that uses them can be split, spilled and merged anywhere. All of them give the same
+//! result for the same rows in any order.
 
 mod appearances;
 mod collect;
@@ -22,17 +24,17 @@ pub use judge_terms::{TermsJudgement, judge_terms};
 pub use most_frequent::most_frequent;
 pub use parameters::{frontier_of, kernel_side};
 
-/// How many values a sample of non-outliers shows.
+/// Number of values in a sample of non-outliers.
 pub const SAMPLE_SIZE: usize = 3;
 
-/// Registers every function of this module with `context`.
+/// Registers every function in this module with `context`.
 pub fn register_all(context: &SessionContext) {
     for function in all() {
         context.register_udaf(function);
     }
 }
 
-/// The function called `name`.
+/// Looks up the function named `name`.
 pub(crate) fn by_name(name: &str) -> Result<Arc<AggregateUDF>> {
     all()
         .into_iter()

@@ -1,4 +1,4 @@
-//! `most_frequent(value)`: the most frequent values of a group, as a sample of it.
+//! `most_frequent(value)`: the most frequent values of a group, as a sample.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::SAMPLE_SIZE;
 use super::collect::list_of;
 use super::frontier::{Multisets, multiset_state_fields};
 
-/// The [`SAMPLE_SIZE`] most frequent values, the most frequent first and the smaller of equally frequent ones first.
+/// The [`SAMPLE_SIZE`] most frequent values, most frequent first; smaller values win ties.
 pub fn most_frequent(value: Expr) -> Result<Expr> {
     Ok(super::by_name("most_frequent")?.call(vec![value]))
 }

@@ -1,4 +1,4 @@
-//! Parameters of our functions: as literals of a plan, and as the kernels take them.
+//! Parameters of the aggregate functions: as literals in a plan, and as the kernels take them.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use outlier_kernels::{FrontierMethod, Runs, Side};
 
 use crate::config::{Trigger, TriggerMethod, TriggerOn};
 
-/// A decision frontier's parameters.
+/// Parameters of a decision frontier.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FrontierParameters {
     pub(super) method: FrontierMethod,
@@ -21,12 +21,12 @@ pub(super) struct FrontierParameters {
 }
 
 impl FrontierParameters {
-    /// The literals that [`FrontierParameters::read`] reads back.
+    /// Literals that [`FrontierParameters::read`] reads back.
     pub(super) fn literals(trigger: &Trigger) -> [Expr; 3] {
         [lit(trigger.method.as_str()), lit(trigger.on.as_str()), lit(trigger.sensitivity)]
     }
 
-    /// Reads three literals from argument `first` on.
+    /// Reads three literals, starting with argument `first`.
     pub(super) fn read(args: &AccumulatorArgs<'_>, first: usize) -> Result<Self> {
         let method = text(args, first)?;
         let on = text(args, first + 1)?;
@@ -39,7 +39,7 @@ impl FrontierParameters {
     }
 }
 
-/// The decision frontier of `runs` for `trigger`; `None` where the method gives none.
+/// Decision frontier of `runs` for `trigger`; `None` if the method gives none.
 pub fn frontier_of(trigger: &Trigger, runs: Runs<'_>) -> Option<f64> {
     outlier_kernels::frontier(kernel_method(trigger.method), kernel_side(trigger.on), trigger.sensitivity, runs)
 }
@@ -48,7 +48,7 @@ fn named<T: Copy>(names: &[(&str, T)], name: &str) -> Option<T> {
     names.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
 }
 
-/// The kernel's name of a trigger method.
+/// Converts a trigger method to that of the kernels.
 fn kernel_method(method: TriggerMethod) -> FrontierMethod {
     match method {
         TriggerMethod::Percentile => FrontierMethod::Percentile,
@@ -63,7 +63,7 @@ fn kernel_method(method: TriggerMethod) -> FrontierMethod {
     }
 }
 
-/// The kernel's name of the side of a frontier.
+/// Converts the side of a trigger to that of the kernels.
 pub fn kernel_side(on: TriggerOn) -> Side {
     match on {
         TriggerOn::High => Side::High,

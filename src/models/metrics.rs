@@ -1,4 +1,4 @@
-//! Numbers of events that lie beyond the frontier of their aggregator's numbers.
+//! Flags events whose metric lies beyond the frontier of their aggregator's metrics.
 
 use std::sync::Arc;
 
@@ -18,13 +18,15 @@ use crate::event::text::{flatten, float_text};
 use crate::event::{Document, Population, View, lookup};
 use crate::functions::{frontier, most_frequent};
 
-/// Bytes that a row takes while the numbers of its group are gathered, with what thousands of growing groups leave unused.
+/// Memory in bytes per row while the numbers of its group are collected, including the unused
+/// capacity of thousands of growing groups.
 const ROW_BYTES: u64 = 64;
 
-/// Gathered numbers may take this share of the memory limit; the rest is for the event table and its texts.
+/// Collected numbers may take 1 / `GATHERED_SHARE` of the memory limit; the rest is for the event
+/// table and its texts.
 const GATHERED_SHARE: u64 = 4;
 
-/// Most parts: each is one more pass over the event table.
+/// Upper limit on the number of parts: each is one more pass over the event table.
 const MOST_PARTS: u64 = 32;
 
 pub(super) async fn evaluate(
@@ -87,7 +89,8 @@ pub(super) fn observations(
     seen
 }
 
-/// The view in parts of its aggregators, where the numbers of all would take too much memory at once: an aggregator is judged by its own.
+/// Splits the view by aggregator if the numbers of all rows would take too much memory at once. An
+/// aggregator is judged by its own numbers only.
 fn parts<'a>(view: &'a View, settings: &Settings<'_>) -> impl Iterator<Item = View> + 'a {
     let most = (settings.memory_limit as u64 / GATHERED_SHARE).max(1);
     let n_parts = settings.n_rows.saturating_mul(ROW_BYTES).div_ceil(most).clamp(1, MOST_PARTS) as u32;
@@ -104,7 +107,7 @@ fn parts<'a>(view: &'a View, settings: &Settings<'_>) -> impl Iterator<Item = Vi
     })
 }
 
-/// Aggregators whose frontier is a number: nothing lies beyond any other.
+/// Frontiers by aggregator, without those that are null or NaN: no value lies beyond them.
 fn finite(batches: &[RecordBatch]) -> Result<RecordBatch, DataFusionError> {
     let (mut aggregators, mut frontiers) = (Vec::new(), Vec::new());
     for batch in batches {
@@ -135,7 +138,7 @@ fn with_frontier(
     rows.join(table(frontiers, settings)?, JoinType::Inner, &["aggregator"], &["frontier_aggregator"], None)
 }
 
-/// Strictly beyond; no value or frontier here is NaN.
+/// Condition for outliers: strictly beyond the frontier. Neither values nor frontiers are NaN here.
 fn beyond(side: TriggerOn) -> Expr {
     match side {
         TriggerOn::High => col("value").gt(col("frontier")),

@@ -1,7 +1,9 @@
-//! How outliers are found: each model is a pure function from a view of the event table to candidates.
+//! Models: each is a pure function from a view of the event table to candidates.
 //!
-//! Models are DataFusion plans over the view's rows with the functions of [`crate::functions`]. They look at the whole window, keep no
-//! state, and give the same candidates for the same rows in any order. A model also says what it saw: the observations of a candidate.
+//! Models are DataFusion plans over the rows of a view that use the aggregate functions of
+//! [`crate::functions`]. They cover the whole history window, keep no state, and give the same
+//! candidates for the same rows in any order. A model also provides the observations of each
+//! candidate: what it saw.
 
 mod error;
 mod metrics;
@@ -28,66 +30,68 @@ use serde_json::{Map, Value};
 use crate::config::{FieldPath, Model};
 use crate::event::{Document, Element, Population, View};
 
-/// A row that a model flags.
+/// A row flagged by a model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
-    /// The row.
+    /// Flagged row.
     pub element: Element,
-    /// Rank of its aggregator's text; 0 where the model has no aggregator.
+    /// Rank of the aggregator's text; 0 if the model has no aggregator.
     pub aggregator: u32,
-    /// Rank of its target's text; 0 where the model has no target key.
+    /// Rank of the target's text; 0 if the model has no target key.
     pub target: u32,
-    /// What the model says of it.
+    /// Reason why the model flagged the row.
     pub finding: Finding,
 }
 
-/// What a model says of a candidate.
+/// Reason why a model flagged a candidate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Finding {
-    /// It matches the query.
+    /// The event matches the query.
     Match,
-    /// Its metric lies beyond the frontier.
+    /// The metric lies beyond the frontier.
     Metric(f64),
-    /// Its term occurs this often, or its aggregator has this many terms, which lies beyond the frontier.
+    /// The count lies beyond the frontier: occurrences of the term, or distinct terms of the
+    /// aggregator.
     TermCount(u64),
-    /// Its target appears anew.
+    /// The target appears for the first time in a window.
     Appearance {
         /// Start and end of the window, in microseconds.
         window: (i64, i64),
-        /// How often the target occurs in the window.
+        /// Number of occurrences of the target in the window.
         n_in_window: u64,
     },
-    /// Its text, or a word of it, has a score beyond the frontier: place in [`Evaluation::texts`].
+    /// The text, or a word in it, has a score beyond the frontier. Holds the index into
+    /// [`Evaluation::texts`].
     Text(u32),
 }
 
-/// What a model found in a view.
+/// Findings of a model in a view.
 #[derive(Debug, Clone, Default)]
 pub struct Evaluation {
-    /// Flagged rows, in the order of their elements.
+    /// Flagged rows, sorted by element.
     pub candidates: Vec<Candidate>,
-    /// Frontier and sample by aggregator rank, for the aggregators of candidates.
+    /// Frontier and sample by rank of the aggregator, for aggregators with candidates.
     pub buckets: FxHashMap<u32, Bucket>,
-    /// What was seen of flagged texts.
+    /// Observations of flagged texts.
     pub texts: Vec<word2vec::judge::Seen>,
-    /// What training took.
+    /// Effort spent on training.
     pub effort: word2vec::training::Effort,
-    /// Flagged rows compared with labels, if that is wanted.
+    /// Comparison of flagged rows with labels, if requested.
     pub confusion: Option<word2vec::confusion::Confusion>,
-    /// Texts that were not split into words because that took too many steps.
+    /// Number of texts that were not split into words because matching took too many steps.
     pub regexps_given_up: u64,
 }
 
-/// What a model knows of one aggregator with candidates.
+/// Frontier and sample of one aggregator with candidates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bucket {
     /// The decision frontier.
     pub frontier: f64,
-    /// The most frequent values that are no outliers.
+    /// The most frequent values that are not outliers.
     pub sample: Sample,
 }
 
-/// Values of non-outliers.
+/// Sample of non-outlier values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sample {
     /// Ranks of targets.
@@ -96,36 +100,36 @@ pub enum Sample {
     Values(Vec<f64>),
 }
 
-/// Which rows must be judged again when some of an aggregator's rows leave the population.
+/// Rows that must be judged again after some of an aggregator's rows leave the population.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refinement {
-    /// None: the model looks at each event by itself or at its past.
+    /// None: the model judges each event alone or against its past.
     Never,
-    /// Those of the same aggregator.
+    /// Rows of the same aggregator.
     SameAggregator,
-    /// All of them.
+    /// All rows.
     Everything,
 }
 
-/// What a model needs beside its view.
+/// Inputs of a model besides its view.
 #[derive(Clone, Copy)]
 #[expect(missing_debug_implementations, reason = "a session has none")]
 pub struct Settings<'a> {
-    /// The session that plans run in; has our functions.
+    /// Session in which plans run, with the aggregate functions registered.
     pub context: &'a SessionContext,
     /// Number of partitions to work on in parallel.
     pub n_partitions: usize,
-    /// End of the history, in microseconds; the newest event if none is given.
+    /// End of the history in microseconds; if `None`, the time of the newest event.
     pub end: Option<i64>,
-    /// Length of the history, in microseconds.
+    /// Length of the history in microseconds.
     pub history: i64,
-    /// The use case, by which it is named in logs.
+    /// Name of the use case in logs.
     pub use_case: &'a str,
-    /// Bytes for events and statistics.
+    /// Memory limit in bytes for events and statistics.
     pub memory_limit: usize,
-    /// Rows of the view.
+    /// Number of rows in the view.
     pub n_rows: u64,
-    /// Where models are trained.
+    /// Device on which models are trained.
     pub device: &'a word2vec::neural::TrainingDevice,
 }
 
@@ -146,7 +150,7 @@ pub async fn evaluate(model: &Model, view: &View, settings: Settings<'_>) -> Res
     Ok(evaluation)
 }
 
-/// What a whitelisted candidate of `model` means for the others.
+/// Effect of a whitelisted candidate of `model` on the other rows.
 pub fn refinement(model: &Model) -> Refinement {
     match model {
         Model::Metrics(_) => Refinement::SameAggregator,
@@ -155,7 +159,7 @@ pub fn refinement(model: &Model) -> Refinement {
     }
 }
 
-/// What `model` saw of `candidate`, in the order in which it is stored.
+/// Observations of `model` about `candidate`, in the order in which they are stored.
 pub fn observations(
     model: &Model,
     view: &View,
@@ -172,29 +176,30 @@ pub fn observations(
     }
 }
 
-/// The rows of `view` as a DataFusion table.
+/// Rows of `view` as a DataFusion table.
 fn rows(view: &View, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
     settings.context.read_table(Arc::new(view.to_table(settings.n_partitions)?))
 }
 
-/// The rows of `view` that belong to `aggregators`.
+/// Rows of `view` that belong to `aggregators`.
 fn rows_of(view: &View, aggregators: FxHashSet<u32>, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
     let without = view.population().without.clone();
     rows(&view.with_population(Population { without, only: Some(aggregators) }), settings)
 }
 
-/// The rows whose aggregator and target are `flagged_aggregator` and `flagged_target` of a row of `flagged`, with its other columns.
+/// Joins `rows` with `flagged`: aggregator and target must equal `flagged_aggregator` and
+/// `flagged_target`.
 fn with_flagged(rows: DataFrame, flagged: RecordBatch, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
     let flagged_columns = ["flagged_aggregator", "flagged_target"];
     rows.join(table(flagged, settings)?, JoinType::Inner, &["aggregator", "target"], &flagged_columns, None)
 }
 
-/// Record batches as a DataFusion table.
+/// Wraps a record batch as a DataFusion table.
 fn table(batch: RecordBatch, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
     settings.context.read_table(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
 }
 
-/// Column `name` of `batch`, which the plan gives this type.
+/// Column `name` of `batch`, which the plan gives type `T`.
 fn column<'a, T: ArrowPrimitiveType>(
     batch: &'a RecordBatch,
     name: &str,
@@ -205,7 +210,7 @@ fn column<'a, T: ArrowPrimitiveType>(
         .ok_or_else(|| DataFusionError::Internal(format!("no column {name} of type {}", T::DATA_TYPE)))
 }
 
-/// The elements and aggregators of `batch`.
+/// Elements and aggregators in `batch`.
 fn places(batch: &RecordBatch) -> Result<impl Iterator<Item = (Element, u32)> + use<'_>, DataFusionError> {
     let elements = column::<UInt64Type>(batch, "element")?.values();
     let aggregators = column::<UInt32Type>(batch, "aggregator")?.values();

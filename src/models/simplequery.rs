@@ -1,4 +1,4 @@
-//! Every event that matches the query is an outlier.
+//! Flags every event that matches the query.
 
 use arrow::datatypes::UInt64Type;
 use datafusion::error::DataFusionError;
@@ -24,7 +24,8 @@ pub(super) async fn evaluate(view: &View, settings: Settings<'_>) -> Result<Eval
     Ok(evaluation)
 }
 
-/// What of the document matches: by field of the event, the fragments of `highlights`, and the parts between `marks` in all of them.
+/// Observations of the matched parts of the document, restricted to fields of the event: the
+/// fragments of `highlights` by field, and the parts between `marks` in those fragments.
 pub fn matched(document: &Document, highlights: &Map<String, Value>, marks: [&str; 2]) -> Map<String, Value> {
     let is_field = |name: &str| lookup(&document.source, &FieldPath::new(name)).is_some();
     let fields: Map<String, Value> = highlights
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_fragments_of_the_fields_of_the_event_count() {
+    fn collects_all_fragments_of_event_fields() {
         let Value::Object(source) = json!({"a": "x", "b": {"c": 1}}) else { panic!("an object") };
         let document = Document { index: String::new(), id: String::new(), source };
         let Value::Object(highlights) = json!({

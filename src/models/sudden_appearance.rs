@@ -1,4 +1,4 @@
-//! Targets that appear in an aggregator for the first time in a sliding window.
+//! Flags targets that appear in an aggregator for the first time in a sliding window.
 
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, UInt32Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt32Type};
@@ -99,7 +99,7 @@ fn collect_candidates(batch: &RecordBatch, evaluation: &mut Evaluation) -> Resul
     Ok(())
 }
 
-/// Keeps candidates whose aggregator holds more than `minimum` events in their window.
+/// Keeps the candidates whose aggregator has more than `minimum` events in their window.
 async fn drop_small_buckets(
     minimum: u64,
     view: &View,
@@ -167,14 +167,14 @@ fn windows_batch(windows: &[(u32, i64, i64)]) -> Result<RecordBatch, DataFusionE
     Ok(RecordBatch::try_new(schema, columns)?)
 }
 
-/// `2024-05-01 00:00:00.123456`; the fraction is left out when it is zero.
+/// Formats a time as `2024-05-01 00:00:00.123456`; a fraction of zero is omitted.
 fn time_text(microseconds: i64) -> String {
     let time = DateTime::from_timestamp_micros(microseconds).unwrap_or_default();
     let format = if microseconds.rem_euclid(1_000_000) == 0 { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S%.6f" };
     time.format(format).to_string()
 }
 
-/// `1 day, 0:00:00`, `7 days, 12:00:00`, `12:00:00`.
+/// Formats a duration as `1 day, 0:00:00`, `7 days, 12:00:00` or `12:00:00`.
 fn duration_text(duration: TimeDelta) -> String {
     let days = duration.num_days();
     let seconds = (duration - TimeDelta::days(days)).num_seconds();
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_read_as_before() {
+    fn durations_are_formatted_like_the_reference() {
         let check = |minutes: i64, expected: &str| assert_eq!(duration_text(TimeDelta::minutes(minutes)), expected);
         check(24 * 60, "1 day, 0:00:00");
         check(7 * 24 * 60 + 12 * 60, "7 days, 12:00:00");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn times_read_as_before() {
+    fn times_are_formatted_like_the_reference() {
         let check = |microseconds: i64, expected: &str| assert_eq!(time_text(microseconds), expected);
         check(1_577_836_800_123_456, "2020-01-01 00:00:00.123456");
         check(1_577_836_800_000_000, "2020-01-01 00:00:00");

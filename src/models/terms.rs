@@ -1,4 +1,5 @@
-//! How often terms occur: within each aggregator, or how many different ones each aggregator has compared with the others.
+//! Counts terms: the occurrences of each within its aggregator, or the distinct terms of each
+//! aggregator compared across aggregators.
 
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ pub(super) fn observations(
     seen
 }
 
-/// Frontier over the counts of the distinct targets of each aggregator.
+/// Judges the counts of the distinct targets within each aggregator.
 async fn within_aggregator(terms: &Terms, view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
     let judgement = judge_terms(col("target"), col("n"), &terms.trigger, terms.min_target_buckets.unwrap_or(0))?;
     let judged = rows(view, &settings)?
@@ -99,7 +100,7 @@ async fn within_aggregator(terms: &Terms, view: &View, settings: Settings<'_>) -
     Ok(evaluation)
 }
 
-/// Frontier over the numbers of distinct targets of all aggregators.
+/// Judges the numbers of distinct targets across aggregators.
 async fn across_aggregators(terms: &Terms, view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
     let n_targets = rows(view, &settings)?
         .aggregate(vec![col("aggregator"), col("target")], vec![])?
@@ -140,7 +141,7 @@ async fn frontier_across(
     let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
     let batch = RecordBatch::try_new(schema, vec![Arc::new(counts)])?;
     let expression = frontier(cast(col("n"), DataType::Float64), &terms.trigger)?;
-    // a constant group: our functions work on groups
+    // group by a constant, because our functions support grouped aggregation only
     let result = table(batch, &settings)?.aggregate(vec![lit(1).alias("all")], vec![expression.alias("frontier")])?;
     for batch in result.collect().await? {
         let frontiers: &Float64Array = column::<Float64Type>(&batch, "frontier")?;
@@ -151,7 +152,7 @@ async fn frontier_across(
     Ok(None)
 }
 
-/// Aggregator, target and count of every flagged term.
+/// Aggregator, target and count of each flagged term.
 #[derive(Default)]
 struct Flagged {
     aggregators: Vec<u32>,

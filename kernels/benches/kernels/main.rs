@@ -1,7 +1,9 @@
-//! The plain version and the version in use, side by side: `cargo bench -p outlier-kernels -- [part of a name]`.
+//! Compares the plain and the production version of each kernel:
+//! `cargo bench -p outlier-kernels -- [part of a name]`.
 //!
-//! Prints the median of the time per text or number, and of the bytes or numbers per second. Measured without a benchmark
-//! package: those bring features of shared dependencies that would have all of them compiled twice.
+//! Prints the median time per text or number, and the bytes or numbers per second. It uses no
+//! benchmark package: those turn on features of shared dependencies, which would then all be
+//! compiled twice.
 
 use std::hint::black_box;
 use std::io::{self, Write};
@@ -11,10 +13,10 @@ use std::time::{Duration, Instant};
 use outlier_kernels::simd::entropy::Histogram;
 use outlier_kernels::{ExactSum, Multiset, moments, scalar, simd, text_length};
 
-/// Measurements of one kernel, of which the median counts.
+/// Number of measurements per kernel; the median is reported.
 const N_SAMPLES: usize = 11;
 
-/// Time of one measurement at least.
+/// Minimum duration of one measurement.
 const SAMPLE: Duration = Duration::from_millis(10);
 
 mod peak;
@@ -74,7 +76,7 @@ fn number_kernels(bench: &Bench, values_name: &str, values: &[f64]) -> io::Resul
 }
 
 struct Bench {
-    /// Only kernels with this in their name are measured.
+    /// Only kernels whose name contains this are measured.
     filter: String,
 }
 
@@ -95,7 +97,7 @@ impl Bench {
     }
 }
 
-/// Seconds of one call, on average over as many as take [`SAMPLE`].
+/// Seconds per call, averaged over as many calls as fill [`SAMPLE`].
 fn sample(kernel: &mut impl FnMut() -> f64) -> f64 {
     let start = Instant::now();
     let mut n_calls = 0;
@@ -106,7 +108,8 @@ fn sample(kernel: &mut impl FnMut() -> f64) -> f64 {
     start.elapsed().as_secs_f64() / f64::from(n_calls)
 }
 
-/// 1000 texts of about `length` characters that look like command lines: words, digits and some base64.
+/// Generates 1000 texts of about `length` characters that resemble command lines: words, digits and
+/// some base64.
 fn texts(length: u64) -> Vec<String> {
     const ALPHABET: &[u8] = b"etaoin shrdlucmfwypvbgkjqxz ETAOIN0123456789+/=._\\-:";
     let mut random = Random(length);
@@ -117,7 +120,7 @@ fn texts(length: u64) -> Vec<String> {
     (0..1000).map(|_| text()).collect()
 }
 
-/// A linear congruential generator (D. E. Knuth's MMIX constants): the same texts in every run.
+/// Linear congruential generator (D. E. Knuth's MMIX constants), so every run gets the same texts.
 struct Random(u64);
 
 impl Random {

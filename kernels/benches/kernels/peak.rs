@@ -1,11 +1,11 @@
-//! What a core can multiply and add at most: the roof that matrix products are measured against.
+//! Peak multiply-add rate of one core: the upper limit that matrix products are measured against.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use outlier_kernels::skipgram::InstructionSet;
 
-/// Floating-point operations per second of one core that does nothing but multiply and add in registers.
+/// Floating-point operations per second of one core that only multiplies and adds in registers.
 pub(super) fn peak(set: InstructionSet) -> f64 {
     const N_ROUNDS: u32 = 2_000_000;
     let best = |run: &dyn Fn(u32) -> u32| {
@@ -26,7 +26,7 @@ pub(super) fn peak(set: InstructionSet) -> f64 {
     }
 }
 
-/// Runs 12 chains of `N` numbers, and gives the operations per round.
+/// Runs 10 independent chains of 4 numbers each and returns the operations per round.
 fn portable(n_rounds: u32) -> u32 {
     let (factor, addend) = (black_box([0.999_f32; 4]), black_box([0.001_f32; 4]));
     let mut sums = [[1.0_f32; 4]; 10];
@@ -49,13 +49,13 @@ mod x86 {
     use std::hint::black_box;
 
     pub(super) fn avx512(n_rounds: u32) -> u32 {
-        // SAFETY: called for available instruction sets only.
+        // SAFETY: called only for available instruction sets.
         unsafe { avx512_rounds(n_rounds) };
         12 * 32
     }
 
     pub(super) fn avx2(n_rounds: u32) -> u32 {
-        // SAFETY: called for available instruction sets only.
+        // SAFETY: called only for available instruction sets.
         unsafe { avx2_rounds(n_rounds) };
         12 * 16
     }

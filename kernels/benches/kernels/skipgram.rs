@@ -1,7 +1,9 @@
-//! The skip-gram model at the size of a large vocabulary: pairs per second, and the share of what the machine can multiply and add.
+//! The skip-gram model with a large vocabulary: pairs per second, and the share of the machine's
+//! peak multiply-add rate.
 //!
-//! One pair of a batch of `B` counts whole: the distinct centres are found, and the parameters brought into their layout and back, within
-//! the time. The rate of floating-point operations counts the three matrix products over the distinct centres only.
+//! Times cover all the work on a pair, including finding the distinct centres and converting the
+//! parameters to the internal layout and back. The floating-point rate counts only the three matrix
+//! products over the distinct centres.
 
 use std::collections::HashSet;
 use std::hint::black_box;
@@ -18,7 +20,7 @@ use super::{Bench, Random};
 
 const SHAPE: Shape = Shape { n_words: 6001, n_dimensions: 40 };
 
-/// Seconds of one measurement at least.
+/// Minimum duration of one measurement in seconds.
 const SECONDS: f64 = 0.7;
 
 pub(super) fn skipgram(bench: &Bench) -> io::Result<()> {
@@ -71,7 +73,7 @@ fn scoring(bench: &Bench, set: InstructionSet, n_threads: usize, peak: f64) -> i
     Ok(())
 }
 
-/// `n_products` are multiplications or additions per weight in one call.
+/// `n_products` is the number of multiplications and additions per weight in one call.
 fn measure(
     bench: &Bench,
     name: &str,
@@ -109,7 +111,7 @@ fn measure(
     )
 }
 
-/// CPU time of all threads of this process so far, to 10 ms; 0 where the system does not tell.
+/// CPU time of all threads of this process so far, to 10 ms; 0 if the system does not report it.
 fn cpu_seconds() -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -117,7 +119,8 @@ fn cpu_seconds() -> f64 {
     after_name.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_SECOND
 }
 
-/// Words by the law of G. K. Zipf: word `i` occurs in proportion to `1 / (i + 1)`.
+/// Pairs of words that follow Zipf's law (G. K. Zipf): word `i` occurs in proportion to
+/// `1 / (i + 1)`.
 fn pairs(n: usize) -> Vec<Pair> {
     let mut sum = 0.0;
     let sums: Vec<f64> = (1..=SHAPE.n_words).map(|i| (sum += 1.0 / i as f64, sum).1).collect();

@@ -1,6 +1,6 @@
 //! Oracle of the byte classifier.
 
-/// A set of ASCII characters that make up encoded words.
+/// Set of ASCII characters that make up encoded words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CharSet {
     /// `0-9 a-f A-F +`
@@ -10,7 +10,7 @@ pub enum CharSet {
 }
 
 impl CharSet {
-    /// True if the byte is a character of the set. Bytes of non-ASCII characters never are.
+    /// True if `byte` is a character in the set. Bytes of non-ASCII characters never are.
     #[must_use]
     pub fn contains(self, byte: u8) -> bool {
         match self {
@@ -20,7 +20,7 @@ impl CharSet {
     }
 }
 
-/// As [`crate::char_class`], byte by byte.
+/// Like [`crate::char_class`], byte by byte.
 ///
 /// # Panics
 ///

@@ -1,20 +1,21 @@
 //! Encoded words in a text.
 //!
-//! A *hexadecimal word* is a longest run of `0-9 a-f A-F +` with more than 10 characters that reads as a number: hexadecimal digits
-//! behind at most one `+`. A *base64 word* is a longest run of `A-Z a-z 0-9 + / =` that is canonical base64 (decoding and encoding gives
-//! it back) of at least 5 bytes, all of them ASCII.
+//! A *hexadecimal word* is a maximal run of `0-9 a-f A-F +` with more than 10 characters that reads
+//! as a number: hexadecimal digits after at most one `+`. A *base64 word* is a maximal run of
+//! `A-Z a-z 0-9 + / =` that is canonical base64 (decoding and re-encoding gives it back) for at
+//! least 5 bytes, all of them ASCII.
 
 use std::ops::Range;
 
 use super::char_class::CharSet;
 
-/// A hexadecimal word has more characters than this.
+/// A hexadecimal word is longer than this, in characters.
 pub const MIN_HEX: usize = 10;
 
-/// A base64 word decodes to at least this many characters.
+/// Minimum length in characters of the decoded text of a base64 word.
 pub const MIN_DECODED: usize = 5;
 
-/// The longest hexadecimal word of `text`, the last one of equally long ones.
+/// Longest hexadecimal word in `text`; the last one on a tie.
 #[must_use]
 pub fn hex_word(text: &[u8]) -> Option<Range<usize>> {
     words(CharSet::Hex, text)
@@ -23,7 +24,7 @@ pub fn hex_word(text: &[u8]) -> Option<Range<usize>> {
         .max_by_key(Range::len)
 }
 
-/// The base64 word of `text` that decodes to the longest text, the last one of equally long ones.
+/// Base64 word in `text` with the longest decoded text; the last one on a tie.
 #[must_use]
 pub fn base64_word(text: &[u8]) -> Option<Range<usize>> {
     words(CharSet::Base64, text)
@@ -34,14 +35,14 @@ pub fn base64_word(text: &[u8]) -> Option<Range<usize>> {
         .map(|(_, word)| word)
 }
 
-/// Hexadecimal digits behind at most one `+`.
+/// True if `word` consists of hexadecimal digits after at most one `+`.
 #[must_use]
 pub fn is_hex_number(word: &[u8]) -> bool {
     let digits = word.strip_prefix(b"+").unwrap_or(word);
     !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// The ASCII text that `word` is the canonical base64 of.
+/// Decodes `word`; `None` unless it is canonical base64 for ASCII text.
 #[must_use]
 pub fn decode(word: &[u8]) -> Option<String> {
     let body = word.strip_suffix(b"==").or_else(|| word.strip_suffix(b"=")).unwrap_or(word);
@@ -64,11 +65,11 @@ pub fn decode(word: &[u8]) -> Option<String> {
             bits &= (1 << n_bits) - 1;
         }
     }
-    // canonical: no bits are left over
+    // canonical: the unused bits are zero
     (bits == 0).then_some(decoded)
 }
 
-/// The value of a base64 digit.
+/// Value of a base64 digit; `None` for any other byte.
 #[must_use]
 pub const fn value(byte: u8) -> Option<u8> {
     match byte {

@@ -1,13 +1,15 @@
-//! Oracle of the relative English entropy, and its table.
+//! Oracle of the relative English entropy, with its frequency table.
 
 use std::f64::consts::LN_2;
 
-/// Relative entropy in bits (S. Kullback and R. A. Leibler, "On information and sufficiency", 1951) of the characters of
-/// `text` against their shares `b` in [`ENGLISH_FREQUENCY`]: the sum of `f * ln(f / b) / ln(2)` over the distinct characters in order of first appearance,
-/// `f` = how often it occurs / number of code points.
+/// Relative entropy in bits (S. Kullback and R. A. Leibler, "On information and sufficiency", 1951)
+/// of the characters of `text` against their shares `b` in [`ENGLISH_FREQUENCY`].
 ///
-/// Reference behaviour: characters without a share (capitals among them) count in the length and have no term of their
-/// own, so the result may be negative; an empty text has 0.
+/// The sum of `f * ln(f / b) / ln(2)` over the distinct characters in order of first appearance,
+/// where `f` = occurrences of the character / number of code points.
+///
+/// Reference behaviour: characters without a share (capitals among them) count towards the length
+/// but have no term, so the result may be negative; 0 for an empty text.
 #[must_use]
 pub fn relative_english_entropy(text: &str) -> f64 {
     let n = text.chars().count();
@@ -26,7 +28,7 @@ pub fn relative_english_entropy(text: &str) -> f64 {
     entropy
 }
 
-/// The term of a character that occurs `count` times among `n`.
+/// Term of a character that occurs `count` times among `n`.
 pub(crate) fn term(count: usize, n: usize, expected: f64) -> f64 {
     let f = count as f64 / n as f64;
     f * ((f / expected).ln() / LN_2)
@@ -36,9 +38,10 @@ fn frequency(symbol: char) -> Option<f64> {
     ENGLISH_FREQUENCY.iter().find(|&&(byte, _)| char::from(byte) == symbol).map(|&(_, share)| share)
 }
 
-/// How often a character occurs in English host names, as a share, for the characters that have one, in ascending order.
+/// Shares of characters in English host names, in ascending order of character; characters without
+/// a share are missing.
 ///
-/// The numbers of the reference behaviour.
+/// The numbers come from the reference.
 pub const ENGLISH_FREQUENCY: [(u8, f64); 37] = [
     (b'-', 0.010803953745868712),
     (b'0', 0.0027525841661488358),
@@ -84,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_of_the_reference() {
+    fn relative_entropy_matches_the_reference() {
         let cases = [
             ("", 0.0),
             ("google", 2.374271689504774),
@@ -102,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_sum_to_less_than_one() {
+    fn shares_sum_to_about_one() {
         let total: f64 = ENGLISH_FREQUENCY.iter().map(|&(_, share)| share).sum();
         assert!((0.9..1.1).contains(&total), "{total}");
         assert!(ENGLISH_FREQUENCY.is_sorted_by(|a, b| a.0 < b.0));

@@ -2,10 +2,14 @@
 
 use std::f64::consts::LN_2;
 
-/// Shannon entropy in bits per character (C. E. Shannon, "A mathematical theory of communication", 1948) of the code points
-/// 0 to 255, in ascending order: the sum of `-p * ln(p) / ln(2)`, `p` = how often it occurs / number of code points.
+/// Shannon entropy in bits per character (C. E. Shannon, "A mathematical theory of communication",
+/// 1948) over the code points 0 to 255.
 ///
-/// Reference behaviour: code points above 255 count in the length and have no term of their own; an empty text has 0.
+/// The sum of `-p * ln(p) / ln(2)` in ascending order of code point, where `p` = occurrences of the
+/// code point / number of code points.
+///
+/// Reference behaviour: code points above 255 count towards the length but have no term; 0 for an
+/// empty text.
 #[must_use]
 pub fn entropy(text: &str) -> f64 {
     let mut entropy = 0.0;
@@ -18,7 +22,7 @@ pub fn entropy(text: &str) -> f64 {
     entropy
 }
 
-/// The term of a symbol that occurs `count` times among `n`; `count` is not 0.
+/// Term of a symbol that occurs `count` times among `n`; `count` must not be 0.
 pub(crate) fn term(count: usize, n: usize) -> f64 {
     let p = count as f64 / n as f64;
     -p * (p.ln() / LN_2)
@@ -29,7 +33,7 @@ mod tests {
     use super::entropy;
 
     #[test]
-    fn values_of_the_reference() {
+    fn entropy_matches_the_reference() {
         let cases = [
             ("", 0.0),
             ("houston", 2.5216406363433186),

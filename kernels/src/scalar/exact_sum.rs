@@ -1,9 +1,10 @@
-//! Oracle of exact sums: a list of partial sums that do not overlap.
+//! Oracle of exact sums: a list of non-overlapping partial sums.
 
-/// The sum of `values`, rounded once to the nearest `f64`.
+/// Sum of `values`, rounded once to the nearest `f64`.
 ///
-/// J. R. Shewchuk, "Adaptive precision floating-point arithmetic and fast robust geometric predicates", 1997: each addition
-/// keeps its rounding error as a partial sum of its own. Finite values, whose partial sums do not overflow.
+/// J. R. Shewchuk, "Adaptive precision floating-point arithmetic and fast robust geometric
+/// predicates", 1997: each addition keeps its rounding error as a separate partial sum. The values
+/// must be finite and their partial sums must not overflow.
 #[must_use]
 pub fn exact_sum(values: &[f64]) -> f64 {
     let mut partials: Vec<f64> = Vec::new();
@@ -23,15 +24,15 @@ pub fn exact_sum(values: &[f64]) -> f64 {
     round(&partials)
 }
 
-/// `a + b` as the rounded sum and its error (D. E. Knuth, "The art of computer programming", volume 2).
+/// Rounded sum `a + b` and its error (D. E. Knuth, "The art of computer programming", volume 2).
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let total = a + b;
     let part_of_b = total - a;
     (total, (a - (total - part_of_b)) + (b - part_of_b))
 }
 
-/// Rounds partial sums (ascending in size, not overlapping) once: the first inexact addition decides, and a tie is
-/// settled by the sign of the next smaller partial.
+/// Rounds partial sums (ascending in magnitude, non-overlapping) once. The first inexact addition
+/// decides; the sign of the next smaller partial breaks a tie.
 fn round(partials: &[f64]) -> f64 {
     let mut rest = partials.iter().rev().copied();
     let mut total = rest.next().unwrap_or(0.0);
@@ -62,7 +63,8 @@ mod tests {
             (&[0.1; 10], 1.0),
             (&[1.0, 1e-16, 1e-16], 1.000_000_000_000_000_2),
             (&[9_007_199_254_740_992.0, 1.0], 9_007_199_254_740_992.0), // tie to even
-            (&[9_007_199_254_740_992.0, 1.0, 1e-30], 9_007_199_254_740_994.0), // tie broken from below
+            // tie broken from below
+            (&[9_007_199_254_740_992.0, 1.0, 1e-30], 9_007_199_254_740_994.0),
         ];
         for (values, expected) in cases {
             assert_eq!(exact_sum(values), expected, "{values:?}");

@@ -1,4 +1,5 @@
-//! The plain versions: what each kernel means, written to be read. The tests hold the versions in use against them.
+//! Plain versions: they define each kernel and are written to be read. Tests compare the production
+//! versions with them.
 
 pub mod char_class;
 pub mod encoded;

@@ -1,6 +1,6 @@
 //! Oracle of the order statistics: expand, sort, take the middle.
 
-/// Median of unsorted values; `None` without values.
+/// Median of unsorted values; `None` if there are none.
 #[must_use]
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
@@ -10,7 +10,7 @@ pub fn median(values: &[f64]) -> Option<f64> {
     Some(if n % 2 == 1 { upper } else { (lower + upper) / 2.0 })
 }
 
-/// Median absolute deviation from the median of unsorted values; `None` without values.
+/// Median absolute deviation from the median of unsorted values; `None` if there are none.
 #[must_use]
 pub fn mad(values: &[f64]) -> Option<f64> {
     let center = median(values)?;

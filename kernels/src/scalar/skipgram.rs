@@ -1,17 +1,18 @@
-//! The skip-gram model pair by pair, as [`crate::skipgram`] defines it: no batch is rearranged, sums are `f64`.
+//! The skip-gram model pair by pair, as [`crate::skipgram`] defines it: batches are not rearranged
+//! and sums are `f64`.
 
 use crate::skipgram::{Moments, Pair, Parameters, ParametersMut, Shape};
 
-/// Constants of Adam.
+/// Constants of the Adam optimizer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
-    /// How far a parameter moves in one step at most, roughly.
+    /// Rough upper limit on the change of a parameter in one step.
     pub learning_rate: f64,
-    /// How much of the first moment stays in one step.
+    /// Decay rate of the first moment.
     pub beta1: f64,
-    /// How much of the second moment stays in one step.
+    /// Decay rate of the second moment.
     pub beta2: f64,
-    /// Added to the root of the second moment.
+    /// Added to the square root of the second moment to avoid division by zero.
     pub epsilon: f64,
 }
 
@@ -22,19 +23,19 @@ impl Default for Adam {
     }
 }
 
-/// Gradients that are not rounded yet; shapes as in [`Parameters`].
+/// Gradients before rounding; shapes as in [`Parameters`].
 #[derive(Clone, Debug)]
 pub struct ExactGradients {
-    /// By `E`.
+    /// With respect to `E`.
     pub embeddings: Vec<f64>,
-    /// By `W`.
+    /// With respect to `W`.
     pub weights: Vec<f64>,
-    /// By `b`.
+    /// With respect to `b`.
     pub biases: Vec<f64>,
 }
 
 impl ExactGradients {
-    /// Writes the nearest `f32` of each.
+    /// Rounds each gradient to the nearest `f32` and writes it to `gradients`.
     pub fn round_to(&self, gradients: &mut ParametersMut<'_>) {
         for (exact, rounded) in [
             (&self.embeddings, &mut *gradients.embeddings),
@@ -47,11 +48,11 @@ impl ExactGradients {
     }
 }
 
-/// As [`crate::skipgram::train`].
+/// Like [`crate::skipgram::train`].
 ///
 /// # Panics
 ///
-/// As there.
+/// The same as there.
 pub fn train(
     shape: Shape,
     parameters: &mut ParametersMut<'_>,
@@ -74,11 +75,11 @@ pub fn train(
     if pairs.is_empty() { 0.0 } else { total / pairs.len() as f64 }
 }
 
-/// As [`crate::skipgram::loss_and_gradients`].
+/// Like [`crate::skipgram::loss_and_gradients`].
 ///
 /// # Panics
 ///
-/// As there.
+/// The same as there.
 #[must_use]
 pub fn loss_and_gradients(shape: Shape, parameters: Parameters<'_>, pairs: &[Pair]) -> (f64, ExactGradients) {
     parameters.check(shape);
@@ -109,11 +110,11 @@ pub fn loss_and_gradients(shape: Shape, parameters: Parameters<'_>, pairs: &[Pai
     (loss, gradients)
 }
 
-/// As [`crate::skipgram::log_probabilities`].
+/// Like [`crate::skipgram::log_probabilities`].
 ///
 /// # Panics
 ///
-/// As there.
+/// The same as there.
 pub fn log_probabilities(shape: Shape, parameters: Parameters<'_>, pairs: &[Pair], scores: &mut [f32]) {
     assert_eq!(pairs.len(), scores.len(), "one score per pair");
     for (pair, score) in pairs.iter().zip(scores) {
@@ -122,11 +123,11 @@ pub fn log_probabilities(shape: Shape, parameters: Parameters<'_>, pairs: &[Pair
     }
 }
 
-/// As [`crate::skipgram::logits`].
+/// Like [`crate::skipgram::logits`].
 ///
 /// # Panics
 ///
-/// As there.
+/// The same as there.
 pub fn logits(shape: Shape, parameters: Parameters<'_>, pairs: &[Pair], scores: &mut [f32]) {
     assert_eq!(pairs.len(), scores.len(), "one score per pair");
     for (pair, score) in pairs.iter().zip(scores) {
@@ -134,7 +135,7 @@ pub fn logits(shape: Shape, parameters: Parameters<'_>, pairs: &[Pair], scores: 
     }
 }
 
-/// `z_c` of one centre.
+/// Logits `z_c` of one centre.
 fn centre_logits(shape: Shape, parameters: Parameters<'_>, centre: u32) -> Vec<f64> {
     parameters.check(shape);
     let embedding = &parameters.embeddings[row(shape, centre)];
@@ -156,19 +157,19 @@ fn row(shape: Shape, word: u32) -> std::ops::Range<usize> {
     start..start + shape.n_dimensions
 }
 
-/// Adam at one step: what is the same for all parameters.
+/// Adam in one step: the factors shared by all parameters.
 struct Step {
     beta1: f32,
     beta2: f32,
-    /// Learning rate over the bias correction of the first moment.
+    /// Learning rate / bias correction of the first moment.
     rate: f32,
-    /// Root of the bias correction of the second moment.
+    /// Square root of the bias correction of the second moment.
     correction: f32,
     epsilon: f32,
 }
 
 impl Step {
-    /// Step `n`, counted from 1.
+    /// Factors of step `n`, counted from 1.
     fn new(adam: &Adam, n: u64) -> Self {
         let correction = |beta: f64| 1.0 - beta.powf(n as f64);
         Self {

@@ -1,10 +1,10 @@
-//! Byte classifier: 64 bytes to one bit mask.
+//! Byte classifier: turns 64 bytes into one bit mask.
 
 use wide::u8x16;
 
 use crate::scalar::char_class::CharSet;
 
-/// As [`crate::char_class`].
+/// Like [`crate::char_class`].
 ///
 /// # Panics
 ///
@@ -17,13 +17,13 @@ pub fn char_class(set: CharSet, bytes: &[u8], masks: &mut [u64]) {
     }
 }
 
-/// Bits of the hexadecimal characters among the first 64 bytes of `bytes`; 0 beyond its end.
+/// Mask of the hexadecimal characters in the first 64 bytes of `bytes`; 0 past the end.
 #[inline]
 pub(super) fn hex_mask(bytes: &[u8]) -> u64 {
     first_mask(bytes, hex_lanes)
 }
 
-/// Bits of the base64 characters among the first 64 bytes of `bytes`; 0 beyond its end.
+/// Mask of the base64 characters in the first 64 bytes of `bytes`; 0 past the end.
 #[inline]
 pub(super) fn base64_mask(bytes: &[u8]) -> u64 {
     first_mask(bytes, base64_lanes)
@@ -40,7 +40,7 @@ fn first_mask(bytes: &[u8], lanes: impl Fn(u8x16) -> u8x16 + Copy) -> u64 {
     if let Some(block) = bytes.first_chunk::<64>() {
         return block_mask(block, lanes);
     }
-    // A zero is in no set.
+    // Padding with zeros is safe: no set contains byte 0.
     let mut block = [0; 64];
     block[..bytes.len()].copy_from_slice(bytes);
     block_mask(&block, lanes)
@@ -58,20 +58,22 @@ fn block_mask(block: &[u8; 64], lanes: impl Fn(u8x16) -> u8x16) -> u64 {
 
 #[inline(always)]
 fn hex_lanes(bytes: u8x16) -> u8x16 {
-    let lower = bytes | u8x16::splat(0x20); // letters to lower case; makes no letter of anything else
+    // lower-cases letters and turns nothing else into a letter
+    let lower = bytes | u8x16::splat(0x20);
     in_range(bytes, b'0', b'9') | in_range(lower, b'a', b'f') | bytes.simd_eq(u8x16::splat(b'+'))
 }
 
 #[inline(always)]
 fn base64_lanes(bytes: u8x16) -> u8x16 {
     let lower = bytes | u8x16::splat(0x20);
-    in_range(bytes, b'/', b'9') // the slash is the neighbour of 0
+    in_range(bytes, b'/', b'9') // the slash sits just before 0
         | in_range(lower, b'a', b'z')
         | bytes.simd_eq(u8x16::splat(b'+'))
         | bytes.simd_eq(u8x16::splat(b'='))
 }
 
-/// All bits set where `first <= byte <= last`. There is no unsigned comparison in SSE2, but a minimum.
+/// All bits set where `first <= byte <= last`. SSE2 has no unsigned comparison, but it has an
+/// unsigned minimum.
 #[inline(always)]
 fn in_range(bytes: u8x16, first: u8, last: u8) -> u8x16 {
     let distance = bytes - u8x16::splat(first);
@@ -86,7 +88,8 @@ mod tests {
 
     fn check(bytes: &[u8]) {
         for set in [CharSet::Hex, CharSet::Base64] {
-            // Longer than needed and not empty beforehand: the classifier must write every mask it owns and no other.
+            // Longer than needed and pre-filled: the classifier must write every mask it owns and
+            // no other.
             let n_masks = bytes.len().div_ceil(64);
             let (mut expected, mut got) = (vec![7; n_masks + 1], vec![7; n_masks + 1]);
             scalar::char_class::char_class(set, bytes, &mut expected);
@@ -96,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_at_every_place() {
+    fn every_byte_at_every_offset() {
         let all: Vec<u8> = (0..=255).cycle().take(600).collect();
         for start in 0..64 {
             check(&all[start..]);

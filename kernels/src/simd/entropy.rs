@@ -1,10 +1,12 @@
-//! Shannon entropy with a histogram, a bit map of the characters that occur, and a table of the terms of short texts.
+//! Shannon entropy from a histogram, a bitmap of the characters that occur, and a table of terms
+//! for short texts.
 
 use std::sync::LazyLock;
 
 use crate::scalar::entropy::term;
 
-/// Texts up to this length, with characters up to [`MAX_COUNT`] times, take their terms from a table: a logarithm costs ten look-ups.
+/// Longest text whose terms come from the table, for characters that occur less than [`MAX_COUNT`]
+/// times. A logarithm costs as much as ten look-ups.
 const MAX_TOTAL: usize = 512;
 const MAX_COUNT: usize = 32;
 
@@ -16,7 +18,7 @@ static TERMS: LazyLock<Vec<f64>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Counts of the characters U+0000 to U+00FF, all zero between two texts.
+/// Counts of the characters U+0000 to U+00FF; all zero between texts.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     counts: [u32; 256],
@@ -40,7 +42,8 @@ impl Histogram {
         while let Some(byte) = bytes.next() {
             match byte {
                 0..=0x7f => self.count(byte),
-                // two bytes encode U+0080 to U+07FF, of which the first 128 are counted
+                // two-byte sequences encode U+0080 to U+07FF; only the first 128 of those are
+                // counted
                 0xc2 | 0xc3 => {
                     let low = bytes.next().unwrap_or(0x80);
                     self.count((byte & 0x03) << 6 | (low & 0x3f));
@@ -51,7 +54,7 @@ impl Histogram {
     }
 }
 
-/// See [`crate::scalar::entropy`]; `histogram` is scratch.
+/// See [`crate::scalar::entropy`]; `histogram` is scratch space.
 #[must_use]
 pub fn entropy(text: &str, histogram: &mut Histogram) -> f64 {
     let total = text.chars().count();

@@ -1,28 +1,30 @@
 //! Exact sums: a fixed-point accumulator wide enough for every `f64`.
 
-/// 32-bit digits of the accumulator. Digit 0 starts at 2^-1074; products of the largest `f64` with the largest count, and
-/// 2^64 of them, end below digit 71.
+/// Number of 32-bit digits in the accumulator. Digit 0 starts at 2^-1074. Even the
+/// sum of 2^64 products of the largest `f64` and the largest count ends below digit 71.
 const N_DIGITS: usize = 72;
 
 /// Exponent of the lowest bit of digit 0.
 const LOWEST_EXPONENT: i32 = -1074;
 
-/// One addition changes a digit by less than 2^32, so that many cannot overflow an `i64`.
+/// Number of additions before carries must be resolved. Each changes a digit by less than 2^32, so
+/// this many cannot overflow an `i64`.
 const MAX_UNCARRIED: u32 = 1 << 30;
 
-/// A sum of `f64` values, each with a count, without any rounding until it is read.
+/// Sum of `f64` values with counts, not rounded until it is read.
 ///
-/// The accumulator is a fixed-point number of signed digits whose carries are delayed (R. M. Neal, "Fast exact summation using
-/// small and large superaccumulators", 2015). So the result depends neither on the order of the additions nor on merges.
-/// NaN and infinities behave as in ordinary addition.
+/// The accumulator is a fixed-point number of signed digits with delayed carries (R. M. Neal, "Fast
+/// exact summation using small and large superaccumulators", 2015). The result therefore depends
+/// neither on the order of the additions nor on merges. NaN and infinities behave as in ordinary
+/// addition.
 #[derive(Clone, Debug)]
 pub struct ExactSum {
     digits: [i64; N_DIGITS],
-    /// First and last digit that may differ from 0 (first > last: none).
+    /// First and last digit that may be non-zero; first > last if there are none.
     first: usize,
     last: usize,
     uncarried: u32,
-    /// Sum of the values that are not finite; 0 if there were none.
+    /// Sum of the non-finite values; 0 if there were none.
     special: f64,
 }
 
@@ -33,7 +35,7 @@ impl Default for ExactSum {
 }
 
 impl ExactSum {
-    /// A sum of nothing, which is 0.
+    /// Creates an empty sum, which is 0.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -64,7 +66,7 @@ impl ExactSum {
         }
     }
 
-    /// Adds everything that was added to `other`.
+    /// Adds everything added to `other`.
     pub fn merge(&mut self, other: &Self) {
         let mut other = other.clone();
         other.carry();
@@ -78,13 +80,13 @@ impl ExactSum {
         self.carry();
     }
 
-    /// The sum, rounded once to the nearest `f64` (ties to even).
+    /// Returns the sum, rounded once to the nearest `f64` (ties to even).
     #[must_use]
     pub fn sum(&self) -> f64 {
         self.divided_by(1)
     }
 
-    /// The sum divided by `n`, the exact quotient rounded once. Not a number if `n` is 0.
+    /// Returns the sum divided by `n`: the exact quotient, rounded once. NaN if `n` is 0.
     #[must_use]
     pub fn divided_by(&self, n: u64) -> f64 {
         if n == 0 {
@@ -99,9 +101,9 @@ impl ExactSum {
         if negative { -quotient } else { quotient }
     }
 
-    /// Adds `amount * 2^(32 * digit - 1074)`, where `amount` is below 2^117.
+    /// Adds `amount * 2^(32 * digit - 1074)`; `amount` must be below 2^117.
     fn add_shifted(&mut self, amount: u128, digit: usize, negative: bool) {
-        let sign = i64::from(negative); // 1: the negation below is xor and subtract
+        let sign = i64::from(negative); // 1 if negative: the XOR and the addition below negate
         let window = &mut self.digits[digit..digit + 4];
         for (i, place) in window.iter_mut().enumerate() {
             let part = i64::from((amount >> (32 * i)) as u32);
@@ -115,7 +117,8 @@ impl ExactSum {
         }
     }
 
-    /// Brings every digit but the last one used into `0..2^32`; the last one keeps the sign of the number.
+    /// Brings every digit except the last one in use into `0..2^32`; the last one keeps the sign of
+    /// the number.
     fn carry(&mut self) {
         self.uncarried = 0;
         let mut carry = 0;
@@ -131,7 +134,7 @@ impl ExactSum {
         }
     }
 
-    /// Carries, and negates a negative number. True if it was negative.
+    /// Resolves carries and negates the number if it is negative. Returns true if it was negative.
     fn make_positive(&mut self) -> bool {
         self.carry();
         let negative = self.first <= self.last && self.digits[self.last] < 0;
@@ -144,7 +147,8 @@ impl ExactSum {
         negative
     }
 
-    /// The leading bits of the number divided by `n`; `None` if the number is 0. The digits must be carried and positive.
+    /// Leading bits of the number divided by `n`; `None` if the number is 0. Carries must be
+    /// resolved and the number must not be negative.
     fn divide(&self, n: u64) -> Option<Quotient> {
         let mut quotient = Quotient { leading: 0, exponent: 0, inexact: false };
         let mut remainder = 0_u64;
@@ -169,7 +173,7 @@ impl ExactSum {
     }
 }
 
-/// One step of long division: the next digit of the quotient.
+/// One step of long division: returns the next digit of the quotient.
 fn divide_digit(remainder: &mut u64, digit: u64, n: u64) -> u64 {
     if n == 1 {
         return digit;
@@ -184,7 +188,8 @@ fn divide_digit(remainder: &mut u64, digit: u64, n: u64) -> u64 {
     (dividend / u128::from(n)) as u64
 }
 
-/// `leading * 2^exponent`, with 65 to 96 leading bits, plus something smaller than 2^exponent if `inexact`.
+/// `leading * 2^exponent`, where `leading` has 65 to 96 bits; `inexact` means a remainder below
+/// `2^exponent` was cut off.
 struct Quotient {
     leading: u128,
     exponent: i32,
@@ -192,7 +197,7 @@ struct Quotient {
 }
 
 impl Quotient {
-    /// The nearest `f64`, ties to even; subnormal numbers and overflow included.
+    /// Rounds to the nearest `f64`, ties to even; handles subnormal numbers and overflow.
     fn round(self) -> f64 {
         let n_bits = 128 - self.leading.leading_zeros().cast_signed();
         let exponent = (self.exponent + n_bits - 53).max(LOWEST_EXPONENT);
@@ -209,7 +214,8 @@ impl Quotient {
         if biased >= 0x7ff {
             return f64::INFINITY;
         }
-        // The hidden bit adds 1 to the exponent field: a mantissa without it is subnormal, one of 2^53 moves one up.
+        // The hidden bit adds 1 to the exponent field. A mantissa without it is subnormal; a
+        // mantissa of 2^53 moves to the next exponent.
         f64::from_bits((u64::from(biased - 1) << 52) + mantissa)
     }
 }
@@ -289,7 +295,7 @@ mod tests {
     }
 
     proptest! {
-        /// A quotient of integers that `f64` holds exactly is what one division gives.
+        /// A quotient of integers that `f64` holds exactly equals a single floating-point division.
         #[test]
         fn quotients_of_integers(total in -(1_i64 << 53)..1 << 53, n in 1_u64..1 << 53) {
             check(&[(total as f64, 1)], n, total as f64 / n as f64);

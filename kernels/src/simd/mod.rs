@@ -1,8 +1,8 @@
-//! The versions in use, each under the file name of its oracle in [`crate::scalar`].
+//! Production versions, each under the file name of its oracle in [`crate::scalar`].
 //!
-//! They work on the bytes of UTF-8 text and need no validity check: bytes that are not UTF-8 give a meaningless number,
-//! never a panic. `wide` picks the instruction set when the package is compiled, so everything here is safe code, except for
-//! `skipgram`: its matrix products pick one at run time.
+//! They work on the bytes of UTF-8 text without a validity check: invalid UTF-8 gives a meaningless
+//! number, never a panic. `wide` picks the instruction set at compile time, so everything here is
+//! safe code. The exception is `skipgram`, whose matrix products pick it at run time.
 
 pub mod char_class;
 pub mod encoded;

@@ -1,11 +1,12 @@
-//! The version in use against its oracle, on every instruction set of the machine and several numbers of threads.
+//! Compares the production version with its oracle, on every instruction set of the machine and for
+//! several numbers of threads.
 
 use rayon::ThreadPoolBuilder;
 
 use super::*;
 use crate::scalar::skipgram as oracle;
 
-/// Parameters with room for another meaning too.
+/// Owned parameters, also used for moments and gradients.
 #[derive(Clone, Debug, PartialEq)]
 struct Numbers {
     embeddings: Vec<f32>,
@@ -19,7 +20,7 @@ impl Numbers {
         Self { embeddings: vec![0.0; n], weights: vec![0.0; n], biases: vec![0.0; shape.n_words] }
     }
 
-    /// Embeddings between -2 and 2, the others between plus and minus one over the root of `D`; all times `scale`.
+    /// Embeddings between -2 and 2, weights and biases between ±1 / sqrt(`D`), all times `scale`.
     fn random(shape: Shape, random: &mut Random, scale: f32) -> Self {
         let mut numbers = Self::zeros(shape);
         let width = 1.0 / (shape.n_dimensions as f32).sqrt();
@@ -42,7 +43,7 @@ impl Numbers {
     }
 }
 
-/// A model in training.
+/// A model during training.
 #[derive(Clone, Debug, PartialEq)]
 struct Trained {
     parameters: Numbers,
@@ -69,7 +70,8 @@ impl Trained {
     }
 }
 
-/// A linear congruential generator (D. E. Knuth's MMIX constants): the same numbers in every run.
+/// Linear congruential generator (D. E. Knuth's MMIX constants), so every run gets the same
+/// numbers.
 struct Random(u64);
 
 impl Random {
@@ -83,7 +85,7 @@ impl Random {
         (2.0 * self.unsigned() - 1.0) as f32
     }
 
-    /// Few words often, most of them seldom.
+    /// A few words occur often, most of them rarely.
     fn word(&mut self, shape: Shape) -> u32 {
         ((shape.n_words as f64).powf(self.unsigned()) - 1.0) as u32
     }
@@ -97,7 +99,7 @@ fn shape(n_words: usize, n_dimensions: usize) -> Shape {
     Shape { n_words, n_dimensions }
 }
 
-/// The largest difference is at most `tolerance` times the largest number expected.
+/// Checks that every difference is at most `tolerance` times the largest expected magnitude.
 fn check_close(what: &str, got: &[f32], expected: &[f32], tolerance: f64) {
     assert_eq!(got.len(), expected.len(), "{what}");
     let largest = expected.iter().fold(0.0_f64, |largest, x| largest.max(f64::from(x.abs())));
@@ -107,7 +109,7 @@ fn check_close(what: &str, got: &[f32], expected: &[f32], tolerance: f64) {
     }
 }
 
-/// Gradients, loss and scores of one batch on every instruction set.
+/// Checks gradients, loss and scores of one batch on every instruction set.
 fn check_batch(shape: Shape, parameters: &Numbers, pairs: &[Pair]) {
     let (expected_loss, exact) = oracle::loss_and_gradients(shape, parameters.read(), pairs);
     let mut expected = Numbers::zeros(shape);
@@ -117,7 +119,7 @@ fn check_batch(shape: Shape, parameters: &Numbers, pairs: &[Pair]) {
     for set in InstructionSet::available() {
         let what = format!("{shape:?}, {} pairs, {set:?}", pairs.len());
         let mut workspace = Workspace::with_instructions(set);
-        // Another call before must leave no trace.
+        // A second call on the same workspace must not be affected by the first.
         for _ in 0..2 {
             let mut got = Numbers::zeros(shape);
             got.embeddings.fill(f32::NAN);
@@ -136,7 +138,7 @@ fn check_batch(shape: Shape, parameters: &Numbers, pairs: &[Pair]) {
     }
 }
 
-/// `n_steps` steps from the same parameters: parameters, moments and loss.
+/// Trains `n_steps` steps from the same start and checks parameters, moments and loss.
 fn check_training(shape: Shape, batch_size: usize, n_steps: usize, scale: f32) {
     let mut random = Random(7);
     let start = Trained::new(shape, Numbers::random(shape, &mut random, scale));
@@ -158,7 +160,7 @@ fn check_training(shape: Shape, batch_size: usize, n_steps: usize, scale: f32) {
         }
         bytes.push(got);
     }
-    // All but the last set, which does not fuse on this architecture, give the same bytes.
+    // All sets but the last give identical bytes; the last one does not fuse on this architecture.
     bytes.pop();
     assert!(bytes.windows(2).all(|pair| pair[0] == pair[1]), "instruction sets differ");
 }
@@ -208,13 +210,13 @@ fn steps_of_a_full_vocabulary() {
 }
 
 #[test]
-fn rows_that_wait_for_hundreds_of_steps() {
-    // Long enough for terms to be left out.
+fn rows_untouched_for_hundreds_of_steps() {
+    // Long enough that terms are skipped.
     check_training(shape(300, 3), 2, 900, 1.0);
 }
 
 #[test]
-fn training_goes_on_where_it_stopped() {
+fn training_resumes_where_it_stopped() {
     let (shape, mut random, adam) = (shape(70, 9), Random(8), Adam::default());
     let start = Trained::new(shape, Numbers::random(shape, &mut random, 1.0));
     let pairs = random.pairs(shape, 640);
@@ -272,7 +274,7 @@ fn huge_logits() {
 }
 
 #[test]
-fn the_same_bytes_on_any_number_of_threads() {
+fn same_bytes_on_any_number_of_threads() {
     let (shape, mut random) = (shape(2000, 10), Random(11));
     let start = Trained::new(shape, Numbers::random(shape, &mut random, 1.0));
     let pairs = random.pairs(shape, 12_000);
@@ -311,7 +313,7 @@ fn the_order_within_a_batch_does_not_matter() {
 }
 
 #[test]
-fn a_workspace_is_as_large_as_it_says() {
+fn workspace_size_estimate_holds() {
     for (shape, batch_size) in [
         (shape(300, 40), 16),
         (shape(300, 40), 5000),
@@ -335,7 +337,7 @@ fn a_workspace_is_as_large_as_it_says() {
 }
 
 #[test]
-fn logits_are_those_of_the_oracle() {
+fn logits_agree_with_the_oracle() {
     let (shape, mut random) = (shape(50, 11), Random(13));
     let parameters = Numbers::random(shape, &mut random, 1.0);
     let pairs = random.pairs(shape, 100);
@@ -347,7 +349,7 @@ fn logits_are_those_of_the_oracle() {
 
 #[test]
 #[should_panic(expected = "vocabulary of 5 words")]
-fn a_word_beyond_the_vocabulary_is_refused() {
+fn rejects_a_word_outside_the_vocabulary() {
     let shape = shape(5, 2);
     let parameters = Numbers::zeros(shape);
     log_probabilities(shape, parameters.read(), &[Pair { centre: 0, context: 5 }], &mut [0.0], &mut Workspace::new());
@@ -355,7 +357,7 @@ fn a_word_beyond_the_vocabulary_is_refused() {
 
 #[test]
 #[should_panic(expected = "lengths of embeddings, weights and biases")]
-fn a_wrong_length_is_refused() {
+fn rejects_slices_of_the_wrong_length() {
     let parameters = Numbers::zeros(shape(5, 2));
     log_probabilities(shape(6, 2), parameters.read(), &[], &mut [], &mut Workspace::new());
 }

@@ -1,4 +1,4 @@
-//! The texts of a view, aggregator by aggregator.
+//! Collects the texts of a view by aggregator and judges them.
 
 use std::sync::Arc;
 
@@ -18,17 +18,18 @@ use crate::config::{FieldPath, Word2vec};
 use crate::event::View;
 use crate::models::{Settings, column, rows, text_of};
 
-/// What was found in an aggregator.
+/// Results for one aggregator.
 pub(super) struct JudgedAggregator {
-    /// Its rank.
+    /// Rank of the aggregator's text.
     pub(super) rank: u32,
-    /// What was found in its texts.
+    /// Results for its texts.
     pub(super) judged: Judged,
-    /// Ranks of the texts that were flagged.
+    /// Ranks of the flagged texts.
     pub(super) targets: Vec<u32>,
 }
 
-/// All aggregators with enough texts, in the order of their ranks. As many at once as the settings allow are held in memory.
+/// Judges all aggregators with enough texts; the result is sorted by rank. At most `n_partitions`
+/// aggregators are being judged at any time.
 pub(super) async fn judge_aggregators(
     word2vec: &Word2vec,
     view: &View,
@@ -76,7 +77,7 @@ pub(super) async fn judge_aggregators(
     Ok(judged)
 }
 
-/// The distinct texts of an aggregator.
+/// Distinct texts of an aggregator.
 #[derive(Default)]
 struct Aggregator {
     rank: u32,
@@ -85,7 +86,8 @@ struct Aggregator {
 }
 
 impl Aggregator {
-    /// Adds the rows of `batch`, which go on where the last one ended, and gives back what is complete; without a batch, everything.
+    /// Adds the rows of `batch`, which continue the previous batch, and returns the aggregators
+    /// that are complete. Without a batch, returns the last one.
     fn cut(&mut self, batch: Option<RecordBatch>) -> Result<Vec<Aggregator>, DataFusionError> {
         let Some(batch) = batch else { return Ok(vec![std::mem::take(self)]) };
         let mut complete = Vec::new();
@@ -101,7 +103,7 @@ impl Aggregator {
         Ok(complete)
     }
 
-    /// How many rows have text `idx`, as far as equal ones count.
+    /// Number of rows with text `idx`; 1 if duplicates are dropped.
     fn n(&self, word2vec: &Word2vec, idx: usize) -> u64 {
         if word2vec.drop_duplicates { 1 } else { self.counts[idx] }
     }
@@ -111,7 +113,7 @@ impl Aggregator {
     }
 }
 
-/// What judging an aggregator needs, on any thread.
+/// Inputs for judging an aggregator, usable on any thread.
 struct Judge {
     word2vec: Word2vec,
     view: View,

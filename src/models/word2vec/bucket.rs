@@ -1,4 +1,4 @@
-//! One aggregator from its texts to what was seen of its outliers.
+//! Judges one aggregator: from its texts to the observations of its outliers.
 
 use super::ModelError;
 use super::corpus::{Corpus, Text};
@@ -12,23 +12,24 @@ use super::scores::Outputs;
 use super::training::{Effort, Training};
 use crate::config::Word2vec;
 
-/// What was found in an aggregator.
+/// Results for one aggregator.
 #[derive(Debug, Default)]
 pub struct Judged {
-    /// Its outliers, in the order of the texts.
+    /// Outliers, in the order of the texts.
     pub flagged: Vec<Flagged>,
-    /// The scores of each of them as a table, if that is wanted.
+    /// Table of scores for each outlier, if requested.
     pub score_tables: Vec<String>,
-    /// Texts that were not split because that took too many steps.
+    /// Number of texts that were not split because matching took too many steps.
     pub n_given_up: u64,
-    /// What training took.
+    /// Effort spent on training.
     pub effort: Effort,
 }
 
-/// Learns what words stand near each other in the distinct `texts` of an aggregator, and judges them by it.
+/// Learns which words occur near each other in the distinct `texts` of an aggregator, and judges
+/// the texts by it.
 ///
 /// # Errors
-/// When the neural form cannot be trained.
+/// If the neural form cannot be trained.
 pub fn judge_texts(word2vec: &Word2vec, texts: &[Text<'_>], training: &Training<'_>) -> Result<Judged, ModelError> {
     let corpus = Corpus::new(word2vec, texts);
     let mut judged = Judged { n_given_up: corpus.n_given_up(), ..Judged::default() };

@@ -1,4 +1,4 @@
-//! From flagged texts to the rows that have them.
+//! Finds the rows of flagged texts.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::config::Word2vec;
 use crate::event::View;
 use crate::models::{Candidate, Finding, Settings, column, places, rows_of, with_flagged};
 
-/// Aggregator and target of every flagged text, and its place among what was seen.
+/// Aggregator and target of each flagged text, and its index among the observations.
 #[derive(Default)]
 pub(super) struct FlaggedTexts {
     aggregators: Vec<u32>,
@@ -27,7 +27,7 @@ impl FlaggedTexts {
         self.seen.push(seen);
     }
 
-    /// Aggregators with their targets.
+    /// Set of (aggregator, target).
     pub(super) fn to_set(&self) -> FxHashSet<(u32, u32)> {
         self.aggregators.iter().copied().zip(self.targets.iter().copied()).collect()
     }
@@ -41,7 +41,7 @@ impl FlaggedTexts {
     }
 }
 
-/// The rows of the flagged texts; where duplicates are dropped, one row for each.
+/// Rows of the flagged texts; one row per text if duplicates are dropped.
 pub(super) async fn candidates(
     word2vec: &Word2vec,
     view: &View,

@@ -1,4 +1,4 @@
-//! What was found compared with what is known: events may have a `label`.
+//! Confusion matrix against the labels: events may have a `label`.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -15,36 +15,38 @@ use crate::config::Word2vec;
 use crate::event::View;
 use crate::models::{Settings, column, places, rows};
 
-/// Labels of events that are known to be outliers: the number or text 1, or true. Every other label is of an ordinary event.
+/// Labels of known outliers: the number or text 1, or true. Events with any other label are
+/// ordinary.
 const POSITIVE: [&str; 4] = ["1", "1.0", "True", "true"];
 
-/// Rows by what was found and what is known.
+/// Numbers of rows by finding and label.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Confusion {
-    /// Known outliers that were found.
+    /// Known outliers that were flagged.
     pub true_positives: u64,
-    /// Ordinary rows that were found.
+    /// Ordinary rows that were flagged.
     pub false_positives: u64,
-    /// Known outliers that were not found.
+    /// Known outliers that were not flagged.
     pub false_negatives: u64,
-    /// Ordinary rows that were not found.
+    /// Ordinary rows that were not flagged.
     pub true_negatives: u64,
-    /// Rows of events without a label.
+    /// Rows without a label.
     pub unlabelled: u64,
 }
 
 impl Confusion {
-    /// Share of what was found that is known.
+    /// Share of flagged rows that are known outliers; `None` if there are no flagged rows with a
+    /// label.
     pub fn precision(&self) -> Option<f64> {
         share(self.true_positives, self.true_positives + self.false_positives)
     }
 
-    /// Share of what is known that was found.
+    /// Share of known outliers that were flagged; `None` if there are no known outliers.
     pub fn recall(&self) -> Option<f64> {
         share(self.true_positives, self.true_positives + self.false_negatives)
     }
 
-    /// Harmonic mean of precision and recall.
+    /// Harmonic mean of precision and recall; `None` if there are no true positives.
     pub fn f_score(&self) -> Option<f64> {
         let (precision, recall) = (self.precision()?, self.recall()?);
         (self.true_positives > 0).then(|| 2.0 * precision * recall / (precision + recall))
@@ -75,7 +77,8 @@ fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// By aggregator, the rows of those that were judged; `found` are flagged texts as aggregator and target.
+/// Compares findings with labels for each aggregator in `judged`. `found` holds the flagged texts
+/// as (aggregator, target). If duplicates are dropped, one row per text is counted.
 pub(super) async fn compare(
     word2vec: &Word2vec,
     view: &View,
@@ -107,7 +110,7 @@ pub(super) async fn compare(
     Ok(by_aggregator)
 }
 
-/// Whether each row is known to be an outlier; `None` without a label.
+/// Label of each row: true for a known outlier, false for any other label, `None` without a label.
 fn known(view: &View, batch: &RecordBatch) -> Result<Vec<Option<bool>>, DataFusionError> {
     let labels = column::<UInt32Type>(batch, "label")?;
     let key_idx = view.columns().label.ok_or_else(|| DataFusionError::Internal("a view without a label".to_owned()))?;

@@ -1,26 +1,27 @@
-//! The texts of an aggregator as numbers of a vocabulary.
+//! Texts of an aggregator, as numbers of words in a vocabulary.
 
 use rustc_hash::FxHashMap;
 
 use super::words::split;
 use crate::config::Word2vec;
 
-/// Most words of a vocabulary, the unknown one not counted.
+/// Upper limit on the words in a vocabulary, not counting the unknown word.
 const MAX_WORDS: usize = 6000;
 
-/// What words outside of the vocabulary are called.
+/// Text of the unknown word, which stands for all words outside the vocabulary.
 const UNKNOWN: &str = "UNKNOWN";
 
-/// A distinct text of an aggregator.
+/// Distinct text of an aggregator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text<'t> {
     /// Its values, joined.
     pub text: &'t str,
-    /// How many rows have it.
+    /// Number of rows with this text.
     pub n: u64,
 }
 
-/// The words of an aggregator, by number: frequent ones first, equally frequent ones in the order of their texts, the unknown one last.
+/// Numbered words of an aggregator: the most frequent first, equally frequent ones sorted by text,
+/// the unknown word last.
 #[derive(Debug)]
 pub struct Vocabulary<'t> {
     words: Vec<&'t str>,
@@ -28,7 +29,7 @@ pub struct Vocabulary<'t> {
     n_rare: u64,
 }
 
-/// Distinct texts as numbers of words.
+/// Distinct texts, as numbers of words.
 #[derive(Debug)]
 pub struct Corpus<'t> {
     vocabulary: Vocabulary<'t>,
@@ -40,39 +41,41 @@ pub struct Corpus<'t> {
 }
 
 impl<'t> Vocabulary<'t> {
-    /// Number of words, the unknown one included.
+    /// Number of words, including the unknown word.
     pub fn len(&self) -> usize {
         self.words.len()
     }
 
-    /// Whether there is no word, which never happens: the unknown one is there.
+    /// True if there are no words, which never happens: the unknown word is always present.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
-    /// The text of a word.
+    /// Text of a word.
     pub fn text(&self, word: u32) -> &'t str {
         self.words[word as usize]
     }
 
-    /// How often a word occurs; for the unknown one, all words outside of the vocabulary.
+    /// Number of occurrences of a word; for the unknown word, of all words outside the vocabulary.
     pub fn count(&self, word: u32) -> u64 {
         self.counts[word as usize]
     }
 
-    /// The number of the unknown word.
+    /// Number of the unknown word.
     pub fn unknown(&self) -> u32 {
         (self.words.len() - 1) as u32
     }
 
-    /// Occurrences of words that are unknown because they are rare, and not because the vocabulary is full.
+    /// Number of occurrences of words that are unknown because they are rare, not because the
+    /// vocabulary is full.
     pub fn n_rare(&self) -> u64 {
         self.n_rare
     }
 }
 
 impl<'t> Corpus<'t> {
-    /// Splits distinct texts and numbers their words. The order of the texts decides nothing but the order in which they are kept.
+    /// Splits distinct texts and numbers their words. The order of `texts` affects only the order
+    /// in which they are kept.
     pub fn new(word2vec: &Word2vec, texts: &[Text<'t>]) -> Self {
         let mut spelled: Vec<&'t str> = Vec::new();
         let mut first_seen = FirstSeen::default();
@@ -90,7 +93,7 @@ impl<'t> Corpus<'t> {
         Corpus { vocabulary, words, ends, counts: texts.iter().map(|text| text.n).collect(), n_given_up }
     }
 
-    /// The words.
+    /// Vocabulary of the texts.
     pub fn vocabulary(&self) -> &Vocabulary<'t> {
         &self.vocabulary
     }
@@ -100,33 +103,33 @@ impl<'t> Corpus<'t> {
         self.counts.len()
     }
 
-    /// The words of text `text_idx`, in its order.
+    /// Words of text `text_idx`, in order.
     pub fn text(&self, text_idx: usize) -> &[u32] {
         &self.words[self.places(text_idx)]
     }
 
-    /// Where the words of text `text_idx` are among those of all texts.
+    /// Range of the words of text `text_idx` among the words of all texts.
     pub(super) fn places(&self, text_idx: usize) -> std::ops::Range<usize> {
         self.ends[text_idx]..self.ends[text_idx + 1]
     }
 
-    /// Number of words of all distinct texts.
+    /// Number of words in all distinct texts.
     pub(super) fn n_places(&self) -> usize {
         self.words.len()
     }
 
-    /// How many rows have text `text_idx`.
+    /// Number of rows with text `text_idx`.
     pub fn count(&self, text_idx: usize) -> u64 {
         self.counts[text_idx]
     }
 
-    /// Texts that were not split because that took too many steps.
+    /// Number of texts that were not split because matching took too many steps.
     pub fn n_given_up(&self) -> u64 {
         self.n_given_up
     }
 }
 
-/// Words in the order in which they are seen first.
+/// Words in order of first occurrence.
 #[derive(Default)]
 struct FirstSeen<'t> {
     by_text: FxHashMap<&'t str, u32>,
@@ -143,7 +146,7 @@ impl<'t> FirstSeen<'t> {
         idx
     }
 
-    /// The vocabulary, and the number of each word in it.
+    /// Builds the vocabulary; also returns the number of each word in it.
     fn number(self, min_occurrence: u64) -> (Vocabulary<'t>, Vec<u32>) {
         let mut order: Vec<u32> = (0..self.counts.len() as u32).collect();
         order.sort_unstable_by(|&a, &b| {
@@ -192,12 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn a_vocabulary_is_full_at_some_point() {
+    fn a_vocabulary_has_an_upper_limit() {
         let many: String = (0..MAX_WORDS + 5).map(|word| format!("{word:05}\\")).collect();
         let text = [Text { text: &many, n: 1 }];
         let corpus = Corpus::new(&settings(|_| {}), &text);
         assert_eq!((corpus.vocabulary().len(), corpus.vocabulary().n_rare()), (MAX_WORDS + 1, 0));
-        // the empty word behind the last separator is one of those that are kept
+        // the empty word after the last separator is one of the words that are kept
         assert_eq!(corpus.vocabulary().count(corpus.vocabulary().unknown()), 6);
         assert_eq!(corpus.text(0)[MAX_WORDS - 1], corpus.vocabulary().unknown());
     }

@@ -1,15 +1,16 @@
-//! The count-based form: how probable a context is, from how often it occurs.
+//! Count-based form: the probability of a context, from how often it occurs.
 
 use rustc_hash::FxHashMap;
 
 use super::pairs::PairTable;
 use crate::config::Word2vec;
 
-/// What the counts say of each pair of `table`: the probability of its context, given its centre, or with `output_prob` off, its natural
-/// logarithm.
+/// Probability of the context of each pair in `table`, given its centre; its natural logarithm if
+/// `output_prob` is off.
 ///
-/// A pair that occurs `n` times, of `N` pairs with its centre, has `(n + 1) / (N + 1)`: one is added to both for what was never seen.
-/// Over the contexts of a centre these sum up to 1 or more.
+/// A pair that occurs `n` times, out of `N` pairs with its centre, has `(n + 1) / (N + 1)`.
+/// Adding one to both accounts for pairs that were never seen. Over the contexts of a centre, these
+/// values sum to 1 or more.
 pub(super) fn outputs(word2vec: &Word2vec, table: &PairTable) -> Vec<f64> {
     let mut n_by_centre: FxHashMap<u32, u64> = FxHashMap::default();
     for (pair, n) in table.pairs().iter().zip(table.counts()) {

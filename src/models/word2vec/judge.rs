@@ -1,4 +1,4 @@
-//! Which texts of an aggregator are outliers, and what was seen of them.
+//! Decides which texts of an aggregator are outliers, and records the observations.
 
 use std::sync::Arc;
 
@@ -11,43 +11,43 @@ use super::word_focus;
 use crate::config::{TriggerFocus, Word2vec};
 use crate::functions::{frontier_of, kernel_side};
 
-/// A text that is an outlier.
+/// Text that is an outlier.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flagged {
-    /// The text, by its number among those of the aggregator.
+    /// Index of the text among those of the aggregator.
     pub text_idx: usize,
-    /// What was seen.
+    /// Observations of the text.
     pub seen: Seen,
 }
 
-/// What the model saw of a text.
+/// Observations of a text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
-    /// The score of the text as a whole.
+    /// Score of the text as a whole.
     Text(Verdict),
-    /// Its words that are outliers, each once, in the order in which they stand.
+    /// Words that are outliers, each once, in order of occurrence.
     Words(Vec<SeenWord>),
 }
 
-/// A score beyond the decision frontier.
+/// Score beyond the decision frontier.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
-    /// The score.
+    /// Score of the text or word.
     pub score: f64,
-    /// The decision frontier.
+    /// Decision frontier that the score is beyond.
     pub frontier: f64,
 }
 
-/// A word that is an outlier.
+/// Word that is an outlier.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeenWord {
-    /// The word.
+    /// Text of the word.
     pub word: Arc<str>,
-    /// Its score where it stands, and the frontier of this word.
+    /// Score of the word at this place, and the frontier of this word.
     pub verdict: Verdict,
-    /// The word that fits best between the same neighbours, if it is another one.
+    /// Word that fits best between the same neighbours, if it is a different one.
     pub expected: Option<Arc<str>>,
-    /// The neighbours that fit this word best.
+    /// Neighbours that fit this word best.
     pub expected_window: Arc<[Arc<str>]>,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn judge(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs)
     }
 }
 
-/// The frontier is over the scores of all rows, equal texts counted each time.
+/// Flags texts by a frontier over the scores of all rows; equal texts count once per row.
 fn judge_texts<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Vec<Flagged> {
     let mut scores = Scores::<M>::new();
     let scored: Vec<(usize, f64)> = texts_with_pairs(corpus)
@@ -79,19 +79,19 @@ fn judge_texts<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outp
         .collect()
 }
 
-/// Texts of one word say nothing of what stands near what.
+/// Indices of texts with at least two words: a single word has no neighbours.
 pub(super) fn texts_with_pairs(corpus: &Corpus<'_>) -> impl Iterator<Item = usize> {
     (0..corpus.n_texts()).filter(|&text_idx| corpus.text(text_idx).len() > 1)
 }
 
-/// Scores with the number of rows that have each. What is no number takes no part.
+/// Scores with the number of rows that have each. Non-finite scores are dropped.
 pub(super) fn multiset(mut scores: Vec<(f64, u64)>) -> Multiset {
     scores.retain(|(score, _)| score.is_finite());
     scores.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let (mut values, mut counts): (Vec<f64>, Vec<u64>) = (Vec::new(), Vec::new());
     for (score, n) in scores {
         match (values.last(), counts.last_mut()) {
-            // both zeros are one value
+            // positive and negative zero are the same value
             (Some(&last), Some(count)) if last == score => *count += n,
             _ => {
                 values.push(score);

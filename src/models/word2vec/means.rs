@@ -1,30 +1,30 @@
-//! Means of what the model says of pairs: geometric of probabilities, arithmetic of raw values.
+//! Means of the outputs for pairs: geometric for probabilities, arithmetic for raw values.
 
-/// A mean under construction.
+/// Running mean.
 pub(super) trait Mean: Copy {
-    /// Of nothing.
+    /// Mean of no values.
     const EMPTY: Self;
 
-    /// Adds a value.
     fn push(&mut self, value: f64);
 
-    /// The mean of the `n` values that were added.
+    /// Returns the mean; `n` is the number of values added.
     fn of(self, n: u64) -> f64;
 }
 
-/// The geometric mean: the `n`-th root of a product of numbers from 0 to 1.
+/// Geometric mean: the `n`-th root of a product of numbers from 0 to 1.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Geometric {
     product: f64,
-    /// Powers of two by which the product was made larger.
+    /// Exponent of the power of two by which the product has been scaled up.
     exponent: u64,
 }
 
 impl Geometric {
-    /// Below it, numbers are made larger before they are multiplied: long products would end in 0.
+    /// Numbers below this are scaled up before they are multiplied: long products would underflow
+    /// to 0.
     const SMALL: f64 = 1e-120;
 
-    /// Powers of two by which they are, which is exact.
+    /// Exponent of the scaling factor. A power of two makes scaling exact.
     const STEP: i32 = 512;
 
     fn enlarged(&mut self, number: f64) -> f64 {
@@ -50,7 +50,6 @@ impl Mean for Geometric {
     }
 }
 
-/// The arithmetic mean.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arithmetic(f64);
 
@@ -66,7 +65,7 @@ impl Mean for Arithmetic {
     }
 }
 
-/// The mean of some values.
+/// Mean of `values`.
 pub(super) fn mean_of<M: Mean>(values: impl Iterator<Item = f64>) -> f64 {
     let (mut mean, mut n) = (M::EMPTY, 0);
     for value in values {

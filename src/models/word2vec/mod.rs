@@ -1,15 +1,18 @@
-//! Texts whose words do not belong together.
+//! Flags texts whose words do not belong together.
 //!
-//! Per aggregator, a model learns how probable a word is near another one, and texts or words are judged by the scores that it gives:
+//! For each aggregator, a model learns how probable a word is near another one. Texts or words are
+//! then judged by their scores:
 //!
-//! 1. A plan counts the distinct texts of each aggregator; they come sorted, so that one aggregator is held at a time per thread
-//!    (`aggregators`).
-//! 2. [`bucket`] judges an aggregator: [`corpus`] splits the texts (`words`) and numbers the words, [`pairs`] counts what stands near what,
-//!    `counted` or [`neural`] says how probable that is, `scores` and `means` make scores of it, and [`judge`] (`word_focus` for words)
-//!    compares them with their frontier.
-//! 3. The rows of the texts that were flagged are the candidates; [`confusion`] compares them with labels.
+//! 1. A plan counts the distinct texts of each aggregator. They arrive sorted, so that each thread
+//!    holds one aggregator at a time (`aggregators`).
+//! 2. [`bucket`] judges an aggregator: [`corpus`] splits the texts (`words`) and numbers the words,
+//!    [`pairs`] counts which words occur near each other, `counted` or [`neural`] turns that into
+//!    probabilities, `scores` and `means` turn those into scores, and [`judge`] (`word_focus` for
+//!    words) compares the scores with their frontier.
+//! 3. The rows of the flagged texts are the candidates; [`confusion`] compares them with labels.
 //!
-//! Nothing depends on the order of the rows: texts come by rank, words are numbered by count and text, pairs are sorted.
+//! Nothing depends on the order of the rows: texts are ordered by rank, words are numbered by count
+//! and text, and pairs are sorted.
 
 mod aggregators;
 pub mod bucket;
@@ -43,29 +46,29 @@ use candidates::{FlaggedTexts, candidates};
 use confusion::Confusion;
 use judge::{Seen, Verdict};
 
-/// Why a model could not be trained or used.
+/// Reason why a model could not be trained or used.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The GPU that was asked for cannot be used.
+    /// The requested GPU cannot be used.
     #[error("--device cuda:{ordinal}: {reason}, or use --device cpu")]
     Device {
-        /// Its number.
+        /// Number of the GPU.
         ordinal: usize,
-        /// What is wrong, and what helps.
+        /// The problem, and what to do about it.
         reason: String,
     },
-    /// The loss grew beyond all numbers.
+    /// The loss is no longer finite.
     #[error("training does not converge with learning_rate={learning_rate}: write a smaller one, such as 0.001")]
     Diverged {
-        /// The learning rate.
+        /// Learning rate of the use case.
         learning_rate: f64,
     },
-    /// A model does not fit in memory.
+    /// A model does not fit in the memory limit.
     #[error(
         "the model of an aggregator needs {bytes} bytes: write a smaller embedding_size or batch_size, or raise --memory-limit"
     )]
     TooLarge {
-        /// What it needs.
+        /// Memory the model needs, in bytes.
         bytes: usize,
     },
     /// The device failed.
@@ -146,7 +149,8 @@ pub(super) fn observations(word2vec: &Word2vec, evaluation: &Evaluation, candida
     seen
 }
 
-/// Words stand as values and never as names of fields: an index has a limited number of those, and not every text can be one.
+/// Words are stored as values, never as field names: an index limits the number of field names, and
+/// not every text is a valid one.
 fn word_object(seen: &judge::SeenWord) -> Value {
     let mut object = Map::from_iter([("word".to_owned(), Value::from(&*seen.word))]);
     object.extend(numbers(&seen.verdict));

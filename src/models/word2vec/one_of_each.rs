@@ -1,4 +1,4 @@
-//! One row of many that are equal, whatever their order.
+//! Selects one of many equal rows, whatever their order.
 
 use std::collections::hash_map::Entry;
 
@@ -6,8 +6,9 @@ use rustc_hash::FxHashMap;
 
 use crate::event::Element;
 
-/// By key, the row with the smallest tie-break; it is a hash of the document's identity. Rows of one document, and documents whose hashes
-/// are equal by accident, are told apart by their place.
+/// Row with the smallest tie-break for each key. The tie-break is a hash of the document's
+/// identity. Rows of one document, and documents whose hashes happen to be equal, are ordered by
+/// their element.
 pub(super) struct OneOfEach<K, V> {
     rows: FxHashMap<K, ((u64, Element), V)>,
 }

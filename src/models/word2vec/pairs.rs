@@ -1,14 +1,16 @@
-//! Pairs of a word and one that stands near it.
+//! Pairs of a word and another word near it.
 
 use outlier_kernels::skipgram::Pair;
 use rustc_hash::FxHashMap;
 
 use super::corpus::Corpus;
 
-/// Vocabularies of so many words have a table of all pairs; larger ones a map of those that occur.
+/// Vocabularies of at most this many words use a table of all pairs; larger ones use a map of those
+/// that occur.
 const TABLE_WORDS: usize = 1 << 10;
 
-/// Calls `use_pair` with the places of each pair of a text of `n_words` words: a centre and, within `window` words of it, a context.
+/// Calls `use_pair` with the positions of each pair in a text of `n_words` words: a centre and a
+/// context within `window` words of it.
 pub(super) fn for_each_pair(n_words: usize, window: usize, mut use_pair: impl FnMut(usize, usize)) {
     for centre in 0..n_words {
         let contexts = centre.saturating_sub(window)..n_words.min(centre.saturating_add(window).saturating_add(1));
@@ -16,7 +18,7 @@ pub(super) fn for_each_pair(n_words: usize, window: usize, mut use_pair: impl Fn
     }
 }
 
-/// The distinct pairs of an aggregator, sorted, and how often each occurs.
+/// Distinct pairs of an aggregator, sorted, with the number of occurrences of each.
 #[derive(Debug)]
 pub struct PairTable {
     pairs: Vec<Pair>,
@@ -47,28 +49,28 @@ impl PairTable {
         PairTable { pairs, counts, index }
     }
 
-    /// The distinct pairs, ascending.
+    /// Distinct pairs, ascending.
     pub fn pairs(&self) -> &[Pair] {
         &self.pairs
     }
 
-    /// How often each of them occurs.
+    /// Number of occurrences of each pair.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
 
-    /// Number of occurrences of all pairs.
+    /// Number of occurrences of all pairs together.
     pub fn n_occurrences(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The place of a pair of some text.
+    /// Index of `pair`, which must occur in a text.
     pub(super) fn place(&self, pair: Pair) -> usize {
         self.index.place(pair) as usize
     }
 }
 
-/// Places of pairs by their packed numbers.
+/// Indices of pairs, by their word numbers.
 #[derive(Debug)]
 enum Index {
     Table { n_words: usize, places: Vec<u32> },

@@ -1,4 +1,4 @@
-//! The scores of an outlier's words as a table for the log.
+//! Formats the scores of an outlier's words as a table for the log.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,11 @@ use super::scores::{Outputs, Scores};
 use super::words::split;
 use crate::config::{TriggerScore, Word2vec, escape_controls};
 
-/// The scores that a word has.
+/// Scores of single words.
 const OF_WORDS: [TriggerScore; 3] = [TriggerScore::Center, TriggerScore::Context, TriggerScore::Total];
 
-/// One line per word of the text, and one for the text. Words come from events: control characters in them are escaped.
+/// One line per word of the text, and one for the whole text. Words come from events, so control
+/// characters in them are escaped.
 pub(super) fn score_table<M: Mean>(
     word2vec: &Word2vec,
     corpus: &Corpus<'_>,

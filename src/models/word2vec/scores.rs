@@ -1,4 +1,4 @@
-//! From what the model says of pairs to the scores of words and texts.
+//! Turns the outputs for pairs into scores of words and texts.
 
 use outlier_kernels::skipgram::Pair;
 
@@ -6,7 +6,7 @@ use super::means::{Mean, mean_of};
 use super::pairs::{PairTable, for_each_pair};
 use crate::config::TriggerScore;
 
-/// What the model says of each pair: how probable its context is, or a raw value.
+/// Output of the model for each pair: the probability of its context, or a raw value.
 #[derive(Debug)]
 pub(super) struct Outputs {
     table: PairTable,
@@ -14,7 +14,7 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// One value per pair of `table`, in its order.
+    /// Takes one value per pair of `table`, in the same order.
     pub(super) fn new(table: PairTable, values: Vec<f64>) -> Self {
         debug_assert_eq!(table.pairs().len(), values.len());
         Outputs { table, values }
@@ -28,7 +28,7 @@ impl Outputs {
 /// Scores of one text and of its words. Texts of one word have none.
 #[derive(Debug)]
 pub(super) struct Scores<M> {
-    /// Of each position, as centre and as context.
+    /// Sums for each position, as centre and as context.
     sums: Vec<[M; 2]>,
     n_pairs: Vec<u64>,
     words: Vec<[f64; 2]>,
@@ -40,7 +40,7 @@ impl<M: Mean> Scores<M> {
         Scores { sums: Vec::new(), n_pairs: Vec::new(), words: Vec::new(), mean: f64::NAN }
     }
 
-    /// Scores `words`, of which there are at least two.
+    /// Scores `words`; there must be at least two.
     pub(super) fn fill(&mut self, outputs: &Outputs, words: &[u32], window: usize) {
         self.sums.clear();
         self.sums.resize(words.len(), [M::EMPTY; 2]);
@@ -56,11 +56,12 @@ impl<M: Mean> Scores<M> {
         });
         self.mean = all.of(self.n_pairs.iter().sum());
         self.words.clear();
-        // a word is as often a context as it is a centre
+        // a word is a context as often as it is a centre
         self.words.extend(self.sums.iter().zip(&self.n_pairs).map(|(sums, &n)| sums.map(|sum| sum.of(n))));
     }
 
-    /// The score of the word at `position`. Words have no [`TriggerScore::Mean`]: it is that of their text.
+    /// Score of the word at `position`. Words have no [`TriggerScore::Mean`] of their own; they get
+    /// that of the text.
     pub(super) fn word(&self, position: usize, score: TriggerScore) -> f64 {
         let [center, context] = self.words[position];
         match score {
@@ -71,7 +72,7 @@ impl<M: Mean> Scores<M> {
         }
     }
 
-    /// The score of the text: the mean over its positions, or over its pairs.
+    /// Score of the text: the mean over its positions, or over its pairs.
     pub(super) fn text(&self, score: TriggerScore) -> f64 {
         match score {
             TriggerScore::Mean => self.mean,

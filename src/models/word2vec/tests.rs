@@ -1,4 +1,4 @@
-//! What the tests of this module share, and the reference's own example.
+//! Shared fixtures of the tests in this module, and the reference's own example.
 
 use super::bucket::{Judged, judge_texts};
 use super::corpus::Text;
@@ -7,14 +7,15 @@ use super::neural::TrainingDevice;
 use super::training::Training;
 use crate::config::{FieldPath, Separators, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec};
 
-/// Paths of programs with the number of rows of each.
+/// Program paths, with the number of rows of each.
 pub(super) const TEXTS: &[(&str, u64)] = &[("C:\\Win\\a.exe", 5), ("C:\\Win\\b.exe", 1), ("C:\\Tmp\\a.exe", 1)];
 
 pub(super) fn texts<'t>(texts: &[(&'t str, u64)]) -> Vec<Text<'t>> {
     texts.iter().map(|&(text, n)| Text { text, n }).collect()
 }
 
-/// Counted, words of paths, window 1, half a standard deviation below the mean.
+/// Count-based form on the words of paths: window 1, frontier half a standard deviation below the
+/// mean.
 pub(super) fn settings(change: impl FnOnce(&mut Word2vec)) -> Word2vec {
     let mut word2vec = Word2vec {
         target: vec![FieldPath::new("path")],
@@ -52,7 +53,7 @@ fn check_close(got: Verdict, score: f64, frontier: f64) {
 }
 
 #[test]
-fn words_of_the_reference() {
+fn flags_the_words_of_the_reference() {
     let judged = judge(&settings(|_| {}), TEXTS);
     let [b, tmp] = &judged.flagged[..] else { panic!("{judged:?}") };
     assert_eq!((b.text_idx, tmp.text_idx), (1, 2));
@@ -70,7 +71,7 @@ fn words_of_the_reference() {
 }
 
 #[test]
-fn texts_of_the_reference() {
+fn flags_the_texts_of_the_reference() {
     let word2vec = settings(|word2vec| {
         word2vec.trigger_focus = TriggerFocus::Text;
         word2vec.trigger_score = TriggerScore::Mean;
@@ -83,11 +84,11 @@ fn texts_of_the_reference() {
 }
 
 #[test]
-fn texts_without_pairs_are_no_outliers() {
+fn texts_without_pairs_are_not_outliers() {
     for lonely in [&[("a", 3)][..], &[], &[("", 1)]] {
         assert_eq!(judge(&settings(|_| {}), lonely).flagged, []);
     }
-    // they do not stop the others either
+    // they do not affect the others either
     let mixed = [&[("one", 9)], TEXTS].concat();
     assert_eq!(judge(&settings(|_| {}), &mixed).flagged.len(), 2);
 }

@@ -1,4 +1,4 @@
-//! What the neural form may use, and what it used.
+//! Resources that the neural form may use, and the effort it took.
 
 use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
@@ -7,35 +7,37 @@ use serde::Serialize;
 
 use super::neural::TrainingDevice;
 
-/// What the training of an aggregator may use.
+/// Resources for training the model of an aggregator.
 #[derive(Debug)]
 pub struct Training<'a> {
-    /// Where it runs.
+    /// Device to train on.
     pub device: &'a TrainingDevice,
-    /// Bytes that a model may need.
+    /// Memory limit of a model in bytes.
     pub memory_limit: usize,
-    /// Where the model of the last run is and this one is left for the next; `None`: nowhere.
+    /// Saved model to start from and to replace at the end; `None` disables saving.
     pub saved: Option<SavedModel>,
 }
 
 impl<'a> Training<'a> {
-    /// On `device`, without a limit, and without what earlier runs have learned.
+    /// Trains on `device` without a memory limit and without a saved model.
     pub fn on(device: &'a TrainingDevice) -> Self {
         Training { device, memory_limit: usize::MAX, saved: None }
     }
 }
 
-/// The place of a saved model.
+/// Location of a saved model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedModel {
-    /// Its file.
+    /// File of the model.
     pub path: PathBuf,
-    /// Whose model it is: use case, aggregator, and the settings that give its numbers their meaning.
+    /// Identity of the model: use case, aggregator, and the settings that give its numbers their
+    /// meaning.
     pub identity: String,
 }
 
 impl SavedModel {
-    /// The model of `identity` in `folder`. Different ones may, by accident, have one file; it then is that of the last one.
+    /// Location of the model with `identity` in `folder`. Two identities may happen to share a
+    /// file; it then belongs to the one saved last.
     pub fn of(folder: &Path, identity: String) -> Self {
         SavedModel { path: folder.join(format!("{:016x}.safetensors", hash(identity.as_bytes()))), identity }
     }
@@ -46,18 +48,19 @@ fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
-/// What training took.
+/// Effort spent on training.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Effort {
-    /// Pairs that were learned, in all epochs.
+    /// Number of pairs learned, over all epochs.
     pub pairs_learned: u64,
-    /// Pairs that were not, because a model of an earlier run knew most of them.
+    /// Number of pairs skipped because training started from a saved model.
     pub pairs_saved: u64,
-    /// Models of earlier runs that training started from.
+    /// Number of saved models that training started from.
     pub models_reused: u64,
-    /// Files of earlier runs that could not be used: damaged, or of another origin.
+    /// Number of saved files that could not be used because they are damaged or belong to another
+    /// model.
     pub models_ignored: u64,
-    /// Models that could not be written for the next run.
+    /// Number of models that could not be saved for the next run.
     pub models_not_written: u64,
 }
 

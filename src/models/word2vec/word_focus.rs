@@ -1,7 +1,8 @@
-//! Words that are outliers where they stand.
+//! Flags words that are outliers in their context.
 //!
-//! The score of a word depends on the word and on its *composition*, the words around it in their order. So words are judged once per
-//! composition, and what fits better is looked up among the compositions of the word, or the words of the composition.
+//! The score of a word depends on the word and on its *composition*: the words around it, in order.
+//! Words are therefore judged once per composition. A better fit is looked up among the
+//! compositions of the word, or among the words of the composition.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: 
                 expected: (expected != word).then(|| spelling.word(expected)),
                 expected_window: Arc::clone(window),
             };
-            // a word that stands there several times is shown once, as it stands there last
+            // a word that occurs several times is shown once, as it last occurs
             match seen.iter_mut().find(|earlier| earlier.word == seen_word.word) {
                 Some(earlier) => *earlier = seen_word,
                 None => seen.push(seen_word),
@@ -64,21 +65,20 @@ pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: 
     flagged
 }
 
-/// A word with a composition around it.
+/// Use of a word: the word in a composition.
 #[derive(Debug, Clone, Copy)]
 struct Use {
     word: u32,
     composition: u32,
     score: f64,
-    /// How many rows have it, counted each time.
+    /// Number of occurrences in all rows.
     n: u64,
 }
 
-/// All uses of all words.
 struct Uses {
     uses: Vec<Use>,
     compositions: Compositions,
-    /// The use at each place of the corpus, where it has one.
+    /// Index of the use at each place in the corpus; meaningless for texts of one word.
     of_places: Vec<u32>,
 }
 
@@ -110,7 +110,7 @@ impl Uses {
         Uses { uses, compositions, of_places }
     }
 
-    /// The frontier of each word over its scores; `None` for a word that always has the same words around it.
+    /// Frontier of each word over its scores; `None` if the word occurs in one composition only.
     fn frontiers(&self, word2vec: &Word2vec, vocabulary: &Vocabulary<'_>) -> Vec<Option<f64>> {
         let mut scores: Vec<Vec<(f64, u64)>> = vec![Vec::new(); vocabulary.len()];
         self.uses.iter().for_each(|word_use| scores[word_use.word as usize].push((word_use.score, word_use.n)));
@@ -124,7 +124,7 @@ impl Uses {
             .collect()
     }
 
-    /// By word, its use with the highest score: what stands around it where it fits best.
+    /// Use with the highest score, by word: its composition is where the word fits best.
     fn best_compositions(&self, vocabulary: &Vocabulary<'_>) -> Vec<u32> {
         let order = |a: &Use, b: &Use| {
             let words = |word_use: &Use| self.compositions.words(word_use.composition);
@@ -133,7 +133,7 @@ impl Uses {
         self.best(vocabulary.len(), |word_use| word_use.word, order)
     }
 
-    /// By composition, the use with the highest score: the word that fits it best.
+    /// Use with the highest score, by composition: its word fits there best.
     fn best_words(&self) -> Vec<u32> {
         self.best(
             self.compositions.len(),
@@ -155,12 +155,12 @@ impl Uses {
     }
 }
 
-/// The higher score first, then the more frequent use.
+/// Orders uses by score, highest first, then by frequency.
 fn better(a: &Use, b: &Use) -> Ordering {
     b.score.total_cmp(&a.score).then(b.n.cmp(&a.n))
 }
 
-/// Distinct lists of words, stored one after the other.
+/// Distinct lists of words, stored back to back.
 #[derive(Default)]
 struct Compositions {
     words: Vec<u32>,
@@ -204,7 +204,7 @@ fn list_hash(words: &[u32]) -> u64 {
     hasher.finish()
 }
 
-/// Words as texts that outlive the corpus, each kept once.
+/// Texts of words that outlive the corpus, each stored once.
 struct Spelling<'c, 't> {
     vocabulary: &'c Vocabulary<'t>,
     words: FxHashMap<u32, Arc<str>>,

@@ -1,16 +1,16 @@
-//! Texts -> words.
+//! Splits texts into words.
 
 use crate::config::Separators;
 
-/// How a group of the separators reads that took no part in a match.
+/// Text of a group in the separators that did not take part in a match.
 const ABSENT_GROUP: &str = "None";
 
-/// A text that needs more steps of backtracking than is allowed. It counts as one word.
+/// Error for a text that needs too many backtracking steps. It counts as one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct GivenUp;
 
-/// Appends the words of `text` to `words`: what stands between the separators, also where that is nothing, and what their groups took.
-/// This is `re.split` of Python 3.7.
+/// Appends the words of `text` to `words`: the parts between the separators, including empty ones,
+/// and the text captured by the separators' groups. Behaves like `re.split` in Python 3.7.
 pub(super) fn split<'t>(separators: &Separators, text: &'t str, words: &mut Vec<&'t str>) -> Result<(), GivenUp> {
     let Some(regex) = separators.regex() else {
         words.extend(text.char_indices().map(|(at, character)| &text[at..at + character.len_utf8()]));
@@ -60,7 +60,8 @@ fn split_with_groups<'t>(
     Ok(())
 }
 
-/// Where the search goes on: behind the match, or one character further when the match is empty; `None` at the end of the text.
+/// Position where the search continues: after the match, or one character further if the match is
+/// empty; `None` at the end of the text.
 fn next_start(text: &str, start: usize, end: usize) -> Option<usize> {
     if start < end {
         return Some(end);
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_split_as_python_does() {
+    fn splits_texts_as_python_does() {
         check("\\\\", "C:\\Win\\a.exe", &["C:", "Win", "a.exe"]);
         check("\\\\", "\\x\\", &["", "x", ""]);
         check("\\\\", "", &[""]);
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_too_slow_is_one_word() {
+    fn a_text_that_takes_too_many_steps_is_one_word() {
         let separators = Separators::new("(?=(a+)+$)(a+)+b").unwrap();
         let text = format!("{}c", "a".repeat(5000));
         let mut words = Vec::new();

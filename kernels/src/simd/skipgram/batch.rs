@@ -1,43 +1,41 @@
-//! Pairs of one batch, each distinct centre and each distinct pair once.
+//! Pairs of one batch, reduced to distinct centres and distinct pairs.
 
 use crate::skipgram::Pair;
 
 /// A batch, sorted by centre and context.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Both words of each pair, the centre above.
+    /// Both words of each pair, with the centre in the upper 32 bits.
     codes: Vec<u64>,
     /// Distinct centres, ascending.
     pub(crate) centres: Vec<Centre>,
-    /// Distinct contexts of each centre, ascending, one centre after the other.
+    /// Distinct contexts of each centre, ascending, grouped by centre.
     contexts: Vec<Context>,
-    /// Pairs of the batch.
+    /// Number of pairs in the batch.
     pub(crate) n_pairs: usize,
 }
 
-/// A centre of a batch.
+/// A distinct centre in a batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Centre {
-    /// Its number.
     pub(crate) word: u32,
-    /// Pairs of this centre: `n_c`.
+    /// Number of pairs with this centre: `n_c`.
     pub(crate) n_pairs: u32,
-    /// Its contexts: from here to those of the next centre.
+    /// Range of its contexts in the batch.
     first_context: usize,
     end_context: usize,
 }
 
-/// A context of a centre.
+/// A distinct context of a centre.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context {
-    /// Its number.
     pub(crate) word: u32,
-    /// Pairs of the centre and this context: `k_ct`.
+    /// Number of pairs with the centre and this context: `k_ct`.
     pub(crate) n_pairs: u32,
 }
 
 impl Batch {
-    /// Replaces the batch.
+    /// Replaces the contents with `pairs`.
     pub(crate) fn fill(&mut self, pairs: &[Pair]) {
         self.n_pairs = pairs.len();
         self.codes.clear();
@@ -72,12 +70,12 @@ impl Batch {
         &self.contexts[centre.first_context..centre.end_context]
     }
 
-    /// Bytes of a batch of `n_pairs` distinct pairs with `n_centres` distinct centres.
+    /// Bytes needed for `n_pairs` distinct pairs with `n_centres` distinct centres.
     pub(crate) fn bytes_of(n_pairs: u128, n_centres: u128) -> u128 {
         n_pairs * (size_of::<u64>() + size_of::<Context>()) as u128 + n_centres * size_of::<Centre>() as u128
     }
 
-    /// Bytes that it holds.
+    /// Allocated bytes.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.codes.capacity() * size_of::<u64>()

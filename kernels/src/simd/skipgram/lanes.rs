@@ -1,27 +1,29 @@
-//! Vectors of 16 numbers on three instruction sets, and the choice between them at run time.
+//! Vectors of 16 numbers on three instruction sets, chosen between at run time.
 //!
-//! All of them do the same operations in the same order on the same 16 numbers, so that results are the same bytes, except that
-//! [`Portable`] rounds between multiplication and addition where the machine cannot do both in one.
+//! All of them do the same operations in the same order on the same 16 numbers, so their results
+//! are identical to the byte. The exception is [`Portable`]: it rounds between multiplication and
+//! addition if the machine cannot fuse them.
 
 #![expect(unsafe_code, reason = "vectors whose instructions not every machine has, and pointers in inner loops")]
 
 use wide::f32x16;
 
-/// 16 numbers at the alignment of a cache line.
+/// 16 numbers, aligned to a cache line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C, align(64))]
 pub(crate) struct Line(pub(crate) [f32; 16]);
 
-/// Numbers in a [`Line`].
+/// Number of values in a [`Line`].
 pub(crate) const LANES: usize = 16;
 
-/// What a kernel computes with.
+/// Vector of 16 numbers that kernels compute with.
 ///
 /// # Safety
 ///
-/// The methods may use instructions that not every machine has: call them inside [`Task::run`] only.
+/// The methods may use instructions that not every machine has: call them only inside
+/// [`Task::run`]. Pointers must be valid for the access.
 pub(crate) trait Lanes: Copy {
-    /// Whether there are 32 registers of 16 numbers rather than 16 of 8.
+    /// True if there are 32 registers of 16 numbers rather than 16 registers of 8.
     const IS_WIDE: bool;
 
     unsafe fn load(line: *const Line) -> Self;
@@ -30,48 +32,50 @@ pub(crate) trait Lanes: Copy {
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
-    /// `self * factor + addend`, rounded once where the machine can.
+    /// `self * factor + addend`, rounded once if the machine can fuse them.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
-    /// `addend - self * factor`, rounded once where the machine can.
+    /// `addend - self * factor`, rounded once if the machine can fuse them.
     unsafe fn neg_mul_add(self, factor: Self, addend: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
     unsafe fn sqrt(self) -> Self;
-    /// `self * factor - subtrahend`, rounded once where the machine can.
+    /// `self * factor - subtrahend`, rounded once if the machine can fuse them.
     unsafe fn mul_sub(self, factor: Self, subtrahend: Self) -> Self;
-    /// Numbers whose exponents are the lowest bits of `self`, and whose fractions are 0.
+    /// Shifts the lowest bits of `self` into the exponent field; the fraction becomes 0.
     unsafe fn shift_to_exponent(self) -> Self;
     /// `self` where `key >= limit`, 0 elsewhere.
     unsafe fn zero_unless_at_least(self, key: Self, limit: Self) -> Self;
-    /// Numbers whose bits are `magic` less the own ones.
+    /// Numbers whose bits are `magic` minus the bits of `self`, as integers.
     unsafe fn subtract_bits_from(self, magic: i32) -> Self;
 }
 
 /// A computation that is compiled for each instruction set.
 pub(crate) trait Task {
-    /// What it gives.
     type Output;
 
-    /// Must be `#[inline(always)]`, and so must all that it calls with `L`: only then it is compiled for the instruction set.
+    /// Runs the computation with the instructions of `L`.
+    ///
+    /// Must be `#[inline(always)]`, and so must everything it calls with `L`. Only then is it
+    /// compiled for the instruction set.
     ///
     /// # Safety
     ///
-    /// The machine has the instructions of `L`.
+    /// The machine must have the instructions of `L`.
     unsafe fn run<L: Lanes>(self) -> Self::Output;
 }
 
-/// Instruction sets that make a difference.
+/// Instruction sets with a kernel of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstructionSet {
     /// AVX-512F: 32 registers of 16 numbers.
     Avx512,
-    /// AVX2 with fused multiplication and addition: 16 registers of 8 numbers.
+    /// AVX2 with fused multiply-add: 16 registers of 8 numbers.
     Avx2,
-    /// What the target is known to have when compiled: NEON on aarch64, SSE2 on x86-64.
+    /// Instructions the compilation target guarantees: NEON on aarch64, SSE2 on x86-64.
     Portable,
 }
 
 impl InstructionSet {
-    /// Those of this machine, the fastest one first.
+    /// Instruction sets available on this machine, fastest first.
     #[must_use]
     pub fn available() -> Vec<Self> {
         [Self::Avx512, Self::Avx2, Self::Portable].into_iter().filter(|set| set.is_available()).collect()
@@ -91,11 +95,11 @@ impl InstructionSet {
         self == Self::Portable
     }
 
-    /// Runs `task` with the instructions of this set.
+    /// Runs `task` with this instruction set.
     ///
     /// # Panics
     ///
-    /// If the machine does not have them.
+    /// If the machine does not have the instruction set.
     pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
         assert!(self.is_available(), "{self:?} on a machine without it");
         match self {
@@ -105,37 +109,38 @@ impl InstructionSet {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Self::Avx2 => unsafe { super::x86::with_avx2(task) },
-            // SAFETY: the target has the instructions; the other sets are not available where they have no arm.
+            // SAFETY: the target has the instructions; sets without an arm here are never
+            // available.
             _ => unsafe { task.run::<Portable>() },
         }
     }
 }
 
 impl Default for InstructionSet {
-    /// The fastest one of this machine.
+    /// Fastest instruction set of this machine.
     fn default() -> Self {
         let sets = [Self::Avx512, Self::Avx2];
         sets.into_iter().find(|set| set.is_available()).unwrap_or(Self::Portable)
     }
 }
 
-/// 16 numbers in what vectors the target has.
+/// 16 numbers in the vectors that the target guarantees.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable(f32x16);
 
-// Safe operations throughout but for the pointers, which are the caller's promise.
+// All operations are safe except for the pointer accesses, which the caller vouches for.
 impl Lanes for Portable {
     const IS_WIDE: bool = false;
 
     #[inline(always)]
     unsafe fn load(line: *const Line) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         Self(f32x16::new(unsafe { (*line).0 }))
     }
 
     #[inline(always)]
     unsafe fn store(self, line: *mut Line) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { (*line).0 = self.0.to_array() };
     }
 
@@ -201,7 +206,7 @@ impl Lanes for Portable {
     }
 }
 
-/// The sum of 16 numbers, halves first: the same order on every machine.
+/// Sum of 16 numbers, adding halves: the same order on every machine.
 #[inline(always)]
 pub(crate) fn sum_of(line: &Line) -> f32 {
     let mut numbers = line.0;
@@ -213,7 +218,7 @@ pub(crate) fn sum_of(line: &Line) -> f32 {
     numbers[0]
 }
 
-/// The largest of 16 numbers.
+/// Largest of 16 numbers.
 #[inline(always)]
 pub(crate) fn max_of(line: &Line) -> f32 {
     line.0.into_iter().fold(f32::NEG_INFINITY, f32::max)

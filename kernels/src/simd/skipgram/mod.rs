@@ -1,9 +1,11 @@
-//! The skip-gram model with distinct centres, packed weights, register tiles and Adam fused into them.
+//! Skip-gram kernels with distinct centres, packed weights, register tiles and fused Adam.
 //!
-//! * [`lanes`] and `x86` are vectors of 16 numbers on each instruction set; [`tiles`] is written in them, and [`products`] cuts the
-//!   work into tiles.
-//! * [`batch`] finds the distinct centres and pairs, [`panels`] is the layout of the weights, [`rows`] moves the embeddings.
-//! * [`slot`] takes some centres from logits to gradients; [`training`] and [`scoring`] put it together.
+//! * [`lanes`] and `x86` provide vectors of 16 numbers on each instruction set. [`tiles`] is
+//!   written in them, and [`products`] cuts the work into tiles.
+//! * [`batch`] finds the distinct centres and pairs, [`panels`] defines the layout of the weights,
+//!   and [`rows`] updates the embeddings.
+//! * [`slot`] takes a group of centres from logits to gradients; [`training`] and [`scoring`] drive
+//!   it.
 
 pub(crate) mod batch;
 pub(crate) mod lanes;
@@ -31,7 +33,7 @@ use crate::skipgram::Shape;
 pub(crate) struct Memory {
     pub(crate) set: InstructionSet,
     batch: Batch,
-    /// Weights and biases, and their moments.
+    /// Weights and biases as panels, followed by their moments.
     panels: Vec<Line>,
     first: Vec<Line>,
     second: Vec<Line>,
@@ -40,11 +42,11 @@ pub(crate) struct Memory {
     order: Order,
 }
 
-/// Parts into which the centres of a large batch are cut, each with a gradient of its own: at most so many threads work on it. The
-/// number is fixed, because the order of additions depends on it.
+/// Maximum number of slots: the parts of a large batch, each with its own gradient and worked on by
+/// one thread. The number is fixed because the order of additions depends on it.
 const MAX_SLOTS: usize = 8;
 
-/// The first `n` slots.
+/// Returns the first `n` slots, creating those that are missing.
 fn slots(slots: &mut Vec<Slot>, n: usize) -> &mut [Slot] {
     if slots.len() < n {
         slots.resize_with(n, Slot::default);
@@ -52,7 +54,7 @@ fn slots(slots: &mut Vec<Slot>, n: usize) -> &mut [Slot] {
     &mut slots[..n]
 }
 
-/// As [`crate::skipgram::workspace_bytes`], without a limit.
+/// Like [`crate::skipgram::workspace_bytes`], without the limit of `usize`.
 pub(crate) fn workspace_bytes(shape: Shape, batch_size: usize) -> u128 {
     let [n_words, n_dimensions, batch_size] =
         [shape.n_words, shape.n_dimensions, batch_size].map(|n| u128::try_from(n).unwrap_or(u128::MAX));
@@ -62,19 +64,19 @@ pub(crate) fn workspace_bytes(shape: Shape, batch_size: usize) -> u128 {
     let weights = n_panels * (n_dimensions + 1) * line;
     let block = n_panels * BLOCK as u128 * line;
     let row = (n_dimensions + 1) * size_of::<f32>() as u128;
-    // embeddings of a block and what becomes of them, the sums in lines
+    // embeddings of a block, plain and scaled, with scratch; then the sums, as lines
     let of_block = BLOCK as u128 * (3 * row + n_dimensions * line + 2 * line);
     let n_slots = n_centres.div_ceil(BLOCK as u128).clamp(1, MAX_SLOTS as u128);
     let n_gradients = (n_centres.div_ceil(BLOCK as u128) / training::MIN_BLOCKS as u128).clamp(1, MAX_SLOTS as u128);
     let gradients = if n_centres > BLOCK as u128 { n_gradients * weights } else { 0 };
-    // what grows by itself may be twice as long as it must be
+    // vectors that grow by themselves may have twice the capacity they need
     let of_batch = 2 * (Batch::bytes_of(batch_size, n_centres) + n_centres * row);
     3 * weights + n_slots * (block + of_block) + gradients + of_batch + n_words * 2 * size_of::<u64>() as u128
 }
 
 #[cfg(test)]
 impl Memory {
-    /// Bytes that it holds without those of pairs to score and of steps.
+    /// Allocated bytes, except those for pairs to score and for step counts.
     pub(crate) fn bytes(&self) -> usize {
         let n_lines = self.panels.capacity() + self.first.capacity() + self.second.capacity();
         let slots: usize = self.slots.iter().map(Slot::bytes).sum();

@@ -1,23 +1,25 @@
 //! Weights and biases in panels of 16 words, so that 16 logits are computed at once.
 //!
-//! Panel `p` has one [`Line`] per dimension with the weights of words `16 p` to `16 p + 15`, then one with their biases: the biases are
-//! the weights of a dimension in which every embedding is 1. Places beyond the last word have the weight 0 and the bias -infinity;
-//! their exponentials are 0, so they never have a gradient.
+//! Panel `p` has one [`Line`] per dimension with the weights of words `16 p` to `16 p + 15`, then
+//! one line with their biases: the biases are the weights of a dimension in which every embedding
+//! is 1. Lanes past the last word have the weight 0 and the bias -infinity. Their exponentials are
+//! 0, so they never have a gradient.
 
 use super::lanes::{LANES, Line};
 use crate::skipgram::Shape;
 
-/// Lines of a panel.
+/// Number of lines in a panel.
 pub(crate) fn depth(shape: Shape) -> usize {
     shape.n_dimensions + 1
 }
 
-/// Panels of a vocabulary.
+/// Number of panels for the vocabulary.
 pub(crate) fn n_panels(shape: Shape) -> usize {
     shape.n_words.div_ceil(LANES)
 }
 
-/// Fills `panels` from weights and biases, or from their moments; `bias_beyond` is the bias of places beyond the last word.
+/// Fills `panels` from weights and biases, or from their moments. `bias_beyond` is the bias of
+/// lanes past the last word.
 pub(crate) fn pack(shape: Shape, weights: &[f32], biases: &[f32], bias_beyond: f32, panels: &mut Vec<Line>) {
     let (depth, n_dimensions) = (depth(shape), shape.n_dimensions);
     panels.resize(n_panels(shape) * depth, Line::default());
@@ -36,7 +38,7 @@ pub(crate) fn pack(shape: Shape, weights: &[f32], biases: &[f32], bias_beyond: f
     }
 }
 
-/// The reverse of [`pack`].
+/// Inverse of [`pack`].
 pub(crate) fn unpack(shape: Shape, panels: &[Line], weights: &mut [f32], biases: &mut [f32]) {
     let (depth, n_dimensions) = (depth(shape), shape.n_dimensions);
     for (word, bias) in biases.iter_mut().enumerate() {

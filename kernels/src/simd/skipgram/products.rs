@@ -1,11 +1,11 @@
-//! The matrix products of a block of centres, cut into tiles.
+//! Matrix products of a block of centres, cut into tiles.
 
 #![expect(unsafe_code, reason = "vectors whose instructions not every machine has, and pointers in inner loops")]
 
 use super::lanes::{LANES, Lanes, Line, Task};
 use super::tiles::{self, AdamFactors, AdamLanes};
 
-/// Runs `$body` with the constant `$name` of the value of `$size`, which is one of those listed.
+/// Runs `$body` with a constant `$name` equal to `$size`, which must be one of the listed values.
 macro_rules! with_constant {
     ($size:expr, $name:ident of [$($value:literal)+], $body:expr) => {
         match $size {
@@ -15,7 +15,8 @@ macro_rules! with_constant {
     };
 }
 
-/// Cuts `n` into as few parts of at most `max` as there can be, of lengths as equal as there can be: starts and lengths.
+/// Cuts `n` into as few parts of at most `max` as possible, of nearly equal length. Yields (start,
+/// length).
 fn tiles_of(n: usize, max: usize) -> impl Iterator<Item = (usize, usize)> {
     let n_tiles = n.div_ceil(max);
     (0..n_tiles).map(move |tile| {
@@ -24,19 +25,19 @@ fn tiles_of(n: usize, max: usize) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// Logits of some centres, and the largest of each 16th of them.
+/// Logits of some centres, and the largest logit of each centre in each of the 16 lanes.
 pub(crate) struct Logits<'a> {
     /// Embeddings of the centres, each followed by 1: `depth` numbers per row.
     pub(crate) embeddings: &'a [f32],
-    /// Room for as many numbers.
+    /// Scratch space of the same length.
     pub(crate) scratch: &'a mut [f32],
     /// All panels.
     pub(crate) panels: &'a [Line],
-    /// Lines of a panel.
+    /// Number of lines in a panel.
     pub(crate) depth: usize,
-    /// One line per panel and centre: what is written.
+    /// Output: one line per panel and centre.
     pub(crate) x: &'a mut [Line],
-    /// One line per centre: the same.
+    /// Output: one line per centre.
     pub(crate) maxima: &'a mut [Line],
 }
 
@@ -64,7 +65,8 @@ impl Task for Logits<'_> {
                 let (factors, words) = (scratch[start * depth..].as_ptr(), panels[panel * depth..].as_ptr());
                 let x = (x[panel * n_rows + start..].as_mut_ptr(), n_rows);
                 let maxima = maxima[start..].as_mut_ptr();
-                // SAFETY: the lengths were checked above, and the tile ends at the last row and panel.
+                // SAFETY: the lengths were checked above, and the tile ends at the last row and
+                // panel.
                 unsafe {
                     if is_double {
                         with_constant!(n, R of [1 2 3 4 5 6 7 8 9 10 11 12],
@@ -80,13 +82,14 @@ impl Task for Logits<'_> {
     }
 }
 
-/// Replaces logits by the exponentials of their distances to the largest one of their centre.
+/// Replaces each logit `z` of a centre by `exp(z - max)`, where `max` is the largest logit of the
+/// centre.
 pub(crate) struct Exponentials<'a> {
     /// One line per panel and centre.
     pub(crate) x: &'a mut [Line],
-    /// One line per centre: the largest logit, 16 times.
+    /// One line per centre: its largest logit in all 16 lanes.
     pub(crate) maxima: &'a [Line],
-    /// One line per centre: 16 parts of the sum of the exponentials.
+    /// Output, one line per centre: 16 partial sums of the exponentials.
     pub(crate) sums: &'a mut [Line],
 }
 
@@ -97,23 +100,24 @@ impl Task for Exponentials<'_> {
     unsafe fn run<L: Lanes>(self) {
         self.sums.fill(Line::default());
         for x in self.x.chunks_exact_mut(self.maxima.len().max(1)) {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             unsafe { tiles::exponentials::<L>(x, self.maxima, self.sums) };
         }
     }
 }
 
-/// Adds products of exponentials and weights: the gradient by the embeddings, 16 parts of each number.
+/// Adds products of exponentials and weights: the gradient with respect to the embeddings, as 16
+/// partial sums per number.
 pub(crate) struct ByEmbeddings<'a> {
     /// One line per panel and centre.
     pub(crate) x: &'a [Line],
     /// All panels.
     pub(crate) panels: &'a [Line],
-    /// Lines of a panel.
+    /// Number of lines in a panel.
     pub(crate) depth: usize,
-    /// The panels of this call.
+    /// Panels covered by this call.
     pub(crate) range: std::ops::Range<usize>,
-    /// Rows of one line per dimension, which is one less than `depth`.
+    /// One row per centre with one line per dimension (`depth - 1` lines).
     pub(crate) sums: &'a mut [Line],
 }
 
@@ -133,7 +137,8 @@ impl Task for ByEmbeddings<'_> {
                 let words = panels[range.start * depth + d..].as_ptr();
                 let sums = sums[row * n_dimensions + d..].as_mut_ptr();
                 let size = (depth, range.len());
-                // SAFETY: the lengths were checked above, and the tile ends at the last row, panel and dimension.
+                // SAFETY: the lengths were checked above, and the tile ends at the last row, panel
+                // and dimension.
                 unsafe {
                     with_constant!(n, R of [1 2 3 4], with_constant!(k, K of [1 2 3 4 5 6],
                         tiles::by_embeddings::<L, R, K>(x, words, size, sums, n_dimensions)));
@@ -143,30 +148,30 @@ impl Task for ByEmbeddings<'_> {
     }
 }
 
-/// What happens to the gradient of a tile of weights.
+/// Use of the gradients of a tile of weights.
 pub(crate) trait GradientUse {
-    /// Panels at a time on a machine with many registers.
+    /// Number of panels per tile on a machine with many registers.
     const N_PANELS: usize;
 
-    /// Takes 16 gradients; `line` is their place among all panels.
+    /// Consumes 16 gradients; `line` is their index among the lines of all panels.
     ///
     /// # Safety
     ///
-    /// As [`Lanes`]; `line` is below the length of all panels.
+    /// As for [`Lanes`]; `line` must be below the number of lines in all panels.
     unsafe fn take<L: Lanes>(&mut self, gradient: L, line: usize);
 }
 
-/// Gradients of weights and biases, panel by panel, and what to do with them.
+/// Computes the gradients of weights and biases panel by panel and hands them to `gradient_use`.
 pub(crate) struct ByWeights<'a, U> {
     /// One line per panel and centre.
     pub(crate) x: &'a [Line],
-    /// Embeddings of the centres times what makes a gradient of an exponential: `depth` numbers per row.
+    /// Embeddings of the centres, times the factor that turns an exponential into a gradient:
+    /// `depth` numbers per row.
     pub(crate) factors: &'a [f32],
-    /// Lines of a panel.
+    /// Number of lines in a panel.
     pub(crate) depth: usize,
-    /// The panels of this call.
+    /// Panels covered by this call.
     pub(crate) range: std::ops::Range<usize>,
-    /// What to do with them.
     pub(crate) gradient_use: U,
 }
 
@@ -185,7 +190,8 @@ impl<U: GradientUse> Task for ByWeights<'_, U> {
             for (d, k) in tiles_of(depth, max_dimensions) {
                 let (factors, line) = (factors[d..].as_ptr(), panel * depth + d);
                 let x = (x[panel * n_rows..].as_ptr(), n_rows);
-                // SAFETY: the lengths were checked above, and the tile ends at the last panel and dimension.
+                // SAFETY: the lengths were checked above, and the tile ends at the last panel and
+                // dimension.
                 unsafe {
                     if is_double {
                         with_constant!(k, K of [1 2 3 4 5 6 7 8 9 10 11 12], {
@@ -210,7 +216,7 @@ impl<U: GradientUse> Task for ByWeights<'_, U> {
     }
 }
 
-/// Adds to the gradients so far.
+/// Adds gradients to the sums so far.
 pub(crate) struct Accumulate<'a>(pub(crate) &'a mut [Line]);
 
 impl GradientUse for Accumulate<'_> {
@@ -219,12 +225,12 @@ impl GradientUse for Accumulate<'_> {
     #[inline(always)]
     unsafe fn take<L: Lanes>(&mut self, gradient: L, line: usize) {
         let sum = &raw mut self.0[line];
-        // SAFETY: the pointer is of a reference.
+        // SAFETY: the pointer comes from a reference.
         unsafe { gradient.add(L::load(sum)).store(sum) };
     }
 }
 
-/// Moves the parameters at once.
+/// Applies Adam to the parameters as soon as their gradients are known.
 pub(crate) struct Move<'a> {
     adam: AdamFactors,
     panels: &'a mut [Line],
@@ -233,7 +239,7 @@ pub(crate) struct Move<'a> {
 }
 
 impl<'a> Move<'a> {
-    /// All panels and their moments.
+    /// Takes all panels and their moments.
     pub(crate) fn new(
         adam: AdamFactors,
         panels: &'a mut [Line],
@@ -246,13 +252,14 @@ impl<'a> Move<'a> {
 }
 
 impl GradientUse for Move<'_> {
-    // The processor looks ahead from the additions of one tile to the roots of the one before, if tiles are small.
+    // Small tiles let the processor overlap the additions of one tile with the square roots of the
+    // previous one.
     const N_PANELS: usize = 1;
 
     #[inline(always)]
     unsafe fn take<L: Lanes>(&mut self, gradient: L, line: usize) {
         debug_assert!(line < self.panels.len());
-        // SAFETY: the caller's promise is that `line` is below the length of all three.
+        // SAFETY: the caller guarantees that `line` is below the length of all three.
         unsafe {
             let (panels, first, second) = (
                 self.panels.as_mut_ptr().add(line),
@@ -264,10 +271,10 @@ impl GradientUse for Move<'_> {
     }
 }
 
-/// Adam over some panels with the sum of several gradients.
+/// Applies Adam to some panels with the sum of several gradients.
 pub(crate) struct AdamOfSums<'a> {
     pub(crate) adam: AdamFactors,
-    /// As many lines as below, of each part of the gradient.
+    /// One slice per slot, each as long as `panels`.
     pub(crate) gradients: &'a [&'a [Line]],
     pub(crate) panels: &'a mut [Line],
     pub(crate) first: &'a mut [Line],
@@ -279,7 +286,7 @@ impl Task for AdamOfSums<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        // SAFETY: the caller's promise; pointers are of references.
+        // SAFETY: guaranteed by the caller; the pointers come from references.
         unsafe {
             let adam = AdamLanes::<L>::new(self.adam);
             for (i, panel) in self.panels.iter_mut().enumerate() {
@@ -298,7 +305,7 @@ mod tests {
     use super::tiles_of;
 
     #[test]
-    fn tiles_cover_everything_once_and_are_equal() {
+    fn tiles_cover_everything_once_and_evenly() {
         for max in [2, 3, 4, 6, 12] {
             for n in 0..60 {
                 let tiles: Vec<_> = tiles_of(n, max).collect();

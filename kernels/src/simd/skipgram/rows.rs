@@ -1,9 +1,11 @@
-//! Adam over the rows of the embeddings, each when it is needed.
+//! Adam over the rows of the embeddings, each brought up to date when it is needed.
 //!
-//! In a step most embeddings have no gradient, and Adam moves them nevertheless: the moments decay, and the parameters follow. How far
-//! depends on nothing but the number of steps, so a row is brought up to date when a batch has its word, and all are at the end. `k`
-//! steps without a gradient move a parameter by the sum over `i = 1..=k` of `rate_i beta1^i m / (root(beta2^i v) scale_i + epsilon)`.
-//! The terms fall like `beta1^i`; those that are below 1e-10 of the first are left out, less than the rounding of one step.
+//! In a step most embeddings have no gradient, yet Adam moves them: the moments decay and the
+//! parameters follow. The distance depends only on the number of steps. A row is therefore brought
+//! up to date when a batch contains its word, and all rows at the end. `k` steps without a gradient
+//! move a parameter by the sum over `i = 1..=k` of
+//! `rate_i beta1^i m / (root(beta2^i v) scale_i + epsilon)`. The terms decrease like `beta1^i`.
+//! Terms below 1e-10 of the first are skipped, which is less than the rounding error of one step.
 
 #![expect(unsafe_code, reason = "vectors whose instructions not every machine has, and pointers in inner loops")]
 
@@ -11,27 +13,27 @@ use super::lanes::{LANES, Lanes, Line, Task};
 use super::tiles::{AdamFactors, AdamLanes, reciprocal};
 use crate::scalar::skipgram::Adam;
 
-/// Share of a step's distance that is not worth a step of its own.
+/// Terms below this share of the first term are skipped.
 const NEGLIGIBLE: f64 = 1e-10;
 
-/// Until when each row was moved, and what is needed to move it further.
+/// Last update of each row, and the factors needed to move it further.
 #[derive(Debug, Default)]
 pub(crate) struct RowClock {
-    /// Steps that each row has seen; [`AT_REST`] where both moments are 0.
+    /// Number of steps each row has seen; [`AT_REST`] if both moments are 0.
     n_steps_of: Vec<u64>,
-    /// Steps before the first of `rates`.
+    /// Number of steps before the first entry of `rates`.
     n_steps_before: u64,
-    /// Rate and scale of each step since.
+    /// Rate and scale of each step since then.
     rates: Vec<(f32, f32)>,
-    /// `beta1^i` and the root of `beta2^i` for `i` from 1.
+    /// `beta1^i` and the square root of `beta2^i` for `i` from 1.
     decays: Vec<(f64, f64)>,
-    /// Steps without a gradient after which a row moves no further.
+    /// Number of steps without a gradient after which a row stops moving.
     max_steps: usize,
-    /// Factors of the steps to make up for.
+    /// Factors of the steps to catch up on.
     missed: Vec<(f32, f32)>,
 }
 
-/// A row without moments: it does not move until its word is in a batch.
+/// Marks a row without moments: it does not move until a batch contains its word.
 const AT_REST: u64 = u64::MAX;
 
 /// A row and its moments.
@@ -42,12 +44,14 @@ pub(crate) struct Row<'a> {
 }
 
 impl RowClock {
-    /// Starts after `n_steps` steps, all rows up to date; their moments are `first` and `second`.
+    /// Starts after `n_steps` steps with all rows up to date; `first` and `second` are their
+    /// moments.
     pub(crate) fn start(&mut self, adam: &Adam, n_steps: u64, first: &[f32], second: &[f32], n_dimensions: usize) {
         self.n_steps_before = n_steps;
         self.rates.clear();
         self.decays.clear();
-        // Where the first moment outlives the root of the second, the terms do not fall.
+        // If the first moment decays no faster than the root of the second, the terms do not
+        // decrease.
         let falls = adam.beta1 < adam.beta2.sqrt();
         let n_terms = if adam.beta1 > 0.0 { (NEGLIGIBLE.ln() / adam.beta1.ln()).ceil() } else { 1.0 };
         self.max_steps = if falls { n_terms as usize } else { usize::MAX };
@@ -59,30 +63,30 @@ impl RowClock {
         }));
     }
 
-    /// Factors of the next step, which is counted from now on.
+    /// Counts one more step and returns its factors.
     pub(crate) fn next_step(&mut self, adam: &Adam) -> AdamFactors {
         let factors = factors(adam, self.n_steps() + 1);
         self.rates.push((factors.rate, factors.scale));
         factors
     }
 
-    /// Steps so far.
+    /// Number of steps so far.
     pub(crate) fn n_steps(&self) -> u64 {
         self.n_steps_before + self.rates.len() as u64
     }
 
-    /// The row of `word` has seen the last step.
+    /// Records that the row of `word` has seen the latest step.
     pub(crate) fn saw(&mut self, word: usize) {
         self.n_steps_of[word] = self.n_steps();
     }
 
-    /// Whether the row of `word` is not up to date.
+    /// True if the row of `word` is not up to date.
     pub(crate) fn is_behind(&self, word: usize) -> bool {
         let seen = self.n_steps_of[word];
         seen != AT_REST && seen < self.n_steps()
     }
 
-    /// The steps that the row of `word` missed; it counts as up to date from now on.
+    /// Returns the steps that the row of `word` missed and marks it as up to date.
     pub(crate) fn missed<'a>(&'a mut self, adam: &Adam, word: usize, row: Row<'a>) -> MissedSteps<'a> {
         let n_steps = self.n_steps();
         let seen = std::mem::replace(&mut self.n_steps_of[word], n_steps);
@@ -108,7 +112,7 @@ impl RowClock {
     }
 }
 
-/// What Adam does in step `n`, counted from 1.
+/// Factors of Adam in step `n`, counted from 1.
 fn factors(adam: &Adam, n: u64) -> AdamFactors {
     let correction = |beta: f64| 1.0 - beta.powf(n as f64);
     AdamFactors {
@@ -121,7 +125,7 @@ fn factors(adam: &Adam, n: u64) -> AdamFactors {
     }
 }
 
-/// Steps without a gradient.
+/// Applies several steps without a gradient at once.
 pub(crate) struct MissedSteps<'a> {
     row: Row<'a>,
     terms: &'a [(f32, f32)],
@@ -141,7 +145,7 @@ impl Task for MissedSteps<'_> {
         let (mut row, epsilon) = (self.row, self.epsilon);
         for start in row.starts() {
             let [mut parameters, mut first, mut second] = row.load(start);
-            // SAFETY: the caller's promise; pointers are of references.
+            // SAFETY: guaranteed by the caller; the pointers come from references.
             unsafe {
                 let (m, root) = (L::load(&raw const first), L::load(&raw const second).sqrt());
                 let mut distance = L::splat(0.0);
@@ -158,7 +162,7 @@ impl Task for MissedSteps<'_> {
     }
 }
 
-/// A step with a gradient.
+/// Applies a step with a gradient.
 pub(crate) struct RowStep<'a> {
     pub(crate) row: Row<'a>,
     pub(crate) adam: AdamFactors,
@@ -174,7 +178,7 @@ impl Task for RowStep<'_> {
         for start in row.starts() {
             let [mut parameters, mut first, mut second] = row.load(start);
             let gradient = line_at(gradient, start);
-            // SAFETY: the caller's promise; pointers are of references.
+            // SAFETY: guaranteed by the caller; the pointers come from references.
             unsafe {
                 let gradient = L::load(&raw const gradient);
                 AdamLanes::<L>::new(adam).step(gradient, &raw mut parameters, &raw mut first, &raw mut second);
@@ -185,12 +189,12 @@ impl Task for RowStep<'_> {
 }
 
 impl Row<'_> {
-    /// Where its lines start.
+    /// Start index of each line of the row.
     fn starts(&self) -> impl Iterator<Item = usize> + use<> {
         (0..self.parameters.len()).step_by(LANES)
     }
 
-    /// 16 parameters and their moments, the last ones filled up with 0.
+    /// 16 parameters and their moments; the last line is padded with 0.
     #[inline(always)]
     fn load(&self, start: usize) -> [Line; 3] {
         [line_at(self.parameters, start), line_at(self.first, start), line_at(self.second, start)]
@@ -206,7 +210,7 @@ impl Row<'_> {
     }
 }
 
-/// 16 numbers of a row, the last ones filled up with 0.
+/// 16 numbers of a row; the last line is padded with 0.
 #[inline(always)]
 fn line_at(numbers: &[f32], start: usize) -> Line {
     let mut line = Line::default();

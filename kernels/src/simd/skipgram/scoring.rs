@@ -1,4 +1,4 @@
-//! Scores of pairs: the softmax of each distinct centre once.
+//! Scores of pairs, with one softmax per distinct centre.
 
 use std::ops::Range;
 
@@ -8,21 +8,21 @@ use super::slot::{BLOCK, Model};
 use super::{MAX_SLOTS, Memory, panels, slots};
 use crate::skipgram::{Pair, Parameters, Shape};
 
-/// Pairs in the order of their centres.
+/// Pairs sorted by centre.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
-    /// Where the pairs of each word as a centre end.
+    /// End of the pairs of each word as a centre.
     ends: Vec<usize>,
-    /// Places of the pairs, by centre.
+    /// Indices of the pairs, sorted by centre.
     places: Vec<u32>,
-    /// Distinct centres, and the range of `places` of each.
+    /// Distinct centres, each with its range of `places`.
     centres: Vec<(u32, Range<usize>)>,
     /// Scores in the order of `places`.
     scores: Vec<f32>,
 }
 
 impl Order {
-    /// Sorts by counting.
+    /// Sorts `pairs` by centre with a counting sort.
     fn fill(&mut self, shape: Shape, pairs: &[Pair]) {
         self.ends.clear();
         self.ends.resize(shape.n_words + 1, 0);
@@ -51,7 +51,7 @@ impl Order {
     }
 }
 
-/// As [`crate::skipgram::log_probabilities`], with checked arguments and less than 2^32 pairs.
+/// Like [`crate::skipgram::log_probabilities`], for checked arguments and fewer than 2^32 pairs.
 pub(crate) fn log_probabilities(
     shape: Shape,
     parameters: Parameters<'_>,
@@ -87,7 +87,7 @@ pub(crate) fn log_probabilities(
     }
 }
 
-/// As [`crate::skipgram::logits`], with checked arguments.
+/// Like [`crate::skipgram::logits`], for checked arguments.
 pub(crate) fn logits(shape: Shape, parameters: Parameters<'_>, pairs: &[Pair], scores: &mut [f32]) {
     let row = |numbers: &'_ [f32], word: u32| word as usize * shape.n_dimensions..numbers.len();
     for (pair, score) in pairs.iter().zip(scores) {

@@ -1,4 +1,4 @@
-//! The work on a contiguous part of a batch's centres, block by block.
+//! Work on a contiguous part of a batch's centres, block by block.
 
 use std::ops::Range;
 
@@ -8,51 +8,54 @@ use super::panels;
 use super::products::{Accumulate, ByEmbeddings, ByWeights, Exponentials, GradientUse, Logits};
 use crate::skipgram::Shape;
 
-/// Centres of a block. Their rows of logits (24 KB each for 6000 words) stay in the second-level cache from one product to the next,
-/// and each product reads all weights once per block: of 24 to 96 on a core with 2 MB, all were within a tenth.
+/// Number of centres in a block. Their rows of logits (24 KB each for 6000 words) stay in the L2
+/// cache from one product to the next, and each product reads all weights once per block. Block
+/// sizes from 24 to 96 were within 10 % of each other on a core with 2 MB of L2 cache.
 pub(crate) const BLOCK: usize = 32;
 
-/// Panels of which the gradient by the embeddings is computed at a time: their weights of a tile stay in the first-level cache.
+/// Number of panels per pass over the gradient with respect to the embeddings: the weights of a
+/// tile stay in the L1 cache.
 const PANELS_AT_A_TIME: usize = 64;
 
-/// The packed model, to read.
+/// Read-only view of the packed model.
 #[derive(Clone, Copy)]
 pub(crate) struct Model<'a> {
     pub(crate) set: InstructionSet,
     pub(crate) shape: Shape,
-    /// V x D, row after row.
+    /// V x D, in row-major order.
     pub(crate) embeddings: &'a [f32],
     pub(crate) panels: &'a [Line],
 }
 
-/// Memory for one part of a batch, and what comes out of it.
+/// Scratch memory for one part of a batch, and its results.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
     /// One line per panel and centre of the block: logits, then exponentials.
     x: Vec<Line>,
     /// Embeddings of the block, each followed by 1.
     embeddings: Vec<f32>,
-    /// The same times `n_c / (B S_c)`, `S_c` the sum of the exponentials: times an exponential it is a gradient.
+    /// The embeddings times `n_c / (B S_c)`, where `S_c` is the sum of the exponentials. Multiplied
+    /// by an exponential, this is a gradient.
     scaled: Vec<f32>,
     scratch: Vec<f32>,
-    /// One line per centre: the largest logits.
+    /// One line per centre: largest logits.
     maxima: Vec<Line>,
-    /// One line per centre: 16 parts of the sum of the exponentials.
+    /// One line per centre: 16 partial sums of the exponentials.
     exponentials: Vec<Line>,
-    /// Logits of the contexts that are asked for.
+    /// Logits of the requested contexts.
     picked: Vec<f32>,
-    /// 16 parts of each number of the gradient by the embeddings of the block.
+    /// Gradient with respect to the embeddings of the block, as 16 partial sums per number.
     sums: Vec<Line>,
-    /// Gradient by the embeddings, one row per centre of the slot.
+    /// Gradient with respect to the embeddings, one row per centre of the slot.
     pub(crate) by_embeddings: Vec<f32>,
-    /// Gradient by weights and biases, panel by panel.
+    /// Gradient with respect to weights and biases, panel by panel.
     pub(crate) by_weights: Vec<Line>,
-    /// Loss of the slot's pairs, not divided by anything.
+    /// Loss summed over the slot's pairs, not divided by their number.
     pub(crate) loss: f64,
 }
 
 impl Slot {
-    /// Loss and gradients of the centres in `range`.
+    /// Computes loss and gradients of the centres in `range`.
     pub(crate) fn run(&mut self, model: Model<'_>, batch: &Batch, range: Range<usize>) {
         self.start();
         let n_panels = panels::n_panels(model.shape);
@@ -70,15 +73,16 @@ impl Slot {
         }
     }
 
-    /// Forgets what came out before.
+    /// Clears the results of the previous run.
     pub(crate) fn start(&mut self) {
         self.loss = 0.0;
         self.by_embeddings.clear();
     }
 
-    /// Adds to the loss, and prepares the rows of exponentials and their factors of one block.
+    /// Adds to the loss, and prepares the exponentials of one block and their factors.
     ///
-    /// The pairs come in here: `k_ct S_c / n_c` is subtracted from the exponential of context `t`, which is `k_ct / B` in the gradient.
+    /// The pairs enter here: `k_ct S_c / n_c` is subtracted from the exponential of context `t`,
+    /// which amounts to `k_ct / B` in the gradient.
     pub(crate) fn forward(&mut self, model: Model<'_>, batch: &Batch, block: &[Centre]) {
         self.logits(model, block.iter().map(|centre| centre.word));
         for (row, centre) in block.iter().enumerate() {
@@ -105,13 +109,14 @@ impl Slot {
         self.sums.resize(block.len() * model.shape.n_dimensions, Line::default());
     }
 
-    /// The part of some panels in the gradient by the embeddings of the block.
+    /// Adds the contribution of some panels to the gradient with respect to the embeddings of the
+    /// block.
     pub(crate) fn add_by_embeddings(&mut self, model: Model<'_>, range: Range<usize>) {
         let depth = panels::depth(model.shape);
         model.set.run(ByEmbeddings { x: &self.x, panels: model.panels, depth, range, sums: &mut self.sums });
     }
 
-    /// Appends the gradient by the embeddings of the block.
+    /// Appends the gradient with respect to the embeddings of the block.
     pub(crate) fn finish_by_embeddings(&mut self, shape: Shape, n_rows: usize) {
         let depth = panels::depth(shape);
         for row in 0..n_rows {
@@ -121,7 +126,7 @@ impl Slot {
         }
     }
 
-    /// Gives the gradients of weights and biases of some panels to `gradient_use`.
+    /// Passes the gradients of weights and biases of some panels to `gradient_use`.
     pub(crate) fn use_by_weights<U: GradientUse>(
         &self,
         set: InstructionSet,
@@ -133,7 +138,8 @@ impl Slot {
         set.run(ByWeights { x: &self.x, factors: &self.scaled, depth, range, gradient_use });
     }
 
-    /// Log-probabilities of contexts given centres, at most [`BLOCK`] of them: the contexts of each centre's range.
+    /// Writes log-probabilities of contexts for at most [`BLOCK`] centres. Each centre comes with
+    /// the range of its contexts.
     pub(crate) fn log_probabilities(
         &mut self,
         model: Model<'_>,
@@ -155,7 +161,7 @@ impl Slot {
         }
     }
 
-    /// Rows of logits of `words`.
+    /// Computes the rows of logits of `words`.
     fn logits(&mut self, model: Model<'_>, words: impl Iterator<Item = u32>) {
         let (depth, n_dimensions) = (panels::depth(model.shape), model.shape.n_dimensions);
         self.embeddings.clear();
@@ -177,14 +183,14 @@ impl Slot {
         });
     }
 
-    /// Makes exponentials of the logits.
+    /// Turns the logits into exponentials.
     fn exponentials(&mut self, set: InstructionSet) {
         self.maxima.iter_mut().for_each(|line| *line = Line([max_of(line); LANES]));
         self.exponentials.resize(self.maxima.len(), Line::default());
         set.run(Exponentials { x: &mut self.x, maxima: &self.maxima, sums: &mut self.exponentials });
     }
 
-    /// Bytes that it holds.
+    /// Allocated bytes.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         let lines = [&self.x, &self.maxima, &self.exponentials, &self.sums, &self.by_weights];
@@ -194,13 +200,13 @@ impl Slot {
         n_lines * size_of::<Line>() + n_numbers * size_of::<f32>()
     }
 
-    /// The largest logit of a centre, and the sum of the exponentials of the distances to it.
+    /// Largest logit `max` of a centre, and the sum of `exp(z - max)` over its logits `z`.
     fn max_sum(&self, row: usize) -> (f32, f32) {
         (self.maxima[row].0[0], sum_of(&self.exponentials[row]))
     }
 }
 
-/// The number of a word and a centre, of `n_rows` centres.
+/// Value in `x` for one word and one of `n_rows` centres.
 fn number(x: &[Line], n_rows: usize, row: usize, word: u32) -> f32 {
     let word = word as usize;
     x[word / LANES * n_rows + row].0[word % LANES]

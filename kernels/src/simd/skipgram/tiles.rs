@@ -1,19 +1,20 @@
 //! Matrix products in tiles that stay in registers, the softmax, and Adam.
 //!
-//! `x` holds logits or exponentials of some centres over all words: one [`Line`] per panel and centre, those of a panel next to each
-//! other, so that every product reads it in one stream. Panels are 16 words each, `depth` lines of them: one per dimension, then the
-//! biases.
+//! `x` holds logits or exponentials of some centres over all words: one [`Line`] per panel and
+//! centre. The lines of a panel are adjacent, so that every product reads `x` as one stream. A
+//! panel covers 16 words and has `depth` lines: one per dimension, then the biases.
 
 #![expect(unsafe_code, reason = "vectors whose instructions not every machine has, and pointers in inner loops")]
 
 use super::lanes::{Lanes, Line};
 
-/// Logits of `R` centres for `N` panels: `x[n][r] = sum over d of factors[d][r] * panels[n][d]`; `maxima[r]` are the largest so far.
+/// Logits of `R` centres for `N` panels: `x[n][r] = sum over d of factors[d][r] * panels[n][d]`.
+/// `maxima[r]` holds the largest values so far.
 ///
 /// # Safety
 ///
-/// `factors` has `depth * R` numbers, `panels` has `N * depth` lines, `maxima` has `R` of them, and `x` has `R` lines at each of `N`
-/// places `n_rows` apart.
+/// `factors` has `depth * R` numbers, `panels` has `N * depth` lines, `maxima` has `R` lines, and
+/// `x` has `R` lines at each of `N` places that are `n_rows` lines apart.
 #[inline(always)]
 pub(crate) unsafe fn logits<L: Lanes, const R: usize, const N: usize>(
     factors: *const f32,
@@ -22,7 +23,7 @@ pub(crate) unsafe fn logits<L: Lanes, const R: usize, const N: usize>(
     (x, n_rows): (*mut Line, usize),
     maxima: *mut Line,
 ) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut sums = [[L::splat(0.0); N]; R];
         for d in 0..depth {
@@ -48,12 +49,14 @@ pub(crate) unsafe fn logits<L: Lanes, const R: usize, const N: usize>(
     }
 }
 
-/// Adds to `sums[r][k]`, `R` centres and `K` dimensions, the products of `x[p][r]` and of dimension `k` of each of `n_panels` panels `p`.
+/// Adds products to `sums[r][k]` for `R` centres and `K` dimensions: the sum over `n_panels` panels
+/// `p` of `x[p][r]` times dimension `k` of panel `p`.
 ///
 /// # Safety
 ///
-/// `x` has `R` lines at each of `n_panels` places `n_rows` apart, `panels` has `K` lines at each of `n_panels` places `depth`
-/// apart, and `sums` has `K` lines at each of `R` places `sums_stride` apart.
+/// `x` has `R` lines at each of `n_panels` places that are `n_rows` lines apart, `panels` has `K`
+/// lines at each of `n_panels` places that are `depth` lines apart, and `sums` has `K` lines at
+/// each of `R` places that are `sums_stride` lines apart.
 #[inline(always)]
 pub(crate) unsafe fn by_embeddings<L: Lanes, const R: usize, const K: usize>(
     (x, n_rows): (*const Line, usize),
@@ -62,7 +65,7 @@ pub(crate) unsafe fn by_embeddings<L: Lanes, const R: usize, const K: usize>(
     sums: *mut Line,
     sums_stride: usize,
 ) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut acc = [[L::splat(0.0); K]; R];
         for (r, acc) in acc.iter_mut().enumerate() {
@@ -90,18 +93,20 @@ pub(crate) unsafe fn by_embeddings<L: Lanes, const R: usize, const K: usize>(
     }
 }
 
-/// Gradients of `K` dimensions of `N` panels: `result[k][n] = sum over centres c of factors[c][k] * x[n][c]`.
+/// Gradients of `K` dimensions for `N` panels:
+/// `result[k][n] = sum over centres c of factors[c][k] * x[n][c]`.
 ///
 /// # Safety
 ///
-/// `x` has `N * n_rows` lines, `factors` has `K` numbers at each of `n_rows` places `depth` apart.
+/// `x` has `N * n_rows` lines, and `factors` has `K` numbers at each of `n_rows` places that are
+/// `depth` numbers apart.
 #[inline(always)]
 pub(crate) unsafe fn by_weights<L: Lanes, const K: usize, const N: usize>(
     (x, n_rows): (*const Line, usize),
     factors: *const f32,
     depth: usize,
 ) -> [[L; N]; K] {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut acc = [[L::splat(0.0); N]; K];
         for c in 0..n_rows {
@@ -120,15 +125,16 @@ pub(crate) unsafe fn by_weights<L: Lanes, const K: usize, const N: usize>(
     }
 }
 
-/// Replaces the logits of one panel by the exponentials of their distances to `maxima`, and adds these to `sums`.
+/// Replaces the logits `z` of one panel by `exp(z - max)`, with `max` from `maxima`, and adds the
+/// results to `sums`.
 ///
 /// # Safety
 ///
-/// As [`Lanes`]; the slices have the same length.
+/// As for [`Lanes`]; the slices must have the same length.
 #[inline(always)]
 pub(crate) unsafe fn exponentials<L: Lanes>(x: &mut [Line], maxima: &[Line], sums: &mut [Line]) {
     for ((line, max), sum) in x.iter_mut().zip(maxima).zip(sums) {
-        // SAFETY: the caller's promise; the pointers are of references.
+        // SAFETY: guaranteed by the caller; the pointers come from references.
         unsafe {
             let value = exp(L::load(line).sub(L::load(max)));
             value.store(line);
@@ -137,18 +143,20 @@ pub(crate) unsafe fn exponentials<L: Lanes>(x: &mut [Line], maxima: &[Line], sum
     }
 }
 
-/// `e^x` of numbers that are not positive, within `1.5e-7 - 2e-8 x` of its own (`1.5e-7 - 1.3e-7 x` where the machine rounds between
-/// multiplication and addition); 0 below -87, where `f32` loses its precision.
+/// `e^x` for `x <= 0`, with a relative error of at most `1.5e-7 - 2e-8 x` (`1.5e-7 - 1.3e-7 x` if
+/// the machine rounds between multiplication and addition). The result is 0 below -87, where `f32`
+/// loses its precision.
 ///
-/// `x / ln 2 = n + f` with an integer `n`, and `2^f` is a polynomial whose constant is 1, of least relative error where `|f| <= 1/2`:
-/// 3e-9 (exchange algorithm of E. Ya. Remez).
+/// `x / ln 2 = n + f` with an integer `n`. `2^f` is a polynomial with the constant term 1 and the
+/// least relative error for `|f| <= 1/2`: 3e-9 (exchange algorithm of E. Ya. Remez).
 #[inline(always)]
 unsafe fn exp<L: Lanes>(x: L) -> L {
     const COEFFICIENTS: [f32; 6] =
         [1.546_146_8e-4, 1.340_045_5e-3, 9.618_057e-3, 5.550_327e-2, 0.240_226_5, std::f32::consts::LN_2];
-    // Added to a small number it leaves an integer in the lower bits, plus the offset of a binary exponent.
+    // Added to a small number, this leaves an integer in the lower bits, offset by the exponent
+    // bias.
     const ROUND: f32 = 12_582_912.0 + 127.0;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let scale = L::splat(std::f32::consts::LOG2_E);
         let shifted = x.mul_add(scale, L::splat(ROUND));
@@ -163,20 +171,20 @@ unsafe fn exp<L: Lanes>(x: L) -> L {
     }
 }
 
-/// Adam at one step, as factors of the arithmetic below.
+/// Factors of Adam in one step.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct AdamFactors {
-    /// What the first moment takes of a gradient: `1 - beta1`.
+    /// Weight of a new gradient in the first moment: `1 - beta1`.
     pub(crate) intake1: f32,
-    /// What the second moment keeps: `beta2`.
+    /// Decay of the second moment: `beta2`.
     pub(crate) keep2: f32,
-    /// What the second moment takes of a squared gradient: `1 - beta2`.
+    /// Weight of a new squared gradient in the second moment: `1 - beta2`.
     pub(crate) intake2: f32,
-    /// Learning rate over the bias correction of the first moment.
+    /// Learning rate / bias correction of the first moment.
     pub(crate) rate: f32,
-    /// One over the root of the bias correction of the second moment.
+    /// 1 / square root of the bias correction of the second moment.
     pub(crate) scale: f32,
-    /// Added to the corrected root of the second moment.
+    /// Added to the corrected square root of the second moment.
     pub(crate) epsilon: f32,
 }
 
@@ -192,12 +200,14 @@ pub(crate) struct AdamLanes<L> {
 }
 
 impl<L: Lanes> AdamLanes<L> {
+    /// Copies the factors into registers.
+    ///
     /// # Safety
     ///
-    /// As [`Lanes`].
+    /// As for [`Lanes`].
     #[inline(always)]
     pub(crate) unsafe fn new(factors: AdamFactors) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             Self {
                 intake1: L::splat(factors.intake1),
@@ -210,16 +220,17 @@ impl<L: Lanes> AdamLanes<L> {
         }
     }
 
-    /// One step of 16 parameters and their moments.
+    /// Applies one step to 16 parameters and their moments.
     ///
     /// # Safety
     ///
-    /// As [`Lanes`]; the pointers are good.
+    /// As for [`Lanes`]; the pointers must be valid.
     #[inline(always)]
     pub(crate) unsafe fn step(self, gradient: L, parameters: *mut Line, first: *mut Line, second: *mut Line) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
-            // Loaded before anything is stored: the processor takes arrays at the same distance from a page's start for the same.
+            // Load everything before the first store: the processor mistakes arrays at the same
+            // page offset for the same memory.
             let (p, m, v) = (L::load(parameters), L::load(first), L::load(second));
             let m = gradient.sub(m).mul_add(self.intake1, m);
             let v = gradient.mul(gradient).mul_add(self.intake2, v.mul(self.keep2));
@@ -231,14 +242,15 @@ impl<L: Lanes> AdamLanes<L> {
     }
 }
 
-/// `1 / x` of positive numbers, to 1e-7 relative, at the cost of some multiplications: division would take longer than all the rest
-/// of a step of Adam.
+/// `1 / x` for positive numbers, with a relative error of at most 1e-7, at the cost of a few
+/// multiplications. A division would take longer than the rest of an Adam step.
 ///
-/// The bits of a number are close to its logarithm, so that a constant less those bits is a number close to the reciprocal, within 5.1
-/// percent. A step with the square of the error leaves its third power, and Newton's step the square of that.
+/// The bits of a number approximate its logarithm, so a constant minus those bits approximates the
+/// reciprocal, to within 5.1 percent. A step with the square of the error leaves its third power,
+/// and a Newton step leaves the square of that.
 #[inline(always)]
 pub(crate) unsafe fn reciprocal<L: Lanes>(x: L) -> L {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let one = L::splat(1.0);
         let guess = x.subtract_bits_from(0x7ef3_11c7);
@@ -263,7 +275,7 @@ mod tests {
         #[inline(always)]
         unsafe fn run<L: Lanes>(self) -> (Line, Line) {
             let (mut power, mut inverse) = (Line::default(), Line::default());
-            // SAFETY: the caller's promise; the pointers are of references.
+            // SAFETY: guaranteed by the caller; the pointers come from references.
             unsafe {
                 let numbers = L::load(&raw const self.0);
                 exp(numbers).store(&raw mut power);
@@ -279,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_are_close() {
+    fn functions_are_accurate() {
         for set in InstructionSet::available() {
             let is_fused = set != InstructionSet::Portable || cfg!(target_arch = "aarch64");
             let per_distance = if is_fused { 2e-8 } else { 1.3e-7 };
@@ -299,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn exponentials_at_the_ends() {
+    fn exponentials_at_the_limits() {
         for set in InstructionSet::available() {
             let numbers = [0.0, -87.01, -1e4, -1e30, f32::MIN, f32::NEG_INFINITY].map(|x| [x; LANES]);
             let ends = numbers.map(|numbers| of(numbers, set).0[0]);

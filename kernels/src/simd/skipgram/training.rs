@@ -1,4 +1,4 @@
-//! Steps of training, and the gradient on its own.
+//! Training steps, and gradients without a step.
 
 use std::ops::Range;
 
@@ -14,16 +14,17 @@ use super::{MAX_SLOTS, Memory, panels, slots};
 use crate::scalar::skipgram::Adam;
 use crate::skipgram::{Moments, Pair, Parameters, ParametersMut, Shape};
 
-/// Blocks of a slot at least: a slot costs a pass over all weights.
+/// Minimum number of blocks per slot: every slot costs a pass over all weights.
 pub(crate) const MIN_BLOCKS: usize = 4;
 
-/// Panels at a time of a small batch: their weights stay in a cache between the two gradients.
+/// Number of panels per pass in a small batch: their weights stay in cache between the two
+/// gradients.
 const SMALL_PANELS: usize = 32;
 
-/// Panels that one thread moves at a time.
+/// Number of panels per task when Adam runs over all of them.
 const PANELS_PER_TASK: usize = 32;
 
-/// As [`crate::skipgram::train`], with checked arguments.
+/// Like [`crate::skipgram::train`], for checked arguments.
 pub(crate) fn train(
     shape: Shape,
     parameters: &mut ParametersMut<'_>,
@@ -61,7 +62,7 @@ pub(crate) fn train(
     loss
 }
 
-/// Embeddings and their moments, row after row.
+/// Embeddings and their moments, in row-major order.
 struct Rows<'a> {
     n_dimensions: usize,
     parameters: &'a mut [f32],
@@ -80,7 +81,8 @@ impl Rows<'_> {
     }
 }
 
-/// One step with the batch of `memory`; gives the loss of its pairs, not divided by their number.
+/// Runs one step with the current batch; returns the loss summed over its pairs, not divided by
+/// their number.
 fn step(shape: Shape, rows: &mut Rows<'_>, adam: &Adam, memory: &mut Memory) -> f64 {
     for centre in &memory.batch.centres {
         let word = centre.word as usize;
@@ -100,7 +102,8 @@ fn step(shape: Shape, rows: &mut Rows<'_>, adam: &Adam, memory: &mut Memory) -> 
     slots.iter().map(|slot| slot.loss).sum()
 }
 
-/// A batch of one block: weights move as soon as their gradient is known, which never goes to memory.
+/// Step with a batch of one block: weights move as soon as their gradient is known, so it is never
+/// stored.
 fn small_step(shape: Shape, rows: &Rows<'_>, adam: AdamFactors, memory: &mut Memory) -> usize {
     let Memory { set, batch, panels, first, second, slots: all_slots, .. } = memory;
     let set = *set;
@@ -117,7 +120,7 @@ fn small_step(shape: Shape, rows: &Rows<'_>, adam: AdamFactors, memory: &mut Mem
     1
 }
 
-/// A batch of many blocks: each slot sums up a gradient, then all weights move.
+/// Step with a batch of many blocks: each slot sums up a gradient, then all weights move.
 fn large_step(shape: Shape, rows: &Rows<'_>, adam: AdamFactors, memory: &mut Memory) -> usize {
     let Memory { set, batch, panels, first, second, slots: all_slots, .. } = memory;
     let set = *set;
@@ -135,7 +138,7 @@ fn large_step(shape: Shape, rows: &Rows<'_>, adam: AdamFactors, memory: &mut Mem
     slots.len()
 }
 
-/// Loss and gradients of a batch, in as many slots as are good for its size.
+/// Computes loss and gradients of a batch in as many slots as its size justifies.
 fn run_slots<'a>(model: Model<'_>, batch: &Batch, all_slots: &'a mut Vec<Slot>) -> &'a [Slot] {
     let n_centres = batch.centres.len();
     let n_blocks = n_centres.div_ceil(BLOCK);
@@ -147,7 +150,8 @@ fn run_slots<'a>(model: Model<'_>, batch: &Batch, all_slots: &'a mut Vec<Slot>) 
     slots
 }
 
-/// As [`crate::skipgram::loss_and_gradients`], with checked arguments; the loss is not divided by the number of pairs.
+/// Like [`crate::skipgram::loss_and_gradients`], for checked arguments; the loss is not divided by
+/// the number of pairs.
 pub(crate) fn loss_and_gradients(
     shape: Shape,
     parameters: Parameters<'_>,

@@ -1,4 +1,4 @@
-//! [`Lanes`] of x86-64, and the functions that are compiled for them.
+//! [`Lanes`] for x86-64, and the functions compiled for them.
 
 #![expect(unsafe_code, reason = "vectors whose instructions not every machine has, and pointers in inner loops")]
 
@@ -14,28 +14,33 @@ use std::arch::x86_64::{
 
 use super::lanes::{Lanes, Line, Task};
 
+/// Runs `task` with AVX-512.
+///
 /// # Safety
 ///
-/// The machine has AVX-512F.
+/// The machine must have AVX-512F.
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn with_avx512<T: Task>(task: T) -> T::Output {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { task.run::<Avx512>() }
 }
 
+/// Runs `task` with AVX2.
+///
 /// # Safety
 ///
-/// The machine has AVX2 and FMA.
+/// The machine must have AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn with_avx2<T: Task>(task: T) -> T::Output {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { task.run::<Avx2>() }
 }
 
 #[derive(Clone, Copy)]
 struct Avx512(__m512);
 
-// SAFETY of each block: the trait's promise is that the machine has the instructions and that pointers are good.
+// SAFETY of each block: the trait requires that the machine has the instructions and that pointers
+// are valid.
 impl Lanes for Avx512 {
     const IS_WIDE: bool = true;
 
@@ -127,21 +132,25 @@ impl Lanes for Avx512 {
 #[derive(Clone, Copy)]
 struct Avx2(__m256, __m256);
 
+/// Shifts the bits of each number into the exponent field.
+///
 /// # Safety
 ///
-/// The machine has AVX2.
+/// The machine must have AVX2.
 #[inline(always)]
 unsafe fn shift(number: __m256) -> __m256 {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(number))) }
 }
 
+/// Subtracts the bits of each number from `magic`.
+///
 /// # Safety
 ///
-/// The machine has AVX2.
+/// The machine must have AVX2.
 #[inline(always)]
 unsafe fn subtract_bits(x: __m256, magic: i32) -> __m256 {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_set1_epi32(magic), _mm256_castps_si256(x))) }
 }
 

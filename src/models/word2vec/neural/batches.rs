@@ -1,50 +1,57 @@
-//! How many pairs a step of training has, and how fast it learns from them.
+//! Number of pairs per training step, and the learning rate that goes with it.
 //!
-//! The learning rate of a use case is that of steps of [`FEW_PAIRS`] pairs. A step moves every parameter and computes each of its distinct
-//! centres once, so steps of more pairs are many times faster per pair. They learn the same if the rate grows with the root of the
-//! number of pairs: the noise of a gradient falls by that root (S. Malladi, K. Lyu, A. Panigrahi, S. Arora, "On the SDEs and Scaling Rules
-//! for Adaptive Gradient Algorithms", 2022; the constants of the moments stay as they are here). That holds for small steps, so a rate
-//! does not grow beyond [`LARGEST_RATE`]: measured on words of command lines, rates above it learn less of pairs that were not seen.
+//! The learning rate of a use case applies to steps of [`FEW_PAIRS`] pairs. A step moves every
+//! parameter and computes each of its distinct centres once, so larger steps are many times faster
+//! per pair. They learn the same if the rate grows with the square root of the number of pairs,
+//! because the noise of a gradient falls by that root (S. Malladi, K. Lyu, A. Panigrahi, S. Arora,
+//! "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms", 2022; the constants of the
+//! moments are unchanged here). This holds for small steps only, so the rate does not grow beyond
+//! [`LARGEST_RATE`]: in measurements on words of command lines, higher rates learned less about
+//! unseen pairs.
 //!
-//! What is given up is distance: a step moves a parameter by about the rate, and the steps of an epoch together must lead far enough away from
-//! random parameters. Steps have as many times 16 pairs as there can be if an epoch of `n` pairs is to lead [`DISTANCE`] away, at rates
-//! that count up to the largest one only:
+//! The price is distance. A step moves a parameter by about the rate, and the steps of an epoch
+//! together must lead far enough away from the random initial parameters. A step has `16 k` pairs
+//! with the largest `k` for which an epoch of `n` pairs covers [`DISTANCE`], where rates count only
+//! up to the largest one:
 //!
 //! ```text
-//! n / (16 k) * min(learning_rate * root(k), 0.01) >= DISTANCE,    so    k <= (n * learning_rate / (16 * DISTANCE))^2
-//!                                                                and    k <=  n * 0.01          / (16 * DISTANCE)
+//! n / (16 k) * min(learning_rate * root(k), 0.01) >= DISTANCE
+//!
+//! so   k <= (n * learning_rate / (16 * DISTANCE))^2
+//! and  k <=  n * 0.01          / (16 * DISTANCE)
 //! ```
 //!
-//! So few pairs are learned 16 at a time, and with many the loss on pairs that were not seen is not higher than after as many epochs of steps
-//! of 16.
+//! Few pairs are therefore learned 16 at a time. With many, the loss on unseen pairs is not higher
+//! than after the same number of epochs in steps of 16.
 
 use outlier_kernels::skipgram::Adam;
 
 use crate::config::Word2vec;
 
-/// Pairs of a step where there are few, and those that a learning rate is for.
+/// Size of the smallest steps, used when there are few pairs. The configured learning rate applies
+/// to this size.
 pub const FEW_PAIRS: usize = 16;
 
-/// Pairs of a step where there are many.
+/// Size of the largest steps, used when there are many pairs.
 pub const MANY_PAIRS: usize = 8192;
 
-/// A rate does not grow beyond this one with the pairs of a step.
+/// Upper limit on the growth of the rate with the size of steps.
 pub const LARGEST_RATE: f64 = 0.01;
 
-/// Sum of the rates of an epoch's steps, at least.
+/// Minimum sum of the rates over the steps of an epoch.
 pub const DISTANCE: f64 = 4.0;
 
-/// The steps of a training.
+/// Size and constants of the training steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Batches {
-    /// Pairs of a step; the last one of an epoch may have fewer.
+    /// Number of pairs per step; the last one of an epoch may have fewer.
     pub size: usize,
-    /// Constants of Adam.
+    /// Constants of Adam, including the scaled learning rate.
     pub adam: Adam,
 }
 
 impl Batches {
-    /// Those of epochs of `n_pairs` pairs. They depend on nothing but this number and the settings.
+    /// Batches for epochs of `n_pairs` pairs. They depend only on this number and the settings.
     pub fn new(word2vec: &Word2vec, n_pairs: u64) -> Self {
         let learning_rate = word2vec.learning_rate;
         let size = word2vec.batch_size.unwrap_or_else(|| size(learning_rate, n_pairs));
@@ -75,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn more_pairs_have_larger_steps() {
+    fn more_pairs_give_larger_steps() {
         let expected = [(0, 16), (16, 16), (90_000, 16), (91_000, 32), (144_170, 80), (300_000, 336), (512_000, 1024)];
         for (n_pairs, size) in expected {
             assert_eq!(of(0.001, n_pairs), (size, 0.001 * (size as f64 / 16.0).sqrt()), "{n_pairs} pairs");
@@ -86,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_high_rate_stays_and_allows_larger_steps_and_a_low_one_does_not() {
+    fn high_rates_are_kept_and_allow_larger_steps_and_low_ones_do_not() {
         for (rate, n_pairs, size) in [(0.01, 12_799, 16), (0.01, 12_800, 32), (0.01, 800_000, 2000), (0.2, 12_800, 32)]
         {
             assert_eq!(of(rate, n_pairs), (size, rate), "{n_pairs} pairs, {rate}");
@@ -96,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_lead_as_far_as_they_must() {
+    fn steps_cover_the_minimum_distance() {
         for learning_rate in [1e-4, 0.001, 0.003, 0.01, 0.1] {
             for n_pairs in (0..40).map(|i| 10_000 << (i / 4) << (i % 2)) {
                 let distance = |size| n_pairs as f64 / size as f64 * rate(learning_rate, size).min(LARGEST_RATE);
@@ -108,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_is_given_stays() {
+    fn a_configured_size_is_kept() {
         for (size, rate) in [(1, 0.000_25), (16, 0.001), (64, 0.002), (10_000, 0.01)] {
             let word2vec = settings(|word2vec| word2vec.batch_size = Some(size));
             for n_pairs in [1, 10_000_000] {

@@ -1,4 +1,4 @@
-//! Where models are trained.
+//! Devices that models are trained on.
 
 use candle_core::Device;
 use tracing::info;
@@ -6,7 +6,7 @@ use tracing::info;
 use super::super::ModelError;
 use crate::cli::DeviceChoice;
 
-/// A device that is ready to train models.
+/// Device that is ready to train models.
 #[derive(Debug, Clone)]
 pub struct TrainingDevice(Device);
 
@@ -14,10 +14,10 @@ impl TrainingDevice {
     /// The processor.
     pub const CPU: Self = TrainingDevice(Device::Cpu);
 
-    /// Opens the device that was asked for; `auto` takes a GPU if there is one and tells what it took.
+    /// Opens the requested device. `auto` takes a GPU if there is one and logs its choice.
     ///
     /// # Errors
-    /// When a GPU was asked for and cannot be used.
+    /// If a GPU was requested and cannot be used.
     pub fn open(choice: DeviceChoice) -> Result<Self, ModelError> {
         match choice {
             DeviceChoice::Cpu => Ok(Self::CPU),
@@ -29,7 +29,7 @@ impl TrainingDevice {
         }
     }
 
-    /// Its name, as `--device` takes it.
+    /// Name of the device, as `--device` takes it.
     pub fn name(&self) -> String {
         match self.0.location() {
             candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
@@ -55,7 +55,7 @@ impl TrainingDevice {
     }
 }
 
-/// Why a GPU cannot be used, and what helps, in a line.
+/// Explains in one line why a GPU cannot be used and what to do about it.
 fn reason(error: &candle_core::Error) -> String {
     if candle_core::utils::cuda_is_available() {
         let text = error.to_string();

@@ -1,4 +1,5 @@
-//! The kernel of this package as operations of candle on a processor: one call learns or scores thousands of pairs.
+//! Skip-gram kernels as candle operations on a processor: one call learns or scores thousands of
+//! pairs.
 
 use std::cell::{Cell, RefCell};
 
@@ -14,9 +15,9 @@ pub(super) struct Train<'a> {
     pub(super) pairs: &'a [Pair],
     pub(super) batch_size: usize,
     pub(super) workspace: &'a RefCell<Workspace>,
-    /// Steps so far, and after the call.
+    /// Number of steps so far; updated by the call.
     pub(super) n_steps: &'a Cell<u64>,
-    /// Mean loss per pair, after the call.
+    /// Output: mean loss per pair.
     pub(super) loss: &'a Cell<f64>,
 }
 
@@ -50,16 +51,16 @@ impl InplaceOp1 for Train<'_> {
     }
 }
 
-/// What a score of a pair is.
+/// Kind of score of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Score {
-    /// The natural logarithm of the probability of the context.
+    /// Natural logarithm of the probability of the context.
     LogProbability,
-    /// The logit of the context.
+    /// Logit of the context.
     Logit,
 }
 
-/// Scores pairs by parameters, one after the other.
+/// Scores pairs, one score each. The input tensor holds the parameters.
 pub(super) struct ScorePairs<'a> {
     pub(super) shape: Shape,
     pub(super) pairs: &'a [Pair],
@@ -88,7 +89,7 @@ impl CustomOp1 for ScorePairs<'_> {
     }
 }
 
-/// Numbers that a model has: embeddings, weights, biases.
+/// Number of parameters of a model: embeddings, weights and biases.
 pub(super) fn n_parameters(shape: Shape) -> usize {
     shape.n_words * (2 * shape.n_dimensions + 1)
 }

@@ -1,8 +1,10 @@
-//! The neural form: how probable a context is, learned by the skip-gram model.
+//! Neural form: the skip-gram model learns the probability of a context.
 //!
-//! [`SkipGram`] is the model; candle holds its parameters and runs it on a device. On processors the steps are one operation of `kernel`,
-//! elsewhere those of `tensors`; both do the same. Pairs come in a random `order` that depends on the seed only, and in [`batches`] whose
-//! size depends on their number. Models may be `saved` from one run to the next.
+//! [`SkipGram`] is the model; candle holds its parameters and runs it on a device. On a processor
+//! the steps are a single operation in `kernel`, elsewhere they are those in `tensors`; both
+//! compute the same. Pairs come in a random `order` that depends only on the seed, and in
+//! [`batches`] whose size depends on the number of pairs. Models may be `saved` from one run to the
+//! next.
 
 pub mod batches;
 mod device;
@@ -30,17 +32,18 @@ pub use device::TrainingDevice;
 pub use model::{Engine, SkipGram, initial_parameters};
 pub use saved::MAX_NEW_WORDS;
 
-/// Pairs between two looks at the device, or those of one step if it has more.
+/// Number of pairs per call of the model, rounded down to whole steps; at least one step.
 const PAIRS_AT_ONCE: usize = 1 << 18;
 
-/// A model that starts from what an earlier run has learned sees one of so many pairs in each epoch.
+/// Training that starts from a saved model sees one of this many pairs in each epoch.
 pub const REUSED_SHARE: u64 = 4;
 
-/// Copies of the parameters that candle holds: with two moments each, and once more while they are put together.
+/// Number of copies of the parameters' size that candle holds: parameters and two moments, and all
+/// three again while they are concatenated.
 const N_COPIES: usize = 6;
 
-/// What the trained model says of each pair of `table`, the probability of its context, or with `output_prob` off, the raw value; and what
-/// training took.
+/// Trains a model. Returns its output for each pair in `table`, the probability of the context or,
+/// if `output_prob` is off, the raw value; and the effort of training.
 pub(super) fn outputs(
     word2vec: &Word2vec,
     vocabulary: &Vocabulary<'_>,
@@ -84,7 +87,7 @@ fn check_memory(shape: Shape, largest_batch: usize, training: &Training<'_>) -> 
     if bytes > training.memory_limit { Err(ModelError::TooLarge { bytes }) } else { Ok(()) }
 }
 
-/// Starts from the saved model, where there is one that can be used.
+/// Starts from the saved model if there is a usable one. Returns true if it does.
 fn reuse(
     vocabulary: &Vocabulary<'_>,
     shape: Shape,
@@ -106,10 +109,11 @@ fn reuse(
     }
 }
 
-/// Trains `model` on `n_pairs` of all occurrences of the pairs of `table`, in each epoch others and in another order.
+/// Trains `model` on `n_pairs` of all occurrences of the pairs in `table`. Each epoch takes a
+/// different sample in a different order.
 ///
 /// # Errors
-/// When training does not converge, or the device fails.
+/// If training does not converge, or the device fails.
 pub fn train(word2vec: &Word2vec, model: &mut SkipGram, table: &PairTable, n_pairs: u64) -> Result<(), ModelError> {
     let Batches { size, adam } = Batches::new(word2vec, n_pairs);
     let n_at_once = (PAIRS_AT_ONCE / size).max(1) * size;

@@ -1,4 +1,4 @@
-//! The skip-gram model: an embedding and a linear layer, trained with Adam.
+//! Skip-gram model: an embedding and a linear layer, trained with Adam.
 
 use std::cell::{Cell, RefCell};
 
@@ -11,26 +11,27 @@ use super::kernel::{Score, ScorePairs, Train, n_parameters};
 use super::random::Random;
 use super::tensors::{self, Batch, View};
 
-/// What computes a model.
+/// Implementation that runs a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// The kernel of this package; on processors only.
+    /// Skip-gram kernels; on processors only.
     Kernel,
     /// Operations of candle; on any device.
     Tensors,
 }
 
 impl Engine {
-    /// The faster one on `device`.
+    /// Faster engine on `device`.
     pub fn of(device: &TrainingDevice) -> Self {
         if device.candle().is_cpu() { Engine::Kernel } else { Engine::Tensors }
     }
 }
 
-/// A model in training: parameters and the moments of Adam.
+/// Model in training: parameters and the moments of Adam.
 ///
-/// The state is one tensor of three rows (parameters, first moments, second moments), each of which holds embeddings `E` (words x
-/// dimensions), weights `W` (words x dimensions) and biases `b` (words) of the model of [`outlier_kernels::skipgram`].
+/// The state is one tensor of three rows: parameters, first moments, second moments. Each row holds
+/// embeddings `E` (words x dimensions), weights `W` (words x dimensions) and biases `b` (words) of
+/// the model in [`outlier_kernels::skipgram`].
 #[derive(Debug)]
 pub struct SkipGram {
     shape: Shape,
@@ -45,19 +46,20 @@ const EMBEDDINGS: u64 = 1;
 const LINEAR: u64 = 2;
 
 impl SkipGram {
-    /// A model that has learned nothing: embeddings of mean 0 and standard deviation 1, weights and biases between plus and minus one
-    /// over the root of the dimensions.
+    /// Creates an untrained model: embeddings with mean 0 and standard deviation 1, weights and
+    /// biases between ±1 / sqrt(dimensions).
     ///
     /// # Errors
-    /// When the device has no room for it.
+    /// If the device does not have enough memory.
     pub fn new(shape: Shape, seed: i64, engine: Engine, device: &TrainingDevice) -> Result<Self, ModelError> {
         Self::with_parameters(shape, initial_parameters(shape, seed), engine, device)
     }
 
-    /// A model with these parameters, which has made no step.
+    /// Creates a model with these parameters and no steps made.
     ///
     /// # Errors
-    /// When their number is not that of `shape`, or the device has no room for them.
+    /// If the number of parameters does not match `shape`, or the device does not have enough
+    /// memory.
     pub fn with_parameters(
         shape: Shape,
         parameters: Vec<f32>,
@@ -72,18 +74,19 @@ impl SkipGram {
         Ok(SkipGram { shape, engine, state, n_steps: 0, workspace: RefCell::new(Workspace::new()) })
     }
 
-    /// Embeddings, weights and biases, one after the other.
+    /// Embeddings, weights and biases, back to back.
     ///
     /// # Errors
-    /// When the device fails.
+    /// If the device fails.
     pub fn parameters(&self) -> Result<Vec<f32>, ModelError> {
         Ok(self.state.get(0)?.to_vec1()?)
     }
 
-    /// Trains on `pairs`, `batch_size` of them per step, and returns their mean loss in nats, each batch judged before its step.
+    /// Trains on `pairs`, `batch_size` per step, and returns their mean loss in nats. The loss of
+    /// each batch is taken before its step.
     ///
     /// # Errors
-    /// When the device fails.
+    /// If the device fails.
     pub fn train(&mut self, pairs: &[Pair], batch_size: usize, adam: &Adam) -> Result<f64, ModelError> {
         match self.engine {
             Engine::Kernel => self.train_by_kernel(pairs, batch_size, adam),
@@ -111,23 +114,23 @@ impl SkipGram {
         if losses.is_empty() {
             return Ok(0.0);
         }
-        // asked for once: the device need not wait for each step
+        // read only once, so that the device does not wait after each step
         let losses = Tensor::stack(&losses, 0)?.to_vec1::<f32>()?;
         Ok(losses.into_iter().map(f64::from).sum::<f64>() / pairs.len() as f64)
     }
 
-    /// The natural logarithm of the probability of each pair's context, given its centre.
+    /// Natural logarithm of the probability of each pair's context, given its centre.
     ///
     /// # Errors
-    /// When the device fails.
+    /// If the device fails.
     pub fn log_probabilities(&self, pairs: &[Pair]) -> Result<Vec<f32>, ModelError> {
         self.scores(pairs, Score::LogProbability)
     }
 
-    /// The logit of each pair's context, given its centre.
+    /// Logit of each pair's context, given its centre.
     ///
     /// # Errors
-    /// When the device fails.
+    /// If the device fails.
     pub fn logits(&self, pairs: &[Pair]) -> Result<Vec<f32>, ModelError> {
         self.scores(pairs, Score::Logit)
     }
@@ -144,7 +147,8 @@ impl SkipGram {
     }
 }
 
-/// Parameters that know nothing, for [`SkipGram::with_parameters`]: see [`SkipGram::new`].
+/// Untrained parameters for [`SkipGram::with_parameters`]; see [`SkipGram::new`] for their
+/// distribution.
 pub fn initial_parameters(shape: Shape, seed: i64) -> Vec<f32> {
     let n = shape.n_words * shape.n_dimensions;
     let mut parameters = Vec::with_capacity(n_parameters(shape) + 1);

@@ -1,15 +1,15 @@
-//! The order in which pairs are learned: another one in each epoch, the same in each run.
+//! Order in which pairs are learned: different in each epoch, the same in each run.
 
 use outlier_kernels::skipgram::Pair;
 
 use super::super::pairs::PairTable;
 use super::random::{Random, mix};
 
-/// Every occurrence of every pair, in a random order that is computed and not stored.
+/// All occurrences of all pairs, in a random order that is computed rather than stored.
 #[derive(Debug)]
 pub(super) struct Occurrences<'p> {
     pairs: &'p [Pair],
-    /// Pair `i` has the occurrences up to `ends[i]`.
+    /// End of the occurrences of each pair.
     ends: Vec<u64>,
 }
 
@@ -37,8 +37,8 @@ impl<'p> Occurrences<'p> {
     }
 }
 
-/// A permutation of the numbers below `n`: a Feistel network (H. Feistel, 1973) over the next power of four, applied again while it leads
-/// out of the range.
+/// Permutation of the numbers below `n`: a Feistel network (H. Feistel, 1973) over the next power
+/// of four, applied again while the result is out of range.
 #[derive(Debug)]
 struct Shuffle {
     n: u64,
@@ -49,7 +49,7 @@ struct Shuffle {
 impl Shuffle {
     const N_ROUNDS: usize = 6;
 
-    /// Purposes of random numbers from here on are epochs.
+    /// Purposes of random numbers from here up are epochs.
     const FIRST_PURPOSE: u64 = 1 << 32;
 
     fn new(n: u64, seed: i64, epoch: u64) -> Self {

@@ -1,11 +1,11 @@
 //! Random numbers that are the same in every run.
 
-/// A generator of 64-bit numbers (SplitMix64: G. L. Steele, D. Lea, C. H. Flood, 2014).
+/// Generator of 64-bit numbers (SplitMix64: G. L. Steele, D. Lea, C. H. Flood, 2014).
 #[derive(Debug, Clone)]
 pub(super) struct Random(u64);
 
 impl Random {
-    /// The generator of `seed` for one of several purposes.
+    /// Creates the generator of `seed` for one of several purposes.
     pub(super) fn new(seed: i64, purpose: u64) -> Self {
         Random(mix(seed as u64) ^ mix(purpose.wrapping_mul(STEP)))
     }
@@ -15,17 +15,18 @@ impl Random {
         mix(self.0)
     }
 
-    /// Between 0 and 1, neither of them included.
+    /// Number between 0 and 1, both excluded.
     fn fraction(&mut self) -> f64 {
         ((self.next() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
     }
 
-    /// Between `-width` and `width`, all equally probable.
+    /// Number from the uniform distribution between `-width` and `width`.
     pub(super) fn uniform(&mut self, width: f64) -> f32 {
         (width * (2.0 * self.fraction() - 1.0)) as f32
     }
 
-    /// Two numbers of the normal distribution of mean 0 and standard deviation 1 (G. E. P. Box, M. E. Muller, 1958).
+    /// Two numbers from the normal distribution with mean 0 and standard deviation 1 (G. E. P. Box,
+    /// M. E. Muller, 1958).
     pub(super) fn normal(&mut self) -> [f32; 2] {
         let radius = (-2.0 * self.fraction().ln()).sqrt();
         let (sin, cos) = (2.0 * std::f64::consts::PI * self.fraction()).sin_cos();
@@ -33,10 +34,10 @@ impl Random {
     }
 }
 
-/// Distance of the states of [`Random`].
+/// Difference between consecutive states of [`Random`].
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// The last step of SplitMix64: every bit of the result depends on all bits of `state`.
+/// Final step of SplitMix64: every bit of the result depends on all bits of `state`.
 pub(super) fn mix(state: u64) -> u64 {
     let state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

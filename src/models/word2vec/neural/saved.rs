@@ -1,7 +1,9 @@
-//! Models from one run to the next: a file per aggregator, so that a night starts from what the night before has learned.
+//! Saves models from one run to the next: one file per aggregator, so that each run starts from
+//! what the previous one learned.
 //!
-//! A file holds the parameters, the words that they belong to, and whose model it is. It is private, as its words come from events, and it
-//! appears complete or not at all. What cannot be used is left aside.
+//! A file holds the parameters, the words they belong to, and the identity of the model. It is
+//! private, because its words come from events, and it appears complete or not at all. Unusable
+//! files are ignored.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,13 +17,15 @@ use super::super::corpus::Vocabulary;
 use super::super::training::SavedModel;
 use super::kernel::n_parameters;
 
-/// Share of all occurrences of words that may be of words which the saved model does not know; with more, training starts anew.
+/// Largest share of word occurrences that may belong to words unknown to the saved model. Beyond
+/// it, training starts from scratch.
 pub const MAX_NEW_WORDS: f64 = 0.1;
 
-/// Puts what the saved model knows into `parameters`, which know nothing yet; false where there is no model, or one that knows too little.
+/// Copies what the saved model knows into the untrained `parameters`. Returns false if there is no
+/// model, or one that knows too few of the words.
 ///
 /// # Errors
-/// Why the file cannot be used.
+/// If the file cannot be used; the text says why.
 pub(super) fn load(
     saved: &SavedModel,
     vocabulary: &Vocabulary<'_>,
@@ -61,10 +65,10 @@ pub(super) fn load(
     Ok(true)
 }
 
-/// Leaves the model for the next run.
+/// Saves the model for the next run.
 ///
 /// # Errors
-/// Why the file cannot be written.
+/// If the file cannot be written; the text says why.
 pub(super) fn save(saved: &SavedModel, vocabulary: &Vocabulary<'_>, parameters: Vec<f32>) -> Result<(), String> {
     let words: Vec<&str> = (0..vocabulary.len() as u32).map(|word| vocabulary.text(word)).collect();
     let words = serde_json::to_vec(&words).map_err(|error| error.to_string())?;
@@ -93,7 +97,7 @@ fn text(tensors: &HashMap<String, Tensor>, name: &str) -> Result<String, String>
     String::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
-/// Copies embedding, weights and bias of a word.
+/// Copies embedding, weights and bias of one word.
 fn copy_word(to: (Shape, &mut [f32], usize), from: (Shape, &[f32], usize)) {
     let ((shape, to, word), (known, from, place)) = (to, from);
     let d = shape.n_dimensions;
@@ -104,7 +108,7 @@ fn copy_word(to: (Shape, &mut [f32], usize), from: (Shape, &[f32], usize)) {
     to[2 * shape.n_words * d + word] = from[2 * known.n_words * d + place];
 }
 
-/// Errors of candle may have a backtrace behind them.
+/// First line of a candle error, which may be followed by a backtrace.
 fn first_line(error: &candle_core::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
@@ -125,7 +129,7 @@ mod tests {
         Shape { n_words: corpus.vocabulary().len(), n_dimensions: D }
     }
 
-    /// Numbers that tell which word and which place they are for.
+    /// Parameters that all differ, so that each shows its word and place.
     fn numbered(corpus: &Corpus<'_>) -> Vec<f32> {
         (0..n_parameters(shape(corpus))).map(|number| number as f32).collect()
     }
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn words_keep_what_was_learned_wherever_they_are() {
+    fn words_keep_their_parameters_under_new_numbers() {
         let folder = tempfile::tempdir().unwrap();
         let saved = place(&folder.path().join("models"));
         let (before, after) = (corpus(&[("a\\b", 9), ("b", 1)]), corpus(&[("a\\b", 9), ("c", 1)]));
@@ -153,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_other_words_is_none() {
+    fn a_model_with_too_many_new_words_is_not_reused() {
         let folder = tempfile::tempdir().unwrap();
         let saved = place(folder.path());
         let before = corpus(&[("a\\b", 9)]);
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_refused() {
+    fn rejects_unusable_files() {
         let folder = tempfile::tempdir().unwrap();
         let saved = place(folder.path());
         let corpus = corpus(&[("a\\b", 9)]);
@@ -200,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_written_is_an_error() {
+    fn an_unwritable_folder_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), "").unwrap();
         let corpus = corpus(&[("a\\b", 9)]);
@@ -208,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn every_identity_has_its_file() {
+    fn identities_have_different_files() {
         let names: std::collections::BTreeSet<_> =
             (0..1000).map(|i| SavedModel::of(Path::new("x"), format!("use case {i}")).path).collect();
         assert_eq!(names.len(), 1000);

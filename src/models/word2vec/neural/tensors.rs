@@ -1,7 +1,7 @@
-//! The same training and scoring as operations of candle's own backends: what runs on a GPU.
+//! Training and scoring as operations of candle's own backends, for GPUs.
 //!
-//! The formulas are those of [`outlier_kernels::skipgram`]: the distinct centres of a batch are found here, and everything that is as large
-//! as the vocabulary is done on the device.
+//! The formulas are those of [`outlier_kernels::skipgram`]. The distinct centres of a batch are
+//! found here; everything as large as the vocabulary is computed on the device.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use outlier_kernels::skipgram::{Adam, Pair, Shape};
 
 use super::kernel::Score;
 
-/// Numbers of a table of logits that is held at once when pairs are scored.
+/// Upper limit on the size of the table of logits held at once when pairs are scored.
 const TABLE_NUMBERS: usize = 1 << 24;
 
-/// A model's parameters, as views of one row of its state.
+/// Parameters of a model, as views of one row of its state.
 pub(super) struct View {
     embeddings: Tensor,
     weights: Tensor,
@@ -32,22 +32,23 @@ impl View {
         })
     }
 
-    /// Logits of `centres`, one row each.
+    /// Logits of the centres with `embeddings`, one row each.
     fn logits(&self, embeddings: &Tensor) -> Result<Tensor> {
         embeddings.matmul(&self.weights.t()?)?.broadcast_add(&self.biases)
     }
 }
 
-/// A batch by its distinct centres.
+/// Batch, reduced to its distinct centres.
 pub(super) struct Batch {
     n_pairs: usize,
     centres: Vec<u32>,
-    /// Pairs of each centre.
+    /// Number of pairs of each centre.
     n_by_centre: Vec<f32>,
-    /// Distinct contexts of each centre and how often they occur, in rows of equal length: filled up with none of word 0.
+    /// Distinct contexts of each centre and their counts, in rows of equal length: padded with word
+    /// 0 and count 0.
     contexts: Vec<u32>,
     counts: Vec<f32>,
-    /// For each word its row among the centres, or the row behind them.
+    /// Row of each word among the centres, or the row after them for other words.
     row_of_word: Vec<u32>,
 }
 
@@ -77,7 +78,8 @@ impl Batch {
         batch
     }
 
-    /// The loss of the batch, summed over its pairs, and the gradient of its mean by all parameters in their order.
+    /// Loss summed over the pairs of the batch, and the gradient of its mean with respect to all
+    /// parameters, in their order.
     pub(super) fn loss_and_gradient(&self, shape: Shape, view: &View) -> Result<(Tensor, Tensor)> {
         let device = view.embeddings.device();
         let (n, width) = (self.centres.len(), self.contexts.len() / self.centres.len().max(1));
@@ -94,7 +96,7 @@ impl Batch {
         let by_logits = by_logits.scatter_add(&contexts, &(counts * -share)?, 1)?;
         let by_weights = by_logits.t()?.matmul(&embeddings)?;
         let by_biases = by_logits.sum(0)?;
-        // words that are no centre of this batch take the row of zeros behind its centres
+        // words that are not centres of this batch take the row of zeros after its centres
         let nothing = Tensor::zeros((1, shape.n_dimensions), view.embeddings.dtype(), device)?;
         let by_centres = Tensor::cat(&[by_logits.matmul(&view.weights)?, nothing], 0)?;
         let rows = Tensor::from_slice(&self.row_of_word, shape.n_words, device)?;
@@ -104,7 +106,8 @@ impl Batch {
     }
 }
 
-/// Step `n_steps` of Adam, counted from 1: the state (parameters, first and second moments, one row each) after it.
+/// Applies step `n_steps` of Adam, counted from 1. Returns the new state: parameters, first and
+/// second moments, one row each.
 pub(super) fn adam_step(state: &Tensor, gradient: &Tensor, adam: &Adam, n_steps: u64) -> Result<Tensor> {
     let (parameters, first, second) = (state.get(0)?, state.get(1)?, state.get(2)?);
     let correction = |beta: f64| 1.0 - beta.powf(n_steps as f64);
@@ -115,7 +118,7 @@ pub(super) fn adam_step(state: &Tensor, gradient: &Tensor, adam: &Adam, n_steps:
     Tensor::stack(&[(parameters - step)?, first, second], 0)
 }
 
-/// Scores of `pairs`, at their places.
+/// Scores of `pairs`, in the same order.
 pub(super) fn scores(shape: Shape, view: &View, pairs: &[Pair], score: Score) -> Result<Vec<f32>> {
     let mut order: Vec<usize> = (0..pairs.len()).collect();
     order.sort_unstable_by_key(|&place| pairs[place]);

@@ -1,4 +1,5 @@
-//! Both engines against the plain arithmetic of the model, pair by pair, and against candle's own layers, loss, gradients and optimiser.
+//! Compares both engines with the oracle, which computes pair by pair, and with candle's own
+//! layers, loss, gradients and optimiser.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,7 @@ fn shape(n_words: usize, n_dimensions: usize) -> Shape {
     Shape { n_words, n_dimensions }
 }
 
-/// Few words often, most of them seldom.
+/// Pairs of words; a few words occur often, most of them rarely.
 fn pairs(shape: Shape, n: usize) -> Vec<Pair> {
     let mut random = Random::new(3, 9);
     let mut word = || {
@@ -40,7 +41,7 @@ fn model(shape: Shape, engine: Engine) -> SkipGram {
     SkipGram::new(shape, 42, engine, &TrainingDevice::CPU).unwrap()
 }
 
-/// The largest difference is at most `tolerance` times the largest number expected.
+/// Checks that every difference is at most `tolerance` times the largest expected magnitude.
 fn check_close(what: &str, got: &[f32], expected: &[f32], tolerance: f32) {
     assert_eq!(got.len(), expected.len(), "{what}");
     let largest = expected.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
@@ -49,7 +50,7 @@ fn check_close(what: &str, got: &[f32], expected: &[f32], tolerance: f32) {
     }
 }
 
-/// Embeddings, weights and biases apart: each is compared by its own size.
+/// Checks embeddings, weights and biases separately, each relative to its own magnitude.
 fn check_parts(what: &str, shape: Shape, got: &[f32], expected: &[f32], tolerance: f32) {
     let n = shape.n_words * shape.n_dimensions;
     for (name, range) in [("embeddings", 0..n), ("weights", n..2 * n), ("biases", 2 * n..n_parameters(shape))] {
@@ -68,7 +69,7 @@ fn parts_mut(shape: Shape, numbers: &mut [f32]) -> ParametersMut<'_> {
     ParametersMut { embeddings, weights, biases }
 }
 
-/// Parameters and mean loss after training pair by pair.
+/// Parameters and mean loss after the oracle has trained pair by pair.
 fn trained_by_oracle(shape: Shape, mut parameters: Vec<f32>, pairs: &[Pair], batch_size: usize) -> (Vec<f32>, f64) {
     let (mut first, mut second) = (vec![0.0; parameters.len()], vec![0.0; parameters.len()]);
     let mut moments =
@@ -79,7 +80,7 @@ fn trained_by_oracle(shape: Shape, mut parameters: Vec<f32>, pairs: &[Pair], bat
 }
 
 #[test]
-fn fifty_steps_are_those_of_the_oracle() {
+fn fifty_steps_agree_with_the_oracle() {
     for (shape, batch_size) in [(shape(300, 40), 16), (shape(40, 8), 10_000)] {
         let pairs = pairs(shape, 50 * batch_size);
         let start = model(shape, Engine::Kernel).parameters().unwrap();
@@ -96,7 +97,7 @@ fn fifty_steps_are_those_of_the_oracle() {
 }
 
 #[test]
-fn the_loss_after_an_epoch_is_that_of_the_oracle() {
+fn loss_after_an_epoch_agrees_with_the_oracle() {
     let shape = shape(120, 20);
     let pairs = pairs(shape, 16_005);
     let start = model(shape, Engine::Kernel).parameters().unwrap();
@@ -106,7 +107,7 @@ fn the_loss_after_an_epoch_is_that_of_the_oracle() {
     assert!(expected < 0.95 * before, "{before} {expected}");
     for engine in ENGINES {
         let mut model = model(shape, engine);
-        // several calls are one training
+        // several calls make up one training
         for pairs in pairs.chunks(100 * FEW_PAIRS) {
             model.train(pairs, FEW_PAIRS, &Adam::default()).unwrap();
         }
@@ -133,7 +134,8 @@ fn distinct_centres_have_the_gradient_of_all_pairs() {
     }
 }
 
-/// The model as it is written down elsewhere: a layer each, the loss of all pairs, differentiated, and the optimiser of candle.
+/// Trains the textbook form of the model: separate layers, the loss of all pairs, automatic
+/// differentiation, and candle's optimiser.
 fn trained_by_layers(shape: Shape, parameters: &[f32], pairs: &[Pair], batch_size: usize) -> Vec<f32> {
     let var = |numbers: &[f32], dims: &[usize]| Var::from_slice(numbers, dims, &Device::Cpu).unwrap();
     let Parameters { embeddings, weights, biases } = parts(shape, parameters);
@@ -158,7 +160,7 @@ fn trained_by_layers(shape: Shape, parameters: &[f32], pairs: &[Pair], batch_siz
 }
 
 #[test]
-fn steps_are_those_of_layers_and_their_optimiser() {
+fn steps_agree_with_candle_layers_and_optimiser() {
     let shape = shape(60, 10);
     let pairs = pairs(shape, 50 * 16);
     let start = model(shape, Engine::Kernel).parameters().unwrap();
@@ -171,7 +173,7 @@ fn steps_are_those_of_layers_and_their_optimiser() {
 }
 
 #[test]
-fn scores_are_those_of_the_oracle() {
+fn scores_agree_with_the_oracle() {
     let shape = shape(50, 11);
     let pairs = pairs(shape, 500);
     let (mut expected, mut expected_logits) = (vec![0.0; pairs.len()], vec![0.0; pairs.len()]);
@@ -186,7 +188,7 @@ fn scores_are_those_of_the_oracle() {
     }
 }
 
-/// Paths of programs in which one part stands where it never stands.
+/// Program paths, one of which has a part in an unusual place.
 fn paths() -> Vec<(String, u64)> {
     let mut paths: Vec<(String, u64)> = (0..40)
         .map(|idx| (format!("C:\\Windows\\System{}\\tool{}.exe", idx % 2, idx % 10), 5 + idx % 3))
@@ -214,7 +216,7 @@ fn judge_paths(change: impl FnOnce(&mut Word2vec)) -> Result<Judged, ModelError>
 }
 
 #[test]
-fn what_is_out_of_place_is_found() {
+fn finds_the_text_that_is_out_of_place() {
     let judged = judge_paths(|_| {}).unwrap();
     let found: Vec<String> = judged.flagged.iter().map(|text| paths()[text.text_idx].0.clone()).collect();
     assert_eq!(found, ["D:\\Users\\System1\\tool3.exe"]);
@@ -238,7 +240,7 @@ fn raw_values_are_logits() {
         table.pairs().iter().copied().zip(outputs).collect::<Vec<_>>()
     };
     let (probabilities, logits) = (outputs(true), outputs(false));
-    // they differ by what makes the probabilities of a centre sum up to 1
+    // they differ by the term that makes the probabilities of a centre sum to 1
     let rest: Vec<(u32, f64)> =
         probabilities.iter().zip(&logits).map(|((pair, p), (_, z))| (pair.centre, z - p.ln())).collect();
     for of_centre in rest.chunk_by(|a, b| a.0 == b.0) {
@@ -249,7 +251,7 @@ fn raw_values_are_logits() {
 }
 
 #[test]
-fn threads_and_the_order_of_texts_change_nothing() {
+fn results_do_not_depend_on_threads_or_the_order_of_texts() {
     let judge = |n_threads| {
         let pool = ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         pool.install(|| judge_paths(|word2vec| word2vec.trigger.sensitivity = 0.5).unwrap().flagged)
@@ -272,7 +274,8 @@ fn threads_and_the_order_of_texts_change_nothing() {
     assert_eq!(outputs(&forth), back);
 }
 
-/// Texts of six words of one of twenty topics each, in each topic few words often and most of them seldom; no text twice.
+/// Distinct texts with six words from one of twenty topics. In each topic a few words occur often
+/// and most rarely.
 fn topics(n_texts: usize, n_words: usize, purpose: u64) -> Vec<String> {
     let mut random = Random::new(11, purpose);
     let mut below = move |n: usize| ((f64::from(random.uniform(0.5)) + 0.5) * n as f64) as usize;
@@ -288,14 +291,14 @@ fn topics(n_texts: usize, n_words: usize, purpose: u64) -> Vec<String> {
     (0..n_texts).map(&mut text).collect()
 }
 
-/// Mean loss of pairs that were not learned, after each of three epochs, and the size of the batches.
+/// Mean loss of held-out pairs after each of three epochs, and the size of the batches.
 fn held_out_losses(word2vec: &Word2vec) -> (Vec<f64>, usize) {
     let (learned, held) = (topics(6000, 12, 1), topics(1500, 12, 2));
     let distinct: Vec<(&str, u64)> = learned.iter().chain(&held).map(|text| (text.as_str(), 1)).collect();
     let (learned, held) = distinct.split_at(learned.len());
     let corpus = Corpus::new(word2vec, &texts(learned));
     let table = PairTable::new(&corpus, 2);
-    // the words are the same ones, but numbered by other counts
+    // the words are the same, but their numbers come from different counts
     let number_of: BTreeMap<&str, u32> =
         (0..corpus.vocabulary().len() as u32).map(|word| (corpus.vocabulary().text(word), word)).collect();
     let other = Corpus::new(word2vec, &texts(held));
@@ -317,11 +320,11 @@ fn held_out_losses(word2vec: &Word2vec) -> (Vec<f64>, usize) {
 }
 
 #[test]
-fn large_batches_learn_no_less_of_what_was_not_seen() {
+fn large_batches_generalise_as_well_as_small_ones() {
     for (learning_rate, expected_size) in [(0.001, 64), (0.01, 320)] {
         let losses = |batch_size| {
             held_out_losses(&settings(|word2vec| {
-                // the number of a text is in no other one
+                // the number of a text occurs in no other text
                 word2vec.min_uniq_word_occurrence = 2;
                 word2vec.embedding_size = 40;
                 (word2vec.learning_rate, word2vec.batch_size) = (learning_rate, batch_size);
@@ -333,13 +336,13 @@ fn large_batches_learn_no_less_of_what_was_not_seen() {
             assert!(*many <= 1.001 * few, "{learning_rate}: {few:?} {many:?}");
         }
         assert!(many[2] < few[2], "{learning_rate}: {few:?} {many:?}");
-        // of 240 words that are equally probable, nobody knows more than ln 240 = 5.5
+        // guessing among 240 equally probable words would give ln 240 = 5.5
         assert!(many[2] < 3.0, "{many:?}");
     }
 }
 
 #[test]
-fn threads_change_nothing_of_large_batches() {
+fn large_batches_do_not_depend_on_threads() {
     let texts_of_topics = topics(3000, 100, 3);
     let distinct: Vec<(&str, u64)> = texts_of_topics.iter().map(|text| (text.as_str(), 1)).collect();
     let word2vec = settings(|word2vec| {
@@ -366,7 +369,7 @@ fn threads_change_nothing_of_large_batches() {
 }
 
 #[test]
-fn both_engines_take_the_same_batches() {
+fn both_engines_use_the_same_batches() {
     let learned = topics(1000, 8, 4);
     let distinct: Vec<(&str, u64)> = learned.iter().map(|text| (text.as_str(), 1)).collect();
     let word2vec = settings(|word2vec| (word2vec.embedding_size, word2vec.batch_size) = (6, Some(500)));
@@ -382,7 +385,7 @@ fn both_engines_take_the_same_batches() {
 }
 
 #[test]
-fn a_model_that_needs_more_memory_than_there_is_is_an_error() {
+fn a_model_beyond_the_memory_limit_is_an_error() {
     let of = |memory_limit, batch_size| {
         let word2vec = settings(|word2vec| (word2vec.use_prob_model, word2vec.batch_size) = (false, batch_size));
         let training = Training { memory_limit, ..Training::on(&TrainingDevice::CPU) };
@@ -396,7 +399,7 @@ fn a_model_that_needs_more_memory_than_there_is_is_an_error() {
 }
 
 #[test]
-fn the_seed_decides() {
+fn results_depend_on_the_seed() {
     let flagged = |seed| judge_paths(|word2vec| word2vec.seed = seed).unwrap().flagged;
     assert_eq!(flagged(0), flagged(0));
     assert_ne!(flagged(0), flagged(1));
@@ -410,7 +413,7 @@ fn a_learning_rate_that_is_too_large_is_an_error() {
 
 #[cfg(not(feature = "cuda"))]
 #[test]
-fn a_gpu_that_is_not_there_is_an_error() {
+fn a_missing_gpu_is_an_error() {
     use crate::cli::DeviceChoice;
     let error = TrainingDevice::open(DeviceChoice::Cuda(1)).unwrap_err().to_string();
     assert_eq!(
@@ -420,10 +423,10 @@ fn a_gpu_that_is_not_there_is_an_error() {
     assert_eq!(TrainingDevice::open(DeviceChoice::Auto).unwrap().name(), "cpu");
 }
 
-/// Needs a GPU, as a build with this feature does to be of any use.
+/// Needs a GPU, as does any build with this feature.
 #[cfg(feature = "cuda")]
 #[test]
-fn a_gpu_ranks_as_the_processor_does() {
+fn a_gpu_ranks_pairs_like_the_processor() {
     use crate::cli::DeviceChoice;
     let gpu = TrainingDevice::open(DeviceChoice::Cuda(0)).unwrap();
     let shape = shape(500, 40);
