@@ -1,7 +1,8 @@
-//! Record batches on disk: an unnamed temporary file of Arrow IPC messages, compressed with LZ4, gone when the program ends.
+//! Record batches on disk: an unnamed temporary file of Arrow IPC messages, compressed with LZ4.
+//! The file disappears when the program ends.
 //!
-//! Each column of a batch is a message of its own behind a directory of their lengths: a use case reads the few columns that it
-//! looks at, not those of all other use cases.
+//! Each column of a batch is a message of its own; a directory of message lengths precedes them. A
+//! use case therefore reads only its own columns, not those of all other use cases.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -17,7 +18,7 @@ use arrow::ipc::reader::FileDecoder;
 use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions, write_message};
 use arrow::ipc::{Block, CompressionType, MetadataVersion};
 
-/// Where batches go that do not fit in memory. The file is made when the first batch comes.
+/// File for batches that do not fit in memory. It is created when the first batch is written.
 #[derive(Debug)]
 pub struct SpillFile {
     folder: PathBuf,
@@ -25,17 +26,17 @@ pub struct SpillFile {
     end: u64,
 }
 
-/// Place of one batch in the file.
+/// Position of one batch in the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Segment {
     start: u64,
 }
 
-/// Bytes of a column's entry in the directory: lengths of the message's head and body.
+/// Size of a column's directory entry: lengths of the message's head and body.
 const ENTRY_BYTES: usize = 8;
 
 impl SpillFile {
-    /// A file in `folder`, not created yet.
+    /// Returns a file in `folder` that is not created yet.
     pub fn new(folder: &Path) -> Self {
         SpillFile { folder: folder.to_owned(), file: OnceLock::new(), end: 0 }
     }
@@ -45,7 +46,7 @@ impl SpillFile {
         self.end
     }
 
-    /// Appends a batch.
+    /// Appends a batch and returns its position.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<Segment> {
         let mut directory = Vec::with_capacity(batch.num_columns() * ENTRY_BYTES);
         let mut messages = Vec::new();
@@ -114,7 +115,7 @@ impl SpillFile {
     }
 }
 
-/// Appends `batch` to `messages` as one message; the lengths of its head and body.
+/// Appends `batch` to `messages` as one message and returns the lengths of its head and body.
 fn encode(batch: &RecordBatch, messages: &mut Vec<u8>) -> Result<(usize, usize), ArrowError> {
     let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
     let (_, encoded) = IpcDataGenerator::default().encode(

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hits_are_told_from_events() {
+    fn hits_are_distinguished_from_events() {
         let check = |line: &str, index: Option<&str>, id: Option<&str>, source: &str| {
             let document = split_document(line).unwrap();
             assert_eq!((document.index.as_deref(), document.id.as_deref(), document.source), (index, id, source));

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn all_other_bytes_stay() {
+    fn all_other_bytes_are_kept() {
         const OUT: &[(&str, Option<&str>)] = &[("x", None), ("y", None)];
         check(r#"{"a" : 1.50, "x":{"x":[1,"}"]} ,"b":"\ud800é" }"#, OUT, r#"{"a" : 1.50, "b":"\ud800é" }"#);
         check(r#"{ "x":1 , "a":2 }"#, OUT, r#"{ "a":2 }"#);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_put_in_place() {
+    fn values_are_replaced_in_place() {
         let changes: &[(&str, Option<&str>)] = &[("x", Some("[7]")), ("y", None)];
         check(r#"{"a":1, "x" : {} , "y":2}"#, changes, r#"{"a":1, "x" : [7]}"#);
         check(r#"{"y":2, "x":null}"#, changes, r#"{"x":[7]}"#);

@@ -143,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn order_and_split_do_not_show(numbers in prop::collection::vec((0..3u8, 0..40u64), 0..40), cut in 0..40usize) {
+        fn order_and_split_do_not_change_the_counts(numbers in prop::collection::vec((0..3u8, 0..40u64), 0..40), cut in 0..40usize) {
             let cut = cut.min(numbers.len());
             let mut merged = lines(&numbers[cut..]);
             merged.merge(lines(&numbers[..cut]));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_short_and_harmless() {
+    fn samples_are_short_and_escaped() {
         let mut skipped = SkippedLines::default();
         let hostile = format!("\u{1b}[2J\u{202e}\r\n{}", "é".repeat(500));
         skipped.add(SkipReason::NotJson, &Arc::from("f"), 7, hostile.as_bytes());

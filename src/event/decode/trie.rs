@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn ways_come_in_the_order_of_preference() {
+    fn ways_come_in_order_of_preference() {
         check_ways("a", &["a"]);
         check_ways("a.b", &["a/b", "a.b"]);
         check_ways("a.b.c", &["a/b/c", "a/b.c", "a.b.c", "a.b/c"]);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_match_ignoring_case_and_know_it() {
+    fn keys_match_ignoring_case_and_report_exactness() {
         let mut builder = TrieBuilder::default();
         for key in ["Host", "host", "größe", "k", "hosts"] {
             builder.add(&[key.to_owned()]);
