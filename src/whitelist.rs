@@ -37,8 +37,8 @@ pub struct Whitelist {
 pub struct Verdict {
     /// True if the outlier is accepted.
     pub whitelisted: bool,
-    /// Number of regexps that were stopped because a value made them too slow; they count as not
-    /// matching.
+    /// Number of times that a regexp was stopped because a value made it too slow. It then counts
+    /// as not matching that value.
     pub regexps_given_up: u64,
 }
 

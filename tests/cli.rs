@@ -173,7 +173,7 @@ fn events_come_from_standard_input() {
 }
 
 #[test]
-fn the_option_only_selects_use_cases_by_name() {
+fn use_cases_are_selected_by_name() {
     let second = USE_CASE.replace("shell]", "other]");
     let folder = folder(&[("a.conf", USE_CASE), ("b.conf", &second), ("events.ndjson", EVENTS)]);
     let line = "run --use-cases *.conf --only *other* --events events.ndjson -o out.ndjson --report report.json";

@@ -37,7 +37,7 @@ pub struct FieldSource {
     pub derived: Option<(usize, String)>,
 }
 
-/// Fields whose combined values form a bucket key or a term.
+/// Fields whose combined values form the sentences of an aggregator or a target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeySpec {
     /// Fields, in the order of the configuration.

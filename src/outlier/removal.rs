@@ -27,8 +27,8 @@ pub struct StoredOutlier {
     pub outlier: Outlier,
 }
 
-/// Splits `outliers` into its outliers; `None` if that is impossible because the numbers of names,
-/// types and summaries differ.
+/// Splits the stored `outliers` object into single outliers; `None` if that is impossible because
+/// the numbers of names, types and summaries differ.
 pub fn take_apart(stored: &Map<String, Value>) -> Option<Vec<StoredOutlier>> {
     let types = model_types(stored)?;
     let names = texts(stored, "model_name")?;
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_outliers_fields_are_not_split() {
+    fn outliers_of_other_programs_are_not_split() {
         for odd in [
             json!({}),
             json!({"summary": ["a"], "model_name": ["m", "n"], "model_type": ["terms"]}),

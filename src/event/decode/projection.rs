@@ -18,8 +18,8 @@ pub enum ColumnKind {
     /// that hold lists or objects give no entry. A missing field is NULL; a present field without a
     /// usable element is an empty list.
     Elements,
-    /// `Dictionary<UInt32, Utf8>`: the whole value as one Python text, list elements joined by ` -
-    /// `. NULL if the value is missing, null, an object, or a list that holds lists or objects.
+    /// `Dictionary<UInt32, Utf8>`: the whole value as one Python text, list elements joined by
+    /// ` - `. NULL if the value is missing, null, an object, or a list that holds lists or objects.
     Joined,
     /// `List<Dictionary<UInt32, Utf8>>`: every scalar leaf under the path, as Elasticsearch sees
     /// it. Arrays and arrays of objects are flattened, names are compared exactly, and dotted names

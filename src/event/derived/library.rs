@@ -13,7 +13,6 @@ use std::sync::LazyLock;
 const OWN: [(&str, &str); 12] = [
     // local part of an address: a letter first, then letters, digits, `_` and everything from `+`
     // to `=` in ASCII
-    // ASCII
     ("EMAILLOCALPART", r"[A-Za-z][+-=A-Z_a-z]+"),
     // schemes such as `https` or `svn+ssh`
     ("URIPROTO", r"[A-Za-z]+(\+[+A-Za-z]+)?"),
