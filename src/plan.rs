@@ -1,7 +1,7 @@
-//! Use cases -> scan groups: what must be read of each event so that one pass serves them all.
+//! Plans scan groups: the columns to read of each event so that one pass serves all use cases.
 //!
-//! Use cases over the same source are one scan group. Its plan is the union of the columns that they need; keys, metrics and times that
-//! several use cases share are held once.
+//! Use cases over the same source form one scan group. Its plan is the union of the columns that
+//! they need. Keys, metrics and times that several use cases share are held once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,60 +16,61 @@ use crate::event::sentences::SEPARATOR;
 use crate::event::{FieldSource, KeySpec, MetricSpec, TableLayout, Values, ViewColumns};
 use crate::query::{CompiledQuery, Mapping, QueryColumn, QueryError, TimeWindow, compile};
 
-/// Which events by time, for sources that hold more than one window's worth.
+/// Restriction of the events by time, because a source may hold more than the history window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Period {
     /// All events.
     Everything,
-    /// Each use case's own history window, ending here.
+    /// The history window of each use case, ending here.
     HistoryUntil(DateTime<Utc>),
-    /// These times for all use cases.
+    /// The same times for all use cases.
     Between(TimeWindow),
 }
 
-/// One pass over a source for some use cases.
+/// One pass over a source for several use cases.
 #[derive(Debug)]
 pub struct ScanPlan {
     /// Columns to decode.
     pub columns: Vec<ColumnSpec>,
-    /// What the event table holds.
+    /// Layout of the event table.
     pub layout: TableLayout,
-    /// The use cases, in the order of their masks.
+    /// Use cases, in the order of their masks.
     pub use_cases: Vec<PlannedUseCase>,
-    /// Rule sets of derived fields that some column needs.
+    /// Rule sets of derived fields that some use case needs.
     pub rule_sets: Vec<Arc<DerivedFields>>,
 }
 
-/// A use case and what it reads.
+/// A use case and the columns it reads.
 #[derive(Debug)]
 pub struct PlannedUseCase {
-    /// The use case.
+    /// Use case as configured.
     pub use_case: Arc<UseCase>,
-    /// Its query.
+    /// Compiled query.
     pub query: CompiledQuery,
-    /// Times of its events, inclusive; `None`: any.
+    /// Times of its events, inclusive; `None` means any.
     pub window: Option<TimeWindow>,
-    /// Its timestamp field in the layout, where its model or window needs one.
+    /// Index of its timestamp field in the layout; present if its model or window needs one.
     pub time_idx: Option<usize>,
     /// Columns of its view.
     pub view: ViewColumns,
-    /// Its derived fields, for the description of outliers.
+    /// Derived fields, for the description of outliers.
     pub derived: Option<Arc<DerivedFields>>,
 }
 
-/// Fields of earlier outliers: names and types of the models that found them.
+/// Fields of earlier outliers that hold the names and types of the models that found them.
 pub const TAGGED_BY: [&str; 2] = ["outliers.model_name", "outliers.model_type"];
 
-/// The field that says whether an event is known to be an outlier.
+/// Field that says if an event is known to be an outlier.
 const LABEL: &str = "label";
 
-/// A use case that cannot run, and why.
+/// A use case that cannot run, and its problems.
 pub type Refused = (Arc<UseCase>, Vec<Problem>);
 
 /// Plans one scan of `use_cases`.
 ///
 /// # Errors
-/// Use cases whose query or derived fields a file cannot answer, with their problems; the plan holds the others.
+/// Returns the use cases whose query or derived fields cannot be evaluated on files, with their
+/// problems. The plan holds the other use cases.
 pub fn plan(
     use_cases: Vec<Arc<UseCase>>,
     mapping: Option<&Mapping>,
@@ -79,19 +80,20 @@ pub fn plan(
     plan_with(use_cases, period, |use_case| compile_query(use_case, mapping, now).map(Judge::Here))
 }
 
-/// As [`plan`], for a source that judges queries and windows itself.
+/// Plans one scan like [`plan`], for a source that evaluates queries and windows itself.
 ///
 /// # Errors
-/// Use cases whose derived fields are wrong, with their problems; the plan holds the others.
+/// Returns the use cases whose derived fields are wrong, with their problems. The plan holds the
+/// other use cases.
 pub fn plan_search(use_cases: Vec<Arc<UseCase>>, period: Period) -> (ScanPlan, Vec<Refused>) {
     plan_with(use_cases, period, |_| Ok(Judge::Source))
 }
 
-/// Who judges the query and window of a use case.
+/// Evaluator of the query and window of a use case.
 enum Judge {
-    /// This program, by this query.
+    /// This program, with this query.
     Here(CompiledQuery),
-    /// The source.
+    /// The source, which evaluates them itself.
     Source,
 }
 
@@ -110,7 +112,7 @@ fn plan_with(
     (planner.finish(), refused)
 }
 
-/// The problems that [`plan`] would find, without a plan: what `check` reports.
+/// Returns the problems that [`plan`] would find, without a plan; the command `check` reports them.
 pub fn check(settings: &Settings, mapping: Option<&Mapping>, now: DateTime<Utc>) -> Vec<Problem> {
     let of_query = |use_case: &UseCase| compile_query(use_case, mapping, now).err().unwrap_or_default();
     let of_queries = settings.use_cases.iter().flat_map(of_query);
@@ -200,7 +202,7 @@ impl Planner {
     }
 
     fn word2vec_view(&mut self, word2vec: &Word2vec, rule_set: Option<usize>) -> ViewColumns {
-        // of the events with the same text, one stands for all
+        // of several events with the same text, one stands for all
         self.tie_break |= word2vec.drop_duplicates;
         let label = [FieldPath::new(LABEL)];
         ViewColumns {
@@ -217,7 +219,7 @@ impl Planner {
     }
 
     fn joined_key(&mut self, fields: &[FieldPath], values: Values, rule_set: Option<usize>, joiner: &str) -> usize {
-        // a single value is joined with nothing: such keys are shared
+        // a joiner has no effect on a single value, so such keys are shared
         let joiner = if fields.len() > 1 { joiner } else { SEPARATOR };
         let fields = fields.iter().map(|field| self.field(field, ColumnKind::Elements, rule_set)).collect();
         position(&mut self.keys, KeySpec { fields, values, joiner: joiner.to_owned() })
@@ -233,7 +235,8 @@ impl Planner {
         position(&mut self.times, field.clone())
     }
 
-    /// A field that derived rules may give is read both ways: where no rule matches, the event's own field shows.
+    /// Adds a field. If derived rules may give it, their sources are read too; the event's own
+    /// field is used where no rule matches.
     fn field(&mut self, path: &FieldPath, kind: ColumnKind, rule_set: Option<usize>) -> FieldSource {
         self.column(kind, path);
         let derived = rule_set.and_then(|idx| {

@@ -1,7 +1,8 @@
-//! The log: to standard error, and to the file of the configuration as well.
+//! Log: to standard error, and to the log file of the configuration.
 //!
-//! It starts with what the command line says, because reading the configuration has something to say already; [`follow`] adds what the
-//! configuration wants. `EE_OUTLIERS_LOG` overrides both, in the notation of `tracing_subscriber::EnvFilter`.
+//! Logging starts with the settings of the command line, because reading the configuration already
+//! logs. [`follow`] adds the settings of the configuration. `EE_OUTLIERS_LOG` overrides both on
+//! standard error, in the notation of `tracing_subscriber::EnvFilter`.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -17,12 +18,11 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 use crate::cli::{LogArgs, LogFormat};
 use crate::config::{LogLevel, LogSettings};
 
-/// Target of the line per outlier that `print_outliers_to_console` asks for.
+/// Target of the log line per outlier that `print_outliers_to_console` asks for.
 pub const OUTLIERS: &str = "ee_outliers::outlier";
 
 const VARIABLE: &str = "EE_OUTLIERS_LOG";
 
-/// The log of this process.
 static LOG: OnceLock<Log> = OnceLock::new();
 
 struct Log {
@@ -32,10 +32,10 @@ struct Log {
     file_filter: reload::Handle<EnvFilter, Layered>,
 }
 
-/// A registry with the layer of standard error.
+/// Registry with the layer of standard error.
 type Layered = tracing_subscriber::layer::Layered<Box<dyn Layer<Registry> + Send + Sync>, Registry>;
 
-/// Starts the log of the process; later calls change nothing.
+/// Starts the log of the process. Later calls have no effect.
 pub fn start(args: LogArgs) {
     LOG.get_or_init(|| {
         let (stderr_filter, stderr) = reload::Layer::new(stderr_filter(args, None));
@@ -55,8 +55,9 @@ pub fn start(args: LogArgs) {
     });
 }
 
-/// Logs as the configuration wants, too: its level where the command line names none, one line per outlier, its file. A file that cannot be
-/// written is told, and the run goes on.
+/// Applies the log settings of the configuration: its level unless the command line gives one, one
+/// line per outlier, and its log file. If the file cannot be written, a warning is logged and the
+/// run goes on.
 pub fn follow(settings: &LogSettings, print_outliers: bool) {
     let Some(log) = LOG.get() else { return };
     let directives = |filter: EnvFilter| match format!("{OUTLIERS}=info").parse() {
@@ -103,7 +104,8 @@ fn level(level: LogLevel) -> &'static str {
     }
 }
 
-/// A file that is appended to, and opened again when another has taken its name, as log rotation does.
+/// A file that is appended to. It is reopened when its name belongs to another file, as after log
+/// rotation.
 struct LogFile {
     path: PathBuf,
     open: Mutex<(File, u64)>,
@@ -115,7 +117,7 @@ impl LogFile {
     }
 }
 
-/// The file, and which one it is.
+/// Opens the file and returns it with its inode.
 fn append(path: &Path) -> io::Result<(File, u64)> {
     let file = File::options().append(true).create(true).open(path)?;
     let inode = file.metadata()?.ino();
@@ -137,7 +139,7 @@ impl Write for &LogFile {
     }
 }
 
-/// Gives the file to the log, once there is one.
+/// Passes the file to the log once it is open.
 struct ToFile(Arc<OnceLock<LogFile>>);
 
 impl<'a> MakeWriter<'a> for ToFile {
@@ -153,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rotated_file_is_opened_again() {
+    fn a_rotated_file_is_reopened() {
         let folder = tempfile::tempdir().unwrap();
         let (path, rotated) = (folder.path().join("a.log"), folder.path().join("a.log.1"));
         std::fs::write(&path, "before\n").unwrap();

@@ -1,8 +1,9 @@
-//! What is accepted: outliers that match an entry of a whitelist are not reported.
+//! Whitelist: outliers that match one of its entries are not reported.
 //!
-//! An entry is tested against every value of the event and of the outlier: the event's fields but not its earlier `outliers`, the derived
-//! fields, and the outlier's texts, assets, parameters and observations, with its summary both in lines and in one. Where the document
-//! is stored (`_index`, `_id`) is no value.
+//! An entry is tested against every value of the event and of the outlier. These are the event's
+//! fields except its earlier `outliers`, the derived fields, and the outlier's texts, assets,
+//! parameters and observations. The summary is tested both wrapped and unwrapped. `_index` and
+//! `_id` are not matched.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,31 +17,33 @@ use crate::event::Document;
 use crate::event::text::python_text;
 use crate::outlier::Outlier;
 
-/// The entries that apply to a use case, prepared for many tests.
+/// Entries that apply to a use case, prepared for many tests.
 #[derive(Debug)]
 pub struct Whitelist {
     literals: Vec<Vec<String>>,
     /// Literal entries by their first part.
     by_first_part: HashMap<String, Vec<usize>>,
     regexps: Vec<Vec<PrefixRegex>>,
-    /// First parts of the regexps that the set knows, and their entries.
+    /// First parts of the regexps in the set. `in_set` holds their entries.
     first_parts: RegexSet,
     in_set: Vec<usize>,
-    /// Entries whose first part needs the slower engine.
+    /// Entries outside the set: their first part needs the slower engine, or the set would be too
+    /// large.
     not_in_set: Vec<usize>,
 }
 
-/// What a test says.
+/// Result of a test.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Whether the outlier is accepted.
+    /// True if the outlier is accepted.
     pub whitelisted: bool,
-    /// Regexps that were given up because a value made them too slow; each counts as no match.
+    /// Number of times that a regexp was stopped because a value made it too slow. It then counts
+    /// as not matching that value.
     pub regexps_given_up: u64,
 }
 
 impl Whitelist {
-    /// The entries of the main configuration and of the use case's file.
+    /// Combines the entries of the main configuration with those of the use case's file.
     pub fn new(global: Arc<WhitelistEntries>, per_file: Arc<WhitelistEntries>) -> Self {
         let literals: Vec<Vec<String>> = global.literals.iter().chain(&per_file.literals).cloned().collect();
         let mut by_first_part: HashMap<String, Vec<usize>> = HashMap::new();
@@ -54,12 +57,12 @@ impl Whitelist {
         Whitelist { literals, by_first_part, regexps, first_parts, in_set, not_in_set }
     }
 
-    /// Whether nothing is accepted.
+    /// True if there are no entries.
     pub fn is_empty(&self) -> bool {
         self.literals.is_empty() && self.regexps.is_empty()
     }
 
-    /// Tests an outlier of a document, which has derived fields in place of its own.
+    /// Tests an outlier of a document. Derived fields replace the document's own.
     pub fn matches(&self, outlier: &Outlier, document: &Document) -> Verdict {
         if self.is_empty() {
             return Verdict::default();
@@ -84,7 +87,8 @@ impl Whitelist {
         if self.regexps.is_empty() {
             return verdict;
         }
-        // ordered, as the values are: how many regexps are given up must not differ between runs
+        // sorted like the values, so that the number of stopped regexps does not differ between
+        // runs
         let mut possible: BTreeSet<usize> = self.not_in_set.iter().copied().collect();
         for value in values {
             possible.extend(self.first_parts.matches(value).into_iter().map(|idx| self.in_set[idx]));
@@ -103,7 +107,8 @@ impl Whitelist {
     }
 }
 
-/// One automaton for the first parts of all entries whose patterns mean the same to both engines.
+/// Builds one automaton for the first parts of all entries whose patterns mean the same to both
+/// engines.
 fn prepare(regexps: &[Vec<PrefixRegex>]) -> (RegexSet, Vec<usize>, Vec<usize>) {
     let mut patterns = Vec::new();
     let (mut in_set, mut not_in_set) = (Vec::new(), Vec::new());
@@ -118,14 +123,14 @@ fn prepare(regexps: &[Vec<PrefixRegex>]) -> (RegexSet, Vec<usize>, Vec<usize>) {
     }
     match RegexSetBuilder::new(&patterns).build() {
         Ok(set) => (set, in_set, not_in_set),
-        // too large together: each by itself
+        // too large together: each is tested by itself
         Err(_) => (RegexSet::empty(), Vec::new(), (0..regexps.len()).collect()),
     }
 }
 
 fn values(outlier: &Outlier, document: &Document) -> BTreeSet<String> {
     let mut values = BTreeSet::new();
-    // what other events look like must not accept this one
+    // a sample of other events must not whitelist this one
     let own = outlier.fields().iter().filter(|(key, _)| *key != "non_outlier_values_sample");
     own.for_each(|(_, value)| add(value, &mut values));
     values.insert(python_strip(outlier.unwrapped_summary()).to_owned());
@@ -138,7 +143,7 @@ fn add_object(object: &Map<String, Value>, values: &mut BTreeSet<String>) {
     object.values().for_each(|value| add(value, values));
 }
 
-/// The elements of a list count one by one, but not what is inside of them.
+/// Adds the text of a value. The elements of a list are added one by one, each as one text.
 fn add(value: &Value, values: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => add_object(object, values),

@@ -1,4 +1,4 @@
-//! The command line as a user meets it: exit codes, what goes to stdout and what to stderr, messages.
+//! Command line as a user sees it: exit codes, output on stdout and stderr, messages.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ const EVENTS: &str = r#"{"@timestamp":"2024-05-01T00:00:00Z","process":{"name":"
 {"@timestamp":"2024-05-01T00:00:02Z","process":{"name":"powershell.exe"},"user":{"name":"cid"}}
 "#;
 
-/// A folder with the given files.
+/// Creates a folder with the given files.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a scratch folder");
     for (name, text) in files {
@@ -33,12 +33,12 @@ fn usual() -> tempfile::TempDir {
     folder(&[("good.conf", USE_CASE), ("events.ndjson", EVENTS)])
 }
 
-/// Runs the program with arguments written as one line.
+/// Runs the program with arguments given as one line.
 fn run(folder: &Path, line: &str) -> Finished {
     program::run(folder, &line.split_whitespace().collect::<Vec<_>>())
 }
 
-/// Command lines and how they end.
+/// Command lines and their exit codes.
 const EXIT_CODES: &[(&str, i32)] = &[
     ("--help", 0),
     ("--version", 0),
@@ -87,7 +87,7 @@ const EXIT_CODES: &[(&str, i32)] = &[
 ];
 
 #[test]
-fn exit_codes_say_what_happened() {
+fn exit_codes_match_the_outcome() {
     let bad_line = format!("{EVENTS}{{\"not\": json\n");
     let folder = folder(&[
         ("good.conf", USE_CASE),
@@ -120,7 +120,7 @@ fn help_goes_to_stdout_and_usage_errors_to_stderr() {
 }
 
 #[test]
-fn setup_prints_the_component_template_of_a_kind_of_cluster() {
+fn setup_prints_a_component_template_for_each_flavour() {
     let folder = folder(&[]);
     for (flavour, object) in [("elasticsearch", "flattened"), ("opensearch", "flat_object"), ("other", "object")] {
         let finished = run(folder.path(), &format!("setup --flavour {flavour}")).expect_code(0);
@@ -173,7 +173,7 @@ fn events_come_from_standard_input() {
 }
 
 #[test]
-fn only_names_choose_use_cases() {
+fn use_cases_are_selected_by_name() {
     let second = USE_CASE.replace("shell]", "other]");
     let folder = folder(&[("a.conf", USE_CASE), ("b.conf", &second), ("events.ndjson", EVENTS)]);
     let line = "run --use-cases *.conf --only *other* --events events.ndjson -o out.ndjson --report report.json";

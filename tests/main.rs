@@ -1,8 +1,11 @@
-//! The integration tests, one binary: each executable that links the query engine costs a link and much disk.
+//! Integration tests, in one binary: each executable that links the query engine costs link time
+//! and disk space.
 //!
-//! `golden` compares with the reference implementation, `properties` with ourselves (order, threads, memory),
-//! `cli` is the command line as a user meets it, `word2vec` that model, `recordings` the use cases and recordings that ship with the
-//! project, `servers` real clusters, `tidy` the rules of the source tree. `program` and `outliers` are what they stand on.
+//! `golden` compares with the reference implementation. `properties` compares runs of our own
+//! (order, threads, memory). `cli` tests the command line as a user sees it, `config` its
+//! configuration files, `query` the query languages, `word2vec` that model, `recordings` the use
+//! cases and recordings that ship with the project, `servers` real clusters, `tidy` the rules of
+//! the source tree. `program` and `outliers` are shared by the tests.
 
 mod cli;
 mod config;

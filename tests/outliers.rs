@@ -1,4 +1,4 @@
-//! Written outliers: reading, comparing, and what merging several use cases must give.
+//! Reads and compares written outliers, and checks the merged outliers of several use cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// Stored form of a document's outliers, by `(_index, _id)`.
 pub(crate) type Outliers = BTreeMap<(String, String), Map<String, Value>>;
 
-/// Reads what `-o` wrote, and checks what holds for every line of it.
+/// Reads the output of `-o` and checks the rules that every line must follow.
 pub(crate) fn read(path: &Path) -> Result<Outliers, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut outliers = Outliers::new();
@@ -31,8 +31,9 @@ pub(crate) fn read(path: &Path) -> Result<Outliers, String> {
     Ok(outliers)
 }
 
-/// The first place where two values differ, as `PATH: expected X, got Y`. Floating-point numbers may differ by a
-/// relative 1e-9, everything else is exact; an integer is not a floating-point number.
+/// Returns the first place where two values differ, as `PATH: expected X, got Y`. Floating-point
+/// numbers may differ by a relative 1e-9; everything else is exact. An integer never equals a
+/// floating-point number.
 pub(crate) fn first_difference(path: &str, expected: &Value, actual: &Value) -> Option<String> {
     match (expected, actual) {
         (Value::Object(expected), Value::Object(actual)) => difference_of_objects(path, expected, actual),
@@ -47,7 +48,7 @@ pub(crate) fn first_difference(path: &str, expected: &Value, actual: &Value) -> 
     }
 }
 
-/// As [`first_difference`], for the keys of two objects in any order.
+/// Same as [`first_difference`], for the keys of two objects in any order.
 pub(crate) fn difference_of_objects(
     path: &str,
     expected: &Map<String, Value>,
@@ -75,11 +76,13 @@ fn equal_numbers(expected: &serde_json::Number, actual: &serde_json::Number) -> 
     }
 }
 
-/// Checks that one run of many use cases gave each document what the runs of each alone gave it.
+/// Checks that one run of many use cases gave each document the outliers that the runs of each
+/// alone gave it.
 ///
-/// `alone` holds one entry per use case. Arrays of a merged document are those of its use cases one after the other.
-/// An outlier whose summary the document already has is not merged again, so documents on which two use cases say the
-/// same are compared by their summaries only.
+/// `alone` holds one entry per use case. An array of a merged document is the concatenation of the
+/// arrays of its use cases. An outlier is not merged if the document already has its summary.
+/// Documents on which two use cases give the same summary are therefore compared by their summaries
+/// only.
 pub(crate) fn check_merged(alone: &[Outliers], merged: &Outliers) -> Result<(), String> {
     let mut by_document: BTreeMap<&(String, String), Vec<&Map<String, Value>>> = BTreeMap::new();
     for (document, outliers) in alone.iter().flatten() {

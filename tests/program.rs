@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// What one run of the program left behind.
+/// Result of one run of the program.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) code: i32,
@@ -16,14 +16,15 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// Stops the test, showing all output, unless the exit code is `code`.
+    /// Fails the test and shows all output unless the exit code is `code`.
     pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "exit code\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
         self
     }
 }
 
-/// The program without arguments, in `folder`, free of what the developer's environment says.
+/// Returns the program without arguments, in `folder`, without settings from the developer's
+/// environment.
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ee-outliers"));
     command.current_dir(folder).env("NO_COLOR", "1").env("TZ", "UTC");
@@ -36,12 +37,12 @@ fn program(folder: &Path) -> Command {
     command
 }
 
-/// Runs the program in `folder` to its end, with nothing on its standard input.
+/// Runs the program in `folder` until it ends, with an empty standard input.
 pub(crate) fn run<S: AsRef<OsStr>>(folder: &Path, args: &[S]) -> Finished {
     run_with_input(folder, args, "")
 }
 
-/// Runs the program in `folder` to its end, with `input` on its standard input.
+/// Runs the program in `folder` until it ends, with `input` on its standard input.
 pub(crate) fn run_with_input<S: AsRef<OsStr>>(folder: &Path, args: &[S], input: &str) -> Finished {
     let mut child = program(folder)
         .args(args)
@@ -50,7 +51,7 @@ pub(crate) fn run_with_input<S: AsRef<OsStr>>(folder: &Path, args: &[S], input: 
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    // A program that needs no input may have gone already: a closed pipe is no failure of the test.
+    // A program that needs no input may have exited already, so a closed pipe is not a failure.
     let _ = child.stdin.take().expect("stdin is piped").write_all(input.as_bytes());
     let output = child.wait_with_output().expect("the program ends");
     Finished {
@@ -63,7 +64,7 @@ pub(crate) fn run_with_input<S: AsRef<OsStr>>(folder: &Path, args: &[S], input: 
 /// The report written by `--report`.
 pub(crate) struct Report(Value);
 
-/// What the report says about one use case.
+/// Numbers of one use case in the report.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Numbers {
     pub(crate) events: u64,
@@ -83,7 +84,7 @@ impl Report {
         self.entries().iter().map(|entry| entry["name"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// The numbers of the use case `[MODEL_NAME]`.
+    /// Numbers of the use case `[MODEL_NAME]`.
     pub(crate) fn numbers(&self, use_case: &str) -> Numbers {
         let entry = self
             .entries()

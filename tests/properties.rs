@@ -1,4 +1,5 @@
-//! The same events give the same bytes, whatever their order, their files, the threads and the memory.
+//! The same events give the same output, byte for byte, whatever their order, their files, the
+//! number of threads and the memory limit.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::outliers::{self, Outliers};
 use crate::program;
 
-/// Every model, with values that are missing, null, multi-valued, equal in count and far apart in size.
+/// Every model, on values that are missing, null, multi-valued, equally frequent, or far apart in
+/// size.
 const USE_CASES: &str = "\
 [simplequery_powershell]
 es_query_filter=process.name:powershell* AND NOT host.name:h0
@@ -131,10 +133,10 @@ outlier_summary=text beyond {decision_frontier}
 accepted=^accepted
 ";
 
-/// Keys that every use case needs and that are no part of what is tested.
+/// Keys that every use case needs but that are not under test.
 const COMMON: &str = "outlier_type=test\noutlier_reason=property\nrun_model=1\n";
 
-/// A small seeded generator (SplitMix64), so that a failure can be repeated.
+/// A small seeded generator (SplitMix64), so that failures can be reproduced.
 struct Random(u64);
 
 impl Random {
@@ -150,7 +152,7 @@ impl Random {
         self.next() % n
     }
 
-    /// A number below `n`, the small ones far more often.
+    /// Returns a number below `n`; small numbers are far more frequent.
     fn skewed(&mut self, n: u64) -> u64 {
         let bound = 1 + self.below(n);
         self.below(bound)
@@ -164,7 +166,7 @@ impl Random {
     }
 }
 
-/// Events as exported hits: with their own ids, which survive shuffling and splitting.
+/// Generates events as exported hits. Their own ids survive shuffling and splitting.
 fn events(n: usize, seed: u64) -> Vec<String> {
     let mut random = Random(seed);
     (0..n).map(|idx| event(idx, &mut random)).collect()
@@ -234,7 +236,7 @@ impl Bench {
         path
     }
 
-    /// The bytes that a run over `events` (a file or folder) writes.
+    /// Returns the output of a run over `events` (a file or folder).
     fn run(&self, events: &Path, options: &[&str]) -> Vec<u8> {
         self.run_with("use_cases.conf", events, options)
     }
@@ -258,7 +260,7 @@ impl Bench {
     }
 }
 
-/// Compares without printing megabytes when it fails.
+/// Compares output without printing megabytes on failure.
 fn assert_same(expected: &[u8], actual: &[u8], what: &str) {
     let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect::<Vec<_>>();
     let (expected, actual) = (lines(expected), lines(actual));
@@ -302,7 +304,7 @@ fn number_of_threads_does_not_matter() {
     }
 }
 
-/// A use case that runs alone is judged in as many partitions as there are threads.
+/// A use case that runs alone is evaluated in as many partitions as there are threads.
 #[test]
 fn number_of_partitions_does_not_matter() {
     let bench = Bench::new(USE_CASES);
@@ -335,7 +337,7 @@ fn split_and_compression_do_not_matter() {
 }
 
 #[test]
-fn little_memory_does_not_matter() {
+fn the_memory_limit_does_not_matter() {
     let bench = Bench::new(USE_CASES);
     let path = bench.write("events.ndjson", &events(30_000, 6));
     let spill = bench.path().join("spill");
@@ -345,7 +347,7 @@ fn little_memory_does_not_matter() {
     let texts = [&spill, &report].map(|path| path.to_str().expect("UTF-8"));
     let options = ["--memory-limit", "16MiB", "--spill-dir", texts[0], "--report", texts[1]];
     assert_same(&expected, &bench.run(&path, &options), "16 MiB");
-    // the numbers of so many rows are not gathered at once
+    // the values of so many rows must not be gathered in memory at once
     for name in ["metrics_length", "metrics_entropy", "metrics_bytes"] {
         let expected = bench.run(&path, &["--only", name]);
         let little = ["--only", name, "--memory-limit", "4MiB"];
@@ -374,8 +376,8 @@ fn fifty_use_cases_together_equal_fifty_runs() {
     outliers::check_merged(&alone, &bench.outliers("together.conf", &path)).expect("together as alone");
 }
 
-/// The use case number `idx` of many that differ in model, fields, query and trigger. Summaries name the use case, so
-/// that no two say the same about a document.
+/// Returns use case `idx` of many that differ in model, fields, query and trigger. Summaries name
+/// the use case, so that no two use cases give a document the same summary.
 fn varied_use_case(idx: usize) -> String {
     let pick = |choices: &[&'static str], step: usize| choices[idx / step % choices.len()];
     let query = pick(&["*", "host.name:h1 OR user.name:u0", "network.bytes:[10 TO *]", "NOT process.name:cmd.exe"], 3);

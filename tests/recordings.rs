@@ -1,12 +1,13 @@
-//! The use cases and recordings that ship with the project: the README's first command finds the attacks.
+//! Use cases and recordings that ship with the project: the first command of the README finds the
+//! attacks.
 
 use std::path::Path;
 
 use crate::outliers;
 use crate::program::{self, Report};
 
-/// What each shipped use case must find in the shipped recordings: name, outliers, and whether every event
-/// found is one of an attack (by its label; Zeek records have none).
+/// Expected result of each shipped use case on the shipped recordings: name, number of outliers,
+/// and true if every event found must belong to an attack (by its label; Zeek records have none).
 const FOUND: &[(&str, u64, bool)] = &[
     ("simplequery_encoded_powershell", 14, true),
     ("simplequery_credential_theft_command", 5, true),

@@ -1,10 +1,10 @@
-//! The rules of the source tree that no compiler checks. `src/ARCHITECTURE.md` says why they are what they are.
+//! Rules of the source tree that no compiler checks. `src/ARCHITECTURE.md` explains them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where a heavy or dangerous thing may appear: what, and the beginnings of the paths that may have it.
+/// Heavy or dangerous dependencies, and the prefixes of the paths that may use them.
 const FENCES: &[(&str, &[&str])] = &[
     ("elasticsearch::", &["src/elastic/"]),
     (
@@ -24,13 +24,13 @@ const FENCES: &[(&str, &[&str])] = &[
     ("unsafe ", &["kernels/src/"]),
 ];
 
-/// What `kernels/` knows nothing of.
+/// Packages that `kernels/` must not use.
 const NOT_IN_KERNELS: &[&str] = &["tokio", "arrow", "datafusion"];
 
-/// Lines without tests that a file may have.
+/// Upper limit on the lines of a file, without tests.
 const MAX_LINES: usize = 400;
 
-/// Files that may have up to 500 lines, and why.
+/// Files that may have up to 500 lines, and the reason.
 const LONG_FILES: &[(&str, &str)] =
     &[("src/event/decode/walk.rs", "one serde visitor per kind of place: they make sense together only")];
 
@@ -58,7 +58,8 @@ const TOP_LEVEL: &[&str] = &[
     "use_cases",
 ];
 
-/// Never in the source, tests included. Split, so that this file does not find itself.
+/// Words that are forbidden in the source, tests included. They are split so that this file does
+/// not match itself.
 const NEVER: &[&str] = &[
     concat!("to", "do!("),
     concat!("unimplem", "ented!("),
@@ -68,14 +69,14 @@ const NEVER: &[&str] = &[
     concat!("#![al", "low("),
 ];
 
-/// Paths of one machine.
+/// Prefixes of absolute paths, which exist on one machine only.
 const ABSOLUTE: &[&str] = &[concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/tm", "p/"), concat!("/ho", "me/")];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A text file of the project: path from the root, with `/`, and content.
+/// A text file of the project: path from the root, separated by `/`, and content.
 struct File {
     path: String,
     text: String,
@@ -97,14 +98,14 @@ impl File {
         if is_test { Vec::new() } else { lines[..end.unwrap_or(lines.len())].to_vec() }
     }
 
-    /// [`Self::lines_without_tests`] without comments, as one text.
+    /// Returns [`Self::lines_without_tests`] without comments, as one text.
     fn code(&self) -> String {
         let is_code = |line: &&str| !line.trim_start().starts_with("//");
         self.lines_without_tests().into_iter().filter(is_code).fold(String::new(), |text, line| text + line + "\n")
     }
 }
 
-/// Files below the given folders whose names end in one of `extensions`.
+/// Returns the files below the given folders that have one of `extensions`.
 fn files(folders: &[&str], extensions: &[&str]) -> Vec<File> {
     let mut found = Vec::new();
     let mut open: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
@@ -128,7 +129,7 @@ fn assert_none(problems: &[String]) {
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
 
-/// Modules of the crate that `code` names: `crate::x`, and `crate::{x, y::z}`.
+/// Returns the modules of the crate that `code` names: `crate::x`, and `crate::{x, y::z}`.
 fn used_modules(code: &str) -> BTreeSet<String> {
     let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     let mut used = BTreeSet::new();
@@ -144,7 +145,7 @@ fn used_modules(code: &str) -> BTreeSet<String> {
     used
 }
 
-/// The entries of a `{a, b::{c, d}, e}` whose opening brace is gone.
+/// Returns the entries of `{a, b::{c, d}, e}`, given the text after its opening brace.
 fn names_of_group(group: &str) -> Vec<String> {
     let mut names = vec![String::new()];
     let mut depth = 0;
@@ -161,14 +162,15 @@ fn names_of_group(group: &str) -> Vec<String> {
     names
 }
 
-/// Modules in the order in which events flow through them, which is their order in `lib.rs`. A module uses modules before it, never after.
+/// Returns the modules in the order in which events flow through them, which is their order in
+/// `lib.rs`. A module may only use modules before it.
 fn modules_in_order() -> Vec<String> {
     let text = fs::read_to_string(root().join("src/lib.rs")).expect("the library has a root");
     text.lines().filter_map(|line| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned())).collect()
 }
 
 #[test]
-fn modules_are_found_in_every_form_of_use() {
+fn used_modules_are_found_in_every_notation() {
     let code =
         "use crate::config::UseCase;\nuse crate::{event::{Table, view}, query,\n run};\nfn f(x: crate::cli::Args) {}";
     let expected = ["cli", "config", "event", "query", "run"].map(str::to_owned);
@@ -201,7 +203,7 @@ fn fences_hold() {
         let code = file.code();
         for (what, allowed) in FENCES {
             let is_allowed = allowed.iter().any(|start| file.path.starts_with(start));
-            // our own modules may have the name of a package
+            // one of our own modules may have the name of a package
             let is_used = code.match_indices(what).any(|(start, _)| !code[..start].ends_with("::"));
             if !is_allowed && is_used {
                 problems.push(format!("{}: `{what}` belongs in {allowed:?}", file.path));
@@ -246,7 +248,7 @@ fn nothing_is_left_undone_or_silenced() {
 }
 
 #[test]
-fn no_path_of_one_machine() {
+fn no_absolute_paths() {
     let folders =
         ["src", "kernels", "benches", "tests", "docs", "use_cases", "README.md", "CHANGELOG.md", ".ci", "Cargo.toml"];
     let folders: Vec<&str> = folders.into_iter().filter(|folder| root().join(folder).exists()).collect();
@@ -261,7 +263,7 @@ fn no_path_of_one_machine() {
 }
 
 #[test]
-fn the_top_level_is_what_it_should_be() {
+fn the_top_level_has_only_known_entries() {
     let entries = fs::read_dir(root()).expect("readable").map(|entry| entry.expect("readable").file_name());
     let surplus: Vec<String> = entries
         .map(|name| name.to_string_lossy().into_owned())
@@ -287,7 +289,7 @@ fn one_version_of_arrow_and_datafusion() {
 }
 
 #[test]
-fn links_in_documents_lead_somewhere() {
+fn links_in_documents_are_not_dead() {
     let mut problems = Vec::new();
     for file in files(&["README.md", "CHANGELOG.md", "docs", "use_cases", "tests", "src"], &["md"]) {
         let folder = root().join(&file.path).parent().expect("a file has a folder").to_owned();

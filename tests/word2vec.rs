@@ -1,4 +1,5 @@
-//! `word2vec` as a user meets it: what is stored, counted, told, and kept from run to run.
+//! `word2vec` as a user sees it: stored outliers, counts, reports, and models that are reused
+//! between runs.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use crate::outliers;
 use crate::program::{self, Finished, Report};
 
-/// Programs by path: one stands where it never stands.
+/// Programs by path; one of them is in a place where it never is.
 const USE_CASE: &str = "\
 [word2vec_paths]
 es_query_filter=*
@@ -37,7 +38,8 @@ struct Bench {
 }
 
 impl Bench {
-    /// A folder with events and the use case, in which the keys of `more` stand for its own.
+    /// Creates a folder with events and the use case. The keys in `more` replace those of the use
+    /// case.
     fn new(more: &str, events: &[Value]) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let bench = Self { folder };
@@ -74,19 +76,19 @@ impl Bench {
         Report::read(&self.path().join("report.json"))
     }
 
-    /// What the report says of the use case.
+    /// Returns a key of the use case in the report.
     fn of_use_case(&self, key: &str) -> Value {
         self.report().json()["use_cases"][0][key].clone()
     }
 
-    /// Stored outliers by the id of their event.
+    /// Stored outliers, with the ids of their events.
     fn outliers(&self) -> Vec<(String, Value)> {
         let written = outliers::read(&self.path().join("out.ndjson")).expect("well-formed output");
         written.into_iter().map(|((_, id), stored)| (id, Value::Object(stored))).collect()
     }
 }
 
-/// Many ordinary paths, and an odd one in the middle.
+/// Many ordinary paths, and an unusual one in the middle.
 fn events() -> Vec<Value> {
     let mut events: Vec<Value> = (0..60)
         .map(|idx| json!({"host": "h", "path": format!("C:\\Windows\\System{}\\tool{}.exe", idx % 2, idx % 6)}))
@@ -132,7 +134,7 @@ fn a_whitelisted_word_is_counted_and_not_reported() {
 }
 
 #[test]
-fn of_equal_texts_one_is_looked_at() {
+fn duplicate_texts_are_evaluated_once() {
     let mut events = events();
     for _ in 0..5 {
         events.push(events[70].clone());
@@ -151,7 +153,7 @@ fn of_equal_texts_one_is_looked_at() {
     };
     assert_eq!(found("", &events), 6);
     assert_eq!(found("drop_duplicates=1\n", &events), 1);
-    // enough texts, but only when equal ones count
+    // enough texts only if duplicates are counted
     assert_eq!(found("drop_duplicates=1\nmin_target_buckets=30\n", &events), 0);
     assert_eq!(found("min_target_buckets=30\n", &events), 6);
     assert_eq!(found("min_target_buckets=127\n", &events), 0);
@@ -174,7 +176,7 @@ fn several_targets_are_one_text() {
 }
 
 #[test]
-fn what_was_found_is_compared_with_labels() {
+fn outliers_are_compared_with_labels() {
     let mut events = events();
     for (idx, event) in events.iter_mut().enumerate() {
         let label = match idx {
@@ -217,7 +219,7 @@ fn score_tables_are_logged() {
 }
 
 #[test]
-fn models_are_kept_from_run_to_run() {
+fn models_are_reused_between_runs() {
     let bench = Bench::new(&format!("{LEARNED}model_cache_dir=models\n"), &events());
     bench.run("").expect_code(0);
     let first = bench.of_use_case("training");
@@ -258,7 +260,7 @@ fn the_device_is_chosen_before_anything_is_read() {
     assert!(finished.stderr.contains("device=\"c"), "auto tells what it chose:\n{}", finished.stderr);
     assert_eq!(on_cpu.len(), bench.outliers().len());
     fs::remove_file(bench.path().join("out.ndjson")).expect("removed");
-    // no machine has so many
+    // no machine has this many GPUs
     let finished = bench.run("--device cuda:999").expect_code(78);
     assert!(finished.stderr.contains("--device cpu"), "no cure in\n{}", finished.stderr);
     assert!(!bench.path().join("out.ndjson").exists());

@@ -1,8 +1,9 @@
-//! Derived fields: values that grok patterns find in the text of another field.
+//! Derived fields: values that GROK patterns find in the text of another field.
 //!
-//! 1. `library` has the patterns that there are by name.
-//! 2. `pattern` writes out what a pattern refers to, compiles it, and finds values.
-//! 3. [`DerivedFields`] applies the patterns of a configuration, in its order, to events.
+//! 1. `library` holds the named patterns.
+//! 2. `pattern` expands the references of a pattern, compiles it, and finds values.
+//! 3. [`DerivedFields`] applies the patterns of a configuration to events, in the order of the
+//!    configuration.
 
 mod library;
 mod pattern;
@@ -28,23 +29,24 @@ struct Rule {
     source: FieldPath,
     written: String,
     pattern: Arc<Pattern>,
-    /// Hashes of the texts for which the pattern needed too many steps: a number that does not depend on how often a text comes up.
+    /// Hashes of the texts on which the pattern exceeded the step limit. A set, because the
+    /// reported number must not depend on how often a text occurs.
     given_up: Mutex<FxHashSet<u64>>,
 }
 
-/// A rule that could not be applied to some texts within the limit of steps. It derives nothing from them.
+/// A rule that exceeded the step limit on some texts. It derives nothing from them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenUp<'a> {
-    /// The field whose texts they are.
+    /// Field that holds the texts.
     pub source: &'a FieldPath,
     /// The pattern as the user wrote it.
     pub pattern: &'a str,
-    /// How many different texts.
+    /// Number of distinct texts.
     pub n_texts: usize,
 }
 
 impl DerivedFields {
-    /// Compiles rules; those that cannot be compiled are problems.
+    /// Compiles the rules. Rules that do not compile are returned as problems.
     pub fn compile(fields: &[DerivedField]) -> (Self, Vec<Problem>) {
         let mut rules = Vec::new();
         let mut problems = Vec::new();
@@ -68,18 +70,19 @@ impl DerivedFields {
         (DerivedFields { rules }, problems)
     }
 
-    /// Source field and key of everything that may be derived.
+    /// Source field and key of every value that may be derived.
     pub fn keys(&self) -> impl Iterator<Item = (&FieldPath, &str)> {
         self.rules.iter().flat_map(|rule| rule.pattern.keys().map(|key| (&rule.source, key)))
     }
 
-    /// What the rules of `source` find in its text; later values of a key replace earlier ones.
+    /// Applies the rules of `source` to its text. Of several values of a key, later ones replace
+    /// earlier ones.
     pub fn apply(&self, source: &FieldPath, text: &str) -> Vec<(String, Option<Value>)> {
         let rules = self.rules.iter().filter(|rule| rule.source == *source);
         rules.flat_map(|rule| rule.apply(text)).collect()
     }
 
-    /// Everything that is derived of an event, each key once; only texts are sources.
+    /// Derives all values of an event, each key once. Only string values are sources.
     pub fn derive(&self, event: &Map<String, Value>) -> Vec<(String, Value)> {
         let mut derived: Vec<(String, Value)> = Vec::new();
         for rule in &self.rules {
@@ -95,7 +98,7 @@ impl DerivedFields {
         derived
     }
 
-    /// The rules that were given up for some texts so far, in the order of the configuration.
+    /// Rules that exceeded the step limit on some texts so far, in the order of the configuration.
     pub fn given_up(&self) -> Vec<GivenUp<'_>> {
         let given_up = self.rules.iter().map(|rule| GivenUp {
             source: &rule.source,

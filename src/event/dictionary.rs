@@ -1,15 +1,16 @@
-//! Texts of one key, each stored once: text <-> code.
+//! Dictionary of the texts of one key: each text is stored once and has a code.
 //!
-//! Codes are given in order of first appearance while events are read, so they depend on that order. [`DictionaryBuilder::freeze`] ranks
-//! them by a fixed hash of their text: ranks are the same for the same set of texts whatever the order of events, which makes every
-//! tie broken by rank order-free.
+//! Codes are assigned in order of first appearance, so they depend on the order in which events are
+//! read. [`DictionaryBuilder::freeze`] ranks them by a fixed hash of their text. Ranks are the same
+//! for the same set of texts whatever the order of events, so ties broken by rank do not depend on
+//! that order.
 
 use hashbrown::HashTable;
 
-/// Bytes of one block of the text arena. A longer text gets a block of its own.
+/// Size of one block of the text arena. A longer text gets a block of its own.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Texts under construction: interns each distinct text once.
+/// Dictionary under construction; interns each distinct text once.
 #[derive(Debug, Default)]
 pub struct DictionaryBuilder {
     table: HashTable<u32>,
@@ -17,7 +18,7 @@ pub struct DictionaryBuilder {
 }
 
 impl DictionaryBuilder {
-    /// The code of `text`, a new one when it was not seen before.
+    /// Returns the code of `text`; a text not seen before gets a new one.
     pub fn intern(&mut self, text: &str) -> u32 {
         let hash = text_hash(text);
         let texts = &self.texts;
@@ -30,7 +31,7 @@ impl DictionaryBuilder {
         code
     }
 
-    /// Bytes held on the heap.
+    /// Bytes used on the heap.
     pub fn size_bytes(&self) -> usize {
         self.table.allocation_size() + self.texts.size_bytes()
     }
@@ -59,12 +60,12 @@ pub struct Dictionary {
 }
 
 impl Dictionary {
-    /// The rank of a code that the builder gave.
+    /// Rank of a code that the builder assigned.
     pub fn rank(&self, code: u32) -> u32 {
         self.rank_of_code[code as usize]
     }
 
-    /// The text of a rank.
+    /// Text of a rank.
     pub fn text(&self, rank: u32) -> &str {
         self.texts.get(self.code_of_rank[rank as usize])
     }
@@ -74,7 +75,7 @@ impl Dictionary {
         self.code_of_rank.len()
     }
 
-    /// Whether no text was interned.
+    /// True if no text was interned.
     pub fn is_empty(&self) -> bool {
         self.code_of_rank.is_empty()
     }
@@ -125,8 +126,9 @@ impl Texts {
     }
 }
 
-/// A hash that is the same in every run and on every machine: results that break ties by it must not change from run to run.
-/// Equal hashes never merge texts: the texts themselves are compared.
+/// Hash that is the same in every run and on every machine. Ties are broken by it, and results must
+/// not change from run to run. Equal hashes never merge texts, because the texts themselves are
+/// compared.
 pub(super) fn text_hash(text: &str) -> u64 {
     use std::hash::Hasher;
     let mut hasher = rustc_hash::FxHasher::default();

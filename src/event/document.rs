@@ -1,25 +1,26 @@
-//! A whole event, as stored, and how its fields are found.
+//! Whole events, as stored, and the lookup of their fields.
 
 use serde_json::{Map, Value};
 
 use crate::config::FieldPath;
 
-/// A document: where it is stored, and its fields.
+/// A document: index, id and fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// Its index, or the name of its file.
+    /// Index, or the name of the file it was read from.
     pub index: String,
-    /// Its id, or the number of its line.
+    /// Id, or the number of its line.
     pub id: String,
-    /// Its `_source`, in the order of its keys.
+    /// `_source`, keys in their original order.
     pub source: Map<String, Value>,
 }
 
-/// The value of `field`; `None` where it is missing.
+/// Returns the value of `field`; `None` if it is missing.
 ///
-/// One rule for every caller: the path is walked one name at a time; in each object a key of exactly that name wins, else the first key
-/// that is equal ignoring case; stepping into anything but an object finds nothing. Where the walk finds nothing, a key that holds
-/// several names with their dots is tried, the longest first.
+/// All callers follow this rule. The path is walked one name at a time. In each object, a key of
+/// exactly that name wins; otherwise the first key that is equal ignoring case. Only objects can be
+/// stepped into. If the walk finds nothing, keys that hold several names with their dots are tried,
+/// the longest first.
 pub fn lookup<'a>(source: &'a Map<String, Value>, field: &FieldPath) -> Option<&'a Value> {
     walk(source, field.as_str())
 }
@@ -34,7 +35,7 @@ fn walk<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     literal(object, path)
 }
 
-/// `path` as one key, then shorter starts of it that hold at least one dot.
+/// Looks up `path` as one key, then shorter prefixes of it that hold at least one dot.
 fn literal<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     if let Some(value) = child(object, path) {
         return Some(value);
@@ -50,7 +51,7 @@ fn child<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     object.get(name).or_else(|| object.iter().find(|(key, _)| equal_ignoring_case(key, name)).map(|(_, value)| value))
 }
 
-/// Equality of the lower-case forms.
+/// Compares the lower-case forms of two names.
 pub fn equal_ignoring_case(a: &str, b: &str) -> bool {
     if a.is_ascii() && b.is_ascii() {
         return a.eq_ignore_ascii_case(b);

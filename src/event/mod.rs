@@ -1,10 +1,12 @@
-//! What an event is, and what is kept of it while use cases judge it.
+//! Events, and the parts of them that are kept while use cases are evaluated.
 //!
-//! 1. [`decode`] turns lines of JSON into Arrow columns, only the wanted ones.
-//! 2. [`sentences`] combines a use case's fields into keys; [`metric`] computes numbers from texts; [`derived`] derives fields by grok.
-//! 3. [`table`] holds keys, metrics, times and masks of all events of a scan group, in memory or spilled; [`View`] is one use case's
-//!    part of it.
-//! 4. [`document`] is a whole event again, read for candidates only; [`text`] is how values read as text.
+//! 1. [`decode`] turns lines of JSON into Arrow columns; it reads only the wanted ones.
+//! 2. [`sentences`] combines a use case's fields into keys; [`metric`] computes numbers from texts;
+//!    [`derived`] derives fields by GROK.
+//! 3. [`table`] holds keys, metrics, times and masks of all events of a scan group, in memory or
+//!    spilled to disk; [`View`] is one use case's part of it.
+//! 4. [`document`] is a whole event, read again for candidates only; [`text`] renders values as
+//!    text.
 
 mod chunk;
 pub mod decode;

@@ -1,8 +1,10 @@
-//! Sentences: one combination of values of a use case's target or aggregator fields, as local codes of a batch.
+//! Sentences: combinations of values of a use case's target or aggregator fields, as local codes of
+//! a batch.
 //!
-//! An event whose fields hold lists has one sentence per combination, the first field varying fastest; a field without a usable value
-//! leaves the event without sentences. A sentence's text is its values joined by the key's joiner, " - " for most, so that combinations
-//! whose joined texts are equal share one bucket, as existing use cases expect.
+//! An event whose fields hold lists has one sentence per combination; the first field varies
+//! fastest. If a field has no usable value, the event has no sentences. The text of a sentence is
+//! its values joined by the key's joiner, usually " - ". Combinations whose joined texts are equal
+//! therefore share one group, as existing use cases expect.
 
 use arrow::array::{AsArray, ListArray, StringArray, StringBuilder};
 use arrow::datatypes::UInt32Type;
@@ -11,14 +13,14 @@ use rustc_hash::FxHasher;
 
 use super::table::{LocalKey, Values};
 
-/// Joins the values of a sentence, unless its key says otherwise.
+/// Joiner of the values of a sentence, unless the key has another.
 pub const SEPARATOR: &str = " - ";
 
-/// Most sentences that one event may have per key: beyond it the event's lists are an attack or an accident, and the event is
-/// skipped and counted.
+/// Upper limit on the sentences of one event per key. Longer lists are an attack or an accident;
+/// the event is skipped and counted.
 pub const MAX_SENTENCES: usize = 1 << 12;
 
-/// The elements of a column of kind `Elements` as one-field sentences.
+/// Returns the elements of a column of kind `Elements` as one-field sentences.
 pub fn elements(column: &ListArray) -> LocalKey {
     let dictionary = column.values().as_dictionary::<UInt32Type>();
     let first = column.value_offsets().first().copied().unwrap_or(0);
@@ -28,8 +30,8 @@ pub fn elements(column: &ListArray) -> LocalKey {
     LocalKey { offsets, codes, texts: dictionary.values().as_string::<i32>().clone() }
 }
 
-/// Sentences over `fields`, whose values are joined by `joiner`, and the rows that would have more than [`MAX_SENTENCES`], in ascending
-/// order; these have none.
+/// Combines `fields` into sentences whose values are joined by `joiner`. Also returns the rows that
+/// would have more than [`MAX_SENTENCES`], in ascending order; they get no sentences.
 pub fn combine(fields: Vec<LocalKey>, values: Values, joiner: &str) -> (LocalKey, Vec<usize>) {
     let mut fields: Vec<LocalKey> = match values {
         Values::Each => fields,
@@ -198,12 +200,12 @@ mod tests {
     }
 
     #[test]
-    fn a_field_without_values_leaves_no_sentence() {
+    fn a_field_without_values_gives_no_sentences() {
         check(&[&[&["A"], &["B"]], &[&[], &["x"]]], Values::Each, &[&[], &["B - x"]]);
     }
 
     #[test]
-    fn smallest_takes_one_value_per_field() {
+    fn smallest_uses_one_value_per_field() {
         check(&[&[&["b", "a"], &["c"]], &[&["y"], &["z", "x"]]], Values::Smallest, &[&["a - y"], &["c - x"]]);
     }
 
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_joiner_is_that_of_the_key() {
+    fn each_key_has_its_own_joiner() {
         let (key, _) = combine(vec![field(&[&["C:\\bin"]]), field(&[&["a.exe"]])], Values::Each, "\\");
         assert_eq!(key.texts.value(0), "C:\\bin\\a.exe");
     }

@@ -1,8 +1,9 @@
-//! The event table: what statistics need of every event of a scan group, in Arrow, under the memory limit.
+//! Event table: the data that statistics need of every event of a scan group, in Arrow, within the
+//! memory limit.
 //!
-//! One [`RecordBatch`] per batch that was read; its columns are the document's place, key codes, metric values, times and one mask per
-//! use case (see [`TableLayout`]). Batches beyond the table's share of the memory limit go to a spill file and are read back one at
-//! a time.
+//! It holds one [`RecordBatch`] per batch read. The columns are the document's position, key codes,
+//! metric values, times and one mask per use case (see [`TableLayout`]). Batches beyond the table's
+//! share of the memory limit go to a spill file and are read back one at a time.
 
 use std::sync::Arc;
 
@@ -16,84 +17,87 @@ use super::view::ViewColumns;
 use crate::config::{FieldPath, Metric};
 use crate::spill::{Segment, SpillError, SpillFile};
 
-/// Which sentences a key makes of an event whose fields hold several values.
+/// Sentences that a key makes of an event whose fields hold several values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Values {
     /// One sentence per combination of values.
     Each,
-    /// One sentence, of the smallest value of each field: what an Elasticsearch script sees of a multi-valued field.
+    /// One sentence, made of the smallest value of each field, as an Elasticsearch script sees a
+    /// multi-valued field.
     Smallest,
 }
 
-/// A field as a use case sees it: from the event, or derived from another field's text.
+/// A field as a use case sees it: read from the event, or derived from another field's text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldSource {
-    /// The field's path in the event.
+    /// Path of the field in the event.
     pub path: FieldPath,
-    /// Derived rules that can give this field, as (rule set, key): when a rule matches, its value hides the event's own field.
+    /// Rule set and key that can derive this field. When a rule matches, its value hides the
+    /// event's own field.
     pub derived: Option<(usize, String)>,
 }
 
-/// Fields whose combined values form a bucket key or a term.
+/// Fields whose combined values form the sentences of an aggregator or a target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeySpec {
-    /// The fields, in the order of the configuration.
+    /// Fields, in the order of the configuration.
     pub fields: Vec<FieldSource>,
-    /// What several values per field mean.
+    /// Treatment of fields that hold several values.
     pub values: Values,
-    /// What stands between the values of several fields.
+    /// Text between the values of several fields.
     pub joiner: String,
 }
 
 /// A number computed from the text of one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricSpec {
-    /// The field.
+    /// Field that the metric is computed from.
     pub field: FieldSource,
-    /// The metric.
+    /// Metric to compute.
     pub metric: Metric,
 }
 
-/// What the table holds: fixed before reading.
+/// Contents of the table; fixed before reading starts.
 #[derive(Debug, Clone, Default)]
 pub struct TableLayout {
     /// Keys, shared by all use cases that name the same fields.
     pub keys: Vec<KeySpec>,
-    /// Metrics, shared likewise.
+    /// Metrics, shared in the same way.
     pub metrics: Vec<MetricSpec>,
     /// Timestamp fields.
     pub times: Vec<FieldPath>,
-    /// Number of use cases: one mask each.
+    /// Number of masks: one per use case.
     pub n_masks: usize,
-    /// Whether ties between events need their documents' ids.
+    /// True if ties between events are broken by their documents' ids.
     pub tie_break: bool,
 }
 
-/// One batch of events, reduced to what the layout names; codes are local to the batch.
+/// One batch of events, reduced to the columns of the layout. Codes are local to the batch.
 #[derive(Debug)]
 pub struct PreparedBatch {
-    /// The source's number of this batch.
+    /// Number that the source gave this batch.
     pub batch: u32,
-    /// Place of each event in its batch: offset, length, line.
+    /// Position of each event in its batch: offset, length, line.
     pub places: [UInt32Array; 3],
     /// Per key: the sentences of each event, as local codes.
     pub keys: Vec<LocalKey>,
-    /// Per metric: Float64, null where the event has no such number.
+    /// Per metric: Float64, null if the event has no value for it.
     pub metrics: Vec<ArrayRef>,
-    /// Per timestamp field: Int64 microseconds, null where missing.
+    /// Per timestamp field: Int64 microseconds, null if missing.
     pub times: Vec<ArrayRef>,
-    /// Per use case: whether the event matches.
+    /// Per use case: mask of the events that match.
     pub masks: Vec<BooleanArray>,
-    /// Order-free tie-break of each event, if the layout asks for it.
+    /// Tie-break of each event, independent of the order of events; present if the layout asks for
+    /// it.
     pub ties: Option<ArrayRef>,
 }
 
-/// Sentences of a batch: per event a list of local codes, and the text of each code.
+/// Sentences of a batch: a list of local codes per event, and the text of each code.
 #[derive(Debug)]
 pub struct LocalKey {
     /// Event `r` has the sentences `codes[offsets[r]..offsets[r + 1]]`.
     pub offsets: Vec<u32>,
-    /// Local codes.
+    /// Local codes: indices into `texts`.
     pub codes: Vec<u32>,
     /// Text of each local code.
     pub texts: StringArray,
@@ -112,7 +116,7 @@ pub struct TableBuilder {
     chunk_budget: usize,
 }
 
-/// A filled table; read-only and shared by the use cases of its scan group.
+/// A filled table: read-only, shared by the use cases of its scan group.
 #[derive(Debug)]
 pub struct EventTable {
     layout: TableLayout,
@@ -137,7 +141,8 @@ enum ChunkColumns {
 }
 
 impl TableBuilder {
-    /// An empty table. Its batches stay in memory up to `chunk_budget` bytes and as long as `pool` has room, later ones go to `spill`.
+    /// Returns an empty table. Batches stay in memory up to `chunk_budget` bytes and while `pool`
+    /// has room; later ones go to `spill`.
     pub fn new(layout: TableLayout, pool: &Arc<dyn MemoryPool>, chunk_budget: usize, spill: SpillFile) -> Self {
         TableBuilder {
             schema: schema(&layout),
@@ -151,7 +156,7 @@ impl TableBuilder {
         }
     }
 
-    /// Adds a batch; batches come in the order of the source.
+    /// Adds a batch. Batches must come in the order of the source.
     pub fn append(&mut self, prepared: PreparedBatch) -> Result<(), TableError> {
         if prepared.places[0].is_empty() {
             return Ok(());
@@ -171,7 +176,7 @@ impl TableBuilder {
         Ok(())
     }
 
-    /// Ends reading.
+    /// Freezes the table once everything is read.
     pub fn finish(self) -> EventTable {
         let n_spilled = self.chunks.iter().filter(|chunk| matches!(chunk.columns, ChunkColumns::Spilled(_))).count();
         EventTable {
@@ -191,7 +196,8 @@ impl TableBuilder {
         if fits { Ok(ChunkColumns::Memory(batch)) } else { Ok(ChunkColumns::Spilled(self.spill.write(&batch)?)) }
     }
 
-    /// Dictionaries cannot be spilled: when they leave no room, batches in memory make room.
+    /// Reserves memory for the dictionaries. They cannot be spilled, so batches are spilled to make
+    /// room for them.
     fn reserve_dictionaries(&mut self) -> Result<(), TableError> {
         let bytes: usize = self.keys.iter().map(DictionaryBuilder::size_bytes).sum();
         while self.dictionary_memory.try_resize(bytes).is_err() {
@@ -215,27 +221,27 @@ impl TableBuilder {
     }
 }
 
-/// Why a table could not be filled or read.
+/// Error from filling or reading a table.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// The distinct texts of all keys do not fit.
+    /// The distinct texts of all keys do not fit in memory.
     #[error(
         "the distinct texts of the targets and aggregators need {bytes} bytes, more than the memory limit leaves: raise --memory-limit or run fewer use cases at once"
     )]
     TooManyTexts {
-        /// What they need so far.
+        /// Bytes needed so far.
         bytes: usize,
     },
     /// Events could not be spilled, or read back.
     #[error(transparent)]
     Spill(#[from] SpillError),
-    /// Arrow refused a batch: a fault of this program.
+    /// Arrow refused a batch: a bug in this program.
     #[error("event table: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
 }
 
 impl EventTable {
-    /// What the table holds.
+    /// Returns the layout that the table was built with.
     pub fn layout(&self) -> &TableLayout {
         &self.layout
     }
@@ -245,22 +251,23 @@ impl EventTable {
         self.chunks.len()
     }
 
-    /// Number of batches that are on disk.
+    /// Number of batches that were spilled to disk.
     pub fn n_spilled(&self) -> usize {
         self.n_spilled
     }
 
-    /// Bytes of memory that it takes: texts, and batches that are not on disk.
+    /// Bytes of memory in use: texts, and batches that were not spilled.
     pub fn memory_bytes(&self) -> usize {
         self.memory.iter().map(MemoryReservation::size).sum()
     }
 
-    /// Texts of key `key_idx`.
+    /// Dictionary of the texts of key `key_idx`.
     pub fn dictionary(&self, key_idx: usize) -> &Dictionary {
         &self.keys[key_idx]
     }
 
-    /// What a use case looks at in batch `chunk_idx`, read back from disk where it was spilled.
+    /// Returns the columns of batch `chunk_idx` that a use case reads; spilled batches are read
+    /// back from disk.
     pub fn chunk(&self, chunk_idx: usize, columns: &ViewColumns, mask_idx: usize) -> Result<ChunkView<'_>, TableError> {
         let layout = &self.layout;
         let wanted = [
@@ -288,7 +295,7 @@ impl EventTable {
         })
     }
 
-    /// Where the events of batch `chunk_idx` are in the source.
+    /// Returns the positions of the events of batch `chunk_idx` in the source.
     pub fn places(&self, chunk_idx: usize) -> Result<Places, TableError> {
         let columns = self.columns(chunk_idx, &[0, 1, 2])?;
         Ok(Places {
@@ -305,7 +312,7 @@ impl EventTable {
     }
 }
 
-/// Columns of the table by role: places first, then keys, metrics, times, tie-breaks and masks.
+/// Columns of the table by role: positions first, then keys, metrics, times, tie-breaks and masks.
 impl TableLayout {
     const N_PLACES: usize = 3;
 
@@ -344,7 +351,8 @@ fn schema(layout: &TableLayout) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Only texts that some event uses are interned: a batch's dictionary may hold more.
+/// Maps local codes to codes of the whole table. Only texts that some event uses are interned; a
+/// batch's dictionary may hold more.
 fn global_codes(builder: &mut DictionaryBuilder, local: LocalKey) -> ListArray {
     const UNSEEN: u32 = u32::MAX;
     let mut global = vec![UNSEEN; local.texts.len()];

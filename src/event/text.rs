@@ -1,5 +1,5 @@
-//! How JSON values read as text: bucket keys, placeholders, whitelist values and stored texts of existing use cases show values as
-//! Python's `str` and `repr` do, so ours do too.
+//! Rendering of JSON values as text. Keys, placeholders, whitelist values and stored texts of
+//! existing use cases show values as Python's `str` and `repr` do, so ours do too.
 
 use std::fmt::Write;
 
@@ -7,8 +7,8 @@ use serde_json::{Map, Number, Value};
 
 use super::sentences::SEPARATOR;
 
-/// The text of a value for keys and targets; `None` for null, objects, and lists that hold lists or objects. The elements of a list are
-/// joined by " - ".
+/// Text of a value for keys and targets; `None` for null, objects, and lists that hold lists or
+/// objects. The elements of a list are joined by " - ".
 pub fn flatten(value: &Value) -> Option<String> {
     match value {
         Value::Null | Value::Object(_) => None,
@@ -23,7 +23,7 @@ pub fn flatten(value: &Value) -> Option<String> {
     }
 }
 
-/// `str(value)`: strings as they are, `True`, `None`, `1.0`, lists and dicts as [`python_repr`].
+/// `str(value)`: strings as they are, `True`, `None`, `1.0`, lists and dicts as in [`python_repr`].
 pub fn python_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -38,21 +38,24 @@ pub fn python_repr(value: &Value) -> String {
     text
 }
 
-/// A number of JSON as Python prints it: integers by their digits, others as the shortest text of their double.
+/// Text of a JSON number as Python prints it: integers by their digits, others as the shortest text
+/// of their double.
 pub fn number_text(number: &Number) -> String {
     json_number_text(&number.to_string())
 }
 
-/// The same for the JSON text of a number.
+/// Same as [`number_text`] for the JSON text of a number.
 pub fn json_number_text(json: &str) -> String {
     if json.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
         return json.parse().map_or_else(|_| json.to_owned(), float_text);
     }
-    // JSON has no leading zeros or plus; Python has no negative zero
+    // JSON allows neither leading zeros nor a plus sign; Python has no negative zero among its
+    // integers
     if json == "-0" { "0".to_owned() } else { json.to_owned() }
 }
 
-/// `repr` of a double: the shortest digits that read back as it, with an exponent below -4 and from 16 on.
+/// `repr` of a double: the shortest digits that parse back to it, with an exponent below 1e-4 and
+/// from 1e16 on.
 pub fn float_text(value: f64) -> String {
     if value.is_nan() {
         return "nan".to_owned();
@@ -60,7 +63,7 @@ pub fn float_text(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    // d.ddde-x: the shortest digits
+    // the shortest digits, as d.ddde-x
     let scientific = format!("{value:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -102,7 +105,7 @@ fn write_dict(fields: &Map<String, Value>, text: &mut String) {
     text.push('}');
 }
 
-/// Single quotes, or double quotes around a text that has only single ones inside.
+/// Writes a string in single quotes, or in double quotes if it holds only single ones.
 fn write_quoted(string: &str, text: &mut String) {
     let quote = if string.contains('\'') && !string.contains('"') { '"' } else { '\'' };
     text.push(quote);
@@ -132,7 +135,8 @@ fn write_escape(code: u32, text: &mut String) {
     };
 }
 
-/// Python escapes control, format, surrogate and private characters and all separators but the blank.
+/// Python escapes control, format, surrogate and private-use characters, and all separators except
+/// the space.
 fn is_printable(character: char) -> bool {
     let is_separator = character.is_whitespace() && character != ' ';
     let is_format = matches!(character,
@@ -149,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn floats_read_as_python_writes_them() {
+    fn floats_are_written_as_python_writes_them() {
         let check = |value: f64, expected: &str| assert_eq!(float_text(value), expected);
         check(1.0, "1.0");
         check(0.1, "0.1");
@@ -165,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn values_read_as_python_writes_them() {
+    fn values_are_written_as_python_writes_them() {
         let check = |value: Value, text: &str, flat: Option<&str>| {
             assert_eq!(python_text(&value), text);
             assert_eq!(flatten(&value).as_deref(), flat, "{value}");

@@ -1,8 +1,11 @@
-//! A use case's view of the event table: its rows (one event x one target sentence x one aggregator sentence), as a DataFusion table.
+//! View of the event table for one use case: its rows (one event x one target sentence x one
+//! aggregator sentence), as a DataFusion table.
 //!
-//! Columns: `element` (UInt64, names the row, see [`Element`]), then as the view asks `aggregator` and `target` (UInt32 ranks of the
-//! key's dictionary), `value` (Float64), `time` (Int64 microseconds), `tie` (UInt64), `label` (UInt32 rank, null without one). Partition `p` of `n` streams the batches `p, p +
-//! n, ...`; nothing that models compute may depend on that.
+//! The first column is `element` (UInt64), which identifies the row (see [`Element`]). The view may
+//! add `aggregator` and `target` (UInt32 ranks of the key's dictionary), `value` (Float64), `time`
+//! (Int64 microseconds), `tie` (UInt64) and `label` (UInt32 rank, null without one). Partition `p`
+//! of `n` streams the batches `p, p + n, ...`; results of models must not depend on the
+//! partitioning.
 
 use std::sync::Arc;
 
@@ -18,7 +21,8 @@ use rustc_hash::FxHashSet;
 use super::chunk::{ChunkView, KeyColumn};
 use super::table::EventTable;
 
-/// Names one row of a view: batch, event in the batch, sentence of the event. Elements are ordered as events were read.
+/// Identifies one row of a view: batch, event in the batch, sentence of the event. Elements are
+/// ordered as events were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Element(pub u64);
 
@@ -28,7 +32,7 @@ impl Element {
     /// Bits for the event in its batch.
     const ROW_BITS: u32 = 20;
 
-    /// Most events of one batch.
+    /// Upper limit on the events of one batch.
     pub const MAX_ROWS: usize = 1 << Self::ROW_BITS;
 
     fn new(chunk_idx: usize, row: usize, sentence_idx: usize) -> Self {
@@ -37,26 +41,27 @@ impl Element {
         Element(event << Self::SENTENCE_BITS | sentence_idx as u64)
     }
 
-    /// The event: equal for all rows of one event, ordered as read.
+    /// Number of the event: equal for all rows of one event, ordered as read.
     pub fn event(self) -> u64 {
         self.0 >> Self::SENTENCE_BITS
     }
 
-    /// Batch of the event.
+    /// Index of the event's batch.
     pub fn chunk_idx(self) -> usize {
         (self.event() >> Self::ROW_BITS) as usize
     }
 
-    /// The event's row in its batch.
+    /// Row of the event in its batch.
     pub fn row(self) -> usize {
         (self.event() & ((1 << Self::ROW_BITS) - 1)) as usize
     }
 }
 
-/// Most rows that one event may have: beyond it the event's lists are an attack or an accident; the event is skipped and counted.
+/// Upper limit on the rows of one event. Longer lists are an attack or an accident; the event is
+/// skipped and counted.
 pub const MAX_ROWS_PER_EVENT: usize = 1 << 16;
 
-/// Which columns of the table a model reads.
+/// Columns of the table that a model reads.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ViewColumns {
     /// Key of the aggregator.
@@ -65,24 +70,24 @@ pub struct ViewColumns {
     pub target: Option<usize>,
     /// Metric of the target.
     pub value: Option<usize>,
-    /// Timestamp field; events without a time are left out.
+    /// Timestamp field; events without a time are skipped.
     pub time: Option<usize>,
-    /// Whether ties between events are to be broken; the table's layout must have tie-breaks.
+    /// True if ties between events are broken; the table's layout must then have tie-breaks.
     pub tie: bool,
     /// Key of the label.
     pub label: Option<usize>,
 }
 
-/// Rows that take no further part, and the aggregators to look at.
+/// Rows that are excluded, and the aggregators to evaluate.
 #[derive(Debug, Clone, Default)]
 pub struct Population {
-    /// Rows that were whitelisted.
+    /// Whitelisted rows, which are excluded.
     pub without: FxHashSet<u64>,
-    /// Aggregator ranks to evaluate; `None`: all.
+    /// Ranks of the aggregators to evaluate; `None` means all.
     pub only: Option<FxHashSet<u32>>,
 }
 
-/// A use case's rows.
+/// Rows of one use case.
 #[derive(Debug, Clone)]
 pub struct View {
     table: Arc<EventTable>,
@@ -93,38 +98,39 @@ pub struct View {
 }
 
 impl View {
-    /// The rows of use case `mask_idx` with `columns`.
+    /// Returns the rows of use case `mask_idx` with `columns`.
     pub fn new(table: Arc<EventTable>, mask_idx: usize, columns: ViewColumns) -> Self {
         let schema = schema(&columns);
         View { table, mask_idx, columns, population: Arc::default(), schema }
     }
 
-    /// The same view over a smaller population.
+    /// Returns the same view over a smaller population.
     pub fn with_population(&self, population: Population) -> Self {
         View { population: Arc::new(population), ..self.clone() }
     }
 
-    /// The rows that take part.
+    /// Population of the view.
     pub fn population(&self) -> &Population {
         &self.population
     }
 
-    /// The table behind the view.
+    /// Table behind the view.
     pub fn table(&self) -> &Arc<EventTable> {
         &self.table
     }
 
-    /// The use case whose rows these are.
+    /// Index of the use case whose rows these are.
     pub fn mask_idx(&self) -> usize {
         self.mask_idx
     }
 
-    /// The columns of the view.
+    /// Columns of the view.
     pub fn columns(&self) -> ViewColumns {
         self.columns
     }
 
-    /// The view as a table of `n_partitions` partitions.
+    /// Turns the view into a table of `n_partitions` partitions, or fewer if there are fewer
+    /// batches.
     pub fn to_table(&self, n_partitions: usize) -> Result<StreamingTable, DataFusionError> {
         let n_partitions = n_partitions.clamp(1, self.table.n_chunks().max(1));
         let partitions = (0..n_partitions)
@@ -135,7 +141,7 @@ impl View {
         StreamingTable::try_new(Arc::clone(&self.schema), partitions)
     }
 
-    /// The rows of one batch.
+    /// Returns the rows of one batch.
     pub fn batch(&self, chunk_idx: usize) -> Result<RecordBatch, DataFusionError> {
         let chunk = self
             .table
@@ -221,7 +227,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Adds the rows of one event: target sentences in the outer loop, aggregator sentences in the inner one.
+    /// Adds the rows of one event; target sentences vary in the outer loop, aggregator sentences in
+    /// the inner one.
     fn push_event(&mut self, chunk_idx: usize, row: usize) {
         let chunk = self.chunk;
         if chunk.value.as_ref().is_some_and(|values| values.is_null(row))
@@ -281,7 +288,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The sentences of one key; without a key, each event has one sentence that has no rank.
+/// Sentences of one key. Without a key, each event has one sentence without a rank.
 struct Sentences<'a> {
     ranks: Vec<u32>,
     offsets: Option<&'a [i32]>,

@@ -1,4 +1,5 @@
-//! Outliers by document over all scan groups of a run: sorted by index and id, in memory while few and on disk beyond.
+//! Outliers of all scan groups of a run, grouped by document and sorted by index and id. Few are
+//! kept in memory; more are spilled to disk.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,18 +15,18 @@ use serde_json::value::RawValue;
 use crate::elastic::DocumentId;
 use crate::spill::SpillError;
 
-/// Outliers that take more memory than this are sorted and put on disk.
+/// Upper limit on memory; beyond it the outliers are sorted and spilled to disk.
 const MEMORY_BYTES: usize = 32 << 20;
 
-/// Bytes that are read ahead of each sorted part.
+/// Size of the read buffer of each sorted part.
 const READ_AHEAD: usize = 64 << 10;
 
 /// All outliers of one document, in the order of the use cases and then of the event's sentences.
 #[derive(Debug, Clone)]
 pub struct DocumentOutliers {
-    /// The document.
+    /// Identity of the document.
     pub id: DocumentId,
-    /// Use case and encoded outlier.
+    /// Index of the use case, and encoded outlier.
     pub outliers: Vec<(usize, Box<RawValue>)>,
 }
 
@@ -37,11 +38,11 @@ pub struct Gathered {
     parts: Vec<Part>,
     n_bytes: usize,
     file: Option<BufWriter<File>>,
-    /// End of each sorted part in the file.
+    /// Position of the end of each sorted part in the file.
     ends: Vec<u64>,
 }
 
-/// The outliers that one scan group found in one document, ordered by document and then by use case.
+/// Outliers that one scan group found in one document; ordered by document, then by use case.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Part {
     index: String,
@@ -51,7 +52,7 @@ struct Part {
 }
 
 impl Gathered {
-    /// Nothing yet; what does not fit in memory goes to `folder`.
+    /// Returns an empty collection that spills to `folder`.
     pub fn new(folder: &Path) -> Self {
         Self::with_memory(folder, MEMORY_BYTES)
     }
@@ -61,7 +62,8 @@ impl Gathered {
         Gathered { folder, memory_bytes, parts: Vec::new(), n_bytes: 0, file: None, ends: Vec::new() }
     }
 
-    /// Adds the encoded outliers that a scan group found in a document, each with the number of its use case.
+    /// Adds the encoded outliers that a scan group found in a document, each with the index of its
+    /// use case.
     ///
     /// # Errors
     /// A file that cannot be made or written.
@@ -94,7 +96,7 @@ impl Gathered {
         Ok(())
     }
 
-    /// The documents, sorted by index and id.
+    /// Returns the documents, sorted by index and id.
     ///
     /// # Errors
     /// A file that cannot be made, written or read.
@@ -127,7 +129,7 @@ impl Gathered {
     }
 }
 
-/// Gathered outliers, document by document.
+/// Gathered outliers, one document after the other.
 #[derive(Debug)]
 pub struct Documents {
     folder: PathBuf,
@@ -136,7 +138,7 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// The next document.
+    /// Returns the next document, or `None` after the last one.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -195,7 +197,7 @@ impl Parts {
     }
 }
 
-/// A part of a file that others read as well.
+/// A section of a file that several readers share.
 #[derive(Debug)]
 struct Section {
     file: Arc<File>,
@@ -224,7 +226,8 @@ mod tests {
         }
     }
 
-    /// Two scan groups over the same 100 documents, the first of which finds something in every third only.
+    /// Returns the documents of two scan groups over the same 100 documents; the first finds
+    /// something in every third one only.
     fn documents(memory_bytes: usize) -> Vec<(DocumentId, Vec<(usize, String)>)> {
         let folder = tempfile::tempdir().unwrap();
         let mut gathered = Gathered::with_memory(folder.path(), memory_bytes);
@@ -244,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn each_document_comes_once_in_order_with_all_its_outliers() {
+    fn documents_come_once_in_order_with_all_their_outliers() {
         let expected: Vec<(DocumentId, Vec<(usize, String)>)> = (50..100)
             .chain(0..50)
             .map(|n| {
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_gives_nothing() {
+    fn an_empty_collection_has_no_documents() {
         assert!(Gathered::new(Path::new(".")).into_documents().unwrap().next_document().unwrap().is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! What was found: an outlier's texts, assets and observations, and how it is stored in its document.
+//! Outliers: their texts, assets and observations, and the form in which documents store them.
 
 pub mod gathered;
 mod placeholders;
@@ -19,16 +19,16 @@ use wrapping::wrap;
 pub use removal::{StoredOutlier, take_apart, untagged, without};
 pub use stored::{Additions, CHANGED_FIELDS, Merge, TAG, merge_all, merge_into};
 
-/// What an outlier is made of.
+/// Parts that an outlier is described from.
 #[derive(Debug)]
 pub struct Description<'a> {
-    /// The use case that found it.
+    /// Use case that found the outlier.
     pub use_case: &'a UseCase,
-    /// The document it was found in, with derived fields in place of its own.
+    /// Document it was found in; derived fields replace the document's own.
     pub document: &'a Document,
-    /// The derived fields, to be stored as `derived_*`.
+    /// Derived fields, which are stored as `derived_*`.
     pub derived: &'a [(String, Value)],
-    /// What the model saw, in the model's order.
+    /// Observations of the model, in the model's order.
     pub observations: Map<String, Value>,
 }
 
@@ -40,23 +40,24 @@ pub struct Outlier {
 }
 
 impl Outlier {
-    /// The summary as it is stored: in lines of at most 150 characters.
+    /// Summary as it is stored, wrapped at 150 characters.
     pub fn summary(&self) -> &str {
         self.fields.get("summary").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The summary in one line.
+    /// Summary on a single line.
     pub fn unwrapped_summary(&self) -> &str {
         &self.unwrapped_summary
     }
 
-    /// Everything that is stored of it, before it becomes arrays.
+    /// All stored fields, before they become arrays.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.fields
     }
 }
 
-/// Describes an outlier: texts with their placeholders filled, assets, parameters, observations.
+/// Describes an outlier: fills the placeholders of its texts and adds assets, parameters and
+/// observations.
 pub fn describe(assets: &[Asset], description: Description<'_>) -> Outlier {
     let Description { use_case, document, derived, mut observations } = description;
     observations.insert("model_name".to_owned(), use_case.model_name.as_str().into());
@@ -83,12 +84,12 @@ pub fn describe(assets: &[Asset], description: Description<'_>) -> Outlier {
     Outlier { fields, unwrapped_summary }
 }
 
-/// Parts between commas, without blanks around.
+/// Splits at commas and trims the parts.
 fn split(text: &str) -> Value {
     text.split(',').map(|part| Value::from(part.trim())).collect()
 }
 
-/// `TYPE: VALUE` for each value of the asset's field.
+/// Returns `TYPE: VALUE` for each value of the asset's field.
 fn asset_texts(asset: &Asset, event: &Map<String, Value>) -> Vec<String> {
     let values: Vec<Option<String>> = match lookup(event, &asset.field) {
         None => Vec::new(),

@@ -1,4 +1,5 @@
-//! Placeholders in outlier texts: `{field}` stands for what the model saw under that name, else for a field of the event.
+//! Placeholders in outlier texts: `{field}` stands for the observation of that name, or else for
+//! the field of the event.
 
 use serde_json::{Map, Value};
 
@@ -6,14 +7,14 @@ use crate::config::FieldPath;
 use crate::event::lookup;
 use crate::event::text::python_text;
 
-/// Where values come from; observations hide fields of the event.
+/// Values for placeholders; observations hide fields of the event.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) observations: &'a Map<String, Value>,
     pub(super) event: &'a Map<String, Value>,
 }
 
-/// `template` with its placeholders filled, in one pass: braces inside of values stay as they are.
+/// Fills the placeholders of `template` in one pass: braces inside values stay as they are.
 pub(super) fn expand(template: &str, scope: &Scope<'_>) -> String {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said() {
+    fn missing_fields_are_named_in_the_text() {
         check("{x}", "{field x not found in event}");
         check("{}", "{field  not found in event}");
         check("{{b}}", "{field {b not found in event}}");

@@ -1,9 +1,12 @@
-//! Stored outliers taken apart again, and some of them removed.
+//! Splits the outliers stored in a document, and removes some of them.
 //!
-//! The arrays under `outliers` are parallel only where each outlier has exactly one value: `summary`, `model_name`, `model_type` and
-//! `elasticsearch_filter`. Elsewhere an outlier may have none, one or several. Which values are whose is decided by how many each may have:
-//! where the length of an array leaves one answer, that is it. Assets come from the event, so that all outliers of a document have the
-//! same. Where several answers are left, the values count as nobody's: they are kept as long as an outlier is.
+//! The arrays under `outliers` are parallel only for keys of which every outlier has exactly one
+//! value: `summary`, `model_name`, `model_type` and `elasticsearch_filter`. Of other keys an
+//! outlier may have none, one or several values. These are assigned by the number of values that
+//! each outlier may have: if the length of an array allows only one assignment, that one is used.
+//! Assets come from the event, so all outliers of a document have the same ones. If several
+//! assignments are possible, the values belong to no outlier and are kept as long as any outlier is
+//! left.
 
 use std::ops::Range;
 
@@ -17,13 +20,15 @@ use super::stored::TAG;
 pub struct StoredOutlier {
     /// Name of the model that found it.
     pub model_name: String,
-    /// Type of that model.
+    /// Type of the model that found it.
     pub model_type: String,
-    /// What is known to be its own. The unwrapped summary is as near as the wrapped one allows.
+    /// Values known to belong to it. The unwrapped summary is only as exact as the wrapped one
+    /// allows.
     pub outlier: Outlier,
 }
 
-/// The outliers stored under `outliers`; `None` where that cannot be told: names, types and summaries are not as many.
+/// Splits the stored `outliers` object into single outliers; `None` if that is impossible because
+/// the numbers of names, types and summaries differ.
 pub fn take_apart(stored: &Map<String, Value>) -> Option<Vec<StoredOutlier>> {
     let types = model_types(stored)?;
     let names = texts(stored, "model_name")?;
@@ -50,9 +55,9 @@ pub fn take_apart(stored: &Map<String, Value>) -> Option<Vec<StoredOutlier>> {
     Some(outliers)
 }
 
-/// `outliers` without those whose numbers `is_removed` names; `None` when none is left.
+/// Returns `outliers` without those whose indices `is_removed` accepts; `None` if none is left.
 ///
-/// `stored` is one that [`take_apart`] could take apart; one that it could not is returned unchanged.
+/// If [`take_apart`] cannot split `stored`, it is returned unchanged.
 pub fn without(stored: &Map<String, Value>, is_removed: impl Fn(usize) -> bool) -> Option<Map<String, Value>> {
     let Some(types) = model_types(stored) else { return Some(stored.clone()) };
     let kept: Vec<usize> = (0..types.len()).filter(|idx| !is_removed(*idx)).collect();
@@ -66,7 +71,7 @@ pub fn without(stored: &Map<String, Value>, is_removed: impl Fn(usize) -> bool) 
             left.insert(key.clone(), kept.len().into());
         } else if let Some(spans) = spans(key, values, &types) {
             let own: Vec<Value> = kept.iter().flat_map(|&idx| &values[spans[idx].clone()]).cloned().collect();
-            // a key that only the removed ones had goes with them
+            // a key that only removed outliers had is removed too
             if !own.is_empty() || values.is_empty() {
                 left.insert(key.clone(), Value::Array(own));
             }
@@ -77,7 +82,7 @@ pub fn without(stored: &Map<String, Value>, is_removed: impl Fn(usize) -> bool) 
     Some(left)
 }
 
-/// `tags` without ours; `None` when nothing is left of it.
+/// Returns `tags` without our tag; `None` if that leaves nothing.
 pub fn untagged(tags: &Value) -> Option<Value> {
     match tags {
         Value::Array(tags) => {
@@ -91,7 +96,7 @@ pub fn untagged(tags: &Value) -> Option<Value> {
 
 const TOTAL: &str = "total_outliers";
 
-/// Types of the models, one per outlier, where there are as many names and summaries.
+/// Types of the models, one per outlier; `None` unless there are as many names and summaries.
 fn model_types(stored: &Map<String, Value>) -> Option<Vec<&str>> {
     let types = texts(stored, "model_type")?;
     let n_outliers = types.len();
@@ -103,7 +108,8 @@ fn texts<'a>(stored: &'a Map<String, Value>, key: &str) -> Option<Vec<&'a str>> 
     elements(stored.get(key)?).iter().map(Value::as_str).collect()
 }
 
-/// What was no list before a second outlier came is one element.
+/// Returns the elements of a list. A value that was not a list before a second outlier came is one
+/// element.
 fn elements(value: &Value) -> &[Value] {
     match value {
         Value::Array(elements) => elements,
@@ -111,7 +117,8 @@ fn elements(value: &Value) -> &[Value] {
     }
 }
 
-/// Which of the values of `key` each outlier has; `None` where that cannot be told.
+/// Returns the range of the values of `key` that each outlier has; `None` if several assignments
+/// are possible.
 fn spans(key: &str, values: &[Value], model_types: &[&str]) -> Option<Vec<Range<usize>>> {
     let counts = counts(key, values, model_types)?;
     let mut start = 0;
@@ -130,7 +137,7 @@ fn counts(key: &str, values: &[Value], model_types: &[&str]) -> Option<Vec<usize
     if model_types.len() == 1 {
         return Some(vec![values.len()]);
     }
-    // keys of a model are seldom parameters of a use case of another one
+    // first assume that no use case has a parameter named like another model's key, which is rare
     [bounds_of_model, bounds]
         .iter()
         .find_map(|bounds| {
@@ -145,7 +152,7 @@ fn counts(key: &str, values: &[Value], model_types: &[&str]) -> Option<Vec<usize
         })
 }
 
-/// How many values each outlier has, where `n_values` leaves one answer.
+/// Returns the number of values of each outlier if `n_values` allows only one answer.
 fn only_answer(n_values: usize, bounds: &[Bounds]) -> Option<Vec<usize>> {
     let least: usize = bounds.iter().map(|bounds| bounds.least).sum();
     let most = bounds.iter().try_fold(0, |sum, bounds| Some(sum + bounds.most?));
@@ -164,11 +171,11 @@ fn only_answer(n_values: usize, bounds: &[Bounds]) -> Option<Vec<usize>> {
     Some((0..bounds.len()).map(count).collect())
 }
 
-/// How many values one outlier may have.
+/// Bounds on the number of values of one outlier.
 #[derive(Clone, Copy)]
 struct Bounds {
     least: usize,
-    /// `None`: any number.
+    /// `None` means any number.
     most: Option<usize>,
 }
 
@@ -178,7 +185,7 @@ const UP_TO_ONE: Bounds = Bounds { least: 0, most: Some(1) };
 const SOME: Bounds = Bounds { least: 1, most: None };
 const ANY: Bounds = Bounds { least: 0, most: None };
 
-/// Keys that a model writes.
+/// Keys that the models write.
 const KEYS: [(&str, &[&str], Bounds); 9] = [
     ("simplequery", &["matched_fields", "matched_values"], UP_TO_ONE),
     ("metrics", &["target", "aggregator", "metric", "decision_frontier", "confidence"], ONE),
@@ -214,7 +221,7 @@ const KEYS: [(&str, &[&str], Bounds); 9] = [
     ("word2vec", &["words", "outlier_words"], ANY),
 ];
 
-/// Bounds when no use case has a parameter by the name of a key that another model writes.
+/// Bounds under the assumption that no use case has a parameter named like a key of another model.
 fn bounds_of_model(key: &str, model_type: &str) -> Bounds {
     let is_own = |(model, keys, _): &&(&str, &[&str], Bounds)| *model == model_type && keys.contains(&key);
     let is_known = KEYS.iter().any(|(model, ..)| *model == model_type);
@@ -249,7 +256,7 @@ mod tests {
         object
     }
 
-    /// `outliers` of these models, with more keys.
+    /// Returns the `outliers` of these models, with additional keys.
     fn stored(model_types: &[&str], more: Value) -> Map<String, Value> {
         let n_outliers = model_types.len();
         let names: Vec<String> = (0..n_outliers).map(|idx| format!("m{idx}")).collect();
@@ -260,7 +267,7 @@ mod tests {
         stored
     }
 
-    /// What is left of `key` when the first outlier goes.
+    /// Checks what remains of `key` when the first outlier is removed.
     fn check(model_types: &[&str], key: &str, values: Value, expected: Option<Value>) {
         let left = without(&stored(model_types, json!({key: values})), |idx| idx == 0).unwrap();
         assert_eq!(left.get(key), expected.as_ref(), "{model_types:?} {key} {values}");
@@ -270,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn values_go_with_their_outlier() {
+    fn values_are_removed_with_their_outlier() {
         check(&["terms", "metrics"], "type", json!(["a", "b"]), Some(json!(["b"])));
         check(&["terms", "metrics"], "elasticsearch_filter", json!(["a", "b"]), Some(json!(["b"])));
         check(&["terms", "metrics"], "aggregator", json!(["a", "b"]), Some(json!(["b"])));
@@ -285,12 +292,12 @@ mod tests {
         check(&["terms", "word2vec"], "words", json!([{"w": 1}, {"w": 2}]), Some(json!([{"w": 1}, {"w": 2}])));
         check(&["word2vec", "terms"], "words", json!([{"w": 1}, {"w": 2}]), None);
         check(&["word2vec", "terms"], "decision_frontier", json!([1.5, 2]), Some(json!([2])));
-        // a parameter of a use case that has the name of a key of another model
+        // a parameter of a use case that is named like a key of another model
         check(&["terms", "metrics"], "metric", json!(["mine", 5]), Some(json!([5])));
     }
 
     #[test]
-    fn values_that_are_nobodys_stay() {
+    fn values_of_unknown_owner_are_kept() {
         check(&["terms", "metrics"], "type", json!(["a", "b", "c"]), Some(json!(["a", "b", "c"])));
         check(&["terms", "metrics"], "level", json!(["a"]), Some(json!(["a"])));
         check(&["terms", "metrics"], "aggregator", json!(["a"]), Some(json!(["a"])));
@@ -302,14 +309,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_outlier_takes_everything() {
+    fn removing_the_last_outlier_removes_everything() {
         assert_eq!(without(&stored(&["terms", "metrics"], json!({"level": ["a"]})), |_| true), None);
         let whole = stored(&["terms", "metrics"], json!({"level": ["a"]}));
         assert_eq!(without(&whole, |_| false), Some(whole));
     }
 
     #[test]
-    fn outliers_are_taken_apart() {
+    fn stored_outliers_are_split() {
         let more = json!({"type": ["a", "b", "c"], "term": ["x"], "metric": [7.5], "level": ["l", "m"]});
         let mut whole = stored(&["terms", "metrics"], more);
         whole["summary"] = json!(["one\ntwo", "three"]);
@@ -330,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_not_taken_apart() {
+    fn outliers_of_other_programs_are_not_split() {
         for odd in [
             json!({}),
             json!({"summary": ["a"], "model_name": ["m", "n"], "model_type": ["terms"]}),
@@ -344,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn our_tag_goes_and_others_stay() {
+    fn only_our_tag_is_removed() {
         for (tags, expected) in [
             (json!(["a", "outlier", 7]), Some(json!(["a", 7]))),
             (json!(["outlier"]), None),

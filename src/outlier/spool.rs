@@ -1,4 +1,5 @@
-//! Outliers on their way to the sinks: runs of encoded outliers, sorted by event, in memory while small and on disk beyond.
+//! Spool of outliers on their way to the sinks: runs of encoded outliers, sorted by event. Small
+//! runs stay in memory, longer ones are spilled to disk.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,21 +13,21 @@ use tempfile::SpooledTempFile;
 use crate::event::Element;
 use crate::spill::SpillError;
 
-/// A run longer than this goes to disk.
+/// Upper limit on a run in memory; longer runs are spilled to disk.
 const MEMORY_BYTES: usize = 1 << 20;
 
 /// One outlier of one use case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpooledOutlier {
-    /// The row that it stands for.
+    /// Row that the outlier stands for.
     pub element: Element,
-    /// Its aggregator: outliers of an aggregator that is judged again are dropped.
+    /// Aggregator; the outliers of an aggregator that is evaluated again are dropped.
     pub aggregator: u32,
     /// The encoded outlier.
     pub bytes: Vec<u8>,
 }
 
-/// The outliers of one round of evaluation, in the order of their elements.
+/// Outliers of one round of evaluation, in the order of their elements.
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,
@@ -35,7 +36,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// An empty run, in `folder` if it grows.
+    /// Returns an empty run that spills to `folder`.
     pub fn new(folder: &Path) -> Self {
         let file = tempfile::spooled_tempfile_in(MEMORY_BYTES, folder);
         Run { folder: folder.to_owned(), file, dropped: FxHashSet::default() }
@@ -103,9 +104,9 @@ impl RunReader {
 /// All outliers of one event, in the order of the use cases and then of the event's sentences.
 #[derive(Debug, PartialEq, Eq)]
 pub struct EventOutliers {
-    /// Some row of the event.
+    /// One of the rows of the event.
     pub element: Element,
-    /// Use case and encoded outlier.
+    /// Index of the use case, and encoded outlier.
     pub outliers: Vec<(usize, Vec<u8>)>,
 }
 
@@ -131,7 +132,7 @@ impl std::fmt::Debug for Merged {
 }
 
 impl Merged {
-    /// The outliers of `runs`, each with the number of its use case.
+    /// Merges `runs`, each with the index of its use case.
     pub fn new(runs: Vec<(usize, Run)>) -> Result<Self, SpillError> {
         let mut merged = Merged { readers: Vec::with_capacity(runs.len()), heads: BinaryHeap::new() };
         for (reader_idx, (use_case_idx, run)) in runs.into_iter().enumerate() {
@@ -142,7 +143,7 @@ impl Merged {
         Ok(merged)
     }
 
-    /// The next event.
+    /// Returns the next event, or `None` after the last one.
     pub fn next_event(&mut self) -> Result<Option<EventOutliers>, SpillError> {
         let Some(Reverse(first)) = self.heads.peek() else { return Ok(None) };
         let (event, element) = (first.event, Element(first.element));
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_run_goes_to_disk_and_comes_back() {
+    fn a_long_run_is_spilled_and_read_back() {
         let text = "x".repeat(1000);
         let outliers: Vec<(u64, u64, u32, &str)> = (0..2000).map(|event| (event, 0, 0, text.as_str())).collect();
         let mut merged = Merged::new(vec![(0, run(&outliers))]).unwrap();

@@ -1,25 +1,27 @@
-//! The stored form: arrays under `outliers` of the document, one element per outlier, and the tag `outlier`.
+//! Stored form of outliers: arrays under `outliers` of the document, one element per outlier, and
+//! the tag `outlier`.
 
 use serde_json::{Map, Value};
 
 use super::Outlier;
 
-/// The tag of documents with outliers.
+/// Tag of documents that have outliers.
 pub const TAG: &str = "outlier";
 
-/// The fields of a document that outliers change.
+/// Fields of a document that change when outliers are added.
 pub const CHANGED_FIELDS: [&str; 2] = ["outliers", "tags"];
 
-/// What merging did.
+/// Result of merging one outlier into a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Merge {
     /// The outlier was added.
     Added,
-    /// An outlier with the same summary was there: nothing was changed.
+    /// An outlier with the same summary was there; nothing was changed.
     AlreadyPresent,
 }
 
-/// Adds an outlier to a document. What other programs wrote under these names is kept as far as it can be.
+/// Adds an outlier to a document. Values that other programs wrote under these names are kept as
+/// far as possible.
 pub fn merge_into(source: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
     let merge = match source.get_mut("outliers") {
         Some(Value::Object(stored)) => merge_arrays(stored, outlier),
@@ -32,16 +34,17 @@ pub fn merge_into(source: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
     merge
 }
 
-/// What adding outliers did to a document.
+/// Result of adding outliers to a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Additions {
-    /// The fields that are different now, as they are now.
+    /// Fields that changed, with their new values.
     pub fields: Map<String, Value>,
-    /// Outliers that were added.
+    /// Number of outliers added.
     pub n_added: u64,
 }
 
-/// Adds outliers to a document, up to `most` that it does not have; `None` when nothing changes.
+/// Adds outliers to a document, at most `most` that it does not have yet. `None` if nothing
+/// changes.
 pub fn merge_all<'a>(
     source: &mut Map<String, Value>,
     outliers: impl IntoIterator<Item = &'a Outlier>,
@@ -100,7 +103,7 @@ fn merge_arrays(stored: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
     Merge::Added
 }
 
-/// A count that another program may have stored as text or in an array.
+/// Reads a count, which another program may have stored as text or in an array.
 fn total_of(value: &Value) -> u64 {
     match value {
         Value::Array(elements) => elements.first().map_or(0, total_of),
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_changes_is_named() {
+    fn only_changed_fields_are_returned() {
         let additions = |source: Value, summaries: &[&str]| {
             let Value::Object(mut source) = source else { panic!("an object") };
             let outliers: Vec<Outlier> = summaries.iter().map(|summary| outlier(summary, json!({}))).collect();

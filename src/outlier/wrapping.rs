@@ -1,15 +1,15 @@
-//! Summaries in lines: greedy filling at 150 characters, with the break rules of Python's `textwrap`, so that stored summaries stay
-//! equal to those of earlier versions.
+//! Wraps summaries greedily at 150 characters, by the break rules of Python's `textwrap`, so that
+//! stored summaries stay equal to those of earlier versions.
 
 use crate::config::values::{decimal_digit, is_python_space};
 
-/// Characters per line.
+/// Upper limit on the characters of a line.
 const WIDTH: usize = 150;
 
 /// Columns per tab stop.
 const TAB: usize = 8;
 
-/// `text` in lines of at most 150 characters.
+/// Wraps `text` into lines of at most 150 characters.
 pub(super) fn wrap(text: &str) -> String {
     if text.len() <= WIDTH && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         // the common case: one line
@@ -28,7 +28,7 @@ pub(super) fn wrap(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Tabs to their stops, every other white space to one blank.
+/// Expands tabs to their stops and turns every other white space into one space.
 fn blanks_only(text: &str) -> Vec<char> {
     let mut characters = Vec::with_capacity(text.len());
     let mut column = 0;
@@ -69,7 +69,7 @@ fn fill_line(chunks: &mut Vec<Vec<char>>, is_first: bool) -> String {
     if let Some(chunk) = chunks.last_mut()
         && chunk.len() > WIDTH
     {
-        // a word longer than a line is cut where the line ends
+        // a word longer than a line is cut at the end of the line
         let rest = chunk.split_off(WIDTH - length);
         line.push(std::mem::replace(chunk, rest));
     }
@@ -95,13 +95,13 @@ fn is_letter(character: char) -> bool {
     is_word_character(character) && decimal_digit(character).is_none()
 }
 
-/// Before an em-dash a word may end in these.
+/// True for the characters that may precede an em-dash.
 fn is_word_punctuation(character: char) -> bool {
     is_word_character(character) || "!\"'&.,?".contains(character)
 }
 
-/// Pieces between which a line may be broken: runs of blanks, em-dashes between words, and words that end behind a hyphen between
-/// letters.
+/// Splits into the pieces between which a line may break: runs of spaces, em-dashes between words,
+/// and words that end after a hyphen between letters.
 fn split(text: &[char]) -> Vec<Vec<char>> {
     let mut chunks = Vec::new();
     let mut start = 0;
@@ -134,7 +134,7 @@ fn run_end(text: &[char], start: usize, belongs: impl Fn(char) -> bool) -> usize
     text[start..].iter().position(|character| !belongs(*character)).map_or(text.len(), |length| start + length)
 }
 
-/// Two or more hyphens between a word and a word character.
+/// True at the start of two or more hyphens between a word and a word character.
 fn is_em_dash(text: &[char], at: usize) -> bool {
     let is_start = text[at] == '-' && at > 0 && is_word_punctuation(text[at - 1]) && text[at - 1] != '-';
     if !is_start {
@@ -144,7 +144,8 @@ fn is_em_dash(text: &[char], at: usize) -> bool {
     end - at >= 2 && text.get(end).is_some_and(|&next| is_word_character(next))
 }
 
-/// A word breaks behind a hyphen that has two letters, or a letter and a hyphenated letter, on both sides.
+/// True if a word breaks at `at`, after a hyphen. Both sides of the hyphen need two letters, or a
+/// letter, a hyphen and another letter.
 fn ends_behind_hyphen(text: &[char], start: usize, at: usize) -> bool {
     if at < start + 2 || text[at - 1] != '-' || text[at] == '-' {
         return false;

@@ -1,10 +1,12 @@
-//! The one form both query languages are read into: what was asked, before it is known what a field holds.
+//! Common form of both query languages: the query as written, before the types of its fields are
+//! known.
 
 mod print;
 
 use super::regexp::Flags;
 
-/// A query of either language. Boosts are gone: they order results, and a use case only filters.
+/// A query of either language. It has no boosts: they only order results, and a use case only
+/// filters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
     /// Every event.
@@ -15,11 +17,12 @@ pub enum Query {
     Bool(BoolQuery),
     /// A test on the values of a field.
     Leaf {
-        /// Whose values.
+        /// Field or fields to test.
         field: FieldRef,
-        /// Which values.
+        /// Condition on the values.
         test: Test,
-        /// Whether a test that the type of the field cannot answer matches nothing rather than being an error.
+        /// True if a test that does not fit the type of the field matches nothing instead of being
+        /// an error.
         lenient: bool,
     },
     /// Events with one of these document ids.
@@ -27,42 +30,44 @@ pub enum Query {
 }
 
 impl Query {
-    /// A test on the values of `field`.
+    /// Returns a test on the values of `field`.
     pub fn leaf(field: FieldRef, test: Test) -> Self {
         Query::Leaf { field, test, lenient: false }
     }
 
-    /// At least one of `queries`.
+    /// Returns a query that matches at least one of `queries`.
     pub fn any_of(queries: Vec<Query>) -> Self {
         Query::Bool(BoolQuery { should: queries, ..BoolQuery::default() })
     }
 }
 
-/// Lucene's boolean query, which is not a boolean expression: `should` clauses are optional as soon as there is a `must`
-/// clause, and a query of `must_not` clauses alone means "everything but".
+/// Lucene's boolean query. It differs from a boolean expression: `should` clauses are optional as
+/// soon as there is a `must` clause, and a query of `must_not` clauses alone means "everything
+/// but".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BoolQuery {
-    /// All of these (`filter` of the query DSL means the same when nothing is scored).
+    /// Clauses that must all match (`filter` of the query DSL means the same when nothing is
+    /// scored).
     pub must: Vec<Query>,
-    /// Some of these, see `minimum_should_match`.
+    /// Clauses of which some must match, see `minimum_should_match`.
     pub should: Vec<Query>,
-    /// None of these.
+    /// Clauses that must not match.
     pub must_not: Vec<Query>,
-    /// How many of `should`; absent: one when `must` is empty, none otherwise.
+    /// Number of `should` clauses that must match. Absent: one if `must` is empty, otherwise none.
     pub minimum_should_match: Option<MinimumShouldMatch>,
 }
 
-/// How many of several optional clauses must match, as Elasticsearch writes it.
+/// Number of optional clauses that must match, in the notation of Elasticsearch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MinimumShouldMatch {
-    /// `3`, or `-1` = all but one.
+    /// `3`, or `-1` for all but one.
     Count(i64),
-    /// `75%` (rounded down), or `-25%` = all but a quarter (which is rounded down).
+    /// `75%` (rounded down), or `-25%` for all but a quarter (the quarter is rounded down).
     Percent(i64),
 }
 
 impl MinimumShouldMatch {
-    /// Reads `2`, `-1`, `75%` or `-25%`; the conditional forms (`3<90%`) are not read.
+    /// Reads `2`, `-1`, `75%` or `-25%`. The conditional forms (`3<90%`) are not supported.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         match text.strip_suffix('%') {
@@ -71,7 +76,7 @@ impl MinimumShouldMatch {
         }
     }
 
-    /// The number of clauses meant, out of `clauses`; more than there are when that many were asked for.
+    /// Number of clauses required out of `clauses`; it may be larger than `clauses`.
     pub fn of(self, clauses: usize) -> usize {
         let all = i64::try_from(clauses).unwrap_or(i64::MAX);
         let wanted = match self {
@@ -86,19 +91,19 @@ impl MinimumShouldMatch {
     }
 }
 
-/// The field or fields a test looks at.
+/// Field or fields that a test looks at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum FieldRef {
     /// The field of this name.
     Name(String),
-    /// All fields whose name matches this pattern with `*`.
+    /// All fields whose names match this pattern with `*`.
     Pattern(String),
-    /// No field was named: any field.
+    /// Any field, because none was named.
     Any,
 }
 
 impl FieldRef {
-    /// A field as a query names it: `*` is any field, a name with `*` is a pattern.
+    /// Reads a field as a query names it: `*` is any field, a name with `*` is a pattern.
     pub fn new(name: &str) -> Self {
         match name {
             "*" => FieldRef::Any,
@@ -108,29 +113,31 @@ impl FieldRef {
     }
 }
 
-/// How the words of one text combine.
+/// Combination of the words of one text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Operator {
-    /// Any word.
+    /// Any word matches.
     #[default]
     Or,
-    /// All words.
+    /// All words match.
     And,
 }
 
-/// What a text without a single word means to the query around it.
+/// Effect of a text without any words on the query around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZeroTerms {
-    /// It matches nothing (`match` of the query DSL).
+    /// The text matches nothing (`match` of the query DSL).
     MatchNone,
-    /// It matches everything (`zero_terms_query: all`).
+    /// The text matches everything (`zero_terms_query: all`).
     MatchAll,
-    /// It is as if it had not been written (Lucene).
+    /// The clause is dropped, as if it had not been written (Lucene).
     Drop,
 }
 
-/// A test on the values of a field. `normalize` says whether the text is brought to the form in which a text field is
-/// indexed (lower case): the Lucene language does that, the query DSL takes the text as it is.
+/// A test on the values of a field.
+///
+/// `normalize` is true if the text is converted to the form in which a text field is indexed (lower
+/// case). The Lucene language converts it, the query DSL takes the text as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
     /// The field has a value.
@@ -139,34 +146,34 @@ pub enum Test {
     Match {
         /// The text, not yet split into words.
         text: String,
-        /// How its words combine.
+        /// Combination of its words.
         operator: Operator,
-        /// How many of its words are needed (with [`Operator::Or`]).
+        /// Number of its words that must match (with [`Operator::Or`]).
         minimum_should_match: Option<MinimumShouldMatch>,
-        /// What to do when the text has no word.
+        /// Effect of a text without any words.
         zero_terms: ZeroTerms,
     },
     /// Words in this order.
     Phrase {
         /// The text, not yet split into words.
         text: String,
-        /// How far words may be moved, in positions.
+        /// Number of positions that words may be moved.
         slop: u32,
-        /// What to do when the text has no word.
+        /// Effect of a text without any words.
         zero_terms: ZeroTerms,
     },
     /// One of these exact values.
     Terms {
-        /// The values; numbers and booleans as JSON writes them.
+        /// Values; numbers and booleans as JSON writes them.
         values: Vec<String>,
-        /// Whether the case of ASCII letters is ignored.
+        /// True if the case of ASCII letters is ignored.
         case_insensitive: bool,
     },
     /// Values that begin with a text.
     Prefix {
-        /// The beginning.
+        /// Text that the values begin with.
         text: String,
-        /// Whether the case of ASCII letters is ignored.
+        /// True if the case of ASCII letters is ignored.
         case_insensitive: bool,
         /// See [`Test`].
         normalize: bool,
@@ -175,7 +182,7 @@ pub enum Test {
     Wildcard {
         /// The pattern.
         pattern: String,
-        /// Whether the case of ASCII letters is ignored.
+        /// True if the case of ASCII letters is ignored.
         case_insensitive: bool,
         /// See [`Test`].
         normalize: bool,
@@ -184,20 +191,20 @@ pub enum Test {
     Regexp {
         /// The expression, without slashes.
         pattern: String,
-        /// Whether the case of ASCII letters is ignored.
+        /// True if the case of ASCII letters is ignored.
         case_insensitive: bool,
-        /// Which optional operators it may use.
+        /// Optional operators that it may use.
         flags: Flags,
     },
     /// Values within an edit distance.
     Fuzzy {
-        /// The text to be close to.
+        /// Text to compare with.
         text: String,
-        /// Allowed edits.
+        /// Upper limit on the edits.
         edits: Edits,
-        /// Leading characters that must be equal.
+        /// Number of leading characters that must be equal.
         prefix_length: usize,
-        /// Whether swapping two neighbours is one edit rather than two.
+        /// True if swapping two neighbouring characters is one edit instead of two.
         transpositions: bool,
         /// See [`Test`].
         normalize: bool,
@@ -215,17 +222,17 @@ pub enum Test {
     },
 }
 
-/// Allowed edits of a fuzzy test.
+/// Upper limit on the edits of a fuzzy test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edits {
-    /// None below `low` characters, one below `high`, two from there on.
+    /// No edits below `low` characters, one below `high`, two from there on.
     Auto {
         /// Length from which one edit is allowed.
         low: usize,
         /// Length from which two edits are allowed.
         high: usize,
     },
-    /// Exactly so many (0, 1 or 2).
+    /// A fixed limit: 0, 1 or 2.
     Exact(u8),
 }
 
@@ -252,7 +259,7 @@ impl Edits {
         }
     }
 
-    /// The edits allowed for a text of `characters` characters.
+    /// Upper limit on the edits for a text of `characters` characters.
     pub fn for_length(self, characters: usize) -> usize {
         match self {
             Edits::Exact(edits) => usize::from(edits),
@@ -268,14 +275,14 @@ impl Edits {
 pub enum Bound {
     /// No limit.
     Open,
-    /// The value itself is inside.
+    /// The value itself is inside the range.
     Inclusive(String),
-    /// The value itself is outside.
+    /// The value itself is outside the range.
     Exclusive(String),
 }
 
 impl Bound {
-    /// The text of the bound, if it is not open.
+    /// Text of the bound; `None` if it is open.
     pub fn text(&self) -> Option<&str> {
         match self {
             Bound::Open => None,

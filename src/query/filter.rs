@@ -1,4 +1,5 @@
-//! AST + field types -> a boolean expression over tests of columns, with Lucene's ideas about optional and prohibited clauses resolved.
+//! Turns an AST and the types of its fields into a boolean expression over tests of columns.
+//! Lucene's rules about optional and prohibited clauses are resolved here.
 
 use chrono::{DateTime, Utc};
 
@@ -7,10 +8,11 @@ use super::ast::{BoolQuery, FieldRef, Query, Test};
 use super::mapping::{Field, FieldType, Mapping, untyped};
 use super::predicate::{Context, Predicate, Refusal, Shape, compile};
 
-/// Elasticsearch's own limit for the fields a clause without a field, or with a pattern, stands for.
+/// Upper limit on the fields that a clause without a field, or with a pattern, stands for;
+/// Elasticsearch has the same limit.
 const MAX_FIELDS: usize = 1024;
 
-/// Events, by what the leaves of their columns are like.
+/// A condition on the leaves of an event's columns.
 #[derive(Clone, Debug)]
 pub(super) enum Filter {
     All,
@@ -18,27 +20,27 @@ pub(super) enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
-    /// So many of these.
+    /// At least this many of the parts hold.
     AtLeast(usize, Vec<Filter>),
-    /// Some leaf of the column passes.
+    /// Some leaf of the column passes the test.
     Some(QueryColumn, Predicate),
 }
 
-/// What the meaning of a query depends on.
+/// Inputs, besides the query itself, that its meaning depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FilterContext<'a> {
     pub(super) mapping: Option<&'a Mapping>,
     pub(super) now: DateTime<Utc>,
 }
 
-/// Why a file cannot answer a query.
+/// Reason why a query cannot be evaluated on files.
 #[derive(Clone, Debug)]
 pub(super) struct Refused {
     pub(super) message: String,
     pub(super) help: String,
 }
 
-/// The filter that `query` means; a query all of whose clauses have no word matches nothing.
+/// Turns `query` into a filter. A query whose clauses are all dropped matches nothing.
 pub(super) fn of(query: &Query, context: &FilterContext<'_>) -> Result<Filter, Refused> {
     Ok(resolve(query, context)?.unwrap_or(Filter::None))
 }
@@ -61,7 +63,8 @@ impl Filter {
         }
     }
 
-    /// Tests of one column become one test, so that each distinct value is looked at once.
+    /// Tests of the same column are merged into one test, so that each distinct value is tested
+    /// only once.
     pub(super) fn or(parts: Vec<Filter>) -> Filter {
         let mut kept: Vec<Filter> = Vec::new();
         let mut by_column = std::collections::BTreeMap::<QueryColumn, Predicate>::new();
@@ -107,7 +110,7 @@ impl Filter {
     }
 }
 
-/// `None` is a clause that is as if it had not been written.
+/// Resolves a query. `None` means that the clause is dropped, as if it had not been written.
 fn resolve(query: &Query, context: &FilterContext<'_>) -> Result<Option<Filter>, Refused> {
     match query {
         Query::MatchAll => Ok(Some(Filter::All)),
@@ -130,7 +133,8 @@ fn resolve_bool(query: &BoolQuery, context: &FilterContext<'_>) -> Result<Option
     if must.is_empty() && should.is_empty() && must_not.is_empty() {
         return Ok(None);
     }
-    // Lucene needs something to match: an optional clause where none is required, everything where all are prohibited
+    // Lucene requires a match: at least one optional clause if no clause is required, and
+    // everything if all clauses are prohibited
     let least = usize::from(must.is_empty() && !should.is_empty());
     let count = query.minimum_should_match.map_or(least, |minimum| minimum.of(should.len()).max(least));
     let mut parts = must;
@@ -139,7 +143,7 @@ fn resolve_bool(query: &BoolQuery, context: &FilterContext<'_>) -> Result<Option
     Ok(Some(Filter::and(parts)))
 }
 
-/// What a server keeps beside the fields of a document, in one version or another.
+/// Fields that only a server keeps beside those of a document, in one version or another.
 const SERVER_FIELDS: [&str; 11] = [
     "_type",
     "_routing",
@@ -163,7 +167,7 @@ fn resolve_leaf(
     if (field, test) == (&FieldRef::Any, &Test::Exists) {
         return Ok(Some(Filter::All));
     }
-    // of several fields, those whose type does not fit the test are passed over
+    // of several fields, those whose type does not fit the test are skipped
     let (name, fields, lenient) = match field {
         FieldRef::Name(name) if name == "_id" || name == "_index" => return identity(name, test).map(Some),
         FieldRef::Name(name) if SERVER_FIELDS.contains(&name.as_str()) => {
@@ -195,11 +199,12 @@ fn resolve_leaf(
             }
         }
     }
-    // without a word in any field the clause is as if it had not been written; without any field it matches nothing
+    // if no field yields a word, the clause is dropped; if there are no fields, it matches nothing
     Ok((!filters.is_empty() || fields.is_empty()).then(|| Filter::or(filters)))
 }
 
-/// Without a mapping, one column holds the leaves of all these fields.
+/// Returns the fields with wanted names. Without a mapping, one column holds the leaves of all of
+/// them.
 fn fields_like(mapping: Option<&Mapping>, pattern: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<Field> {
     let mixed = || vec![Field { sources: vec![pattern.to_owned()], field_type: FieldType::Mixed }];
     mapping.map_or_else(mixed, |mapping| mapping.fields(is_wanted))
@@ -212,7 +217,7 @@ fn identity(name: &str, test: &Test) -> Result<Filter, Refused> {
     }
     let keyword = FieldType::Keyword { ignore_above: None, lowercase: false };
     let field = Field { sources: vec![name.to_owned()], field_type: keyword };
-    // the time plays no part in tests of keywords
+    // tests of keywords do not depend on the time
     let context = FilterContext { mapping: None, now: DateTime::UNIX_EPOCH };
     match on_field(&field, test, &context) {
         Ok(filter) => Ok(filter.unwrap_or(Filter::None)),
@@ -235,7 +240,7 @@ fn on_field(field: &Field, test: &Test, context: &FilterContext<'_>) -> Result<O
     })
 }
 
-/// Whether a name is like a pattern, in which `*` stands for any text, dots included.
+/// Matches a name against a pattern in which `*` stands for any text, dots included.
 fn has_shape(name: &str, pattern: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
     let Some(mut left) = name.strip_prefix(start) else { return false };
@@ -279,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_of_one_column_are_joined() {
+    fn tests_of_one_column_are_merged() {
         let exists = |name: &str| Filter::Some(QueryColumn(name.to_owned()), Predicate::Exists { ignore_above: None });
         let joined = Filter::or(vec![exists("a"), exists("b"), exists("a"), Filter::None]);
         let Filter::Or(parts) = joined else { panic!("{joined:?}") };

@@ -1,4 +1,5 @@
-//! DataFusion functions of queries: `any_leaf_matches` over a column of leaves, `at_least` over booleans.
+//! DataFusion functions for queries: `any_leaf_matches` over a column of leaves, `at_least` over
+//! booleans.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -14,17 +15,17 @@ use datafusion::logical_expr::{
 
 use super::predicate::{Predicate, ValueRef};
 
-/// The type of a column of leaves.
+/// Type of a column of leaves.
 pub(super) fn leaves_type() -> DataType {
     let texts = DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8));
     DataType::List(Arc::new(Field::new_list_field(texts, false)))
 }
 
-/// Whether some leaf of a row passes a test. Each distinct leaf of a batch is tested once.
+/// True for rows in which some leaf passes a test. Each distinct leaf of a batch is tested once.
 #[derive(Debug)]
 pub(super) struct AnyLeafMatches {
     predicate: Predicate,
-    /// tells one test from another; a regular expression is known by its text
+    /// text that identifies the test, because a compiled regular expression cannot be compared
     identity: String,
     signature: Signature,
 }
@@ -97,7 +98,7 @@ impl ScalarUDFImpl for AnyLeafMatches {
     }
 }
 
-/// Whether so many of its arguments are true.
+/// True for rows in which at least `count` arguments are true.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct AtLeast {
     count: usize,

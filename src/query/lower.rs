@@ -1,4 +1,5 @@
-//! Filter -> DataFusion expression, made physical once and evaluated per record batch.
+//! Lowers filters to DataFusion expressions. These are made physical once and evaluated per record
+//! batch.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,35 +17,35 @@ use super::QueryColumn;
 use super::filter::Filter;
 use super::leaves::{AnyLeafMatches, AtLeast, leaves_type};
 
-/// A query, ready for record batches.
+/// A query, ready for evaluation on record batches.
 #[derive(Clone, Debug)]
 pub struct CompiledQuery {
     columns: Vec<QueryColumn>,
     schema: SchemaRef,
-    /// `None`: every event
+    /// `None` means every event
     expression: Option<Arc<dyn PhysicalExpr>>,
 }
 
 impl CompiledQuery {
-    /// The query that takes every event.
+    /// Returns the query that matches every event.
     pub fn match_all() -> Self {
         CompiledQuery { columns: Vec::new(), schema: Arc::new(Schema::empty()), expression: None }
     }
 
-    /// The columns it looks at.
+    /// Columns that the query reads.
     pub fn columns(&self) -> &[QueryColumn] {
         &self.columns
     }
 
-    /// Whether it takes every event.
+    /// True if the query matches every event.
     pub fn is_match_all(&self) -> bool {
         self.expression.is_none()
     }
 
-    /// Which rows match, never null; `batch` may have more columns, in any order.
+    /// Returns the rows that match, without nulls. `batch` may have more columns, in any order.
     ///
     /// # Errors
-    /// A column that is missing or not one of leaves, which is a fault of the program.
+    /// Fails if a column is missing or is not a column of leaves, which is a bug in this program.
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
         let n_rows = batch.num_rows();
         let Some(expression) = &self.expression else { return Ok(BooleanArray::from(vec![true; n_rows])) };
@@ -91,7 +92,7 @@ fn lower(filter: Filter, columns: &mut BTreeSet<QueryColumn>) -> Expr {
             ScalarUDF::new_from_impl(AtLeast::new(count, parts.len())).call(parts)
         }
         Filter::Some(column, predicate) => {
-            // not parsed: names of fields may hold anything
+            // not parsed, because field names may contain any character
             let argument = Expr::Column(Column::new_unqualified(column.name()));
             columns.insert(column);
             ScalarUDF::new_from_impl(AnyLeafMatches::new(predicate)).call(vec![argument])
@@ -103,7 +104,8 @@ fn lower_all(parts: Vec<Filter>, columns: &mut BTreeSet<QueryColumn>) -> Vec<Exp
     parts.into_iter().map(|part| lower(part, columns)).collect()
 }
 
-/// A tree as flat as can be: planning descends it recursively, and a query may have thousands of clauses.
+/// Joins the parts into a tree as flat as possible: planning descends it recursively, and a query
+/// may have thousands of clauses.
 fn balanced(mut parts: Vec<Expr>, join: fn(Expr, Expr) -> Expr, of_none: bool) -> Expr {
     while parts.len() > 1 {
         let mut pairs = Vec::with_capacity(parts.len().div_ceil(2));

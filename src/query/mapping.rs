@@ -1,4 +1,4 @@
-//! What type a field has, from the JSON of `GET index/_mapping`.
+//! Types of fields, read from the JSON of `GET index/_mapping`.
 
 use std::collections::BTreeMap;
 
@@ -6,61 +6,62 @@ use serde_json::{Map, Value};
 
 use super::words::Analyzer;
 
-/// How the values of a field are compared.
+/// Type of a field, which decides how its values are compared.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldType {
-    /// Nothing is known: by the type of each value; strings as `keyword`.
+    /// Unknown type: each value is compared by its own type, strings as `keyword`.
     Untyped,
-    /// Several fields of which nothing is known: patterns find strings only, as numbers have none in an index.
+    /// Several fields of unknown type. Patterns match strings only, because an index has no
+    /// patterns on numbers.
     Mixed,
-    /// The whole value, case kept.
+    /// The whole value; case is kept.
     Keyword {
-        /// Longer values, in characters, are not indexed.
+        /// Upper limit on the characters of a value; longer values are not indexed.
         ignore_above: Option<usize>,
-        /// Whether case is taken away (`normalizer: lowercase`).
+        /// True if values are converted to lower case (`normalizer: lowercase`).
         lowercase: bool,
     },
-    /// One value for every event.
+    /// The same value for every event.
     Constant(String),
-    /// Words.
+    /// Words, as the analyzer makes them.
     Text(Analyzer),
     /// A number.
     Number(NumberKind),
-    /// A time, in whole milliseconds unless `nanos`.
+    /// A time, in whole milliseconds unless `nanos` is set.
     Date {
-        /// `date_nanos`; compared in microseconds.
+        /// True for `date_nanos`; compared in microseconds.
         nanos: bool,
     },
-    /// An address.
+    /// An IP address.
     Ip,
-    /// True or false.
+    /// A boolean.
     Boolean,
-    /// Elasticsearch can search it, a file cannot; the text says why.
+    /// Searchable in Elasticsearch but not in files; the text says why.
     Opaque(String),
-    /// Only whether there is a value can be asked for, in Elasticsearch too; the text says why.
+    /// Only existence can be tested, in Elasticsearch too; the text says why.
     Unsearchable(String),
 }
 
-/// How a number is stored.
+/// Storage of a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NumberKind {
-    /// Fractions are cut.
+    /// Integers; fractions are truncated.
     Whole,
-    /// 64 bits.
+    /// 64-bit floats.
     Double,
-    /// 32 bits.
+    /// 32-bit floats.
     Single,
-    /// Rounded to a multiple of `1 / factor`.
+    /// Numbers rounded to a multiple of `1 / factor`.
     Scaled(f64),
 }
 
-/// The fields of one or several indices.
+/// Fields of one or several indices.
 #[derive(Clone, Debug, Default)]
 pub struct Mapping {
     fields: BTreeMap<String, Field>,
 }
 
-/// A field: the paths its values come from, and how they are read.
+/// A field: the paths its values come from, and the type that decides how they are read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Field {
     pub(super) sources: Vec<String>,
@@ -68,12 +69,13 @@ pub(super) struct Field {
 }
 
 impl Mapping {
-    /// Reads the reply of `GET index/_mapping`, one or several indices, or a bare `{"properties": ...}`.
+    /// Reads the reply of `GET index/_mapping` for one or several indices, or a bare
+    /// `{"properties": ...}`.
     ///
-    /// A field that has different types in different indices can only be asked for existence.
+    /// If a field has different types in different indices, only its existence can be tested.
     ///
     /// # Errors
-    /// What is no mapping.
+    /// Fails if the JSON is not a mapping.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let reply: Value = serde_json::from_slice(json).map_err(|error| format!("not JSON: {error}"))?;
         let top = reply.as_object().ok_or("not a JSON object")?;
@@ -85,7 +87,7 @@ impl Mapping {
             mapping.merge(index.finish());
             found = true;
         }
-        // an index without a single document has `"mappings": {}`
+        // an index without documents has `"mappings": {}`
         let empty = top
             .values()
             .any(|index| index.get("mappings").is_some_and(|mappings| mappings.as_object().is_some_and(Map::is_empty)));
@@ -96,7 +98,9 @@ impl Mapping {
         }
     }
 
-    /// The field of this name; `name.keyword` of a field without such a sub-field is the exact field, and an unknown field is untyped.
+    /// Returns the field of this name. A field below one that cannot be searched cannot be searched
+    /// either. An unknown field is untyped; `name.keyword` then stands for the exact value of
+    /// `name`.
     pub(super) fn field(&self, name: &str) -> Field {
         if let Some(field) = self.fields.get(name) {
             return field.clone();
@@ -109,7 +113,7 @@ impl Mapping {
         untyped(name)
     }
 
-    /// All fields whose values can be searched and whose name `is_wanted`.
+    /// Returns all searchable fields whose names pass `is_wanted`.
     pub(super) fn fields(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Field> {
         let mut fields: Vec<Field> = Vec::new();
         for (name, field) in &self.fields {
@@ -136,7 +140,7 @@ impl Mapping {
 }
 
 impl FieldType {
-    /// The type as a user knows it.
+    /// Name of the type in messages.
     pub(super) fn name(&self) -> &str {
         match self {
             FieldType::Untyped | FieldType::Mixed => "untyped",
@@ -152,13 +156,14 @@ impl FieldType {
     }
 }
 
-/// A field of which nothing is known; `x.keyword` is Elasticsearch's name for the exact form of the string `x`.
+/// Returns a field of unknown type. `x.keyword` is Elasticsearch's name for the exact form of the
+/// string `x`.
 pub(super) fn untyped(name: &str) -> Field {
     let source = name.strip_suffix(".keyword").filter(|name| !name.is_empty()).unwrap_or(name);
     Field { sources: vec![source.to_owned()], field_type: FieldType::Untyped }
 }
 
-/// One index while it is read.
+/// Fields of one index while it is read.
 #[derive(Default)]
 struct Index {
     fields: BTreeMap<String, Field>,
@@ -168,7 +173,7 @@ struct Index {
 }
 
 impl Index {
-    /// `opaque` says why nothing below can be searched.
+    /// Adds the fields of `properties`; `opaque` says why nothing below can be searched.
     fn add(&mut self, prefix: &str, properties: &Map<String, Value>, opaque: Option<&str>) {
         for (name, definition) in properties {
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
@@ -211,7 +216,7 @@ impl Index {
 
     fn finish(mut self) -> BTreeMap<String, Field> {
         for (from, to) in &self.copies {
-            // sub-fields of the target see the copies too
+            // sub-fields of the target receive the copies too
             let below = format!("{to}.");
             let same = self.fields.get(to).map(|field| field.sources.clone());
             let targets = self.fields.iter_mut().filter(|(name, field)| {
@@ -236,7 +241,7 @@ fn field_type(definition: &Value) -> FieldType {
     let text = |key: &str| definition.get(key).and_then(Value::as_str);
     let name = text("type").unwrap_or("object");
     let off = |key: &str| definition.get(key) == Some(&Value::Bool(false));
-    // values kept in columns can be searched without an index
+    // values stored in columns can be searched without an index
     if off("index") && (off("doc_values") || name == "text") {
         return FieldType::Unsearchable("it is not indexed".to_owned());
     }
@@ -360,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mapping() {
+    fn replies_that_are_not_mappings() {
         for json in ["x", "[]", "{}", r#"{"error": {"type": "index_not_found_exception"}}"#] {
             assert!(Mapping::parse(json.as_bytes()).is_err(), "{json}");
         }

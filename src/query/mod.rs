@@ -1,12 +1,14 @@
-//! Which events a use case looks at: `es_query_filter` (Lucene's query_string language) and `es_dsl_filter` (the query DSL), for
-//! events from files, with the meaning Elasticsearch gives the same text.
+//! Queries of use cases: `es_query_filter` (Lucene's query_string language) and `es_dsl_filter`
+//! (the query DSL), evaluated on events from files with the meaning that Elasticsearch gives them.
 //!
-//! 1. [`lucene`] and [`dsl`] read their language into one form ([`ast`]).
-//! 2. `filter` finds what type each field has (a [`Mapping`]; without one each value counts by its own type, and strings are
-//!    keywords) and compiles the tests for it (`predicate`).
+//! 1. [`lucene`] and [`dsl`] parse their languages into one form ([`ast`]).
+//! 2. `filter` looks up the type of each field in a [`Mapping`] and compiles the tests for it
+//!    (`predicate`). Without a mapping each value is compared by its own type, and strings are
+//!    keywords.
 //! 3. [`CompiledQuery`] is that filter as a DataFusion expression over columns of leaves.
 //!
-//! *Invariant*: what a file cannot answer is an error when the query is compiled, never a wrong answer.
+//! *Invariant*: a query that files cannot answer correctly is an error when it is compiled, never a
+//! wrong answer.
 
 pub mod ast;
 pub mod dsl;
@@ -35,43 +37,44 @@ pub use words::Analyzer;
 const LUCENE_KEY: &str = "es_query_filter";
 const DSL_KEY: &str = "es_dsl_filter";
 
-/// Why a query cannot be used.
+/// Error in a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryError {
-    /// What is wrong.
+    /// Description of the error.
     pub message: String,
-    /// What would be right.
+    /// Advice on how to fix it.
     pub help: String,
-    /// Where in the Lucene text, in characters from 0 on.
+    /// Position in the Lucene text, in characters from 0 on.
     pub position: Option<usize>,
-    /// Where in the DSL, such as `[0].bool.must[1].term`.
+    /// Position in the DSL, such as `[0].bool.must[1].term`.
     pub path: Option<String>,
-    /// The key of the use case that holds the query.
+    /// Key of the use case that holds the query.
     pub key: &'static str,
 }
 
-/// A column of leaves that a query needs: `List<Dictionary<UInt32, Utf8>>`, each leaf behind a letter that tells its type (`s` string,
-/// `n` number, `b` boolean); an empty list where the event has none.
+/// A column of leaves that a query needs: `List<Dictionary<UInt32, Utf8>>`. Each leaf starts with a
+/// letter for its type (`s` string, `n` number, `b` boolean). The list is empty if the event has no
+/// such leaf.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueryColumn(String);
 
 impl QueryColumn {
-    /// The Arrow column's name.
+    /// Name of the Arrow column.
     pub fn name(&self) -> String {
         format!("leaves:{}", self.0)
     }
 
-    /// Whose leaves, those of objects below included: a field, a pattern with `*` (`*` alone: all leaves of the event), `_id` or
-    /// `_index`.
+    /// Owner of the leaves, which include those of objects below it: a field, a pattern with `*`
+    /// (`*` alone: all leaves of the event), `_id` or `_index`.
     pub fn field(&self) -> FieldPath {
         FieldPath::new(&self.0)
     }
 }
 
-/// Compiles both filters of a use case; an event must pass both. `now` is what date math starts from.
+/// Compiles both filters of a use case; an event must pass both. Date math starts from `now`.
 ///
 /// # Errors
-/// Every problem of both.
+/// Returns every problem of both filters.
 pub fn compile(
     query: &UseCaseQuery,
     mapping: Option<&Mapping>,

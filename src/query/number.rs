@@ -1,13 +1,13 @@
-//! Numbers compared exactly, whatever they are written as.
+//! Numbers that are compared exactly, however they are written.
 
 use std::cmp::Ordering;
 
 /// A number as JSON or a query writes it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Number {
-    /// Without fraction and exponent.
+    /// A number without fraction and exponent.
     Integer(i128),
-    /// Anything else; never NaN.
+    /// Any other number; never NaN.
     Float(f64),
 }
 
@@ -16,7 +16,7 @@ impl Number {
         if let Ok(integer) = text.parse() {
             return Some(Number::Integer(integer));
         }
-        // `inf` and `nan` are numbers to Rust
+        // Rust parses `inf` and `nan` as numbers, too
         let written_as_number = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
         let float: f64 = text.parse().ok().filter(|_| written_as_number)?;
         Some(Number::Float(float))
@@ -29,7 +29,7 @@ impl Number {
         }
     }
 
-    /// Without its fraction, as whole-number fields store it.
+    /// Drops the fraction, as integer fields do.
     pub(super) fn truncated(self) -> Number {
         match self {
             Number::Integer(_) => self,
@@ -47,7 +47,8 @@ impl Number {
     }
 }
 
-/// The cast saturates, which leaves the order right; below that it is exact because the fraction is gone.
+/// Compares exactly. Without the fraction, the cast is exact unless it saturates, and saturation
+/// keeps the order.
 fn integer_to_float(integer: i128, float: f64) -> Ordering {
     integer.cmp(&(float.trunc() as i128)).then_with(|| 0.0.partial_cmp(&float.fract()).unwrap_or(Ordering::Equal))
 }

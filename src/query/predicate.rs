@@ -1,4 +1,4 @@
-//! A test of one value: what a leaf of a query becomes once the type of its field is known.
+//! Tests on a single value: leaves of a query once the types of their fields are known.
 
 mod compile;
 mod fuzzy;
@@ -27,7 +27,7 @@ pub(crate) enum ValueRef<'a> {
 }
 
 impl<'a> ValueRef<'a> {
-    /// A value as columns of leaves hold it: behind a letter that tells its type.
+    /// Reads a value from a column of leaves, where it starts with a letter for its type.
     pub(crate) fn of_tagged(text: &'a str) -> Option<Self> {
         match (text.as_bytes().first()?, &text.get(1..)?) {
             (b's', text) => Some(ValueRef::Text(text)),
@@ -37,7 +37,7 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// The value as text, as a keyword field indexes it.
+    /// Returns the value as text, in the form that a keyword field indexes.
     pub(crate) fn as_text(self) -> &'a str {
         match self {
             ValueRef::Text(text) | ValueRef::Number(text) => text,
@@ -50,7 +50,7 @@ impl<'a> ValueRef<'a> {
 /// A compiled test of one value.
 #[derive(Clone, Debug)]
 pub(crate) enum Predicate {
-    /// There is a value, of at most so many characters.
+    /// There is a value, of at most `ignore_above` characters.
     Exists {
         /// See `ignore_above` of keyword fields.
         ignore_above: Option<usize>,
@@ -61,39 +61,37 @@ pub(crate) enum Predicate {
     Range(UntypedRange),
     /// A test on the whole value as text.
     Whole {
-        /// How the value is read.
+        /// Conversion of the value to text.
         reading: TextReading,
-        /// What it must be like.
+        /// Condition on the text.
         test: TextTest,
     },
     /// A test on the words of the value.
     Words(WordTest),
     /// A number between two bounds.
     Number(NumberRange),
-    /// A time between two instants, in microseconds, both inside.
+    /// A time between two instants in microseconds; both ends are inside.
     Time {
-        /// First instant.
         from: i64,
-        /// Last instant.
         to: i64,
-        /// Whether values are cut to milliseconds first.
+        /// True if values are truncated to milliseconds first.
         millis: bool,
     },
-    /// An address between two, both inside; IPv4 as mapped IPv6.
+    /// An address between two addresses; both ends are inside. IPv4 addresses are mapped to IPv6.
     Address {
         /// Lowest address.
         from: u128,
         /// Highest address.
         to: u128,
     },
-    /// This boolean.
+    /// A boolean of this value.
     Boolean(bool),
-    /// One of these tests.
+    /// At least one of these tests passes.
     AnyOf(Vec<Predicate>),
 }
 
 impl Predicate {
-    /// Whether `value` passes.
+    /// Returns true if `value` passes the test.
     pub(crate) fn matches(&self, value: ValueRef<'_>) -> bool {
         match self {
             Predicate::Exists { ignore_above } => ignore_above.is_none_or(|limit| !is_longer(value.as_text(), limit)),
@@ -117,7 +115,7 @@ impl Predicate {
         }
     }
 
-    /// Whether a value passes one of both tests; sets of terms become one set.
+    /// Returns a test that passes if either test passes; two sets of terms become one set.
     pub(super) fn or(self, other: Predicate) -> Predicate {
         match (self, other) {
             (Predicate::Terms(mut a), Predicate::Terms(b)) if a.case_insensitive == b.case_insensitive => {
@@ -140,7 +138,7 @@ impl Predicate {
     }
 }
 
-/// Exact values: the text of a string, the value of a number.
+/// Exact values: texts of strings, and numbers by value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
     texts: std::collections::BTreeSet<String>,
@@ -170,7 +168,7 @@ impl Terms {
     }
 }
 
-/// A range of numbers as a field stores them.
+/// A range of numbers in the form that a field stores.
 #[derive(Clone, Debug)]
 pub(crate) struct NumberRange {
     kind: super::mapping::NumberKind,
@@ -185,7 +183,7 @@ impl NumberRange {
     }
 }
 
-/// An address as a number that orders IPv4 and IPv6 together.
+/// Address as a number, so that IPv4 and IPv6 have a common order.
 fn address(text: &str) -> Option<u128> {
     text.trim().parse().ok().map(address_number)
 }
@@ -197,7 +195,7 @@ fn address_number(address: IpAddr) -> u128 {
     }
 }
 
-/// What a boolean field makes of a text.
+/// Reads a text as a boolean field does.
 fn boolean(text: &str) -> Option<bool> {
     match text {
         "true" => Some(true),
@@ -207,7 +205,7 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 fn is_longer(text: &str, limit: usize) -> bool {
-    // UTF-16 units, as Java counts; a text is never longer than its bytes
+    // counted in UTF-16 units, like Java; a text never has more of them than bytes
     text.len() > limit && text.encode_utf16().count() > limit
 }
 

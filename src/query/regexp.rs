@@ -1,15 +1,15 @@
-//! Lucene's regular expressions, which match whole values and know operators other engines do not: `~` complement, `&`
-//! intersection, `#` nothing, `@` anything, `<1-10>` numbers, `"quoted"`.
+//! Lucene's regular expressions. They match whole values and have operators that other engines
+//! lack: `~` complement, `&` intersection, `#` nothing, `@` anything, `<1-10>` numbers, `"quoted"`.
 //!
-//! Complement and intersection are evaluated around ordinary expressions; inside a sequence or a repetition they would need
-//! automata arithmetic, and are an error.
+//! Complement and intersection are evaluated around ordinary expressions. Inside a sequence or a
+//! repetition they would need automata arithmetic, so there they are an error.
 
 mod interval;
 mod parse;
 
 use regex::Regex;
 
-/// Which optional operators are on, as `flags` of a `regexp` query says.
+/// Optional operators that are enabled, as in `flags` of a `regexp` query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags {
     /// `~`
@@ -25,10 +25,10 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// All operators, the default of both languages.
+    /// All operators; the default of both languages.
     pub const ALL: Flags =
         Flags { complement: true, intersection: true, empty: true, any_string: true, interval: true };
-    /// None of them.
+    /// No optional operators.
     pub const NONE: Flags =
         Flags { complement: false, intersection: false, empty: false, any_string: false, interval: false };
 
@@ -51,14 +51,14 @@ impl Flags {
     }
 }
 
-/// Why an expression cannot be used.
+/// Error in a regular expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegexpError {
     /// Byte offset in the expression.
     pub at: usize,
-    /// What is wrong.
+    /// Description of the error.
     pub message: String,
-    /// What to write instead.
+    /// Advice on how to fix it.
     pub help: String,
 }
 
@@ -75,12 +75,13 @@ enum Matcher {
 }
 
 impl LuceneRegexp {
-    /// Compiles `pattern`; `case_insensitive` concerns ASCII letters only, and not ranges of them, as in Lucene.
+    /// Compiles `pattern`. As in Lucene, `case_insensitive` applies to ASCII letters only, and not
+    /// to ranges of them.
     pub fn new(pattern: &str, case_insensitive: bool, flags: Flags) -> Result<Self, RegexpError> {
         matcher(parse::parse(pattern, case_insensitive, flags)?).map(LuceneRegexp)
     }
 
-    /// Whether the expression describes the whole of `text`.
+    /// Returns true if the expression matches the whole of `text`.
     pub fn is_match(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
@@ -97,10 +98,11 @@ impl Matcher {
     }
 }
 
-/// An expression: ordinary text for the `regex` crate as far as possible, operators above it.
+/// An expression: syntax of the `regex` crate as far as possible, with the other operators around
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Node {
-    /// Syntax of the `regex` crate that can stand anywhere in a sequence.
+    /// Syntax of the `regex` crate that may stand anywhere in a sequence.
     Plain(String),
     All(Vec<Node>),
     Any(Vec<Node>),
@@ -116,7 +118,7 @@ fn matcher(node: Node) -> Result<Matcher, RegexpError> {
     })
 }
 
-/// An expression for whole values, dot included newlines.
+/// Compiles a pattern that must match the whole value; `.` matches newlines too.
 fn anchored(pattern: &str) -> Result<Regex, RegexpError> {
     Regex::new(&format!(r"(?s)\A(?:{pattern})\z")).map_err(|_| RegexpError {
         at: 0,
@@ -125,7 +127,8 @@ fn anchored(pattern: &str) -> Result<Regex, RegexpError> {
     })
 }
 
-/// The pattern language of wildcard queries: `*` any text, `?` any character, `\` takes the meaning of the next one away.
+/// Compiles a wildcard pattern: `*` stands for any text, `?` for any character, `\` escapes the
+/// next character.
 pub(super) fn wildcard(pattern: &str, case_insensitive: bool) -> Result<Regex, RegexpError> {
     let mut translated = String::new();
     let mut chars = pattern.chars();

@@ -1,4 +1,4 @@
-//! Times: those of events, those of queries (`now-1d/d`), and the window between two of them.
+//! Times of events, times in queries (`now-1d/d`), and the time window of a use case.
 
 mod date_math;
 mod parse;
@@ -8,10 +8,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub use date_math::{DateError, Rounding, evaluate, is_expression, parse_zone};
 pub use parse::{Parsed, Precision, parse_timestamp, parse_with_offset};
 
-/// Microseconds in a millisecond, the resolution of Elasticsearch's `date` type.
+/// Microseconds in a millisecond, which is the resolution of Elasticsearch's `date` type.
 pub const MICROS_PER_MILLI: i64 = 1_000;
 
-/// The time of events a use case looks at; both ends are inside. Microseconds since 1970-01-01 UTC.
+/// Times of the events that a use case looks at, in microseconds since 1970-01-01 UTC; both ends
+/// are inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimeWindow {
     /// First instant.
@@ -21,7 +22,7 @@ pub struct TimeWindow {
 }
 
 impl TimeWindow {
-    /// The window of this length that ends at `end`.
+    /// Returns the window of this length that ends at `end`.
     pub fn until(end: DateTime<Utc>, length: TimeDelta) -> Self {
         let to = end.timestamp_micros();
         TimeWindow { from: to.saturating_sub(length.num_microseconds().unwrap_or(i64::MAX)), to }

@@ -1,29 +1,31 @@
-//! Text -> words, as the analysers of Elasticsearch that need no word list make them.
+//! Splits text into words, like those analyzers of Elasticsearch that need no dictionary.
 //!
-//! The standard analyser follows UAX #29. Kept of it: runs of letters, digits and connectors; apostrophes, full stops and colons
-//! between letters; full stops, commas and apostrophes between digits; a word each for ideographs and hiragana; words of at most
-//! 255 characters. Left out: dictionaries for Thai, Lao, Khmer and Burmese (a run is one word there too) and emoji.
+//! The standard analyzer follows UAX #29. It supports runs of letters, digits and connectors;
+//! apostrophes, full stops and colons between letters; full stops, commas and apostrophes between
+//! digits; one word per ideograph or hiragana character; and words of at most 255 characters. It
+//! lacks emoji and the dictionaries for Thai, Lao, Khmer and Burmese; a run in these scripts is one
+//! word.
 
 use crate::config::values::decimal_digit;
 
-/// Longer words are cut, as Elasticsearch cuts them.
+/// Upper limit on the characters of a word; longer words are split, as in Elasticsearch.
 const MAX_WORD_CHARS: usize = 255;
 
-/// How a text field is split.
+/// Method that splits a text field into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Analyzer {
-    /// Words in lower case.
+    /// Words by UAX #29, in lower case.
     Standard,
-    /// Runs of letters in lower case.
+    /// Runs of letters, in lower case.
     Simple,
-    /// What stands between blanks, case kept.
+    /// Text between white space; case is kept.
     Whitespace,
-    /// The whole text.
+    /// The whole text as one word.
     Keyword,
 }
 
 impl Analyzer {
-    /// The built-in analyser of this name, if it is one of these.
+    /// Returns the built-in analyzer of this name, if it is supported.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "standard" | "default" => Some(Analyzer::Standard),
@@ -34,7 +36,7 @@ impl Analyzer {
         }
     }
 
-    /// The words of `text`, in order.
+    /// Returns the words of `text`, in order.
     pub fn words(self, text: &str) -> Vec<String> {
         let cut = |words: Vec<&str>| words.iter().map(|word| self.normalize(word)).collect();
         match self {
@@ -45,7 +47,7 @@ impl Analyzer {
         }
     }
 
-    /// The form in which a part of a word is indexed.
+    /// Converts a part of a word to the form in which it is indexed.
     pub fn normalize(self, text: &str) -> String {
         match self {
             Analyzer::Standard | Analyzer::Simple => lower_case(text),
@@ -54,7 +56,7 @@ impl Analyzer {
     }
 }
 
-/// Lower case character by character, as Lucene does it: no character becomes two.
+/// Lower-cases character by character, as Lucene does: one character never becomes two.
 pub(crate) fn lower_case(text: &str) -> String {
     text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
 }
@@ -66,13 +68,13 @@ enum Class {
     Connector,
     /// A word of its own.
     Single,
-    /// Belongs to the character in front: accents, joiners, format characters.
+    /// Belongs to the character before it: accents, joiners, format characters.
     Extend,
     /// Joins letters.
     MidLetter,
     /// Joins digits.
     MidNumber,
-    /// Joins both.
+    /// Joins letters or digits.
     MidBoth,
     Other,
 }
@@ -104,7 +106,7 @@ fn class(c: char) -> Class {
         | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}'
         | '\u{20000}'..='\u{3134f}' => Class::Single,
-        // other numeric characters (½, ²) are no word
+        // other numeric characters (½, ²) are not part of words
         _ if decimal_digit(c).is_some() => Class::Digit,
         _ if c.is_alphabetic() => Class::Letter,
         _ => Class::Other,
@@ -143,7 +145,7 @@ fn standard_words(text: &str) -> Vec<String> {
 }
 
 fn end_word(word: &mut String, words: &mut Vec<String>) {
-    // connectors alone are no word
+    // connectors alone are not a word
     if word.chars().any(|c| matches!(class(c), Class::Letter | Class::Digit)) {
         let chars: Vec<char> = word.chars().collect();
         words.extend(chars.chunks(MAX_WORD_CHARS).map(|chunk| chunk.iter().collect::<String>()));

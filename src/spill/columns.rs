@@ -19,7 +19,7 @@ use arrow::ipc::{Block, CompressionType, MetadataVersion};
 
 use super::{SpillError, unnamed_file};
 
-/// Where batches go that do not fit in memory. The file is made when the first batch comes.
+/// File for batches that do not fit in memory. It is created when the first batch is written.
 #[derive(Debug)]
 pub struct SpillFile {
     folder: PathBuf,
@@ -27,17 +27,17 @@ pub struct SpillFile {
     end: u64,
 }
 
-/// Place of one batch in the file.
+/// Position of one batch in the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Segment {
     start: u64,
 }
 
-/// Bytes of a column's entry in the directory: lengths of the message's head and body.
+/// Size of a column's directory entry: lengths of the message's head and body.
 const ENTRY_BYTES: usize = 8;
 
 impl SpillFile {
-    /// A file in `folder`, not created yet.
+    /// Returns a file in `folder` that is not created yet.
     pub fn new(folder: &Path) -> Self {
         SpillFile { folder: folder.to_owned(), file: OnceLock::new(), end: 0 }
     }
@@ -128,7 +128,7 @@ impl SpillFile {
     }
 }
 
-/// Appends `batch` to `messages` as one message; the lengths of its head and body.
+/// Appends `batch` to `messages` as one message and returns the lengths of its head and body.
 fn encode(batch: &RecordBatch, messages: &mut Vec<u8>) -> Result<(usize, usize), ArrowError> {
     let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
     let (_, encoded) = IpcDataGenerator::default().encode(

@@ -5,7 +5,6 @@ use serde_json::json;
 use super::*;
 use crate::config;
 
-/// The entries of a configuration text.
 fn entries(text: &str) -> Arc<WhitelistEntries> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("main.conf");
@@ -61,13 +60,13 @@ fn regexps_match_the_beginning_of_values() {
 }
 
 #[test]
-fn earlier_outliers_are_no_values() {
+fn earlier_outliers_are_not_matched() {
     check("[whitelist_literals]\na = old", json!({"outliers": {"summary": ["old"]}}), false);
     check("[whitelist_literals]\na = old", json!({"tags": ["old"]}), true);
 }
 
 #[test]
-fn both_origins_count() {
+fn global_and_use_case_entries_are_combined() {
     let file = entries("[whitelist_literals]\na = x");
     let global = entries("[whitelist_regexps]\nb = y");
     let whitelist = Whitelist::new(global, file);
@@ -77,11 +76,11 @@ fn both_origins_count() {
 }
 
 #[test]
-fn slow_regexps_are_given_up_and_counted() {
+fn slow_regexps_are_stopped_and_counted() {
     let event = json!({"a": "a".repeat(3000)});
     let slow = "[whitelist_regexps]\na = (?=(a+)+\\1$)b";
     assert_eq!(verdict(slow, event.clone()), Verdict { whitelisted: false, regexps_given_up: 1 });
-    // what is given up before another regexp matches does not depend on chance
+    // the number of stopped regexps must not depend on chance
     let text = format!("{slow}\nb = a+$");
     for _ in 0..20 {
         assert_eq!(verdict(&text, event.clone()), Verdict { whitelisted: true, regexps_given_up: 1 });

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes expected.json: what Python answers for the files of corpus/, for patterns of whitelists and for numbers.
+"""Writes expected.json: Python's results for the files of corpus/, for whitelist patterns and for
+numbers.
 
-The dialects are those of Python 3.6 to 3.8: section names end at the first `]`, which later versions changed; patterns with
-constructs that later versions added are not in the list. Files that are not text end in .bin. Run it after
-changing the corpus; the tests need no Python.
+The dialects are those of Python 3.6 to 3.8. There, section names end at the first `]`, which later
+versions changed. Patterns that use constructs of later versions are not in the list. Files that are
+not text end in .bin. Run this script after changing the corpus; the tests themselves need no
+Python.
 """
 
 import configparser
@@ -164,7 +166,7 @@ def read(path, parser):
 
 
 def matches(pattern):
-    """A digit for each text: whether it matches."""
+    """Returns one digit per text: 1 if it matches, 0 if not."""
     try:
         regex = re.compile(pattern, re.IGNORECASE)
     except re.error:

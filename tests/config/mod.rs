@@ -1,4 +1,5 @@
-//! The configuration's dialects compared with Python's own: `expected.json` holds its answers, `make_expected.py` writes them.
+//! Compares the dialects of the configuration with Python's own parser. `expected.json` holds
+//! Python's results, `make_expected.py` writes them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,19 +10,20 @@ use ee_outliers::config::values::{parse_float, parse_int};
 use ee_outliers::config::{Severity, load};
 use serde::Deserialize;
 
-/// Files that Python rejects for their byte order mark and that are deliberately read. Nothing else differs.
+/// Files that Python rejects because of their byte order mark and that we accept on purpose. There
+/// are no other differences.
 const READ_ALTHOUGH_PYTHON_REJECTS: [&str; 2] = ["bom.conf", "bom_comment_first.conf"];
 
-/// Names and the pairs visible in them.
+/// Names of sections, and the pairs visible in them.
 type Sections = Vec<(String, Vec<(String, String)>)>;
 
 #[derive(Deserialize)]
 struct Expected {
     files: BTreeMap<String, Answers>,
     texts: Vec<String>,
-    /// Pattern, and for each text whether it matches (`1`) or not (`0`); `None` where Python does not compile it.
+    /// Pattern, and per text `1` if it matches or `0` if not; `None` if Python does not compile it.
     patterns: Vec<(String, Option<String>)>,
-    /// Text, and `repr` of it as an integer and as a number; `None` where it is none.
+    /// Text, and its `repr` as an integer and as a float; `None` if it is not one.
     numbers: Vec<(String, Option<String>, Option<String>)>,
 }
 
@@ -35,7 +37,7 @@ struct Answers {
 #[serde(rename_all = "snake_case")]
 enum Answer {
     Sections(Sections),
-    /// The class of Python's exception.
+    /// Class of Python's exception.
     Error(String),
 }
 
@@ -48,7 +50,7 @@ fn expected() -> Expected {
     serde_json::from_str(&text).expect("answers of Python")
 }
 
-/// What we read from a file; `None` when it is rejected.
+/// Reads a file with our parser; `None` if it is rejected.
 fn read(name: &str, dialect: Dialect) -> Option<Sections> {
     let path = folder().join("corpus").join(name);
     let text = String::from_utf8(std::fs::read(&path).expect("a file of the corpus")).ok()?;

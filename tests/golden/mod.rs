@@ -1,5 +1,5 @@
-//! The golden cases: the same outliers as the reference implementation for the same events. `README.md` beside this
-//! file says what a case is and how it is compared.
+//! Golden cases: the program finds the same outliers as the reference implementation in the same
+//! events. `README.md` beside this file describes the cases and how they are compared.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use crate::outliers::{self, Outliers};
 use crate::program::{self, Numbers, Report};
 
-/// Cases in which we differ from the reference on purpose: `SET/CASE` and why. A case named here must differ.
+/// Cases in which we differ from the reference on purpose: `SET/CASE` and the reason. A case listed
+/// here must differ.
 const DELIBERATE_DIFFERENCES: &[(&str, &str)] = &[
     ("synthetic/metrics_base64_encoded_length_low_pct_of_max_value", BUCKET_ORDER),
     ("synthetic/metrics_relative_english_entropy_high_percentile", BUCKET_ORDER),
@@ -25,32 +26,35 @@ const DELIBERATE_DIFFERENCES: &[(&str, &str)] = &[
     ("otrf/word2vec_prob_word_context", EQUAL_FITS),
 ];
 
-/// The outliers are equal; the number of events is that of the history window here, and of the whole file in the reference (Q9).
+/// The outliers are equal. We count the events in the history window, the reference those of the
+/// whole file.
 const EVENTS_IN_WINDOW: &str = "events are counted inside the history window (Q9)";
 
-/// Two outliers of one event stand in the order of the event's own values. The reference has them in the order in which it first saw
-/// their aggregators, which depends on the order of the events (whole-window, order-free statistics; Q49).
+/// Several outliers of one event are in the order of the event's own values. The reference has them
+/// in the order in which it first saw their aggregators, which depends on the order of the events.
 const BUCKET_ORDER: &str = "several outliers of one event: order of its values, not order of arrival (Q49)";
 
-/// `Process.Name` in another case than configured is found as everywhere else; a script in Elasticsearch does not find it (Q28).
+/// We find `Process.Name` even if its case differs from the configured one, as everywhere else. A
+/// script in Elasticsearch does not find it.
 const FIELD_CASE: &str = "field names match in any case in every model (Q28)";
 
-/// The reference tests its random sample of other events' values against the whitelist, so that a whitelisted term in the sample accepts
-/// an outlier at random. Samples are no values of the outlier here (Q50).
+/// The reference tests its random sample of other events' values against the whitelist, so a
+/// whitelisted term in the sample accepts an outlier at random. We do not test samples.
 const RANDOM_SAMPLE: &str = "the sample of non-outliers is not tested against the whitelist (Q50)";
 
-/// Several words or windows fit equally well: the most frequent one is expected here, the one seen first in the reference. All else is equal.
+/// Several words or windows fit equally well. We expect the most frequent one, the reference the
+/// one it saw first. Everything else is equal.
 const EQUAL_FITS: &str =
     "of equally good expectations the most frequent one is shown, not the first to arrive (order-free)";
 
-/// What is said of a word that can be one of several equally good answers.
+/// Keys of a word that may hold one of several equally good answers.
 const EXPECTATIONS: [&str; 2] = ["expected_word", "expected_window_words"];
 
-/// What the reference stores of the words of a text: objects with the words as names, which would make every word a field of the index
-/// (Q13). We store one list of objects instead, which [`word_lists`] makes of them.
+/// Keys under which the reference stores objects with words as names, which would make every word a
+/// field of the index. We store one list of objects instead; [`word_lists`] converts to it.
 const BY_WORD: [&str; 5] = ["score", "decision_frontier", "confidence", "expected_words", "expected_window_words"];
 
-/// Drawn at random by the reference, so it is not part of what is expected.
+/// Key that is drawn at random by the reference and is therefore not compared.
 const NOT_COMPARED: &str = "non_outlier_values_sample";
 
 pub(crate) const SYNTHETIC: Set = Set { name: "synthetic", now: "2024-05-08T00:00:00Z" };
@@ -76,14 +80,14 @@ fn otrf_cases_together_equal_each_alone() {
     check_together(&OTRF);
 }
 
-/// One set of events with its cases.
+/// A set of events with its cases.
 pub(crate) struct Set {
     pub(crate) name: &'static str,
     /// End of the windows of `sudden_appearance`.
     pub(crate) now: &'static str,
 }
 
-/// What one case gave when it ran alone.
+/// Result of a case that ran alone.
 struct Alone {
     case: String,
     result: Result<(Outliers, Numbers), String>,
@@ -94,13 +98,13 @@ impl Set {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(self.name)
     }
 
-    /// The events, one per line.
+    /// Returns the events, one per line.
     pub(crate) fn events(&self) -> String {
         let compressed = fs::read(self.folder().join("events.ndjson.zst")).expect("the set has events");
         String::from_utf8(zstd::decode_all(&*compressed).expect("zstd")).expect("UTF-8")
     }
 
-    /// Names of the cases, which are their folders.
+    /// Returns the names of the cases, which are the names of their folders.
     pub(crate) fn cases(&self) -> Vec<String> {
         let mut cases: Vec<String> = fs::read_dir(self.folder())
             .expect("the set has a folder")
@@ -112,7 +116,7 @@ impl Set {
         cases
     }
 
-    /// Runs every case alone, once for all tests that look at the results.
+    /// Runs every case alone, once for all tests that use the results.
     fn alone(&self) -> &'static [Alone] {
         static RESULTS: Mutex<BTreeMap<&str, &'static OnceLock<Vec<Alone>>>> = Mutex::new(BTreeMap::new());
         let cell: &'static OnceLock<Vec<Alone>> =
@@ -191,8 +195,8 @@ impl Set {
     }
 }
 
-/// The reference's outliers with what it says of words in our form: `words`, a list of objects sorted by word, and the words alone in
-/// `outlier_words`.
+/// Converts the reference's results for words to our form: `words` is a list of objects sorted by
+/// word, `outlier_words` holds the words alone.
 fn word_lists(outliers: &Map<String, Value>) -> Map<String, Value> {
     let scores = outliers.get("score").and_then(Value::as_array);
     if !scores.is_some_and(|scores| scores.iter().any(Value::is_object)) {
@@ -226,8 +230,8 @@ fn word_lists(outliers: &Map<String, Value>) -> Map<String, Value> {
     listed
 }
 
-/// Our outliers with what can be compared with [`word_lists`]: the reference does not tell the order of the words, and writes lists as
-/// Python does.
+/// Converts our outliers to a form that can be compared with [`word_lists`]. The reference does not
+/// keep the order of the words, and writes lists as Python does.
 fn comparable(stored: &Map<String, Value>) -> Map<String, Value> {
     let mut stored = stored.clone();
     stored.shift_remove(NOT_COMPARED);
@@ -245,7 +249,7 @@ fn comparable(stored: &Map<String, Value>) -> Map<String, Value> {
     stored
 }
 
-/// Leaves `ignored` of what is said of words aside.
+/// Removes the keys `ignored` from the words.
 fn without(mut outliers: Map<String, Value>, ignored: &[&str]) -> Map<String, Value> {
     let words = outliers.get_mut("words").and_then(Value::as_array_mut).into_iter().flatten();
     for word in words.filter_map(Value::as_object_mut) {
@@ -254,14 +258,14 @@ fn without(mut outliers: Map<String, Value>, ignored: &[&str]) -> Map<String, Va
     outliers
 }
 
-/// A text as Python writes it, as far as the golden events need it.
+/// Writes a text as Python's `repr` does, as far as the golden events need it.
 fn repr(word: &Value) -> String {
     let word = word.as_str().expect("a text");
     let quote = if word.contains('\'') { '"' } else { '\'' };
     format!("{quote}{}{quote}", word.replace('\\', "\\\\"))
 }
 
-/// What one run of the program wrote.
+/// Output of one run of the program.
 struct Run {
     outliers: Outliers,
     report: Report,
@@ -301,7 +305,7 @@ fn check_against_reference(set: &Set) {
     assert!(wrong.is_empty(), "{} of {} cases differ:\n{}", wrong.len(), set.alone().len(), wrong.join("\n"));
 }
 
-/// The first difference from the reference, leaving `ignored` of what is said of words aside.
+/// Returns the first difference from the reference. The keys `ignored` of words are not compared.
 fn difference(set: &Set, case: &str, outliers: &Outliers, numbers: &Numbers, ignored: &[&str]) -> Option<String> {
     let expected = set.expected(case);
     let actual: BTreeMap<&String, &Map<String, Value>> =

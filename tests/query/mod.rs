@@ -1,6 +1,7 @@
-//! Queries of both languages over a few events. What they find was asked of a real Elasticsearch (8.15.5), once with the mapping of the
-//! corpus and once with an index whose strings are keywords, which is how files are read without a mapping; where a file is
-//! different on purpose, the case says so in `note`.
+//! Queries in both languages over a few events. The expected results come from a real Elasticsearch
+//! (8.15.5): once with the mapping of the corpus, and once with an index whose strings are
+//! keywords, because that is how files are read without a mapping. Where files differ on purpose,
+//! `note` in the case says so.
 
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ fn corpus() {
 }
 
 #[test]
-fn errors_have_a_place_and_a_cure() {
+fn errors_have_a_place_and_advice() {
     for (lucene, dsl, message, position, path) in [
         (Some("é AND (a"), None, "a `(` is not closed", Some(6), None),
         (
@@ -82,7 +83,7 @@ fn errors_have_a_place_and_a_cure() {
 }
 
 #[test]
-fn both_filters_must_match_and_all_errors_are_told() {
+fn both_filters_must_match_and_all_errors_are_reported() {
     let corpus = Corpus::read();
     let query = |lucene: &str, dsl: &str| UseCaseQuery {
         lucene: Some(lucene.to_owned()),
@@ -113,7 +114,7 @@ fn long_and_deep_queries_do_not_exhaust_the_stack() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn any_split_of_a_batch_gives_the_same_rows(case in any::<prop::sample::Index>(), cut in 0..9_usize) {
+    fn rows_do_not_depend_on_the_split_of_a_batch(case in any::<prop::sample::Index>(), cut in 0..9_usize) {
         let corpus = Corpus::read();
         let case = case.get(&corpus.cases);
         if let Ok(query) = compile(&query_of(case), None, now()) {
@@ -165,7 +166,7 @@ fn matching(query: &CompiledQuery, events: &[Value]) -> Vec<usize> {
     matching_from(query, events, 0)
 }
 
-/// Rows of events whose ids begin with `first_id`.
+/// Returns the rows of matching events, whose ids begin with `first_id`.
 fn matching_from(query: &CompiledQuery, events: &[Value], first_id: usize) -> Vec<usize> {
     let rows = query.evaluate(&batch(query.columns(), events, first_id)).expect("the columns asked for");
     assert_eq!((rows.len(), rows.null_count()), (events.len(), 0));
@@ -175,7 +176,7 @@ fn matching_from(query: &CompiledQuery, events: &[Value], first_id: usize) -> Ve
 fn batch(columns: &[QueryColumn], events: &[Value], first_id: usize) -> RecordBatch {
     let mut fields = Vec::new();
     let mut arrays = Vec::new();
-    // in another order than asked for, and behind a column nobody asked for
+    // columns come in another order than in the query, after a column that it does not use
     let other = (String::from("other"), Arc::new(StringArray::from(vec!["x"; events.len()])) as ArrayRef);
     let wanted = columns.iter().rev().map(|column| (column.name(), leaves_column(column, events, first_id)));
     for (name, array) in std::iter::once(other).chain(wanted) {
@@ -208,7 +209,7 @@ fn leaves_column(column: &QueryColumn, events: &[Value], first_id: usize) -> Arr
     Arc::new(ListArray::new(item, OffsetBuffer::from_lengths(rows.iter().map(Vec::len)), Arc::new(leaves), None))
 }
 
-/// The leaves at and below the fields whose name is, or is like, `wanted`.
+/// Collects the leaves at and below the fields whose names match `wanted`.
 fn leaves(value: &Value, name: &str, wanted: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {

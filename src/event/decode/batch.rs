@@ -1,4 +1,4 @@
-//! What decoding gives: the wanted columns of some lines, and where each row came from.
+//! Result of decoding: the wanted columns of some lines, and the position of each row.
 
 use arrow::array::{BooleanArray, RecordBatch};
 
@@ -7,7 +7,7 @@ use super::skipped::SkippedLines;
 /// Wanted columns of consecutive lines of one file.
 #[derive(Debug)]
 pub struct EventBatch {
-    /// number of the batch in its source; a document reference carries it back. A decoder leaves it 0.
+    /// number of the batch in its source, which document references carry; a decoder leaves it 0
     pub number: u32,
     /// index of the file in its source
     pub file: u32,
@@ -15,17 +15,19 @@ pub struct EventBatch {
     pub first_line: u64,
     /// column `i` is the `i`-th column specification of the projection
     pub columns: RecordBatch,
-    /// where each row lies, in row order
+    /// position of each row, in row order
     pub rows: Vec<RowRef>,
-    /// fixed 64-bit hash of each row's `(_index, _id)`, the order-free tie-break; only when asked for
+    /// fixed 64-bit hash of each row's `(_index, _id)`, a tie-break that does not depend on the
+    /// order of events; only if asked for
     pub id_hash: Option<Vec<u64>>,
-    /// per use case, which rows match its query and window, where the source has judged it
+    /// per use case, the rows that match its query and history window; only if the source evaluated
+    /// the queries
     pub matched: Option<Vec<BooleanArray>>,
     /// lines that gave no row
     pub skipped: SkippedLines,
 }
 
-/// Place of a row in its batch.
+/// Position of a row in its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowRef {
     /// 0-based line (or array element, or table row) counted from the start of the batch

@@ -1,4 +1,4 @@
-//! Arrow columns under construction; their memory is kept from batch to batch.
+//! Builders of Arrow columns. They keep their memory from batch to batch.
 
 use std::hash::BuildHasher;
 use std::mem;
@@ -17,7 +17,7 @@ pub(super) fn code_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
 }
 
-/// The entries of a list column.
+/// Field of the entries of a list column.
 pub(super) fn entry_field() -> Arc<Field> {
     Arc::new(Field::new_list_field(code_type(), false))
 }
@@ -39,7 +39,7 @@ impl Interner {
     }
 
     fn code(&mut self, text: &str) -> u32 {
-        // neighbouring events often agree
+        // neighbouring events often hold the same text
         if let Some(last) = self.last
             && stored(&self.text, &self.ends, last) == text
         {
@@ -78,7 +78,7 @@ fn stored<'a>(text: &'a str, ends: &[usize], code: u32) -> &'a str {
     &text[start..ends[code]]
 }
 
-/// Arrow offsets of what ends at `ends`.
+/// Turns end positions into Arrow offsets.
 fn offsets(ends: &[usize]) -> Result<OffsetBuffer<i32>, ArrowError> {
     let mut offsets = Vec::with_capacity(ends.len() + 1);
     offsets.push(0);
@@ -123,7 +123,7 @@ impl ListColumn {
     }
 }
 
-/// One text per row, or none.
+/// One text per row, or null.
 #[derive(Debug)]
 pub(super) struct TextColumn {
     texts: Interner,
@@ -150,12 +150,9 @@ fn dictionary(keys: UInt32Array, texts: StringArray) -> Result<ArrayRef, ArrowEr
     Ok(Arc::new(DictionaryArray::<UInt32Type>::try_new(keys, Arc::new(texts))?))
 }
 
-/// A column of any kind.
 #[derive(Debug)]
 pub(super) enum Column {
-    /// Lists of texts.
     Lists(ListColumn),
-    /// Texts.
     Texts(TextColumn),
     /// Microseconds since the epoch.
     Times(Vec<Option<i64>>),
@@ -170,7 +167,7 @@ impl Column {
         }
     }
 
-    /// The finished column; the builder is empty again.
+    /// Returns the finished column and leaves the builder empty.
     pub(super) fn take(&mut self) -> Result<ArrayRef, ArrowError> {
         match self {
             Self::Lists(list) => list.take(),

@@ -1,15 +1,15 @@
-//! Steps through JSON text that `serde_json` has already accepted, without building values.
+//! Cursor over JSON text that `serde_json` has already accepted. It builds no values.
 //!
-//! On text that is not JSON the steps give nonsense, but they end and never panic.
+//! On text that is not JSON the results are meaningless, but every step ends and never panics.
 
-/// Place in accepted JSON text.
+/// Position in accepted JSON text.
 #[derive(Clone, Debug)]
 pub(super) struct Cursor<'a> {
     text: &'a str,
     at: usize,
 }
 
-/// What kind of value comes next.
+/// Kind of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Object,
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Kind of the value that begins with the first character of `raw`.
+    /// Returns the kind of the value that begins with the first character of `raw`.
     pub(super) fn of(raw: &str) -> Self {
         match raw.as_bytes().first() {
             Some(b'{') => Self::Object,
@@ -41,19 +41,20 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0 }
     }
 
-    /// Kind of the next value.
+    /// Returns the kind of the next value.
     pub(super) fn peek(&mut self) -> Kind {
         self.skip_blanks();
         Kind::of(self.text.get(self.at..).unwrap_or_default())
     }
 
-    /// Goes into an array or object.
+    /// Enters an array or object.
     pub(super) fn enter(&mut self) {
         self.skip_blanks();
         self.at += 1;
     }
 
-    /// Goes to the next element or key; false, and out of the array or object, after the last one.
+    /// Moves to the next element or key. After the last one, leaves the array or object and returns
+    /// false.
     pub(super) fn next(&mut self) -> bool {
         loop {
             self.skip_blanks();
@@ -68,7 +69,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads a key as written between its quotes, and goes to its value.
+    /// Returns a key as written between its quotes, and moves to its value.
     pub(super) fn key(&mut self) -> &'a str {
         let raw = self.string();
         self.skip_blanks();
@@ -76,7 +77,7 @@ impl<'a> Cursor<'a> {
         string_content(raw)
     }
 
-    /// Reads the next value as text.
+    /// Returns the next value as written, and moves past it.
     pub(super) fn value(&mut self) -> &'a str {
         let start = match self.peek() {
             Kind::String => return self.string(),
@@ -107,7 +108,7 @@ impl<'a> Cursor<'a> {
         while self.byte().is_some_and(|byte| !matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n')) {
             self.at += 1;
         }
-        // a cursor must move, whatever it reads
+        // a cursor must always move, or callers would loop forever
         self.at = self.at.max(start + 1);
         self.since(start)
     }
@@ -133,7 +134,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// One past the closing quote of the string that opens at `start`; the end of the text if it does not close.
+/// Returns the position after the closing quote of the string that opens at `start`, or the end of
+/// the text if the string does not close.
 pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
@@ -146,7 +148,7 @@ pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-/// How deep arrays and objects are nested in `text`.
+/// Returns the nesting depth of arrays and objects in `text`.
 pub(super) fn depth(text: &str) -> usize {
     let bytes = text.as_bytes();
     let (mut at, mut depth, mut deepest) = (0, 0usize, 0);
@@ -166,12 +168,13 @@ pub(super) fn depth(text: &str) -> usize {
     deepest
 }
 
-/// What stands between the quotes of a string as written.
+/// Returns the text between the quotes of a string, escapes included.
 pub(super) fn string_content(raw: &str) -> &str {
     raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()
 }
 
-/// Text of what stands between the quotes of a string; `scratch` holds it when it has escapes.
+/// Unescapes the text between the quotes of a string; `scratch` holds the result if there are
+/// escapes.
 pub(super) fn unescaped<'a>(content: &'a str, scratch: &'a mut String) -> &'a str {
     if memchr::memchr(b'\\', content.as_bytes()).is_none() {
         return content;
@@ -181,7 +184,8 @@ pub(super) fn unescaped<'a>(content: &'a str, scratch: &'a mut String) -> &'a st
     scratch
 }
 
-/// Appends the text of what stands between the quotes of a string. A lone surrogate becomes U+FFFD.
+/// Unescapes the text between the quotes of a string and appends it. A lone surrogate becomes
+/// U+FFFD.
 pub(super) fn unescape_into(content: &str, out: &mut String) {
     let mut rest = content;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
@@ -206,7 +210,8 @@ pub(super) fn unescape_into(content: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-/// Character of the `\uXXXX` (or pair of them) that `text` begins with, and its length as written.
+/// Returns the character of the `\uXXXX` (or surrogate pair) that `text` begins with, and the
+/// length of the escape.
 fn unicode_escape(text: &str) -> (char, usize) {
     let Some(first) = hex4(text) else { return (char::REPLACEMENT_CHARACTER, 6) };
     if let Some(c) = char::from_u32(first) {
@@ -227,7 +232,7 @@ fn hex4(text: &str) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok()
 }
 
-/// `text` with each escaped lone surrogate replaced by an escaped U+FFFD; `None` when it has none.
+/// Replaces each escaped lone surrogate by an escaped U+FFFD; `None` if there are none.
 pub(super) fn replace_lone_surrogates(text: &str) -> Option<String> {
     let mut out = String::new();
     let mut copied = 0;
@@ -258,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_cut_where_they_end() {
+    fn values_end_at_the_right_place() {
         let mut cursor = Cursor::new(r#" { "a\"]" : [1, {"x":"}"}, []] , "b":null,"c":-1.5e3 }"#);
         assert_eq!(cursor.peek(), Kind::Object);
         cursor.enter();
@@ -270,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_text_ends_without_a_panic() {
+    fn hostile_text_does_not_panic() {
         for text in ["", "{", "[", "\"", "{\"a", "[1,", "{\"a\":", "]", "\\", "[\"\\", "{\"é", "}{", "\"\\u12"] {
             let mut cursor = Cursor::new(text);
             for _ in 0..4 {
@@ -285,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_read_as_serde_reads_them() {
+    fn escapes_are_read_as_serde_reads_them() {
         for raw in [r#""a\n\t\r\b\f\/\\\"é\u00e9\ud83d\ude00z""#, r#""\u0000""#, r#""plain""#, r#""\\u00e9""#] {
             let expected: String = serde_json::from_str(raw).unwrap();
             assert_eq!(unescaped(string_content(raw), &mut String::new()), expected, "{raw}");

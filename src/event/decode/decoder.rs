@@ -1,4 +1,4 @@
-//! Chunks of lines -> [`EventBatch`]es.
+//! Decoder that turns chunks of lines into [`EventBatch`]es.
 
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use super::values::{elements, flattened, string, timestamp};
 use super::walk::{Envelope, Shape, read_line, read_source};
 use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES};
 
-/// Some consecutive lines of a file.
+/// Consecutive lines of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Chunk<'a> {
     /// Whole lines; the last one may lack its line end.
     pub bytes: &'a [u8],
     /// Index of the file in its source.
     pub file: u32,
-    /// Name of the file: the index of events that have none.
+    /// Name of the file; it is the index of events that have none.
     pub name: &'a Arc<str>,
     /// 0-based number of the first line.
     pub first_line: u64,
-    /// Whether the file ends here: its last line may be cut off.
+    /// True if the file ends here, so that its last line may be truncated.
     pub is_last: bool,
 }
 
@@ -45,16 +45,16 @@ pub struct HitText<'a> {
     pub source: &'a str,
 }
 
-/// Whether batches carry hashes of the documents' identities.
+/// Choice whether batches carry hashes of the documents' identities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Identity {
-    /// They do.
+    /// Batches carry hashes.
     Hashed,
-    /// They do not.
+    /// Batches carry no hashes.
     NotWanted,
 }
 
-/// Decodes chunk after chunk; keeps its memory between them.
+/// Decodes chunk after chunk and keeps its memory between them.
 #[derive(Debug)]
 pub struct Decoder {
     projection: Projection,
@@ -64,22 +64,22 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder of the columns of `projection`.
+    /// Returns a decoder of the columns of `projection`.
     pub fn new(projection: &Projection, identity: Identity) -> Self {
         let columns = projection.specs().iter().map(|spec| Column::new(spec.kind)).collect();
         let cells = Cells { columns, scratch: String::new() };
         Decoder { projection: projection.clone(), identity, shape: Shape::Event, cells }
     }
 
-    /// The wanted columns of the lines of `chunk`; lines that are no events are counted.
+    /// Decodes the wanted columns of the lines of `chunk`. Lines that are not events are counted.
     ///
     /// # Errors
-    /// Columns that Arrow refuses: more than 2 GiB of text.
+    /// Fails if Arrow refuses a column: more than 2 GiB of text.
     pub fn decode(&mut self, chunk: &Chunk<'_>) -> Result<EventBatch, ArrowError> {
         let projection = self.projection.clone();
         let plan = projection.plan();
         let mut row = Row::new(&plan.trie);
-        // one check of all is faster than one per line
+        // one check of the whole chunk is faster than one per line
         let text = std::str::from_utf8(chunk.bytes).ok();
         let (mut rows, mut hashes, mut skipped) = (Vec::new(), Vec::new(), SkippedLines::default());
         let mut end = 0;
@@ -115,10 +115,11 @@ impl Decoder {
         self.finish(chunk, rows, hashes, skipped)
     }
 
-    /// The wanted columns of the documents that a search found; `name` is where they are, for those that are no events.
+    /// Decodes the wanted columns of the documents that a search found. `name` says where they are
+    /// stored; it appears in the samples of documents that are not events.
     ///
     /// # Errors
-    /// As [`Self::decode`].
+    /// Same as [`Self::decode`].
     pub fn decode_hits<'de>(
         &mut self,
         hits: impl IntoIterator<Item = HitText<'de>>,
@@ -161,7 +162,7 @@ impl Decoder {
         }
     }
 
-    /// The rows so far as a batch.
+    /// Turns the rows so far into a batch.
     fn finish(
         &mut self,
         chunk: &Chunk<'_>,
@@ -183,7 +184,8 @@ impl Decoder {
         })
     }
 
-    /// Adds the row of a line, or nothing; returns the hash of the document's identity, where it is wanted.
+    /// Adds the row of a line unless the line is bad. Returns the hash of the document's identity,
+    /// or 0 if it is not wanted.
     fn decode_line<'de>(
         &mut self,
         line: Option<&'de str>,
@@ -197,7 +199,7 @@ impl Decoder {
         match read_line(&plan.trie, line, plan.keeps_source, &mut self.shape, row) {
             Ok(envelope) => Ok(self.push(plan, row, &envelope, chunk, number)),
             Err(error) => {
-                // serde_json wants whole surrogate pairs in the strings that it reads, and only in these
+                // serde_json rejects lone surrogates, but only in the strings that it reads
                 let Some(valid) = replace_lone_surrogates(line) else { return Err(reason(line, &error)) };
                 let mut row = Row::new(&plan.trie);
                 let envelope = read_line(&plan.trie, &valid, plan.keeps_source, &mut self.shape, &mut row)
@@ -230,7 +232,7 @@ impl Decoder {
     }
 }
 
-/// The cells of all rows so far.
+/// Cells of all rows so far.
 #[derive(Debug)]
 struct Cells {
     columns: Vec<Column>,
@@ -276,7 +278,7 @@ fn check_size(line: &str) -> Result<(), SkipReason> {
     if line.len() > MAX_LINE_BYTES {
         return Err(SkipReason::TooLong);
     }
-    // `[` and `{` differ in one bit; most lines have too few of them to be deep
+    // `[` and `{` differ in one bit; few lines have enough of them to be too deep
     let n_open = line.bytes().filter(|byte| byte | 0x20 == b'{').count();
     if n_open > MAX_DEPTH && depth(line) > MAX_DEPTH { Err(SkipReason::TooDeep) } else { Ok(()) }
 }
@@ -290,7 +292,7 @@ fn is_truncated(line: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(line).is_err_and(|error| error.is_eof())
 }
 
-/// Lines with their ends.
+/// Splits into lines that keep their line ends.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -304,7 +306,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The same in every run and for every way to read a document.
+/// Hashes the identity of a document: the same in every run and for every way of reading it.
 fn identity_hash(index: &str, id: &str) -> u64 {
     let mut hasher = rustc_hash::FxHasher::default();
     hasher.write_u64(crate::event::dictionary::text_hash(index));

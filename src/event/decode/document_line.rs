@@ -5,21 +5,21 @@ use serde_json::value::RawValue;
 
 use super::cursor::{Cursor, Kind, replace_lone_surrogates, string_content, unescape_into, unescaped};
 
-/// A line taken apart.
+/// A line split into its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentLine<'a> {
-    /// `_index` of a hit that has one.
+    /// `_index`, if the line is a hit that has one.
     pub index: Option<String>,
-    /// `_id` of a hit that has one.
+    /// `_id`, if the line is a hit that has one.
     pub id: Option<String>,
     /// JSON text of the event.
     pub source: &'a str,
 }
 
-/// Takes a line apart that was decoded before.
+/// Splits a line that was decoded before.
 ///
 /// # Errors
-/// A line that is no JSON object.
+/// Fails if the line is not a JSON object.
 pub fn split_document(line: &str) -> serde_json::Result<DocumentLine<'_>> {
     let line = serde_json::from_str::<&RawValue>(line)?.get();
     let event = DocumentLine { index: None, id: None, source: line };
@@ -31,7 +31,7 @@ pub fn split_document(line: &str) -> serde_json::Result<DocumentLine<'_>> {
     let mut scratch = String::new();
     fields.enter();
     while fields.next() {
-        // of equal keys the last one counts
+        // the last of several equal keys wins
         let place = match unescaped(fields.key(), &mut scratch) {
             "_index" => &mut index,
             "_id" => &mut id,
@@ -51,7 +51,7 @@ pub fn split_document(line: &str) -> serde_json::Result<DocumentLine<'_>> {
     })
 }
 
-/// The text of an `_index` or `_id`.
+/// Text of an `_index` or `_id`.
 pub(super) fn identity_text(raw: &str) -> String {
     if Kind::of(raw) == Kind::String {
         let mut text = String::new();
@@ -62,12 +62,13 @@ pub(super) fn identity_text(raw: &str) -> String {
     }
 }
 
-/// The id of a line that has none: its number, so that ids sort as lines do.
+/// Id of a line that has none: its number, padded with zeros so that ids sort like lines.
 pub fn line_id(line: u64) -> String {
     format!("{line:012}")
 }
 
-/// JSON text whose strings are Unicode: escaped halves of surrogate pairs, which some exporters write, become U+FFFD.
+/// Replaces lone surrogates in JSON text by U+FFFD. Some exporters write such escaped halves of
+/// surrogate pairs.
 pub fn with_valid_surrogates(json: &str) -> String {
     replace_lone_surrogates(json).unwrap_or_else(|| json.to_owned())
 }
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hits_are_told_from_events() {
+    fn hits_are_distinguished_from_events() {
         let check = |line: &str, index: Option<&str>, id: Option<&str>, source: &str| {
             let document = split_document(line).unwrap();
             assert_eq!((document.index.as_deref(), document.id.as_deref(), document.source), (index, id, source));

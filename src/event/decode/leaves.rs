@@ -2,8 +2,9 @@
 
 use super::cursor::{Cursor, Kind, string_content, unescape_into};
 
-/// Calls `push` with the tagged text of each scalar leaf of `raw` (see [`super::ColumnKind::Leaves`]). Of equal keys in one
-/// object below `raw` all values count.
+/// Calls `push` with the tagged text of each scalar leaf of `raw` (see
+/// [`super::ColumnKind::Leaves`]). If a key occurs several times in an object below `raw`, all its
+/// values are used.
 pub(super) fn leaves(raw: &str, scratch: &mut String, push: &mut dyn FnMut(&str)) {
     if !raw.starts_with(['{', '[']) {
         push_leaf(raw, scratch, push);
@@ -30,7 +31,7 @@ pub(super) fn leaves(raw: &str, scratch: &mut String, push: &mut dyn FnMut(&str)
     }
 }
 
-/// Calls `push` with the tagged text of a scalar that is not null.
+/// Calls `push` with the tagged text of a scalar, unless it is null.
 fn push_leaf(raw: &str, scratch: &mut String, push: &mut dyn FnMut(&str)) {
     match Kind::of(raw) {
         Kind::True => push("btrue"),
@@ -51,7 +52,7 @@ fn push_leaf(raw: &str, scratch: &mut String, push: &mut dyn FnMut(&str)) {
     }
 }
 
-/// A field name with `*`, each standing for any characters, dots too.
+/// A field name with `*`; each `*` stands for any characters, dots included.
 #[derive(Debug)]
 pub(super) struct NamePattern {
     parts: Vec<String>,
@@ -80,8 +81,8 @@ impl NamePattern {
         })
     }
 
-    /// Calls `push` with the tagged text of each leaf of the document `source` whose full name matches. Of equal keys in
-    /// one object all values count.
+    /// Calls `push` with the tagged text of each leaf of the document `source` whose full name
+    /// matches. If a key occurs several times in an object, all its values are used.
     pub(super) fn leaves(&self, source: &str, scratch: &mut String, push: &mut dyn FnMut(&str)) {
         if self.is_all() {
             return leaves(source, scratch, push);
@@ -89,7 +90,7 @@ impl NamePattern {
         let mut cursor = Cursor::new(source);
         cursor.enter();
         let mut name = String::new();
-        // per open object or array: whether it is an object, and the length of the name that leads to it
+        // per open object or array: true for an object, and the length of the name that leads to it
         let mut open = vec![(true, 0)];
         while let Some(&(in_object, name_length)) = open.last() {
             if !cursor.next() {

@@ -1,22 +1,25 @@
-//! The members of a JSON object as text: one is replaced or taken out, and every other byte stays.
+//! Members of a JSON object as text: a member is replaced or removed, and every other byte stays as
+//! it is.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::cursor::{Cursor, Kind, unescaped};
 
-/// The values of some members of the object `json`, as text; `None` where it is no object. Of several members of one name the last one counts.
+/// Returns the values of some members of the object `json`, as text; `None` if it is not an object.
+/// The last of several members of one name wins.
 pub fn members<'a, const N: usize>(json: &'a str, names: [&str; N]) -> Option<[Option<&'a str>; N]> {
     let spans = spans(json)?;
     Some(names.map(|name| spans.iter().rev().find(|span| span.name == name).map(|span| &json[span.value.clone()])))
 }
 
-/// The object `json` with other values of some of its members; `None` takes a member out. Members that are not there are not added.
+/// Replaces the values of some members of the object `json`; `None` removes the member. Missing
+/// members are not added.
 pub fn with_members<'a>(json: &'a str, changes: &[(&str, Option<&str>)]) -> Cow<'a, str> {
     let spans = spans(json).unwrap_or_default();
     let mut out = String::new();
     let mut copied = 0;
-    // members taken out at the end of the object leave the comma before them, which goes as well
+    // a member removed at the end of the object leaves a comma before it, which must go too
     let mut end_of_kept: Option<usize> = None;
     for (idx, span) in spans.iter().enumerate() {
         match changes.iter().find(|(name, _)| *name == span.name) {
@@ -46,14 +49,14 @@ pub fn with_members<'a>(json: &'a str, changes: &[(&str, Option<&str>)]) -> Cow<
     Cow::Owned(out)
 }
 
-/// Where a member stands: from its opening quote on, and its value.
+/// Position of a member: its opening quote, and the range of its value.
 struct Span<'a> {
     name: Cow<'a, str>,
     start: usize,
     value: Range<usize>,
 }
 
-/// All members, in their order; `None` where `json` is no object.
+/// Returns all members in their order; `None` if `json` is not an object.
 fn spans(json: &str) -> Option<Vec<Span<'_>>> {
     let mut spans = Vec::new();
     let mut members = Cursor::new(json);
@@ -87,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn all_other_bytes_stay() {
+    fn all_other_bytes_are_kept() {
         const OUT: &[(&str, Option<&str>)] = &[("x", None), ("y", None)];
         check(r#"{"a" : 1.50, "x":{"x":[1,"}"]} ,"b":"\ud800é" }"#, OUT, r#"{"a" : 1.50, "b":"\ud800é" }"#);
         check(r#"{ "x":1 , "a":2 }"#, OUT, r#"{ "a":2 }"#);
@@ -101,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_put_in_place() {
+    fn values_are_replaced_in_place() {
         let changes: &[(&str, Option<&str>)] = &[("x", Some("[7]")), ("y", None)];
         check(r#"{"a":1, "x" : {} , "y":2}"#, changes, r#"{"a":1, "x" : [7]}"#);
         check(r#"{"y":2, "x":null}"#, changes, r#"{"x":[7]}"#);

@@ -1,9 +1,10 @@
-//! JSON lines -> Arrow: only the wanted columns, without a tree of values per event.
+//! Decodes JSON lines into Arrow: only the wanted columns, without building a tree of values per
+//! event.
 //!
-//! A [`Projection`] names the columns; its plan is a trie of field names that `serde_json` is led through by seeds, so that
-//! whatever no column wants is skipped as text. A [`Decoder`] turns chunks of lines into [`EventBatch`]es and is reused
-//! from chunk to chunk. Bad lines are counted, never silent ([`SkippedLines`]), and which lines are bad does not depend on
-//! the wanted columns.
+//! A [`Projection`] names the columns. Its plan is a trie of field names; seeds lead `serde_json`
+//! through it, so everything that no column wants is skipped as text. A [`Decoder`] turns chunks of
+//! lines into [`EventBatch`]es and is reused from chunk to chunk. Bad lines are always counted
+//! ([`SkippedLines`]). The wanted columns do not affect which lines are bad.
 
 mod batch;
 mod columns;
@@ -29,8 +30,9 @@ pub use members::{members, with_members};
 pub use projection::{ColumnKind, ColumnSpec, Projection, TimeParser};
 pub use skipped::{SkipReason, SkippedLines, SkippedSample};
 
-/// Longest line that is read; longer ones are skipped and counted.
+/// Upper limit on the length of a line; longer lines are skipped and counted.
 pub const MAX_LINE_BYTES: usize = 64 << 20;
 
-/// Deepest nesting of a line, as deep as the JSON parser of whole documents goes.
+/// Upper limit on the nesting of a line: the recursion limit of the parser that reads whole
+/// documents.
 pub const MAX_DEPTH: usize = 127;

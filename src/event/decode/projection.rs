@@ -1,4 +1,4 @@
-//! Which columns a scan wants, and the plan that finds them in a document.
+//! Wanted columns of a scan, and the plan that finds them in a document.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,24 +10,27 @@ use super::leaves::NamePattern;
 use super::trie::{NodeId, Trie, TrieBuilder, ways};
 use crate::config::FieldPath;
 
-/// How the values at a path are rendered into a column.
+/// Rendering of the values at a path into a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ColumnKind {
-    /// `List<Dictionary<UInt32, Utf8>>`: the elements that sentences are made of. A list gives one entry per element,
-    /// each as Python text; null, objects and lists that hold lists or objects give no entry. A scalar gives one entry.
-    /// A missing field is NULL, a present one without usable element an empty list.
+    /// `List<Dictionary<UInt32, Utf8>>`: the elements that sentences are made of, each as Python
+    /// text. A list gives one entry per element, a scalar gives one entry. Null, objects, and lists
+    /// that hold lists or objects give no entry. A missing field is NULL; a present field without a
+    /// usable element is an empty list.
     Elements,
-    /// `Dictionary<UInt32, Utf8>`: the whole value as one Python text, list elements joined by ` - `. NULL when missing,
-    /// null, an object, or a list that holds lists or objects.
+    /// `Dictionary<UInt32, Utf8>`: the whole value as one Python text, list elements joined by
+    /// ` - `. NULL if the value is missing, null, an object, or a list that holds lists or objects.
     Joined,
-    /// `List<Dictionary<UInt32, Utf8>>`: every scalar leaf under the path as Elasticsearch sees it (arrays and arrays of
-    /// objects flattened, names compared exactly, dotted names and nested objects alike). The first character of a text
-    /// is its type: `s` string, `n` number (its JSON text), `b` boolean (`btrue`, `bfalse`). Never NULL.
+    /// `List<Dictionary<UInt32, Utf8>>`: every scalar leaf under the path, as Elasticsearch sees
+    /// it. Arrays and arrays of objects are flattened, names are compared exactly, and dotted names
+    /// are equivalent to nested objects. The first character of a text is its type: `s` string, `n`
+    /// number (its JSON text), `b` boolean (`btrue`, `bfalse`). Never NULL.
     Leaves,
-    /// `Dictionary<UInt32, Utf8>`: the value where it is a JSON string, NULL otherwise.
+    /// `Dictionary<UInt32, Utf8>`: the value if it is a JSON string, NULL otherwise.
     Strings,
-    /// `Timestamp(Microsecond)` in UTC: text as the projection's parser reads it, a number as milliseconds since the
-    /// epoch, a list by its first element. NULL when missing or unreadable.
+    /// `Timestamp(Microsecond)` in UTC. The projection's parser reads texts, a number is
+    /// milliseconds since the epoch, a list stands for its first element. NULL if missing or
+    /// unreadable.
     Time,
 }
 
@@ -36,17 +39,18 @@ pub enum ColumnKind {
 pub struct ColumnSpec {
     /// name of the Arrow column
     pub name: String,
-    /// field it holds. `_id` and `_index` are the document's own; with [`ColumnKind::Leaves`], a name with `*` means all
-    /// leaves whose full name matches it (`*` alone: every leaf of the event).
+    /// field that the column holds. `_id` and `_index` are the document's own. With
+    /// [`ColumnKind::Leaves`], a name with `*` stands for all leaves whose full name matches it
+    /// (`*` alone: every leaf of the event).
     pub field: FieldPath,
-    /// how values become cells
+    /// rendering of the values into cells
     pub kind: ColumnKind,
 }
 
-/// Reads a timestamp text; microseconds since the epoch, UTC.
+/// Parses a timestamp text into microseconds since the epoch, UTC.
 pub type TimeParser = fn(&str) -> Option<i64>;
 
-/// The columns of a scan, ready to decode with; cheap to clone.
+/// Columns of a scan, ready for decoding; cheap to clone.
 #[derive(Clone)]
 pub struct Projection {
     schema: SchemaRef,
@@ -54,18 +58,18 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Plans the columns of `specs`; `parse_time` reads the texts of [`ColumnKind::Time`] columns.
+    /// Plans the columns of `specs`. `parse_time` reads the texts of [`ColumnKind::Time`] columns.
     pub fn new(specs: Vec<ColumnSpec>, parse_time: TimeParser) -> Self {
         let fields: Vec<Field> = specs.iter().map(arrow_field).collect();
         Self { schema: Arc::new(Schema::new(fields)), plan: Arc::new(Plan::new(specs, parse_time)) }
     }
 
-    /// Arrow schema of the batches: column `i` is specification `i`.
+    /// Arrow schema of the batches: column `i` is the `i`-th specification.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 
-    /// The specifications, in column order.
+    /// Specifications, in column order.
     pub fn specs(&self) -> &[ColumnSpec] {
         &self.plan.specs
     }
@@ -81,28 +85,28 @@ impl fmt::Debug for Projection {
     }
 }
 
-/// How columns are found in a document.
+/// Plan that finds the columns in a document.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) specs: Vec<ColumnSpec>,
     pub(super) trie: Trie,
-    /// per column, where its values come from
+    /// per column, the source of its values
     pub(super) places: Vec<ValuePlace>,
-    /// whether some column needs the text of the whole document
+    /// true if some column needs the text of the whole document
     pub(super) keeps_source: bool,
     pub(super) parse_time: TimeParser,
 }
 
-/// Where the values of a column come from.
+/// Source of the values of a column.
 #[derive(Debug)]
 pub(super) enum ValuePlace {
-    /// The document's index.
+    /// Index of the document.
     Index,
-    /// The document's id.
+    /// Id of the document.
     Id,
-    /// The nodes at which the ways of a field end, the preferred first.
+    /// Nodes at which the ways of a field end, in order of preference.
     Field(Vec<NodeId>),
-    /// All leaves with such names.
+    /// All leaves whose names match.
     Names(NamePattern),
 }
 
@@ -130,7 +134,7 @@ fn value_place(spec: &ColumnSpec, trie: &Trie) -> ValuePlace {
     }
 }
 
-/// The ways to the column's field; none where its values are not looked up by a path.
+/// Ways to the column's field; empty if its values are not looked up by a path.
 fn spec_ways(spec: &ColumnSpec) -> Vec<Vec<String>> {
     let field = spec.field.as_str();
     if spec.kind == ColumnKind::Leaves && (matches!(field, "_index" | "_id") || field.contains('*')) {

@@ -1,17 +1,17 @@
-//! What a walk through one document has found: raw JSON texts at the nodes of the trie.
+//! Findings of a walk through one document: raw JSON texts at the nodes of the trie.
 
 use std::ops::Range;
 
 use super::trie::{KeyMatch, NodeId, Trie};
 
-/// Findings of one document; reused for the next one.
+/// Findings of one document; reused for the next document.
 #[derive(Debug)]
 pub(super) struct Row<'de> {
-    /// tells this document's findings from those of earlier ones
+    /// distinguishes this document's findings from those of earlier ones
     epoch: u32,
     findings: Vec<Finding<'de>>,
     in_arrays: Vec<(NodeId, &'de str)>,
-    /// values of dotted names that go on beyond a node, with the name's spelling
+    /// values of dotted names that go on beyond a node, with a hash of the name's spelling
     beyond: Vec<(NodeId, u64, &'de str)>,
     any_dotted: bool,
 }
@@ -43,7 +43,7 @@ impl<'de> Row<'de> {
         }
     }
 
-    /// Forgets the findings so far.
+    /// Clears the findings of the previous document.
     pub(super) fn start(&mut self) {
         if self.epoch == u32::MAX {
             self.findings.fill(Finding::default());
@@ -55,8 +55,9 @@ impl<'de> Row<'de> {
         self.any_dotted = false;
     }
 
-    /// Whether the value of a key counts: an equal key before one that differs in case, of several of the latter the first
-    /// in the document, and of the same key twice the last value.
+    /// Decides whether the value of a key is used. An equal key wins over one that differs in case.
+    /// Among keys that differ in case, the first in the document wins. If the same key occurs
+    /// twice, the last value wins.
     pub(super) fn accept(&mut self, trie: &Trie, key: KeyMatch, exact_parent: bool) -> bool {
         let seen = self.findings[key.node as usize];
         if seen.epoch == self.epoch {
@@ -76,7 +77,8 @@ impl<'de> Row<'de> {
         true
     }
 
-    /// The same inside an array of objects, where only equal keys count; `start` is [`Row::mark`] at the object.
+    /// Same inside an array of objects, where only equal keys are used; `start` is [`Row::mark`] at
+    /// the object.
     pub(super) fn accept_in_array(&mut self, trie: &Trie, key: KeyMatch, start: Mark) -> bool {
         let node = trie.node(key.node);
         if !key.exact || !node.in_arrays {
@@ -87,7 +89,7 @@ impl<'de> Row<'de> {
         true
     }
 
-    /// Where the lists of findings end by now.
+    /// Returns the current ends of the lists of findings.
     pub(super) fn mark(&self) -> Mark {
         Mark { in_arrays: self.in_arrays.len(), beyond: self.beyond.len() }
     }
@@ -100,7 +102,8 @@ impl<'de> Row<'de> {
         self.in_arrays.push((node, raw));
     }
 
-    /// Keeps the value of a dotted name that goes on beyond its node; of the same name twice the last value.
+    /// Keeps the value of a dotted name that goes on beyond its node. If the same name occurs
+    /// twice, the last value wins.
     pub(super) fn push_beyond(&mut self, trie: &Trie, key: KeyMatch, start: Mark, raw: &'de str) {
         let same = |found: &(NodeId, u64, &str)| (found.0, found.1) == (key.node, key.spelling);
         self.any_dotted |= trie.node(key.node).dotted;
@@ -108,13 +111,14 @@ impl<'de> Row<'de> {
         self.beyond.push((key.node, key.spelling, raw));
     }
 
-    /// The value of the field that ends at one of `ends`, the preferred first.
+    /// Value of the field that ends at one of `ends`, which come in order of preference.
     pub(super) fn value(&self, ends: &[NodeId]) -> Option<&'de str> {
         let ends = if self.any_dotted { ends } else { &ends[..1] };
         ends.iter().find_map(|end| self.at(*end)?.raw)
     }
 
-    /// Calls `found` with all values of the field as Elasticsearch names them: exact keys, in arrays too, all ways to write it.
+    /// Calls `found` with all values of the field as Elasticsearch names them: exact keys, in
+    /// arrays too, in every way of writing the path.
     pub(super) fn values_everywhere(&self, ends: &[NodeId], mut found: impl FnMut(&'de str)) {
         let ends = if self.any_dotted { ends } else { &ends[..1] };
         for end in ends {
@@ -137,7 +141,7 @@ impl<'de> Row<'de> {
 
     fn forget_lists(&mut self, subtree: Range<NodeId>, start: Mark) {
         remove_from(&mut self.in_arrays, start.in_arrays, |(node, _)| subtree.contains(node));
-        // a name that goes beyond a node is no member of what the node holds
+        // a name that goes on beyond a node is not a member of the node's value
         let below = subtree.start + 1..subtree.end;
         remove_from(&mut self.beyond, start.beyond, |(node, ..)| below.contains(node));
     }

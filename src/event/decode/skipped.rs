@@ -1,4 +1,5 @@
-//! Lines that gave no event: counted by reason, with a few samples, the same whatever the order of reading.
+//! Lines that gave no event: counts by reason and a few samples. The result does not depend on the
+//! order of reading.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,15 +7,15 @@ use std::sync::Arc;
 
 use crate::config::escape_controls;
 
-/// Samples kept per reason.
+/// Upper limit on the samples per reason.
 const MAX_SAMPLES: usize = 5;
-/// Characters of a sample's text.
+/// Upper limit on the characters of a sample's text.
 const SAMPLE_CHARS: usize = 120;
 
-/// Why a line gave no event.
+/// Reason for skipping a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SkipReason {
-    /// JSON that ends in the middle of the last line of a file.
+    /// The last line of a file ends in the middle of its JSON.
     Truncated,
     /// Not JSON.
     NotJson,
@@ -29,7 +30,7 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    /// The reason as reports name it.
+    /// Name of the reason in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Truncated => "truncated last line",
@@ -48,14 +49,14 @@ impl fmt::Display for SkipReason {
     }
 }
 
-/// One line that gave no event. Ordered by file, then line.
+/// One line that gave no event. Samples are ordered by file, then line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SkippedSample {
     /// name of the file
     pub file: Arc<str>,
     /// 0-based number of the line in its file
     pub line: u64,
-    /// start of the line, control characters escaped
+    /// start of the line, with control characters escaped
     pub text: String,
 }
 
@@ -72,7 +73,7 @@ struct Skipped {
 }
 
 impl SkippedLines {
-    /// Counts a line of `file`.
+    /// Counts a line of `file` and keeps it as a sample if it is among the first.
     pub fn add(&mut self, reason: SkipReason, file: &Arc<str>, line: u64, bytes: &[u8]) {
         let skipped = self.reasons.entry(reason).or_default();
         skipped.count += 1;
@@ -94,17 +95,17 @@ impl SkippedLines {
         }
     }
 
-    /// All lines.
+    /// Total number of skipped lines.
     pub fn total(&self) -> u64 {
         self.reasons.values().map(|skipped| skipped.count).sum()
     }
 
-    /// Whether no line was skipped.
+    /// True if no line was skipped.
     pub fn is_empty(&self) -> bool {
         self.reasons.is_empty()
     }
 
-    /// Count and first samples of each reason that occurred.
+    /// Returns count and first samples of each reason that occurred.
     pub fn reasons(&self) -> impl Iterator<Item = (SkipReason, u64, &[SkippedSample])> {
         self.reasons.iter().map(|(reason, skipped)| (*reason, skipped.count, skipped.samples.as_slice()))
     }
@@ -119,7 +120,7 @@ impl Skipped {
 }
 
 fn escaped_start(bytes: &[u8]) -> String {
-    // four bytes per character at most, and a cut inside the last one does not show
+    // a character takes at most four bytes, so a cut inside the last one stays out of the sample
     let start = &bytes[..bytes.len().min(SAMPLE_CHARS * 4)];
     let text = String::from_utf8_lossy(start);
     escape_controls(&text.chars().take(SAMPLE_CHARS).collect::<String>())
@@ -142,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn order_and_split_do_not_show(numbers in prop::collection::vec((0..3u8, 0..40u64), 0..40), cut in 0..40usize) {
+        fn order_and_split_do_not_change_the_counts(numbers in prop::collection::vec((0..3u8, 0..40u64), 0..40), cut in 0..40usize) {
             let cut = cut.min(numbers.len());
             let mut merged = lines(&numbers[cut..]);
             merged.merge(lines(&numbers[..cut]));
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_short_and_harmless() {
+    fn samples_are_short_and_escaped() {
         let mut skipped = SkippedLines::default();
         let hostile = format!("\u{1b}[2J\u{202e}\r\n{}", "é".repeat(500));
         skipped.add(SkipReason::NotJson, &Arc::from("f"), 7, hostile.as_bytes());

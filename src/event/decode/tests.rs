@@ -34,7 +34,7 @@ fn decode(columns: &[(&str, ColumnKind)], lines: &str) -> EventBatch {
     decode_chunk(&projection(columns), lines.as_bytes(), 0, true)
 }
 
-/// Cells of a row, each as text: `-` for NULL, a list in brackets.
+/// Renders the cells of a row as text: `-` for NULL, a list in brackets.
 fn cells(columns: &RecordBatch, row: usize) -> Vec<String> {
     columns.columns().iter().map(|column| cell(column, row)).collect()
 }
@@ -66,7 +66,7 @@ fn check(columns: &[(&str, ColumnKind)], line: &str, expected: &[&str]) {
 }
 
 #[test]
-fn values_read_as_the_kinds_say() {
+fn values_are_rendered_as_their_kind_says() {
     use ColumnKind::{Elements, Joined, Leaves, Strings, Time};
     let all = [("a", Elements), ("a", Joined), ("a", Strings), ("a", Leaves), ("a", Time)];
     check(&all, r#"{"a": "x"}"#, &[r#"["x"]"#, r#""x""#, r#""x""#, r#"["sx"]"#, "-"]);
@@ -91,7 +91,7 @@ fn values_read_as_the_kinds_say() {
 }
 
 #[test]
-fn leaves_are_named_as_elasticsearch_names_them() {
+fn leaf_names_follow_elasticsearch() {
     use ColumnKind::Leaves;
     let path = [("a.b", Leaves), ("A.b", Leaves), ("a", Leaves), ("a.*", Leaves), ("*", Leaves)];
     check(&path, r#"{"a": {"b": 1}}"#, &[r#"["n1"]"#, "[]", r#"["n1"]"#, r#"["n1"]"#, r#"["n1"]"#]);
@@ -111,7 +111,7 @@ fn leaves_are_named_as_elasticsearch_names_them() {
             r#"["n1", "n5", "n2", "n3", "n4", "sx"]"#,
         ],
     );
-    // the last of equal keys counts, in arrays too, and for whole values
+    // the last of several equal keys wins, in arrays too, and for whole values
     check(&path[..2], r#"{"a": [{"b": 1, "b": 2}, {"b": 3}]}"#, &[r#"["n2", "n3"]"#, "[]"]);
     check(&path[..2], r#"{"a": [{"b": 1}], "a": {"b": 9}}"#, &[r#"["n9"]"#, "[]"]);
     check(&path[..2], r#"{"A": {"b": 1}}"#, &["[]", r#"["n1"]"#]);
@@ -154,7 +154,7 @@ fn identities() {
 }
 
 #[test]
-fn lines_that_are_no_events_are_counted_whatever_is_wanted() {
+fn bad_lines_are_counted_whatever_columns_are_wanted() {
     let deep = |n: usize| format!("{{\"x\":{}1{}}}", "[".repeat(n - 1), "]".repeat(n - 1));
     let lines: Vec<(Vec<u8>, Option<SkipReason>)> = vec![
         (b"{\"a\":1}\r".to_vec(), None),
@@ -206,7 +206,7 @@ fn lines_that_are_no_events_are_counted_whatever_is_wanted() {
 }
 
 #[test]
-fn a_decoder_forgets_the_batch_before() {
+fn a_decoder_keeps_nothing_of_the_previous_batch() {
     let projection = projection(&[("a", ColumnKind::Elements), ("a", ColumnKind::Joined), ("a", ColumnKind::Time)]);
     let mut decoder = Decoder::new(&projection, Identity::NotWanted);
     let name = Arc::from("f");
@@ -222,11 +222,11 @@ fn a_decoder_forgets_the_batch_before() {
     }
 }
 
-/// Names that collide: with each other ignoring case, as parts of dotted names, with escapes.
+/// Names that collide: when case is ignored, as parts of dotted names, or with escapes.
 const NAMES: [&str; 12] = ["a", "A", "b", "B", "c", "a.b", "b.c", "A.b", "a.b.c", "É", "é", ""];
 const FIELDS: [&str; 13] = ["a", "A", "b", "a.b", "a.B", "A.b", "b.c", "a.b.c", "a.a.b", "a.b.c.a", "é", "a.é", "a."];
 
-/// A value as JSON text, so that equal keys, escapes and numbers are written in every way.
+/// Generates a value as JSON text, so that equal keys, escapes and numbers occur in every spelling.
 fn json(depth: u32) -> BoxedStrategy<String> {
     let string = prop::sample::select(vec![
         r#""x""#,
@@ -288,7 +288,7 @@ fn oracle_joined(source: &Map<String, Value>, field: &str) -> String {
     text.map_or("-".to_owned(), |text| format!("{text:?}"))
 }
 
-/// Leaves under the names that join to `field`, sorted.
+/// Collects the leaves whose names join to `field` or continue below it.
 fn oracle_leaves(value: &Value, name: &str, field: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -314,7 +314,7 @@ fn n_members(value: &Value) -> usize {
     }
 }
 
-/// `serde_json` writes exponents its own way; a column keeps them as they were.
+/// Rewrites the exponent as `serde_json` prints it; a column keeps the original spelling.
 fn as_serde_writes_numbers(leaf: String) -> String {
     match leaf.strip_prefix('n') {
         Some(number) => format!("n{}", serde_json::from_str::<serde_json::Number>(number).unwrap()),
@@ -326,7 +326,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn columns_are_what_whole_documents_say(lines in prop::collection::vec(object(3), 1..5), as_hits in any::<bool>()) {
+    fn columns_agree_with_whole_documents(lines in prop::collection::vec(object(3), 1..5), as_hits in any::<bool>()) {
         let mut columns = Vec::new();
         for kind in [ColumnKind::Elements, ColumnKind::Joined, ColumnKind::Leaves] {
             columns.extend(FIELDS.iter().map(|field| (*field, kind)));
@@ -344,7 +344,7 @@ proptest! {
                 let (found, expected) = match kind {
                     ColumnKind::Elements => (cell(column, row), oracle_elements(&document, field)),
                     ColumnKind::Joined => (cell(column, row), oracle_joined(&document, field)),
-                    // below the field itself, all of equal keys count
+                    // below the field itself, the values of equal keys are all used
                     _ if line.matches("\": ").count() != n_members(&Value::Object(document.clone())) => continue,
                     _ => {
                         let mut expected = Vec::new();
@@ -362,7 +362,7 @@ proptest! {
     }
 
     #[test]
-    fn any_split_gives_the_same_rows(lines in prop::collection::vec(object(2), 0..12), cuts in prop::collection::vec(0..12usize, 0..3)) {
+    fn rows_do_not_depend_on_the_split(lines in prop::collection::vec(object(2), 0..12), cuts in prop::collection::vec(0..12usize, 0..3)) {
         let columns = [("a", ColumnKind::Elements), ("a.b", ColumnKind::Joined), ("_id", ColumnKind::Leaves)];
         let whole = decode(&columns, &lines.join("\n"));
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(lines.len())).collect();

@@ -1,17 +1,19 @@
-//! The wanted paths as a trie of object keys, numbered so that a subtree is a range of nodes.
+//! Wanted paths as a trie of object keys, numbered so that a subtree is a range of nodes.
 //!
-//! A path of `n` parts is found as nested objects, or with some of its dots inside a key (`{"a.b": {"c": 1}}`). Each of
-//! these ways is a path of its own in the trie and ends at its own node; which of them counts is decided per row.
+//! A path of `n` parts may be stored as nested objects, or with some of its dots inside a key
+//! (`{"a.b": {"c": 1}}`). Each of these ways is a path of its own in the trie and ends at its own
+//! node. Which of them is used is decided per row.
 
 use std::collections::BTreeMap;
 
-/// Paths of more parts are tried with at most one dotted key: the ways double with every part.
+/// Upper limit on the parts of a path that is tried in all ways, because each part doubles the
+/// ways. Longer paths are tried with at most one dotted key.
 const MAX_PARTS_ALL_WAYS: usize = 8;
 
 /// Number of a node; the root is 0.
 pub(super) type NodeId = u32;
 
-/// Wanted paths, merged.
+/// The wanted paths, merged.
 #[derive(Debug)]
 pub(super) struct Trie {
     nodes: Vec<Node>,
@@ -22,19 +24,19 @@ pub(super) struct Trie {
 pub(super) struct Node {
     key: Box<str>,
     lower: Box<str>,
-    /// children in the order of the length of their lower-case key ...
+    /// children, sorted by the length of their lower-case key
     children: Vec<NodeId>,
-    /// ... those of length `l` being `children[by_length[l]..by_length[l + 1]]`
+    /// children with keys of length `l` are `children[by_length[l]..by_length[l + 1]]`
     by_length: Vec<u32>,
     /// one past the last node of the subtree
     pub(super) end: NodeId,
-    /// whether the value here is wanted itself
+    /// true if the value of this node itself is wanted
     pub(super) captured: bool,
-    /// whether something wanted here or below also counts inside arrays of objects
+    /// true if something wanted here or below may also be inside arrays of objects
     pub(super) in_arrays: bool,
-    /// whether all leaves below are wanted
+    /// true if all leaves below are wanted
     leaves: bool,
-    /// whether the key has a dot: a literal dotted key
+    /// true if the key is a literal key with dots in it
     pub(super) dotted: bool,
 }
 
@@ -42,15 +44,16 @@ pub(super) struct Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeyMatch {
     pub(super) node: NodeId,
-    /// whether the key is equal, not only equal ignoring case
+    /// true if the key is equal, false if it is equal only ignoring case
     pub(super) exact: bool,
-    /// whether the key is a dotted name that goes on beyond the node: what it holds is below the node
+    /// true if the key is a dotted name that goes on beyond the node, so that its value lies below
+    /// the node
     pub(super) beyond: bool,
-    /// tells unequal spellings apart
+    /// distinguishes unequal spellings
     pub(super) spelling: u64,
 }
 
-/// What a trie is made of.
+/// Collects the wanted paths of a trie.
 #[derive(Debug, Default)]
 pub(super) struct TrieBuilder {
     root: Draft,
@@ -65,12 +68,12 @@ struct Draft {
 }
 
 impl TrieBuilder {
-    /// Wants what is at `keys`.
+    /// Adds the value at `keys` to the wanted ones.
     pub(super) fn add(&mut self, keys: &[String]) {
         self.end(keys).captured = true;
     }
 
-    /// Wants all leaves at and below `keys`, also inside arrays of objects.
+    /// Adds all leaves at and below `keys` to the wanted ones, inside arrays of objects too.
     pub(super) fn add_leaves(&mut self, keys: &[String]) {
         for n in 0..=keys.len() {
             self.end(&keys[..n]).in_arrays = true;
@@ -99,7 +102,7 @@ impl Trie {
         &self.nodes[id as usize]
     }
 
-    /// The node at the end of `keys`, which were added.
+    /// Returns the node at the end of `keys`, which must have been added.
     pub(super) fn find(&self, keys: &[String]) -> Option<NodeId> {
         keys.iter().try_fold(0, |node, key| {
             self.node(node).children.iter().copied().find(|child| *self.node(*child).key == **key)
@@ -179,7 +182,7 @@ impl Node {
     }
 }
 
-/// Start of each length in sorted `lengths`, and one end.
+/// Start index of each length in the sorted `lengths`, followed by the end index.
 fn starts_by_length(lengths: impl Iterator<Item = usize>) -> Vec<u32> {
     let mut starts = vec![0];
     let mut n = 0;
@@ -193,7 +196,7 @@ fn starts_by_length(lengths: impl Iterator<Item = usize>) -> Vec<u32> {
     starts
 }
 
-/// Lower-case form, character by character as [`crate::event::document::equal_ignoring_case`] compares.
+/// Lower-cases character by character, as [`crate::event::document::equal_ignoring_case`] compares.
 fn lower_case(key: &str) -> String {
     key.chars().flat_map(char::to_lowercase).collect()
 }
@@ -203,8 +206,11 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The ways to write a path as object keys, the preferred first: the first part as a key of its own with the rest in any
-/// way, then keys that hold several parts with their dots, the longest first. The rule of [`crate::event::lookup`].
+/// Ways to write a path as object keys, in order of preference.
+///
+/// First come the ways with the first part as a key of its own and the rest in any way, then those
+/// with first keys that hold several parts with their dots, the longest first. This is the rule of
+/// [`crate::event::lookup`].
 pub(super) fn ways(parts: &[&str]) -> Vec<Vec<String>> {
     if parts.len() > MAX_PARTS_ALL_WAYS {
         let nested = parts.iter().map(ToString::to_string).collect();
@@ -241,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn ways_come_in_the_order_of_preference() {
+    fn ways_come_in_order_of_preference() {
         check_ways("a", &["a"]);
         check_ways("a.b", &["a/b", "a.b"]);
         check_ways("a.b.c", &["a/b/c", "a/b.c", "a.b.c", "a.b/c"]);
@@ -258,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_match_ignoring_case_and_know_it() {
+    fn keys_match_ignoring_case_and_report_exactness() {
         let mut builder = TrieBuilder::default();
         for key in ["Host", "host", "größe", "k", "hosts"] {
             builder.add(&[key.to_owned()]);

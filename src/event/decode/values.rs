@@ -1,10 +1,10 @@
-//! Raw JSON values -> the texts of cells.
+//! Conversion of raw JSON values to the texts of cells.
 
 use super::cursor::{Cursor, Kind, string_content, unescape_into, unescaped};
 use crate::event::sentences::SEPARATOR;
 use crate::event::text::json_number_text;
 
-/// Calls `push` with the text of each usable element of `raw` (see [`super::ColumnKind::Elements`]).
+/// Calls `push` with the text of each usable element of `raw`. See [`super::ColumnKind::Elements`].
 pub(super) fn elements(raw: &str, scratch: &mut String, mut push: impl FnMut(&str)) {
     if Kind::of(raw) != Kind::Array {
         if let Some(text) = flattened(raw, scratch) {
@@ -21,7 +21,8 @@ pub(super) fn elements(raw: &str, scratch: &mut String, mut push: impl FnMut(&st
     }
 }
 
-/// The whole value as one text; `None` for null, objects and lists that hold lists or objects.
+/// Renders the whole value as one text; `None` for null, objects, and lists that hold lists or
+/// objects.
 pub(super) fn flattened<'a>(raw: &'a str, scratch: &'a mut String) -> Option<&'a str> {
     match Kind::of(raw) {
         Kind::Null | Kind::Object => None,
@@ -33,7 +34,7 @@ pub(super) fn flattened<'a>(raw: &'a str, scratch: &'a mut String) -> Option<&'a
     }
 }
 
-/// The text of a string; `None` for all other values.
+/// Text of a string; `None` for all other values.
 pub(super) fn string<'a>(raw: &'a str, scratch: &'a mut String) -> Option<&'a str> {
     (Kind::of(raw) == Kind::String).then(|| unescaped(string_content(raw), scratch))
 }
@@ -70,7 +71,7 @@ fn number_into<'a>(raw: &'a str, scratch: &'a mut String) -> &'a str {
     scratch
 }
 
-/// Microseconds since the epoch, UTC (see [`super::ColumnKind::Time`]).
+/// Reads a timestamp as microseconds since the epoch, UTC (see [`super::ColumnKind::Time`]).
 pub(super) fn timestamp(raw: &str, parse: super::TimeParser, scratch: &mut String) -> Option<i64> {
     match Kind::of(raw) {
         Kind::String => parse(unescaped(string_content(raw), scratch)),
@@ -90,6 +91,6 @@ fn micros_of_millis(number: &str) -> Option<i64> {
         return millis.checked_mul(1000);
     }
     let micros = (number.parse::<f64>().ok()? * 1000.0).round();
-    // beyond 2^63 a cast would saturate
+    // a cast would saturate beyond 2^63
     (micros.abs() < 9.2e18).then_some(micros as i64)
 }

@@ -1,4 +1,5 @@
-//! Leads `serde_json` along the trie: wanted values are kept as text, everything else is checked and skipped.
+//! Leads `serde_json` along the trie: wanted values are kept as text, everything else is checked
+//! and skipped.
 
 use std::fmt;
 
@@ -8,14 +9,14 @@ use serde_json::value::RawValue;
 use super::row::{Mark, Row};
 use super::trie::{KeyMatch, NodeId, Trie};
 
-/// Whether lines are read as events or as exported hits first; the other is tried when it does not fit.
+/// Shape that a line is tried as first. The other shape is tried if it does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Event,
     Hit,
 }
 
-/// What surrounds the fields of a line.
+/// Index, id and source text around the fields of a line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Envelope<'de> {
     /// raw `_index` of a hit
@@ -26,7 +27,8 @@ pub(super) struct Envelope<'de> {
     pub(super) source: &'de str,
 }
 
-/// Reads one line into `row`. Lines of a file mostly have the same shape, so `shape` is kept from line to line.
+/// Reads one line into `row`. The lines of a file mostly have the same shape, so `shape` is kept
+/// from line to line.
 pub(super) fn read_line<'de>(
     trie: &Trie,
     line: &'de str,
@@ -59,7 +61,7 @@ pub(super) fn read_source<'de>(trie: &Trie, source: &'de str, row: &mut Row<'de>
     walk_document(source, PlaceSeed { trie, row, place })
 }
 
-/// Reads one line as a hit; `None` when it is an event.
+/// Reads one line as a hit; `None` if it is an event.
 fn read_hit<'de>(
     trie: &Trie,
     line: &'de str,
@@ -78,7 +80,7 @@ fn walk_document<'de, V: Visitor<'de, Value = ()>>(line: &'de str, visitor: V) -
     json.end()
 }
 
-/// Keys of a hit seen at the top of a line.
+/// Keys of a hit seen at the top level of a line.
 #[derive(Debug, Default)]
 struct Seen<'de> {
     index: Option<&'de str>,
@@ -102,7 +104,7 @@ impl<'de> Seen<'de> {
     }
 }
 
-/// Key at the top of a line.
+/// Key at the top level of a line.
 enum TopKey {
     Index,
     Id,
@@ -145,7 +147,7 @@ impl<'de> Visitor<'de> for EventVisitor<'_, 'de> {
             };
             let raw = map.next_value::<&RawValue>()?.get();
             seen.note(&key, raw);
-            // in a plain event these are fields like others
+            // in a plain event these are ordinary fields
             follow_raw(trie, row, root, match_key(trie, 0, name), raw).map_err(A::Error::custom)?;
         }
         Ok(())
@@ -192,7 +194,7 @@ impl<'de> Visitor<'de> for HitVisitor<'_, 'de> {
     }
 }
 
-/// Where in the trie, and in what, a walk is.
+/// Position of a walk in the trie, and the kind of container it is in.
 #[derive(Clone, Copy)]
 struct Place {
     node: NodeId,
@@ -201,14 +203,14 @@ struct Place {
 
 #[derive(Clone, Copy)]
 enum Inside {
-    /// objects only; whether all keys so far were equal to the wanted ones
+    /// objects only; `exact` is true while all keys so far were equal to the wanted ones
     Objects { exact: bool },
-    /// an array of objects somewhere above; where the innermost object's findings begin
+    /// an array of objects somewhere above; the findings of the innermost object begin at `start`
     Array { start: Mark },
 }
 
 impl Place {
-    /// The place below that a key leads to, if the key counts.
+    /// Returns the place below that a key leads to, if the key is used.
     fn accept(self, trie: &Trie, row: &mut Row<'_>, key: KeyMatch) -> Option<Place> {
         let accepted = match self.inside {
             Inside::Objects { exact } => row.accept(trie, key, exact),
@@ -275,7 +277,7 @@ fn follow_raw<'de>(
     Ok(())
 }
 
-/// Keeps the value at a place if it is wanted, and walks on into it.
+/// Keeps the value at a place if it is wanted, then walks into it.
 fn capture<'de>(trie: &Trie, row: &mut Row<'de>, place: Place, raw: &'de str) -> serde_json::Result<()> {
     let node = trie.node(place.node);
     if node.captured {
@@ -294,7 +296,7 @@ fn walk_raw<'de>(trie: &Trie, row: &mut Row<'de>, place: Place, raw: &'de str) -
     Ok(())
 }
 
-/// Walks a value whose own text nobody wants.
+/// Walks a value whose own text is not wanted.
 struct PlaceSeed<'w, 'de> {
     trie: &'w Trie,
     row: &'w mut Row<'de>,
@@ -316,7 +318,7 @@ impl<'de> Visitor<'de> for PlaceSeed<'_, 'de> {
         f.write_str("any value")
     }
 
-    /// Some numbers come here too (`arbitrary_precision`), with a key that no field has.
+    /// With `arbitrary_precision`, some numbers arrive here too, under a key that no field has.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { trie, row, mut place } = self;
         if let Inside::Array { start } = &mut place.inside {
@@ -402,7 +404,7 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 }
 
-/// Reads a key at the top of a line.
+/// Reads a key at the top level of a line.
 #[derive(Clone, Copy)]
 struct TopKeySeed<'t> {
     trie: &'t Trie,

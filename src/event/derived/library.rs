@@ -1,37 +1,39 @@
-//! The grok patterns that there are by name.
+//! Named GROK patterns.
 //!
-//! They are those of the `grok` package. Existing configurations were written for another set of the same names, so where the package's
-//! pattern takes something else, ours stands in its place. Keys of the package that are no words, such as `src-ip` and `[source][ip]`, are
-//! called `src_ip` and `source_ip`.
+//! They are those of the `grok` package. Existing configurations were written for another set of
+//! patterns with the same names, so our own patterns replace those of the package that match
+//! something else. Keys of the package that are not words are renamed: `src-ip` is `src_ip`,
+//! `[source][ip]` is `source_ip`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// Patterns that stand in place of the package's.
+/// Patterns that replace those of the package.
 const OWN: [(&str, &str); 12] = [
-    // local part of an address: a letter first, then letters, digits, `_` and everything from `+` to `=` in ASCII
+    // local part of an address: a letter first, then letters, digits, `_` and everything from `+`
+    // to `=` in ASCII
     ("EMAILLOCALPART", r"[A-Za-z][+-=A-Z_a-z]+"),
     // schemes such as `https` or `svn+ssh`
     ("URIPROTO", r"[A-Za-z]+(\+[+A-Za-z]+)?"),
-    // path of a URL up to its `?`; an ampersand ends it, too
+    // path of a URL up to its `?`; an ampersand ends it too
     ("URIPATH", r"/[-/!#$%'()*+,.0-9:;=@A-Z_a-z{}~]*"),
-    // absolute path; a backslash lets any character be part of it
+    // absolute path; a backslash escapes any character
     ("UNIXPATH", r"(?:/(?:[!$%,.:@~\w-]|\\.)*)+"),
-    // English and German names of months, whole or cut off after three letters
+    // English and German names of months, in full or truncated to three letters
     (
         "MONTH",
         r"\b(?:A(?:pr(?:il)?|ug(?:ust)?)|De[cz](?:ember)?|Feb(?:ruary?)?|Jan(?:uary?)?|Ju(?:ly?|n[ei]?)|M(?:a[iy]?|[aä]?r(?:ch|z)?)|Nov(?:ember)?|O[ck]?t(?:ober)?|Sep(?:tember)?)\b",
     ),
     // zones of North America and Central Europe
     ("TZ", r"(?:UTC|[CEMP][DS]T)"),
-    // class with its package, which there must be
+    // class with its package, which is required
     ("JAVACLASS", r"[-0-9A-Za-z]+\.(?:[-0-9A-Za-z]+\.)*[$0-9A-Za-z]+"),
     ("JAVAMETHOD", r"(?:[$A-Z_a-z][$0-9A-Z_a-z]*|(<init>))"),
     ("JAVAFILE", r"[-.0-9A-Z_a-z]+"),
     // a stack frame: at CLASS.METHOD(FILE:LINE)
     ("JAVASTACKTRACEPART", r"at %{JAVACLASS:class}[.]%{WORD:method}[(]%{JAVAFILE:file}:%{NUMBER:line}[)]"),
-    // kernel messages of the firewall: "Shorewall:CHAIN:ACTION:" and then KEY=VALUE pairs, of which ports come last
+    // kernel messages of the firewall: "Shorewall:CHAIN:ACTION:", then KEY=VALUE pairs, ports last
     (
         "SHOREWALL",
         "%{SYSLOGTIMESTAMP:timestamp} %{WORD:nf_host} kernel:.*Shorewall:%{WORD:nf_action1}?:%{WORD:nf_action2}?.*IN=%{USERNAME:nf_in_interface}?.*\
@@ -44,23 +46,24 @@ const OWN: [(&str, &str); 12] = [
     ),
 ];
 
-/// Patterns of the package with a part replaced: name, name of the pattern that is changed, part, replacement.
+/// Patterns of the package with one part replaced: name, name of the pattern to change, part,
+/// replacement.
 const CHANGED: [(&str, &str, &str, &str); 12] = [
-    // the user who is logged in is no address
+    // the logged-in user is not an email address
     ("COMMONAPACHELOG", "HTTPD_COMMONLOG", "%{HTTPDUSER:auth}", "%{USER:auth}"),
     ("COMBINEDAPACHELOG", "HTTPD_COMBINEDLOG", "%{HTTPD_COMMONLOG}", "%{COMMONAPACHELOG}"),
-    // the field is called otherwise
+    // the field has another name
     ("HTTPD20_ERRORLOG", "HTTPD20_ERRORLOG", "%{GREEDYDATA:message}", "%{GREEDYDATA:errormsg}"),
     ("HTTPD24_ERRORLOG", "HTTPD24_ERRORLOG", "%{DATA:proxy_message}", "%{DATA:proxy_errormessage}"),
     ("HTTPD24_ERRORLOG", "HTTPD24_ERRORLOG", "%{IPORHOST:clientip}", "%{IPORHOST:client}"),
-    // thread and error code must be there
+    // thread and error code are required
     ("HTTPD24_ERRORLOG", "HTTPD24_ERRORLOG", "(:tid %{NUMBER:tid})?", ":tid %{NUMBER:tid}"),
     ("HTTPD24_ERRORLOG", "HTTPD24_ERRORLOG", "( %{DATA:errorcode}:)?", " %{DATA:errorcode}:"),
-    // the request's closing quote must be there
+    // the closing quote of the request is required
     ("HAPROXYHTTPBASE", "HAPROXYHTTPBASE", "\"?", "\""),
     // the host must be a name or look like one
     ("SYSLOG5424BASE", "SYSLOG5424BASE", "%{IPORHOST:syslog5424_host}", "%{HOSTNAME:syslog5424_host}"),
-    // two blanks, as the device writes it
+    // the device writes two spaces
     ("CISCOFW106015", "CISCOFW106015", "} on interface", "}  on interface"),
     // the error text is a field
     ("BACULA_LOG_FATAL_CONN", "BACULA_LOG_FATAL_CONN", "ERR=(", "ERR=(?<berror>"),
@@ -79,7 +82,7 @@ static LIBRARY: LazyLock<BTreeMap<&'static str, Cow<'static, str>>> = LazyLock::
     library
 });
 
-/// `pattern` without blanks around it, which are no part of it, and with keys that can be names of groups.
+/// Trims `pattern` and turns its keys into words, so that they can name groups.
 fn with_words_as_keys(pattern: &'static str) -> Cow<'static, str> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut changed = String::with_capacity(pattern.len());
@@ -96,12 +99,12 @@ fn with_words_as_keys(pattern: &'static str) -> Cow<'static, str> {
     if changed == pattern { Cow::Borrowed(pattern) } else { Cow::Owned(changed) }
 }
 
-/// The pattern called `name`.
+/// Pattern called `name`.
 pub(super) fn definition(name: &str) -> Option<&'static str> {
     LIBRARY.get(name).map(AsRef::as_ref)
 }
 
-/// All names, sorted.
+/// Names of all patterns, sorted.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     LIBRARY.keys().copied()
 }
@@ -110,9 +113,9 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 mod tests {
     use super::*;
 
-    /// A newer package may have other patterns: then what replaces or changes them is to be looked at again.
+    /// A newer package may have other patterns; then the changes and replacements need a review.
     #[test]
-    fn the_package_has_what_is_changed() {
+    fn changed_parts_occur_in_the_package() {
         let package: BTreeMap<&str, &str> = grok::patterns().iter().copied().collect();
         for (_, changed, part, _) in CHANGED {
             assert_eq!(package[changed].matches(part).count(), 1, "{changed} has {part} once: {}", package[changed]);

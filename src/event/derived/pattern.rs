@@ -1,4 +1,5 @@
-//! One grok pattern: its references to the library written out, compiled, and what its names find.
+//! One GROK pattern: expands its references to the library, compiles it, and finds the values of
+//! its names.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -9,10 +10,11 @@ use super::library;
 use crate::config::values::{integer_text, parse_float};
 use crate::config::{GroupRegex, TooManySteps, nearest};
 
-/// Bytes that a pattern may have with everything it refers to.
+/// Upper limit on the bytes of an expanded pattern.
 const MAX_EXPANDED: usize = 1 << 20;
 
-/// Compiled patterns that are kept. Every use-case file may bring its own, and most share those of the main configuration.
+/// Number of compiled patterns to cache. Each use-case file may bring its own patterns, and most
+/// share those of the main configuration.
 const MAX_KEPT: usize = 256;
 
 static KEPT: LazyLock<Mutex<HashMap<String, Arc<Pattern>>>> = LazyLock::new(Mutex::default);
@@ -21,11 +23,11 @@ static KEPT: LazyLock<Mutex<HashMap<String, Arc<Pattern>>>> = LazyLock::new(Mute
 #[derive(Debug)]
 pub(super) struct Pattern {
     regex: GroupRegex,
-    /// What becomes of the text of each name, in the order of the names.
+    /// Conversion of the text of each name, in the order of the names.
     kinds: Vec<Kind>,
 }
 
-/// What becomes of a text that was found.
+/// Conversion of a text that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
@@ -41,7 +43,7 @@ struct Reference<'a> {
 }
 
 impl Pattern {
-    /// The compiled pattern; what was compiled before is not compiled again.
+    /// Returns the compiled pattern, from the cache if it was compiled before.
     pub(super) fn compiled(pattern: &str) -> Result<Arc<Self>, String> {
         let lock = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = lock().get(pattern) {
@@ -67,13 +69,14 @@ impl Pattern {
         Ok(Pattern { regex, kinds })
     }
 
-    /// The keys that it derives, each once, in the order in which they appear first.
+    /// Keys that the pattern derives, each once, in the order of their first appearance.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         self.regex.names()
     }
 
-    /// The values of [`Self::keys`] in the first match, anywhere in the text; `None` without a match. A key whose part of the pattern took
-    /// nothing, or no number where there should be one, has no value.
+    /// Finds the values of [`Self::keys`] in the first match, anywhere in the text; `None` without
+    /// a match. A key has no value if its part of the pattern matched nothing, or if its text is
+    /// not a number although a number was asked for.
     pub(super) fn search(&self, text: &str) -> Result<Option<Vec<Option<Value>>>, TooManySteps> {
         let Some(found) = self.regex.search(text)? else { return Ok(None) };
         let values = found.into_iter().zip(&self.kinds).map(|(text, kind)| text.and_then(|text| kind.value(text)));
@@ -82,7 +85,7 @@ impl Pattern {
 }
 
 impl Kind {
-    /// Words that are no kind leave the text as it is.
+    /// Unknown kinds leave the text as it is.
     fn named(kind: &str) -> Self {
         match kind {
             "int" => Kind::Integer,
@@ -91,7 +94,7 @@ impl Kind {
         }
     }
 
-    /// Numbers in Python's syntax, as existing configurations know them.
+    /// Parses numbers in Python's syntax, which existing configurations expect.
     fn value(self, text: &str) -> Option<Value> {
         match self {
             Kind::Text => Some(text.into()),
@@ -101,9 +104,11 @@ impl Kind {
     }
 }
 
-/// Puts the definitions in place of all references, or `None` if there are none; notes the kinds that keys ask for.
+/// Replaces all references by their definitions, or returns `None` if there are none. Records the
+/// kinds that keys ask for.
 ///
-/// Kinds belong to keys, not to places: what is asked for last holds, and inner references count as later.
+/// A kind belongs to a key, not to a position: the last one wins, and inner references count as
+/// later.
 fn expand_once(pattern: &str, kind_of: &mut HashMap<String, Kind>) -> Result<Option<String>, String> {
     let mut expanded = String::with_capacity(pattern.len() * 2);
     let mut is_expanded = false;
@@ -134,7 +139,8 @@ fn expand_once(pattern: &str, kind_of: &mut HashMap<String, Kind>) -> Result<Opt
     Ok(is_expanded.then_some(expanded))
 }
 
-/// The reference at the beginning of `from` and what follows it; `None` when it is ordinary text, such as the bounds in `%{2,3}`.
+/// Reads the reference at the beginning of `from`; returns it and the text after it. `None` for
+/// ordinary text, such as the bounds in `%{2,3}`.
 fn read_reference(from: &str) -> Result<Option<(Reference<'_>, &str)>, String> {
     let Some((inside, behind)) = from[2..].split_once('}') else { return Ok(None) };
     let mut parts = inside.split(':');

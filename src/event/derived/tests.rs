@@ -1,4 +1,5 @@
-//! `cases.json` has what pygrok 1.0.0 (with Python's `regex`) found in texts of our own; nothing here needs Python.
+//! `cases.json` holds the results of pygrok 1.0.0 (with Python's `regex`) on texts of our own. The
+//! tests themselves need no Python.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,29 +17,30 @@ const TIMESTAMP: &str = "%{YEAR:timestamp_year}-%{MONTHNUM:timestamp_month}-%{MO
 struct Case {
     pattern: String,
     text: String,
-    /// Keys and values in order, or null for no match.
+    /// Keys and values in order, or null if nothing matched.
     found: Option<Vec<(String, Value)>>,
-    /// The exception instead.
+    /// Exception that was raised instead.
     raises: Option<String>,
 }
 
-/// Where we answer something else on purpose.
+/// A case for which we give another answer on purpose.
 #[derive(Debug, Deserialize)]
 struct Deliberate {
     pattern: String,
     text: String,
-    /// The number of the quirk that this does away with, and what is better.
+    /// Number of the quirk of the reference that this avoids, and why our answer is better.
     why: String,
     #[serde(default)]
     problem: bool,
     found: Option<Vec<(String, Value)>>,
 }
 
-/// What we answer: values, or that there is a problem at load.
+/// Our answer: values, or `Err` if loading reports a problem.
 type Answer = Result<Option<Vec<(String, Value)>>, ()>;
 
-/// The answer to expect. Besides the listed differences there are two rules, both of Q73: what cannot work is a problem at load instead of
-/// silence or a failure at each event, and a text that is no number of JSON gives null instead of an exception.
+/// Returns the expected answer. Besides the listed differences there are two rules. A pattern that
+/// cannot work is a problem at load, instead of silence or a failure at each event. A text that is
+/// not a number in JSON gives null instead of an exception.
 fn expected(case: &Case, deliberate: &[Deliberate]) -> Answer {
     let is_it = |other: &&Deliberate| other.pattern == case.pattern && other.text == case.text;
     if let Some(other) = deliberate.iter().find(is_it) {
@@ -46,7 +48,7 @@ fn expected(case: &Case, deliberate: &[Deliberate]) -> Answer {
     }
     match case.raises.as_deref() {
         Some("KeyError" | "error") => return Err(()),
-        // all of these have one key
+        // all of these cases have one key
         Some("ValueError") => return Ok(Some(vec![("a".to_owned(), Value::Null)])),
         Some(other) => panic!("{other}"),
         None => {}
@@ -82,14 +84,14 @@ fn answer(case: &Case) -> Answer {
     Ok(matched.then_some(derived))
 }
 
-/// A number of either kind is the same however its digits are written.
+/// Renders values as text, because numbers that differ only in spelling are equal.
 fn shown(answer: &Answer) -> Answer {
     let show = |(key, value): (String, Value)| (key, Value::String(python_repr(&value)));
     Ok(answer.clone()?.map(|found| found.into_iter().map(show).collect()))
 }
 
 #[test]
-fn patterns_find_what_they_always_found() {
+fn patterns_find_what_pygrok_found() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("cases.json")).unwrap();
     let deliberate: Vec<Deliberate> = serde_json::from_str(include_str!("deliberate.json")).unwrap();
     assert!(cases.len() > 1000);
@@ -103,9 +105,9 @@ fn patterns_find_what_they_always_found() {
     assert!(differences.is_empty(), "{} of {}:\n{}", differences.len(), cases.len(), differences.join("\n"));
 }
 
-/// A difference that is none any more does not stay in the list.
+/// Differences that no longer exist must not stay in the list.
 #[test]
-fn every_deliberate_difference_is_one() {
+fn every_deliberate_difference_still_exists() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("cases.json")).unwrap();
     let deliberate: Vec<Deliberate> = serde_json::from_str(include_str!("deliberate.json")).unwrap();
     for other in &deliberate {
@@ -115,9 +117,10 @@ fn every_deliberate_difference_is_one() {
     }
 }
 
-/// The library as it always was, with every name used at least once.
+/// Every pattern of the library occurs in at least one case, except those that pygrok does not
+/// have.
 #[test]
-fn cases_name_every_pattern_that_is_not_ours() {
+fn cases_use_every_pattern_except_newer_ones() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("cases.json")).unwrap();
     let newer = [
         "BIND9",
@@ -146,9 +149,9 @@ fn cases_name_every_pattern_that_is_not_ours() {
     }
 }
 
-/// Numbers are compared by value above; here it is how they are written.
+/// The test above compares numbers by value; this one compares their spelling.
 #[test]
-fn numbers_are_converted_where_asked() {
+fn numbers_are_converted_on_request() {
     let derive = |pattern: &str, text: &str| {
         let (rules, problems) = rules(&[("t", pattern)]);
         assert!(problems.is_empty(), "{problems:?}");
@@ -181,7 +184,7 @@ fn later_rules_replace_values_of_earlier_ones_in_their_place() {
 }
 
 #[test]
-fn problems_say_what_and_where() {
+fn problems_name_the_cause_and_the_place() {
     let check = |pattern: &str, expected: &str| {
         let (_, problems) = rules(&[("t", pattern)]);
         let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
@@ -196,9 +199,10 @@ fn problems_say_what_and_where() {
     check(&"%{NAGIOSLOGLINE}".repeat(500), "too long");
 }
 
-/// Rules for which a text is too hard derive nothing from it, and say so once per text.
+/// Rules that exceed the step limit on a text derive nothing from it, and each such text is counted
+/// once.
 #[test]
-fn hard_texts_are_given_up_and_counted() {
+fn texts_that_exceed_the_step_limit_are_counted() {
     let (rules, problems) = rules(&[("t", "(?<x>(?:(a+)+\\2)+b)"), ("t", "%{WORD:w}")]);
     assert!(problems.is_empty(), "{problems:?}");
     let source = FieldPath::new("t");
@@ -210,9 +214,9 @@ fn hard_texts_are_given_up_and_counted() {
     assert_eq!(given_up, [GivenUp { source: &source, pattern: "(?<x>(?:(a+)+\\2)+b)", n_texts: 2 }]);
 }
 
-/// A long text is no hard text.
+/// The step limit must not stop the search in texts that are merely long.
 #[test]
-fn long_texts_are_searched_to_their_end() {
+fn long_texts_are_searched_to_the_end() {
     let (rules, _) = rules(&[("t", TIMESTAMP), ("t", "%{IP:ip}"), ("t", "%{NUMBER:n} items")]);
     let text = format!("{} 2018-07-02T07:54 from 10.1.2.3: 12 items", "lorem ipsum ".repeat(8_000));
     let derived = rules.derive(json!({"t": text}).as_object().unwrap());

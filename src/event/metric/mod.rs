@@ -1,6 +1,7 @@
-//! The metrics: one number per target text.
+//! Metrics: one number per target text.
 //!
-//! The numeric work is in `outlier-kernels`; here is what a metric's number means, how it reads, and what else was seen.
+//! The numeric work is in `outlier-kernels`. This module defines the meaning of each number, its
+//! text form, and the observations beside it.
 
 mod url;
 
@@ -9,8 +10,8 @@ use serde_json::{Map, Number, Value};
 use crate::config::Metric;
 use crate::config::values::parse_float;
 
-/// The metric of `text`; `None` where the text has no such number. Numbers that are not finite count as none: one of them would hide
-/// every outlier of its aggregator.
+/// Computes the metric of `text`; `None` if the text has no such number. Numbers that are not
+/// finite are dropped, because one of them would hide every outlier of its aggregator.
 pub fn metric_value(metric: Metric, text: &str) -> Option<f64> {
     let value = match metric {
         Metric::NumericalValue => parse_float(text)?,
@@ -23,11 +24,11 @@ pub fn metric_value(metric: Metric, text: &str) -> Option<f64> {
         }
         Metric::UrlLength => url::url_length(text).map_or(0.0, |(length, _)| length as f64),
     };
-    // -0.0 and 0.0 are one value
+    // turns -0.0 into 0.0, so that both are one value
     value.is_finite().then_some(value + 0.0)
 }
 
-/// Whether all numbers of `metric` are integers, and read so.
+/// True if all numbers of `metric` are integers and are written as integers.
 pub fn is_integer(metric: Metric) -> bool {
     match metric {
         Metric::Length | Metric::HexEncodedLength | Metric::Base64EncodedLength | Metric::UrlLength => true,
@@ -35,7 +36,8 @@ pub fn is_integer(metric: Metric) -> bool {
     }
 }
 
-/// `value` as it is stored: integers without a fraction, also an entropy to which no character contributed.
+/// Turns `value` into the number that is stored. Integers have no fraction; neither has an entropy
+/// to which no character contributed.
 pub fn metric_number(metric: Metric, text: &str, value: f64) -> Number {
     let is_integer = match metric {
         Metric::Entropy => !text.chars().any(|character| u32::from(character) <= 0xff),
@@ -45,7 +47,7 @@ pub fn metric_number(metric: Metric, text: &str, value: f64) -> Number {
     if is_integer { Number::from(value as i64) } else { Number::from_f64(value).unwrap_or_else(|| Number::from(0)) }
 }
 
-/// What the metric saw of `text` beside its number.
+/// Returns the observations on `text` beside its number.
 pub fn metric_observations(metric: Metric, text: &str) -> Map<String, Value> {
     let mut seen = Map::new();
     match metric {
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_read_as_existing_use_cases_expect() {
+    fn numbers_are_written_as_existing_use_cases_expect() {
         check(Metric::Length, "é😀", Some("2"));
         check(Metric::Length, "", Some("0"));
         check(Metric::Entropy, "", Some("0"));

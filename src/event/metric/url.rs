@@ -1,11 +1,13 @@
-//! URLs in texts: `SCHEME://[USERINFO@]HOST[:PORT][PATH][?QUERY][#FRAGMENT]`, as existing use cases know them.
+//! URLs in texts: `SCHEME://[USERINFO@]HOST[:PORT][PATH][?QUERY][#FRAGMENT]`, by the rules that
+//! existing use cases expect.
 //!
-//! Letters are a-z, digits and U+00A1 to U+FFFF, in any case; a name ends in a top-level domain of letters; punycode is no URL.
+//! Letters are a-z in any case, digits and U+00A1 to U+FFFF. A host name ends in a top-level domain
+//! of letters. Punycode is not accepted.
 
 use std::net::Ipv6Addr;
 
-/// Length in characters of all URLs of `text`, and the URLs joined by commas; `None` without any. Words are separated by white space
-/// and double quotes.
+/// Returns the length in characters of all URLs of `text`, and the URLs joined by commas; `None`
+/// without any. Words are separated by white space and double quotes.
 pub(super) fn url_length(text: &str) -> Option<(usize, String)> {
     let words = text.split(|character: char| character.is_whitespace() || character == '"');
     let urls: Vec<&str> = words.filter(|word| is_url(word)).collect();
@@ -67,7 +69,8 @@ fn is_ipv6(address: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok() && is_usual_embedding(address)
 }
 
-/// An IPv4 address at the end follows `::`, `::ffff:`, `::ffff:0:`, or at most four groups and `::`.
+/// True if an IPv4 address at the end follows `::`, `::ffff:`, `::ffff:0:`, or at most four groups
+/// and `::`.
 fn is_usual_embedding(address: &str) -> bool {
     if !address.contains('.') {
         return true;
@@ -86,7 +89,8 @@ fn is_host(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || is_ipv4(host) || is_name(host)
 }
 
-/// First octet 1 to 223, last octet 1 to 254; a leading zero only in the middle ones, and only before one digit.
+/// True for a first octet of 1 to 223 and a last octet of 1 to 254. Only the middle octets may have
+/// a leading zero, and only before one digit.
 fn is_ipv4(host: &str) -> bool {
     let octets: Vec<&str> = host.split('.').collect();
     let [first, second, third, last] = octets.as_slice() else { return false };
@@ -102,7 +106,7 @@ fn is_ipv4(host: &str) -> bool {
     outer(first, 223) && inner(second) && inner(third) && outer(last, 254)
 }
 
-/// Labels with single hyphens inside, and a top-level domain of two letters or more.
+/// True for labels with single hyphens inside, and a top-level domain of two letters or more.
 fn is_name(host: &str) -> bool {
     let Some((labels, top)) = host.rsplit_once('.') else { return false };
     let is_top_letter =
@@ -111,7 +115,7 @@ fn is_name(host: &str) -> bool {
     top.chars().count() >= 2 && top.chars().all(is_top_letter) && labels.split('.').all(is_label)
 }
 
-/// Path, query and fragment.
+/// Checks path, query and fragment; query and fragment may hold anything.
 fn is_tail(tail: &str) -> bool {
     let path_end = tail.find(['?', '#']).unwrap_or(tail.len());
     let is_path = |character: char| is_letter(character) || "-._~%!$&'()*+,;=:@/".contains(character);
@@ -150,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_none() {
+    fn words_that_are_not_urls() {
         for word in [
             "http://foobar.d",
             "http://0.0.0.0",

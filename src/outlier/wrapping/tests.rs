@@ -2,11 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Texts, and what Python's `textwrap.fill(text, width=150)` makes of them.
+/// Texts, and the output of Python's `textwrap.fill(text, width=150)` for each.
 const CASES: &str = include_str!("cases.json");
 
 #[test]
-fn lines_break_where_python_breaks_them() {
+fn lines_break_as_in_python() {
     let cases: Vec<(String, String)> = serde_json::from_str(CASES).unwrap();
     assert!(cases.len() > 60);
     for (text, expected) in cases {

@@ -1,14 +1,15 @@
-//! An AST as Lucene text, for logs and so that a test can read it back.
+//! Prints an AST as Lucene text, for logs and so that tests can parse it again.
 
 use std::fmt::{self, Display, Formatter, Write};
 
 use super::{BoolQuery, Bound, Edits, FieldRef, Query, Test};
 
-/// Characters that end or change a term and so need a backslash in front.
+/// Characters that end or change a term and therefore need a backslash before them.
 const SPECIAL: &str = " \t\n\r\u{3000}+-!():^[]\"{}~*?\\/&|<>=";
 
 impl Display for Query {
-    /// Lucene text that means this query, where the Lucene language can say it; in angle brackets where it cannot.
+    /// Writes Lucene text that means this query; parts that the Lucene language cannot express are
+    /// in angle brackets.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Query::MatchAll => f.write_str("*:*"),
@@ -81,7 +82,7 @@ fn print_range(f: &mut Formatter<'_>, lower: &Bound, upper: &Bound) -> fmt::Resu
 }
 
 fn escape(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
-    // `AND`, `OR` and `NOT` are operators unless a character of theirs is escaped
+    // `AND`, `OR` and `NOT` are operators unless one of their characters is escaped
     let operator = matches!(text, "AND" | "OR" | "NOT");
     for (idx, c) in text.chars().enumerate() {
         if SPECIAL.contains(c) || (operator && idx == 0) {

@@ -7,7 +7,7 @@ use super::{DslError, Parsed, fields, minimum, offset_minutes, operator};
 use crate::query::ast::{Bound, Edits, FieldRef, Query, Test, ZeroTerms};
 use crate::query::regexp::{Flags, LuceneRegexp};
 
-/// How several values in the DSL name date formats that mean the usual one.
+/// Names of date formats in the DSL that mean the default format.
 const USUAL_FORMATS: [&str; 5] = [
     "strict_date_optional_time",
     "date_optional_time",
@@ -16,7 +16,7 @@ const USUAL_FORMATS: [&str; 5] = [
     "strict_date_time",
 ];
 
-/// `{"field": value}` or `{"field": {"value": value, ..}}`.
+/// Reads `{"field": value}` or `{"field": {"value": value, ..}}`.
 pub(super) fn of_field(kind: &str, body: &Value, path: &str) -> Parsed<Query> {
     let (field, body) = single_field(body, path)?;
     let path = format!("{path}.{field}");
@@ -81,7 +81,8 @@ pub(super) fn multi_match(body: &Value, path: &str) -> Parsed<Query> {
     Ok(Query::any_of(fields.into_iter().map(|field| Query::leaf(field, test.clone())).collect()))
 }
 
-/// The options of a query on a field, and its value: `body` is the value itself, or an object that has it under `key`.
+/// Reads the value and the options of a query on a field: `body` is the value itself, or an object
+/// that holds it under `key`.
 fn value_and_options<'a>(
     body: &'a Value,
     path: &str,
@@ -112,7 +113,7 @@ fn prefix(body: &Value, path: &str) -> Parsed<Test> {
 }
 
 fn wildcard(body: &Value, path: &str) -> Parsed<Test> {
-    // `wildcard` is another name of `value`
+    // `wildcard` is another name for `value`
     let key = if body.get("wildcard").is_some() { "wildcard" } else { "value" };
     let (pattern, options) = value_and_options(body, path, key, &["case_insensitive", "rewrite"])?;
     Ok(Test::Wildcard { pattern, case_insensitive: case_insensitive(options.as_ref())?, normalize: false })

@@ -1,5 +1,5 @@
-//! The query DSL: JSON -> AST. Everything that is not understood is an error that names its place: a filter that is half understood
-//! would find the wrong events.
+//! Parses the query DSL: JSON to AST. Anything that is not understood is an error that names its
+//! place, because a half-understood filter would find the wrong events.
 
 mod leaf;
 mod object;
@@ -11,19 +11,19 @@ use super::lucene;
 use super::time::parse_zone;
 use object::{Object, scalar, text};
 
-/// Queries inside queries.
+/// Upper limit on nested queries.
 const MAX_DEPTH: usize = 128;
 const SUPPORTED: &str = "supported are bool, term, terms, match, match_phrase, multi_match, range, exists, prefix, wildcard, regexp, fuzzy, \
     ids, match_all, match_none, constant_score, dis_max and query_string";
 
-/// Why a query cannot be used.
+/// Error in a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DslError {
-    /// Where, such as `.bool.must[1].term`.
+    /// Place of the error, such as `.bool.must[1].term`.
     pub path: String,
-    /// What is wrong.
+    /// Description of the error.
     pub message: String,
-    /// What would be right.
+    /// Advice on how to fix it.
     pub help: String,
 }
 
@@ -35,10 +35,10 @@ impl DslError {
 
 type Parsed<T> = Result<T, DslError>;
 
-/// Reads one query, the `X` of `{"query": X}`.
+/// Parses one query, the `X` of `{"query": X}`.
 ///
 /// # Errors
-/// The first thing that is not understood, or that a file cannot answer.
+/// Returns the first part that is not understood, or that cannot be evaluated on files.
 pub fn parse(query: &Value) -> Parsed<Query> {
     query_at(query, "", 0)
 }
@@ -116,7 +116,7 @@ fn boolean(body: &Value, path: &str, depth: usize) -> Parsed<Query> {
     Ok(Query::Bool(BoolQuery { must, should, must_not, minimum_should_match }))
 }
 
-/// A query or a list of queries.
+/// Reads a query or a list of queries.
 fn clauses(object: &Object<'_>, key: &str, depth: usize) -> Parsed<Vec<Query>> {
     let path = object.path(key);
     match object.get(key) {
@@ -159,7 +159,7 @@ fn ids(body: &Value, path: &str) -> Parsed<Query> {
     object::list_of_scalars(object.required("values")?, &object.path("values")).map(Query::Ids)
 }
 
-/// Names without the weights behind `^`.
+/// Reads field names and drops the weights after `^`.
 fn fields(value: &Value, path: &str) -> Parsed<Vec<FieldRef>> {
     let names = object::list_of_scalars(value, path)?;
     Ok(names.iter().map(|name| FieldRef::new(name.split_once('^').map_or(name.as_str(), |(name, _)| name))).collect())

@@ -1,17 +1,18 @@
-//! JSON objects whose keys are all known.
+//! JSON objects with a fixed set of known keys.
 
 use serde_json::{Map, Value};
 
 use super::{DslError, Parsed};
 
-/// An object of the DSL and its place.
+/// An object of the DSL, and its path.
 pub(super) struct Object<'a> {
     entries: &'a Map<String, Value>,
     path: String,
 }
 
 impl<'a> Object<'a> {
-    /// Refuses keys other than `known`; `boost` and `_name` change no match and are fine everywhere.
+    /// Rejects keys other than `known`. `boost` and `_name` are accepted everywhere, because they
+    /// do not change the matches.
     pub(super) fn new(value: &'a Value, path: &str, known: &[&str]) -> Parsed<Self> {
         let entries = value.as_object().ok_or_else(|| DslError::new(path, "not an object", "expected {..}"))?;
         let unknown =
@@ -59,7 +60,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The only entry besides `boost` and `_name`: a field and what is asked of it.
+/// Returns the only entry besides `boost` and `_name`: a field and the query on it.
 pub(super) fn single_field<'a>(value: &'a Value, path: &str) -> Parsed<(&'a str, &'a Value)> {
     let entries = value.as_object().ok_or_else(|| DslError::new(path, "not an object", "expected {\"field\": ..}"))?;
     let mut fields = entries.iter().filter(|(key, _)| !matches!(key.as_str(), "boost" | "_name"));
@@ -69,7 +70,7 @@ pub(super) fn single_field<'a>(value: &'a Value, path: &str) -> Parsed<(&'a str,
     }
 }
 
-/// A string, number or boolean as text.
+/// Reads a string, number or boolean as text.
 pub(super) fn scalar(value: &Value, path: &str) -> Parsed<String> {
     match value {
         Value::String(text) => Ok(text.clone()),
@@ -85,7 +86,7 @@ pub(super) fn text(value: &Value, path: &str) -> Parsed<String> {
     value.as_str().map(str::to_owned).ok_or_else(|| DslError::new(path, "not a text", "expected \"..\""))
 }
 
-/// A list of values, or one value.
+/// Reads a list of values, or a single value.
 pub(super) fn list_of_scalars(value: &Value, path: &str) -> Parsed<Vec<String>> {
     match value {
         Value::Array(values) => {

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn what_lucene_can_say_too() {
+fn queries_that_lucene_can_express() {
     for (dsl, printed) in [
         (json!({"match_all": {}}), "*:*"),
         (

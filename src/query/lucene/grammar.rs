@@ -1,4 +1,4 @@
-//! Tokens -> AST: the productions of Lucene's classic grammar, each a method that reads from where the one before stopped.
+//! Parses tokens into an AST: the productions of Lucene's classic grammar, one method each.
 
 use super::lexer::{Spanned, Token};
 use super::text::{bounds, describe, unescape};
@@ -6,9 +6,9 @@ use super::{Defaults, SyntaxError};
 use crate::query::ast::{BoolQuery, Bound, Edits, FieldRef, Operator, Query, Test, ZeroTerms};
 use crate::query::regexp::{Flags, LuceneRegexp};
 
-/// Groups inside groups; the text comes from a file anybody may have written, and each group costs stack.
+/// Upper limit on nested groups: anybody may have written the query, and each group uses stack.
 const MAX_DEPTH: usize = 128;
-/// Elasticsearch's own limit for the length of a regular expression.
+/// Upper limit on the length of a regular expression; the same as in Elasticsearch.
 const MAX_REGEXP_CHARS: usize = 1000;
 
 const EXPECTED_CLAUSE: &str = "expected a term, a \"phrase\", a /regular expression/, a [range TO range], `field:` or `(`; \
@@ -22,7 +22,7 @@ pub(super) struct Grammar<'a> {
     defaults: &'a Defaults,
 }
 
-/// How the clauses before and after an operator are bound to each other.
+/// Operator between a clause and the one before it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Conjunction {
     None,
@@ -49,7 +49,7 @@ impl<'a> Grammar<'a> {
         Grammar { tokens, next: 0, end, depth: 0, defaults }
     }
 
-    /// A query with nothing behind it.
+    /// Parses a query that must extend to the end of the text.
     pub(super) fn query_to_end(mut self) -> Result<Query, SyntaxError> {
         let query = self.query(None)?;
         match self.peek(0) {
@@ -79,7 +79,7 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    /// Lucene's rule for a clause: an operator also changes the clause in front of it.
+    /// Adds a clause by Lucene's rule: an operator also changes the clause before it.
     fn add(&self, clauses: &mut Vec<(Occur, Query)>, conjunction: Conjunction, modifier: Modifier, query: Query) {
         let all_required = self.defaults.operator == Operator::And;
         if let Some((occur, _)) = clauses.last_mut().filter(|(occur, _)| *occur != Occur::MustNot) {
@@ -124,7 +124,7 @@ impl<'a> Grammar<'a> {
         modifier
     }
 
-    /// Two or more terms side by side are one text. A term that an operator, a colon or a suffix claims is not one of them.
+    /// Joins adjacent terms into one text, except terms that an operator, colon or suffix claims.
     fn neighbouring_terms(&mut self) -> Result<Option<String>, SyntaxError> {
         let mut text = None;
         while let Some(Token::Term(first)) = self.peek(0) {
@@ -145,7 +145,7 @@ impl<'a> Grammar<'a> {
         Ok(text)
     }
 
-    /// Whether the token `ahead` binds the term in front of it.
+    /// Returns true if the token `ahead` claims the term before it.
     fn is_claimed(&self, ahead: usize) -> bool {
         matches!(
             self.peek(ahead),
@@ -273,7 +273,7 @@ impl<'a> Grammar<'a> {
         Ok(self.leaf(field, Test::Fuzzy { text, edits, prefix_length: 0, transpositions: true, normalize: true }))
     }
 
-    /// `field:>5` and its like; without a named field they are still comparisons.
+    /// Reads `field:>5` and the like; without a field only if the default is any field.
     fn comparison(&self, field: Option<&FieldRef>, text: &str) -> Option<Query> {
         let named = field.is_some() || self.defaults.fields == [FieldRef::Any];
         let (low, bound, inclusive) = match text.as_bytes() {
@@ -296,7 +296,7 @@ impl<'a> Grammar<'a> {
         Test::Range { lower, upper, offset_minutes: self.defaults.offset_minutes, normalize: true }
     }
 
-    /// `*`: all events where no field is named, those with a value where one is.
+    /// `*` matches every event if no field is named, otherwise the events that have a value.
     fn any_value(&self, field: Option<&FieldRef>) -> Query {
         match field {
             Some(FieldRef::Any) => Query::MatchAll,
@@ -330,7 +330,7 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    /// `~2`, `^3` or both in either order: what follows `~`, and where it stands.
+    /// Reads `~2`, `^3` or both in either order; returns the text after `~` and its position.
     fn suffix(&mut self) -> Option<(&'a str, usize)> {
         self.skip_boost();
         let Some(Token::Fuzzy(text)) = self.peek(0) else { return None };
@@ -350,7 +350,7 @@ impl<'a> Grammar<'a> {
         self.tokens.get(self.next + ahead).map(|spanned| spanned.token)
     }
 
-    /// The byte where the next token begins.
+    /// Byte where the next token begins.
     fn position(&self) -> usize {
         self.tokens.get(self.next).map_or(self.end, |spanned| spanned.start)
     }
@@ -378,7 +378,7 @@ impl<'a> Grammar<'a> {
     }
 }
 
-/// One clause that is not prohibited needs no boolean query around it.
+/// Combines clauses; a single clause that is not prohibited needs no boolean query around it.
 fn combine(mut clauses: Vec<(Occur, Query)>) -> Query {
     if clauses.len() == 1 && clauses[0].0 != Occur::MustNot {
         return clauses.remove(0).1;

@@ -1,4 +1,5 @@
-//! Text -> tokens, by the rule of Lucene's own scanner: at each place the longest token wins.
+//! Splits text into tokens by the rule of Lucene's own scanner: at each position the longest token
+//! wins.
 
 use winnow::combinator::{alt, opt, preceded, repeat};
 use winnow::error::{ContextError, ErrMode};
@@ -8,7 +9,7 @@ use winnow::token::{any, none_of, one_of, take_while};
 
 use super::SyntaxError;
 
-/// Characters no term may begin with unless escaped; `-` and `+` may follow later.
+/// Characters that no term may begin with unless they are escaped. `-` and `+` may follow later.
 const NOT_IN_TERMS: [char; 22] = [
     ' ', '\t', '\n', '\r', '\u{3000}', '+', '-', '!', '(', ')', ':', '^', '[', ']', '"', '{', '}', '~', '*', '?', '\\',
     '/',
@@ -17,7 +18,7 @@ const WHITESPACE: [char; 5] = [' ', '\t', '\n', '\r', '\u{3000}'];
 
 type Input<'a> = LocatingSlice<&'a str>;
 
-/// One token; texts are as written, escapes included.
+/// A token. Its text is as written, escapes included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
     And,
@@ -25,23 +26,23 @@ pub(super) enum Token<'a> {
     Not,
     Plus,
     Minus,
-    /// `+`, `-` or `!` before a blank: a term of its own.
+    /// `+`, `-` or `!` before white space, which is a term of its own.
     BareOperator(&'a str),
     Open,
     Close,
     Colon,
     Star,
-    /// `^` with the number behind it.
+    /// Number after `^`.
     Boost(&'a str),
-    /// Without the quotes.
+    /// Text without the quotes.
     Quoted(&'a str),
     Term(&'a str),
-    /// What follows `~`.
+    /// Text after `~`.
     Fuzzy(&'a str),
-    /// Without the `*` at its end.
+    /// Text without the `*` at its end.
     Prefix(&'a str),
     Wildcard(&'a str),
-    /// Without the slashes.
+    /// Pattern without the slashes.
     Regexp(&'a str),
     Range(RangeToken<'a>),
 }
@@ -55,21 +56,21 @@ pub(super) struct RangeToken<'a> {
     pub(super) upper_inclusive: bool,
 }
 
-/// The text of a range's end, without the quotes if it had any.
+/// Text of one end of a range, without quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RangeBound<'a> {
     pub(super) text: &'a str,
     pub(super) quoted: bool,
 }
 
-/// A token and the byte where it begins.
+/// A token, and the byte where it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spanned<'a> {
     pub(super) token: Token<'a>,
     pub(super) start: usize,
 }
 
-/// All tokens of `text`.
+/// Returns all tokens of `text`.
 pub(super) fn tokens(text: &str) -> Result<Vec<Spanned<'_>>, SyntaxError> {
     let mut input = LocatingSlice::new(text);
     let mut tokens = Vec::new();
@@ -136,7 +137,7 @@ fn word<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
     })
 }
 
-/// The byte of the first `*` or `?` that is not escaped.
+/// Position of the first `*` or `?` that is not escaped.
 fn first_wildcard(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.char_indices().find_map(|(at, c)| {
@@ -183,7 +184,7 @@ fn range_bound<'a>(input: &mut Input<'a>) -> ModalResult<RangeBound<'a>> {
     alt((quoted, plain.map(|text| RangeBound { text, quoted: false }))).parse_next(input)
 }
 
-/// Why no token begins at the start of `remaining`, said for the user.
+/// Explains to the user why no token begins at the start of `remaining`.
 fn lexical_error(remaining: &str, start: usize) -> SyntaxError {
     let (message, help) = match remaining.chars().next() {
         Some('"') => ("a quoted phrase is not closed", "expected a second `\"`; write `\\\"` for the character itself"),

@@ -8,7 +8,7 @@ fn read(text: &str) -> Query {
     parse(text, &Defaults::default()).unwrap_or_else(|error| panic!("{text}: {error:?}"))
 }
 
-/// Clauses as Lucene prints them: `+must should -must_not`.
+/// The expected texts are clauses as Lucene prints them: `+must should -must_not`.
 #[test]
 fn operators_bind_as_in_lucene() {
     for (text, printed) in [
@@ -70,7 +70,7 @@ fn all_clauses_are_required_with_operator_and() {
 }
 
 #[test]
-fn clauses_without_a_field_look_at_the_default_fields() {
+fn clauses_without_a_field_use_the_default_fields() {
     let defaults =
         Defaults { fields: vec![FieldRef::new("a"), FieldRef::new("b")], lenient: false, ..Defaults::default() };
     assert_eq!(parse("x OR c:y", &defaults).unwrap().to_string(), "((a:x) (b:x)) (c:y)");
@@ -173,7 +173,7 @@ fn query() -> impl Strategy<Value = Query> {
 
 proptest! {
     #[test]
-    fn printed_queries_are_read_back(query in query()) {
+    fn printed_queries_parse_to_the_same_query(query in query()) {
         let text = query.to_string();
         prop_assert_eq!(parse(&text, &Defaults::default()), Ok(query), "{}", text);
     }

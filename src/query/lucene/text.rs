@@ -1,10 +1,10 @@
-//! Texts of tokens: escapes taken away, and tokens as a user knows them.
+//! Texts of tokens: removes escapes, and describes tokens in messages.
 
 use super::SyntaxError;
 use super::lexer::{RangeBound, RangeToken, Token};
 use crate::query::ast::Bound;
 
-/// Both ends of a range; `*` is an open one.
+/// Reads both ends of a range; `*` is an open end.
 pub(super) fn bounds(range: &RangeToken<'_>, at: usize) -> Result<(Bound, Bound), SyntaxError> {
     let bound = |bound: RangeBound<'_>, inclusive: bool| -> Result<Bound, SyntaxError> {
         let text = unescape(bound.text, at)?;
@@ -17,7 +17,7 @@ pub(super) fn bounds(range: &RangeToken<'_>, at: usize) -> Result<(Bound, Bound)
     Ok((bound(range.lower, range.lower_inclusive)?, bound(range.upper, range.upper_inclusive)?))
 }
 
-/// Takes the backslashes away; `\u0041` is the character with that code.
+/// Removes the backslashes; `\u0041` is the character with that code.
 pub(super) fn unescape(text: &str, at: usize) -> Result<String, SyntaxError> {
     if !text.contains('\\') {
         return Ok(text.to_owned());

@@ -1,4 +1,4 @@
-//! Test + field type -> predicates on one value.
+//! Compiles a test and the type of its field into predicates on single values.
 
 use chrono::{DateTime, Utc};
 
@@ -13,36 +13,37 @@ use crate::query::regexp::{LuceneRegexp, wildcard};
 use crate::query::time::{MICROS_PER_MILLI, Rounding, evaluate, is_expression, parse_with_offset};
 use crate::query::words::Analyzer;
 
-/// What a test needs to know beside the type of its field.
+/// Inputs of a test besides the type of its field.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context {
-    /// The start of `now` in date math.
+    /// Time that `now` stands for in date math.
     pub now: DateTime<Utc>,
 }
 
-/// What a test becomes; each predicate is about some value of the field.
+/// Result of compiling a test. A predicate holds for an event if some value of the field passes it.
 #[derive(Clone, Debug)]
 pub(crate) enum Shape {
     /// Every event.
     All,
     /// No event.
     None,
-    /// It is as if the test had not been written.
+    /// The test is dropped, as if it had not been written.
     Dropped,
     /// Some value passes.
     Is(Predicate),
-    /// For each predicate some value passes.
+    /// Each predicate is passed by some value.
     Every(Vec<Predicate>),
-    /// For so many predicates some value passes.
+    /// At least this many predicates are passed by some value.
     AtLeast(usize, Vec<Predicate>),
 }
 
-/// Why a field cannot be tested so, for the user.
+/// Reason why a field cannot be tested, in words for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Elasticsearch could, a file cannot.
+    /// Possible in Elasticsearch, but not on files.
     Unknowable(String),
-    /// The type of the field has no such test; Elasticsearch refuses it, or finds nothing where it is lenient.
+    /// The type of the field has no such test. Elasticsearch rejects it, or matches nothing if it
+    /// is lenient.
     Mismatch(String),
 }
 
@@ -87,7 +88,8 @@ fn untyped(test: &Test, reading: TextReading, context: Context) -> Result<Predic
     Ok(Predicate::Whole { reading, test: keyword(test, reading)? })
 }
 
-/// What is the same time as `value`, written in whatever way and precision; `None` where it is no time.
+/// Returns a test for the same time as `value`, in any notation and precision; `None` if `value` is
+/// not a time.
 fn same_time(value: &str, context: Context) -> Option<Predicate> {
     let bound = || Bound::Inclusive(value.to_owned());
     let range = untyped_range(&bound(), &bound(), 0, context).ok()?;
@@ -120,7 +122,8 @@ fn keyword(test: &Test, reading: TextReading) -> Result<TextTest, Refusal> {
     text_test(test, |text| reading.normalize(text).into_owned())
 }
 
-/// The exact values a test asks for, and whether in any case; full text on a field without words is its whole text.
+/// Returns the exact values of a test, and true if case is ignored. Full text on a field without
+/// words is matched as a whole.
 fn exact_values(test: &Test) -> Option<(Vec<String>, bool)> {
     match test {
         Test::Match { text, .. } | Test::Phrase { text, .. } => Some((vec![text.clone()], false)),
@@ -129,7 +132,8 @@ fn exact_values(test: &Test) -> Option<(Vec<String>, bool)> {
     }
 }
 
-/// Tests on a text that is one term of the index; `normalize` gives the form of terms.
+/// Compiles a test on a text that is one term of the index; `normalize` converts to the form of
+/// terms.
 fn text_test(test: &Test, normalize: impl Fn(&str) -> String) -> Result<TextTest, Refusal> {
     Ok(match test {
         Test::Prefix { text, case_insensitive: true, .. } => TextTest::PrefixIgnoringCase(normalize(text)),
@@ -178,7 +182,7 @@ fn words(test: &Test, analyzer: Analyzer) -> Result<Shape, Refusal> {
                 _ => Shape::Is(Predicate::Words(WordTest::Phrase(analyzer, words, *slop))),
             })
         }
-        // not analysed: a term with capitals is in no standard text field
+        // terms are not analyzed: a term with capitals never occurs in a standard text field
         Test::Terms { values, case_insensitive } => {
             let values = values.clone();
             let test = if *case_insensitive { TextTest::EqualIgnoringCase(values) } else { TextTest::Equal(values) };
@@ -222,7 +226,7 @@ fn number(test: &Test, kind: NumberKind) -> Result<Predicate, Refusal> {
     let read = |text: &str| {
         let number = Number::parse(text)
             .ok_or_else(|| Refusal::Mismatch(format!("`{}` is not a number", text.escape_debug())))?;
-        // a whole-number field holds no fraction: 5.5 equals nothing there and lies between 5 and 6
+        // an integer field holds no fractions: 5.5 equals nothing there and lies between 5 and 6
         Ok::<_, Refusal>(if kind == NumberKind::Whole { number } else { stored(number, kind) })
     };
     if let Some((values, _)) = exact_values(test) {
@@ -257,7 +261,8 @@ enum End {
     Upper,
 }
 
-/// The first or last instant inside a bound: `gt` and `lte` mean the end of what is written, `gte` and `lt` its start.
+/// Returns the first or last instant inside a bound. `gt` and `lte` mean the end of the written
+/// time, `gte` and `lt` its start.
 fn instant(
     bound: &Bound,
     end: End,
@@ -271,7 +276,7 @@ fn instant(
     let unit = if millis { MICROS_PER_MILLI } else { 1 };
     let exact = |text: &str| (!millis).then(|| parse_with_offset(text, offset_minutes)).flatten();
     let micros = match (evaluate(text, context.now, rounding, offset_minutes), exact(text)) {
-        // nanosecond fields keep what whole milliseconds lose
+        // nanosecond fields keep the part below milliseconds
         (Ok(_), Some(parsed)) if parsed.precision == crate::query::time::Precision::Fraction => parsed.micros,
         (Ok(micros), _) if !millis && rounding == Rounding::Up => micros + MICROS_PER_MILLI - 1,
         (Ok(micros), _) => micros,
@@ -303,7 +308,7 @@ fn ip(test: &Test) -> Result<Predicate, Refusal> {
     })
 }
 
-/// First and last address of `10.0.0.0/8`, or one address twice.
+/// Returns the first and last address of `10.0.0.0/8`; a single address is both.
 fn network(text: &str) -> Option<(u128, u128)> {
     let Some((base, bits)) = text.split_once('/') else { return address(text).map(|address| (address, address)) };
     let base: std::net::IpAddr = base.trim().parse().ok()?;
@@ -317,7 +322,7 @@ fn network(text: &str) -> Option<(u128, u128)> {
 fn boolean_field(test: &Test) -> Result<Predicate, Refusal> {
     let read = |text: &str| {
         let wrong = || Refusal::Mismatch(format!("`{}` is neither true nor false", text.escape_debug()));
-        // unlike in an event, an empty text is not false
+        // in a query an empty text is not false, unlike in an event
         boolean(text).filter(|_| !text.is_empty()).ok_or_else(wrong)
     };
     if let Some((values, _)) = exact_values(test) {

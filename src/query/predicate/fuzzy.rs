@@ -2,7 +2,7 @@
 
 use crate::config::{Swap, edit_distance};
 
-/// A text and how far another may be from it.
+/// A text, and an upper limit on the edits to another one.
 #[derive(Clone, Debug)]
 pub(crate) struct FuzzyText {
     text: Vec<char>,
@@ -12,7 +12,8 @@ pub(crate) struct FuzzyText {
 }
 
 impl FuzzyText {
-    /// `prefix` leading characters must be equal; with `transpositions`, swapping neighbours is one edit.
+    /// The first `prefix` characters must be equal. With `transpositions`, swapping two
+    /// neighbouring characters is one edit.
     pub(crate) fn new(text: &str, edits: usize, prefix: usize, transpositions: bool) -> Self {
         let swap = if transpositions { Swap::OneEdit } else { Swap::TwoEdits };
         FuzzyText { text: text.chars().collect(), edits, prefix, swap }

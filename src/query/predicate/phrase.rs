@@ -1,7 +1,8 @@
-//! Phrases, exact and with room.
+//! Phrases, exact and with slop.
 
-/// Whether `text` has the words of `phrase` in order; with `slop`, words may be moved by that many positions in all, as Lucene
-/// counts it: the spread of (position in the text - position in the phrase) over the words.
+/// Returns true if `text` has the words of `phrase` in order. With `slop`, words may be moved by
+/// that many positions in total. As in Lucene, this is the spread of (position in the text -
+/// position in the phrase) over the words.
 pub(super) fn has_phrase(text: &[String], phrase: &[String], slop: u32) -> bool {
     if slop == 0 {
         return !phrase.is_empty() && text.windows(phrase.len()).any(|window| window == phrase);
@@ -19,7 +20,8 @@ pub(super) fn has_phrase(text: &[String], phrase: &[String], slop: u32) -> bool 
     })
 }
 
-/// Finds places for the remaining words so that no two words share one and the spread stays within `slop`.
+/// Finds positions for the remaining words. No two words share one, and the spread stays within
+/// `slop`.
 fn place(positions: &[Vec<usize>], taken: &mut Vec<usize>, low: i64, high: i64, slop: i64) -> bool {
     let idx = taken.len();
     let Some(candidates) = positions.get(idx) else { return true };

@@ -1,4 +1,4 @@
-//! Ranges: numbers as fields store them, and values of unknown type.
+//! Ranges: numbers in the form that fields store, and values of unknown type.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,8 @@ use crate::query::mapping::NumberKind;
 use crate::query::number::Number;
 use crate::query::time::{MICROS_PER_MILLI, parse_timestamp};
 
-/// Whether a value lies between two bounds; `compare` tells how it stands to a bound, the flag of a bound whether it is inside.
+/// Returns true if a value lies between two bounds. `compare` compares it with a bound; the flag of
+/// a bound is true if the bound itself is inside.
 pub(super) fn is_inside<B>(
     lower: Option<(B, bool)>,
     upper: Option<(B, bool)>,
@@ -23,7 +24,7 @@ pub(super) fn is_inside<B>(
     side(lower, Ordering::Less) && side(upper, Ordering::Greater)
 }
 
-/// A number as a field of this kind keeps it.
+/// Converts a number to the form in which a field of this kind stores it.
 pub(super) fn stored(number: Number, kind: NumberKind) -> Number {
     match kind {
         NumberKind::Whole => number.truncated(),
@@ -33,22 +34,23 @@ pub(super) fn stored(number: Number, kind: NumberKind) -> Number {
     }
 }
 
-/// A range over values of unknown type: dates when both sides are dates, numbers when both are, else texts in the order of Unicode.
+/// A range over values of unknown type. Dates are compared if both sides are dates, numbers if both
+/// are numbers, otherwise texts in Unicode order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UntypedRange {
     pub(super) lower: Option<UntypedBound>,
     pub(super) upper: Option<UntypedBound>,
 }
 
-/// One bound, in every reading it has.
+/// One bound, in every possible reading.
 #[derive(Clone, Debug)]
 pub(crate) struct UntypedBound {
     pub(super) text: String,
     pub(super) inclusive: bool,
     pub(super) number: Option<Number>,
-    /// microseconds; already moved so that the bound is inside
+    /// microseconds, adjusted so that the bound itself is inside
     pub(super) time: Option<i64>,
-    /// `now-1d` can be nothing but a time
+    /// true for date math such as `now-1d`, which can only be a time
     pub(super) is_expression: bool,
 }
 
@@ -72,7 +74,7 @@ impl UntypedRange {
         }
     }
 
-    /// `[now-1d TO x]` can be nothing.
+    /// Returns true for ranges such as `[now-1d TO x]`, which no value can satisfy.
     pub(super) fn mixes_expression_and_text(&self) -> bool {
         self.bounds().any(|bound| bound.is_expression) && !self.all_times()
     }
@@ -81,7 +83,7 @@ impl UntypedRange {
         self.lower.iter().chain(&self.upper)
     }
 
-    /// Whether each bound can be read as a time.
+    /// Returns true if each bound can be read as a time.
     pub(super) fn all_times(&self) -> bool {
         self.bounds().all(|bound| bound.time.is_some())
     }
@@ -104,7 +106,8 @@ impl UntypedRange {
     }
 }
 
-/// Whether a string is a date down to the day, so that it would have become a date field.
+/// Returns true for a date down to the day; Elasticsearch would have mapped such a string as a
+/// date.
 fn is_full_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() >= 10 && bytes[4] == b'-' && bytes[7] == b'-' && parse_timestamp(text).is_some()

@@ -22,7 +22,7 @@ fn words(text: &str) -> Test {
     }
 }
 
-/// `[a TO b}` and its like.
+/// Reads `[a TO b}` and the like.
 fn range(text: &str) -> Test {
     let (lower, upper) = text[1..text.len() - 1].split_once(" TO ").unwrap();
     let bound = |text: &str, inclusive: bool| match (text, inclusive) {
@@ -60,7 +60,7 @@ fn untyped_values_keep_their_own_type() {
     check(&words("2024-05-01T12:00:00+02:00"), untyped, &times(true, false));
     check(&words("2024-05-01T10:00:00.000Z"), untyped, &times(true, false));
     check(&words("1714557600000"), untyped, &times(true, false));
-    // as in Elasticsearch, a month alone is its first day
+    // a month alone is its first day, as in Elasticsearch
     check(&term("2024-05"), untyped, &times(true, false));
     check(&term("2024-05-02T10:00:00Z"), untyped, &times(false, true));
     check(&term("now-13d/d"), untyped, &times(false, true));
@@ -167,7 +167,7 @@ fn text_is_compared_word_by_word() {
 }
 
 #[test]
-fn what_a_type_cannot_answer_is_refused() {
+fn tests_that_a_type_lacks_are_refused() {
     let prefix = Test::Prefix { text: "a".to_owned(), case_insensitive: false, normalize: true };
     for (test, field_type, message) in [
         (&prefix, FieldType::Ip, "it is an address: only values, ranges and existence can be asked for"),
@@ -186,7 +186,7 @@ fn what_a_type_cannot_answer_is_refused() {
 }
 
 #[test]
-fn terms_join() {
+fn terms_are_merged() {
     let terms = |text: &str| Predicate::Terms(Terms::new(&[text.to_owned()], false));
     let joined = terms("a").or(terms("5")).or(terms("c"));
     let Predicate::Terms(joined) = joined else { panic!("{joined:?}") };

@@ -1,4 +1,4 @@
-//! Tests on text: whole values, and the words of analysed ones.
+//! Tests on text: on whole values, and on the words of analyzed values.
 
 use std::borrow::Cow;
 
@@ -10,14 +10,14 @@ use super::{ValueRef, is_longer};
 use crate::query::regexp::LuceneRegexp;
 use crate::query::words::{Analyzer, lower_case};
 
-/// How a field turns a value into the text that is compared.
+/// Conversion of a value to the text that is compared.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TextReading {
-    /// Longer values are not indexed.
+    /// Upper limit on the length of a value; longer values are not indexed.
     pub ignore_above: Option<usize>,
-    /// Whether case is taken away.
+    /// True if the text is converted to lower case.
     pub lowercase: bool,
-    /// Whether numbers and booleans are passed over.
+    /// True if numbers and booleans are skipped.
     pub strings_only: bool,
 }
 
@@ -33,30 +33,30 @@ impl TextReading {
         Some(self.normalize(text))
     }
 
-    /// The form of a text in the index.
+    /// Converts a text to the form in which it is indexed.
     pub(super) fn normalize(self, text: &str) -> Cow<'_, str> {
         if self.lowercase { Cow::Owned(lower_case(text)) } else { Cow::Borrowed(text) }
     }
 }
 
-/// What a text must be like. Case is ignored for ASCII letters only, as in Lucene.
+/// Condition on a text. As in Lucene, case is ignored for ASCII letters only.
 #[derive(Clone, Debug)]
 pub(crate) enum TextTest {
-    /// One of these.
+    /// Equal to one of these.
     Equal(Vec<String>),
-    /// One of these, in any case.
+    /// Equal to one of these, in any case.
     EqualIgnoringCase(Vec<String>),
-    /// It begins so.
+    /// Begins with this text.
     Prefix(String),
-    /// It begins so, in any case.
+    /// Begins with this text, in any case.
     PrefixIgnoringCase(String),
-    /// It matches a wildcard pattern.
+    /// Matches a wildcard pattern.
     Wildcard(Regex),
-    /// It matches a Lucene regular expression.
+    /// Matches a Lucene regular expression.
     Regexp(LuceneRegexp),
-    /// It is within an edit distance.
+    /// Within an edit distance.
     Fuzzy(FuzzyText),
-    /// It stands between two texts in the order of Unicode; the flags say whether a bound is inside.
+    /// Between two texts in Unicode order; a flag is true if its bound is inside.
     Range(Option<(String, bool)>, Option<(String, bool)>),
 }
 
@@ -81,12 +81,12 @@ impl TextTest {
     }
 }
 
-/// A test on the words of a text.
+/// Condition on the words of a text.
 #[derive(Clone, Debug)]
 pub(crate) enum WordTest {
-    /// Some word passes.
+    /// Some word passes the test.
     Some(Analyzer, TextTest),
-    /// These words in this order, with so much room.
+    /// These words occur in this order, with the given slop.
     Phrase(Analyzer, Vec<String>, u32),
 }
 

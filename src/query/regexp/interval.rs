@@ -1,12 +1,13 @@
-//! `<low-high>`: decimal numbers as a regular expression.
+//! Numeric intervals `<low-high>` as regular expressions.
 
-/// A pattern for all numbers from `low` to `high`. With `digits` the numbers have exactly that many digits, else any leading zeros.
+/// Returns a pattern for all numbers from `low` to `high`. With `digits` the numbers have exactly
+/// that many digits, otherwise any number of leading zeros.
 pub(super) fn interval(low: u32, high: u32, digits: Option<usize>) -> String {
     let mut alternatives = Vec::new();
     let mut from = u64::from(low);
     let high = u64::from(high);
     while from <= high {
-        // the numbers of one length from `from` on, so that both ends have the same number of digits
+        // one width at a time, so that both ends have the same number of digits
         let width = decimal_width(from);
         let to = high.min(10_u64.saturating_pow(width) - 1);
         same_width(&from.to_string(), &to.to_string(), String::new(), &mut alternatives);
@@ -21,7 +22,7 @@ fn decimal_width(number: u64) -> u32 {
     number.checked_ilog10().unwrap_or(0) + 1
 }
 
-/// Splits a range of equally long numbers into prefixes, one digit class and free digits.
+/// Splits a range of numbers of equal length into prefix, one digit class, and free digits.
 fn same_width(low: &str, high: &str, prefix: String, alternatives: &mut Vec<String>) {
     let Some((first_low, rest_low)) = split_digit(low) else {
         alternatives.push(prefix);
@@ -52,7 +53,7 @@ fn split_digit(number: &str) -> Option<(u8, &str)> {
     Some((digit - b'0', &number[1..]))
 }
 
-/// Leading zeros up to `digits`; each class of a pattern stands for one digit.
+/// Adds leading zeros up to `digits`; each class of a pattern stands for one digit.
 fn pad(pattern: &str, digits: usize) -> String {
     let mut width = 0;
     let mut inside = false;

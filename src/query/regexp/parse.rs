@@ -1,11 +1,11 @@
-//! Lucene's regular expression syntax -> [`Node`].
+//! Parser of Lucene's regular expression syntax.
 
 use super::interval::interval;
 use super::{Flags, Node, RegexpError, push_literal};
 
-/// Groups inside groups; each costs stack.
+/// Upper limit on nested groups, because each group uses stack.
 const MAX_DEPTH: usize = 100;
-/// Letters that, after a backslash, stand for a class of characters.
+/// Letters that stand for a class of characters after a backslash.
 const CLASSES: [char; 6] = ['d', 'D', 's', 'S', 'w', 'W'];
 
 pub(super) fn parse(pattern: &str, case_insensitive: bool, flags: Flags) -> Result<Node, RegexpError> {
@@ -79,7 +79,7 @@ impl Parser<'_> {
                 '{' => self.limits(suffix_at)?,
                 _ => c.to_string(),
             };
-            // the group keeps `a**` from being read as something else than a repeated repetition
+            // without the group, the `regex` crate would read `a*?` as a lazy repetition
             node = Node::Plain(format!("(?:{}){suffix}", plain_part(&node, start)?));
         }
         Ok(node)
@@ -249,7 +249,7 @@ impl Parser<'_> {
         Ok(Node::Plain(interval(low.min(high), low.max(high), digits)))
     }
 
-    /// `\d` and its like, as the inside of a character class.
+    /// Reads `\d` and the like, as the inside of a character class.
     fn predefined(&mut self) -> Result<Option<&'static str>, RegexpError> {
         let mut ahead = self.pattern[self.at..].chars();
         let (Some('\\'), Some(letter)) = (ahead.next(), ahead.next()) else { return Ok(None) };
@@ -274,7 +274,7 @@ impl Parser<'_> {
         }))
     }
 
-    /// One character, escaped or not.
+    /// Reads one character, escaped or not.
     fn character(&mut self) -> Result<char, RegexpError> {
         self.take('\\');
         let c = self.peek().ok_or_else(|| {

@@ -1,30 +1,30 @@
-//! Date math of queries: `now-1d/d`, `2024-05-01||+1M/d`, and what a bound without its last parts means.
+//! Date math of queries: `now-1d/d`, `2024-05-01||+1M/d`, and times whose last parts are missing.
 
 use chrono::{DateTime, Datelike, Months, TimeDelta, TimeZone, Timelike, Utc};
 
 use super::MICROS_PER_MILLI;
 use super::parse::{Precision, offset_minutes, parse_with_offset};
 
-/// Which instant a rounded or incomplete time stands for.
+/// Instant that a rounded or incomplete time stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
-    /// Its first one: for `gte` and `lt`.
+    /// Its first instant; for `gte` and `lt`.
     Down,
-    /// Its last millisecond: for `gt` and `lte`.
+    /// Its last millisecond; for `gt` and `lte`.
     Up,
 }
 
-/// Why a time expression cannot be read.
+/// Error in a time expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DateError {
-    /// What is wrong.
+    /// Description of the error.
     pub message: String,
-    /// What was expected.
+    /// Advice on what was expected.
     pub help: String,
 }
 
-/// Microseconds since 1970-01-01 UTC meant by `text`, in whole milliseconds. Times without a zone, and rounding to days and more,
-/// are those of `offset_minutes` east of UTC.
+/// Evaluates `text` to microseconds since 1970-01-01 UTC, in whole milliseconds. Times without a
+/// zone, and rounding to days and more, are in the zone `offset_minutes` east of UTC.
 pub fn evaluate(text: &str, now: DateTime<Utc>, rounding: Rounding, offset_minutes: i32) -> Result<i64, DateError> {
     let (start, math) = match (text.strip_prefix("now"), text.split_once("||")) {
         (Some(math), _) => (now, math),
@@ -36,7 +36,7 @@ pub fn evaluate(text: &str, now: DateTime<Utc>, rounding: Rounding, offset_minut
     Ok(whole_millis(local - shift))
 }
 
-/// Whether `text` is an expression rather than a plain time.
+/// Returns true if `text` is an expression, false if it is a plain time.
 pub fn is_expression(text: &str) -> bool {
     text.strip_prefix("now").is_some_and(|math| math.is_empty() || math.starts_with(['+', '-', '/']))
         || text.contains("||")
@@ -66,7 +66,8 @@ fn instant(text: &str, rounding: Rounding, offset_minutes: i32) -> Result<DateTi
     if rounding == Rounding::Down {
         return Ok(time);
     }
-    // missing parts before the time of day stay the first ones, as Elasticsearch has it: `2024-05` ends with its first day
+    // as in Elasticsearch, missing parts before the time of day stay at their first value, so
+    // `2024-05` ends with its first day
     let length = match precision {
         Precision::Year | Precision::Month | Precision::Day => TimeDelta::days(1),
         Precision::Hour => TimeDelta::hours(1),
@@ -122,7 +123,8 @@ fn duration(unit: char) -> Option<TimeDelta> {
     }
 }
 
-/// The first instant of the year, month, week (from Monday) ... around `time`, or its last millisecond.
+/// Returns the first instant of the year, month, week (from Monday) ... around `time`, or its last
+/// millisecond.
 fn round(time: DateTime<Utc>, unit: char, rounding: Rounding) -> Option<DateTime<Utc>> {
     let day = |year, month, day| Utc.with_ymd_and_hms(year, month, day, 0, 0, 0).single();
     let midnight = day(time.year(), time.month(), time.day())?;

@@ -1,18 +1,21 @@
-//! `strict_date_optional_time||epoch_millis`, the default date format of Elasticsearch, without allocation: it is read for every event.
+//! Parses `strict_date_optional_time||epoch_millis`, the default date format of Elasticsearch. It
+//! runs for every event, so it does not allocate.
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
 const MICROS_PER_DAY: i64 = 24 * 60 * MICROS_PER_MINUTE;
-/// Lengths that tell the parts of a date: `2024`, `2024-05`, `2024-05-01`.
+/// Lengths that distinguish the parts of a date: `2024`, `2024-05`, `2024-05-01`.
 const YEAR_LEN: usize = 4;
 const MONTH_LEN: usize = 7;
 const DAY_LEN: usize = 10;
 
-/// Microseconds since 1970-01-01 UTC of an event's timestamp, as text or as the text of a JSON number.
+/// Reads the timestamp of an event as microseconds since 1970-01-01 UTC. `text` may be the text of
+/// a JSON number.
 ///
-/// Read are ISO dates, whole or cut after any part (`2024-05`, `2024-05-01T10`), `T` or a blank before the time, fractions of one
-/// to nine digits (cut to microseconds), `Z`, `+02:00`, `+0200`, `+02` or no zone (UTC); everything else that is a number counts
-/// milliseconds. Four digits are a year, as in Elasticsearch.
+/// ISO dates may end after any part (`2024-05`, `2024-05-01T10`). `T` or a space precedes the time.
+/// Fractions have one to nine digits and are truncated to microseconds. The zone is `Z`, `+02:00`,
+/// `+0200`, `+02` or missing (UTC). Any other number is milliseconds since 1970, but four digits
+/// are a year, as in Elasticsearch.
 pub fn parse_timestamp(text: &str) -> Option<i64> {
     parse_with_offset(text, 0).map(|parsed| parsed.micros)
 }
@@ -22,11 +25,11 @@ pub fn parse_timestamp(text: &str) -> Option<i64> {
 pub struct Parsed {
     /// Microseconds since 1970-01-01 UTC; missing parts are the first possible ones.
     pub micros: i64,
-    /// The last part that was written.
+    /// Last part that was written.
     pub precision: Precision,
 }
 
-/// The last part of a written time.
+/// Last part of a written time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Precision {
     /// `2024`
@@ -45,7 +48,7 @@ pub enum Precision {
     Fraction,
 }
 
-/// As [`parse_timestamp`], for times whose missing zone is `offset_minutes` east of UTC.
+/// Same as [`parse_timestamp`], for times whose missing zone is `offset_minutes` east of UTC.
 pub fn parse_with_offset(text: &str, offset_minutes: i32) -> Option<Parsed> {
     let bytes = text.as_bytes();
     iso(bytes, offset_minutes).or_else(|| epoch_millis(bytes))
@@ -85,7 +88,8 @@ fn iso(bytes: &[u8], offset_minutes: i32) -> Option<Parsed> {
     parsed(days, time, offset, precision)
 }
 
-/// Microseconds since midnight, what was written last, and the rest: the zone.
+/// Returns microseconds since midnight, the last part that was written, and the rest, which is the
+/// zone.
 fn time_of_day(bytes: &[u8]) -> Option<(i64, Precision, &[u8])> {
     let hour = i64::from(digits(bytes.get(..2)?)?);
     if hour > 23 {
@@ -117,7 +121,7 @@ fn time_of_day(bytes: &[u8]) -> Option<(i64, Precision, &[u8])> {
     }
 }
 
-/// Microseconds of a fraction of one to nine digits, and how many digits there were.
+/// Returns the microseconds of a fraction of one to nine digits, and its number of digits.
 fn fraction(bytes: &[u8]) -> Option<(i64, usize)> {
     let length = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if !(1..=9).contains(&length) {
@@ -128,7 +132,7 @@ fn fraction(bytes: &[u8]) -> Option<(i64, usize)> {
     Some((micros, length))
 }
 
-/// Microseconds east of UTC of `Z`, `+02`, `+0200` or `+02:00`.
+/// Returns microseconds east of UTC for `Z`, `+02`, `+0200` or `+02:00`.
 fn zone_offset(zone: &[u8]) -> Option<i64> {
     let (sign, rest) = match zone {
         [b'Z'] => return Some(0),
@@ -145,12 +149,12 @@ fn zone_offset(zone: &[u8]) -> Option<i64> {
     (hours <= 18 && minutes <= 59).then(|| sign * i64::from(hours * 60 + minutes) * MICROS_PER_MINUTE)
 }
 
-/// Offset in minutes of a `time_zone` written as an offset.
+/// Returns the offset in minutes of a `time_zone` that is written as an offset.
 pub(super) fn offset_minutes(zone: &str) -> Option<i32> {
     i32::try_from(zone_offset(zone.as_bytes())? / MICROS_PER_MINUTE).ok()
 }
 
-/// Milliseconds since 1970, with a fraction that is cut to microseconds.
+/// Reads milliseconds since 1970; a fraction is truncated to microseconds.
 fn epoch_millis(bytes: &[u8]) -> Option<Parsed> {
     let (negative, bytes) = match bytes {
         [b'-', rest @ ..] => (true, rest),
@@ -174,21 +178,21 @@ fn epoch_millis(bytes: &[u8]) -> Option<Parsed> {
     Some(Parsed { micros: if negative { -micros } else { micros }, precision: Precision::Fraction })
 }
 
-/// JSON may write a number with an exponent (`1.7e12`).
+/// Reads a number with an exponent (`1.7e12`), as JSON may write it.
 fn exponent_millis(negative: bool, bytes: &[u8]) -> Option<Parsed> {
     let has_exponent = bytes.iter().any(|byte| byte.eq_ignore_ascii_case(&b'e'));
     let number =
         has_exponent && bytes.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
     let millis: f64 = std::str::from_utf8(bytes).ok().filter(|_| number)?.parse().ok()?;
     let micros = millis * 1_000.0;
-    // beyond this a float has no whole microseconds, and no event lives there
+    // above this limit a float has no whole microseconds, and no event is that late
     (micros < 9e15).then(|| {
         let micros = micros.trunc() as i64;
         Parsed { micros: if negative { -micros } else { micros }, precision: Precision::Fraction }
     })
 }
 
-/// The two digits behind `separator` at `at`.
+/// Reads the two digits after `separator` at `at`.
 fn digits_after(bytes: &[u8], at: usize, separator: u8) -> Option<u32> {
     (*bytes.get(at)? == separator).then(|| digits(bytes.get(at + 1..at + 3)?))?
 }
@@ -197,7 +201,8 @@ fn digits(bytes: &[u8]) -> Option<u32> {
     bytes.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
 }
 
-/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar (Howard Hinnant's `days_from_civil`).
+/// Days since 1970-01-01 of a date in the proleptic Gregorian calendar (Howard Hinnant's
+/// `days_from_civil`).
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -249,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_timestamp() {
+    fn texts_that_are_not_timestamps() {
         for text in [
             "",
             "x",
