@@ -16,7 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     telemetry::start(cli.log);
-    // a panic is our bug: its own exit code tells it from a failed run
+    // a panic is a bug of ours: it has its own exit code, distinct from that of a failed run
     let result = std::panic::catch_unwind(|| match &cli.command {
         Command::Check(args) => run::check(args),
         Command::Run(args) => {
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     result.unwrap_or(Exit::Internal).into()
 }
 
-/// Starts the threads, one per processor if `threads` is 0, and does the work.
+/// Starts the worker threads (one per processor if `threads` is 0) and runs `work` on them.
 fn start<F: Future<Output = Exit>>(threads: usize, work: impl FnOnce(Arc<AtomicBool>) -> F) -> Exit {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -45,7 +45,7 @@ fn start<F: Future<Output = Exit>>(threads: usize, work: impl FnOnce(Arc<AtomicB
     }
 }
 
-/// The first Ctrl-C or SIGTERM ends the work cleanly; the second one ends the program.
+/// Runs `work`. The first Ctrl-C or SIGTERM ends it cleanly; the second ends the program at once.
 async fn until_interrupted<F: Future<Output = Exit>>(work: impl FnOnce(Arc<AtomicBool>) -> F) -> Exit {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
@@ -59,7 +59,7 @@ async fn until_interrupted<F: Future<Output = Exit>>(work: impl FnOnce(Arc<Atomi
     work(interrupted).await
 }
 
-/// Waits for Ctrl-C or for SIGTERM, which service managers send.
+/// Waits for Ctrl-C, or for SIGTERM, which service managers send.
 async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
