@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Finds outliers in security events: many use cases, one pass.
+/// Finds outliers in security events, for many use cases in one pass.
 #[derive(Debug, Parser)]
 #[command(name = "ee-outliers", version, propagate_version = true, max_term_width = 100)]
 #[command(
@@ -14,38 +14,40 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 unavailable; 70 internal error; 74 local files; 75 interrupted; 77 refused; 78 configuration"
 )]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
-    /// How to talk about it.
+    /// Options of the log.
     #[command(flatten)]
     pub log: LogArgs,
 }
 
-/// What to do.
+/// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Detect outliers once
+    /// Find outliers, once
     #[command(alias = "interactive")]
     Run(RunArgs),
-    /// Report every problem of every configuration file; changes nothing
+    /// Report every problem in every configuration file, without running anything
     Check(CheckArgs),
     /// Remove all outliers from the documents of the cluster
     Wipe(WipeArgs),
-    /// Show or store how the cluster indexes outliers: a component template
+    /// Print or store the component template that tells the cluster how to index outliers
     Setup(SetupArgs),
 }
 
-/// Files that say what to detect.
+/// Options that name the configuration files.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// Main configuration file; may be repeated, later files win; without it, built-in defaults
+    /// Main configuration file; may be repeated, and later files win (default: built-in values)
     #[arg(long, value_name = "FILE", num_args = 1.., action = clap::ArgAction::Append)]
     pub config: Vec<PathBuf>,
-    /// Use-case files or patterns such as 'use_cases/**/*.conf'; may be repeated
+    /// Use-case files or patterns such as 'use_cases/**/*.conf'; may be repeated (default: the
+    /// bundled use cases)
     #[arg(long, value_name = "GLOB", num_args = 1.., action = clap::ArgAction::Append)]
     pub use_cases: Vec<String>,
-    /// Field types of the events: the JSON of `GET index/_mapping`; without it strings are keywords
+    /// Field types of the events, as JSON from `GET index/_mapping`; without it, strings are
+    /// keywords
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
 }
@@ -53,43 +55,48 @@ pub struct ConfigArgs {
 /// Options of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Files that say what to detect.
+    /// Configuration files.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Event files, folders or patterns (.ndjson .jsonl .json .parquet, also .gz .zst); `-` is standard input; without it, the cluster
+    /// Event files, directories or patterns (.ndjson .jsonl .json .parquet, also .gz .zst); `-` is
+    /// standard input (default: the cluster in the configuration)
     #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append)]
     pub events: Vec<String>,
-    /// Only use cases whose name (`terms_rare_parent`) matches one of these patterns
+    /// Run only the use cases whose name, such as `terms_rare_parent`, matches one of
+    /// these patterns
     #[arg(long, value_name = "NAME_GLOB", num_args = 1.., action = clap::ArgAction::Append)]
     pub only: Vec<String>,
-    /// End of the history windows, e.g. 2024-05-08T00:00:00Z; without it, files are judged whole
+    /// Evaluate as if the current time were TIME, such as 2024-05-08T00:00:00Z: history windows end
+    /// there; without it, files are evaluated whole
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub now: Option<DateTime<Utc>>,
-    /// Judge events from this time on, instead of each use case's history window
+    /// Evaluate events from TIME on, instead of the history window of each use case
     #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
     pub from: Option<DateTime<Utc>>,
-    /// Judge events up to this time
+    /// Evaluate events up to TIME, instead of the history window of each use case
     #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
     pub to: Option<DateTime<Utc>>,
-    /// Detect and report, write no outliers
+    /// Find and report outliers, but do not write them
     #[arg(long)]
     pub dry_run: bool,
-    /// Write documents with their outliers to this file, one JSON object per line; without it a table is printed
+    /// Write documents with their outliers to FILE, one JSON object per line; without it, a table
+    /// is printed
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Write what happened, per use case, to this file as JSON
+    /// Write a report of the run, per use case, to FILE as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Memory for events and statistics, e.g. 512MiB; what does not fit goes to disk, but for the distinct texts of targets and aggregators
+    /// Upper limit on memory for events and statistics, such as 512MiB; the rest is spilled to
+    /// disk, except for the distinct values of targets and aggregators
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size)]
     pub memory_limit: usize,
-    /// Folder for temporary files; without it the system's
+    /// Directory for spilled data (default: the system's directory for temporary files)
     #[arg(long, value_name = "DIR")]
     pub spill_dir: Option<PathBuf>,
-    /// Threads that compute, at most 1024; without it, one per processor
+    /// Number of worker threads, at most 1024 (default: one per processor)
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<NonZeroUsize>,
-    /// Where `word2vec` models are trained: auto (a GPU if there is one), cpu, cuda or cuda:N
+    /// Device that trains `word2vec` models: auto (a GPU if there is one), cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
 }
@@ -97,7 +104,7 @@ pub struct RunArgs {
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Files to check.
+    /// Configuration files to check.
     #[command(flatten)]
     pub config: ConfigArgs,
 }
@@ -105,13 +112,13 @@ pub struct CheckArgs {
 /// Options of `wipe`.
 #[derive(Debug, Args)]
 pub struct WipeArgs {
-    /// Files that name the cluster and its indices.
+    /// Configuration files that name the cluster and its indices.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Count only
+    /// Only count the outliers that would be removed
     #[arg(long)]
     pub dry_run: bool,
-    /// Folder for temporary files; without it the system's
+    /// Directory for spilled data (default: the system's directory for temporary files)
     #[arg(long, value_name = "DIR")]
     pub spill_dir: Option<PathBuf>,
 }
@@ -119,16 +126,16 @@ pub struct WipeArgs {
 /// Options of `setup`.
 #[derive(Debug, Args)]
 pub struct SetupArgs {
-    /// Main configuration file; may be repeated, later files win
+    /// Main configuration file; may be repeated, and later files win
     #[arg(long, value_name = "FILE", num_args = 1.., action = clap::ArgAction::Append)]
     pub config: Vec<PathBuf>,
-    /// Print the component template on standard output; this is what happens without --apply
+    /// Print the component template to standard output; this is the default
     #[arg(long, conflicts_with = "apply")]
     pub print: bool,
-    /// Store it in the cluster
+    /// Store the component template in the cluster
     #[arg(long)]
     pub apply: bool,
-    /// Print it for this kind of cluster, without asking the cluster what it is
+    /// Print the component template for this kind of cluster, without connecting to one
     #[arg(long, value_enum, conflicts_with = "apply")]
     pub flavour: Option<FlavourArg>,
 }
@@ -136,46 +143,46 @@ pub struct SetupArgs {
 /// Kinds of clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FlavourArg {
-    /// Elasticsearch from 8.0 on, and 7 as it is by default.
+    /// Elasticsearch 8.0 and later, and the default distribution of 7.
     Elasticsearch,
-    /// OpenSearch from 2.7 on.
+    /// OpenSearch 2.7 and later.
     #[value(name = "opensearch")]
     OpenSearch,
-    /// Others, which have no type for objects with any keys.
+    /// Any other cluster, without a field type for objects with arbitrary keys.
     Other,
 }
 
-/// How much to say and in which form.
+/// Options of the log.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct LogArgs {
-    /// Say more: -v steps, -vv details
+    /// Increase verbosity (-v, -vv)
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
-    /// Say only what went wrong: no progress, no summary
+    /// Show errors only, without progress and summary
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Form of log lines on standard error
+    /// Format of the log
     #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
     pub log_format: LogFormat,
 }
 
-/// Form of log lines.
+/// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Plain text.
     Text,
     /// One JSON object per line.
     Json,
 }
 
-/// Where models are to be trained.
+/// Device that trains models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// On a GPU if there is one that can be used.
+    /// A GPU if there is a usable one, otherwise the CPU.
     Auto,
-    /// On the processor.
+    /// The CPU.
     Cpu,
-    /// On the GPU of this number.
+    /// The GPU with this number.
     Cuda(usize),
 }
 

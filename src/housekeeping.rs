@@ -15,7 +15,9 @@ use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 
 use crate::config::{MainConfig, UseCase};
-use crate::elastic::{BulkChange, Class, Client, DocumentId, ElasticError, Lookup, SearchTarget, StoredDocument};
+use crate::elastic::{
+    Block, BulkChange, Class, Client, DocumentId, ElasticError, Lookup, SearchTarget, StoredDocument,
+};
 use crate::event::Document;
 use crate::event::decode::{Projection, members, with_members, with_valid_surrogates};
 use crate::event::derived::DerivedFields;
@@ -152,7 +154,10 @@ impl Housekeeping<'_> {
             let source = match ElasticEvents::open(self.client, settings, &es_index, self.spill_dir, &documents).await {
                 Ok(source) => source,
                 Err(error) if error.class() == Class::Gone => continue,
-                Err(error @ ElasticError::Setting { .. }) => {
+                Err(error)
+                    if matches!(error, ElasticError::Setting { .. })
+                        || error.class() == Class::Blocked(Block::Index) =>
+                {
                     cleaned.incomplete.push(error.to_string());
                     continue;
                 }

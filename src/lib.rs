@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
-// In the order in which events flow through them, which is reading order: a module uses modules before it only.
+// Modules are in reading order, the order in which events flow through them: a module uses only the
+// modules before it.
 pub mod cli;
 pub mod runtime;
 pub mod spill;

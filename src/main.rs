@@ -15,7 +15,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     telemetry::start(cli.log);
-    // a panic is our bug: its own exit code tells it from a failed run
+    // a panic is a bug of ours: it has its own exit code, distinct from that of a failed run
     let result = std::panic::catch_unwind(|| match &cli.command {
         Command::Check(args) => run::check(args),
         Command::Run(args) => {
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     result.unwrap_or(Exit::Internal).into()
 }
 
-/// Starts the threads, one per processor if `threads` is 0, and does the work.
+/// Starts `threads` threads, or one per processor if `threads` is 0, and runs `work`.
 fn start<F: Future<Output = Exit>>(threads: usize, work: impl FnOnce(Interrupt) -> F) -> Exit {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -44,7 +44,7 @@ fn start<F: Future<Output = Exit>>(threads: usize, work: impl FnOnce(Interrupt) 
     }
 }
 
-/// The first Ctrl-C or SIGTERM ends the work cleanly; the second one ends the program.
+/// Runs `work`. The first Ctrl-C or SIGTERM ends it cleanly; the second ends the program at once.
 async fn until_interrupted<F: Future<Output = Exit>>(work: impl FnOnce(Interrupt) -> F) -> Exit {
     let interrupt = Interrupt::default();
     let signalled_interrupt = interrupt.clone();
@@ -58,7 +58,7 @@ async fn until_interrupted<F: Future<Output = Exit>>(work: impl FnOnce(Interrupt
     work(interrupt).await
 }
 
-/// Waits for Ctrl-C or for SIGTERM, which service managers send.
+/// Waits for Ctrl-C, or for SIGTERM, which service managers send.
 async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {

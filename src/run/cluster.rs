@@ -11,7 +11,7 @@ use super::{RunError, outputs, summary};
 use crate::cli::RunArgs;
 use crate::compute::Compute;
 use crate::config::{MainConfig, Problem, Settings, UseCase};
-use crate::elastic::{Class, Client, ElasticError, Fault};
+use crate::elastic::{Block, Class, Client, ElasticError, Fault};
 use crate::housekeeping::{Cleaned, CleaningError, Housekeeping};
 use crate::models::word2vec::neural::TrainingDevice;
 use crate::outlier::gathered::Gathered;
@@ -132,7 +132,7 @@ impl Run<'_> {
                 use_cases.iter().for_each(|use_case| report.skip(use_case, &why));
                 return Ok(());
             }
-            Err(error @ ElasticError::Setting { .. }) => {
+            Err(error) if matches!(error, ElasticError::Setting { .. }) || is_closed(&error) => {
                 use_cases.iter().for_each(|use_case| report.skip(use_case, &error.to_string()));
                 return Ok(());
             }
@@ -238,6 +238,11 @@ impl Run<'_> {
         source.set_plan(&plan);
         Ok(Some(Arc::new(plan)))
     }
+}
+
+/// True if an index that is named takes no requests.
+fn is_closed(error: &ElasticError) -> bool {
+    error.class() == Class::Blocked(Block::Index)
 }
 
 fn problem(use_case: &UseCase, fault: &Fault) -> Problem {

@@ -3,8 +3,10 @@
 //! The file appears under its name only when it is complete. Links are followed; what is no file, such as a pipe or a terminal, is written to
 //! at the end.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -118,12 +120,55 @@ fn destination(path: &Path) -> io::Result<Destination> {
 
 /// An empty file that [`persist`] can bring to `path`.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    const PREFIX: &str = ".ee-outliers-";
     match destination(path)? {
-        Destination::Stream => NamedTempFile::with_prefix(PREFIX),
+        Destination::Stream => NamedTempFile::with_prefix(format!(".{OUR_NAME}")),
         Destination::File(path) => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            NamedTempFile::with_prefix_in(PREFIX, folder)
+            let prefix = prefix(&path);
+            let file = locked_file(&prefix, folder)?;
+            remove_stale(&prefix, folder, &file);
+            Ok(file)
+        }
+    }
+}
+
+/// Part of the names of our temporary files.
+const OUR_NAME: &str = "ee-outliers-";
+
+/// How the names of temporary files for `path` begin.
+fn prefix(path: &Path) -> OsString {
+    /// Leaves room for the rest of a name, which may have 255 bytes in all.
+    const MOST_BYTES: usize = 200;
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let name = OsStr::from_bytes(&name[..name.len().min(MOST_BYTES)]);
+    [OsStr::new("."), name, OsStr::new("."), OsStr::new(OUR_NAME)].into_iter().collect()
+}
+
+/// A temporary file that is locked while its run lives.
+fn locked_file(prefix: &OsStr, folder: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let file = NamedTempFile::with_prefix_in(prefix, folder)?;
+        // file systems without locks keep what a killed run leaves
+        drop(file.as_file().try_lock());
+        // another run may have taken it for a stale one before it was locked
+        if file.path().exists() {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes what killed runs with the same output have left: files older than `own` that nobody holds.
+fn remove_stale(prefix: &OsStr, folder: &Path, own: &NamedTempFile) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let modified = |file: &File| file.metadata().and_then(|found| found.modified()).ok();
+    let Some(started) = modified(own.as_file()) else { return };
+    let is_ours = |name: &OsStr| name.as_bytes().starts_with(prefix.as_bytes());
+    for entry in entries.filter_map(Result::ok).filter(|entry| is_ours(&entry.file_name())) {
+        let path = entry.path();
+        let Ok(file) = File::open(&path) else { continue };
+        let is_older = modified(&file).is_some_and(|time| time < started);
+        if is_older && file.try_lock().is_ok() && std::fs::remove_file(&path).is_ok() {
+            tracing::info!("removed {}, which a run that was killed has left", path.display());
         }
     }
 }
@@ -239,6 +284,28 @@ mod tests {
         write_whole(&path("pipe"), b"through").unwrap();
         assert_eq!(reader.join().unwrap(), "through");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4, "nothing temporary is left");
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let long = "x".repeat(250);
+        for output in ["out.ndjson", &long] {
+            let live = DocumentFile::create(&path(output)).unwrap();
+            let live_path = live.file.get_ref().path().to_owned();
+            let (_, left) =
+                NamedTempFile::with_prefix_in(prefix(&path(output)), folder.path()).unwrap().keep().unwrap();
+            let others = ["notes.ee-outliers-1", ".other.ndjson.ee-outliers-1", ".out"].map(path);
+            for file in [&left, &live_path].into_iter().chain(&others) {
+                let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+                File::options().create(true).append(true).open(file).unwrap().set_modified(hour_ago).unwrap();
+            }
+            drop(DocumentFile::create(&path(output)).unwrap());
+            assert!(!left.exists());
+            assert!(live_path.exists() && others.iter().all(|file| file.exists()));
+            live.finish().unwrap();
+        }
     }
 
     #[test]
