@@ -151,19 +151,19 @@ impl Housekeeping<'_> {
         let documents = Arc::new(DocumentCache::new(self.client, self.spill_dir));
         for es_index in self.indices() {
             let settings = &self.main.elastic;
-            let source = match ElasticEvents::open(self.client, settings, &es_index, self.spill_dir, &documents).await {
-                Ok(source) => source,
-                Err(error) if error.class() == Class::Gone => continue,
-                Err(error)
-                    if matches!(error, ElasticError::Setting { .. })
-                        || error.class() == Class::Blocked(Block::Index) =>
-                {
-                    cleaned.incomplete.push(error.to_string());
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            tokio::task::block_in_place(|| self.clean_index(source, &rule, cleaned))?;
+            let source = ElasticEvents::open(self.client, settings, &es_index, self.spill_dir, &documents).await;
+            let result = source
+                .map_err(CleaningError::from)
+                .and_then(|source| tokio::task::block_in_place(|| self.clean_index(source, &rule, cleaned)));
+            match result {
+                Err(CleaningError::Source(SourceError::Server(error))) => match error.class() {
+                    Class::Gone => {}
+                    Class::Blocked(Block::Index) => cleaned.incomplete.push(error.to_string()),
+                    _ if matches!(error, ElasticError::Setting { .. }) => cleaned.incomplete.push(error.to_string()),
+                    _ => return Err(error.into()),
+                },
+                other => other?,
+            }
         }
         Ok(())
     }

@@ -269,6 +269,112 @@ fn the_log_follows_the_configuration() {
     assert!(!unwritable.stderr.contains("reading events"), "only warnings unless asked: {}", unwritable.stderr);
 }
 
+/// Events whose statistics do not fit into a few MiB.
+fn many_events() -> String {
+    let event = |n: usize| {
+        let (host, process) = (n % 20_000, n % 50_000);
+        format!("{{\"host\":{{\"name\":\"h{host}\"}},\"process\":{{\"name\":\"p{process}.exe\"}}}}\n")
+    };
+    (0..100_000).map(event).collect()
+}
+
+const RARE: &str = "\
+[terms_rare]
+es_query_filter=*
+aggregator=host.name
+target=process.name
+target_count_method=within_aggregator
+trigger_on=low
+trigger_method=float
+trigger_sensitivity=10
+outlier_type=rare
+outlier_reason=rare
+outlier_summary={term}
+run_model=1
+";
+
+#[test]
+fn a_memory_limit_that_is_too_small_is_told_with_what_would_do() {
+    let folder = folder(&[("rare.conf", RARE), ("events.ndjson", &many_events())]);
+    let line = "run --use-cases rare.conf --events events.ndjson -o out.ndjson --report report.json --memory-limit";
+    let finished = run(folder.path(), &format!("{line} 8MiB")).expect_code(3);
+    assert!(!finished.stderr.contains("Resources exhausted"), "{}", finished.stderr);
+    let report = Report::read(&folder.path().join("report.json"));
+    let missing = report.json()["missing"][0].as_str().expect("a line").to_owned();
+    assert!(missing.starts_with("terms_rare: it needs at least "), "{missing}");
+    assert!(missing.contains("the memory limit is 8 MiB: raise --memory-limit"), "{missing}");
+    run(folder.path(), &format!("{line} 64MiB")).expect_code(0);
+}
+
+#[test]
+fn a_full_disk_for_temporary_files_is_named_once() {
+    let folder = folder(&[("rare.conf", RARE), ("events.ndjson", &many_events())]);
+    let more = RARE.replace("terms_rare", "terms_too");
+    fs::write(folder.path().join("more.conf"), more).expect("written");
+    let spill = folder.path().join("spill");
+    fs::create_dir(&spill).expect("created");
+    let spill = spill.to_str().expect("UTF-8");
+    let line = format!(
+        "run -q --use-cases rare.conf more.conf --events events.ndjson -o /dev/null --memory-limit 16MiB --spill-dir {spill}"
+    );
+    let args: Vec<&str> = line.split_whitespace().collect();
+    // files may not grow beyond 50 KiB
+    let finished = program::run_after(folder.path(), "trap '' XFSZ; ulimit -f 100", &args).expect_code(74);
+    assert_eq!(finished.stderr.matches(spill).count(), 1, "{}", finished.stderr);
+    assert!(finished.stderr.contains("--spill-dir"), "{}", finished.stderr);
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_by_the_next() {
+    let folder = usual();
+    let temporary = || {
+        let entries = fs::read_dir(folder.path()).expect("readable");
+        let names = entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.contains("ee-outliers-")).collect::<Vec<_>>()
+    };
+    let args = ["run", "--use-cases", "good.conf", "--events", "-", "-o", "out.ndjson"];
+    let mut child = program::start(folder.path(), &args);
+    while temporary().is_empty() {
+        assert!(child.try_wait().expect("it can be asked").is_none(), "it ended before it was killed");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    program::signal(&child, "KILL");
+    program::finish(child);
+    assert_eq!(temporary().len(), 1);
+    run(folder.path(), "run --use-cases good.conf --events events.ndjson -o out.ndjson").expect_code(0);
+    assert_eq!(temporary(), Vec::<String>::new());
+    assert!(folder.path().join("out.ndjson").exists());
+}
+
+#[test]
+fn a_password_on_a_line_that_cannot_be_parsed_is_never_shown() {
+    const SECRET: &str = "hunter2-of-the-analyst";
+    for line in [
+        format!("[general]\nes_password {SECRET}\n"),
+        format!("[general]\nes_password\t{SECRET} and more\n"),
+        format!("[general]\nes_password=\n{SECRET}\n"),
+        format!("[general\nes_password={SECRET}\n"),
+        format!("es_password {SECRET}\n"),
+        format!("es_password={SECRET}\n[general]\n"),
+        format!("[general]\n=es_password {SECRET}\n"),
+    ] {
+        let folder = folder(&[("good.conf", USE_CASE), ("secret.conf", &line)]);
+        for command in [
+            "run -vv --config secret.conf --use-cases good.conf --report report.json",
+            "check --config secret.conf --use-cases good.conf",
+            "setup --config secret.conf",
+            "wipe --config secret.conf --use-cases good.conf",
+        ] {
+            let finished = run(folder.path(), command).expect_code(78);
+            let report = fs::read_to_string(folder.path().join("report.json")).unwrap_or_default();
+            for text in [&finished.stdout, &finished.stderr, &report] {
+                assert!(!text.contains(SECRET), "{command}: {line:?}: {text}");
+            }
+            assert!(finished.stderr.contains("secret.conf:"), "{}", finished.stderr);
+        }
+    }
+}
+
 #[test]
 fn text_from_events_cannot_drive_the_terminal() {
     let hostile =

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -44,15 +44,36 @@ pub(crate) fn run<S: AsRef<OsStr>>(folder: &Path, args: &[S]) -> Finished {
 
 /// Runs the program in `folder` until it ends, with `input` on its standard input.
 pub(crate) fn run_with_input<S: AsRef<OsStr>>(folder: &Path, args: &[S], input: &str) -> Finished {
-    let mut child = program(folder)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
+    let mut child = start(folder, args);
     // A program that needs no input may have exited already, so a closed pipe is not a failure.
     let _ = child.stdin.take().expect("stdin is piped").write_all(input.as_bytes());
+    finish(child)
+}
+
+/// Starts the program in `folder`, with an open standard input.
+pub(crate) fn start<S: AsRef<OsStr>>(folder: &Path, args: &[S]) -> Child {
+    let mut command = program(folder);
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the program starts")
+}
+
+/// Runs the program in `folder` from a shell that executes `script` first.
+pub(crate) fn run_after<S: AsRef<OsStr>>(folder: &Path, script: &str, args: &[S]) -> Finished {
+    let program = program(folder);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{script}\nexec \"$0\" \"$@\"")]).arg(program.get_program()).args(args);
+    shell.current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(shell.spawn().expect("a shell"))
+}
+
+/// Sends a signal, such as `TERM`, to a program that runs.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status();
+    assert!(status.expect("kill runs").success(), "the program runs no more");
+}
+
+/// Waits for the end of the program.
+pub(crate) fn finish(child: Child) -> Finished {
     let output = child.wait_with_output().expect("the program ends");
     Finished {
         code: output.status.code().unwrap_or(-1),

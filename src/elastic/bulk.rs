@@ -11,9 +11,10 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::classify::Class;
-use super::client::{Body, Client, Request};
+use super::client::Client;
 use super::documents::{DocumentId, DocumentVersion};
 use super::error::{ElasticError, Fault};
+use super::request::{Body, Request};
 
 /// What is read of each answer.
 const OUTCOME: &str =

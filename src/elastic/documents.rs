@@ -8,8 +8,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::classify::{Class, status_of};
-use super::client::{Client, Request};
+use super::client::Client;
 use super::error::{ElasticError, Fault};
+use super::request::Request;
 use super::retry::Attempts;
 
 /// Documents that are asked for at once.

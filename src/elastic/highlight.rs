@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::classify::Class;
-use super::client::{Client, Request};
+use super::client::Client;
 use super::documents::DocumentId;
 use super::error::ElasticError;
+use super::request::Request;
 use super::search::read_page;
 
 /// Documents that are looked at in one request.

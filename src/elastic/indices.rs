@@ -5,8 +5,9 @@ use elasticsearch::http::Method;
 use elasticsearch::indices::IndicesRefreshParts;
 use serde_json::Value;
 
-use super::client::{Client, Request};
+use super::client::Client;
 use super::error::ElasticError;
+use super::request::Request;
 use super::search::SearchTarget;
 
 impl Client {

@@ -15,10 +15,11 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::classify::Class;
-use super::client::{Answer, Body, Client, Failed, Request};
+use super::client::{Client, Failed};
 use super::error::{ElasticError, Fault};
 use super::flavour::PitDialect;
 use super::page::{Page, context_id};
+use super::request::{Answer, Body, Request};
 
 /// Queries that are tried in one request.
 const QUERIES_AT_ONCE: usize = 50;

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use datafusion::common::human_readable_size;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
@@ -10,15 +9,17 @@ use crate::compute::UseCaseMemory;
 use crate::event::TableError;
 use crate::spill::SpillError;
 
+const MIB: usize = 1 << 20;
+
 /// A plan that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
     /// It needs more memory than it may use.
     #[error(
-        "it needs at least {} with the events it judges, more than the memory limit of {}: raise --memory-limit, or \
-         lower --threads",
-        human_readable_size(*needed),
-        human_readable_size(*limit)
+        "it needs at least {} MiB with the events it judges, the memory limit is {} MiB: raise --memory-limit or lower \
+         --threads",
+        needed.div_ceil(MIB),
+        limit / MIB
     )]
     Memory {
         /// Bytes that it has and asked for, those of the event table included.

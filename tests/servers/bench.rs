@@ -59,7 +59,11 @@ impl Document {
 
 impl Bench {
     pub(super) fn new(kind: Kind) -> Self {
-        Self { node: Node::of(kind), folder: tempfile::tempdir().expect("a scratch folder") }
+        Self::on(Node::of(kind))
+    }
+
+    pub(super) fn on(node: &'static Node) -> Self {
+        Self { node, folder: tempfile::tempdir().expect("a scratch folder") }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -79,7 +83,7 @@ impl Bench {
 
     /// Writes `cluster.conf`: this server, these indices, and more lines of `[general]`.
     pub(super) fn write_cluster(&self, es_index_pattern: &str, more: &str) {
-        let url = &self.node.url;
+        let url = self.node.url();
         let text = format!("[general]\nes_url={url}\nes_index_pattern={es_index_pattern}\nes_retry_deadline=5\n{more}");
         self.write("cluster.conf", &text);
     }

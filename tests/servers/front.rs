@@ -26,7 +26,7 @@ pub(super) struct Request {
     /// Method, path and version.
     pub(super) line: String,
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 /// What a server with security says to a request it refuses.
@@ -79,7 +79,7 @@ impl Request {
         found.map_or("", |(_, value)| value)
     }
 
-    fn read(from: &mut impl BufRead) -> io::Result<Self> {
+    pub(super) fn read(from: &mut impl BufRead) -> io::Result<Self> {
         let mut request = Request::default();
         from.read_line(&mut request.line)?;
         loop {

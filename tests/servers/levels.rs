@@ -16,18 +16,32 @@ run_model=1
 
 /// Three events, the first and the last of which are important; their ids are `NAME-1` to `NAME-3`.
 pub(super) fn documents(name: &str) -> Vec<Document> {
-    let event = |id: &str, level: &str| Document {
-        id: format!("{name}-{id}"),
-        source: json!({"@timestamp": "2024-05-01T00:00:00Z", "level": level, "name": name}).to_string(),
-    };
-    vec![event("1", "high"), event("2", "low"), event("3", "high")]
+    n_documents(name, 3)
 }
+
+/// Events with the ids `NAME-1`, `NAME-2` ..., of which the odd ones are important.
+pub(super) fn n_documents(name: &str, n: usize) -> Vec<Document> {
+    let event = |idx: usize| {
+        let level = if idx.is_multiple_of(2) { "low" } else { "high" };
+        let event = json!({"@timestamp": "2024-05-01T00:00:00Z", "level": level, "name": name});
+        Document { id: format!("{name}-{idx}"), source: event.to_string() }
+    };
+    (1..=n).map(event).collect()
+}
+
+/// Ids of the important events of [`n_documents`].
+pub(super) fn important(name: &str, n: usize) -> impl Iterator<Item = String> {
+    (1..=n).step_by(2).map(move |idx| format!("{name}-{idx}"))
+}
+
+/// Events that [`fill_routed`] makes.
+pub(super) const N_ROUTED: usize = 100;
 
 pub(super) fn mappings() -> Value {
     json!({"properties": {"@timestamp": {"type": "date"}, "level": {"type": "keyword"}, "name": {"type": "keyword"}}})
 }
 
-/// An index of several shards whose documents, `r0` to `r29`, are all important and where their routing says.
+/// An index of several shards whose documents, `r0`, `r1` ..., are all important and where their routing says.
 pub(super) fn fill_routed(bench: &Bench, index: &str) {
     bench.node.send("DELETE", &format!("/{index}"), None);
     let mut mappings = mappings();
@@ -35,7 +49,7 @@ pub(super) fn fill_routed(bench: &Bench, index: &str) {
     let settings = json!({"number_of_shards": 5, "number_of_replicas": 0});
     bench.node.ask("PUT", &format!("/{index}"), Some(&json!({"settings": settings, "mappings": mappings})));
     let mut lines = String::new();
-    for idx in 0..30 {
+    for idx in 0..N_ROUTED {
         let routing = format!("shard of {}", idx % 7);
         let action = json!({"index": {"_index": index, "_id": format!("r{idx}"), "routing": routing}});
         let event = json!({"@timestamp": "2024-05-01T00:00:00Z", "level": "high", "name": format!("n{idx}")});
@@ -44,8 +58,8 @@ pub(super) fn fill_routed(bench: &Bench, index: &str) {
     bench.node.bulk(lines);
 }
 
-/// A data stream of several indices, with the documents of `before` and of `after`.
-pub(super) fn fill_stream(bench: &Bench, stream: &str) {
+/// A data stream of several indices, with `n` documents of `before` and of `after`.
+pub(super) fn fill_stream(bench: &Bench, stream: &str, n: usize) {
     let template = json!({
         "index_patterns": [stream],
         "data_stream": {},
@@ -57,7 +71,7 @@ pub(super) fn fill_stream(bench: &Bench, stream: &str) {
             let action = json!({"create": {"_index": stream, "_id": document.id}});
             format!("{action}\n{}\n", document.source)
         };
-        bench.node.bulk(documents(name).into_iter().map(create).collect());
+        bench.node.bulk(n_documents(name, n).into_iter().map(create).collect());
         // the next documents go to an index of their own behind the same name
         bench.node.ask("POST", &format!("/{stream}/_rollover"), None);
     }

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -14,7 +15,7 @@ use super::java;
 use super::kind::{Kind, Published};
 
 /// Runs a server until standard input ends, which it does when the tests end, however they end. Then nothing of it is left: neither the
-/// process nor its folder. Signals that reach the whole group, such as Ctrl-C, are for the tests.
+/// process nor its folder, unless the server is to come back in it. Signals that reach the whole group, such as Ctrl-C, are for the tests.
 const KEEPER: &str = r#"
 trap '' HUP INT TERM
 folder=$1
@@ -27,7 +28,7 @@ keeper=$!
 wait "$server"
 echo "$?" >"$folder/ended"
 wait "$keeper"
-rm -rf "$folder"
+[ -e "$folder/comes-back" ] || rm -rf "$folder"
 "#;
 
 /// How long a server may take to start, on a machine that is busy.
@@ -36,11 +37,12 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// A server that answers.
 pub(super) struct Node {
     pub(super) kind: Kind,
-    /// `http://127.0.0.1:PORT`.
-    pub(super) url: String,
+    port: AtomicU16,
     client: reqwest::Client,
+    folder: PathBuf,
+    command: Vec<String>,
     /// Its standard input is what keeps the server alive.
-    _keeper: Child,
+    keeper: Mutex<Child>,
 }
 
 /// The answer to a request.
@@ -60,23 +62,60 @@ impl Node {
         }
     }
 
+    /// A server that no other test uses, to be crashed. It lives until the tests end.
+    pub(super) fn of_its_own(kind: Kind) -> &'static Node {
+        match start(kind) {
+            Ok(node) => Box::leak(Box::new(node)),
+            Err(reason) => panic!("{reason}"),
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port.load(Ordering::Relaxed))
+    }
+
+    /// Kills the server, at once.
+    pub(super) fn crash(&self) {
+        let mut keeper = self.keeper.lock().expect("no panic holds it");
+        fs::write(self.folder.join("comes-back"), "").expect("written");
+        drop(keeper.stdin.take());
+        keeper.wait().expect("the keeper ends");
+    }
+
+    /// Starts a server that crashed again, with the data that it had, at another port.
+    pub(super) fn come_back(&self) {
+        let mut keeper = self.keeper.lock().expect("no panic holds it");
+        for left in ["comes-back", "ended", "log"] {
+            fs::remove_file(self.folder.join(left)).expect("it was there");
+        }
+        *keeper = keep(&self.folder, &self.command).expect("sh");
+        let port = port(&self.folder).unwrap_or_else(|reason| panic!("{}: {reason}", self.kind.name()));
+        self.port.store(port, Ordering::Relaxed);
+    }
+
     /// Sends a request; `body` is JSON, or lines of it.
     pub(super) fn send(&self, method: &str, path: &str, body: Option<String>) -> Answer {
+        let answer = self.try_send(method, path, body);
+        answer.unwrap_or_else(|error| panic!("{}: {path}: {error}", self.kind.name()))
+    }
+
+    /// Sends a request, which fails when the server is down.
+    pub(super) fn try_send(&self, method: &str, path: &str, body: Option<String>) -> Result<Answer, reqwest::Error> {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
         let is_lines = body.as_ref().is_some_and(|body| body.ends_with('\n'));
-        let mut request = self.client.request(method, format!("{}{path}", self.url));
+        let mut request = self.client.request(method, format!("{}{path}", self.url()));
         if let Some(body) = body {
             let content_type = if is_lines { "application/x-ndjson" } else { "application/json" };
             request = request.header("content-type", content_type).body(body);
         }
-        let answer = runtime().block_on(async {
+        let (status, bytes) = runtime().block_on(async {
             let answer = request.send().await?;
             Ok::<_, reqwest::Error>((answer.status().as_u16(), answer.bytes().await?))
-        });
-        let (status, bytes) = answer.unwrap_or_else(|error| panic!("{}: {path}: {error}", self.kind.name()));
+        })?;
         let body =
             serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into());
-        Answer { status, body }
+        Ok(Answer { status, body })
     }
 
     /// Sends a request that must succeed.
@@ -118,11 +157,12 @@ fn start(kind: Kind) -> Result<Node, String> {
         .map_err(|error| format!("{}: {error}", folder.path().display()))?;
     // from here on the keeper removes the folder
     let folder = folder.keep();
-    let mut keeper = keep(&folder, &command(kind, &jdk, &home, &folder)).map_err(|error| format!("sh: {error}"))?;
+    let command = command(kind, &jdk, &home, &folder);
+    let mut keeper = keep(&folder, &command).map_err(|error| format!("sh: {error}"))?;
     match port(&folder) {
         Ok(port) => {
             let client = reqwest::Client::builder().no_proxy().build().map_err(|error| error.to_string())?;
-            Ok(Node { kind, url: format!("http://127.0.0.1:{port}"), client, _keeper: keeper })
+            Ok(Node { kind, port: AtomicU16::new(port), client, folder, command, keeper: Mutex::new(keeper) })
         }
         Err(reason) => {
             drop(keeper.stdin.take());

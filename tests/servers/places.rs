@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::bench::Bench;
 use super::kind::Kind;
-use super::levels::{USE_CASE, documents, fill_routed, fill_stream, mappings};
+use super::levels::{N_ROUTED, USE_CASE, documents, fill_routed, fill_stream, mappings};
 
 const RUN: &str =
     "run -q --config cluster.conf --use-cases use_case.conf --from 2024-01-01T00:00:00Z --report report.json";
@@ -79,9 +79,9 @@ fn documents_with_a_routing_stay_where_they_are() {
         bench.run(RUN).expect_code(0);
         // one that had gone to another shard would be there twice
         let count = bench.node.ask("GET", "/places-routed/_count", None);
-        assert_eq!(count["count"], 30, "{}", bench.name());
+        assert_eq!(count["count"], N_ROUTED, "{}", bench.name());
         let found = outliers(&bench, "places-routed");
-        assert!(found.len() == 30 && found.values().all(|n| *n == 1), "{} {found:?}", bench.name());
+        assert!(found.len() == N_ROUTED && found.values().all(|n| *n == 1), "{} {found:?}", bench.name());
     }
 }
 
@@ -90,7 +90,7 @@ fn outliers_go_to_all_indices_of_a_data_stream() {
     // Elasticsearch 7 has none without its commercial part
     for kind in [Kind::OpenSearch3, Kind::Elasticsearch8, Kind::Elasticsearch9] {
         let bench = Bench::new(kind);
-        fill_stream(&bench, "stream-places");
+        fill_stream(&bench, "stream-places", 3);
         bench.write("use_case.conf", USE_CASE);
         bench.write_cluster("stream-places", "");
         bench.run(RUN).expect_code(0);

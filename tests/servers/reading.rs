@@ -5,18 +5,31 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::bench::Bench;
+use super::bench::Document;
 use super::kind::Kind;
-use super::levels::{USE_CASE, documents, fill_routed, fill_stream, mappings};
+use super::levels::{N_ROUTED, USE_CASE, fill_routed, fill_stream, important, mappings, n_documents};
 
-/// Runs one use case over `es_index`; exit code, messages, and the ids of the documents that it found.
+/// Documents per index: with pages of one, each slice has at least five.
+const N_DOCUMENTS: usize = 40;
+
+/// Runs one use case over `es_index`, with pages of the usual size and of one document each, which makes no difference;
+/// exit code, messages, and the ids of the documents that it found.
 fn find(bench: &Bench, es_index: &str) -> (i32, String, BTreeSet<String>) {
-    bench.write_cluster("reading-no-such-default", "es_save_results=0\n");
+    let usual = find_with(bench, es_index, "");
+    let paged = find_with(bench, es_index, "es_scan_size=1\n");
+    assert_eq!((usual.0, &usual.2), (paged.0, &paged.2), "{} {es_index}: {}", bench.name(), paged.1);
+    usual
+}
+
+fn find_with(bench: &Bench, es_index: &str, more: &str) -> (i32, String, BTreeSet<String>) {
+    drop(std::fs::remove_file(bench.path().join("out.ndjson")));
+    bench.write_cluster("reading-no-such-default", &format!("es_save_results=0\n{more}"));
     let use_case = USE_CASE.replace("run_model=1", &format!("es_index={es_index}\nrun_model=1"));
     bench.write("use_case.conf", &use_case);
     let finished = bench.run(
         "run --config cluster.conf --use-cases use_case.conf --from 2024-01-01T00:00:00Z -o out.ndjson --report report.json",
     );
-    let output = bench.output("out.ndjson");
+    let output = std::fs::read_to_string(bench.path().join("out.ndjson")).unwrap_or_default();
     let ids = output.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["_id"].take());
     let ids = ids.map(|id| id.as_str().expect("a text").to_owned()).collect();
     (finished.code, finished.stderr, ids)
@@ -25,7 +38,7 @@ fn find(bench: &Bench, es_index: &str) -> (i32, String, BTreeSet<String>) {
 fn check_names(kind: Kind) {
     let bench = Bench::new(kind);
     for name in ["reading-a", "reading-b", "reading-other", "reading-closed"] {
-        bench.index(name, &mappings(), &documents(name));
+        bench.index(name, &mappings(), &n_documents(name, N_DOCUMENTS));
     }
     bench.node.ask("POST", "/reading-closed/_close", None);
     let only_b = json!({"term": {"name": "reading-b"}});
@@ -52,7 +65,7 @@ fn check_names(kind: Kind) {
     ] {
         let (code, messages, found) = find(&bench, es_index);
         assert_eq!(code, 0, "{} {es_index}: {messages}", bench.name());
-        let expected = expected.iter().flat_map(|name| [format!("{name}-1"), format!("{name}-3")]).collect();
+        let expected = expected.iter().flat_map(|name| important(name, N_DOCUMENTS)).collect();
         assert_eq!(found, expected, "{} {es_index}", bench.name());
     }
     for es_index in ["reading-missing", "reading-a,reading-missing"] {
@@ -89,7 +102,7 @@ fn names_on_elasticsearch_9() {
 fn one_missing_index_leaves_the_other_use_cases_alone() {
     for kind in Kind::ALL {
         let bench = Bench::new(kind);
-        bench.index("present", &mappings(), &documents("present"));
+        bench.index("present", &mappings(), &n_documents("present", 3));
         bench.write_cluster("present", "es_save_results=0\n");
         let section = |name: &str, es_index: &str| {
             format!(
@@ -116,7 +129,7 @@ fn documents_with_a_routing_are_read_again() {
     for kind in Kind::ALL {
         let bench = Bench::new(kind);
         fill_routed(&bench, "routed");
-        let expected: BTreeSet<String> = (0..30).map(|idx| format!("r{idx}")).collect();
+        let expected: BTreeSet<String> = (0..N_ROUTED).map(|idx| format!("r{idx}")).collect();
         let (code, messages, found) = find(&bench, "routed");
         assert_eq!((code, &found), (0, &expected), "{}: {messages}", bench.name());
     }
@@ -127,8 +140,9 @@ fn data_streams_are_read_by_their_name() {
     // Elasticsearch 7 has none without its commercial part
     for kind in [Kind::OpenSearch3, Kind::Elasticsearch8, Kind::Elasticsearch9] {
         let bench = Bench::new(kind);
-        fill_stream(&bench, "stream-reading");
-        let expected: BTreeSet<String> = ["after-1", "after-3", "before-1", "before-3"].map(str::to_owned).into();
+        fill_stream(&bench, "stream-reading", N_DOCUMENTS);
+        let names = ["after", "before"];
+        let expected: BTreeSet<String> = names.into_iter().flat_map(|name| important(name, N_DOCUMENTS)).collect();
         for es_index in ["stream-reading", "stream-r*"] {
             let (code, messages, found) = find(&bench, es_index);
             assert_eq!((code, &found), (0, &expected), "{} {es_index}: {messages}", bench.name());
@@ -140,4 +154,73 @@ fn data_streams_are_read_by_their_name() {
             .collect();
         assert!(indices.len() == 2 && indices.iter().all(|index| index.contains(".ds-stream")), "{indices:?}");
     }
+}
+
+/// Searches that a server has answered for an index, pages of scrolls among them.
+fn n_searches(bench: &Bench, index: &str) -> u64 {
+    let stats = bench.node.ask("GET", &format!("/{index}/_stats/search"), None);
+    let search = &stats["_all"]["total"]["search"];
+    search["query_total"].as_u64().expect("a count")
+}
+
+#[test]
+fn small_pages_are_many() {
+    for kind in Kind::ALL {
+        let bench = Bench::new(kind);
+        bench.index("reading-pages", &mappings(), &n_documents("reading-pages", N_DOCUMENTS));
+        let before = n_searches(&bench, "reading-pages");
+        let (code, messages, found) = find_with(&bench, "reading-pages", "es_scan_size=1\n");
+        assert_eq!((code, found.len()), (0, N_DOCUMENTS / 2), "{}: {messages}", bench.name());
+        // two slices, or one; a query and a count come first
+        let n_pages = n_searches(&bench, "reading-pages") - before;
+        assert!(n_pages > N_DOCUMENTS as u64 / 2, "{}: {n_pages} pages", bench.name());
+    }
+}
+
+fn check_many(kind: Kind) {
+    const N: usize = 60_000;
+    let bench = Bench::new(kind);
+    let event = |idx: usize| Document {
+        id: format!("{idx:05}"),
+        source: json!({"@timestamp": "2024-05-01T00:00:00Z", "level": "high", "name": "n"}).to_string(),
+    };
+    bench.index("reading-many", &mappings(), &(0..N).map(event).collect::<Vec<_>>());
+    let use_case = USE_CASE.replace("level:high", "level:low OR name:n");
+    bench.write("use_case.conf", &use_case.replace("[simplequery_high]", MANY));
+    bench.write_cluster("reading-many", "es_save_results=0\n");
+    let options = "--from 2024-01-01T00:00:00Z -o out.ndjson --report report.json";
+    bench.run(&format!("run --config cluster.conf --use-cases use_case.conf {options}")).expect_code(0);
+    let report = bench.report("report.json");
+    assert_eq!(report.json()["source"]["events"], N, "{}", bench.name());
+    assert_eq!(report.numbers("metrics_many").events, N as u64, "{}", bench.name());
+}
+
+/// Looks at all events and finds none of them.
+const MANY: &str = "\
+[metrics_many]
+aggregator=name
+target=level
+metric=length
+trigger_on=high
+trigger_method=float
+trigger_sensitivity=100";
+
+#[test]
+fn sixty_thousand_documents_of_one_shard_on_opensearch_3() {
+    check_many(Kind::OpenSearch3);
+}
+
+#[test]
+fn sixty_thousand_documents_of_one_shard_on_elasticsearch_7() {
+    check_many(Kind::Elasticsearch7);
+}
+
+#[test]
+fn sixty_thousand_documents_of_one_shard_on_elasticsearch_8() {
+    check_many(Kind::Elasticsearch8);
+}
+
+#[test]
+fn sixty_thousand_documents_of_one_shard_on_elasticsearch_9() {
+    check_many(Kind::Elasticsearch9);
 }

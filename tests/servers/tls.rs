@@ -95,7 +95,7 @@ fn certificates_that_do_not_fit_are_refused_with_the_setting_to_change() {
     let ca = Authority::new("our CA");
     bench.write("ca.pem", &ca.pem());
     bench.write("other.pem", &Authority::new("another CA").pem());
-    let start = |certificate: &Certificate| Front::start(&bench.node.url, certificate, None, anybody);
+    let start = |certificate: &Certificate| Front::start(&bench.node.url(), certificate, None, anybody);
     let trusting = "es_ca_certs=ca.pem\n";
 
     let good = start(&ca.sign("localhost"));
@@ -129,7 +129,7 @@ fn a_client_certificate_is_asked_for_by_its_setting() {
         bench.write(&format!("{name}.pem"), &certificate.pem);
         bench.write(&format!("{name}.key"), &certificate.key_pem());
     }
-    let front = Front::start(&bench.node.url, &ca.sign("localhost"), Some(&clients), known_password);
+    let front = Front::start(&bench.node.url(), &ca.sign("localhost"), Some(&clients), known_password);
     let with = |name: &str| format!("es_ca_certs=ca.pem\nes_client_cert={name}.pem\nes_client_key={name}.key\n{LOGIN}");
     guarded.expect_refused(
         &front,
@@ -208,7 +208,7 @@ fn right_credentials_of_every_form_find_the_outliers() {
         ),
     ];
     for (judge, sent, forms) in cases {
-        let front = Front::start(&bench.node.url, &certificate, None, judge);
+        let front = Front::start(&bench.node.url(), &certificate, None, judge);
         for form in forms {
             guarded.expect_outliers(&front, &format!("es_ca_certs=ca.pem\n{form}"));
         }
@@ -232,7 +232,7 @@ fn missing_rights_are_told_from_wrong_credentials() {
     bench.write("ca.pem", &ca.pem());
     let certificate = ca.sign("localhost");
     for judge in [may_not_read as Judge, may_not_search] {
-        let front = Front::start(&bench.node.url, &certificate, None, judge);
+        let front = Front::start(&bench.node.url(), &certificate, None, judge);
         let more = format!("es_ca_certs=ca.pem\n{LOGIN}");
         guarded.expect_refused(&front, &more, 77, &["403", "is unauthorized for user [analyst]"]);
     }

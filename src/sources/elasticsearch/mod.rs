@@ -166,6 +166,7 @@ impl ElasticEvents {
             target: self.target.clone(),
             query: self.queries.any(),
             source,
+            sort: slice::sort(dialect, survey.shards),
             n_slices: n_slices as usize,
             max_page: self.max_page,
             keep_alive: self.keep_alive.clone(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::elastic::{Class, Client, Cursor, ElasticError, PointInTime, SearchTarget};
+use crate::elastic::{Class, Client, Cursor, ElasticError, PitDialect, PointInTime, SearchTarget};
 
 /// Bytes of an answer that are aimed at: enough to keep a connection busy, little enough for many at once, as each slice and thread holds
 /// some.
@@ -25,6 +25,8 @@ pub(super) struct Search {
     pub(super) query: Value,
     /// `_source` of the hits.
     pub(super) source: Value,
+    /// Order of the hits: by a place that no two have in common.
+    pub(super) sort: Value,
     pub(super) n_slices: usize,
     /// Most documents per page.
     pub(super) max_page: usize,
@@ -66,6 +68,18 @@ pub(super) struct SliceEnd {
     pub(super) seen: u64,
     /// Documents that the server counted, where it did.
     pub(super) total: Option<u64>,
+}
+
+/// Order of the hits of a search over `n_shards` shards: by a place that no two documents share, so that none is lost
+/// between two pages.
+///
+/// OpenSearch numbers shards within their index: documents of several indices may have the same `_shard_doc`.
+pub(super) fn sort(dialect: Option<PitDialect>, n_shards: u64) -> Value {
+    match dialect {
+        None => json!(["_doc"]),
+        Some(PitDialect::OpenSearch) if n_shards > 1 => json!([{"_shard_doc": "asc"}, {"_index": "asc"}]),
+        Some(_) => json!([{"_shard_doc": "asc"}]),
+    }
 }
 
 /// Reads a slice to its end, or to an error of its own; ends early when nobody takes its pages.
@@ -155,18 +169,15 @@ impl Search {
             "size": size,
             "query": self.query,
             "_source": self.source,
+            "sort": self.sort,
             "track_total_hits": is_first,
         });
         if self.n_slices > 1 {
             body["slice"] = json!({"id": slice, "max": self.n_slices});
         }
-        match &self.contexts {
-            Contexts::PointInTime(pit) => {
-                let pit = pit.lock().unwrap_or_else(PoisonError::into_inner);
-                body["pit"] = json!({"id": pit.id, "keep_alive": self.keep_alive});
-                body["sort"] = json!([{"_shard_doc": "asc"}]);
-            }
-            Contexts::Scrolls(_) => body["sort"] = json!(["_doc"]),
+        if let Contexts::PointInTime(pit) = &self.contexts {
+            let pit = pit.lock().unwrap_or_else(PoisonError::into_inner);
+            body["pit"] = json!({"id": pit.id, "keep_alive": self.keep_alive});
         }
         if let Some(after) = after {
             body["search_after"] = after.clone();
