@@ -13,16 +13,18 @@ use serde_json::{Map, Value};
 
 use crate::config::{Asset, Model, UseCase};
 use crate::elastic::MARKS;
+use crate::event::Document;
 use crate::event::derived::DerivedFields;
-use crate::event::{Document, Population, TableError, View};
+use crate::models;
 use crate::models::word2vec::confusion::Confusion;
 use crate::models::word2vec::training::Effort;
-use crate::models::{self, Candidate, Evaluation, EvaluationError, Refinement, Settings};
+use crate::models::{Candidate, Evaluation, EvaluationError, Refinement, Settings};
 use crate::outlier::spool::{Run, SpooledOutlier};
 use crate::outlier::{Description, Outlier, describe};
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, EventSource, RawDocument, SourceError};
 use crate::spill::SpillError;
+use crate::table::{Population, TableError, View};
 use crate::whitelist::Whitelist;
 
 /// Candidates whose documents are read and described at once.
@@ -236,11 +238,11 @@ fn is_same_event(a: &Candidate, b: &Candidate) -> bool {
 
 /// Places of the documents of some rows.
 pub fn document_places(
-    table: &crate::event::EventTable,
-    rows: impl Iterator<Item = crate::event::Element>,
+    table: &crate::table::EventTable,
+    rows: impl Iterator<Item = crate::table::Element>,
 ) -> Result<Vec<DocRef>, TableError> {
     let mut places = Vec::new();
-    let mut chunk_places: Option<(usize, crate::event::Places)> = None;
+    let mut chunk_places: Option<(usize, crate::table::Places)> = None;
     for element in rows {
         let chunk_idx = element.chunk_idx();
         if chunk_places.as_ref().is_none_or(|(idx, _)| *idx != chunk_idx) {

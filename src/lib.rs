@@ -2,18 +2,28 @@
 
 // Modules are in reading order, the order in which events flow through them: a module uses only the
 // modules before it.
-pub mod cli;
+
+// ground: not a word of security
+pub mod python;
+pub mod spelling;
+pub mod paths;
+pub mod terminal;
 pub mod runtime;
 pub mod spill;
+// what was asked
+pub mod cli;
 pub mod config;
 pub mod telemetry;
+// what an event is, and which ones
 pub mod event;
 pub mod query;
-pub mod compute;
 pub mod elastic;
+// the engine
+pub mod table;
+pub mod engine;
 pub mod plan;
 pub mod sources;
-pub mod functions;
+pub mod ingest;
 pub mod models;
 pub mod outlier;
 pub mod whitelist;
@@ -21,4 +31,5 @@ pub mod detection;
 pub mod sinks;
 pub mod pipeline;
 pub mod housekeeping;
-pub mod run;
+pub mod report;
+pub mod commands;

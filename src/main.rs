@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ee_outliers::cli::{Cli, Command};
-use ee_outliers::run::{self, Exit};
+use ee_outliers::commands;
+use ee_outliers::report::Exit;
 use ee_outliers::runtime::Interrupt;
 use ee_outliers::telemetry;
 
@@ -17,13 +18,13 @@ fn main() -> ExitCode {
     telemetry::start(cli.log);
     // a panic is a bug of ours: it has its own exit code, distinct from that of a failed run
     let result = std::panic::catch_unwind(|| match &cli.command {
-        Command::Check(args) => run::check(args),
+        Command::Check(args) => commands::check(args),
         Command::Run(args) => {
             let threads = args.threads.map_or(0, NonZero::get);
-            start(threads, |interrupt| run::run(args, cli.log.quiet, interrupt))
+            start(threads, |interrupt| commands::run(args, cli.log.quiet, interrupt))
         }
-        Command::Wipe(args) => start(0, |interrupt| run::wipe(args, cli.log.quiet, interrupt)),
-        Command::Setup(args) => start(0, |interrupt| run::setup(args, interrupt)),
+        Command::Wipe(args) => start(0, |interrupt| commands::wipe(args, cli.log.quiet, interrupt)),
+        Command::Setup(args) => start(0, |interrupt| commands::setup(args, interrupt)),
     });
     result.unwrap_or(Exit::Internal).into()
 }

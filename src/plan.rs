@@ -12,9 +12,9 @@ use crate::config::{DerivedField, FieldPath, Model, ModelType, Problem, Settings
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
-use crate::event::sentences::SEPARATOR;
-use crate::event::{FieldSource, KeySpec, MetricSpec, TableLayout, Values, ViewColumns};
+use crate::event::sentences::{SEPARATOR, Values};
 use crate::query::{CompiledQuery, Mapping, QueryColumn, QueryError, TimeWindow, compile};
+use crate::table::{FieldSource, KeySpec, MetricSpec, TableLayout, ViewColumns};
 
 /// Restriction of the events by time, because a source may hold more than the history window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

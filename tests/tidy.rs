@@ -9,15 +9,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("elasticsearch::", &["src/elastic/"]),
     (
         "datafusion::",
-        &[
-            "src/event/",
-            "src/query/",
-            "src/sources/files",
-            "src/functions/",
-            "src/models/",
-            "src/compute.rs",
-            "benches/",
-        ],
+        &["src/table/", "src/engine/", "src/query/", "src/sources/files", "src/ingest/", "src/models/", "benches/"],
     ),
     ("candle_core", &["src/models/word2vec"]),
     ("candle_nn", &["src/models/word2vec"]),

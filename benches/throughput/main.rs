@@ -23,7 +23,7 @@ use chrono::Utc;
 use ee_outliers::event::decode::Projection;
 use ee_outliers::plan::{Period, plan};
 use ee_outliers::query::parse_timestamp;
-use ee_outliers::run::Resources;
+use ee_outliers::report::Resources;
 use ee_outliers::sources::files::{EventFiles, FileOptions};
 use ee_outliers::sources::{EventSource, ScanOptions};
 use serde_json::{Value, json};

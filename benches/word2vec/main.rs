@@ -25,7 +25,7 @@ use ee_outliers::models::word2vec::corpus::Text;
 use ee_outliers::models::word2vec::neural::batches::{Batches, FEW_PAIRS};
 use ee_outliers::models::word2vec::neural::{Engine, SkipGram, TrainingDevice, initial_parameters, train};
 use ee_outliers::models::word2vec::training::Training;
-use ee_outliers::run::Resources;
+use ee_outliers::report::Resources;
 use outlier_kernels::skipgram::{InstructionSet, Pair, Shape};
 use rayon::ThreadPoolBuilder;
 

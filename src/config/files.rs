@@ -5,8 +5,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::patterns::matching_paths;
 use super::problem::{Location, Problem};
+use crate::paths::matching_paths;
 
 /// A configuration is written by people: a greater file was matched by mistake.
 const MAX_BYTES: u64 = 64 << 20;

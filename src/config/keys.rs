@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::field::FieldPath;
 use super::ini::Entry;
-use super::nearest::nearest;
 use super::problem::{Location, Problem, quoted};
-use super::values::{comma_list, parse_bool, parse_float, parse_int};
+use super::values::{comma_list, parse_bool};
+use crate::python::{parse_float, parse_int};
+use crate::spelling::nearest;
 
 /// The pairs of a section and the problems found in them.
 pub(super) struct Keys<'a> {

@@ -13,11 +13,11 @@ use super::load_elastic;
 use super::main_config::{Asset, DerivedField, LogLevel, LogSettings, MainConfig, NotifierSettings};
 use super::model::ModelType;
 use super::model_keys::{WORD2VEC, WORD2VEC_COUNTS, WORD2VEC_SWITCHES};
-use super::nearest::nearest;
 use super::problem::{Location, Problem, Severity};
 use super::secret::Secret;
 use super::values::parse_bool;
 use super::whitelist_entries::WhitelistEntries;
+use crate::spelling::nearest;
 
 const SECTIONS: [&str; 13] = [
     "general",
@@ -208,7 +208,7 @@ fn load_notifier(keys: &mut Keys<'_>) -> Option<NotifierSettings> {
     let smtp_password = keys.required("smtp_pass", help);
     let notification_email = keys.required("notification_email", help);
     let is_port =
-        |text: &str| super::values::parse_int(text).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+        |text: &str| crate::python::parse_int(text).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     let smtp_port = keys.parsed("smtp_port", "not a port", "write a number from 1 to 65535", is_port).unwrap_or(465);
     let max_cache_ignore = keys.count("max_cache_ignore").unwrap_or(1000);
     Some(NotifierSettings {

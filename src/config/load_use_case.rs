@@ -13,10 +13,10 @@ use super::load_main::{self, derived_fields, history};
 use super::main_config::{DerivedField, MainConfig};
 use super::model::ModelType;
 use super::model_keys::{is_word2vec_default, known_keys, load_model};
-use super::nearest::nearest;
 use super::problem::{Location, Problem, Severity};
 use super::use_case::{RejectedUseCase, UseCase, UseCaseQuery};
 use super::whitelist_entries::WhitelistEntries;
+use crate::spelling::nearest;
 
 /// Names under which outliers store what they are: parameters must not replace them.
 const RESERVED: [&str; 8] =

@@ -18,10 +18,7 @@ mod load_use_case;
 mod main_config;
 mod model;
 mod model_keys;
-mod nearest;
-mod patterns;
 mod problem;
-mod python_regex;
 mod secret;
 mod separators;
 mod shipped;
@@ -39,11 +36,7 @@ pub use model::{
     CountMethod, Metric, Metrics, Model, ModelType, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus,
     TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
-pub(crate) use nearest::{Swap, edit_distance, nearest};
-pub use patterns::{Matches, matching_paths};
-pub use problem::{Location, Problem, Severity, escape_controls};
-pub(crate) use python_regex::GroupRegex;
-pub use python_regex::{PrefixRegex, TooManySteps};
+pub use problem::{Location, Problem, Severity};
 pub use secret::Secret;
 pub use separators::Separators;
 pub use use_case::{RejectedUseCase, UseCase, UseCaseQuery};

@@ -1,8 +1,10 @@
 //! What is wrong in a configuration, where, and what would be right.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+
+use crate::terminal::escape_controls;
 
 /// A place in a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -155,25 +157,6 @@ pub(crate) fn quoted(text: &str) -> String {
         Some((end, _)) => format!("`{}...`", &text[..end]),
         None => format!("`{text}`"),
     }
-}
-
-/// Configuration text goes to terminals: control characters and those that reorder text are shown as escapes.
-pub fn escape_controls(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() || is_invisible(c) {
-            // Writing into a String cannot fail.
-            let _ = write!(shown, "{}", c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
-/// Line separators, directional marks and the byte order mark.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

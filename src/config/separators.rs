@@ -1,6 +1,6 @@
 //! How `word2vec` splits texts into words.
 
-use super::python_regex::{self, PatternError};
+use crate::python::{PatternError, compile_search};
 
 /// The value of the key `separators`.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ impl Separators {
     pub(crate) fn new(pattern: &str) -> Result<Self, PatternError> {
         let regex = match pattern {
             "" => None,
-            _ => Some(python_regex::compile_search(pattern)?),
+            _ => Some(compile_search(pattern)?),
         };
         let joiner = regex.as_ref().map_or_else(String::new, |regex| joiner(pattern, regex));
         Ok(Self { pattern: pattern.to_owned(), regex, joiner })

@@ -19,8 +19,8 @@ shipped![
 
 #[cfg(test)]
 mod tests {
-    use super::super::matching_paths;
     use super::*;
+    use crate::paths::matching_paths;
 
     #[test]
     fn every_file_of_the_folder_ships() {

@@ -7,8 +7,7 @@ use std::collections::HashSet;
 
 use super::ini::Entry;
 use super::problem::{Location, Problem, quoted};
-use super::python_regex::PrefixRegex;
-use super::values::python_strip;
+use crate::python::{PrefixRegex, is_space, strip};
 
 /// Whitelist entries of one origin. An entry matches when each of its parts matches some value; no entry is without parts.
 #[derive(Clone, Debug, Default)]
@@ -88,11 +87,11 @@ fn parts(entry: &Entry, section: &str, problems: &mut Vec<Problem>) -> Vec<Part>
     let mut parts = Vec::new();
     let mut has_empty = false;
     for Part { text, offset } in split(entry.value.text()) {
-        let stripped = python_strip(&text);
+        let stripped = strip(&text);
         if stripped.is_empty() {
             has_empty = true;
         } else if known.insert(stripped.to_owned()) {
-            let blank = text.len() - text.trim_start_matches(super::values::is_python_space).len();
+            let blank = text.len() - text.trim_start_matches(is_space).len();
             parts.push(Part { text: stripped.to_owned(), offset: offset + blank });
         }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use elasticsearch::http::response::Exception;
 
 use super::classify::{Class, classify};
-use crate::config::escape_controls;
 use crate::runtime::Interrupted;
+use crate::terminal::escape_controls;
 
 /// Longest text of a server that is shown.
 const SHOWN: usize = 500;

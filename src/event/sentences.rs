@@ -11,14 +11,33 @@ use arrow::datatypes::UInt32Type;
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 
-use super::table::{LocalKey, Values};
-
 /// Joiner of the values of a sentence, unless the key has another.
 pub const SEPARATOR: &str = " - ";
 
 /// Upper limit on the sentences of one event per key. Longer lists are an attack or an accident;
 /// the event is skipped and counted.
 pub const MAX_SENTENCES: usize = 1 << 12;
+
+/// Sentences that a key makes of an event whose fields hold several values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Values {
+    /// One sentence per combination of values.
+    Each,
+    /// One sentence, made of the smallest value of each field, as an Elasticsearch script sees a
+    /// multi-valued field.
+    Smallest,
+}
+
+/// Sentences of a batch: a list of local codes per event, and the text of each code.
+#[derive(Debug)]
+pub struct LocalKey {
+    /// Event `r` has the sentences `codes[offsets[r]..offsets[r + 1]]`.
+    pub offsets: Vec<u32>,
+    /// Local codes: indices into `texts`.
+    pub codes: Vec<u32>,
+    /// Text of each local code.
+    pub texts: StringArray,
+}
 
 /// Returns the elements of a column of kind `Elements` as one-field sentences.
 pub fn elements(column: &ListArray) -> LocalKey {

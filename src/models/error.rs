@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
-use crate::compute::UseCaseMemory;
-use crate::event::TableError;
+use crate::engine::UseCaseMemory;
 use crate::spill::SpillError;
+use crate::table::TableError;
 
 const MIB: usize = 1 << 20;
 

@@ -13,10 +13,12 @@ use serde_json::{Map, Value};
 
 use super::{Bucket, Candidate, Evaluation, Finding, Sample, Settings, column, places, rows, rows_of, table, text_of};
 use crate::config::{Metrics, TriggerOn};
+use crate::engine::functions::{frontier, most_frequent};
 use crate::event::metric::{is_integer, metric_number, metric_observations};
-use crate::event::text::{flatten, float_text};
-use crate::event::{Document, Population, View, lookup};
-use crate::functions::{frontier, most_frequent};
+use crate::event::text::flatten;
+use crate::event::{Document, lookup};
+use crate::python::float_text;
+use crate::table::{Population, View};
 
 /// Memory in bytes per row while the numbers of its group are collected, including the unused
 /// capacity of thousands of growing groups.

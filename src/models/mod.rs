@@ -28,7 +28,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 
 use crate::config::{FieldPath, Model};
-use crate::event::{Document, Element, Population, View};
+use crate::event::Document;
+use crate::table::{Element, Population, View};
 
 /// A row flagged by a model.
 #[derive(Debug, Clone, Copy, PartialEq)]

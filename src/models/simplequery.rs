@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Candidate, Evaluation, Finding, Settings, column, rows};
 use crate::config::FieldPath;
-use crate::event::text::python_repr;
-use crate::event::{Document, Element, View, lookup};
+use crate::event::{Document, lookup};
+use crate::python::repr;
+use crate::table::{Element, View};
 
 pub(super) async fn evaluate(view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
     let mut evaluation = Evaluation::default();
@@ -43,7 +44,7 @@ pub fn matched(document: &Document, highlights: &Map<String, Value>, marks: [&st
             (name.clone(), fragments.flat_map(|fragment| marked(fragment, marks)).collect())
         })
         .collect();
-    let shown = python_repr(&Value::Object(values));
+    let shown = repr(&Value::Object(values));
     [("matched_fields".to_owned(), json!(fields)), ("matched_values".to_owned(), json!(shown))].into_iter().collect()
 }
 

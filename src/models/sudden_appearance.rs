@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use super::{Candidate, Evaluation, Finding, Settings, column, field_names, rows, rows_of, table, text_of};
 use crate::config::SuddenAppearance;
-use crate::event::{Element, View};
-use crate::functions::{SlidingWindows, appearances, appearances_of};
+use crate::engine::functions::{SlidingWindows, appearances, appearances_of};
+use crate::table::{Element, View};
 
 pub(super) async fn evaluate(
     sudden: &SuddenAppearance,

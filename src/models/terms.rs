@@ -17,8 +17,8 @@ use super::{
     text_of, with_flagged,
 };
 use crate::config::{CountMethod, Terms};
-use crate::event::View;
-use crate::functions::{TermsJudgement, frontier, judge_terms, kernel_side};
+use crate::engine::functions::{TermsJudgement, frontier, judge_terms, kernel_side};
+use crate::table::View;
 
 pub(super) async fn evaluate(
     terms: &Terms,

@@ -5,7 +5,6 @@ mod placeholders;
 mod removal;
 pub mod spool;
 mod stored;
-mod wrapping;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,8 +12,8 @@ use serde_json::{Map, Value};
 use crate::config::{Asset, UseCase};
 use crate::event::text::flatten;
 use crate::event::{Document, lookup};
+use crate::python::wrap;
 use placeholders::{Scope, expand};
-use wrapping::wrap;
 
 pub use removal::{StoredOutlier, take_apart, untagged, without};
 pub use stored::{Additions, CHANGED_FIELDS, Merge, TAG, merge_all, merge_into};

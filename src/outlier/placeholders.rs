@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::config::FieldPath;
 use crate::event::lookup;
-use crate::event::text::python_text;
+use crate::python::to_str;
 
 /// Values for placeholders; observations hide fields of the event.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ fn value_text(name: &str, scope: &Scope<'_>) -> String {
             let texts: Option<Vec<&str>> = elements.iter().map(Value::as_str).collect();
             texts.map_or_else(|| format!("complex field {name}"), |texts| texts.join(", "))
         }
-        Some(value) => python_text(value),
+        Some(value) => to_str(value),
     }
 }
 

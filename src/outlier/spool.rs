@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashSet;
 use tempfile::SpooledTempFile;
 
-use crate::event::Element;
 use crate::spill::SpillError;
+use crate::table::Element;
 
 /// Upper limit on a run in memory; longer runs are spilled to disk.
 const MEMORY_BYTES: usize = 1 << 20;

@@ -6,7 +6,7 @@
 //! lacks emoji and the dictionaries for Thai, Lao, Khmer and Burmese; a run in these scripts is one
 //! word.
 
-use crate::config::values::decimal_digit;
+use crate::python::decimal_digit;
 
 /// Upper limit on the characters of a word; longer words are split, as in Elasticsearch.
 const MAX_WORD_CHARS: usize = 255;

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::EnrichedDocument;
-use crate::config::escape_controls;
+use crate::terminal::escape_controls;
 
 /// Findings shown per use case.
 const SHOWN: usize = 10;

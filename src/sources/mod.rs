@@ -1,10 +1,8 @@
 //! Where events come from: one trait, so that the same events give the same event table whatever holds them.
 
-mod derive;
 pub mod elasticsearch;
 mod error;
 pub mod files;
-pub mod ingest;
 
 use std::fmt;
 use std::sync::Arc;

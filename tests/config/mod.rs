@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ee_outliers::config::ini::{Dialect, parse};
-use ee_outliers::config::values::{parse_float, parse_int};
 use ee_outliers::config::{Severity, load};
+use ee_outliers::python::{parse_float, parse_int};
 use serde::Deserialize;
 
 /// Files that Python rejects because of their byte order mark and that we accept on purpose. There

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::problem::{Location, Problem, quoted};
-use super::super::values::{is_python_space, python_strip};
 use super::{Dialect, Entry, Ini, Section, Value};
+use crate::python::{is_space, strip};
 
 pub(super) fn parse(text: &str, dialect: Dialect, file: &Arc<Path>) -> (Ini, Vec<Problem>) {
     let mut parser = Parser::new(dialect, file);
@@ -79,7 +79,7 @@ impl<'a> Parser<'a> {
     }
 
     fn read_line(&mut self, line: &str) {
-        let content = python_strip(line);
+        let content = strip(line);
         if content.starts_with(['#', ';']) {
             return;
         }
@@ -88,7 +88,7 @@ impl<'a> Parser<'a> {
             self.continue_value("", (number, 1));
             return;
         }
-        let indent = line.chars().take_while(|c| is_python_space(*c)).count();
+        let indent = line.chars().take_while(|c| is_space(*c)).count();
         if self.open.is_some() && indent > self.indent {
             let start = (self.number, column(indent));
             self.continue_value(content, start);
@@ -131,7 +131,7 @@ impl<'a> Parser<'a> {
             return;
         };
         self.close_value();
-        let written = content[..delimiter].trim_end_matches(is_python_space);
+        let written = content[..delimiter].trim_end_matches(is_space);
         if written.is_empty() {
             let problem = Problem::error(format!("nothing before the `{}`", &content[delimiter..=delimiter]))
                 .at(self.here())
@@ -146,7 +146,7 @@ impl<'a> Parser<'a> {
             Dialect::UseCases => written.to_lowercase(),
         };
         let after = &content[delimiter + 1..];
-        let text = after.trim_start_matches(is_python_space);
+        let text = after.trim_start_matches(is_space);
         let skipped = content[..content.len() - text.len()].chars().count();
         let entry = Entry {
             key,
@@ -195,7 +195,7 @@ impl<'a> Parser<'a> {
     fn close_value(&mut self) {
         if let (Some(current), Some(open)) = (self.current, self.open) {
             let value = &mut self.entry(current, open).value;
-            value.text.truncate(value.text.trim_end_matches(is_python_space).len());
+            value.text.truncate(value.text.trim_end_matches(is_space).len());
         }
     }
 
@@ -257,7 +257,7 @@ impl<'a> Parser<'a> {
 
 /// What may be shown of a line that cannot be parsed: the rest may be a password whose `=` was forgotten.
 fn first_word(content: &str) -> &str {
-    let end = content.find(|c: char| is_python_space(c) || ['=', ':'].contains(&c));
+    let end = content.find(|c: char| is_space(c) || ['=', ':'].contains(&c));
     &content[..end.unwrap_or(content.len())]
 }
 

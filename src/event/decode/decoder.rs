@@ -309,7 +309,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Hashes the identity of a document: the same in every run and for every way of reading it.
 fn identity_hash(index: &str, id: &str) -> u64 {
     let mut hasher = rustc_hash::FxHasher::default();
-    hasher.write_u64(crate::event::dictionary::text_hash(index));
-    hasher.write_u64(crate::event::dictionary::text_hash(id));
+    hasher.write_u64(crate::event::text::text_hash(index));
+    hasher.write_u64(crate::event::text::text_hash(id));
     hasher.finish()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::escape_controls;
+use crate::terminal::escape_controls;
 
 /// Upper limit on the samples per reason.
 const MAX_SAMPLES: usize = 5;

@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, Kind, string_content, unescape_into, unescaped};
 use crate::event::sentences::SEPARATOR;
-use crate::event::text::json_number_text;
+use crate::python::json_number_text;
 
 /// Calls `push` with the text of each usable element of `raw`. See [`super::ColumnKind::Elements`].
 pub(super) fn elements(raw: &str, scratch: &mut String, mut push: impl FnMut(&str)) {

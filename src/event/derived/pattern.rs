@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use serde_json::{Number, Value};
 
 use super::library;
-use crate::config::values::{integer_text, parse_float};
-use crate::config::{GroupRegex, TooManySteps, nearest};
+use crate::python::{GroupRegex, TooManySteps, integer_text, parse_float};
+use crate::spelling::nearest;
 
 /// Upper limit on the bytes of an expanded pattern.
 const MAX_EXPANDED: usize = 1 << 20;

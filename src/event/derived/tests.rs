@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::Location;
-use crate::event::text::python_repr;
+use crate::python::repr;
 
 const TIMESTAMP: &str = "%{YEAR:timestamp_year}-%{MONTHNUM:timestamp_month}-%{MONTHDAY:timestamp_day}[T ]%{HOUR:timestamp_hour}:?%{MINUTE:timestamp_minute}(?::?%{SECOND:timestamp_second})?%{ISO8601_TIMEZONE:timestamp_timezone}?";
 
@@ -86,7 +86,7 @@ fn answer(case: &Case) -> Answer {
 
 /// Renders values as text, because numbers that differ only in spelling are equal.
 fn shown(answer: &Answer) -> Answer {
-    let show = |(key, value): (String, Value)| (key, Value::String(python_repr(&value)));
+    let show = |(key, value): (String, Value)| (key, Value::String(repr(&value)));
     Ok(answer.clone()?.map(|found| found.into_iter().map(show).collect()))
 }
 

@@ -8,7 +8,7 @@ mod url;
 use serde_json::{Map, Number, Value};
 
 use crate::config::Metric;
-use crate::config::values::parse_float;
+use crate::python::parse_float;
 
 /// Computes the metric of `text`; `None` if the text has no such number. Numbers that are not
 /// finite are dropped, because one of them would hide every outlier of its aggregator.

@@ -13,10 +13,10 @@ use super::bucket::{Judged, judge_texts};
 use super::corpus::Text;
 use super::neural::TrainingDevice;
 use super::training::{SavedModel, Training};
-use crate::compute::on_rayon;
 use crate::config::{FieldPath, Word2vec};
-use crate::event::View;
 use crate::models::{Settings, column, rows, text_of};
+use crate::runtime::on_rayon;
+use crate::table::View;
 
 /// Results for one aggregator.
 pub(super) struct JudgedAggregator {

@@ -9,8 +9,8 @@ use rustc_hash::FxHashSet;
 
 use super::one_of_each::OneOfEach;
 use crate::config::Word2vec;
-use crate::event::View;
 use crate::models::{Candidate, Finding, Settings, column, places, rows_of, with_flagged};
+use crate::table::View;
 
 /// Aggregator and target of each flagged text, and its index among the observations.
 #[derive(Default)]

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::one_of_each::OneOfEach;
 use crate::config::Word2vec;
-use crate::event::View;
 use crate::models::{Settings, column, places, rows};
+use crate::table::View;
 
 /// Labels of known outliers: the number or text 1, or true. Events with any other label are
 /// ordinary.

@@ -9,7 +9,7 @@ use super::means::{Arithmetic, Geometric, Mean};
 use super::scores::{Outputs, Scores};
 use super::word_focus;
 use crate::config::{TriggerFocus, Word2vec};
-use crate::functions::{frontier_of, kernel_side};
+use crate::engine::functions::{frontier_of, kernel_side};
 
 /// Text that is an outlier.
 #[derive(Debug, Clone, PartialEq)]

@@ -39,8 +39,9 @@ use serde_json::{Map, Value, json};
 use tracing::info;
 
 use super::{Candidate, Evaluation, Finding, Settings, text_of};
-use crate::config::{Word2vec, escape_controls};
-use crate::event::View;
+use crate::config::Word2vec;
+use crate::table::View;
+use crate::terminal::escape_controls;
 use aggregators::{JudgedAggregator, judge_aggregators};
 use candidates::{FlaggedTexts, candidates};
 use confusion::Confusion;

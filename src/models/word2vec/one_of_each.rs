@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
-use crate::event::Element;
+use crate::table::Element;
 
 /// Row with the smallest tie-break for each key. The tie-break is a hash of the document's
 /// identity. Rows of one document, and documents whose hashes happen to be equal, are ordered by

@@ -9,7 +9,8 @@ use super::judge::{Flagged, Seen, SeenWord};
 use super::means::Mean;
 use super::scores::{Outputs, Scores};
 use super::words::split;
-use crate::config::{TriggerScore, Word2vec, escape_controls};
+use crate::config::{TriggerScore, Word2vec};
+use crate::terminal::escape_controls;
 
 /// Scores of single words.
 const OF_WORDS: [TriggerScore; 3] = [TriggerScore::Center, TriggerScore::Context, TriggerScore::Total];

@@ -17,7 +17,7 @@ use super::means::Mean;
 use super::pairs::for_each_pair;
 use super::scores::{Outputs, Scores};
 use crate::config::Word2vec;
-use crate::functions::{frontier_of, kernel_side};
+use crate::engine::functions::{frontier_of, kernel_side};
 
 pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Vec<Flagged> {
     let uses = Uses::new::<M>(word2vec, corpus, outputs);

@@ -1,6 +1,6 @@
 //! Edit distance, as Lucene's fuzzy queries measure it.
 
-use crate::config::{Swap, edit_distance};
+use crate::spelling::{Swap, edit_distance};
 
 /// A text, and an upper limit on the edits to another one.
 #[derive(Clone, Debug)]

@@ -79,7 +79,7 @@ impl Written {
     pub fn reject(&mut self, index: &str, id: &str, reason: &str) {
         self.rejected += 1;
         if self.rejected_samples.len() < SAMPLES {
-            let name = crate::config::escape_controls(&format!("{index} {id}"));
+            let name = crate::terminal::escape_controls(&format!("{index} {id}"));
             self.rejected_samples.push(format!("{name}: {reason}"));
         }
     }

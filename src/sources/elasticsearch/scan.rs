@@ -12,9 +12,9 @@ use super::ids::{Identity, PageIds};
 use super::queries::query_idx;
 use super::slice::{self, NextPage, Search, SliceEnd, SlicePage};
 use super::tagged::take_out;
-use crate::compute::InOrder;
 use crate::elastic::{Cursor, ElasticError, Hit, Page};
 use crate::event::decode::{Decoder, EventBatch, HitText, Identity as IdentityHash, Projection};
+use crate::runtime::InOrder;
 use crate::sources::{OnBatch, ScanOptions, ScanSummary, SourceError};
 use crate::spill::{Compressed, Copied, Spool};
 

@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::error::ArrowError;
 
 use super::{DocRef, EventSource, Incomplete, OnBatch, RawDocument, ScanOptions, ScanSummary, SourceError};
-use crate::compute::InOrder;
 use crate::event::decode::{Chunk, Decoder, EventBatch, Identity, Projection};
+use crate::runtime::InOrder;
 use crate::spill::{Compressed, Spool};
 use chunks::{Block, Chunks};
 use documents::Place;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::config::matching_paths;
+use crate::paths::matching_paths;
 use crate::sources::SourceError;
 
 /// The files of `paths`, sorted, each once; `None` is standard input.

@@ -1,7 +1,7 @@
 //! Wraps summaries greedily at 150 characters, by the break rules of Python's `textwrap`, so that
 //! stored summaries stay equal to those of earlier versions.
 
-use crate::config::values::{decimal_digit, is_python_space};
+use super::{decimal_digit, is_space as is_python_space};
 
 /// Upper limit on the characters of a line.
 const WIDTH: usize = 150;
@@ -10,7 +10,7 @@ const WIDTH: usize = 150;
 const TAB: usize = 8;
 
 /// Wraps `text` into lines of at most 150 characters.
-pub(super) fn wrap(text: &str) -> String {
+pub fn wrap(text: &str) -> String {
     if text.len() <= WIDTH && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         // the common case: one line
         return text.trim_end_matches(' ').to_owned();

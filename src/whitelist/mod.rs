@@ -11,11 +11,10 @@ use std::sync::Arc;
 use regex::{RegexSet, RegexSetBuilder};
 use serde_json::{Map, Value};
 
-use crate::config::values::python_strip;
-use crate::config::{PrefixRegex, WhitelistEntries};
+use crate::config::WhitelistEntries;
 use crate::event::Document;
-use crate::event::text::python_text;
 use crate::outlier::Outlier;
+use crate::python::{PrefixRegex, strip, to_str};
 
 /// Entries that apply to a use case, prepared for many tests.
 #[derive(Debug)]
@@ -133,7 +132,7 @@ fn values(outlier: &Outlier, document: &Document) -> BTreeSet<String> {
     // a sample of other events must not whitelist this one
     let own = outlier.fields().iter().filter(|(key, _)| *key != "non_outlier_values_sample");
     own.for_each(|(_, value)| add(value, &mut values));
-    values.insert(python_strip(outlier.unwrapped_summary()).to_owned());
+    values.insert(strip(outlier.unwrapped_summary()).to_owned());
     let fields = document.source.iter().filter(|(name, _)| *name != "outliers");
     fields.for_each(|(_, value)| add(value, &mut values));
     values
@@ -155,7 +154,7 @@ fn add(value: &Value, values: &mut BTreeSet<String>) {
 }
 
 fn stripped_text(value: &Value) -> String {
-    python_strip(&python_text(value)).to_owned()
+    strip(&to_str(value)).to_owned()
 }
 
 #[cfg(test)]

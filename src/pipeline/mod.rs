@@ -10,21 +10,23 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::compute::{Compute, side_by_side};
-use crate::config::{MainConfig, escape_controls};
+use crate::config::MainConfig;
 use crate::detection::{Detected, Detection, DetectionError, document_places, parse};
-use crate::event::{EventTable, View};
+use crate::engine::Compute;
+use crate::ingest::{Ingested, Usage, ingest};
 use crate::models::word2vec::neural::TrainingDevice;
 use crate::models::{EvaluationError, Settings};
 use crate::outlier::spool::{EventOutliers, Merged};
 use crate::outlier::{Outlier, merge_into};
 use crate::plan::{Period, PlannedUseCase, ScanPlan};
+use crate::runtime::side_by_side;
 use crate::sinks::console::Findings;
 use crate::sinks::files::{DocumentFile, line};
 use crate::sinks::{EnrichedDocument, SinkError};
-use crate::sources::ingest::{Ingested, Usage, ingest};
 use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
+use crate::table::{EventTable, View};
 use crate::telemetry;
+use crate::terminal::escape_controls;
 use crate::whitelist::Whitelist;
 
 /// Events whose documents are read again and written at once.
@@ -164,7 +166,7 @@ async fn detect(
     let use_case = &*planned.use_case;
     let session = group.compute.session(n_partitions);
     let context = session.map_err(|error| EvaluationError::Plan(error.to_string()))?;
-    crate::functions::register_all(&context);
+    crate::engine::functions::register_all(&context);
     let name = use_case.id();
     let settings = Settings {
         context: &context,

@@ -5,27 +5,24 @@
 //! metric values, times and one mask per use case (see [`TableLayout`]). Batches beyond the table's
 //! share of the memory limit go to a spill file and are read back one at a time.
 
+mod chunk;
+pub mod dictionary;
+mod view;
+
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, StringArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 
-use super::chunk::{ChunkView, KeyColumn, Places};
-use super::dictionary::{Dictionary, DictionaryBuilder};
-use super::view::ViewColumns;
 use crate::config::{FieldPath, Metric};
+use crate::event::sentences::{LocalKey, Values};
 use crate::spill::{Segment, SpillError, SpillFile};
+use dictionary::DictionaryBuilder;
 
-/// Sentences that a key makes of an event whose fields hold several values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Values {
-    /// One sentence per combination of values.
-    Each,
-    /// One sentence, made of the smallest value of each field, as an Elasticsearch script sees a
-    /// multi-valued field.
-    Smallest,
-}
+pub use chunk::{ChunkView, KeyColumn, Places};
+pub use dictionary::Dictionary;
+pub use view::{Element, MAX_ROWS_PER_EVENT, Population, View, ViewColumns};
 
 /// A field as a use case sees it: read from the event, or derived from another field's text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -90,17 +87,6 @@ pub struct PreparedBatch {
     /// Tie-break of each event, independent of the order of events; present if the layout asks for
     /// it.
     pub ties: Option<ArrayRef>,
-}
-
-/// Sentences of a batch: a list of local codes per event, and the text of each code.
-#[derive(Debug)]
-pub struct LocalKey {
-    /// Event `r` has the sentences `codes[offsets[r]..offsets[r + 1]]`.
-    pub offsets: Vec<u32>,
-    /// Local codes: indices into `texts`.
-    pub codes: Vec<u32>,
-    /// Text of each local code.
-    pub texts: StringArray,
 }
 
 /// A table that is being filled.

@@ -37,7 +37,7 @@ pub struct TooManySteps;
 
 impl PrefixRegex {
     /// Compiles a pattern of Python's dialect.
-    pub(crate) fn new(pattern: &str) -> Result<Self, PatternError> {
+    pub fn new(pattern: &str) -> Result<Self, PatternError> {
         let regex = build(&format!("\\A{}", translate(pattern, Purpose::Prefix)?.pattern), BACKTRACK_LIMIT)?;
         Ok(Self { text: pattern.to_owned(), regex })
     }
@@ -65,21 +65,21 @@ impl PrefixRegex {
 
 /// A regular expression of the dialect of Python's module `regex` that is searched anywhere, with case, for what its named groups take.
 #[derive(Clone, Debug)]
-pub(crate) struct GroupRegex {
+pub struct GroupRegex {
     regex: Regex,
     named: Vec<NamedGroup>,
 }
 
 impl GroupRegex {
     /// Compiles a pattern.
-    pub(crate) fn new(pattern: &str) -> Result<Self, PatternError> {
+    pub fn new(pattern: &str) -> Result<Self, PatternError> {
         let translation = translate(pattern, Purpose::Groups)?;
         let regex = build(&translation.pattern, GROUPS_BACKTRACK_LIMIT)?;
         Ok(Self { regex, named: translation.named })
     }
 
     /// The names of groups, each once, in the order in which they appear first.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.named.iter().map(|group| group.name.as_str())
     }
 
@@ -87,7 +87,7 @@ impl GroupRegex {
     ///
     /// # Errors
     /// When the pattern needs more than the limit of backtracking steps for this text.
-    pub(crate) fn search<'t>(&self, text: &'t str) -> Result<Option<Vec<Option<&'t str>>>, TooManySteps> {
+    pub fn search<'t>(&self, text: &'t str) -> Result<Option<Vec<Option<&'t str>>>, TooManySteps> {
         let Some(captures) = self.regex.captures(text).map_err(|_| TooManySteps)? else { return Ok(None) };
         let took = self.named.iter().map(|named| {
             let mut taken = named.groups.iter().filter_map(|group| captures.get(*group));
@@ -99,10 +99,10 @@ impl GroupRegex {
 }
 
 /// Why a pattern cannot be compiled.
-pub(crate) type PatternError = String;
+pub type PatternError = String;
 
 /// A pattern of Python's dialect to be searched anywhere, with case.
-pub(crate) fn compile_search(pattern: &str) -> Result<Regex, PatternError> {
+pub fn compile_search(pattern: &str) -> Result<Regex, PatternError> {
     build(&translate(pattern, Purpose::Search)?.pattern, BACKTRACK_LIMIT)
 }
 

@@ -147,7 +147,7 @@ impl AggregateUDFImpl for AppearancesFunction {
 /// of its sentences are equal.
 fn find(mut records: Vec<Record<3>>, windows: &SlidingWindows) -> Vec<Appearance> {
     records.sort_unstable_by_key(|&[time, tie, element]| (time as i64, tie, element));
-    records.dedup_by_key(|&mut [_, _, element]| crate::event::Element(element).event());
+    records.dedup_by_key(|&mut [_, _, element]| crate::table::Element(element).event());
     let times: Vec<i64> = records.iter().map(|&[time, _, _]| time as i64).collect();
     let mut found = Vec::new();
     for (idx, &[time, _, element]) in records.iter().enumerate() {
@@ -190,7 +190,7 @@ fn to_array(groups: Vec<Vec<Appearance>>) -> ArrayRef {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Element;
+    use crate::table::Element;
 
     /// History of 24 with windows of 10 and steps of 7: the windows end at 10, 17 and finally 24.
     const WINDOWS: SlidingWindows = SlidingWindows { end: 24, history: 24, window: 10, step: 7 };

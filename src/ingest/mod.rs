@@ -1,5 +1,7 @@
 //! Source -> event table: decoded batches are filtered by the use cases' queries, reduced to keys, metrics and times, and stored.
 
+mod derive;
+
 use std::sync::Arc;
 
 use arrow::array::{
@@ -8,18 +10,17 @@ use arrow::array::{
 use arrow::compute::{filter, filter_record_batch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType, UInt32Type};
 
-use super::derive::{derived_texts, overlay_elements, overlay_texts};
-use super::{EventSource, ScanOptions, ScanSummary, SourceError};
-use crate::compute::{Compute, InOrder};
+use crate::engine::Compute;
 use crate::event::decode::{ColumnKind, EventBatch, Projection, RowRef};
 use crate::event::metric::metric_value;
-use crate::event::sentences::{combine, elements};
-use crate::event::{
-    EventTable, FieldSource, KeySpec, LocalKey, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder,
-};
+use crate::event::sentences::{LocalKey, combine, elements};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name};
 use crate::query::{TimeWindow, parse_timestamp};
+use crate::runtime::InOrder;
+use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::spill::SpillFile;
+use crate::table::{EventTable, FieldSource, KeySpec, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder};
+use derive::{derived_texts, overlay_elements, overlay_texts};
 
 /// What one use case got out of the events that were read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use arrow::array::{Array, ArrayRef, AsArray, StringDictionaryBuilder};
 use arrow::datatypes::UInt32Type;
 
 use crate::config::FieldPath;
-use crate::event::LocalKey;
 use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
+use crate::event::sentences::LocalKey;
 use crate::event::text::flatten;
 
 /// What the rules say of one field of one event: nothing, or a value that hides the event's own (`None` inside: no usable value).

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use tracing::error;
 
-use super::{Exit, RunError, summary, tell_problems};
+use super::error::RunError;
+use super::tell_problems;
 use crate::cli::{FlavourArg, SetupArgs};
+use crate::report::{Exit, summary};
 use crate::runtime::Interrupt;
 use crate::sinks::SinkError;
 use crate::sinks::console::print_json;

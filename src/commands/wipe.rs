@@ -2,9 +2,11 @@
 
 use tracing::error;
 
-use super::{Exit, RunError, cluster, summary, tell_problems};
+use super::error::RunError;
+use super::tell_problems;
 use crate::cli::WipeArgs;
 use crate::housekeeping::{Cleaned, Housekeeping};
+use crate::report::{Exit, summary};
 use crate::runtime::Interrupt;
 use crate::spill;
 use crate::telemetry;
@@ -50,5 +52,5 @@ async fn clean(args: &WipeArgs, interrupt: &Interrupt, cleaned: &mut Cleaned) ->
     if settings.rejected_files > 0 || !settings.rejected.is_empty() {
         cleaned.incomplete.push("use cases with errors may name more indices: correct them and wipe again".to_owned());
     }
-    cluster::cleaning(housekeeping.wipe(cleaned).await)
+    Ok(housekeeping.wipe(cleaned).await?)
 }

@@ -1,78 +1,29 @@
 //! What a person sees on standard error: progress, problems, summary.
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table};
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::report::{Report, Status};
-use crate::config::{Problem, escape_controls};
+use super::{Report, Status};
+use crate::config::Problem;
 use crate::housekeeping::Cleaned;
 use crate::sinks::console::table_for;
 use crate::sinks::elasticsearch::Written;
-use crate::sources::ScanProgress;
-
-/// A progress bar on a terminal, or nothing.
-pub(super) struct Progress {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Progress {
-    /// Shows how much of `total_bytes` was read, until stopped.
-    pub(super) fn start(quiet: bool, total_bytes: Option<u64>, progress: Arc<ScanProgress>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let shown = !quiet && io::stderr().is_terminal();
-        let thread = shown.then(|| {
-            let stop = Arc::clone(&stop);
-            std::thread::spawn(move || show(total_bytes, &progress, &stop))
-        });
-        Progress { stop, thread }
-    }
-
-    pub(super) fn stop(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread {
-            // the display has no result; its panic would already be on the screen
-            drop(thread.join());
-        }
-    }
-}
-
-fn show(total_bytes: Option<u64>, progress: &ScanProgress, stop: &AtomicBool) {
-    let bar = total_bytes.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    let template = match total_bytes {
-        Some(_) => "{bar:30} {percent}% of {total_bytes}, {msg} ({bytes_per_sec}, {eta} left)",
-        None => "{spinner} {bytes}, {msg} ({bytes_per_sec})",
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    while !stop.load(Ordering::Relaxed) {
-        bar.set_position(progress.bytes());
-        bar.set_message(format!("{} events", thousands(progress.events())));
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    bar.finish_and_clear();
-}
+use crate::terminal::escape_controls;
 
 /// Prints all problems of a check.
-pub(super) fn print_problems(problems: &[Problem]) {
+pub(crate) fn print_problems(problems: &[Problem]) {
     let text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
     to_stderr(&text);
 }
 
 /// Prints the result of a check.
-pub(super) fn print_checked(n_use_cases: usize, n_errors: usize, n_warnings: usize) {
+pub(crate) fn print_checked(n_use_cases: usize, n_errors: usize, n_warnings: usize) {
     to_stderr(&format!("{n_use_cases} use cases checked: {n_errors} errors, {n_warnings} warnings\n"));
 }
 
 /// Prints the summary of a run.
-pub(super) fn print(report: &Report) {
+pub(crate) fn print(report: &Report) {
     let mut text = format!("{}\n", table(report));
     text.push_str(&format!(
         "{} events, {} outliers, {} whitelisted; {} of {} use cases completed in {:.1} s (read {:.1} s, write {:.1} s)\n",
@@ -112,14 +63,14 @@ fn counts(written: &Written) -> String {
 }
 
 /// What `wipe` did.
-pub(super) fn print_cleaned(cleaned: &Cleaned, missing: &[String]) {
+pub(crate) fn print_cleaned(cleaned: &Cleaned, missing: &[String]) {
     let mut text = format!("wiped: {}\n", cleaned_counts(cleaned));
     missing.iter().for_each(|line| text.push_str(&format!("missing: {}\n", escape_controls(line))));
     to_stderr(&text);
 }
 
 /// What `setup` did, and what is left to do.
-pub(super) fn print_stored(template: &str) {
+pub(crate) fn print_stored(template: &str) {
     to_stderr(&format!(
         "stored the component template {template}: name it in composed_of of the index templates of your events, then roll over\n"
     ));
@@ -169,7 +120,7 @@ fn to_stderr(text: &str) {
 }
 
 /// `1,234,567`.
-fn thousands(n: u64) -> String {
+pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (idx, digit) in digits.chars().enumerate() {

@@ -6,22 +6,26 @@ use std::time::Instant;
 use chrono::Utc;
 use tracing::{info, warn};
 
-use super::report::Report;
-use super::{RunError, outputs, summary};
+use super::super::connect;
+use super::super::error::RunError;
+use super::outputs;
+use super::progress::Progress;
 use crate::cli::RunArgs;
-use crate::compute::Compute;
 use crate::config::{MainConfig, Problem, Settings, UseCase};
 use crate::elastic::{Block, Class, Client, ElasticError, Fault};
-use crate::housekeeping::{Cleaned, CleaningError, Housekeeping};
+use crate::engine::Compute;
+use crate::housekeeping::{Cleaned, Housekeeping};
 use crate::models::word2vec::neural::TrainingDevice;
 use crate::outlier::gathered::Gathered;
 use crate::pipeline::cluster::ClusterOutputs;
-use crate::pipeline::{self, GroupResult, Outputs, ScanGroup};
-use crate::plan::{self, Period, ScanPlan};
+use crate::pipeline::{GroupResult, Outputs, ScanGroup};
+use crate::plan::{Period, ScanPlan};
+use crate::report::Report;
 use crate::runtime::Interrupt;
 use crate::sinks::elasticsearch::{DocumentWriter, Written};
 use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
 use crate::sources::{ScanOptions, ScanProgress};
+use crate::{pipeline, plan};
 
 /// What all scan groups of a run share.
 struct Run<'a> {
@@ -57,7 +61,7 @@ pub(super) async fn detect(
     let compute = super::compute(args)?;
     let spill_dir = compute.limits().spill_dir.clone();
     let mut outputs = outputs::open(args)?;
-    let client = super::connect(main, interrupt).await?;
+    let client = connect(main, interrupt).await?;
     // without a window of their own, use cases look back from now
     let period = match super::period(args) {
         Period::Everything => Period::HistoryUntil(Utc::now()),
@@ -74,7 +78,7 @@ pub(super) async fn detect(
     };
     if main.wipe_all_existing_outliers {
         let cleaned = report.wiped.insert(Cleaned::default());
-        cleaning(housekeeping.wipe(cleaned).await)?;
+        housekeeping.wipe(cleaned).await?;
     }
     let documents = Arc::new(DocumentCache::new(&client, &spill_dir));
     let run = Run { quiet, interrupt, main, client: client.clone(), documents, compute, period, device };
@@ -90,16 +94,9 @@ pub(super) async fn detect(
     outputs::finish(outputs, &names)?;
     if main.wipe_all_whitelisted_outliers {
         let cleaned = report.housekeeping.insert(Cleaned::default());
-        cleaning(housekeeping.remove_whitelisted(cleaned).await)?;
+        housekeeping.remove_whitelisted(cleaned).await?;
     }
     Ok(())
-}
-
-pub(super) fn cleaning(result: Result<(), CleaningError>) -> Result<(), RunError> {
-    result.map_err(|error| match error {
-        CleaningError::Source(error) => error.into(),
-        CleaningError::Writer(ended) => ended.into(),
-    })
 }
 
 /// Use cases by the indices they look at, in the order in which these come first.
@@ -166,7 +163,7 @@ impl Run<'_> {
             device: &self.device,
         };
         info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
-        let bar = summary::Progress::start(self.quiet, None, progress);
+        let bar = Progress::start(self.quiet, None, progress);
         let result = pipeline::cluster::detect(&group, &source, found.names.len(), &mut found.gathered).await;
         bar.stop();
         found.names.extend(plan.use_cases.iter().map(|planned| planned.use_case.id()));

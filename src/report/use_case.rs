@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::Status;
 use crate::config::UseCase;
+use crate::ingest::Usage;
 use crate::models::word2vec::confusion::Confusion;
 use crate::models::word2vec::training::Effort;
-use crate::sources::ingest::Usage;
 
 /// Why an event whose lists multiply beyond all sense is skipped: it would hide in silence, or take the run down.
 pub(super) const TOO_MANY_COMBINATIONS: &str = "too many combinations of values";

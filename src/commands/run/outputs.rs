@@ -4,10 +4,11 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{Report, RunError};
+use super::super::error::RunError;
 use crate::cli::RunArgs;
 use crate::config::Settings;
 use crate::pipeline::Outputs;
+use crate::report::Report;
 use crate::sinks::SinkError;
 use crate::sinks::console::Findings;
 use crate::sinks::files::{DocumentFile, check_writable, write_whole};

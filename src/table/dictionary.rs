@@ -7,6 +7,8 @@
 
 use hashbrown::HashTable;
 
+use crate::event::text::text_hash;
+
 /// Size of one block of the text arena. A longer text gets a block of its own.
 const BLOCK_BYTES: usize = 1 << 20;
 
@@ -124,21 +126,6 @@ impl Texts {
     fn size_bytes(&self) -> usize {
         self.bytes + self.entries.capacity() * size_of::<Entry>()
     }
-}
-
-/// Hash that is the same in every run and on every machine. Ties are broken by it, and results must
-/// not change from run to run. Equal hashes never merge texts, because the texts themselves are
-/// compared.
-pub(super) fn text_hash(text: &str) -> u64 {
-    use std::hash::Hasher;
-    let mut hasher = rustc_hash::FxHasher::default();
-    for word in text.as_bytes().chunks(8) {
-        let mut bytes = [0u8; 8];
-        bytes[..word.len()].copy_from_slice(word);
-        hasher.write_u64(u64::from_le_bytes(bytes));
-    }
-    hasher.write_u64(text.len() as u64);
-    hasher.finish()
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! What happened in a run, per use case: for people (summary) and programs (`--report`).
 
+mod exit;
+mod resources;
+pub(crate) mod summary;
 mod use_case;
 
 use std::collections::BTreeMap;
@@ -10,7 +13,6 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tracing::{error, warn};
 
-use super::{Exit, Resources};
 use crate::config::{Problem, RejectedUseCase, UseCase};
 use crate::housekeeping::Cleaned;
 use crate::models::word2vec::training::Effort;
@@ -18,7 +20,12 @@ use crate::pipeline::{GroupResult, UseCaseResult};
 use crate::plan::ScanPlan;
 use crate::sinks::elasticsearch::Written;
 use crate::sources::ScanSummary;
+pub use exit::Exit;
+pub use resources::Resources;
 use use_case::{TOO_MANY_COMBINATIONS, UseCaseReport};
+
+/// What an interrupted run has done that has not begun to write.
+pub(crate) const NOTHING_WRITTEN: &str = "nothing was written";
 
 /// The report of a run.
 #[derive(Debug, Serialize)]
@@ -153,7 +160,7 @@ impl Report {
         if self.missing.is_empty() { Exit::Done } else { Exit::Partial }
     }
 
-    pub(super) fn finish(&mut self, elapsed: Duration) {
+    pub(crate) fn finish(&mut self, elapsed: Duration) {
         self.seconds = elapsed.as_secs_f64();
         self.resources = Resources::now();
         let cleaned = [&self.wiped, &self.housekeeping].into_iter().flatten().flat_map(Cleaned::missing);
@@ -172,7 +179,7 @@ impl Report {
     }
 
     /// What a run that ends early has written.
-    pub(super) fn written_so_far(&self) -> String {
+    pub(crate) fn written_so_far(&self) -> String {
         let cleaned = [&self.wiped, &self.housekeeping].into_iter().flatten().map(|cleaned| &cleaned.written);
         let (mut n_updated, mut n_left) = (0, 0);
         for written in self.written.iter().chain(cleaned) {
@@ -180,24 +187,24 @@ impl Report {
             n_left += written.not_written;
         }
         match (n_updated, n_left) {
-            (0, _) => super::NOTHING_WRITTEN.to_owned(),
+            (0, _) => NOTHING_WRITTEN.to_owned(),
             (_, 0) => format!("{n_updated} documents were changed"),
             _ => format!("{n_updated} documents were changed, {n_left} were not"),
         }
     }
 
-    pub(super) fn fail(&mut self, why: String, exit: Exit) {
+    pub(crate) fn fail(&mut self, why: String, exit: Exit) {
         self.status = Status::Failed;
         self.exit_code = exit as u8;
         self.missing.push(why);
     }
 
-    pub(super) fn problems(&mut self, problems: &[Problem]) {
+    pub(crate) fn problems(&mut self, problems: &[Problem]) {
         self.problems.extend(problems.iter().map(ToString::to_string));
     }
 
     /// Use cases and files that the configuration cannot give.
-    pub(super) fn reject<'a>(&mut self, rejected: impl Iterator<Item = &'a RejectedUseCase>, n_files: usize) {
+    pub(crate) fn reject<'a>(&mut self, rejected: impl Iterator<Item = &'a RejectedUseCase>, n_files: usize) {
         for use_case in rejected {
             self.missing.push(format!("{}: configuration error", use_case.section));
             self.use_cases.push(UseCaseReport {
@@ -216,14 +223,14 @@ impl Report {
     }
 
     /// Whitelist entries of the main configuration that cannot be used.
-    pub(super) fn reject_entries(&mut self, n_entries: usize) {
+    pub(crate) fn reject_entries(&mut self, n_entries: usize) {
         if n_entries > 0 {
             self.missing.push(format!("{n_entries} whitelist entries of the main configuration could not be used"));
         }
     }
 
     /// Use cases that the plan refused.
-    pub(super) fn refuse(&mut self, refused: Vec<(Arc<UseCase>, Vec<Problem>)>) {
+    pub(crate) fn refuse(&mut self, refused: Vec<(Arc<UseCase>, Vec<Problem>)>) {
         for (use_case, problems) in refused {
             problems.iter().for_each(|problem| error!("{}", problem.without_severity()));
             self.problems(&problems);
@@ -238,7 +245,7 @@ impl Report {
     }
 
     /// A use case that could not be started.
-    pub(super) fn skip(&mut self, use_case: &UseCase, why: &str) {
+    pub(crate) fn skip(&mut self, use_case: &UseCase, why: &str) {
         warn!(use_case = use_case.id(), "{why}: skipping the use case");
         self.missing.push(format!("{}: {why}", use_case.id()));
         self.use_cases.push(UseCaseReport {
@@ -248,11 +255,11 @@ impl Report {
         });
     }
 
-    pub(super) fn inactive(&mut self, use_case: &UseCase) {
+    pub(crate) fn inactive(&mut self, use_case: &UseCase) {
         self.use_cases.push(UseCaseReport { status: Status::Inactive, ..UseCaseReport::of(use_case) });
     }
 
-    pub(super) fn group(&mut self, plan: &ScanPlan, result: GroupResult) {
+    pub(crate) fn group(&mut self, plan: &ScanPlan, result: GroupResult) {
         self.phases.read += result.reading.as_secs_f64();
         self.phases.write += result.writing.as_secs_f64();
         self.source(&result.summary, result.n_spilled);

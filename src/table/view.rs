@@ -18,8 +18,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use rustc_hash::FxHashSet;
 
+use super::EventTable;
 use super::chunk::{ChunkView, KeyColumn};
-use super::table::EventTable;
 
 /// Identifies one row of a view: batch, event in the batch, sentence of the event. Elements are
 /// ordered as events were read.

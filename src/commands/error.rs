@@ -1,0 +1,126 @@
+//! Why a command ended early, and the exit code for it.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::detection::DetectionError;
+use crate::elastic::{Class, ElasticError};
+use crate::housekeeping::CleaningError;
+use crate::models::EvaluationError;
+use crate::pipeline::GroupError;
+use crate::report::{Exit, NOTHING_WRITTEN};
+use crate::sinks::SinkError;
+use crate::sinks::elasticsearch::Ended;
+use crate::sources::SourceError;
+use crate::spill::SpillError;
+use crate::table::TableError;
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RunError {
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Configuration(String),
+    #[error("{0}")]
+    Reading(String),
+    #[error("{0}")]
+    Events(String),
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("interrupted: {0}")]
+    Interrupted(String),
+    #[error(transparent)]
+    LocalFile(#[from] SinkError),
+    #[error(transparent)]
+    Spill(#[from] SpillError),
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl RunError {
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            RunError::Usage(_) => Exit::Usage,
+            RunError::Configuration(_) => Exit::Configuration,
+            RunError::Reading(_) => Exit::Reading,
+            RunError::Unavailable(_) => Exit::Unavailable,
+            RunError::Refused(_) => Exit::Refused,
+            RunError::Interrupted(_) => Exit::Interrupted,
+            RunError::LocalFile(_) | RunError::Spill(_) | RunError::Unreadable { .. } | RunError::Events(_) => {
+                Exit::LocalFile
+            }
+            RunError::Internal(_) => Exit::Internal,
+        }
+    }
+}
+
+impl From<GroupError> for RunError {
+    fn from(group_error: GroupError) -> Self {
+        match group_error {
+            GroupError::Source(error) => error.into(),
+            GroupError::Sink(error) => RunError::LocalFile(error),
+            GroupError::Detection(DetectionError::Source(error)) => error.into(),
+            GroupError::Detection(
+                DetectionError::Spill(error)
+                | DetectionError::Table(TableError::Spill(error))
+                | DetectionError::Model(EvaluationError::Spill(error)),
+            ) => error.into(),
+            GroupError::Detection(error) => RunError::Reading(error.to_string()),
+        }
+    }
+}
+
+impl From<SourceError> for RunError {
+    fn from(source_error: SourceError) -> Self {
+        match source_error {
+            SourceError::Cancelled => RunError::Interrupted(NOTHING_WRITTEN.to_owned()),
+            SourceError::Server(error) => error.into(),
+            SourceError::Spill(error) => error.into(),
+            SourceError::Consumer(error) => match error.downcast() {
+                Ok(TableError::Spill(error)) => error.into(),
+                Ok(error) => RunError::Reading(error.to_string()),
+                Err(error) => RunError::Reading(format!("{error:#}")),
+            },
+            other => RunError::Reading(other.to_string()),
+        }
+    }
+}
+
+impl From<Ended> for RunError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Interrupted => RunError::Interrupted(NOTHING_WRITTEN.to_owned()),
+            Ended::Server(error) => error.into(),
+        }
+    }
+}
+
+impl From<ElasticError> for RunError {
+    fn from(error: ElasticError) -> Self {
+        let message = error.to_string();
+        match error {
+            ElasticError::Unreachable { .. } => RunError::Unavailable(message),
+            ElasticError::Refused { .. } => RunError::Refused(message),
+            ElasticError::Setting { .. } => RunError::Configuration(message),
+            ElasticError::Interrupted(_) => RunError::Interrupted(NOTHING_WRITTEN.to_owned()),
+            _ if matches!(error.class(), Class::Retry | Class::BackPressure) && error.fault().is_some() => {
+                RunError::Unavailable(message)
+            }
+            _ => RunError::Reading(message),
+        }
+    }
+}
+
+impl From<CleaningError> for RunError {
+    fn from(error: CleaningError) -> Self {
+        match error {
+            CleaningError::Source(error) => error.into(),
+            CleaningError::Writer(ended) => ended.into(),
+        }
+    }
+}

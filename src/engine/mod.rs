@@ -1,0 +1,6 @@
+//! The only place that knows how a plan runs: sessions, their memory, and our functions.
+
+pub mod functions;
+mod session;
+
+pub use session::{Compute, UseCaseMemory};
