@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use crate::config::{Asset, Model, UseCase};
@@ -19,11 +21,10 @@ use crate::models;
 use crate::models::word2vec::confusion::Confusion;
 use crate::models::word2vec::training::Effort;
 use crate::models::{Candidate, Evaluation, EvaluationError, Refinement, Settings};
-use crate::outlier::spool::{Run, SpooledOutlier};
-use crate::outlier::{Description, Outlier, describe};
+use crate::outlier::{Description, describe};
 use crate::runtime::Interrupt;
-use crate::sources::{DocRef, EventSource, RawDocument, SourceError};
-use crate::spill::SpillError;
+use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
+use crate::spill::{Log, SpillError};
 use crate::table::{Population, TableError, View};
 use crate::whitelist::Whitelist;
 
@@ -51,11 +52,54 @@ pub struct Detection<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// Outliers of one evaluation, in the order of the events.
+#[derive(Debug)]
+pub struct KeptOutliers {
+    log: Log<FoundOutlier>,
+    /// Aggregators that a later evaluation judged again.
+    dropped: FxHashSet<u32>,
+}
+
+/// One outlier, encoded, and where it was found.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FoundOutlier {
+    /// The document.
+    pub document: DocumentKey,
+    /// Row of the event table.
+    pub element: u64,
+    /// The encoded outlier.
+    pub outlier: Box<RawValue>,
+    aggregator: u32,
+}
+
+impl KeptOutliers {
+    /// Upper limit on the memory for outliers of one evaluation; beyond it they are spilled to disk.
+    const MEMORY_BYTES: usize = 1 << 20;
+
+    fn new(spill_dir: &Path) -> Self {
+        KeptOutliers { log: Log::new(spill_dir, Self::MEMORY_BYTES), dropped: FxHashSet::default() }
+    }
+
+    fn push(&mut self, found: FoundOutlier) -> Result<(), SpillError> {
+        let n_bytes = found.outlier.get().len() + size_of::<FoundOutlier>();
+        self.log.push(found, n_bytes)
+    }
+
+    /// Hands over the outliers that still stand.
+    ///
+    /// # Errors
+    /// Outliers that cannot be read back, and those of `take`.
+    pub fn drain<E: From<SpillError>>(self, mut take: impl FnMut(FoundOutlier) -> Result<(), E>) -> Result<(), E> {
+        let KeptOutliers { log, dropped } = self;
+        log.drain(|found| if dropped.contains(&found.aggregator) { Ok(()) } else { take(found) })
+    }
+}
+
 /// What a detection found.
 #[derive(Debug, Default)]
 pub struct Detected {
-    /// Outliers, to be merged with those of other use cases.
-    pub runs: Vec<Run>,
+    /// Outliers, per evaluation.
+    pub rounds_kept: Vec<KeptOutliers>,
     /// Outliers without the whitelisted ones.
     pub outliers: u64,
     /// Whitelisted rows.
@@ -143,7 +187,7 @@ impl Detection<'_> {
             detected.whitelisted += round.whitelisted.len() as u64;
             let again = self.refine(&mut round, &mut population);
             detected.outliers += round.kept.values().sum::<u64>();
-            detected.runs.push(round.run);
+            detected.rounds_kept.push(round.outliers);
             if !again {
                 return Ok(detected);
             }
@@ -161,7 +205,7 @@ impl Detection<'_> {
             Refinement::SameAggregator => round.whitelisted.iter().map(|candidate| candidate.aggregator).collect(),
             _ => round.kept.keys().copied().collect(),
         };
-        round.run.drop_aggregators(&again);
+        round.outliers.dropped.extend(&again);
         round.kept.retain(|aggregator, _| !again.contains(aggregator));
         population.only = (refinement == Refinement::SameAggregator).then_some(again);
         true
@@ -214,6 +258,7 @@ impl Detection<'_> {
         evaluation: &Evaluation,
         event: &CandidateEvent<'_>,
     ) -> Result<Vec<Described>, DetectionError> {
+        let key = &event.document.key;
         let mut document = parse(&event.document)?;
         let derived = self.derived.map(|rules| rules.derive(&document.source)).unwrap_or_default();
         // texts, assets and the whitelist see derived fields in place of the event's own
@@ -225,10 +270,16 @@ impl Detection<'_> {
                 Description { use_case: self.use_case, document: &document, derived: &derived, observations };
             let outlier = describe(self.assets, description);
             let verdict = self.whitelist.matches(&outlier, &document);
-            let outlier = if verdict.whitelisted { None } else { Some(outlier) };
-            Described { candidate: *candidate, outlier, regexps_given_up: verdict.regexps_given_up }
+            let found = FoundOutlier {
+                document: key.clone(),
+                element: candidate.element.0,
+                outlier: to_raw_value(&outlier)?,
+                aggregator: candidate.aggregator,
+            };
+            let outlier = if verdict.whitelisted { None } else { Some(found) };
+            Ok(Described { candidate: *candidate, outlier, regexps_given_up: verdict.regexps_given_up })
         };
-        Ok(event.candidates.iter().map(describe_one).collect())
+        event.candidates.iter().map(describe_one).collect()
     }
 }
 
@@ -237,7 +288,7 @@ fn is_same_event(a: &Candidate, b: &Candidate) -> bool {
 }
 
 /// Places of the documents of some rows.
-pub fn document_places(
+fn document_places(
     table: &crate::table::EventTable,
     rows: impl Iterator<Item = crate::table::Element>,
 ) -> Result<Vec<DocRef>, TableError> {
@@ -257,12 +308,12 @@ pub fn document_places(
 }
 
 /// The document in `raw`.
-pub fn parse(raw: &RawDocument) -> Result<Document, DetectionError> {
+fn parse(raw: &RawDocument) -> Result<Document, DetectionError> {
+    let id = &raw.key.id;
+    let (index, id) = (id.index.clone(), id.id.clone());
     match serde_json::from_slice(&raw.bytes) {
-        Ok(source) => Ok(Document { index: raw.index.clone(), id: raw.id.clone(), source }),
-        Err(error) => {
-            Err(DetectionError::Document { index: raw.index.clone(), id: raw.id.clone(), reason: error.to_string() })
-        }
+        Ok(source) => Ok(Document { index, id, source }),
+        Err(error) => Err(DetectionError::Document { index, id, reason: error.to_string() }),
     }
 }
 
@@ -277,12 +328,12 @@ struct CandidateEvent<'c> {
 struct Described {
     candidate: Candidate,
     /// `None`: whitelisted.
-    outlier: Option<Outlier>,
+    outlier: Option<FoundOutlier>,
     regexps_given_up: u64,
 }
 
 struct Round {
-    run: Run,
+    outliers: KeptOutliers,
     kept: rustc_hash::FxHashMap<u32, u64>,
     whitelisted: Vec<Candidate>,
     regexps_given_up: u64,
@@ -292,7 +343,7 @@ struct Round {
 impl Round {
     fn new(spill_dir: &Path) -> Self {
         Round {
-            run: Run::new(spill_dir),
+            outliers: KeptOutliers::new(spill_dir),
             kept: rustc_hash::FxHashMap::default(),
             whitelisted: Vec::new(),
             regexps_given_up: 0,
@@ -308,8 +359,7 @@ impl Round {
             return Ok(());
         };
         *self.kept.entry(candidate.aggregator).or_default() += 1;
-        let bytes = serde_json::to_vec(&outlier)?;
-        self.run.push(&SpooledOutlier { element: candidate.element, aggregator: candidate.aggregator, bytes })?;
+        self.outliers.push(outlier)?;
         Ok(())
     }
 }

@@ -3,13 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::delivery::{DeliveryError, SinkError};
 use crate::detection::DetectionError;
 use crate::elastic::{Class, ElasticError};
 use crate::housekeeping::CleaningError;
 use crate::models::EvaluationError;
-use crate::pipeline::GroupError;
 use crate::report::{Exit, NOTHING_WRITTEN};
-use crate::sinks::SinkError;
+use crate::scan_group::GroupError;
 use crate::sinks::elasticsearch::Ended;
 use crate::sources::SourceError;
 use crate::spill::SpillError;
@@ -63,7 +63,6 @@ impl From<GroupError> for RunError {
     fn from(group_error: GroupError) -> Self {
         match group_error {
             GroupError::Source(error) => error.into(),
-            GroupError::Sink(error) => RunError::LocalFile(error),
             GroupError::Detection(DetectionError::Source(error)) => error.into(),
             GroupError::Detection(
                 DetectionError::Spill(error)
@@ -71,6 +70,18 @@ impl From<GroupError> for RunError {
                 | DetectionError::Model(EvaluationError::Spill(error)),
             ) => error.into(),
             GroupError::Detection(error) => RunError::Reading(error.to_string()),
+        }
+    }
+}
+
+impl From<DeliveryError> for RunError {
+    fn from(error: DeliveryError) -> Self {
+        match error {
+            DeliveryError::Source(error) => error.into(),
+            DeliveryError::Spill(error) => error.into(),
+            DeliveryError::Sink(error) => error.into(),
+            DeliveryError::Document { .. } => RunError::Reading(error.to_string()),
+            DeliveryError::Outlier(_) | DeliveryError::Stopped => RunError::Internal(error.to_string()),
         }
     }
 }

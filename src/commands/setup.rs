@@ -7,9 +7,9 @@ use tracing::error;
 use super::error::RunError;
 use super::tell_problems;
 use crate::cli::{FlavourArg, SetupArgs};
+use crate::delivery::SinkError;
 use crate::report::{Exit, summary};
 use crate::runtime::Interrupt;
-use crate::sinks::SinkError;
 use crate::sinks::console::print_json;
 use crate::sinks::elasticsearch::{TEMPLATE_NAME, TemplateDialect, component_template};
 

@@ -3,7 +3,7 @@
 use elasticsearch::MgetParts;
 use elasticsearch::http::Method;
 use futures::{StreamExt, TryStreamExt};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ const DOCUMENTS_AT_ONCE: usize = 256;
 const REQUESTS_AT_ONCE: usize = 4;
 
 /// Names one document.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DocumentId {
     /// Concrete index, never an alias or data stream.
     pub index: String,
@@ -37,6 +37,11 @@ pub struct DocumentVersion {
     pub seq_no: i64,
     /// `_primary_term`.
     pub primary_term: i64,
+}
+
+impl DocumentVersion {
+    /// Version of a document that is not in a cluster.
+    pub const NONE: DocumentVersion = DocumentVersion { seq_no: -2, primary_term: 0 };
 }
 
 /// A document with the state it is in.

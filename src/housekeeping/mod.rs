@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 
 use crate::config::{MainConfig, UseCase};
+use crate::delivery::Written;
 use crate::elastic::{
     Block, BulkChange, Class, Client, DocumentId, ElasticError, Lookup, SearchTarget, StoredDocument,
 };
@@ -24,7 +25,7 @@ use crate::event::derived::DerivedFields;
 use crate::outlier::{TAG, take_apart, untagged, without};
 use crate::query::parse_timestamp;
 use crate::runtime::Interrupt;
-use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited, Ended, Written};
+use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited, Ended};
 use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
 use crate::sources::{DocRef, EventSource, ScanOptions, SourceError};
 use crate::whitelist::Whitelist;

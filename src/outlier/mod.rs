@@ -1,9 +1,7 @@
 //! Outliers: their texts, assets and observations, and the form in which documents store them.
 
-pub mod gathered;
 mod placeholders;
 mod removal;
-pub mod spool;
 mod stored;
 
 use serde::{Deserialize, Serialize};

@@ -37,25 +37,32 @@ pub fn merge_into(source: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
 /// Result of adding outliers to a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Additions {
-    /// Fields that changed, with their new values.
+    /// Fields that changed, with their new values; empty if nothing did.
     pub fields: Map<String, Value>,
-    /// Number of outliers added.
-    pub n_added: u64,
+    /// What became of each outlier that was looked at.
+    pub merges: Vec<Merge>,
 }
 
-/// Adds outliers to a document, at most `most` that it does not have yet. `None` if nothing
-/// changes.
+impl Additions {
+    /// Number of outliers added.
+    pub fn n_added(&self) -> u64 {
+        self.merges.iter().filter(|merge| **merge == Merge::Added).count() as u64
+    }
+}
+
+/// Adds outliers to a document, at most `most` that it does not have yet.
 pub fn merge_all<'a>(
     source: &mut Map<String, Value>,
     outliers: impl IntoIterator<Item = &'a Outlier>,
     most: usize,
-) -> Option<Additions> {
+) -> Additions {
     let before = CHANGED_FIELDS.map(|field| source.get(field).cloned());
+    let mut merges = Vec::new();
     let mut n_added = 0;
     for outlier in outliers {
-        if merge_into(source, outlier) == Merge::Added {
-            n_added += 1;
-        }
+        let merge = merge_into(source, outlier);
+        merges.push(merge);
+        n_added += usize::from(merge == Merge::Added);
         if n_added == most {
             break;
         }
@@ -64,8 +71,7 @@ pub fn merge_all<'a>(
         let now = source.get(field)?;
         (before.as_ref() != Some(now)).then(|| (field.to_owned(), now.clone()))
     });
-    let fields: Map<String, Value> = now.collect();
-    (!fields.is_empty()).then_some(Additions { fields, n_added: n_added as u64 })
+    Additions { fields: now.collect(), merges }
 }
 
 fn first(outlier: &Outlier) -> Map<String, Value> {
@@ -185,7 +191,9 @@ mod tests {
         let additions = |source: Value, summaries: &[&str]| {
             let Value::Object(mut source) = source else { panic!("an object") };
             let outliers: Vec<Outlier> = summaries.iter().map(|summary| outlier(summary, json!({}))).collect();
-            merge_all(&mut source, &outliers, 2).map(|additions| (Value::Object(additions.fields), additions.n_added))
+            let additions = merge_all(&mut source, &outliers, 2);
+            let n_added = additions.n_added();
+            (!additions.fields.is_empty()).then_some((Value::Object(additions.fields), n_added))
         };
         let stored = |summaries: Value, total: u64| json!({"summary": summaries, "total_outliers": total});
         let both = json!({"outliers": stored(json!(["s", "t"]), 2), "tags": ["outlier"]});

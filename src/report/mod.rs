@@ -14,11 +14,11 @@ use serde::Serialize;
 use tracing::{error, warn};
 
 use crate::config::{Problem, RejectedUseCase, UseCase};
+use crate::delivery::Written;
 use crate::housekeeping::Cleaned;
 use crate::models::word2vec::training::Effort;
-use crate::pipeline::{GroupResult, UseCaseResult};
 use crate::plan::ScanPlan;
-use crate::sinks::elasticsearch::Written;
+use crate::scan_group::{GroupResult, UseCaseResult};
 use crate::sources::ScanSummary;
 pub use exit::Exit;
 pub use resources::Resources;
@@ -261,7 +261,6 @@ impl Report {
 
     pub(crate) fn group(&mut self, plan: &ScanPlan, result: GroupResult) {
         self.phases.read += result.reading.as_secs_f64();
-        self.phases.write += result.writing.as_secs_f64();
         self.source(&result.summary, result.n_spilled);
         self.source.table_bytes = self.source.table_bytes.max(result.table_bytes);
         for (planned, use_case_result) in plan.use_cases.iter().zip(result.use_cases) {

@@ -6,9 +6,9 @@ use comfy_table::{CellAlignment, Table};
 
 use super::{Report, Status};
 use crate::config::Problem;
+use crate::delivery::Written;
 use crate::housekeeping::Cleaned;
 use crate::sinks::console::table_for;
-use crate::sinks::elasticsearch::Written;
 use crate::terminal::escape_controls;
 
 /// Prints all problems of a check.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-use super::EnrichedDocument;
+use crate::delivery::{Delivered, DeliveryError, Sink, SinkError};
 use crate::terminal::escape_controls;
 
 /// Findings shown per use case.
@@ -41,8 +42,9 @@ fn to_stdout(text: &str) -> io::Result<()> {
 }
 
 /// Findings of a run, counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Findings {
+    names: Vec<String>,
     use_cases: BTreeMap<usize, UseCaseFindings>,
 }
 
@@ -58,13 +60,28 @@ struct Finding {
     example: (String, String),
 }
 
+impl Sink for Findings {
+    fn deliver(&mut self, documents: &[Delivered]) -> Result<(), DeliveryError> {
+        documents.iter().for_each(|document| self.add(document));
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), SinkError> {
+        to_stdout(&self.table()).map_err(SinkError::new(Path::new("standard output")))
+    }
+}
+
 impl Findings {
-    /// Counts the outliers of a document.
-    pub fn add(&mut self, document: &EnrichedDocument) {
-        for (use_case_idx, outlier) in &document.outliers {
-            let findings = self.use_cases.entry(*use_case_idx).or_default();
-            let summary = outlier.unwrapped_summary();
-            let place = (document.document.index.clone(), document.document.id.clone());
+    /// `names`: those of the use cases, by their number.
+    pub fn new(names: &[String]) -> Self {
+        Findings { names: names.to_vec(), use_cases: BTreeMap::new() }
+    }
+
+    fn add(&mut self, document: &Delivered) {
+        for found in document.outliers() {
+            let findings = self.use_cases.entry(found.use_case_idx).or_default();
+            let summary = found.outlier.unwrapped_summary();
+            let place = (document.id.index.clone(), document.id.id.clone());
             if let Some(finding) = findings.by_summary.get_mut(summary) {
                 finding.n_outliers += 1;
                 finding.example = place.min(std::mem::take(&mut finding.example));
@@ -76,24 +93,19 @@ impl Findings {
         }
     }
 
-    /// The table; `name` gives a use case's name. Empty without findings.
-    pub fn table(&self, name: impl Fn(usize) -> String) -> String {
+    /// The table; empty without findings.
+    fn table(&self) -> String {
         if self.use_cases.is_empty() {
             return String::new();
         }
         let mut table = table_for(&io::stdout());
         table.set_header(["use case", "outliers", "finding", "first document"]);
         for (&use_case_idx, findings) in &self.use_cases {
-            findings.rows(&name(use_case_idx)).into_iter().for_each(|row| {
+            findings.rows(&self.names[use_case_idx]).into_iter().for_each(|row| {
                 table.add_row(row);
             });
         }
         format!("{table}\n")
-    }
-
-    /// Prints the table on standard output.
-    pub fn print(&self, name: impl Fn(usize) -> String) -> io::Result<()> {
-        to_stdout(&self.table(name))
     }
 }
 

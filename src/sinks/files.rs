@@ -7,33 +7,26 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::{EnrichedDocument, SinkError};
+use crate::delivery::{Delivered, DeliveryError, Sink, SinkError};
+use crate::elastic::DocumentId;
 
 /// A file of documents with outliers, under construction beside its final place.
 #[derive(Debug)]
 pub struct DocumentFile {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
-    lines: Vec<Line>,
-    end: u64,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Line {
-    index: String,
-    id: String,
-    start: u64,
-    len: usize,
+    /// Lines of the last index and id, which are sorted by their text: the order of reading leaves no trace.
+    last: Option<(DocumentId, Vec<Vec<u8>>)>,
 }
 
 #[derive(Serialize)]
-struct Stored<'a> {
+struct Line<'a> {
     _index: &'a str,
     _id: &'a str,
     _source: &'a serde_json::Map<String, serde_json::Value>,
@@ -41,46 +34,56 @@ struct Stored<'a> {
 
 impl DocumentFile {
     /// Starts the file; fails at once where it could not be written at the end.
+    ///
+    /// # Errors
+    /// A place that cannot be written.
     pub fn create(path: &Path) -> Result<Self, SinkError> {
         let file = beside(path).map_err(SinkError::new(path))?;
-        Ok(DocumentFile { path: path.to_owned(), file: BufWriter::new(file), lines: Vec::new(), end: 0 })
+        Ok(DocumentFile { path: path.to_owned(), file: BufWriter::new(file), last: None })
     }
 
-    /// Adds a document as text that [`line()`] made.
-    pub fn write(&mut self, document: &EnrichedDocument, line: &[u8]) -> Result<(), SinkError> {
-        self.file.write_all(line).map_err(SinkError::new(&self.path))?;
-        let document = &document.document;
-        self.lines.push(Line {
-            index: document.index.clone(),
-            id: document.id.clone(),
-            start: self.end,
-            len: line.len(),
-        });
-        self.end += line.len() as u64;
+    fn add(&mut self, id: &DocumentId, line: Vec<u8>) -> Result<(), SinkError> {
+        match &mut self.last {
+            Some((last, lines)) if (&last.index, &last.id) == (&id.index, &id.id) => lines.push(line),
+            _ => {
+                self.write_last()?;
+                self.last = Some((id.clone(), vec![line]));
+            }
+        }
         Ok(())
     }
 
-    /// Sorts the lines and gives the file its name; the number of documents in it.
-    pub fn finish(self) -> Result<usize, SinkError> {
-        let DocumentFile { path, file, mut lines, .. } = self;
-        let n_documents = lines.len();
-        let written = file.into_inner().map_err(|error| SinkError::new(&path)(error.into_error()))?;
-        let complete = if lines.is_sorted() {
-            written
-        } else {
-            lines.sort_unstable();
-            sorted_copy(&path, written.as_file(), &lines).map_err(SinkError::new(&path))?
-        };
-        persist(complete, &path)?;
-        Ok(n_documents)
+    fn write_last(&mut self) -> Result<(), SinkError> {
+        let Some((_, mut lines)) = self.last.take() else { return Ok(()) };
+        lines.sort_unstable();
+        lines.iter().try_for_each(|line| self.file.write_all(line)).map_err(SinkError::new(&self.path))
     }
 }
 
-/// The line of a document.
-pub fn line(document: &EnrichedDocument) -> serde_json::Result<Vec<u8>> {
-    let document = &document.document;
-    let stored = Stored { _index: &document.index, _id: &document.id, _source: &document.source };
-    let mut line = serde_json::to_vec(&stored)?;
+impl Sink for DocumentFile {
+    fn wants_whole_documents(&self) -> bool {
+        true
+    }
+
+    fn deliver(&mut self, documents: &[Delivered]) -> Result<(), DeliveryError> {
+        let lines = documents.par_iter().map(line).collect::<serde_json::Result<Vec<_>>>()?;
+        for (document, line) in documents.iter().zip(lines) {
+            self.add(&document.id, line)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), SinkError> {
+        self.write_last()?;
+        let DocumentFile { path, file, .. } = *self;
+        let file = file.into_inner().map_err(|error| SinkError::new(&path)(error.into_error()))?;
+        persist(file, &path)
+    }
+}
+
+fn line(document: &Delivered) -> serde_json::Result<Vec<u8>> {
+    let DocumentId { index, id, .. } = &document.id;
+    let mut line = serde_json::to_vec(&Line { _index: index, _id: id, _source: &document.source })?;
     line.push(b'\n');
     Ok(line)
 }
@@ -199,56 +202,40 @@ fn bring(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Lines of equal index and id are sorted by their text, so that the order of reading leaves no trace.
-fn sorted_copy(path: &Path, written: &File, lines: &[Line]) -> io::Result<NamedTempFile> {
-    let mut sorted = BufWriter::new(beside(path)?);
-    for same in lines.chunk_by(|a, b| a.index == b.index && a.id == b.id) {
-        let mut texts = Vec::with_capacity(same.len());
-        for line in same {
-            let mut text = vec![0; line.len];
-            written.read_exact_at(&mut text, line.start)?;
-            texts.push(text);
-        }
-        texts.sort_unstable();
-        texts.iter().try_for_each(|text| sorted.write_all(text))?;
-    }
-    sorted.into_inner().map_err(io::IntoInnerError::into_error)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::event::Document;
+    use crate::elastic::DocumentVersion;
 
-    fn document(index: &str, id: &str, n: u64) -> EnrichedDocument {
+    fn document(index: &str, id: &str, n: u64) -> Delivered {
         let serde_json::Value::Object(source) = json!({ "n": n }) else { unreachable!() };
-        EnrichedDocument {
-            document: Document { index: index.to_owned(), id: id.to_owned(), source },
-            outliers: Vec::new(),
-        }
+        let id = DocumentId { index: index.to_owned(), id: id.to_owned(), routing: None };
+        let (new, known) = (Vec::new(), Vec::new());
+        Delivered { id, version: DocumentVersion::NONE, source, additions: None, new, known }
     }
 
-    fn written(documents: &[EnrichedDocument]) -> String {
+    fn written(blocks: &[&[Delivered]]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.ndjson");
-        let mut file = DocumentFile::create(&path).unwrap();
-        for document in documents {
-            file.write(document, &line(document).unwrap()).unwrap();
-        }
+        let mut file = Box::new(DocumentFile::create(&path).unwrap());
+        blocks.iter().for_each(|block| file.deliver(block).unwrap());
         assert!(!path.exists());
-        assert_eq!(file.finish().unwrap(), documents.len());
+        file.finish().unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         std::fs::read_to_string(path).unwrap()
     }
 
     #[test]
-    fn lines_are_sorted_by_index_and_id_and_then_text() {
+    fn lines_of_one_id_are_sorted_by_their_text() {
         let sorted = [document("a", "1", 1), document("a", "2", 0), document("b", "0", 5), document("b", "0", 7)];
-        let shuffled = [document("b", "0", 7), document("a", "2", 0), document("b", "0", 5), document("a", "1", 1)];
-        assert_eq!(written(&sorted), written(&shuffled));
-        assert!(written(&sorted).starts_with(r#"{"_index":"a","_id":"1","_source":{"n":1}}"#));
+        let other = [document("a", "1", 1), document("a", "2", 0), document("b", "0", 7), document("b", "0", 5)];
+        let expected = written(&[&sorted]);
+        assert_eq!(written(&[&other]), expected);
+        // the lines of one id may come in two blocks
+        assert_eq!(written(&[&other[..3], &other[3..]]), expected);
+        assert!(expected.starts_with(r#"{"_index":"a","_id":"1","_source":{"n":1}}"#));
     }
 
     #[test]
@@ -304,7 +291,7 @@ mod tests {
             drop(DocumentFile::create(&path(output)).unwrap());
             assert!(!left.exists());
             assert!(live_path.exists() && others.iter().all(|file| file.exists()));
-            live.finish().unwrap();
+            Box::new(live).finish().unwrap();
         }
     }
 

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use error::SourceError;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::elastic::{DocumentId, Lookup};
 use crate::event::decode::{EventBatch, Projection, SkippedLines};
 use crate::runtime::Interrupt;
 
@@ -124,7 +126,7 @@ pub struct Incomplete {
 }
 
 /// Where a document is: a batch of a scan and a place in it, both as the [`EventBatch`] said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DocRef {
     /// [`EventBatch::number`]
     pub batch: u32,
@@ -136,13 +138,29 @@ pub struct DocRef {
     pub line: u32,
 }
 
+/// Names a document so that it can be read again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DocumentKey {
+    /// Index and id; those of a line in a file, unless it says more, are the file's name and the line's number.
+    pub id: DocumentId,
+    /// Place in the files of a scan: several lines may have the same id. `None` in a cluster.
+    pub place: Option<DocRef>,
+}
+
 /// A document as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawDocument {
-    /// its index, or the name of its file
-    pub index: String,
-    /// its id, or the number of its line
-    pub id: String,
-    /// JSON text of its `_source`, valid UTF-8 without lone surrogates
+    /// Which one it is.
+    pub key: DocumentKey,
+    /// JSON text of its `_source`, valid UTF-8 without lone surrogates.
     pub bytes: Vec<u8>,
+}
+
+/// Whole documents of a run, as they are now.
+pub trait Documents: Sync + fmt::Debug {
+    /// Reads documents, in the order asked. Blocks: not for tokio's own threads.
+    ///
+    /// # Errors
+    /// A source that cannot be read, and a spill directory that cannot be used.
+    fn read(&self, documents: &[DocumentKey]) -> Result<Vec<Lookup>, SourceError>;
 }

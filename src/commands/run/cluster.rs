@@ -1,79 +1,46 @@
-//! A run over a cluster: one scan group per set of indices, then the outliers of all of them into their documents.
+//! A run over a cluster: one scan group per set of indices.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use chrono::Utc;
 use tracing::{info, warn};
 
 use super::super::connect;
 use super::super::error::RunError;
-use super::outputs;
-use super::progress::Progress;
+use super::judging::Judging;
 use crate::cli::RunArgs;
 use crate::config::{MainConfig, Problem, Settings, UseCase};
+use crate::delivery::Sink;
 use crate::elastic::{Block, Class, Client, ElasticError, Fault};
-use crate::engine::Compute;
 use crate::housekeeping::{Cleaned, Housekeeping};
-use crate::models::word2vec::neural::TrainingDevice;
-use crate::outlier::gathered::Gathered;
-use crate::pipeline::cluster::ClusterOutputs;
-use crate::pipeline::{GroupResult, Outputs, ScanGroup};
-use crate::plan::{Period, ScanPlan};
+use crate::plan::{self, Period, ScanPlan};
 use crate::report::Report;
-use crate::runtime::Interrupt;
-use crate::sinks::elasticsearch::{DocumentWriter, Written};
+use crate::sinks::elasticsearch::ClusterSink;
 use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
-use crate::sources::{ScanOptions, ScanProgress};
-use crate::{pipeline, plan};
-
-/// What all scan groups of a run share.
-struct Run<'a> {
-    quiet: bool,
-    interrupt: &'a Interrupt,
-    main: &'a MainConfig,
-    client: Client,
-    documents: Arc<DocumentCache>,
-    compute: Compute,
-    period: Period,
-    device: TrainingDevice,
-}
-
-/// What the scan groups found.
-struct Found {
-    gathered: Gathered,
-    /// Names of the use cases that ran.
-    names: Vec<String>,
-    groups: Vec<(Arc<ScanPlan>, GroupResult)>,
-}
 
 /// Detects in the cluster of the configuration.
 pub(super) async fn detect(
     args: &RunArgs,
-    quiet: bool,
-    interrupt: &Interrupt,
+    mut judging: Judging<'_>,
     settings: &Settings,
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<(), RunError> {
-    let main = &settings.main;
-    let device = super::device(args, &use_cases)?;
-    let compute = super::compute(args)?;
-    let spill_dir = compute.limits().spill_dir.clone();
-    let mut outputs = outputs::open(args)?;
-    let client = connect(main, interrupt).await?;
+    let main = judging.main;
+    let client = connect(main, judging.interrupt).await?;
     // without a window of their own, use cases look back from now
-    let period = match super::period(args) {
-        Period::Everything => Period::HistoryUntil(Utc::now()),
-        given => given,
-    };
+    if judging.period == Period::Everything {
+        judging.period = Period::HistoryUntil(Utc::now());
+    }
     let saves = main.save_results && !args.dry_run;
+    let spill_dir = judging.compute.limits().spill_dir.clone();
     let housekeeping = Housekeeping {
         client: &client,
         main,
         use_cases: &settings.use_cases,
         spill_dir: &spill_dir,
-        interrupt,
+        interrupt: judging.interrupt,
         dry_run: !saves,
     };
     if main.wipe_all_existing_outliers {
@@ -81,17 +48,15 @@ pub(super) async fn detect(
         housekeeping.wipe(cleaned).await?;
     }
     let documents = Arc::new(DocumentCache::new(&client, &spill_dir));
-    let run = Run { quiet, interrupt, main, client: client.clone(), documents, compute, period, device };
-    let mut found = Found { gathered: Gathered::new(&spill_dir), names: Vec::new(), groups: Vec::new() };
+    let cluster = Cluster { client: &client, documents: &documents, spill_dir: &spill_dir };
     for (es_index, use_cases) in groups(main, use_cases) {
-        if let Err(error) = run.group(&es_index, use_cases, &mut found, report).await {
-            found.groups.into_iter().for_each(|(plan, result)| report.group(&plan, result));
+        if let Err(error) = cluster.judge(&mut judging, &es_index, use_cases, report).await {
+            judging.report(report);
             return Err(error);
         }
     }
-    let names = found.names.clone();
-    run.write(found, &mut outputs, saves, report).await?;
-    outputs::finish(outputs, &names)?;
+    let sink = saves.then(|| Box::new(ClusterSink::new(&client)) as Box<dyn Sink>);
+    judging.deliver(&*documents, sink, report)?;
     if main.wipe_all_whitelisted_outliers {
         let cleaned = report.housekeeping.insert(Cleaned::default());
         housekeeping.remove_whitelisted(cleaned).await?;
@@ -112,17 +77,25 @@ fn groups(main: &MainConfig, use_cases: Vec<Arc<UseCase>>) -> Vec<(String, Vec<A
     groups
 }
 
-impl Run<'_> {
-    async fn group(
+/// Where scan groups are read.
+struct Cluster<'a> {
+    client: &'a Client,
+    documents: &'a Arc<DocumentCache>,
+    spill_dir: &'a Path,
+}
+
+impl Cluster<'_> {
+    /// Judges the use cases of one set of indices.
+    async fn judge(
         &self,
+        judging: &mut Judging<'_>,
         es_index: &str,
         use_cases: Vec<Arc<UseCase>>,
-        found: &mut Found,
         report: &mut Report,
     ) -> Result<(), RunError> {
-        let spill_dir = &self.compute.limits().spill_dir;
-        let (elastic, documents) = (&self.main.elastic, &self.documents);
-        let mut source = match ElasticEvents::open(&self.client, elastic, es_index, spill_dir, documents).await {
+        let elastic = &judging.main.elastic;
+        let source = ElasticEvents::open(self.client, elastic, es_index, self.spill_dir, self.documents).await;
+        let mut source = match source {
             Ok(source) => source,
             Err(error) if error.class() == Class::Gone => {
                 let why = format!("index {es_index} does not exist");
@@ -135,106 +108,49 @@ impl Run<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let Some(plan) = self.plan(&mut source, use_cases, report).await? else { return Ok(()) };
+        let Some(plan) = plan_taken(judging.period, &mut source, use_cases, report).await? else { return Ok(()) };
         if plan.use_cases.len() > 1
             && let Some(fault) = source.refused_together().await?
         {
             warn!(use_cases = plan.use_cases.len(), "{fault}: reading in two parts");
             let use_cases: Vec<_> = plan.use_cases.iter().map(|planned| Arc::clone(&planned.use_case)).collect();
             for half in use_cases.chunks(use_cases.len().div_ceil(2)) {
-                Box::pin(self.group(es_index, half.to_vec(), found, report)).await?;
+                Box::pin(self.judge(judging, es_index, half.to_vec(), report)).await?;
             }
             return Ok(());
         }
-        let progress = Arc::new(ScanProgress::default());
-        let options = ScanOptions {
-            threads: self.compute.limits().threads.get(),
-            interrupt: self.interrupt.clone(),
-            progress: Arc::clone(&progress),
-            ..ScanOptions::default()
-        };
-        let group = ScanGroup {
-            plan: Arc::clone(&plan),
-            source: &source,
-            main: self.main,
-            compute: &self.compute,
-            options,
-            period: self.period,
-            device: &self.device,
-        };
         info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
-        let bar = Progress::start(self.quiet, None, progress);
-        let result = pipeline::cluster::detect(&group, &source, found.names.len(), &mut found.gathered).await;
-        bar.stop();
-        found.names.extend(plan.use_cases.iter().map(|planned| planned.use_case.id()));
-        found.groups.push((plan, result?));
-        Ok(())
+        judging.judge(&plan, &source, None)
     }
+}
 
-    /// Writes what all groups found, and reports it.
-    async fn write(
-        &self,
-        found: Found,
-        outputs: &mut Outputs,
-        saves: bool,
-        report: &mut Report,
-    ) -> Result<(), RunError> {
-        let started = Instant::now();
-        let Found { gathered, names, mut groups } = found;
-        let mut n_documents = vec![0; names.len()];
-        let mut writer = saves.then(|| DocumentWriter::new(&self.client));
-        let logged = self.main.print_outliers_to_console.then_some(&names[..]);
-        let (documents, interrupt) = (&*self.documents, self.interrupt);
-        let mut lost = Written::default();
-        let to = ClusterOutputs { documents, interrupt, outputs, logged, writer: writer.as_mut(), lost: &mut lost };
-        let result = pipeline::cluster::write(gathered, to, &mut n_documents).await;
-        let mut ended = None;
-        if let Some(writer) = writer {
-            let (mut written, early_end) = writer.finish().await;
-            written.add(lost);
-            report.written = Some(written);
-            ended = early_end;
-        } else if result.is_ok() {
-            report.missing.extend(lost.missing());
-        }
-        let all_use_cases = groups.iter_mut().flat_map(|(_, result)| &mut result.use_cases);
-        all_use_cases.zip(n_documents).for_each(|(use_case, n_documents)| use_case.documents = n_documents);
-        groups.into_iter().for_each(|(plan, result)| report.group(&plan, result));
-        report.phases.write += started.elapsed().as_secs_f64();
-        match ended {
-            Some(ended) => Err(ended.into()),
-            None => Ok(result?),
-        }
-    }
-
-    /// A plan of the use cases whose queries the server takes; `None` when it takes none.
-    async fn plan(
-        &self,
-        source: &mut ElasticEvents,
-        use_cases: Vec<Arc<UseCase>>,
-        report: &mut Report,
-    ) -> Result<Option<Arc<ScanPlan>>, RunError> {
-        let (plan, refused) = plan::plan_search(use_cases, self.period);
-        report.refuse(refused);
-        source.set_plan(&plan);
-        let faults = source.refused_queries().await?;
-        let mut taken = Vec::new();
-        for (planned, fault) in plan.use_cases.iter().zip(faults) {
-            match fault {
-                None => taken.push(Arc::clone(&planned.use_case)),
-                Some(fault) if fault.class() == Class::Poison => {
-                    report.refuse(vec![(Arc::clone(&planned.use_case), vec![problem(&planned.use_case, &fault)])]);
-                }
-                Some(fault) => report.skip(&planned.use_case, &fault.to_string()),
+/// A plan of the use cases whose queries the server takes; `None` when it takes none.
+async fn plan_taken(
+    period: Period,
+    source: &mut ElasticEvents,
+    use_cases: Vec<Arc<UseCase>>,
+    report: &mut Report,
+) -> Result<Option<Arc<ScanPlan>>, RunError> {
+    let (plan, refused) = plan::plan_search(use_cases, period);
+    report.refuse(refused);
+    source.set_plan(&plan);
+    let faults = source.refused_queries().await?;
+    let mut taken = Vec::new();
+    for (planned, fault) in plan.use_cases.iter().zip(faults) {
+        match fault {
+            None => taken.push(Arc::clone(&planned.use_case)),
+            Some(fault) if fault.class() == Class::Poison => {
+                report.refuse(vec![(Arc::clone(&planned.use_case), vec![problem(&planned.use_case, &fault)])]);
             }
+            Some(fault) => report.skip(&planned.use_case, &fault.to_string()),
         }
-        if taken.is_empty() {
-            return Ok(None);
-        }
-        let (plan, _) = plan::plan_search(taken, self.period);
-        source.set_plan(&plan);
-        Ok(Some(Arc::new(plan)))
     }
+    if taken.is_empty() {
+        return Ok(None);
+    }
+    let (plan, _) = plan::plan_search(taken, period);
+    source.set_plan(&plan);
+    Ok(Some(Arc::new(plan)))
 }
 
 /// True if an index that is named takes no requests.

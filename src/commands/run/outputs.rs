@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 use super::super::error::RunError;
 use crate::cli::RunArgs;
 use crate::config::Settings;
-use crate::pipeline::Outputs;
 use crate::report::Report;
-use crate::sinks::SinkError;
-use crate::sinks::console::Findings;
 use crate::sinks::files::{DocumentFile, check_writable, write_whole};
 use crate::sources::files::event_files;
 
@@ -42,30 +39,15 @@ pub(super) fn check(args: &RunArgs, settings: &Settings) -> Result<(), RunError>
     Ok(())
 }
 
-/// Opens the outputs.
+/// Opens the file for documents with outliers, if one is wanted, and checks that the report can be written.
 ///
 /// # Errors
 /// A place that cannot be written.
-pub(super) fn open(args: &RunArgs) -> Result<Outputs, RunError> {
+pub(super) fn open(args: &RunArgs) -> Result<Option<DocumentFile>, RunError> {
     if let Some(path) = &args.report {
         check_writable(path)?;
     }
-    Ok(match documents(args) {
-        Some(path) => Outputs { documents: Some(DocumentFile::create(path)?), findings: None },
-        None => Outputs { documents: None, findings: Some(Findings::default()) },
-    })
-}
-
-/// Brings the outputs to their places; `names` are those of the use cases.
-pub(super) fn finish(outputs: Outputs, names: &[String]) -> Result<(), RunError> {
-    if let Some(file) = outputs.documents {
-        file.finish()?;
-    }
-    if let Some(findings) = outputs.findings {
-        let name = |use_case_idx: usize| names[use_case_idx].clone();
-        findings.print(name).map_err(|source| SinkError { path: PathBuf::from("standard output"), source })?;
-    }
-    Ok(())
+    Ok(documents(args).map(DocumentFile::create).transpose()?)
 }
 
 /// Writes the report, where one is wanted.

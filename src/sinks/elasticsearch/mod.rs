@@ -4,19 +4,20 @@
 //! documents are prepared; see `changes.rs`.
 
 mod changes;
+mod enrich;
 mod pace;
 mod template;
 #[cfg(test)]
 mod tests;
-mod written;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::delivery::Written;
 use crate::elastic::{BulkChange, Client, DocumentId, DocumentVersion, ElasticError};
 
+pub use enrich::ClusterSink;
 pub use template::{TEMPLATE_NAME, TemplateDialect, component_template};
-pub use written::Written;
 
 /// What is to become of a document.
 pub trait Edit: Send + 'static {

@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
-use super::{DocRef, EventSource, OnBatch, RawDocument, ScanOptions, ScanSummary, SourceError};
+use super::{DocRef, DocumentKey, EventSource, OnBatch, RawDocument, ScanOptions, ScanSummary, SourceError};
 use crate::config::ElasticSettings;
 use crate::elastic::{
     Attempts, Class, Client, DocumentId, ElasticError, Fault, Lookup, MappedFields, SearchTarget, StoredDocument,
@@ -267,7 +267,7 @@ impl EventSource for ElasticEvents {
 
     fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError> {
         let ids = self.ids(documents)?;
-        let found = self.runtime.block_on(self.documents.read(&ids))?;
+        let found = self.runtime.block_on(self.documents.read_by_id(&ids))?;
         let raw = |(found, id): (Lookup, _)| Ok(found.into_found(id)?.map(raw));
         found.into_par_iter().zip(&ids).map(raw).collect()
     }
@@ -279,11 +279,8 @@ impl EventSource for ElasticEvents {
 }
 
 fn raw(document: StoredDocument) -> RawDocument {
-    RawDocument {
-        index: document.id.index,
-        id: document.id.id,
-        bytes: with_valid_surrogates(document.source.get()).into_bytes(),
-    }
+    let bytes = with_valid_surrogates(document.source.get()).into_bytes();
+    RawDocument { key: DocumentKey { id: document.id, place: None }, bytes }
 }
 
 /// Whether another pass may succeed: the search context or an index behind a wildcard is gone, an answer was lost, or shards had failed.

@@ -210,8 +210,10 @@ fn check_on(hellos: &[&'static str], fault: fn(usize, &Received) -> Option<Reply
         let documents = events.fetch(&places).unwrap();
         for ((number, ..), document) in scanned.iter().rev().zip(documents) {
             let expected = (*number != 7).then(|| RawDocument {
-                index: format!("logs-{}", number % 3),
-                id: number.to_string(),
+                key: DocumentKey {
+                    id: DocumentId { index: format!("logs-{}", number % 3), id: number.to_string(), routing: None },
+                    place: None,
+                },
                 bytes: format!(r#"{{"whole":"{number}"}}"#).into_bytes(),
             });
             assert_eq!(document, expected);

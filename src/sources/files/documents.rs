@@ -8,8 +8,9 @@ use std::os::unix::fs::FileExt;
 use rayon::prelude::*;
 
 use super::input::InputFile;
+use crate::elastic::DocumentId;
 use crate::event::decode::{line_id, split_document, with_valid_surrogates};
-use crate::sources::{DocRef, RawDocument, SourceError};
+use crate::sources::{DocRef, DocumentKey, RawDocument, SourceError};
 use crate::spill::{Copied, Spool};
 
 /// Where a batch came from.
@@ -105,11 +106,13 @@ impl Batch<'_> {
     fn document(&self, document: DocRef, line: &[u8]) -> io::Result<RawDocument> {
         let line = std::str::from_utf8(line).map_err(io::Error::other)?;
         let split = split_document(line).map_err(io::Error::other)?;
-        Ok(RawDocument {
+        let id = DocumentId {
             index: split.index.unwrap_or_else(|| self.file.name.to_string()),
             id: split.id.unwrap_or_else(|| line_id(self.place.first_line + u64::from(document.line))),
-            bytes: with_valid_surrogates(split.source).into_bytes(),
-        })
+            routing: None,
+        };
+        let bytes = with_valid_surrogates(split.source).into_bytes();
+        Ok(RawDocument { key: DocumentKey { id, place: Some(document) }, bytes })
     }
 
     fn error(&self, document: DocRef, source: io::Error) -> SourceError {

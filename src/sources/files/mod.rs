@@ -11,13 +11,20 @@ mod parquet_lines;
 mod paths;
 mod stream;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::error::ArrowError;
+use rayon::prelude::*;
+use serde_json::value::RawValue;
 
-use super::{DocRef, EventSource, Incomplete, OnBatch, RawDocument, ScanOptions, ScanSummary, SourceError};
+use super::{
+    DocRef, DocumentKey, Documents, EventSource, Incomplete, OnBatch, RawDocument, ScanOptions, ScanSummary,
+    SourceError,
+};
+use crate::elastic::{DocumentVersion, Lookup, StoredDocument};
 use crate::event::decode::{Chunk, Decoder, EventBatch, Identity, Projection};
 use crate::runtime::InOrder;
 use crate::spill::{Compressed, Spool};
@@ -123,6 +130,23 @@ impl EventSource for EventFiles {
 
     fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError> {
         documents::fetch(&self.files, &self.spool, &self.lock_places(), documents)
+    }
+}
+
+impl Documents for EventFiles {
+    fn read(&self, documents: &[DocumentKey]) -> Result<Vec<Lookup>, SourceError> {
+        let places: Vec<DocRef> = documents.iter().filter_map(|key| key.place).collect();
+        debug_assert_eq!(places.len(), documents.len(), "documents of files have a place");
+        let stored = |document: Option<RawDocument>| {
+            let Some(RawDocument { key, bytes }) = document else { return Ok(Lookup::Gone) };
+            let name = || key.id.index.clone();
+            let source =
+                String::from_utf8(bytes).map_err(io::Error::other).and_then(|text| Ok(RawValue::from_string(text)?));
+            let source =
+                source.map_err(|source| SourceError::Read { name: name(), place: key.id.id.clone(), source })?;
+            Ok(Lookup::Found(StoredDocument { id: key.id, version: DocumentVersion::NONE, source }))
+        };
+        self.fetch(&places)?.into_par_iter().map(stored).collect()
     }
 }
 

@@ -118,7 +118,7 @@ fn every_form_of_the_same_events_gives_the_same_columns_and_documents() {
     );
     for (row, event) in events.iter().enumerate() {
         assert_eq!(serde_json::from_slice::<Value>(&expected[row].1.bytes).unwrap(), *event);
-        assert_eq!(expected[row].1.id, format!("{row:012}"));
+        assert_eq!(expected[row].1.key.id.id, format!("{row:012}"));
     }
     for (name, bytes) in forms {
         let (found, summary) = scan(&open(&[&write(&folder, name, &bytes)]).unwrap());
@@ -126,7 +126,8 @@ fn every_form_of_the_same_events_gives_the_same_columns_and_documents() {
         assert_eq!(found.len(), expected.len(), "{name}");
         for (found, expected) in found.iter().zip(&expected) {
             assert_eq!(found.0[..3], expected.0[..3], "{name}");
-            assert_eq!((&found.1.id, found.1.index.as_str()), (&expected.1.id, name));
+            let [found_id, expected_id] = [&found.1.key.id, &expected.1.key.id];
+            assert_eq!((&found_id.id, found_id.index.as_str()), (&expected_id.id, name));
             let value = |event: &Event| serde_json::from_slice::<Value>(&event.1.bytes).unwrap();
             assert_eq!(value(found), value(expected), "{name}");
         }
@@ -166,12 +167,12 @@ fn hits_keep_their_identity_and_give_their_source() {
     let folder = TempDir::new().unwrap();
     let text = "{\"_source\":{\"a\":\"\\ud800\"},\"_id\":\"7\",\"_index\":\"i\"}\n\n{\"a\":2}\n";
     let (found, _) = scan(&open(&[&write(&folder, "f.ndjson", text.as_bytes())]).unwrap());
-    let documents: Vec<RawDocument> = found.into_iter().map(|(_, document)| document).collect();
-    let document = |index: &str, id: &str, bytes: &str| RawDocument {
-        index: index.to_owned(),
-        id: id.to_owned(),
-        bytes: bytes.as_bytes().to_vec(),
-    };
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let documents: Vec<_> = found
+        .into_iter()
+        .map(|(_, RawDocument { key, bytes })| (key.id.index, key.id.id, key.id.routing, text(bytes)))
+        .collect();
+    let document = |index: &str, id: &str, bytes: &str| (index.to_owned(), id.to_owned(), None, bytes.to_owned());
     assert_eq!(
         documents,
         [document("i", "7", "{\"a\":\"\\ufffd\"}"), document("f.ndjson", "000000000002", "{\"a\":2}")]
@@ -238,7 +239,7 @@ fn files_are_found_once_and_in_one_order() {
     }
     let ids = |paths: &[&Path]| -> Vec<String> {
         let (found, _) = scan(&open(paths).unwrap());
-        found.into_iter().map(|(cells, document)| format!("{} {}", cells[0][0], document.index)).collect()
+        found.into_iter().map(|(cells, document)| format!("{} {}", cells[0][0], document.key.id.index)).collect()
     };
     let root = folder.path();
     let whole = ids(&[root]);

@@ -11,7 +11,8 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 
 use super::pace::Pace;
-use super::{Change, Edit, Edited, Ended, Written};
+use super::{Change, Edit, Edited, Ended};
+use crate::delivery::Written;
 use crate::elastic::{
     Attempts, Block, BulkAction, BulkItem, Class, Client, DocumentId, ElasticError, Fault, Lookup, StoredDocument,
 };

@@ -9,9 +9,10 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use serde_json::value::RawValue;
+use tokio::runtime::Handle;
 
 use crate::elastic::{Client, DocumentId, DocumentVersion, Lookup, StoredDocument};
-use crate::sources::SourceError;
+use crate::sources::{DocumentKey, Documents, SourceError};
 use crate::spill::{SpillError, Spool};
 
 /// Bytes of documents that are kept; those beyond are read from the server whenever they are needed.
@@ -24,6 +25,7 @@ const KEPT_BYTES: u64 = 1 << 30;
 #[derive(Debug)]
 pub struct DocumentCache {
     client: Client,
+    runtime: Handle,
     spool: Spool,
     kept_bytes: u64,
     hasher: RandomState,
@@ -38,21 +40,22 @@ struct Kept {
 }
 
 impl DocumentCache {
-    /// Nothing is read yet; what is kept goes to `folder`.
+    /// Nothing is read yet; what is kept goes to `folder`. Must be called inside a tokio runtime.
     pub fn new(client: &Client, folder: &Path) -> Self {
         Self::keeping(client, folder, KEPT_BYTES)
     }
 
     fn keeping(client: &Client, folder: &Path, kept_bytes: u64) -> Self {
         let (client, spool) = (client.clone(), Spool::new(folder));
-        DocumentCache { client, spool, kept_bytes, hasher: RandomState::new(), kept: Mutex::default() }
+        let runtime = Handle::current();
+        DocumentCache { client, runtime, spool, kept_bytes, hasher: RandomState::new(), kept: Mutex::default() }
     }
 
     /// The documents in the order asked.
     ///
     /// # Errors
     /// A server that does not answer, and a spill folder that cannot be written.
-    pub async fn read(&self, ids: &[DocumentId]) -> Result<Vec<Lookup>, SourceError> {
+    pub async fn read_by_id(&self, ids: &[DocumentId]) -> Result<Vec<Lookup>, SourceError> {
         let known = self.known(ids)?;
         let unknown = ids.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(id, _)| id.clone());
         let unknown: Vec<DocumentId> = unknown.collect();
@@ -102,6 +105,13 @@ impl DocumentCache {
             kept.places.insert(hash, (offset + start as u64, len));
         }
         Ok(())
+    }
+}
+
+impl Documents for DocumentCache {
+    fn read(&self, documents: &[DocumentKey]) -> Result<Vec<Lookup>, SourceError> {
+        let ids: Vec<DocumentId> = documents.iter().map(|key| key.id.clone()).collect();
+        self.runtime.block_on(self.read_by_id(&ids))
     }
 }
 

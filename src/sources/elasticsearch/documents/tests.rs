@@ -53,13 +53,13 @@ async fn a_document_is_read_once() {
     let server = cluster();
     let cache = DocumentCache::new(&client(&server).await, &std::env::temp_dir());
     let ids = [id("a", "1"), id("b", "1"), id("a", "r"), id("a", "ä\n\"")];
-    check(&cache.read(&ids[..3]).await.unwrap(), &ids[..3]);
+    check(&cache.read_by_id(&ids[..3]).await.unwrap(), &ids[..3]);
     let again = [ids[3].clone(), ids[2].clone(), ids[0].clone(), ids[1].clone()];
-    check(&cache.read(&again).await.unwrap(), &again);
+    check(&cache.read_by_id(&again).await.unwrap(), &again);
     assert_eq!(asked(&server), [vec!["1", "1", "r"], vec!["ä\n\""]]);
     // what is not there is asked for again
     for _ in 0..2 {
-        assert!(matches!(cache.read(&[id("a", "lost")]).await.unwrap()[..], [Lookup::Gone]));
+        assert!(matches!(cache.read_by_id(&[id("a", "lost")]).await.unwrap()[..], [Lookup::Gone]));
     }
     assert_eq!(asked(&server).len(), 4);
 }
@@ -77,7 +77,7 @@ async fn what_has_no_room_is_read_again() {
         let n_before = asked(&server).len();
         let cache = DocumentCache::keeping(&client(&server).await, &std::env::temp_dir(), room);
         for _ in 0..2 {
-            check(&cache.read(&ids).await.unwrap(), &ids);
+            check(&cache.read_by_id(&ids).await.unwrap(), &ids);
         }
         let n_asked: Vec<usize> = asked(&server)[n_before..].iter().map(Vec::len).collect();
         let expected = if n_kept == 10 { vec![10] } else { vec![10, 10 - n_kept] };

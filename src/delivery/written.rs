@@ -96,7 +96,14 @@ impl Written {
         }
     }
 
-    pub(super) fn block(&mut self, index: &str) {
+    /// Number of documents counted.
+    pub fn n_documents(&self) -> u64 {
+        let blocked: u64 = self.blocked.values().sum();
+        self.updated + self.unchanged + self.gone + self.conflicts + self.rejected + blocked + self.not_written
+    }
+
+    /// Counts a document in an index that takes no writes.
+    pub fn block(&mut self, index: &str) {
         *self.blocked.entry(index.to_owned()).or_default() += 1;
     }
 }

@@ -1,0 +1,44 @@
+//! A run over event files: one scan group.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use tracing::info;
+
+use super::super::error::RunError;
+use super::judging::Judging;
+use crate::cli::RunArgs;
+use crate::config::UseCase;
+use crate::engine::Compute;
+use crate::plan;
+use crate::query::Mapping;
+use crate::report::Report;
+use crate::sources::files::{EventFiles, FileOptions};
+
+/// Detects in the files of `--events`.
+pub(super) fn detect(
+    args: &RunArgs,
+    mut judging: Judging<'_>,
+    mapping: Option<&Mapping>,
+    use_cases: Vec<Arc<UseCase>>,
+    report: &mut Report,
+) -> Result<(), RunError> {
+    let now = args.now.unwrap_or_else(Utc::now);
+    let (plan, refused) = plan::plan(use_cases, mapping, judging.period, now);
+    report.refuse(refused);
+    if plan.use_cases.is_empty() {
+        return Err(RunError::Configuration("no use case can run: see the problems above".to_owned()));
+    }
+    let source = open(args, &judging.compute)?;
+    info!(use_cases = plan.use_cases.len(), files = source.len(), "reading events");
+    judging.judge(&Arc::new(plan), &source, source.total_bytes())?;
+    judging.deliver(&source, None, report)
+}
+
+fn open(args: &RunArgs, compute: &Compute) -> Result<EventFiles, RunError> {
+    let options = FileOptions { spill_dir: compute.limits().spill_dir.clone() };
+    EventFiles::open(&args.events, options).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        RunError::Events(lines.join("\n"))
+    })
+}

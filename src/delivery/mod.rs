@@ -1,0 +1,291 @@
+//! From outliers to documents: gathers what all use cases of a run found by document, merges it into the document as
+//! it is now, and hands the result to the sinks. Files and clusters take the same path.
+//!
+//! Delivery starts when all scan groups are judged: a run that fails while it reads has written nothing, and use cases
+//! of several scan groups that find the same document change it together.
+
+mod gathered;
+mod written;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::elastic::{Class, DocumentId, DocumentVersion, ElasticError, Lookup, StoredDocument};
+use crate::event::decode::{members, with_valid_surrogates};
+use crate::outlier::{Additions, CHANGED_FIELDS, Merge, Outlier, merge_all};
+use crate::runtime::Interrupt;
+use crate::sources::{DocumentKey, Documents, SourceError};
+use crate::spill::SpillError;
+
+pub use gathered::{DocumentOutliers, Gathered, GatheredDocuments, GatheredOutlier};
+pub use written::Written;
+
+/// Upper limit on the documents that are read and written at once.
+const MOST_DOCUMENTS: usize = 2048;
+
+/// Fewest documents that are read and written at once.
+const FEWEST_DOCUMENTS: usize = 64;
+
+/// Target size of the documents that are read and written at once.
+const BLOCK_BYTES: usize = 64 << 20;
+
+/// A document with the outliers that a run found in it.
+#[derive(Debug)]
+pub struct Delivered {
+    /// The document.
+    pub id: DocumentId,
+    /// State of the document that the outliers were merged into.
+    pub version: DocumentVersion,
+    /// The document with its outliers if some sink wants whole documents, else only what outliers change.
+    pub source: Map<String, Value>,
+    /// What the outliers changed; `None` if the document had all of them.
+    pub additions: Option<Additions>,
+    /// Outliers that the document did not have, in the order of the use cases.
+    pub new: Vec<DeliveredOutlier>,
+    /// Outliers that the document had already, in the same order.
+    pub known: Vec<DeliveredOutlier>,
+}
+
+/// An outlier and its use case.
+#[derive(Debug)]
+pub struct DeliveredOutlier {
+    /// Number of the use case in the run.
+    pub use_case_idx: usize,
+    /// The outlier.
+    pub outlier: Outlier,
+    /// The same, encoded.
+    pub encoded: Box<RawValue>,
+}
+
+impl Delivered {
+    /// All outliers of the run in this document.
+    pub fn outliers(&self) -> impl Iterator<Item = &DeliveredOutlier> {
+        self.new.iter().chain(&self.known)
+    }
+}
+
+/// A place where outliers go.
+pub trait Sink: fmt::Debug {
+    /// True if the sink needs documents as a whole, not only the fields that outliers change.
+    fn wants_whole_documents(&self) -> bool {
+        false
+    }
+
+    /// Takes documents. Over all calls, they come sorted by index and id.
+    ///
+    /// # Errors
+    /// A sink that can take no more, which ends the run.
+    fn deliver(&mut self, documents: &[Delivered]) -> Result<(), DeliveryError>;
+
+    /// Waits for what is under way, at the end of every run, whatever became of it.
+    fn close(&mut self) -> Closed {
+        Closed::default()
+    }
+
+    /// Brings the result to its place, at the end of a run that was delivered as a whole.
+    ///
+    /// # Errors
+    /// A place that cannot be written.
+    fn finish(self: Box<Self>) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+/// What became of a sink's documents.
+#[derive(Debug, Default)]
+pub struct Closed {
+    /// Counts of documents, if the sink changes them one by one.
+    pub written: Option<Written>,
+    /// Why it stopped before it had written all of them.
+    pub ended: Option<ElasticError>,
+}
+
+/// Outliers could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {source}: check the folder, its permissions and free space", path.display())]
+pub struct SinkError {
+    /// What was written.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: std::io::Error,
+}
+
+impl SinkError {
+    /// Names what could not be written.
+    pub fn new(path: &Path) -> impl Fn(std::io::Error) -> SinkError + use<> {
+        let path = path.to_owned();
+        move |source| SinkError { path: path.clone(), source }
+    }
+}
+
+/// Why delivery ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// A document could not be read, or the run was interrupted.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Gathered outliers could not be spilled to disk, or read back.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
+    /// A sink could not write.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// A document is no longer a JSON object.
+    #[error("document {} of {}: {reason}", id.id, id.index)]
+    Document {
+        /// The document.
+        id: DocumentId,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An outlier cannot be encoded or decoded: a bug in this program.
+    #[error("outlier: {0}")]
+    Outlier(#[from] serde_json::Error),
+    /// A sink stopped; [`Sink::close`] says why.
+    #[error("a sink takes no more outliers")]
+    Stopped,
+}
+
+/// What was delivered.
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// Documents with outliers, per use case of the run.
+    pub n_documents: Vec<u64>,
+    /// Documents that did not come as far as the sinks.
+    pub lost: Written,
+}
+
+/// Merges gathered outliers into their documents, in the order of index and id, and hands them to the sinks; adds to
+/// `delivery` what it does. Blocks: not for tokio's own threads.
+///
+/// # Errors
+/// Why it ended early.
+pub fn deliver(
+    gathered: Gathered,
+    documents: &dyn Documents,
+    sinks: &mut [Box<dyn Sink + '_>],
+    interrupt: &Interrupt,
+    delivery: &mut Delivery,
+) -> Result<(), DeliveryError> {
+    let mut gathered = gathered.into_documents()?;
+    let mut block_size = MOST_DOCUMENTS / 2;
+    loop {
+        let block = gathered.next_block(block_size)?;
+        if block.is_empty() {
+            return Ok(());
+        }
+        let n_block = block.len() as u64;
+        let lost = delivery.lost.n_documents();
+        match deliver_block(block, documents, sinks, interrupt, delivery) {
+            Ok(next_size) => block_size = next_size,
+            Err(error) => {
+                let n_counted = delivery.lost.n_documents() - lost;
+                delivery.lost.not_written += n_block - n_counted + n_left(&mut gathered)?;
+                return Err(error);
+            }
+        }
+    }
+}
+
+fn n_left(documents: &mut GatheredDocuments) -> Result<u64, SpillError> {
+    let mut n_left = 0;
+    loop {
+        match documents.next_block(MOST_DOCUMENTS)?.len() {
+            0 => return Ok(n_left),
+            n => n_left += n as u64,
+        }
+    }
+}
+
+/// Delivers a block; returns how many documents the next one should have.
+fn deliver_block(
+    block: Vec<DocumentOutliers>,
+    documents: &dyn Documents,
+    sinks: &mut [Box<dyn Sink + '_>],
+    interrupt: &Interrupt,
+    delivery: &mut Delivery,
+) -> Result<usize, DeliveryError> {
+    interrupt.check().map_err(SourceError::from)?;
+    let keys: Vec<DocumentKey> = block.iter().map(|document| document.document.clone()).collect();
+    let mut stored = Vec::with_capacity(block.len());
+    for (found, document) in documents.read(&keys)?.into_iter().zip(block) {
+        match found {
+            Lookup::Found(found) => stored.push((found, document)),
+            Lookup::Gone => delivery.lost.gone += 1,
+            Lookup::Failed(fault) if fault.class() == Class::Refused => {
+                Lookup::Failed(fault).into_found(&document.document.id).map_err(SourceError::from)?;
+            }
+            Lookup::Failed(fault) => delivery.lost.fail(&document.document.id, &fault),
+        }
+    }
+    let n_bytes: usize = stored.iter().map(|(stored, _)| stored.source.get().len()).sum();
+    let is_whole = sinks.iter().any(|sink| sink.wants_whole_documents());
+    let fields_of = if is_whole { whole } else { changed_fields };
+    let merged = stored.into_par_iter().map(|(stored, found)| merge(stored, found, fields_of));
+    let merged = merged.collect::<Result<Vec<Delivered>, DeliveryError>>()?;
+    for document in &merged {
+        count_documents(document, |use_case_idx| delivery.n_documents[use_case_idx] += 1);
+    }
+    sinks.iter_mut().try_for_each(|sink| sink.deliver(&merged))?;
+    let per_document = n_bytes / keys.len().max(1) + 1;
+    Ok((BLOCK_BYTES / per_document).clamp(FEWEST_DOCUMENTS, MOST_DOCUMENTS))
+}
+
+/// Counts each use case once that found something in the document.
+fn count_documents(document: &Delivered, mut count: impl FnMut(usize)) {
+    let mut use_cases: Vec<usize> = document.outliers().map(|outlier| outlier.use_case_idx).collect();
+    use_cases.sort_unstable();
+    use_cases.dedup();
+    use_cases.into_iter().for_each(&mut count);
+}
+
+fn merge(
+    stored: StoredDocument,
+    found: DocumentOutliers,
+    fields_of: fn(&str) -> Result<Map<String, Value>, String>,
+) -> Result<Delivered, DeliveryError> {
+    let StoredDocument { id, version, source } = stored;
+    let mut source = match fields_of(source.get()) {
+        Ok(source) => source,
+        Err(reason) => return Err(DeliveryError::Document { id, reason }),
+    };
+    let decode = |(use_case_idx, encoded): (usize, Box<RawValue>)| {
+        let outlier = serde_json::from_str(encoded.get())?;
+        Ok(DeliveredOutlier { use_case_idx, outlier, encoded })
+    };
+    let outliers = found.outliers.into_iter().map(decode).collect::<Result<Vec<_>, DeliveryError>>()?;
+    let additions = merge_all(&mut source, outliers.iter().map(|found| &found.outlier), usize::MAX);
+    let mut delivered = Delivered { id, version, source, additions: None, new: Vec::new(), known: Vec::new() };
+    for (outlier, merge) in outliers.into_iter().zip(&additions.merges) {
+        match merge {
+            Merge::Added => delivered.new.push(outlier),
+            Merge::AlreadyPresent => delivered.known.push(outlier),
+        }
+    }
+    delivered.additions = Some(additions).filter(|additions| !additions.fields.is_empty());
+    Ok(delivered)
+}
+
+fn whole(source: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(&with_valid_surrogates(source)).map_err(|error| error.to_string())
+}
+
+/// Parses what outliers change of the document `source`; the rest is not looked at.
+///
+/// # Errors
+/// Why it cannot be parsed.
+pub fn changed_fields(source: &str) -> Result<Map<String, Value>, String> {
+    let values = members(source, CHANGED_FIELDS).ok_or("it is not a JSON object")?;
+    let parse = |(field, text): (&str, Option<&str>)| {
+        let value = serde_json::from_str(&with_valid_surrogates(text?));
+        Some(value.map(|value| (field.to_owned(), value)).map_err(|error| format!("{field} cannot be read: {error}")))
+    };
+    CHANGED_FIELDS.into_iter().zip(values).filter_map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! One scan group: read once, judged by every use case.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::MainConfig;
+use crate::delivery::{Gathered, GatheredOutlier};
+use crate::detection::{Detected, Detection, DetectionError, FoundOutlier, KeptOutliers};
+use crate::engine::Compute;
+use crate::ingest::{Ingested, Usage, ingest};
+use crate::models::word2vec::neural::TrainingDevice;
+use crate::models::{EvaluationError, Settings};
+use crate::plan::{Period, PlannedUseCase, ScanPlan};
+use crate::runtime::side_by_side;
+use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
+use crate::table::View;
+use crate::whitelist::Whitelist;
+
+/// What a scan group needs.
+#[derive(Debug)]
+pub struct ScanGroup<'a> {
+    /// What to read and judge.
+    pub plan: Arc<ScanPlan>,
+    /// Where from.
+    pub source: &'a dyn EventSource,
+    /// Assets, global whitelist.
+    pub main: &'a MainConfig,
+    /// Threads, memory, temporary files.
+    pub compute: &'a Compute,
+    /// How to read.
+    pub options: ScanOptions,
+    /// Which times.
+    pub period: Period,
+    /// Where models are trained.
+    pub device: &'a TrainingDevice,
+}
+
+/// What became of a scan group.
+#[derive(Debug)]
+pub struct GroupResult {
+    /// What was read.
+    pub summary: ScanSummary,
+    /// Seconds of reading.
+    pub reading: Duration,
+    /// Batches of the event table that went to disk.
+    pub n_spilled: usize,
+    /// Bytes of memory that the event table takes.
+    pub table_bytes: usize,
+    /// Per use case of the plan.
+    pub use_cases: Vec<UseCaseResult>,
+}
+
+/// What became of a use case.
+#[derive(Debug)]
+pub struct UseCaseResult {
+    /// What it got of the events.
+    pub usage: Usage,
+    /// What was found, without the outliers themselves, or why it failed.
+    pub outcome: Result<Detected, DetectionError>,
+    /// Documents with outliers of this use case.
+    pub documents: u64,
+}
+
+/// Why a scan group failed as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum GroupError {
+    /// Reading failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A document could not be read again.
+    #[error(transparent)]
+    Detection(#[from] DetectionError),
+}
+
+/// Reads a scan group, judges it with all its use cases, and gathers what they found; they come behind `n_before` others
+/// of the run. One use case's failure leaves the others alone. Blocks: not for tokio's own threads.
+///
+/// # Errors
+/// Events that could not be read, and failures that no other use case would be spared.
+pub fn judge(group: &ScanGroup<'_>, n_before: usize, gathered: &mut Gathered) -> Result<GroupResult, GroupError> {
+    let started = Instant::now();
+    let ingested = ingest(group.source, &group.plan, group.compute, &group.options)?;
+    let reading = started.elapsed();
+    let mut use_cases = judge_all(group, &ingested);
+    if let Some(error) = take_end_of_run(&mut use_cases) {
+        return Err(error.into());
+    }
+    for (idx, result) in use_cases.iter_mut().enumerate() {
+        if let Ok(detected) = &mut result.outcome {
+            gather(std::mem::take(&mut detected.rounds_kept), n_before + idx, gathered)?;
+        }
+        group.options.interrupt.check().map_err(SourceError::from)?;
+    }
+    Ok(GroupResult {
+        summary: ingested.summary,
+        reading,
+        n_spilled: ingested.table.n_spilled(),
+        table_bytes: ingested.table.memory_bytes(),
+        use_cases,
+    })
+}
+
+fn gather(rounds: Vec<KeptOutliers>, use_case_idx: usize, gathered: &mut Gathered) -> Result<(), DetectionError> {
+    rounds.into_iter().try_for_each(|round| {
+        round.drain(|FoundOutlier { document, element, outlier, .. }| {
+            Ok(gathered.push(GatheredOutlier { document, use_case_idx, element, outlier })?)
+        })
+    })
+}
+
+/// All use cases, as many at once as there are threads; the results in the order of the plan.
+fn judge_all(group: &ScanGroup<'_>, ingested: &Ingested) -> Vec<UseCaseResult> {
+    let n_threads = group.compute.limits().threads.get();
+    let n_at_once = n_threads.min(group.plan.use_cases.len()).max(1);
+    let n_partitions = n_threads.div_ceil(n_at_once);
+    side_by_side(group.plan.use_cases.len(), n_at_once, async |mask_idx| {
+        let planned = &group.plan.use_cases[mask_idx];
+        let outcome = detect(group, ingested, planned, mask_idx, n_partitions).await;
+        UseCaseResult { usage: ingested.usage[mask_idx], outcome, documents: 0 }
+    })
+}
+
+/// The first failure that ends the run, if there is one.
+fn take_end_of_run(use_cases: &mut Vec<UseCaseResult>) -> Option<DetectionError> {
+    let idx = use_cases.iter().position(|result| result.outcome.as_ref().is_err_and(DetectionError::ends_run))?;
+    use_cases.swap_remove(idx).outcome.err()
+}
+
+async fn detect(
+    group: &ScanGroup<'_>,
+    ingested: &Ingested,
+    planned: &PlannedUseCase,
+    mask_idx: usize,
+    n_partitions: usize,
+) -> Result<Detected, DetectionError> {
+    let use_case = &*planned.use_case;
+    let session = group.compute.session(n_partitions);
+    let context = session.map_err(|error| EvaluationError::Plan(error.to_string()))?;
+    crate::engine::functions::register_all(&context);
+    let name = use_case.id();
+    let settings = Settings {
+        context: &context,
+        n_partitions,
+        end: match group.period {
+            Period::Everything => None,
+            Period::HistoryUntil(end) => Some(end.timestamp_micros()),
+            Period::Between(window) => Some(window.to).filter(|&to| to < i64::MAX),
+        },
+        history: use_case.history_window.num_microseconds().unwrap_or(i64::MAX),
+        use_case: &name,
+        memory_limit: group.compute.limits().memory,
+        n_rows: ingested.usage[mask_idx].rows,
+        device: group.device,
+    };
+    Detection {
+        use_case,
+        view: View::new(Arc::clone(&ingested.table), mask_idx, planned.view),
+        source: group.source,
+        derived: planned.derived.as_deref(),
+        whitelist: Whitelist::new(Arc::clone(&group.main.whitelist), Arc::clone(&use_case.whitelist)),
+        assets: &group.main.assets,
+        spill_dir: &group.compute.limits().spill_dir,
+        interrupt: &group.options.interrupt,
+    }
+    .run(settings)
+    .await
+}

@@ -1,0 +1,191 @@
+//! Records in order, however many there are: an external sort. Records beyond the memory limit are sorted and written
+//! to disk as a run; reading merges the runs.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{SpillError, read_record, unnamed_file, write_record};
+
+/// Size of the read buffer of each run.
+const READ_AHEAD: usize = 64 << 10;
+
+/// Records on their way into order.
+#[derive(Debug)]
+pub struct SortedRuns<T> {
+    folder: PathBuf,
+    memory_bytes: usize,
+    records: Vec<T>,
+    n_bytes: usize,
+    file: Option<BufWriter<File>>,
+    /// End of each run in the file.
+    ends: Vec<u64>,
+}
+
+impl<T: Ord + Serialize + DeserializeOwned> SortedRuns<T> {
+    /// Without records. More than `memory_bytes` of them go to `folder`.
+    pub fn new(folder: &Path, memory_bytes: usize) -> Self {
+        let folder = folder.to_owned();
+        SortedRuns { folder, memory_bytes, records: Vec::new(), n_bytes: 0, file: None, ends: Vec::new() }
+    }
+
+    /// Adds a record that takes about `n_bytes` of memory.
+    ///
+    /// # Errors
+    /// A file that cannot be made or written.
+    pub fn push(&mut self, record: T, n_bytes: usize) -> Result<(), SpillError> {
+        self.n_bytes += n_bytes;
+        self.records.push(record);
+        if self.n_bytes <= self.memory_bytes {
+            return Ok(());
+        }
+        self.write_run().map_err(SpillError::in_folder(&self.folder))
+    }
+
+    /// Returns the records in order.
+    ///
+    /// # Errors
+    /// A file that cannot be made, written or read.
+    pub fn merge(self) -> Result<Merge<T>, SpillError> {
+        let in_folder = SpillError::in_folder(&self.folder);
+        self.into_merge().map_err(in_folder)
+    }
+
+    fn write_run(&mut self) -> io::Result<()> {
+        self.records.sort_unstable();
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(BufWriter::new(unnamed_file(&self.folder)?)),
+        };
+        let mut end = self.ends.last().copied().unwrap_or_default();
+        for record in self.records.drain(..) {
+            end += write_record(file, &record)?;
+        }
+        self.ends.push(end);
+        self.n_bytes = 0;
+        Ok(())
+    }
+
+    fn into_merge(mut self) -> io::Result<Merge<T>> {
+        self.records.sort_unstable();
+        let mut runs = vec![Run::InMemory(std::mem::take(&mut self.records).into_iter())];
+        if let Some(file) = self.file.take() {
+            let file = Arc::new(file.into_inner().map_err(io::IntoInnerError::into_error)?);
+            let starts = [0].into_iter().chain(self.ends.iter().copied());
+            for (at, &end) in starts.zip(&self.ends) {
+                let section = Section { file: Arc::clone(&file), at, end };
+                runs.push(Run::OnDisk(BufReader::with_capacity(READ_AHEAD, section)));
+            }
+        }
+        let mut merge = Merge { folder: self.folder, runs, heads: BinaryHeap::new() };
+        for run_idx in 0..merge.runs.len() {
+            merge.advance(run_idx)?;
+        }
+        Ok(merge)
+    }
+}
+
+/// Sorted records, one after the other.
+#[derive(Debug)]
+pub struct Merge<T> {
+    folder: PathBuf,
+    runs: Vec<Run<T>>,
+    /// Next record of each run.
+    heads: BinaryHeap<Reverse<(T, usize)>>,
+}
+
+impl<T: Ord + DeserializeOwned> Merge<T> {
+    /// Returns the next record if `is_wanted` accepts it, which stays the next one otherwise.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn next_if(&mut self, is_wanted: impl FnOnce(&T) -> bool) -> Result<Option<T>, SpillError> {
+        if !self.heads.peek().is_some_and(|Reverse((record, _))| is_wanted(record)) {
+            return Ok(None);
+        }
+        let Some(Reverse((record, run_idx))) = self.heads.pop() else { return Ok(None) };
+        self.advance(run_idx).map_err(SpillError::in_folder(&self.folder))?;
+        Ok(Some(record))
+    }
+
+    fn advance(&mut self, run_idx: usize) -> io::Result<()> {
+        if let Some(record) = self.runs[run_idx].next_record()? {
+            self.heads.push(Reverse((record, run_idx)));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+enum Run<T> {
+    InMemory(std::vec::IntoIter<T>),
+    OnDisk(BufReader<Section>),
+}
+
+impl<T: DeserializeOwned> Run<T> {
+    fn next_record(&mut self) -> io::Result<Option<T>> {
+        match self {
+            Run::InMemory(records) => Ok(records.next()),
+            Run::OnDisk(reader) => read_record(reader),
+        }
+    }
+}
+
+/// A part of a file that others read as well.
+#[derive(Debug)]
+struct Section {
+    file: Arc<File>,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Section {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let n_read = self.file.read_at(&mut buffer[..left], self.at)?;
+        self.at += n_read as u64;
+        Ok(n_read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_in_order_from_memory_and_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        for memory_bytes in [usize::MAX, 500, 0] {
+            let mut sorted = SortedRuns::new(folder.path(), memory_bytes);
+            for n in 0..100u64 {
+                sorted.push((n * 37 % 100, format!("record {n}")), 20).unwrap();
+            }
+            let mut merge = sorted.merge().unwrap();
+            let mut numbers = Vec::new();
+            while let Some((number, text)) = merge.next_if(|_| true).unwrap() {
+                assert_eq!(text, format!("record {}", number * 73 % 100));
+                numbers.push(number);
+            }
+            assert_eq!(numbers, (0..100).collect::<Vec<_>>(), "{memory_bytes}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_record_that_is_not_wanted_stays_the_next() {
+        let mut sorted = SortedRuns::new(Path::new("."), 100);
+        [3, 1, 2].into_iter().for_each(|n: u64| sorted.push(n, 8).unwrap());
+        let mut merge = sorted.merge().unwrap();
+        assert_eq!(merge.next_if(|n| *n == 1).unwrap(), Some(1));
+        assert_eq!(merge.next_if(|n| *n == 1).unwrap(), None);
+        assert_eq!(merge.next_if(|n| *n == 2).unwrap(), Some(2));
+        assert_eq!(SortedRuns::<u64>::new(Path::new("."), 100).merge().unwrap().next_if(|_| true).unwrap(), None);
+    }
+}
