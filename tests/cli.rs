@@ -376,6 +376,37 @@ fn a_password_on_a_line_that_cannot_be_parsed_is_never_shown() {
 }
 
 #[test]
+fn texts_on_which_a_grok_pattern_took_too_long_are_reported() {
+    let hostile = "a".repeat(500);
+    let event = format!("{{\"message\":\"{hostile}\",\"user\":\"ann\"}}\n");
+    let use_case = "\
+[terms_rare]
+es_query_filter=*
+aggregator=user
+target=x
+target_count_method=within_aggregator
+trigger_on=low
+trigger_method=float
+trigger_sensitivity=10
+outlier_type=rare
+outlier_reason=rare
+outlier_summary={term}
+run_model=1
+use_derived_fields=1
+";
+    let folder = folder(&[
+        ("rare.conf", use_case),
+        ("main.conf", "[derivedfields]\nmessage=(?<x>(?:(a+)+\\2)+b)\n"),
+        ("events.ndjson", &(event.clone() + &event)),
+    ]);
+    run(folder.path(), "run --config main.conf --use-cases rare.conf --events events.ndjson --report report.json")
+        .expect_code(0);
+    let report = Report::read(&folder.path().join("report.json"));
+    let given_up = &report.json()["use_cases"][0]["grok_given_up"][0];
+    assert_eq!((&given_up["field"], &given_up["texts"]), (&"message".into(), &1.into()), "{}", report.json());
+}
+
+#[test]
 fn text_from_events_cannot_drive_the_terminal() {
     let hostile =
         r#"{"process":{"name":"powershell.exe"},"user":{"name":"\u001b[31mred\u0007\u009b2J\r\nforged line\u202e"}}"#;

@@ -6,11 +6,9 @@ use std::path::PathBuf;
 use crate::delivery::{DeliveryError, SinkError};
 use crate::detection::DetectionError;
 use crate::elastic::{Class, ElasticError};
-use crate::housekeeping::CleaningError;
 use crate::models::EvaluationError;
 use crate::report::{Exit, NOTHING_WRITTEN};
 use crate::scan_group::GroupError;
-use crate::sinks::elasticsearch::Ended;
 use crate::sources::SourceError;
 use crate::spill::SpillError;
 use crate::table::TableError;
@@ -102,15 +100,6 @@ impl From<SourceError> for RunError {
     }
 }
 
-impl From<Ended> for RunError {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Interrupted => RunError::Interrupted(NOTHING_WRITTEN.to_owned()),
-            Ended::Server(error) => error.into(),
-        }
-    }
-}
-
 impl From<ElasticError> for RunError {
     fn from(error: ElasticError) -> Self {
         let message = error.to_string();
@@ -123,15 +112,6 @@ impl From<ElasticError> for RunError {
                 RunError::Unavailable(message)
             }
             _ => RunError::Reading(message),
-        }
-    }
-}
-
-impl From<CleaningError> for RunError {
-    fn from(error: CleaningError) -> Self {
-        match error {
-            CleaningError::Source(error) => error.into(),
-            CleaningError::Writer(ended) => ended.into(),
         }
     }
 }

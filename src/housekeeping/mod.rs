@@ -25,7 +25,7 @@ use crate::event::derived::DerivedFields;
 use crate::outlier::{TAG, take_apart, untagged, without};
 use crate::query::parse_timestamp;
 use crate::runtime::Interrupt;
-use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited, Ended};
+use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited};
 use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
 use crate::sources::{DocRef, EventSource, ScanOptions, SourceError};
 use crate::whitelist::Whitelist;
@@ -69,27 +69,6 @@ pub struct Cleaned {
     pub incomplete: Vec<String>,
 }
 
-/// Why cleaning up ended early.
-#[derive(Debug)]
-pub enum CleaningError {
-    /// Documents could not be read.
-    Source(SourceError),
-    /// Documents could not be written.
-    Writer(Ended),
-}
-
-impl From<SourceError> for CleaningError {
-    fn from(error: SourceError) -> Self {
-        Self::Source(error)
-    }
-}
-
-impl From<ElasticError> for CleaningError {
-    fn from(error: ElasticError) -> Self {
-        Self::Source(error.into())
-    }
-}
-
 impl Cleaned {
     /// What should have been done and was not, one line each.
     pub fn missing(&self) -> Vec<String> {
@@ -107,7 +86,7 @@ impl Housekeeping<'_> {
     ///
     /// # Errors
     /// Why it ended early; `cleaned` says how far it came.
-    pub async fn wipe(&self, cleaned: &mut Cleaned) -> Result<(), CleaningError> {
+    pub async fn wipe(&self, cleaned: &mut Cleaned) -> Result<(), SourceError> {
         cleaned.dry_run = self.dry_run;
         self.clean(Arc::new(Wipe), cleaned).await?;
         if cleaned.written.updated == 0 {
@@ -127,7 +106,7 @@ impl Housekeeping<'_> {
     ///
     /// # Errors
     /// Why it ended early; `cleaned` says how far it came.
-    pub async fn remove_whitelisted(&self, cleaned: &mut Cleaned) -> Result<(), CleaningError> {
+    pub async fn remove_whitelisted(&self, cleaned: &mut Cleaned) -> Result<(), SourceError> {
         cleaned.dry_run = self.dry_run;
         let accepted = Arc::new(Accepted::new(self.main, self.use_cases));
         if !accepted.is_empty() {
@@ -148,16 +127,16 @@ impl Housekeeping<'_> {
         indices
     }
 
-    async fn clean<R: Rule>(&self, rule: Arc<R>, cleaned: &mut Cleaned) -> Result<(), CleaningError> {
+    async fn clean<R: Rule>(&self, rule: Arc<R>, cleaned: &mut Cleaned) -> Result<(), SourceError> {
         let documents = Arc::new(DocumentCache::new(self.client, self.spill_dir));
         for es_index in self.indices() {
             let settings = &self.main.elastic;
             let source = ElasticEvents::open(self.client, settings, &es_index, self.spill_dir, &documents).await;
             let result = source
-                .map_err(CleaningError::from)
+                .map_err(SourceError::from)
                 .and_then(|source| tokio::task::block_in_place(|| self.clean_index(source, &rule, cleaned)));
             match result {
-                Err(CleaningError::Source(SourceError::Server(error))) => match error.class() {
+                Err(SourceError::Server(error)) => match error.class() {
                     Class::Gone => {}
                     Class::Blocked(Block::Index) => cleaned.incomplete.push(error.to_string()),
                     _ if matches!(error, ElasticError::Setting { .. }) => cleaned.incomplete.push(error.to_string()),
@@ -174,7 +153,7 @@ impl Housekeeping<'_> {
         mut source: ElasticEvents,
         rule: &Arc<R>,
         cleaned: &mut Cleaned,
-    ) -> Result<(), CleaningError> {
+    ) -> Result<(), SourceError> {
         source.set_query(json!({"bool": {
             "should": [{"term": {"tags": TAG}}, {"exists": {"field": "outliers.total_outliers"}}],
             "minimum_should_match": 1,
@@ -193,7 +172,7 @@ impl Housekeeping<'_> {
         let (written, ended) = runtime.block_on(writer.finish());
         cleaned.written.add(written);
         match (ended, outcome) {
-            (Some(ended), _) => Err(CleaningError::Writer(ended)),
+            (Some(ended), _) => Err(ended.into()),
             (None, outcome) => outcome.map(drop),
         }
     }
@@ -223,8 +202,8 @@ impl Housekeeping<'_> {
         rule: &Arc<R>,
         writer: &mut DocumentWriter<Cleaning<R>>,
         cleaned: &mut Cleaned,
-    ) -> Result<bool, CleaningError> {
-        self.interrupt.check().map_err(SourceError::from)?;
+    ) -> Result<bool, SourceError> {
+        self.interrupt.check()?;
         let ids = ids?;
         let mut stored: Vec<StoredDocument> = Vec::with_capacity(ids.len());
         for (found, id) in Handle::current().block_on(self.client.mget(&ids))?.into_iter().zip(&ids) {

@@ -22,14 +22,19 @@ use crate::scan_group::{GroupResult, UseCaseResult};
 use crate::sources::ScanSummary;
 pub use exit::Exit;
 pub use resources::Resources;
-use use_case::{TOO_MANY_COMBINATIONS, UseCaseReport};
+use use_case::{GrokGivenUp, TOO_MANY_COMBINATIONS, UseCaseReport};
 
 /// What an interrupted run has done that has not begun to write.
 pub(crate) const NOTHING_WRITTEN: &str = "nothing was written";
 
+/// Version of the report's JSON form.
+const SCHEMA: u32 = 1;
+
 /// The report of a run.
 #[derive(Debug, Serialize)]
 pub struct Report {
+    /// Version of this form of the report: it grows when a field changes its meaning or goes, not when one is added.
+    pub schema: u32,
     /// Version of the program.
     pub version: &'static str,
     /// When the run started.
@@ -137,6 +142,7 @@ impl Report {
     /// An empty report.
     pub fn new(started: DateTime<Utc>) -> Self {
         Report {
+            schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
             started: started.to_rfc3339(),
             status: Status::Complete,
@@ -264,7 +270,8 @@ impl Report {
         self.source(&result.summary, result.n_spilled);
         self.source.table_bytes = self.source.table_bytes.max(result.table_bytes);
         for (planned, use_case_result) in plan.use_cases.iter().zip(result.use_cases) {
-            self.use_case(&planned.use_case, use_case_result);
+            let grok_given_up = planned.derived.as_deref().map(GrokGivenUp::of).unwrap_or_default();
+            self.use_case(&planned.use_case, use_case_result, grok_given_up);
         }
     }
 
@@ -286,8 +293,9 @@ impl Report {
         }
     }
 
-    fn use_case(&mut self, use_case: &UseCase, result: UseCaseResult) {
-        let mut report = UseCaseReport { documents: result.documents, ..UseCaseReport::of(use_case) };
+    fn use_case(&mut self, use_case: &UseCase, result: UseCaseResult, grok_given_up: Vec<GrokGivenUp>) {
+        let documents = result.documents;
+        let mut report = UseCaseReport { documents, grok_given_up, ..UseCaseReport::of(use_case) };
         report.usage(&result.usage);
         if result.usage.too_many_rows > 0 {
             let n_events = result.usage.too_many_rows;

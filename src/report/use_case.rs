@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Status;
 use crate::config::UseCase;
+use crate::event::derived::{DerivedFields, GivenUp};
 use crate::ingest::Usage;
 use crate::models::word2vec::confusion::Confusion;
 use crate::models::word2vec::training::Effort;
@@ -45,6 +46,9 @@ pub struct UseCaseReport {
     pub rounds: u32,
     /// Regexps of whitelists and separators that were given up as too slow; each counts as no match.
     pub regexps_given_up: u64,
+    /// Patterns of derived fields that took too many steps on some texts, from which they derived nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grok_given_up: Vec<GrokGivenUp>,
     /// What the training of models took; only where models were trained.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training: Option<Effort>,
@@ -55,6 +59,28 @@ pub struct UseCaseReport {
     pub seconds_evaluate: f64,
     /// Seconds in descriptions and whitelist.
     pub seconds_describe: f64,
+}
+
+/// A pattern of a derived field that took too many steps.
+#[derive(Debug, Serialize)]
+pub struct GrokGivenUp {
+    /// Field that holds the texts.
+    pub field: String,
+    /// The pattern as the user wrote it.
+    pub pattern: String,
+    /// Number of distinct texts.
+    pub texts: usize,
+}
+
+impl GrokGivenUp {
+    pub(super) fn of(rules: &DerivedFields) -> Vec<Self> {
+        let given_up = |GivenUp { source, pattern, n_texts }: GivenUp<'_>| GrokGivenUp {
+            field: source.as_str().to_owned(),
+            pattern: pattern.to_owned(),
+            texts: n_texts,
+        };
+        rules.given_up().into_iter().map(given_up).collect()
+    }
 }
 
 impl UseCaseReport {
@@ -74,6 +100,7 @@ impl UseCaseReport {
             skipped_events: BTreeMap::new(),
             rounds: 0,
             regexps_given_up: 0,
+            grok_given_up: Vec::new(),
             training: None,
             confusion_matrix: None,
             seconds_evaluate: 0.0,

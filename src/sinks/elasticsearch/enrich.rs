@@ -4,11 +4,10 @@ use rayon::prelude::*;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::runtime::Handle;
 
-use super::{Change, DocumentWriter, Edit, Edited, Ended};
+use super::{Change, DocumentWriter, Edit, Edited};
 use crate::delivery::{Closed, Delivered, DeliveryError, Sink, changed_fields};
-use crate::elastic::{BulkChange, Client, ElasticError};
+use crate::elastic::{BulkChange, Client};
 use crate::outlier::{Additions, Outlier, merge_all};
-use crate::runtime::Interrupted;
 
 /// Writes outliers into the documents of a cluster.
 #[derive(Debug)]
@@ -35,10 +34,6 @@ impl Sink for ClusterSink {
     fn close(&mut self) -> Closed {
         let Some(writer) = self.writer.take() else { return Closed::default() };
         let (written, ended) = self.runtime.block_on(writer.finish());
-        let ended = ended.map(|ended| match ended {
-            Ended::Interrupted => ElasticError::Interrupted(Interrupted),
-            Ended::Server(error) => error,
-        });
         Closed { written: Some(written), ended }
     }
 }

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::delivery::Written;
 use crate::elastic::{BulkChange, Client, DocumentId, DocumentVersion, ElasticError};
+use crate::runtime::Interrupted;
 
 pub use enrich::ClusterSink;
 pub use template::{TEMPLATE_NAME, TemplateDialect, component_template};
@@ -62,25 +63,7 @@ pub struct Edited<E> {
 #[derive(Debug)]
 pub struct DocumentWriter<E> {
     blocks: mpsc::Sender<Vec<Edited<E>>>,
-    task: JoinHandle<(Written, Option<Ended>)>,
-}
-
-/// Why writing ended before all was written.
-#[derive(Debug)]
-pub enum Ended {
-    /// The run was interrupted.
-    Interrupted,
-    /// The server refuses the credentials, does not answer, or gives answers that cannot be read.
-    Server(ElasticError),
-}
-
-impl From<ElasticError> for Ended {
-    fn from(error: ElasticError) -> Self {
-        match error {
-            ElasticError::Interrupted(_) => Self::Interrupted,
-            error => Self::Server(error),
-        }
-    }
+    task: JoinHandle<(Written, Option<ElasticError>)>,
 }
 
 impl<E: Edit> DocumentWriter<E> {
@@ -98,13 +81,13 @@ impl<E: Edit> DocumentWriter<E> {
     }
 
     /// Waits until all is written; what became of it, and why it ended early if it did.
-    pub async fn finish(self) -> (Written, Option<Ended>) {
+    pub async fn finish(self) -> (Written, Option<ElasticError>) {
         drop(self.blocks);
         match self.task.await {
             Ok(outcome) => outcome,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             // only a runtime that shuts down cancels it
-            Err(_) => (Written::default(), Some(Ended::Interrupted)),
+            Err(_) => (Written::default(), Some(Interrupted.into())),
         }
     }
 }

@@ -163,7 +163,11 @@ fn edited(index: &str, id: &str, seq_no: i64) -> Edited<Mark> {
 }
 
 /// Marks `n_documents` documents of a cluster with these faults.
-async fn write(n_documents: usize, whole: WholeFault, item: ItemFault) -> (Written, Option<Ended>, Arc<Cluster>) {
+async fn write(
+    n_documents: usize,
+    whole: WholeFault,
+    item: ItemFault,
+) -> (Written, Option<ElasticError>, Arc<Cluster>) {
     write_within(n_documents, Duration::from_secs(20), whole, item).await
 }
 
@@ -172,7 +176,7 @@ async fn write_within(
     deadline: Duration,
     whole: WholeFault,
     item: ItemFault,
-) -> (Written, Option<Ended>, Arc<Cluster>) {
+) -> (Written, Option<ElasticError>, Arc<Cluster>) {
     let cluster = Cluster::with(n_documents);
     let shared = Arc::clone(&cluster);
     let server = Script::start(move |request| shared.answer(request, whole, item));
@@ -424,7 +428,7 @@ async fn what_stays_busy_longer_than_the_deadline_is_missing() {
     assert!(ended.is_none());
     assert_eq!((written.updated, written.rejected), (9, 1));
     let (written, ended, _) = write_within(10, Duration::ZERO, |_, _, _| Some(Reply::Hang), no_item_fault).await;
-    assert!(matches!(ended, Some(Ended::Server(ElasticError::Unreachable { .. }))), "{ended:?}");
+    assert!(matches!(ended, Some(ElasticError::Unreachable { .. })), "{ended:?}");
     assert_eq!((written.updated, written.not_written), (0, 10));
     assert!(written.missing()[0].contains("10 documents were not written"));
 }
@@ -436,12 +440,12 @@ async fn a_role_that_may_not_write_ends_it() {
         (head["update"]["_index"] == "i1").then_some((403, "security_exception", reason))
     };
     let (written, ended, _) = write(5000, no_fault, forbidden).await;
-    let Some(Ended::Server(error @ ElasticError::Refused { .. })) = ended else { panic!("{ended:?}") };
+    let Some(error @ ElasticError::Refused { .. }) = ended else { panic!("{ended:?}") };
     assert!(error.to_string().contains("i1") && error.to_string().contains("docs/elasticsearch.md"), "{error}");
     assert!(written.not_written >= 3000, "{written:?}");
     let whole: WholeFault = |_, _, _| Some(Reply::Json(401, String::new()));
     let (written, ended, cluster) = write(5000, whole, no_item_fault).await;
-    assert!(matches!(ended, Some(Ended::Server(ElasticError::Refused { .. }))), "{ended:?}");
+    assert!(matches!(ended, Some(ElasticError::Refused { .. })), "{ended:?}");
     assert_eq!(written.not_written, 5000);
     assert!(cluster.n_bulks.load(Ordering::Relaxed) <= 2);
 }
@@ -485,7 +489,7 @@ async fn a_run_that_is_interrupted_counts_what_it_did() {
     // whether it is refused or taken and not written is a matter of time
     let n_refused = u64::from(!writer.write(vec![edited("i0", "000", 0)]).await);
     let (written, ended) = writer.finish().await;
-    assert!(matches!(ended, Some(Ended::Interrupted)));
+    assert!(matches!(ended, Some(ElasticError::Interrupted(_))));
     let n_marked = cluster.sources().iter().filter(|source| source["mark"] == 1).count() as u64;
     assert_eq!((written.updated, written.updated + written.not_written + n_refused), (n_marked, 6001));
     assert!((2000..=4000).contains(&n_marked), "{n_marked}");

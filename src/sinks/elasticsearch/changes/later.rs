@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Changes, Edit, Later};
 use crate::elastic::{Attempts, Block, Class};
-use crate::sinks::elasticsearch::Ended;
+use crate::runtime::Interrupted;
 
 impl<E: Edit> Changes<E> {
     /// Waits for what may work later. What has waited long enough is given up.
@@ -22,7 +22,7 @@ impl<E: Edit> Changes<E> {
         let Some(wait) = wait else { return };
         tracing::warn!(seconds = wait.as_secs_f32(), documents = self.ready.len(), "writing again after a while");
         if self.client.interrupt().wait(wait).await.is_err() {
-            self.ended.get_or_insert(Ended::Interrupted);
+            self.ended.get_or_insert(Interrupted.into());
         }
     }
 
@@ -39,7 +39,7 @@ impl<E: Edit> Changes<E> {
                 (Some(_), _) => self.ready.push_back(pending),
                 (None, Some(error)) => {
                     self.written.not_written += 1;
-                    self.ended.get_or_insert(Ended::Server(error));
+                    self.ended.get_or_insert(error);
                 }
                 (None, None) => {
                     self.written.reject(&pending.action.id.index, &pending.action.id.id, &reason);

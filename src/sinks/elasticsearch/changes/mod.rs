@@ -11,11 +11,12 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 
 use super::pace::Pace;
-use super::{Change, Edit, Edited, Ended};
+use super::{Change, Edit, Edited};
 use crate::delivery::Written;
 use crate::elastic::{
     Attempts, Block, BulkAction, BulkItem, Class, Client, DocumentId, ElasticError, Fault, Lookup, StoredDocument,
 };
+use crate::runtime::Interrupted;
 
 /// Changes in one request.
 const CHUNK_DOCUMENTS: usize = 2000;
@@ -65,7 +66,7 @@ struct Answered<E> {
 struct Changes<E> {
     client: Client,
     written: Written,
-    ended: Option<Ended>,
+    ended: Option<ElasticError>,
     pace: Pace,
     /// Bytes of one request that the server takes.
     chunk_bytes: usize,
@@ -85,7 +86,7 @@ struct Changes<E> {
 pub(super) async fn write<E: Edit>(
     client: Client,
     mut blocks: mpsc::Receiver<Vec<Edited<E>>>,
-) -> (Written, Option<Ended>) {
+) -> (Written, Option<ElasticError>) {
     let attempts = Attempts::new(client.deadline());
     let mut changes = Changes {
         client,
@@ -115,7 +116,7 @@ impl<E: Edit> Changes<E> {
         let mut under_way = FuturesUnordered::new();
         loop {
             if self.client.interrupt().is_raised() && self.ended.is_none() {
-                self.ended = Some(Ended::Interrupted);
+                self.ended = Some(Interrupted.into());
             }
             let takes_more = self.takes_more();
             while !takes_more && self.ended.is_none() && under_way.len() < self.pace.limit() {
@@ -245,7 +246,7 @@ impl<E: Edit> Changes<E> {
                 self.written.not_written += 1;
                 let what = format!("writing to index {}", document.index);
                 let cure = "give the user or key the rights to write that docs/elasticsearch.md lists";
-                self.ended.get_or_insert(Ended::Server(ElasticError::Refused { what, fault, cure }));
+                self.ended.get_or_insert(ElasticError::Refused { what, fault, cure });
             }
             _ => self.written.fail(document, &fault),
         }
@@ -298,7 +299,7 @@ impl<E: Edit> Changes<E> {
         match class {
             _ if matches!(error, ElasticError::Interrupted(_)) => {
                 self.written.not_written += chunk.len() as u64;
-                self.ended.get_or_insert(Ended::Interrupted);
+                self.ended.get_or_insert(Interrupted.into());
             }
             _ if status == Some(413) && chunk.len() > 1 => {
                 let n_bytes: usize = chunk.iter().map(|pending| pending.action.n_bytes()).sum();
@@ -308,7 +309,7 @@ impl<E: Edit> Changes<E> {
             }
             Class::Refused => {
                 self.written.not_written += chunk.len() as u64;
-                self.ended.get_or_insert(Ended::Server(error));
+                self.ended.get_or_insert(error);
             }
             Class::Retry | Class::BackPressure | Class::Blocked(Block::DiskFull) => {
                 if class == Class::BackPressure {
@@ -349,7 +350,7 @@ impl<E: Edit> Changes<E> {
             Ok(found) => found,
             Err(error) => {
                 self.written.not_written += conflicts.len() as u64;
-                self.ended.get_or_insert(error.into());
+                self.ended.get_or_insert(error);
                 return;
             }
         };
