@@ -89,7 +89,7 @@ impl Guarded {
 // -- certificates
 
 #[test]
-fn certificates_that_do_not_fit_are_refused_with_the_setting_to_change() {
+fn invalid_certificates_are_refused_and_the_message_names_the_setting() {
     let guarded = Guarded::new(Kind::OpenSearch3, "certificates");
     let bench = &guarded.bench;
     let ca = Authority::new("our CA");
@@ -109,7 +109,7 @@ fn certificates_that_do_not_fit_are_refused_with_the_setting_to_change() {
     let own = Certificate::self_signed("localhost");
     bench.write("own.pem", &own.pem);
     let own = start(&own);
-    guarded.expect_refused(&own, trusting, 69, &["signed by itself", "es_ca_certs"]);
+    guarded.expect_refused(&own, trusting, 69, &["self-signed", "es_ca_certs"]);
     guarded.expect_outliers(&own, "es_ca_certs=own.pem\n");
     for front in [&good, &elsewhere, &expired, &own] {
         guarded.expect_outliers(front, "es_verify_certs=0\n");
