@@ -82,7 +82,7 @@ impl ElasticError {
                 Self::Refused { what, fault, cure }
             }
             Class::Refused => {
-                let cure = "give the user or key the rights that docs/elasticsearch.md lists";
+                let cure = "grant the user or key the privileges that docs/elasticsearch.md lists";
                 Self::Refused { what, fault, cure }
             }
             _ => Self::Answered { what, fault },

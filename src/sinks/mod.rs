@@ -1,4 +1,4 @@
-//! Where outliers go.
+//! Sinks of outliers.
 
 pub mod console;
 pub mod elasticsearch;
@@ -9,22 +9,23 @@ use std::path::{Path, PathBuf};
 use crate::event::Document;
 use crate::outlier::Outlier;
 
-/// A document with the outliers that a run found in it.
+/// Document with the outliers that a run found in it.
 #[derive(Debug)]
 pub struct EnrichedDocument {
-    /// The document; its `outliers` and `tags` are already merged. Of a cluster, it has no fields any more: its line is made, and its change.
+    /// The document, with the new outliers already merged into `outliers` and `tags`. For a
+    /// cluster, fields are already dropped: the output line and the update were built from them.
     pub document: Document,
-    /// What was found, as use case number and outlier, in the order of the use cases.
+    /// Use case number and outlier, in the order of the use cases.
     pub outliers: Vec<(usize, Outlier)>,
 }
 
-/// Why outliers could not be written.
+/// Error of writing outliers.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}: {source}: check the folder, its permissions and free space", path.display())]
 pub struct SinkError {
-    /// What was written.
+    /// Path of the output.
     pub path: PathBuf,
-    /// What the system said.
+    /// Error from the system.
     pub source: std::io::Error,
 }
 
