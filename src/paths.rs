@@ -1,28 +1,29 @@
-//! Paths that match a pattern, for use-case files and event files alike.
+//! Glob patterns, for use-case files and event files alike.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern, PatternError};
 
-/// As shells match: a leading dot is written out.
+/// As in a shell, a leading dot must be written out.
 const OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// What a pattern finds.
+/// Result of a pattern.
 #[derive(Debug, Default)]
 pub struct Matches {
-    /// Files and folders, in no order.
+    /// Files and folders, in no particular order.
     pub paths: Vec<PathBuf>,
-    /// Folders that could not be looked into.
+    /// Folders that could not be read.
     pub unreadable: Vec<(PathBuf, io::Error)>,
 }
 
-/// Finds the paths that match `pattern`. `**` stands for any number of folders, itself none that a link leads to: links may lead in circles.
-/// As in Python, it finds files when it is last, and is the same as `*` where it does not stand alone between slashes.
+/// Finds the paths that match `pattern`. `**` stands for any number of folders, but never follows
+/// links, which may be circular. As in Python, it also matches files when it comes last, and equals
+/// `*` unless it stands alone between slashes.
 ///
 /// # Errors
-/// A text that is no pattern.
+/// A text that is not a valid pattern.
 pub fn matching_paths(pattern: &str) -> Result<Matches, PatternError> {
     let components = whole_stars(pattern);
     let Some(first) = components.iter().position(|component| component == "**") else {
@@ -41,7 +42,7 @@ pub fn matching_paths(pattern: &str) -> Result<Matches, PatternError> {
     Ok(matches)
 }
 
-/// Paths that match a pattern without `**`: each part of it looks into one folder.
+/// Returns the paths that match a pattern without `**`: each component is matched in one folder.
 fn expand(pattern: &str) -> Result<Matches, PatternError> {
     let mut matches = Matches::default();
     for path in glob::glob_with(pattern, OPTIONS)? {
@@ -53,13 +54,13 @@ fn expand(pattern: &str) -> Result<Matches, PatternError> {
     Ok(matches)
 }
 
-/// Adds what is in `below` of `folder`, and in folders there, and matches.
+/// Adds the matching paths in `below` of `folder`, and in folders there.
 fn walk(folder: &Path, below: &Path, pattern: &Pattern, matches: &mut Matches) {
     let here = folder.join(below);
     let here = if here.as_os_str().is_empty() { Path::new(".") } else { &here };
     let entries = match std::fs::read_dir(here) {
         Ok(entries) => entries,
-        // what is no folder has nothing below it
+        // only folders contain anything
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => return,
         Err(error) => return matches.unreadable.push((here.to_owned(), error)),
     };
@@ -82,7 +83,7 @@ fn walk(folder: &Path, below: &Path, pattern: &Pattern, matches: &mut Matches) {
     }
 }
 
-/// The parts of a pattern between slashes, with `**` as in Python.
+/// Splits a pattern at its slashes, with `**` as in Python.
 fn whole_stars(pattern: &str) -> Vec<String> {
     let mut components: Vec<String> = Vec::new();
     for component in pattern.split('/') {
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_find_what_they_say_and_links_do_not_lead_in_circles() {
+    fn patterns_find_their_files_and_circular_links_are_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         std::fs::create_dir_all(root.join("a/b/c")).unwrap();

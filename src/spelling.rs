@@ -1,9 +1,10 @@
-//! "Did you mean": the known name that a mistyped one is nearest to.
+//! "Did you mean": the known name nearest to a mistyped one.
 
-/// The known name nearest to `name`, when it is near enough to be a slip of the hand; `None` when `name` is known.
+/// Returns the known name nearest to `name` if it is near enough to be a typo; `None` if `name` is
+/// known.
 ///
-/// Case does not count as a difference to be tolerated: a name that differs only in case is the nearest.
-/// Short names tolerate less, because many words are two letters away from a word of four.
+/// Case is not counted as an edit: a name that differs only in case is the nearest. Short names
+/// tolerate fewer edits, because many words are two letters away from a word of four.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded: Vec<char> = name.to_lowercase().chars().collect();
     let mut best: Option<(usize, &str)> = None;
@@ -28,17 +29,17 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     best.map(|(_, candidate)| candidate)
 }
 
-/// What an exchange of neighbouring characters costs.
+/// Cost of swapping two neighbouring characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Swap {
     /// One edit: optimal string alignment.
     OneEdit,
-    /// Two, as any two other edits: Levenshtein distance.
+    /// Two edits, like any two other edits: Levenshtein distance.
     TwoEdits,
 }
 
-/// Damerau-Levenshtein distance in its restricted form (optimal string alignment): insertions, deletions,
-/// substitutions and exchanges of neighbours, no part changed twice.
+/// Returns the restricted Damerau-Levenshtein distance (optimal string alignment): insertions,
+/// deletions, substitutions and swaps of neighbours, with no part changed twice.
 pub(crate) fn edit_distance(a: &[char], b: &[char], swap: Swap) -> usize {
     let mut before_last: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_of_the_hand_are_recognised() {
+    fn typos_are_recognised() {
         let known = ["target", "trigger_method", "trigger_on", "seed", "metric", "es_url"];
         for (name, expected) in [
             ("targte", Some("target")),
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn distances_are_those_of_the_definition() {
+    fn distances_match_the_definition() {
         for (a, b, expected) in [
             ("", "", 0),
             ("", "abc", 3),

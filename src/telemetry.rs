@@ -104,7 +104,7 @@ fn level(level: LogLevel) -> &'static str {
     }
 }
 
-/// A file that is appended to. It is reopened when its name belongs to another file, as after log
+/// File that is appended to. It is reopened when its name belongs to another file, as after log
 /// rotation.
 struct LogFile {
     path: PathBuf,

@@ -294,7 +294,7 @@ run_model=1
 ";
 
 #[test]
-fn a_memory_limit_that_is_too_small_is_told_with_what_would_do() {
+fn a_memory_limit_that_is_too_small_is_reported_with_the_required_size() {
     let folder = folder(&[("rare.conf", RARE), ("events.ndjson", &many_events())]);
     let line = "run --use-cases rare.conf --events events.ndjson -o out.ndjson --report report.json --memory-limit";
     let finished = run(folder.path(), &format!("{line} 8MiB")).expect_code(3);
@@ -325,7 +325,7 @@ fn a_full_disk_for_temporary_files_is_named_once() {
 }
 
 #[test]
-fn what_a_killed_run_left_is_removed_by_the_next() {
+fn files_of_a_killed_run_are_removed_by_the_next() {
     let folder = usual();
     let temporary = || {
         let entries = fs::read_dir(folder.path()).expect("readable");

@@ -347,7 +347,7 @@ fn the_memory_limit_does_not_matter() {
     let texts = [&spill, &report].map(|path| path.to_str().expect("UTF-8"));
     let options = ["--memory-limit", "16MiB", "--spill-dir", texts[0], "--report", texts[1]];
     assert_same(&expected, &bench.run(&path, &options), "16 MiB");
-    // the values of so many rows must not be gathered in memory at once
+    // the values of all these rows must not be gathered in memory at once
     for name in ["metrics_length", "metrics_entropy", "metrics_bytes"] {
         let expected = bench.run(&path, &["--only", name]);
         let little = ["--only", name, "--memory-limit", "4MiB"];

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::outliers;
 use crate::program::{self, Finished, Report};
 
-/// Programs by path; one of them is in a place where it never is.
+/// Programs by path; one of them is in an unusual place.
 const USE_CASE: &str = "\
 [word2vec_paths]
 es_query_filter=*
@@ -102,7 +102,7 @@ fn events() -> Vec<Value> {
 }
 
 #[test]
-fn both_forms_find_the_word_that_is_out_of_place() {
+fn both_forms_find_the_unusual_word() {
     for form in [COUNTED, LEARNED] {
         let bench = Bench::new(form, &events());
         bench.run("").expect_code(0);
@@ -160,7 +160,7 @@ fn duplicate_texts_are_evaluated_once() {
 }
 
 #[test]
-fn several_targets_are_one_text() {
+fn several_targets_form_one_text() {
     let split: Vec<Value> = events()
         .iter()
         .map(|event| {

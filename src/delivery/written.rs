@@ -1,4 +1,4 @@
-//! What became of the documents that were to change.
+//! Counts of the documents to change.
 
 use std::collections::BTreeMap;
 
@@ -6,44 +6,45 @@ use serde::Serialize;
 
 use crate::elastic::{Block, Class, DocumentId, Fault};
 
-/// Samples of reasons that are kept.
+/// Maximum number of sample reasons kept.
 const SAMPLES: usize = 5;
 
-/// Counts of documents; each document that was to change is in one of them.
+/// Counts of documents; each document to change is in exactly one of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Written {
-    /// Changed.
+    /// Changed documents.
     pub updated: u64,
-    /// Outliers that were added to those, or removed from them.
+    /// Outliers added to them, or removed from them.
     pub outliers: u64,
-    /// Already as they should be.
+    /// Documents that needed no change.
     pub unchanged: u64,
-    /// Deleted meanwhile, or their index was: nothing is missing.
+    /// Documents deleted meanwhile, alone or with their index; nothing is missing.
     pub gone: u64,
-    /// Changed by others again and again, so that they were given up.
+    /// Documents given up because others kept changing them.
     pub conflicts: u64,
-    /// Not taken by the server, which has nothing against other documents.
+    /// Documents that the server rejected for reasons of their own.
     pub rejected: u64,
-    /// Some of the reasons: index, id and what the server said.
+    /// Samples of these reasons: index, id and the server's answer.
     pub rejected_samples: Vec<String>,
-    /// In indices that take no writes, by index.
+    /// Documents in indices that accept no writes, by index.
     pub blocked: BTreeMap<String, u64>,
-    /// Why these indices take no writes.
+    /// Reasons why these indices accept no writes.
     pub blocked_reasons: BTreeMap<String, String>,
-    /// Not written because the run ended before: it was interrupted, or the server did not answer any more.
+    /// Documents not written because the run ended first: it was interrupted, or the server stopped
+    /// answering.
     pub not_written: u64,
 }
 
 impl Written {
-    /// Documents that should have changed and did not, one line each reason; empty when nothing is missing.
+    /// Returns one line per reason why documents were not changed; empty if nothing is missing.
     pub fn missing(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.conflicts > 0 {
-            lines.push(format!("{} documents were not written: others change them all the time", self.conflicts));
+            lines.push(format!("{} documents were not written: others kept changing them; run again", self.conflicts));
         }
         if self.rejected > 0 {
             let sample = self.rejected_samples.first().map_or("", String::as_str);
-            // a field under `outliers` whose type does not fit
+            // a field below `outliers` has a conflicting type
             let is_mapping = sample.contains("outliers.") && sample.contains("status 400");
             let cure = if is_mapping { "; `ee-outliers setup` gives these fields their types" } else { "" };
             lines.push(format!("{} documents were not written: first {sample}{cure}", self.rejected));
@@ -53,12 +54,12 @@ impl Written {
             lines.push(format!("{n_documents} documents of index {index} were not written: {reason}"));
         }
         if self.not_written > 0 {
-            lines.push(format!("{} documents were not written: the run ended before", self.not_written));
+            lines.push(format!("{} documents were not written: the run ended first", self.not_written));
         }
         lines
     }
 
-    /// Counts of two runs of changes together.
+    /// Adds the counts of another writer.
     pub fn add(&mut self, other: Written) {
         self.updated += other.updated;
         self.outliers += other.outliers;
@@ -75,7 +76,7 @@ impl Written {
         self.not_written += other.not_written;
     }
 
-    /// Counts a document that is not taken.
+    /// Counts a rejected document.
     pub fn reject(&mut self, index: &str, id: &str, reason: &str) {
         self.rejected += 1;
         if self.rejected_samples.len() < SAMPLES {
@@ -84,7 +85,7 @@ impl Written {
         }
     }
 
-    /// Counts a document for which the server answered `fault`, which stays so during the run.
+    /// Counts a document that the server answered with `fault`, which is final for this run.
     pub fn fail(&mut self, id: &DocumentId, fault: &Fault) {
         match fault.class() {
             Class::Gone => self.gone += 1,

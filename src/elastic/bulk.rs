@@ -1,4 +1,4 @@
-//! Bulk requests, with a result for each document.
+//! Bulk requests, with one result per document.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,37 +16,38 @@ use super::documents::{DocumentId, DocumentVersion};
 use super::error::{ElasticError, Fault};
 use super::request::{Body, Request};
 
-/// What is read of each answer.
+/// Parts of the answer that are requested: the outcome of each item.
 const OUTCOME: &str =
     "items.*._index,items.*._id,items.*.status,items.*.result,items.*.error.type,items.*.error.reason";
 
-/// How long a request under way may still take once the run was interrupted: its answer says what was written.
+/// Grace for a request in flight once the run is interrupted: only its answer says what was
+/// written.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// A change of one document that counts only while the document is as it was read.
+/// Change of one document, applied only if the document is still in the state that was read.
 #[derive(Clone, Debug)]
 pub struct BulkAction {
     /// The document.
     pub id: DocumentId,
-    /// Which state of it the change was made for.
+    /// State of the document that the change was computed from.
     pub version: DocumentVersion,
-    /// What changes.
+    /// The change.
     pub change: BulkChange,
 }
 
-/// How a document changes.
+/// Kinds of changes.
 #[derive(Clone, Debug)]
 pub enum BulkChange {
-    /// These fields are merged into it: objects are merged, everything else is replaced.
+    /// Merges these fields into the document: objects are merged, everything else is replaced.
     Merge(Box<RawValue>),
-    /// This is its whole `_source` from now on: the only way to be rid of a field without a script.
+    /// Replaces the whole `_source`: the only way to remove a field without a script.
     Replace(Box<RawValue>),
 }
 
 impl BulkAction {
-    /// About how many bytes of a request it takes.
+    /// Returns its approximate size in a request, in bytes.
     pub fn n_bytes(&self) -> usize {
-        /// The line before the document, without the names in it.
+        /// Size of the action line, without index, id and routing.
         const HEAD: usize = 100;
         let (BulkChange::Merge(json) | BulkChange::Replace(json)) = &self.change;
         let routing = self.id.routing.as_ref().map_or(0, String::len);
@@ -54,17 +55,17 @@ impl BulkAction {
     }
 }
 
-/// What became of one change.
+/// Outcome of one change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BulkItem {
-    /// Whether the document had all of it already, so that nothing was written.
+    /// True if the document already had these values, so that nothing was written.
     pub is_noop: bool,
-    /// The error, where it failed.
+    /// The error, if the change failed.
     pub fault: Option<Fault>,
 }
 
 impl BulkItem {
-    /// What to do next.
+    /// Returns the action to take next.
     pub fn class(&self) -> Class {
         self.fault.as_ref().map_or(Class::Done, Fault::class)
     }
@@ -110,11 +111,14 @@ struct ItemError {
 }
 
 impl Client {
-    /// Sends changes in one request, once; the results are in their order. A change whose answer was lost may have been done: sent again,
-    /// it is a conflict, and the document read again shows it. An index that was deleted meanwhile stays deleted.
+    /// Sends changes in one request, once; the results are in the same order.
+    ///
+    /// A change whose answer was lost may have been applied: sent again, it conflicts, and reading
+    /// the document again shows it. An index that was deleted meanwhile stays deleted.
     ///
     /// # Errors
-    /// As [`Client::send_once`] for the request as a whole (status 413: send fewer at once), and answers that do not fit the changes.
+    /// As [`Client::send_once`] for the request as a whole (status 413: send fewer at once), and
+    /// answers that do not match the changes.
     pub async fn bulk(&self, actions: &[&BulkAction]) -> Result<Vec<BulkItem>, ElasticError> {
         if actions.is_empty() {
             return Ok(Vec::new());
@@ -133,7 +137,7 @@ impl Client {
         request.body = Body::Lines(lines);
         let answer = self.send_once(&request).await?;
         let answers: Answers = serde_json::from_slice(&answer.body).map_err(|error| unreadable(error.to_string()))?;
-        // Elasticsearch 7.10.2 and 7.11.1 answered more items than they were sent
+        // Elasticsearch 7.10.2 and 7.11.1 returned more items than were sent
         if answers.items.len() != actions.len() + guards.len() {
             return Err(unreadable(format!("it has {} items", answers.items.len())));
         }
@@ -146,11 +150,12 @@ impl Client {
     }
 }
 
-/// Per index, an item that keeps the request from creating it.
+/// Returns one item per index that keeps the request from creating this index.
 ///
-/// A bulk request creates the indices it names and does not find, whatever its items then do, unless one of the items
-/// for that index asks for an alias. So one of them does: it changes nothing and fails, as the name is that of an index.
-/// (Elasticsearch and OpenSearch, `TransportBulkAction`.)
+/// A bulk request creates the missing indices that it names, whatever its items do, unless one of
+/// the items for that index requires an alias. So we add one that does: it changes nothing and
+/// fails, because the name is that of an index. (Elasticsearch and OpenSearch,
+/// `TransportBulkAction`.)
 fn guards(actions: &[&BulkAction]) -> Vec<String> {
     let indices: BTreeMap<&str, &str> =
         actions.iter().map(|action| (action.id.index.as_str(), action.id.id.as_str())).collect();
@@ -178,7 +183,7 @@ fn push(operations: &mut BulkOperations, action: &BulkAction) -> Result<(), elas
             let operation = BulkOperation::index(source)
                 .id(id)
                 .index(index)
-                // the document went through its pipeline when it was stored first
+                // the document went through its ingest pipeline when it was first stored
                 .pipeline("_none")
                 .if_seq_no(version.seq_no)
                 .if_primary_term(version.primary_term);
@@ -193,10 +198,13 @@ fn push(operations: &mut BulkOperations, action: &BulkAction) -> Result<(), elas
 fn outcome(item: Item, action: &BulkAction) -> Result<BulkItem, String> {
     let Outcome { index, id, status, result, error } = match (item, &action.change) {
         (Item::Updated(outcome), BulkChange::Merge(_)) | (Item::Indexed(outcome), BulkChange::Replace(_)) => outcome,
-        _ => return Err("a change was answered as one of another kind".to_owned()),
+        _ => return Err("the answer names another kind of change than was sent".to_owned()),
     };
     if index != action.id.index || id.as_ref().is_some_and(|id| *id != action.id.id) {
-        return Err(format!("a change of {} in {} was answered for another document", action.id.id, action.id.index));
+        return Err(format!(
+            "the answer to the change of {} in {} names another document",
+            action.id.id, action.id.index
+        ));
     }
     let fault = match error {
         Some(ItemError { error_type, reason }) => {

@@ -1,40 +1,41 @@
-//! What an answer means for what comes next: one pure function of status, error type and reason, for whole requests and for the items
-//! of a bulk request alike.
+//! Meaning of an answer: one pure function of status, error type and reason says what to do next,
+//! for whole requests and for the items of a bulk request alike.
 //!
-//! The status decides first: names of errors differ between versions and flavours.
+//! The status decides first: error names differ between versions and flavours.
 
-/// What to do after an answer.
+/// Action to take after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// It worked.
+    /// The request succeeded.
     Done,
-    /// The server could not do it now; the same request may work later.
+    /// The server cannot do it now; the same request may work later.
     Retry,
-    /// The server has too much to do: later, and less at once.
+    /// The server is overloaded: send later, and less at once.
     BackPressure,
-    /// Somebody else changed the document, or the mapping of its index: read it again.
+    /// Someone else changed the document or the mapping of its index: read it again.
     Conflict,
-    /// The document, index or search context is not there any more.
+    /// The document, index or search context no longer exists.
     Gone,
-    /// The index takes no writes.
+    /// The index accepts no writes.
     Blocked(Block),
     /// This request can never work.
     Poison,
-    /// These credentials may not do it, or the address is not the server's.
+    /// The credentials do not allow it, or the address is not the server's.
     Refused,
 }
 
-/// Why an index takes no writes.
+/// Reasons why an index accepts no writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Block {
-    /// Its node's disk is full; the server lifts the block when there is space again.
+    /// The disk of its node is full; the server lifts the block when there is space again.
     DiskFull,
-    /// It is closed, read-only, frozen or a snapshot: it stays so during a run.
+    /// It is closed, read-only, frozen or a snapshot, and stays so during a run.
     Index,
 }
 
-/// The status of an error that stands without one, as in the items of a multi-get; servers answer a whole request
-/// that fails so with this status. An error that is not known is the server's own fault.
+/// Returns the status of an error that comes without one, as in the items of a multi-get: the
+/// status with which servers answer a whole request that fails in this way. Unknown errors count as
+/// the server's own.
 pub(super) fn status_of(error_type: &str) -> u16 {
     match error_type {
         "index_not_found_exception" | "resource_not_found_exception" | "document_missing_exception" => 404,
@@ -52,13 +53,13 @@ pub(super) fn status_of(error_type: &str) -> u16 {
     }
 }
 
-/// The block that a full disk causes, whatever its status: 403 before Elasticsearch 7.14, 429 since.
+/// Block that a full disk causes, whatever the status: 403 before Elasticsearch 7.14, 429 since.
 const DISK_FULL: u32 = 12;
 
-/// Blocks while a cluster starts or has no master.
+/// Blocks of a cluster that is starting or has no master.
 const STARTING: [u32; 3] = [1, 2, 3];
 
-/// Classifies an answer; `error_type` and `reason` as the server named them, empty where it did not.
+/// Classifies an answer; `error_type` and `reason` are as the server named them, or empty.
 pub fn classify(status: u16, error_type: &str, reason: &str) -> Class {
     match status {
         200..=299 => Class::Done,
@@ -83,7 +84,7 @@ fn block(status: u16, reason: &str) -> Class {
     if blocks.iter().any(|id| STARTING.contains(id)) {
         Class::Retry
     } else if blocks.is_empty() {
-        // without a number only the status says whether waiting helps
+        // without block numbers, only the status says whether waiting helps
         match status {
             403 => Class::Blocked(Block::Index),
             429 => Class::BackPressure,
@@ -96,7 +97,7 @@ fn block(status: u16, reason: &str) -> Class {
     }
 }
 
-/// The numbers in `blocked by: [FORBIDDEN/8/index write (api)];`.
+/// Returns the block numbers in a reason such as `blocked by: [FORBIDDEN/8/index write (api)];`.
 fn block_ids(reason: &str) -> Vec<u32> {
     let behind = reason.split_once("blocked by:").map_or(reason, |(_, behind)| behind);
     behind
@@ -110,13 +111,13 @@ fn block_ids(reason: &str) -> Vec<u32> {
         .collect()
 }
 
-/// A new field came in two forms at the same time, such as `5` and `5.5`, in two documents or in one: what does not fit the other now does once
-/// the field is mapped.
+/// True if a new field came in two forms at the same time, such as `5` and `5.5`, in two documents
+/// or in one. The write succeeds once the field is mapped.
 fn is_mapping_race(reason: &str) -> bool {
     reason.contains("cannot be changed from type") || reason.contains("can't merge a non object mapping")
 }
 
-/// Overload that some versions answer with a status of the 500s.
+/// True for overload that some versions answer with a 5xx status.
 fn is_overload(error_type: &str, reason: &str) -> bool {
     let is_rejected =
         error_type.ends_with("rejected_execution_exception") || error_type == "circuit_breaking_exception";
@@ -129,7 +130,7 @@ mod tests {
 
     const BLOCKED: &str = "cluster_block_exception";
 
-    /// Answers of real servers, by their own words.
+    /// Answers of real servers, verbatim.
     const ANSWERS: &[(u16, &str, &str, Class)] = &[
         (200, "", "", Class::Done),
         (201, "", "", Class::Done),
@@ -209,15 +210,15 @@ mod tests {
     ];
 
     #[test]
-    fn answers_of_real_servers_mean_what_they_mean() {
+    fn answers_of_real_servers_are_classified() {
         for (status, error_type, reason, expected) in ANSWERS {
             assert_eq!(classify(*status, error_type, reason), *expected, "{status} {error_type} {reason}");
         }
     }
 
-    /// Every status with every error type and reason of the table, and some that nobody sends.
+    /// Every status with every error type and reason of the table, and some that no server sends.
     #[test]
-    fn every_status_has_one_class_that_only_some_errors_change() {
+    fn a_status_has_one_class_unless_a_listed_error_changes_it() {
         let hostile = ["[", "[[/12/", "[A/", "[A/99999999999999/x]", "[é/12/x]", "blocked by:", "[/12/]", "\u{0}"];
         let types: Vec<&str> = ANSWERS.iter().map(|answer| answer.1).chain(["", "x"]).collect();
         let reasons: Vec<&str> = ANSWERS.iter().map(|answer| answer.2).chain(hostile).collect();

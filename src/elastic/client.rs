@@ -1,4 +1,4 @@
-//! Requests: sent to a host that answers, with time-outs, and again where that is safe and may help.
+//! Requests with time-outs, sent to a host that answers and retried where that is safe and useful.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,24 +20,24 @@ use super::tls;
 use crate::config::ElasticSettings;
 use crate::runtime::Interrupt;
 
-/// Times that are not configured.
+/// Time-outs that are not configurable.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
-    /// How long a connection may take to open.
+    /// Limit on opening a connection.
     pub(super) connect: Duration,
-    /// How long the rest of an answer may stay away once it has begun.
+    /// Limit on the pause between two parts of an answer.
     pub(super) idle: Duration,
 }
 
 const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(60) };
 
-/// How long the first request is tried again: somebody may be waiting at a terminal.
+/// Deadline for retrying the first request: someone may be waiting at a terminal.
 const FIRST_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Largest answer that is taken.
+/// Upper limit on the size of an answer.
 const MAX_ANSWER_BYTES: usize = 512 << 20;
 
-/// The one connection to a cluster; cheap to clone.
+/// Connection to a cluster; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -61,10 +61,11 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Client {
-    /// Connects and asks the server who it is. `interrupt` ends every wait for the server.
+    /// Connects and asks the server for its flavour and version. `interrupt` ends every wait for
+    /// the server.
     ///
     /// # Errors
-    /// Settings that cannot be used, no host that answers, credentials that are not accepted.
+    /// Unusable settings, no host that answers, rejected credentials.
     pub async fn connect(settings: &ElasticSettings, interrupt: &Interrupt) -> Result<Self, ElasticError> {
         Self::connect_within(settings, interrupt, TIMEOUTS).await
     }
@@ -92,7 +93,7 @@ impl Client {
         };
         if !settings.verify_certs && settings.es_urls.iter().any(|url| url.starts_with("https:")) {
             tracing::warn!(
-                "certificates are not verified: anybody between here and the cluster can read and change everything"
+                "certificates are not verified: anyone between here and the cluster can read and change everything"
             );
         }
         let hello = Request::new(Method::Get, "/", "connecting");
@@ -106,28 +107,29 @@ impl Client {
         Ok(Self { inner: Arc::new(inner), server: Arc::new(server) })
     }
 
-    /// Who answers.
+    /// Returns the server's flavour and version.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Sends a request until it is done, may not be sent again, or the deadline has passed.
+    /// Sends a request and retries it until it succeeds, must not be repeated, or the deadline
+    /// passes.
     ///
     /// # Errors
-    /// What the last attempt gave.
+    /// The error of the last attempt.
     pub async fn send(&self, request: &Request) -> Result<Answer, ElasticError> {
         self.send_until(request, |attempt| attempt).await
     }
 
-    /// Sends a request and reads its answer. An answer that cannot be read is a failed attempt.
+    /// Sends a request and parses its answer. An answer that cannot be parsed is a failed attempt.
     ///
     /// # Errors
-    /// As [`Self::send`], and an answer of another form.
+    /// As [`Self::send`], and answers of another form.
     pub async fn read<T: DeserializeOwned>(&self, request: &Request) -> Result<T, ElasticError> {
         self.read_with(request, |body| serde_json::from_slice(body).map_err(|error| request.unreadable(error))).await
     }
 
-    /// Sends a request until `read` accepts the body of an answer, as [`Self::send`] does.
+    /// As [`Self::send`], until `read` accepts the body of an answer.
     ///
     /// # Errors
     /// As [`Self::send`], and those of `read`.
@@ -139,7 +141,7 @@ impl Client {
         self.send_until(request, |attempt| read(&attempt?.body).map_err(Failed::from)).await
     }
 
-    /// Sends a request until `judge` accepts what came of an attempt, as [`Self::send`] does.
+    /// As [`Self::send`], until `judge` accepts the outcome of an attempt.
     ///
     /// # Errors
     /// As [`Self::send`], and those of `judge`.
@@ -151,11 +153,11 @@ impl Client {
         self.inner.send_until(request, self.inner.deadline, judge).await
     }
 
-    /// Sends a request once; after a host that fails, the next request goes to the next one. For requests whose sender decides itself what
-    /// to send again, and when.
+    /// Sends a request once. After a host fails, the next request goes to the next host. For
+    /// callers that decide themselves what to send again, and when.
     ///
     /// # Errors
-    /// What the attempt gave.
+    /// The error of the attempt.
     pub async fn send_once(&self, request: &Request) -> Result<Answer, ElasticError> {
         let (host_idx, url) = self.inner.hosts.current();
         self.inner.send_to(request, url).await.map_err(|failed| {
@@ -166,19 +168,20 @@ impl Client {
         })
     }
 
-    /// Ends the run early.
+    /// Returns the interrupt that ends the run early.
     pub fn interrupt(&self) -> &Interrupt {
         &self.inner.interrupt
     }
 
-    /// How long something that fails is tried again.
+    /// Returns how long a failing request is retried.
     pub fn deadline(&self) -> Duration {
         self.inner.deadline
     }
 }
 
 impl Inner {
-    /// An attempt is good when `judge` says so: an answer may be of no use, and one that broke off may say something.
+    /// Retries until `judge` accepts an attempt: an answer may be useless, and one that broke off
+    /// may still say something.
     async fn send_until<T>(
         &self,
         request: &Request,
@@ -210,12 +213,12 @@ impl Inner {
                 hosts_left = self.hosts.len();
             }
             let Some(wait) = attempts.next_wait(class, asked) else { return Err(error) };
-            tracing::warn!(seconds = wait.as_secs_f32(), attempt = attempts.failed(), "{error}: trying again");
+            tracing::warn!(seconds = wait.as_secs_f32(), attempt = attempts.failed(), "{error}: retrying");
             self.interrupt.wait(wait).await?;
         }
     }
 
-    /// One attempt at one host; an answer that is an error is one.
+    /// Makes one attempt at one host; an error status is an error.
     async fn send_to(&self, request: &Request, host: &Url) -> Result<Answer, Failed> {
         let exchanged = self.interrupt.within(request.grace, self.exchange(request, host)).await;
         let answer = exchanged.map_err(|interrupted| Failed::finally(interrupted.into()))??;
@@ -269,12 +272,13 @@ impl Inner {
     }
 
     fn stalled(&self, host: &Url) -> Failed {
-        let reason = format!("the answer stopped for {} s", self.timeouts.idle.as_secs());
+        let reason = format!("the answer stalled for {} s", self.timeouts.idle.as_secs());
         let cure = "check the network and the load of the cluster".to_owned();
         ElasticError::Unreachable { host: shown(host), reason, cure }.into()
     }
 
-    /// A connection that could not be opened or broke. Certificates do not get better by waiting.
+    /// Explains a connection that could not be opened or broke. Certificate errors are final:
+    /// waiting does not help.
     fn unreachable(&self, host: &Url, error: &reqwest::Error) -> Failed {
         let tls = tls::explain(error);
         let is_final = tls.is_some();
@@ -301,14 +305,14 @@ impl Inner {
     }
 }
 
-/// An attempt that gave nothing to go on with.
+/// Failed attempt.
 #[derive(Debug)]
 pub(super) struct Failed {
-    /// Boxed: results carry it.
+    /// Boxed to keep results small.
     error: Box<ElasticError>,
-    /// Another attempt would fail as well.
+    /// True if another attempt would fail as well.
     is_final: bool,
-    /// The beginning of an answer that broke off.
+    /// Beginning of an answer that broke off.
     pub(super) begun: Vec<u8>,
 }
 
@@ -342,7 +346,7 @@ fn too_large(request: &Request) -> Failed {
     Failed::finally(ElasticError::Answered { what: request.what.clone(), fault })
 }
 
-/// A `Retry-After` in seconds; dates are not used by these servers.
+/// Parses a `Retry-After` in seconds; these servers do not send dates.
 fn seconds(value: &HeaderValue) -> Option<Duration> {
     value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

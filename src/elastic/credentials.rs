@@ -1,4 +1,4 @@
-//! Who we are, as the `Authorization` header.
+//! Credentials as the `Authorization` header.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,10 +7,10 @@ use reqwest::header::HeaderValue;
 use super::error::ElasticError;
 use crate::config::Authentication;
 
-/// The header's value, marked as secret; `None` without authentication.
+/// Returns the value of the header, marked as sensitive; `None` without authentication.
 ///
 /// # Errors
-/// A token that no header can hold.
+/// A token that a header cannot hold.
 pub(super) fn authorization(authentication: &Authentication) -> Result<Option<HeaderValue>, ElasticError> {
     let (key, text) = match authentication {
         Authentication::None => return Ok(None),
@@ -22,14 +22,14 @@ pub(super) fn authorization(authentication: &Authentication) -> Result<Option<He
     };
     let mut value = HeaderValue::try_from(text).map_err(|_| ElasticError::Setting {
         key,
-        reason: "it has characters that no HTTP header may have".to_owned(),
+        reason: "it contains characters that an HTTP header cannot hold".to_owned(),
         cure: "check that it is the token alone, on one line",
     })?;
     value.set_sensitive(true);
     Ok(Some(value))
 }
 
-/// An API key in the form that is sent: `id:key` is not yet.
+/// Encodes an API key as it is sent; the form `id:key` is not encoded yet.
 fn encoded(key: &str) -> String {
     if key.contains(':') { STANDARD.encode(key) } else { key.to_owned() }
 }
@@ -40,11 +40,11 @@ mod tests {
     use crate::config::Secret;
 
     #[test]
-    fn each_kind_has_its_header() {
+    fn each_kind_of_credentials_has_its_header() {
         let basic = Authentication::Basic { username: "Aladdin".to_owned(), password: Secret::new("open sesame") };
         for (authentication, expected) in [
             (Authentication::None, None),
-            // the example of RFC 7617
+            // example from RFC 7617
             (basic, Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")),
             (Authentication::ApiKey(Secret::new("aWQ6a2V5")), Some("ApiKey aWQ6a2V5")),
             (Authentication::ApiKey(Secret::new("id:key")), Some("ApiKey aWQ6a2V5")),

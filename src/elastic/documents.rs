@@ -1,4 +1,4 @@
-//! Whole documents by their ids, as they are now.
+//! Whole documents, looked up by id in their current state.
 
 use elasticsearch::MgetParts;
 use elasticsearch::http::Method;
@@ -13,24 +13,24 @@ use super::error::{ElasticError, Fault};
 use super::request::Request;
 use super::retry::Attempts;
 
-/// Documents that are asked for at once.
+/// Documents per request.
 const DOCUMENTS_AT_ONCE: usize = 256;
 
-/// Requests for documents that are under way together.
+/// Requests in flight at the same time.
 const REQUESTS_AT_ONCE: usize = 4;
 
-/// Names one document.
+/// Identity of a document.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DocumentId {
     /// Concrete index, never an alias or data stream.
     pub index: String,
-    /// Id.
+    /// `_id`.
     pub id: String,
-    /// Routing, where the document was stored with one.
+    /// Routing, if the document was stored with one.
     pub routing: Option<String>,
 }
 
-/// A state of a document: a change may ask that the document still is in it.
+/// State of a document; a change can require that the document is still in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DocumentVersion {
     /// `_seq_no`.
@@ -44,33 +44,33 @@ impl DocumentVersion {
     pub const NONE: DocumentVersion = DocumentVersion { seq_no: -2, primary_term: 0 };
 }
 
-/// A document with the state it is in.
+/// Document and its state.
 #[derive(Clone, Debug)]
 pub struct StoredDocument {
-    /// Which one it is.
+    /// Its identity.
     pub id: DocumentId,
-    /// Which state of it this is.
+    /// Its state.
     pub version: DocumentVersion,
     /// `_source`.
     pub source: Box<RawValue>,
 }
 
-/// What came of asking for a document.
+/// Outcome of looking up a document.
 #[derive(Clone, Debug)]
 pub enum Lookup {
     /// The document.
     Found(StoredDocument),
-    /// It was deleted, or its index was.
+    /// The document or its index was deleted.
     Gone,
-    /// It cannot be read, now or later; others may well be.
+    /// The document cannot be read, now or later; others may be readable.
     Failed(Fault),
 }
 
 impl Lookup {
-    /// The document, if it is there.
+    /// Returns the document, or `None` if it is gone.
     ///
     /// # Errors
-    /// Why `id` cannot be read.
+    /// The reason why `id` cannot be read.
     pub fn into_found(self, id: &DocumentId) -> Result<Option<StoredDocument>, ElasticError> {
         match self {
             Self::Found(document) => Ok(Some(document)),
@@ -110,8 +110,8 @@ struct ItemError {
 }
 
 impl Client {
-    /// The documents in the order asked. Those that the server cannot read now, because a shard starts or a node is
-    /// busy, are asked for again until the retry deadline.
+    /// Returns the documents in the order of `ids`. Those that the server cannot read now, because
+    /// a shard is starting or a node is busy, are requested again until the retry deadline.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -129,7 +129,7 @@ impl Client {
             let Some(Lookup::Failed(fault)) = open.first().map(|&idx| &documents[idx]) else { return Ok(documents) };
             let error = ElasticError::of(format!("reading {} documents", open.len()), fault.clone());
             let Some(wait) = attempts.next_wait(error.class(), None) else { return Err(error) };
-            tracing::warn!(seconds = wait.as_secs_f32(), attempt = attempts.failed(), "{error}: trying again");
+            tracing::warn!(seconds = wait.as_secs_f32(), attempt = attempts.failed(), "{error}: retrying");
             self.interrupt().wait(wait).await?;
             let again = self.mget_once(&open.iter().map(|&idx| &ids[idx]).collect::<Vec<_>>()).await?;
             for (idx, document) in open.into_iter().zip(again) {
@@ -170,7 +170,7 @@ fn wanted(id: &DocumentId) -> Value {
 
 fn lookup(item: Item, id: &DocumentId) -> Result<Lookup, String> {
     if item.id != id.id {
-        return Err(format!("document {} was asked for, {} was answered", id.id, item.id));
+        return Err(format!("document {} was requested, but {} came back", id.id, item.id));
     }
     if let Some(ItemError { error_type, reason }) = item.error {
         let fault = Fault::new(status_of(&error_type), &error_type, reason.as_deref().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! What can go wrong with a server, in words that name the thing, the place and the cure.
+//! Errors of servers, in messages that name the thing, the place and the cure.
 
 use std::time::Duration;
 
@@ -8,73 +8,73 @@ use super::classify::{Class, classify};
 use crate::runtime::Interrupted;
 use crate::terminal::escape_controls;
 
-/// Longest text of a server that is shown.
+/// Upper limit on the characters of a server's text that are shown.
 const SHOWN: usize = 500;
 
-/// Why a request did not give what it should.
+/// Errors of a request.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ElasticError {
     /// No host answers.
     #[error("cannot reach {host}: {reason}; {cure}")]
     Unreachable {
-        /// Its address.
+        /// Address of the host.
         host: String,
         /// What happened.
         reason: String,
         /// What to do.
         cure: String,
     },
-    /// A setting that cannot be used.
+    /// A setting is unusable.
     #[error("{key}: {reason}; {cure}")]
     Setting {
-        /// The setting.
+        /// Key of the setting.
         key: &'static str,
         /// What is wrong.
         reason: String,
         /// What to do.
         cure: &'static str,
     },
-    /// Credentials were not accepted, or may not do this.
+    /// The credentials were rejected or do not allow the request.
     #[error("{what}: refused with status {}: {}; {cure}", fault.status, fault.reason)]
     Refused {
-        /// What was asked for.
+        /// Purpose of the request.
         what: String,
         /// The answer.
         fault: Fault,
         /// What to do.
         cure: &'static str,
     },
-    /// Any other error that the server answered.
+    /// Any other error from the server.
     #[error("{what}: {fault}")]
     Answered {
-        /// What was asked for.
+        /// Purpose of the request.
         what: String,
         /// The answer.
         fault: Fault,
     },
-    /// An answer that makes no sense.
+    /// The answer cannot be parsed.
     #[error("{what}: the answer cannot be read: {reason}")]
     Unreadable {
-        /// What was asked for.
+        /// Purpose of the request.
         what: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// A search that did not see all documents.
+    /// A search did not see all documents.
     #[error("{what}: incomplete answer: {reason}")]
     Incomplete {
-        /// What was asked for.
+        /// Purpose of the request.
         what: String,
         /// What is missing.
         reason: String,
     },
-    /// The run was interrupted while it waited for the server.
+    /// The run was interrupted while waiting for the server.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }
 
 impl ElasticError {
-    /// The error that a server answered to `what`.
+    /// Returns the error for a server's answer to `what`.
     pub(super) fn of(what: String, fault: Fault) -> Self {
         match fault.class() {
             Class::Refused if fault.status == 401 => {
@@ -82,14 +82,14 @@ impl ElasticError {
                 Self::Refused { what, fault, cure }
             }
             Class::Refused => {
-                let cure = "give the user or key the rights that docs/elasticsearch.md lists";
+                let cure = "grant the user or key the privileges that docs/elasticsearch.md lists";
                 Self::Refused { what, fault, cure }
             }
             _ => Self::Answered { what, fault },
         }
     }
 
-    /// What to do about it.
+    /// Returns the action to take next.
     pub fn class(&self) -> Class {
         match self {
             Self::Unreachable { .. } | Self::Incomplete { .. } | Self::Unreadable { .. } => Class::Retry,
@@ -108,21 +108,21 @@ impl ElasticError {
     }
 }
 
-/// An error as a server answers it.
+/// Error as the server reported it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// HTTP status, of the request or of an item.
     pub status: u16,
-    /// `type` of the error, empty where there is none.
+    /// `type` of the error, or empty.
     pub error_type: String,
-    /// `reason` of the error, else the text of the answer; may be shown.
+    /// `reason` of the error, else the text of the answer; safe to show.
     pub reason: String,
-    /// How long the server asks to wait (`Retry-After`).
+    /// Time that the server asks to wait (`Retry-After`).
     pub retry_after: Option<Duration>,
 }
 
 impl Fault {
-    /// The error in the body of an answer.
+    /// Parses the error in the body of an answer.
     pub(super) fn read(status: u16, body: &[u8]) -> Self {
         match serde_json::from_slice::<Exception>(body) {
             Ok(exception) => Self::of_exception(status, &exception),
@@ -130,7 +130,7 @@ impl Fault {
         }
     }
 
-    /// What failed on the shards says more than that they failed.
+    /// Prefers the cause on the shards: it says more than "all shards failed".
     fn of_exception(status: u16, exception: &Exception) -> Self {
         let error = exception.error();
         let (error_type, reason) = (error.ty().unwrap_or_default(), error.reason().unwrap_or_default());
@@ -145,7 +145,7 @@ impl Fault {
         }
     }
 
-    /// An error of these words.
+    /// Returns an error with these texts, shortened and escaped.
     pub(super) fn new(status: u16, error_type: &str, reason: &str) -> Self {
         let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
         let shown = match reason.char_indices().nth(SHOWN) {
@@ -155,7 +155,7 @@ impl Fault {
         Self { status, error_type: error_type.to_owned(), reason: escape_controls(&shown), retry_after: None }
     }
 
-    /// What to do about it.
+    /// Returns the action to take next.
     pub fn class(&self) -> Class {
         classify(self.status, &self.error_type, &self.reason)
     }

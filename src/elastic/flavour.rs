@@ -1,17 +1,17 @@
-//! Which server answers: its flavour and version, and what follows for reading.
+//! Flavour and version of the server, and how to read from it.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// Who made the server.
+/// Makers of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flavour {
     /// Elasticsearch.
     Elasticsearch,
     /// OpenSearch.
     OpenSearch,
-    /// Something that answers like one of them, by the name it gives itself.
+    /// Another server with a compatible API, by the name that it gives itself.
     Other(String),
 }
 
@@ -25,27 +25,28 @@ impl fmt::Display for Flavour {
     }
 }
 
-/// How a point in time is opened and closed.
+/// Ways to open and close a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PitDialect {
     /// `POST /INDEX/_pit`, answer `id`; `DELETE /_pit {"id": ID}`.
     Elasticsearch,
-    /// `POST /INDEX/_search/point_in_time`, answer `pit_id`; `DELETE /_search/point_in_time {"pit_id": [ID]}`.
+    /// `POST /INDEX/_search/point_in_time`, answer `pit_id`;
+    /// `DELETE /_search/point_in_time {"pit_id": [ID]}`.
     OpenSearch,
 }
 
-/// The server as it introduced itself.
+/// Server as it introduced itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Who made it.
+    /// Its flavour.
     pub flavour: Flavour,
-    /// Its version as it wrote it.
+    /// Its version, verbatim.
     pub version: String,
-    /// Major and minor part of it; 0 where they are no numbers.
+    /// Major and minor version; 0 where they are not numbers.
     pub release: (u32, u32),
-    /// Whether it has the features outside the Apache license.
+    /// True unless it is a build without x-pack (`oss`).
     is_default_build: bool,
-    /// Name of its cluster.
+    /// Name of the cluster.
     pub cluster: String,
 }
 
@@ -76,16 +77,17 @@ impl Server {
             Some("opensearch") => Flavour::OpenSearch,
             Some(other) => Flavour::Other(other.to_owned()),
             None if tagline == "You Know, for Search" => Flavour::Elasticsearch,
-            None => Flavour::Other("a server of unknown make".to_owned()),
+            None => Flavour::Other("an unknown server".to_owned()),
         };
         let mut numbers = version.number.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
         let release = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        // builds of the free source call themselves `oss`, or `unknown` where only the jar tells
+        // builds from the free source call themselves `oss`, or `unknown` if installed from the jar
+        // alone
         let is_default_build = !matches!(version.build_flavor.as_deref(), Some("oss" | "unknown"));
         Ok(Self { flavour, version: version.number, release, is_default_build, cluster: cluster_name })
     }
 
-    /// Why this server may not work as it should; `None` for those that are known to.
+    /// Returns a warning if the server is not known to work.
     pub fn warning(&self) -> Option<String> {
         let is_known = match self.flavour {
             Flavour::Elasticsearch => ((7, 10)..(10, 0)).contains(&self.release),
@@ -96,15 +98,17 @@ impl Server {
             .then(|| format!("{self} is untested: Elasticsearch 7.10 to 9 and OpenSearch 2 and 3 are known to work"))
     }
 
-    /// Whether it has the field type `flattened`: outside x-pack since 8.0.
+    /// True if it has the field type `flattened`, which is outside x-pack since 8.0.
     pub fn has_flattened(&self) -> bool {
         self.flavour == Flavour::Elasticsearch && (self.is_default_build || self.release >= (8, 0))
     }
 
-    /// How to read from a point in time by slices, each in an order without ties; `None` where only scrolling is safe.
+    /// Returns how to read slices of a point in time in an order without ties; `None` if only
+    /// scrolling is safe.
     ///
-    /// Elasticsearch slices points in time since 7.15; its build without x-pack has none. OpenSearch has the tie-break `_shard_doc` since
-    /// 3.3: without it, documents of equal sort values are lost or doubled between pages.
+    /// Elasticsearch slices points in time since 7.15; its build without x-pack has no points in
+    /// time. OpenSearch has the tie-break `_shard_doc` since 3.3: without it, documents with equal
+    /// sort values are lost or duplicated between pages.
     pub fn pit_dialect(&self) -> Option<PitDialect> {
         match self.flavour {
             Flavour::Elasticsearch if self.is_default_build && self.release >= (7, 15) => {
@@ -134,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_are_told_apart() {
+    fn servers_are_recognised_by_their_introduction() {
         const ELASTIC: &str = "You Know, for Search";
         const OPEN: &str = "The OpenSearch Project: https://opensearch.org/";
         let distribution = r#","distribution":"opensearch""#;
@@ -160,7 +164,7 @@ mod tests {
             ("3.2.0", distribution, OPEN, "OpenSearch 3.2.0", true, None),
             ("3.5.0", distribution, OPEN, "OpenSearch 3.5.0", true, Some(PitDialect::OpenSearch)),
             ("1.0", r#","distribution":"easysearch""#, ELASTIC, "easysearch 1.0", false, None),
-            ("x", "", "hello", "a server of unknown make x", false, None),
+            ("x", "", "hello", "an unknown server x", false, None),
         ] {
             let server = server(version, more, tagline);
             assert_eq!(server.to_string(), shown);
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn flattened_fields_are_not_everywhere() {
+    fn flattened_fields_exist_on_some_servers_only() {
         const ELASTIC: &str = "You Know, for Search";
         for (version, more, expected) in [
             ("7.10.2", r#","build_flavor":"oss""#, false),
@@ -185,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_introduction_is_an_error() {
+    fn other_answers_are_not_an_introduction() {
         for answer in ["", "{}", "<html>", r#"{"version":7}"#, "[]"] {
             assert!(Server::read(answer.as_bytes()).is_err(), "{answer}");
         }

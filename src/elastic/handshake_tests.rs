@@ -1,4 +1,4 @@
-//! Real TLS handshakes with certificates that are right, and wrong in every way.
+//! Real TLS handshakes, with valid certificates and with every kind of invalid ones.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -25,7 +25,6 @@ fn issuer(name: &str) -> Issuer {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A certificate and its key.
 struct Shown {
     cert: CertificateDer<'static>,
     cert_pem: String,
@@ -48,7 +47,8 @@ fn self_signed(params: CertificateParams) -> Shown {
     Shown { cert: cert.der().clone(), cert_pem: cert.pem(), key }
 }
 
-/// A server that shows a certificate, and wants one by `clients` if given; its address.
+/// Starts a server that presents a certificate, and requires one issued by `clients` if given;
+/// returns its address.
 fn serve(shown: &Shown, clients: Option<&Issuer>) -> String {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(shown.key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -71,7 +71,7 @@ fn serve(shown: &Shown, clients: Option<&Issuer>) -> String {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut tls = StreamOwned::new(connection, stream);
             let mut request = [0; 4096];
-            // what goes wrong in the handshake is the client's to tell
+            // a failed handshake is reported by the client
             if matches!(tls.read(&mut request), Ok(1..)) {
                 let length = HELLO.len();
                 let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{HELLO}");
@@ -105,14 +105,14 @@ fn assert_refused(result: Result<Client, String>, expected: &[&str]) {
 }
 
 #[tokio::test]
-async fn certificates_that_do_not_fit_are_refused_with_the_setting_to_change() {
+async fn invalid_certificates_are_refused_and_the_message_names_the_setting() {
     let folder = tempfile::tempdir().unwrap();
     let ca = issuer("our CA");
     let ca_path = file(&folder, "ca.pem", &ca.pem());
     let trusting = |settings: &mut ElasticSettings| settings.ca_certs = Some(ca_path.clone());
     let good = serve(&signed(params("localhost"), &ca), None);
     connect(&good, trusting).await.unwrap();
-    // unknown CA: neither the system's nor another one will do
+    // unknown CA: neither the system's CAs nor another one will do
     assert_refused(connect(&good, |_| {}).await, &["not trusted", "es_ca_certs"]);
     let other = file(&folder, "other.pem", &issuer("another CA").pem());
     assert_refused(connect(&good, |settings| settings.ca_certs = Some(other)).await, &["not trusted", "es_ca_certs"]);
@@ -129,7 +129,7 @@ async fn certificates_that_do_not_fit_are_refused_with_the_setting_to_change() {
     let own = self_signed(params("localhost"));
     let own_path = file(&folder, "own.pem", &own.cert_pem);
     let own = serve(&own, None);
-    assert_refused(connect(&own, trusting).await, &["signed by itself", "es_ca_certs"]);
+    assert_refused(connect(&own, trusting).await, &["self-signed", "es_ca_certs"]);
     connect(&own, |settings| settings.ca_certs = Some(own_path)).await.unwrap();
     for url in [&good, &wrong_host, &expired, &own] {
         connect(url, |settings| settings.verify_certs = false).await.unwrap();
@@ -137,7 +137,7 @@ async fn certificates_that_do_not_fit_are_refused_with_the_setting_to_change() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_goes_with_other_credentials() {
+async fn a_client_certificate_can_be_combined_with_other_credentials() {
     let folder = tempfile::tempdir().unwrap();
     let (ca, clients) = (issuer("our CA"), issuer("CA of clients"));
     let ca_path = file(&folder, "ca.pem", &ca.pem());

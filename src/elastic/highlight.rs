@@ -1,4 +1,4 @@
-//! Which parts of documents a query matches.
+//! Highlights: the parts of documents that a query matches.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use super::error::ElasticError;
 use super::request::Request;
 use super::search::read_page;
 
-/// Documents that are looked at in one request.
+/// Documents per request.
 const DOCUMENTS_AT_ONCE: usize = 256;
 
-/// What stands before and behind a part that matches.
+/// Marks before and after a matching part.
 pub const MARKS: [&str; 2] = ["<value>", "</value>"];
 
 #[derive(Deserialize)]
@@ -39,8 +39,9 @@ struct Highlighted {
 }
 
 impl Client {
-    /// Per document, by field, the fragments in which `query` matches, with [`MARKS`] around what does; empty where nothing can be
-    /// marked or the document is gone.
+    /// Returns, for each document and by field, the fragments in which `query` matches, with
+    /// [`MARKS`] around the matching parts; empty if nothing can be highlighted or the document is
+    /// gone.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -82,14 +83,15 @@ impl Client {
             },
         });
         let path = format!("{}?allow_partial_search_results=false", SearchParts::Index(&[index]).url());
-        let request = Request::new(Method::Post, path, format!("marking what matches in {index}")).json(&body);
+        let request = Request::new(Method::Post, path, format!("highlighting matches in {index}")).json(&body);
         let read = |body: &[u8]| {
             read_page(&request.what, body)?;
             serde_json::from_slice(body).map_err(|error| request.unreadable(error))
         };
         match self.read_with(&request, read).await {
             Ok(Answer { hits }) => Ok(hits.hits),
-            // such as a text that is too long to be marked: the outliers count without marks
+            // for example a text that is too long to be highlighted: the outliers are kept, without
+            // highlights
             Err(error) if error.class() == Class::Poison => {
                 tracing::warn!(documents = ids.len(), "{error}: no matched_fields for these documents");
                 Ok(Vec::new())

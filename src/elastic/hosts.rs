@@ -1,4 +1,4 @@
-//! The hosts of a cluster: one is used until it fails, then the next.
+//! Hosts of a cluster: one is used until it fails, then the next.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,7 +15,7 @@ pub(super) struct Hosts {
 
 impl Hosts {
     /// # Errors
-    /// An address that is none, or no address at all.
+    /// An invalid address, or none.
     pub(super) fn new(urls: &[String]) -> Result<Self, ElasticError> {
         let urls: Vec<Url> = urls.iter().map(|url| base(url)).collect::<Result<_, _>>()?;
         if urls.is_empty() {
@@ -28,23 +28,23 @@ impl Hosts {
         self.urls.len()
     }
 
-    /// The host to use now, with the number that [`Self::failed`] wants.
+    /// Returns the host to use now, with its index for [`Self::failed`].
     pub(super) fn current(&self) -> (usize, &Url) {
         let idx = self.current.load(Ordering::Relaxed) % self.urls.len();
         (idx, &self.urls[idx])
     }
 
-    /// Goes on to the next host, unless another request has done so already.
+    /// Switches to the next host, unless another request has already done so.
     pub(super) fn failed(&self, idx: usize) {
         let next = (idx + 1) % self.urls.len();
         let moved = self.current.compare_exchange(idx, next, Ordering::Relaxed, Ordering::Relaxed);
         if moved.is_ok() && next != idx {
-            tracing::warn!(host = %shown(&self.urls[idx]), next = %shown(&self.urls[next]), "host failed, going on to the next");
+            tracing::warn!(host = %shown(&self.urls[idx]), next = %shown(&self.urls[next]), "host failed, switching to the next");
         }
     }
 }
 
-/// An address to which paths are appended. Without a port it is the server's own, not that of the web.
+/// Parses an address to which paths are appended. Without a port, `http` means 9200, not 80.
 fn base(text: &str) -> Result<Url, ElasticError> {
     let mut url = Url::parse(text).map_err(|_| no_address(text))?;
     if url.host_str().is_none() {
@@ -62,7 +62,8 @@ fn base(text: &str) -> Result<Url, ElasticError> {
     Ok(url)
 }
 
-/// `:80` counts as written, though addresses drop it as the default of `http`.
+/// True if the address names a port. `:80` counts, although [`Url`] drops it as the default of
+/// `http`.
 fn has_port(text: &str) -> bool {
     let authority = text.split("://").nth(1).unwrap_or(text).split(['/', '?', '#']).next().unwrap_or_default();
     authority
@@ -71,10 +72,14 @@ fn has_port(text: &str) -> bool {
 }
 
 fn no_address(text: &str) -> ElasticError {
-    ElasticError::Setting { key: "es_url", reason: format!("`{text}` is no address"), cure: "write http://host:9200" }
+    ElasticError::Setting {
+        key: "es_url",
+        reason: format!("`{text}` is not an address"),
+        cure: "write http://host:9200",
+    }
 }
 
-/// The address without a trailing slash.
+/// Returns the address without a trailing slash.
 pub(super) fn shown(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
@@ -84,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_get_the_port_that_existing_configurations_mean() {
+    fn addresses_without_a_port_get_the_one_that_configurations_mean() {
         for (text, expected) in [
             ("http://es", "http://es:9200/"),
             ("http://es:80", "http://es/"),
@@ -101,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_failed_is_left_once() {
+    fn concurrent_failures_switch_hosts_once() {
         let hosts = Hosts::new(&["http://a".to_owned(), "http://b".to_owned()]).unwrap();
         let (first, _) = hosts.current();
         hosts.failed(first);

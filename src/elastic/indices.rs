@@ -1,4 +1,4 @@
-//! What is done to indices as a whole: making changes visible to searches, component templates.
+//! Operations on whole indices: refreshing them, storing component templates.
 
 use elasticsearch::cluster::ClusterPutComponentTemplateParts;
 use elasticsearch::http::Method;
@@ -14,14 +14,14 @@ impl Client {
     /// Makes what was written so far visible to searches.
     ///
     /// # Errors
-    /// As [`Client::send`]; it needs a right of its own.
+    /// As [`Client::send`]; refreshing needs a privilege of its own.
     pub async fn refresh(&self, target: &SearchTarget) -> Result<(), ElasticError> {
         let path = IndicesRefreshParts::Index(&[target.as_str()]).url();
         let what = format!("refreshing {}", target.as_str());
         self.send(&Request::new(Method::Post, path, what)).await.map(drop)
     }
 
-    /// Stores a component template, in place of one of the same name.
+    /// Stores a component template, replacing one of the same name.
     ///
     /// # Errors
     /// As [`Client::send`].

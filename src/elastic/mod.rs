@@ -1,8 +1,10 @@
-//! The one client of Elasticsearch and OpenSearch.
+//! The only client of Elasticsearch and OpenSearch.
 //!
-//! Methods, paths and errors are those of the official crate. Its transport is not used: it follows redirects, cannot limit the time to
-//! connect, trusts the built-in CAs beside the one that is configured, and takes a client certificate instead of other credentials. So
-//! requests go through the HTTP library below it (`client.rs`), and what to do after an answer is decided in one place (`classify.rs`).
+//! Methods, paths and errors are those of the official crate. Its transport is not used: it follows
+//! redirects, cannot limit the time to connect, trusts the built-in CAs in addition to the
+//! configured one, and takes a client certificate only instead of other credentials. So requests go
+//! through the HTTP library below it (`client.rs`). What to do after an answer is decided in one
+//! place (`classify.rs`).
 
 mod bulk;
 mod classify;

@@ -1,4 +1,4 @@
-//! The answer to a search, taken apart without copying: the hits' sources stay the text that they are.
+//! Answer to a search, parsed without copying: the sources of the hits stay text.
 
 use std::borrow::Cow;
 
@@ -10,18 +10,18 @@ use super::error::Fault;
 
 const ENDED_EARLY: &str = "the search ended before it had seen all documents";
 
-/// One page of hits; nothing is missing from it.
+/// Complete page of hits.
 #[derive(Debug)]
 pub struct Page<'a> {
-    /// Matching documents, where they were counted.
+    /// Number of matching documents, if they were counted.
     pub total: Option<u64>,
-    /// Shards that were searched.
+    /// Number of shards searched.
     pub shards: u64,
     /// The hits.
     pub hits: Vec<Hit<'a>>,
 }
 
-/// One hit, its values as JSON text unless they are ours.
+/// Hit of a search; values that are not ours stay JSON text.
 #[derive(Debug, Deserialize)]
 pub struct Hit<'a> {
     /// Concrete index.
@@ -30,13 +30,13 @@ pub struct Hit<'a> {
     /// Id.
     #[serde(borrow, rename = "_id")]
     pub id: &'a RawValue,
-    /// Routing, where the document was stored with one.
+    /// Routing, if the document was stored with one.
     #[serde(borrow, default, rename = "_routing")]
     pub routing: Option<Cow<'a, str>>,
-    /// The document, or the wanted part of it.
+    /// The document, or the requested part of it.
     #[serde(borrow, default, rename = "_source")]
     pub source: Option<&'a RawValue>,
-    /// Where the next page begins.
+    /// Sort values, from which the next page continues.
     #[serde(borrow, default)]
     pub sort: Option<&'a RawValue>,
     /// Names of the queries that match.
@@ -65,7 +65,7 @@ struct Shards<'a> {
     failures: Vec<&'a RawValue>,
 }
 
-/// Other clusters that took part.
+/// Remote clusters of a search.
 #[derive(Default, Deserialize)]
 struct Clusters {
     #[serde(default)]
@@ -87,10 +87,10 @@ struct Total {
 }
 
 impl<'a> Page<'a> {
-    /// Takes the answer to a search apart.
+    /// Parses the answer to a search.
     ///
     /// # Errors
-    /// What is missing from it: shards that failed, a search that ran out of time, text that is not an answer.
+    /// Failed shards, a search that ran out of time, text that is not an answer.
     pub fn read(answer: &'a [u8]) -> Result<Self, String> {
         let envelope = Envelope::read(answer)?;
         if envelope.terminated_early == Some(true) {
@@ -99,8 +99,8 @@ impl<'a> Page<'a> {
         envelope.into_page()
     }
 
-    /// Takes the second or a later page of a scroll apart. Each shard stops there once the page is full, and
-    /// Elasticsearch 7 calls that an early end: `terminated_early` says nothing.
+    /// Parses the second or a later page of a scroll. There each shard stops once the page is full,
+    /// and Elasticsearch 7 reports this as `terminated_early`, which is therefore ignored.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -122,7 +122,7 @@ impl<'a> Envelope<'a> {
             return Err(format!("{failed} of {total} shards failed: {}", shard_failure(failure)));
         }
         if envelope.clusters.skipped > 0 {
-            return Err(format!("{} clusters did not take part", envelope.clusters.skipped));
+            return Err(format!("remote clusters skipped: {}", envelope.clusters.skipped));
         }
         if envelope.timed_out {
             return Err(ENDED_EARLY.to_owned());
@@ -132,8 +132,8 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// The point in time or scroll that an answer names, which it does before anything else: an answer that broke off,
-/// or misses something, tells what must be closed all the same.
+/// Returns the id of the point in time or scroll in an answer. It comes first, so even an answer
+/// that broke off or is incomplete says what must be closed.
 pub(super) fn context_id(answer: &[u8]) -> Option<String> {
     struct Start<'a>(&'a mut Option<String>);
 
@@ -157,12 +157,12 @@ pub(super) fn context_id(answer: &[u8]) -> Option<String> {
     }
 
     let mut id = None;
-    // the rest is not read, which is an error
+    // the rest is not read, which serde reports as an error
     drop(serde_json::Deserializer::from_slice(answer).deserialize_map(Start(&mut id)));
     id
 }
 
-/// The reason in `{"shard":0,"index":"a","reason":{"type":"t","reason":"r"}}`.
+/// Returns the reason in `{"shard":0,"index":"a","reason":{"type":"t","reason":"r"}}`.
 fn shard_failure(failure: &str) -> String {
     #[derive(Deserialize)]
     struct Failure {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn hits_are_taken_apart() {
+    fn hits_are_parsed() {
         let answer = read(
             r#""pit_id":"p","timed_out":false,"_shards":{"total":2,"successful":2,"skipped":0,"failed":0},"#,
             r#""total":{"value":2,"relation":"eq"},"hits":[
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_misses_something_is_an_error() {
+    fn an_incomplete_answer_is_an_error() {
         let whole = r#""timed_out":false,"_shards":{"total":1,"failed":0},"#;
         assert!(Page::read(read(whole, r#""hits":[]"#).as_bytes()).unwrap().hits.is_empty());
         let capped = read(whole, r#""total":{"value":10000,"relation":"gte"},"hits":[]"#);
@@ -258,7 +258,7 @@ mod tests {
             (r#""timed_out":false,"_shards":{"total":3,"failed":3},"#, "3 of 3 shards failed"),
             (
                 r#""timed_out":false,"_shards":{"total":1,"failed":0},"_clusters":{"total":2,"skipped":1},"#,
-                "1 clusters did not",
+                "remote clusters skipped: 1",
             ),
             ("", "missing field"),
         ] {

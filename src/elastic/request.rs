@@ -1,4 +1,4 @@
-//! What is sent to a server, and what comes back.
+//! Requests and answers.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use elasticsearch::http::Method;
 
 use super::error::ElasticError;
 
-/// What is asked of the server.
+/// Request to the server.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// HTTP method.
@@ -15,35 +15,36 @@ pub struct Request {
     pub path: String,
     /// Body.
     pub body: Body,
-    /// Whether it may be sent again.
+    /// Tells if it may be sent again.
     pub repeat: Repeat,
-    /// What it is for, for messages.
+    /// Its purpose, for messages.
     pub what: String,
-    /// How long it may still take once the run was interrupted.
+    /// Time that it may still take once the run is interrupted.
     pub grace: Duration,
 }
 
-/// The body of a request.
+/// Body of a request.
 #[derive(Clone, Debug)]
 pub enum Body {
-    /// None.
+    /// No body.
     Empty,
     /// One JSON value.
     Json(Vec<u8>),
-    /// Lines of JSON, each with its end.
+    /// Lines of JSON, each with a line feed.
     Lines(Vec<u8>),
 }
 
-/// Whether a request may be sent again when it is not known what became of it.
+/// Repeatability of a request whose outcome is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
-    /// It gives the same, or does the same, as often as it is sent.
+    /// May be repeated: it gives or does the same every time.
     Safe,
-    /// Never, such as a scroll: the server has moved on, and what it answered is lost.
+    /// Must not be repeated, such as a page of a scroll: the server has moved on, and the lost
+    /// answer is gone.
     Never,
 }
 
-/// An answer of the server.
+/// Answer of the server.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// HTTP status.
@@ -54,7 +55,7 @@ pub struct Answer {
 }
 
 impl Request {
-    /// A request without a body that may be sent again.
+    /// Returns a request without a body that may be repeated.
     pub fn new(method: Method, path: impl Into<String>, what: impl Into<String>) -> Self {
         Self {
             method,
@@ -66,21 +67,21 @@ impl Request {
         }
     }
 
-    /// The same request with a JSON body.
+    /// Adds a JSON body.
     #[must_use]
     pub fn json(mut self, body: &serde_json::Value) -> Self {
         self.body = Body::Json(body.to_string().into_bytes());
         self
     }
 
-    /// The same request, which is sent once.
+    /// Marks the request as not repeatable.
     #[must_use]
     pub fn once(mut self) -> Self {
         self.repeat = Repeat::Never;
         self
     }
 
-    /// The same request, which is not dropped as soon as the run is interrupted, but `grace` later.
+    /// Lets the request run for `grace` after an interrupt, instead of dropping it at once.
     #[must_use]
     pub fn finishing_within(mut self, grace: Duration) -> Self {
         self.grace = grace;

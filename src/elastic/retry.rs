@@ -1,25 +1,25 @@
-//! When to try again: full-jitter back-off, driven by the class of the answer, until a deadline.
+//! Retries: full-jitter back-off, driven by the class of the answer, until a deadline.
 
 use std::time::{Duration, Instant};
 
 use super::classify::{Block, Class};
 
-/// First upper bound of a wait; it doubles with each.
+/// Upper limit on the first wait; it doubles with each failure.
 const FIRST: Duration = Duration::from_millis(500);
 
-/// Highest upper bound of a wait.
+/// Upper limit on every wait.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// A full disk is not empty again in seconds.
+/// Upper limit on the first wait for disk space, which takes longer than seconds.
 const DISK_FIRST: Duration = Duration::from_secs(30);
 
-/// Highest upper bound of a wait for space.
+/// Upper limit on every wait for disk space.
 const DISK_LONGEST: Duration = Duration::from_secs(300);
 
-/// Longest wait that a server may ask for.
+/// Upper limit on a wait that the server asks for.
 const LONGEST_ASKED: Duration = Duration::from_secs(300);
 
-/// The attempts at one request.
+/// Attempts at one request.
 #[derive(Debug)]
 pub struct Attempts {
     started: Instant,
@@ -28,18 +28,18 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Attempts that end `deadline` after now.
+    /// Starts attempts that end `deadline` from now.
     pub fn new(deadline: Duration) -> Self {
         Attempts { started: Instant::now(), deadline, failed: 0 }
     }
 
-    /// Attempts that failed so far.
+    /// Returns the number of failed attempts so far.
     pub fn failed(&self) -> u32 {
         self.failed
     }
 
-    /// How long to wait before the next attempt, after one that failed with `class`; `None`: give up. `asked` is the server's wish
-    /// (`Retry-After`).
+    /// Returns the time to wait after an attempt that failed with `class`; `None` means give up.
+    /// `asked` is the wait that the server asks for (`Retry-After`).
     pub fn next_wait(&mut self, class: Class, asked: Option<Duration>) -> Option<Duration> {
         let bound = bound(class, self.failed)?;
         self.failed = self.failed.saturating_add(1);
@@ -49,7 +49,8 @@ impl Attempts {
     }
 }
 
-/// Upper bound of the wait after `failed` earlier failures; `None` where waiting does not help.
+/// Returns the upper limit on the wait after `failed` earlier failures; `None` if waiting does not
+/// help.
 fn bound(class: Class, failed: u32) -> Option<Duration> {
     let (first, longest) = match class {
         Class::Retry | Class::BackPressure => (FIRST, LONGEST),
@@ -61,7 +62,8 @@ fn bound(class: Class, failed: u32) -> Option<Duration> {
     Some(first.saturating_mul(2u32.saturating_pow(failed)).min(longest))
 }
 
-/// Any time up to the bound: those that failed together do not come back together. `random` is in `0.0..1.0`.
+/// Picks any time up to the limit, so that clients that failed together do not return together.
+/// `random` is in `0.0..1.0`.
 fn jittered(bound: Duration, random: f64) -> Duration {
     bound.mul_f64(random)
 }
@@ -71,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_may_work_later_is_tried_again() {
+    fn only_temporary_failures_are_retried() {
         let seconds = |class, failed| bound(class, failed).map(|bound| bound.as_secs_f64());
         for (class, expected) in [
             (Class::Retry, [Some(0.5), Some(1.0), Some(2.0), Some(30.0)]),
@@ -89,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn waits_lie_anywhere_below_their_bound() {
+    fn waits_are_spread_below_their_limit() {
         for (random, expected) in [(0.0, 0.0), (0.5, 5.0), (0.999, 9.99)] {
             assert!((jittered(Duration::from_secs(10), random).as_secs_f64() - expected).abs() < 1e-9);
         }
     }
 
     #[test]
-    fn attempts_end_at_the_deadline_and_heed_the_server() {
+    fn attempts_end_at_the_deadline_and_respect_retry_after() {
         let mut attempts = Attempts::new(Duration::from_secs(3600));
         for _ in 0..1000 {
             assert!(attempts.next_wait(Class::Retry, None).unwrap() <= LONGEST);

@@ -1,11 +1,11 @@
-//! A server for tests that answers as it is told, for what a real one cannot be made to do.
+//! Scripted server for tests, for behaviour that a real one cannot be made to show.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What a client sent.
+/// Request from a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     /// Method and path with query.
@@ -20,37 +20,37 @@ impl Received {
     }
 }
 
-/// What the server does.
+/// Behaviour of the server.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     Json(u16, String),
-    /// Status, headers as lines, body.
+    /// Answers with status, headers as lines, and body.
     With(u16, String, String),
     /// Closes the connection without an answer.
     Hang,
     /// Says nothing for a while.
     Silence(Duration),
-    /// Begins an answer and never ends it.
+    /// Begins an answer and never finishes it.
     Half,
     /// Begins an answer with this text and closes the connection.
     Cut(String),
 }
 
-/// The introduction of an Elasticsearch that has points in time.
+/// Introduction of an Elasticsearch that has points in time.
 pub(crate) const HELLO: &str = r#"{"cluster_name":"c","version":{"number":"8.15.5"},"tagline":"You Know, for Search"}"#;
 
-/// The introduction of one that has none.
+/// Introduction of an Elasticsearch that has no points in time.
 pub(crate) const OLD_HELLO: &str =
     r#"{"cluster_name":"c","version":{"number":"7.10.2"},"tagline":"You Know, for Search"}"#;
 
-/// A running server; its thread ends with the test.
+/// Running server; its thread ends with the test.
 pub(crate) struct Script {
     pub(crate) url: String,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Script {
-    /// Answers each request with what `reply` says; each connection serves one request.
+    /// Answers each request with `reply`; each connection serves one request.
     pub(crate) fn start(reply: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -66,14 +66,14 @@ impl Script {
         Script { url, received }
     }
 
-    /// Answers the introduction, and the rest as `reply` says.
+    /// Answers the introduction itself, and everything else with `reply`.
     pub(crate) fn behind_hello(reply: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         Self::start(
             move |request| if request.line == "GET /" { Reply::Json(200, HELLO.to_owned()) } else { reply(request) },
         )
     }
 
-    /// What came so far, without the introductions.
+    /// Returns the requests so far, without the introductions.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().iter().filter(|request| request.line != "GET /").cloned().collect()
     }
@@ -108,7 +108,7 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Received>>, reply: &dyn Fn(&Received
     );
 }
 
-/// The client may be gone.
+/// Ignores errors: the client may be gone.
 fn write(mut stream: &TcpStream, text: &str) {
     drop(stream.write_all(text.as_bytes()));
 }

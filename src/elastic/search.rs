@@ -1,4 +1,4 @@
-//! Searches: what indices hold, which queries they refuse, points in time and scrolls.
+//! Searches: surveys of indices, checks of queries, points in time and scrolls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,29 +21,29 @@ use super::flavour::PitDialect;
 use super::page::{Page, context_id};
 use super::request::{Answer, Body, Request};
 
-/// Queries that are tried in one request.
+/// Queries checked in one request.
 const QUERIES_AT_ONCE: usize = 50;
 
-/// How long opening and closing a search context may still take once the run was interrupted: without its id it
-/// cannot be closed, and left open it takes room on the server until it ends by itself.
+/// Grace for opening and closing a search context once the run is interrupted. Without its id it
+/// cannot be closed, and an open context uses resources on the server until it expires.
 const CONTEXT_GRACE: Duration = Duration::from_secs(5);
 
-/// The indices to search: names, wildcards, aliases and data streams, separated by commas.
+/// Indices to search: names, wildcards, aliases and data streams, separated by commas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchTarget(String);
 
-/// Where a page comes from.
+/// Origin of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cursor {
     /// The first page of a scroll.
     Scroll,
     /// The next page of a scroll.
     Scrolled(String),
-    /// A point in time: the body says where in it.
+    /// A point in time; the body says where to continue.
     PointInTime,
 }
 
-/// A view of indices that does not change.
+/// Unchanging view of indices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PointInTime {
     /// Its id, which may change from page to page.
@@ -52,55 +52,58 @@ pub struct PointInTime {
 }
 
 impl SearchTarget {
-    /// Blanks around names do not count.
+    /// Parses a list of names; whitespace around names is ignored.
     pub fn new(names: &str) -> Self {
         Self(names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect::<Vec<_>>().join(","))
     }
 
-    /// Whether some name is one of another cluster (`cluster:index`), whose documents cannot be read by their ids.
+    /// True if a name belongs to another cluster (`cluster:index`), whose documents cannot be read
+    /// by id.
     pub fn is_remote(&self) -> bool {
-        // dates in names, as `<logs-{now/d}>`, may have a colon in their zone
+        // date math in names, such as `<logs-{now/d}>`, may have a colon in its time zone
         self.0.split(',').any(|name| !name.starts_with('<') && name.contains(':'))
     }
 
-    /// The names, separated by commas.
+    /// Returns the names, separated by commas.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What is known of the fields of some indices.
+/// Mapped fields of some indices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MappedFields {
-    /// Names of all mapped fields, objects included.
+    /// Names of all mapped fields, including objects.
     pub names: Vec<String>,
-    /// Whether documents may have other fields: some object is not mapped on its own, or keeps what it holds to itself.
+    /// True if documents may have other fields: some object is not mapped dynamically, or is stored
+    /// as a single field (`flattened`).
     pub has_unmapped: bool,
 }
 
-/// What a search would see.
+/// Size of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Survey {
-    /// Documents that match.
+    /// Number of matching documents.
     pub documents: u64,
-    /// Shards that are searched.
+    /// Number of shards searched.
     pub shards: u64,
 }
 
 impl Client {
-    /// Counts what `query` matches.
+    /// Counts the documents that match `query`.
     ///
     /// # Errors
-    /// An index that is not there ([`Class::Gone`]), a query that is refused, shards that failed.
+    /// A missing index ([`Class::Gone`]), a query that is refused, failed shards.
     pub async fn survey(&self, target: &SearchTarget, query: &Value) -> Result<Survey, ElasticError> {
         let body = json!({"size": 0, "query": query, "track_total_hits": true});
         let request =
-            Request::new(Method::Post, search_path(target, ""), format!("counting in {}", target.0)).json(&body);
+            Request::new(Method::Post, search_path(target, ""), format!("counting documents in {}", target.0))
+                .json(&body);
         let survey = |page: Page<'_>| Survey { documents: page.total.unwrap_or_default(), shards: page.shards };
         self.read_with(&request, |body| read_page(&request.what, body).map(survey)).await
     }
 
-    /// A few hits as they are, to be measured.
+    /// Returns the answer to a small search, from which sizes are measured.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -109,7 +112,7 @@ impl Client {
         Ok(self.send(&request).await?.body)
     }
 
-    /// The fields that are mapped in `target`.
+    /// Returns the mapped fields of `target`.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -119,23 +122,23 @@ impl Client {
             #[serde(default)]
             fields: BTreeMap<String, BTreeMap<String, IgnoredAny>>,
         }
-        let what = format!("looking at the fields of {}", target.0);
+        let what = format!("reading the fields of {}", target.0);
         let path = format!("{}?fields=*&filter_path=fields.*.*.type", FieldCapsParts::Index(&[&target.0]).url());
         let Capabilities { fields } = self.read(&Request::new(Method::Get, path, what.clone())).await?;
         let path = IndicesGetMappingParts::Index(&[&target.0]).url();
         let switches = Request::new(Method::Get, format!("{path}?filter_path=**.dynamic,**.enabled"), what);
         let switches = self.send(&switches).await?.body;
         let mut types = fields.values().flat_map(BTreeMap::keys);
-        // names stand in the answer too, so this errs on the safe side
+        // the answer also contains names, so this errs on the safe side
         let has_unmapped = memchr::memmem::find(&switches, b"false").is_some()
             || types.any(|name| ["flattened", "flat_object"].contains(&name.as_str()));
         Ok(MappedFields { names: fields.into_keys().collect(), has_unmapped })
     }
 
-    /// Tries each query; those that the server refuses, with its words.
+    /// Tries each query and returns the server's error for those that it refuses.
     ///
     /// # Errors
-    /// A server that does not answer, or an index that is not there.
+    /// A server that does not answer, or a missing index.
     pub async fn refused_queries(
         &self,
         target: &SearchTarget,
@@ -147,7 +150,7 @@ impl Client {
         while let Some((start, some)) = open.pop() {
             match self.refused_of(target, some).await {
                 Ok(faults) => refused[start..start + faults.len()].clone_from_slice(&faults),
-                // a query that cannot even be read is answered for all that stand beside it
+                // a query that cannot be parsed fails the whole request: bisect
                 Err(ElasticError::Answered { fault, .. }) if fault.class() == Class::Poison => match some {
                     [_] => refused[start] = Some(fault),
                     _ => {
@@ -187,7 +190,7 @@ impl Client {
             if status >= 300 {
                 return Ok(Some(Fault::read(status, text.as_bytes())));
             }
-            // a server that ignores the header tells what failed in the page
+            // a server that ignores the header reports failures in the page
             Ok(Page::read(text.as_bytes()).err().map(|reason| Fault::new(400, "", &reason)))
         };
         let read = |body: &[u8]| {
@@ -201,7 +204,7 @@ impl Client {
         self.read_with(&request, read).await
     }
 
-    /// Opens a point in time, where this server has them.
+    /// Opens a point in time.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -226,7 +229,7 @@ impl Client {
         Ok(PointInTime { id, dialect })
     }
 
-    /// Closes a point in time; one that is gone already is no error.
+    /// Closes a point in time; one that has already expired is not an error.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -238,7 +241,7 @@ impl Client {
         self.close(Request::new(Method::Delete, path, "closing a point in time").json(&body)).await
     }
 
-    /// Closes scrolls; those that are gone already do not count as errors.
+    /// Closes scrolls; those that have already expired are not errors.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -254,8 +257,9 @@ impl Client {
         }
     }
 
-    /// One page. Pages of a scroll are never asked for twice: the server has moved on when it answers. `on_context`
-    /// takes the id of each context that an answer names, also of answers that broke off.
+    /// Returns one page. Later pages of a scroll are never requested twice: the server has moved on
+    /// when it answers. `on_context` receives the id of each context that an answer names, even if
+    /// the answer broke off.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -297,7 +301,7 @@ fn search_path(target: &SearchTarget, more: &str) -> String {
     format!("{}?allow_partial_search_results=false{more}", SearchParts::Index(&[&target.0]).url())
 }
 
-/// The page in an answer.
+/// Parses the page in an answer.
 pub(super) fn read_page<'a>(what: &str, body: &'a [u8]) -> Result<Page<'a>, ElasticError> {
     Page::read(body).map_err(|reason| ElasticError::Incomplete { what: what.to_owned(), reason })
 }
@@ -307,7 +311,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_other_clusters_are_told_apart() {
+    fn names_of_other_clusters_are_recognised() {
         for (names, is_remote) in [
             ("logs-*, metrics", false),
             ("<logs-{now/d{yyyy.MM.dd|+12:00}}>", false),

@@ -1,4 +1,4 @@
-//! The client against servers that answer as they are told.
+//! The client against scripted servers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn compressed_answers_are_asked_for_only_where_that_is_wanted() {
+async fn compressed_answers_are_requested_only_if_configured() {
     for (http_compress, expected) in [(false, None), (true, Some("gzip"))] {
         let server = Script::start(|_| Reply::Json(200, HELLO.to_owned()));
         let settings = ElasticSettings { http_compress, ..settings(&[&server.url]) };
@@ -75,7 +75,7 @@ async fn credentials_are_sent_and_never_shown() {
 }
 
 #[tokio::test]
-async fn what_may_work_later_is_sent_again_and_nothing_else() {
+async fn only_what_may_work_later_is_sent_again() {
     let overload = r#"{"error":{"type":"es_rejected_execution_exception","reason":"full"}}"#;
     for (first, repeat, expected) in [
         (Reply::Json(503, String::new()), Repeat::Safe, 2),
@@ -104,7 +104,7 @@ async fn what_may_work_later_is_sent_again_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn attempts_end_with_the_deadline_or_the_run() {
+async fn retries_end_with_the_deadline_or_an_interrupt() {
     let server = Script::behind_hello(|_| Reply::Json(503, String::new()));
     let mut settings = settings(&[&server.url]);
     settings.es_retry_deadline = Duration::from_millis(1);
@@ -138,7 +138,7 @@ async fn another_host_takes_over() {
 }
 
 #[tokio::test]
-async fn what_is_no_cluster_is_said_so() {
+async fn a_server_that_is_not_a_cluster_is_reported() {
     for body in ["<html>", "{}", ""] {
         let server = Script::start(move |_| Reply::Json(200, body.to_owned()));
         let error = connect(&settings(&[&server.url])).await.unwrap_err().to_string();
@@ -155,7 +155,7 @@ fn id(id: &str, routing: Option<&str>) -> DocumentId {
 }
 
 #[tokio::test]
-async fn documents_are_matched_one_by_one() {
+async fn documents_are_matched_individually() {
     let found =
         |docs: serde_json::Value| Script::behind_hello(move |_| Reply::Json(200, json!({"docs": docs}).to_string()));
     let server = found(json!([
@@ -192,7 +192,7 @@ async fn documents_are_matched_one_by_one() {
 }
 
 #[tokio::test]
-async fn documents_that_cannot_be_read_now_are_asked_for_again() {
+async fn documents_that_cannot_be_read_now_are_requested_again() {
     for error_type in [
         "no_shard_available_action_exception",
         "unavailable_shards_exception",
@@ -225,14 +225,14 @@ async fn documents_that_cannot_be_read_now_are_asked_for_again() {
             })
             .collect();
         assert_eq!(sources, [r#"{"of":"1"}"#, r#"{"of":"2"}"#, r#"{"of":"3"}"#]);
-        // only the one that failed is asked for again
+        // only the document that failed is requested again
         assert_eq!(server.received().len(), 2);
         assert!(!server.received()[1].body.contains("\"1\""), "{}", server.received()[1].body);
     }
 }
 
 #[tokio::test]
-async fn answers_that_are_not_json_are_asked_for_again() {
+async fn answers_that_are_not_json_are_requested_again() {
     for broken in ["", "<html>", "{\"docs\":", "{}"] {
         let n_requests = AtomicUsize::new(0);
         let server = Script::behind_hello(move |_| match n_requests.fetch_add(1, Ordering::Relaxed) {
@@ -288,7 +288,7 @@ fn change(name: &str, routing: Option<&str>, change: fn(Box<RawValue>) -> BulkCh
 }
 
 #[tokio::test]
-async fn updates_are_guarded_and_counted_one_by_one() {
+async fn updates_are_guarded_and_counted_individually() {
     let answers = |items: serde_json::Value| {
         Script::behind_hello(move |_| Reply::Json(200, json!({"errors": true, "items": items}).to_string()))
     };
@@ -340,7 +340,7 @@ async fn updates_are_guarded_and_counted_one_by_one() {
 }
 
 #[tokio::test]
-async fn refused_queries_leave_the_others_alone() {
+async fn refused_queries_do_not_affect_the_others() {
     let server = Script::behind_hello(|_| {
         let whole =
             json!({"status": 200, "timed_out": false, "_shards": {"total": 1, "failed": 0}, "hits": {"hits": []}});
@@ -360,7 +360,7 @@ async fn refused_queries_leave_the_others_alone() {
 }
 
 #[tokio::test]
-async fn a_query_that_cannot_be_read_leaves_the_others_alone() {
+async fn a_query_that_cannot_be_parsed_does_not_affect_the_others() {
     let server = Script::behind_hello(|request| {
         if request.body.contains("nope") {
             let error = json!({"type": "parsing_exception", "reason": "unknown query [nope]"});
@@ -383,7 +383,7 @@ async fn a_query_that_cannot_be_read_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn marks_are_found_by_index_and_id() {
+async fn highlights_are_matched_by_index_and_id() {
     let server = Script::behind_hello(|request| {
         if request.line.contains("/refusing/") {
             return Reply::Json(

@@ -1,4 +1,4 @@
-//! Certificates: which are trusted, which is shown, and what to change when they do not fit.
+//! Certificates: the trusted ones, our own, and the setting to change when they do not fit.
 
 use std::error::Error;
 use std::io;
@@ -13,7 +13,7 @@ use crate::config::ElasticSettings;
 /// Applies the certificate settings.
 ///
 /// # Errors
-/// Files that cannot be read or hold no certificate or key.
+/// Files that cannot be read or do not contain a certificate or key.
 pub(super) fn configure(builder: ClientBuilder, settings: &ElasticSettings) -> Result<ClientBuilder, ElasticError> {
     let mut builder = builder.danger_accept_invalid_certs(!settings.verify_certs);
     if let Some(path) = &settings.ca_certs {
@@ -37,7 +37,7 @@ pub(super) fn configure(builder: ClientBuilder, settings: &ElasticSettings) -> R
     Ok(builder)
 }
 
-/// Why the TLS library could not be set up, which only certificates can cause.
+/// Explains why the TLS library could not be set up; only certificates can cause this.
 pub(super) fn refused_setup(settings: &ElasticSettings, error: &reqwest::Error) -> ElasticError {
     let key = if settings.client_certificate.is_some() { "es_client_cert" } else { "es_ca_certs" };
     let reason = innermost(error).unwrap_or_default();
@@ -57,7 +57,7 @@ fn no_pem(key: &'static str, path: &Path, what: &str) -> ElasticError {
     ElasticError::Setting { key, reason, cure: "convert it with `openssl`" }
 }
 
-/// What is wrong with a connection, and the cure; `None` when it is not TLS.
+/// Explains a failed TLS connection: reason and cure; `None` if the error is not from TLS.
 pub(super) fn explain(error: &(dyn Error + 'static)) -> Option<(String, String)> {
     let (reason, cure) = match find(error)? {
         rustls::Error::InvalidCertificate(wrong) => explain_certificate(wrong),
@@ -75,13 +75,13 @@ fn explain_certificate(wrong: &CertificateError) -> (String, String) {
         "es_verify_certs = 0 (or verify_certs=false in the environment) connects without any check";
     let (reason, cure) = match wrong {
         CertificateError::NotValidForName => {
-            ("is for another host", "write the host that it is for in es_url".to_owned())
+            ("is for another host", "use the host that it was issued for in es_url".to_owned())
         }
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names = presented.join(", ");
             return (
                 format!("the server's certificate is for another host: it is for {names}"),
-                format!("write the host that it is for in es_url; {UNVERIFIED}"),
+                format!("use the host that it was issued for in es_url; {UNVERIFIED}"),
             );
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -91,13 +91,13 @@ fn explain_certificate(wrong: &CertificateError) -> (String, String) {
             ("is not valid yet", "check this machine's clock".to_owned())
         }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => (
-            "is signed by itself or by a CA that is not trusted",
+            "is self-signed or signed by a CA that is not trusted",
             "name the PEM file of the CA's certificate in es_ca_certs (or ca_certs in the environment)".to_owned(),
         ),
         CertificateError::Revoked => ("is revoked", "renew it on the server".to_owned()),
-        // rustls has no case of its own for a CA's certificate that a server shows as its own
+        // rustls has no case of its own for a server that presents a CA's certificate as its own
         other if format!("{other:?}").contains("CaUsedAsEndEntity") => (
-            "is signed by itself and is one of a CA",
+            "is self-signed and is the certificate of a CA",
             "give the server a certificate of its own, signed by the CA that es_ca_certs names".to_owned(),
         ),
         other => {
@@ -122,8 +122,8 @@ fn explain_alert(alert: AlertDescription) -> (String, String) {
             | AlertDescription::HandshakeFailure
     );
     if shows_certificate {
-        let reason = format!("the server wants a client certificate that it knows ({alert:?})");
-        (reason, "name one and its key in es_client_cert and es_client_key".to_owned())
+        let reason = format!("the server requires a client certificate that it trusts ({alert:?})");
+        (reason, "set es_client_cert and es_client_key".to_owned())
     } else {
         (
             format!("the server ended the TLS handshake ({alert:?})"),
@@ -132,7 +132,7 @@ fn explain_alert(alert: AlertDescription) -> (String, String) {
     }
 }
 
-/// The TLS error inside an error: I/O errors hide what they carry from `source`.
+/// Returns the TLS error inside an error; I/O errors hide theirs from `source`.
 fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -148,7 +148,7 @@ fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     None
 }
 
-/// The innermost message of an error, which says most.
+/// Returns the innermost message of an error, which is the most specific.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> Option<String> {
     let mut last = error;
     while let Some(source) = last.source() {
@@ -164,7 +164,7 @@ mod tests {
     use std::path::PathBuf;
 
     #[test]
-    fn every_tls_error_names_a_setting_or_what_to_check() {
+    fn every_tls_error_names_a_setting_or_a_check() {
         let certificate = rustls::Error::InvalidCertificate;
         for (error, reason, cure) in [
             (certificate(CertificateError::NotValidForName), "another host", "es_url"),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_certificates_are_named() {
+    fn files_without_certificates_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.pem");
         std::fs::write(&path, "hello").unwrap();

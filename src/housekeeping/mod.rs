@@ -1,7 +1,8 @@
-//! Outliers that leave their documents again: all of them (wipe), or those that are whitelisted by now.
+//! Removes outliers from documents: all of them (wipe), or those that are whitelisted by now.
 //!
-//! A field can leave a document only with a script, which clusters may forbid, or by storing the whole document anew. So documents are
-//! stored anew, as they are now but for `outliers` and `tags`: all other bytes of their text stay.
+//! A field can be removed only by a script, which clusters may forbid, or by storing the whole
+//! document anew. So documents are stored anew, in their current state except for `outliers` and
+//! `tags`; all other bytes of their text are kept.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -30,62 +31,63 @@ use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
 use crate::sources::{DocRef, EventSource, ScanOptions, SourceError};
 use crate::whitelist::Whitelist;
 
-/// Documents that are read and written at once.
+/// Documents read and written at once.
 const BLOCK: usize = 1024;
 
-/// Where to clean up.
+/// Settings of housekeeping.
 #[derive(Debug)]
 pub struct Housekeeping<'a> {
     /// The cluster.
     pub client: &'a Client,
     /// The main configuration.
     pub main: &'a MainConfig,
-    /// All use cases that there are, also those that do not run.
+    /// All use cases, including those that do not run.
     pub use_cases: &'a [UseCase],
-    /// Folder for temporary files.
+    /// Directory for temporary files.
     pub spill_dir: &'a Path,
-    /// Ends it early.
+    /// Ends housekeeping early.
     pub interrupt: &'a Interrupt,
-    /// Whether to count only.
+    /// Counts only, without writing.
     pub dry_run: bool,
 }
 
-/// What was cleaned up.
+/// Counts of housekeeping.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Cleaned {
-    /// Whether it was only counted.
+    /// True if nothing was written.
     pub dry_run: bool,
-    /// Documents with outliers that were looked at.
+    /// Documents with outliers that were checked.
     pub checked: u64,
-    /// Documents from which outliers have to go.
+    /// Documents from which outliers are removed.
     pub documents: u64,
-    /// Outliers that have to go.
+    /// Outliers to remove.
     pub outliers: u64,
-    /// Whitelist regexps that were given up as too slow; each counts as no match.
+    /// Whitelist regexps that were stopped because they were too slow; each counts as not matching.
     pub regexps_given_up: u64,
-    /// What became of the documents.
+    /// Counts of the changed documents.
     pub written: Written,
-    /// What could not be looked at, one line each.
+    /// Parts that could not be checked, one line each.
     pub incomplete: Vec<String>,
 }
 
 impl Cleaned {
-    /// What should have been done and was not, one line each.
+    /// Returns the work that was left undone, one line per reason.
     pub fn missing(&self) -> Vec<String> {
         [self.incomplete.clone(), self.written.missing()].concat()
     }
 }
 
-/// What a document becomes; `None` when it stays as it is.
+/// Rule that removes outliers from a document; `None` leaves it unchanged.
 trait Rule: Send + Sync + 'static {
     fn change(&self, id: &DocumentId, source: &str) -> Result<Option<Change>, String>;
 }
 
 impl Housekeeping<'_> {
-    /// Removes all outliers from all documents of the indices that are configured; adds to `cleaned` what it does.
+    /// Removes all outliers from all documents of the configured indices; adds its counts to
+    /// `cleaned`.
     ///
     /// # Errors
-    /// Why it ended early; `cleaned` says how far it came.
+    /// The reason why it ended early; `cleaned` has the counts until then.
     pub async fn wipe(&self, cleaned: &mut Cleaned) -> Result<(), SourceError> {
         cleaned.dry_run = self.dry_run;
         self.clean(Arc::new(Wipe), cleaned).await?;
@@ -102,10 +104,11 @@ impl Housekeeping<'_> {
         Ok(())
     }
 
-    /// Removes outliers that are whitelisted by now, each judged by its own values and those of its event; adds to `cleaned` what it does.
+    /// Removes outliers that are whitelisted by now. Each is judged by its own values and those of
+    /// its event. Adds its counts to `cleaned`.
     ///
     /// # Errors
-    /// Why it ended early; `cleaned` says how far it came.
+    /// The reason why it ended early; `cleaned` has the counts until then.
     pub async fn remove_whitelisted(&self, cleaned: &mut Cleaned) -> Result<(), SourceError> {
         cleaned.dry_run = self.dry_run;
         let accepted = Arc::new(Accepted::new(self.main, self.use_cases));
@@ -116,7 +119,7 @@ impl Housekeeping<'_> {
         Ok(())
     }
 
-    /// Names of indices, each once, in the order of the configuration.
+    /// Returns the names of the indices without duplicates, in the order of the configuration.
     fn indices(&self) -> Vec<String> {
         let mut indices = vec![self.main.elastic.es_index_pattern.clone()];
         for es_index in self.use_cases.iter().filter_map(|use_case| use_case.es_index.as_ref()) {
@@ -177,7 +180,7 @@ impl Housekeeping<'_> {
         }
     }
 
-    /// Documents that have outliers.
+    /// Returns the documents that have outliers.
     fn scan(&self, source: &ElasticEvents, cleaned: &mut Cleaned) -> Result<Vec<DocRef>, SourceError> {
         let options = ScanOptions { interrupt: self.interrupt.clone(), ..ScanOptions::default() };
         let mut documents = Vec::new();
@@ -195,7 +198,7 @@ impl Housekeeping<'_> {
         Ok(documents)
     }
 
-    /// False when the writer has ended early.
+    /// Returns false if the writer has ended early.
     fn clean_block<R: Rule>(
         &self,
         ids: Result<Vec<DocumentId>, SourceError>,
@@ -247,7 +250,8 @@ impl<R: Rule> Edit for Cleaning<R> {
     }
 }
 
-/// All outliers go. Those without the tag are told from a field of somebody else's by their count and summaries.
+/// Removes all outliers. Without the tag, the field is recognised as ours by `total_outliers` and
+/// `summary`.
 struct Wipe;
 
 impl Rule for Wipe {
@@ -266,16 +270,16 @@ impl Rule for Wipe {
     }
 }
 
-/// Outliers that are whitelisted go.
+/// Removes whitelisted outliers.
 struct Accepted {
-    /// What holds for outliers of use cases that are not configured any more.
+    /// Applies to outliers of use cases that are no longer configured.
     global: Whitelist,
     of_use_cases: HashMap<String, (Whitelist, Option<DerivedFields>)>,
     regexps_given_up: AtomicU64,
 }
 
 impl Accepted {
-    /// Of use cases of one name, the last one counts.
+    /// If several use cases share a name, the last one applies.
     fn new(main: &MainConfig, use_cases: &[UseCase]) -> Self {
         let of_use_case = |use_case: &UseCase| {
             let whitelist = Whitelist::new(Arc::clone(&main.whitelist), Arc::clone(&use_case.whitelist));
@@ -331,7 +335,7 @@ impl Rule for Accepted {
     }
 }
 
-/// The document with other `outliers`; without them, the tag goes as well.
+/// Replaces `outliers` in the document; if none are left, the tag is removed as well.
 fn replaced(
     source: &str,
     outliers: Option<Map<String, Value>>,

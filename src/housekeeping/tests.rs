@@ -29,7 +29,7 @@ of_file=backup user
 message=from %{WORD:origin}
 ";
 
-/// Main configuration with whitelists; use cases.
+/// Loads a main configuration with whitelists, and use cases.
 fn settings(main: &str) -> config::Settings {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| -> PathBuf {
@@ -43,7 +43,7 @@ fn settings(main: &str) -> config::Settings {
     settings
 }
 
-/// A document with two outliers.
+/// Document with two outliers.
 const TWO: &str = r#"{"user":"ann" , "message":"from paris","n":1.50,"tags":["a","outlier"],"outliers":{"summary":["one","two"],"model_name":["known","other"],"model_type":["terms","metrics"],"term":["x"],"metric":[5],"type":["T","U"],"total_outliers":2},"z":[1, 2]}"#;
 
 fn id() -> DocumentId {
@@ -57,14 +57,15 @@ fn text(change: Option<Change>) -> Option<(String, u64)> {
     })
 }
 
-/// What is left of a document that is tested against a whitelist, and how many outliers went.
+/// Applies a whitelist to a document; returns what is left of it and the number of removed
+/// outliers.
 fn left(main: &str, source: &str) -> Option<(String, u64)> {
     let settings = settings(main);
     text(Accepted::new(&settings.main, &settings.use_cases).change(&id(), source).unwrap())
 }
 
 #[test]
-fn outliers_are_judged_one_by_one() {
+fn outliers_are_judged_individually() {
     let only_second = r#"{"user":"ann" , "message":"from paris","n":1.50,"tags":["a","outlier"],"outliers":{"summary":["two"],"model_name":["other"],"model_type":["metrics"],"metric":[5],"type":["U"],"total_outliers":1},"z":[1, 2]}"#;
     let only_first = r#"{"user":"ann" , "message":"from paris","n":1.50,"tags":["a","outlier"],"outliers":{"summary":["one"],"model_name":["known"],"model_type":["terms"],"term":["x"],"type":["T"],"total_outliers":1},"z":[1, 2]}"#;
     let none = r#"{"user":"ann" , "message":"from paris","n":1.50,"tags":["a"],"z":[1, 2]}"#;
@@ -74,11 +75,11 @@ fn outliers_are_judged_one_by_one() {
         ("x", Some((only_second, 1))),
         ("T", Some((only_second, 1))),
         ("metrics", Some((only_first, 1))),
-        // fields of the event are everybody's
+        // fields of the event belong to all outliers
         ("ann", Some((none, 2))),
         ("two, ann", Some((only_first, 1))),
         ("one, two", None),
-        // derived fields belong to use cases that want them
+        // derived fields apply only to use cases that use them
         ("paris", Some((only_second, 1))),
         ("three", None),
     ] {
@@ -88,17 +89,17 @@ fn outliers_are_judged_one_by_one() {
 }
 
 #[test]
-fn the_whitelist_of_a_file_holds_for_its_use_cases_and_the_global_one_for_all() {
+fn the_whitelist_of_a_file_applies_to_its_use_cases_and_the_global_one_to_all() {
     let source = TWO.replace("ann", "backup user");
     let (json, n_removed) = left("", &source).unwrap();
     assert_eq!(n_removed, 1, "{json}");
     assert!(json.contains(r#""model_name":["other"]"#), "{json}");
-    // use cases that are not configured any more have the global whitelist
+    // use cases that are no longer configured have the global whitelist
     assert!(left("[whitelist_regexps]\na=^tw\n", TWO).unwrap().0.contains(r#""model_name":["known"]"#));
 }
 
 #[test]
-fn what_is_no_outlier_of_ours_is_left_alone() {
+fn outliers_that_are_not_ours_are_left_alone() {
     let main = "[whitelist_literals]\na=ann\n";
     for source in [
         r#"{"user":"ann"}"#,
@@ -112,7 +113,7 @@ fn what_is_no_outlier_of_ours_is_left_alone() {
 }
 
 #[test]
-fn wiping_leaves_all_other_bytes() {
+fn wiping_keeps_all_other_bytes() {
     let wiped = |source: &str| text(Wipe.change(&id(), source).unwrap());
     let expected = r#"{"user":"ann" , "message":"from paris","n":1.50,"tags":["a"],"z":[1, 2]}"#;
     assert_eq!(wiped(TWO), Some((expected.to_owned(), 2)));
@@ -132,10 +133,11 @@ fn wiping_leaves_all_other_bytes() {
     }
 }
 
-/// A cluster whose index `events` holds the document [`TWO`] three times, and which has no index `more`.
+/// Cluster whose index `events` contains the document [`TWO`] three times, and which has no index
+/// `more`.
 struct Cluster {
     sources: Mutex<Vec<(i64, String)>>,
-    /// Changes that come first at the first attempt.
+    /// Changes by others that come first at the first attempt.
     is_busy: bool,
 }
 
@@ -249,7 +251,7 @@ async fn clean(server: &Script, main: &str, dry_run: bool, is_wipe: bool) -> Cle
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_are_wiped_as_they_are_now() {
+async fn documents_are_wiped_in_their_current_state() {
     let (cluster, server) = Cluster::start(true);
     let cleaned = clean(&server, "", false, true).await;
     assert_eq!((cleaned.checked, cleaned.documents, cleaned.outliers), (3, 3, 6));
@@ -271,10 +273,10 @@ async fn a_dry_run_counts_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outliers_that_are_whitelisted_by_now_leave_their_documents() {
+async fn outliers_that_are_whitelisted_by_now_are_removed() {
     let (cluster, server) = Cluster::start(true);
     let cleaned = clean(&server, "[whitelist_literals]\na=one, ann\n", false, false).await;
-    // by the time that it is written, the second document is another user's
+    // by the time it is written, the second document belongs to another user
     assert_eq!((cleaned.documents, cleaned.written.updated, cleaned.written.unchanged), (3, 2, 1));
     let sources = cluster.sources();
     assert!(sources[0].contains(r#""model_name":["other"]"#), "{sources:?}");
@@ -282,7 +284,7 @@ async fn outliers_that_are_whitelisted_by_now_leave_their_documents() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_whitelists_nothing_is_looked_at() {
+async fn without_whitelists_nothing_is_read() {
     let (_, server) = Cluster::start(false);
     let mut settings = settings("");
     settings.main.elastic.es_urls = vec![server.url.clone()];

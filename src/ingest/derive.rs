@@ -9,10 +9,11 @@ use crate::event::document::equal_ignoring_case;
 use crate::event::sentences::LocalKey;
 use crate::event::text::flatten;
 
-/// What the rules say of one field of one event: nothing, or a value that hides the event's own (`None` inside: no usable value).
+/// Result of the rules for one field of one event: `None` if no rule applies, else a value that
+/// hides the event's own (`Some(None)`: no usable value).
 type Derived = Option<Option<String>>;
 
-/// Per event, what `rules` derive for `key`, as text.
+/// Returns, per event, the text that `rules` derive for `key`.
 pub(super) fn derived_texts<'a>(
     rules: &DerivedFields,
     key: &str,
@@ -48,7 +49,7 @@ fn derive(rules: &DerivedFields, source: &FieldPath, key: &str, text: &str) -> D
         .map(|(_, value)| value.as_ref().and_then(flatten))
 }
 
-/// `own` with the derived values in place of the event's.
+/// Returns `own` with derived values in place of the event's.
 pub(super) fn overlay_elements(own: LocalKey, derived: Vec<Derived>) -> LocalKey {
     let mut texts: Vec<Option<&str>> = own.texts.iter().collect();
     let mut codes_of: rustc_hash::FxHashMap<&str, u32> = rustc_hash::FxHashMap::default();
@@ -68,7 +69,7 @@ pub(super) fn overlay_elements(own: LocalKey, derived: Vec<Derived>) -> LocalKey
     LocalKey { offsets, codes, texts: texts.into_iter().collect() }
 }
 
-/// `own` with the derived texts in place of the event's.
+/// Returns `own` with derived texts in place of the event's.
 pub(super) fn overlay_texts(own: &ArrayRef, derived: &[Derived]) -> ArrayRef {
     let dictionary = own.as_dictionary::<UInt32Type>();
     let distinct = dictionary.values().as_string::<i32>();

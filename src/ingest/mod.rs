@@ -1,4 +1,5 @@
-//! Source -> event table: decoded batches are filtered by the use cases' queries, reduced to keys, metrics and times, and stored.
+//! Source -> event table: decoded batches are filtered by the queries of the use cases, reduced to
+//! keys, metrics and times, and stored.
 
 mod derive;
 
@@ -22,7 +23,7 @@ use crate::spill::SpillFile;
 use crate::table::{EventTable, FieldSource, KeySpec, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder};
 use derive::{derived_texts, overlay_elements, overlay_texts};
 
-/// What one use case got out of the events that were read.
+/// Counts of the events and rows of one use case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Events that match its query and window.
@@ -31,9 +32,9 @@ pub struct Usage {
     pub rows: u64,
     /// Matching events without a usable value in some target field.
     pub without_target: u64,
-    /// Matching events, with a target, without a usable value in some aggregator field.
+    /// Matching events that have a target, but no usable value in some aggregator field.
     pub without_aggregator: u64,
-    /// Events that match its query and have no readable time where it needs one.
+    /// Matching events without a readable time, if the use case needs one.
     pub without_time: u64,
     /// Events with more rows than one event may have.
     pub too_many_rows: u64,
@@ -50,18 +51,18 @@ impl Usage {
     }
 }
 
-/// A filled table and how it was filled.
+/// Filled event table and the counts of the scan.
 #[derive(Debug)]
 pub struct Ingested {
     /// The table.
     pub table: Arc<EventTable>,
-    /// What was read.
+    /// Counts of the scan.
     pub summary: ScanSummary,
-    /// Per use case of the plan.
+    /// Counts per use case of the plan.
     pub usage: Vec<Usage>,
 }
 
-/// Reads `source` once for all use cases of `plan`. Blocks: not for tokio's threads.
+/// Reads `source` once for all use cases of `plan`. Blocks, so it must not run on tokio's threads.
 pub fn ingest(
     source: &dyn EventSource,
     plan: &Arc<ScanPlan>,
@@ -91,7 +92,8 @@ pub fn ingest(
     Ok(Ingested { table: Arc::new(table.finish()), summary, usage })
 }
 
-/// The event table's batches may take this share of the memory limit; the rest is for its texts and for the plans over it.
+/// Divisor of the memory limit: this share is for batches of the event table; the rest is for its
+/// texts and the plans over it.
 const CHUNK_SHARE: usize = 16;
 
 fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<(PreparedBatch, Vec<Usage>)> {
@@ -126,7 +128,8 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<(PreparedBatch,
     Ok((PreparedBatch { batch: batch.number, places, keys, metrics, times, masks, ties }, usage))
 }
 
-/// Which events of a batch belong to a use case; `matched` where the source has judged query and window.
+/// Returns the events of a batch that belong to a use case. `matched` is set if the source has
+/// already applied query and window.
 fn mask(
     planned: &PlannedUseCase,
     plan: &ScanPlan,
@@ -169,7 +172,7 @@ fn keep(batch: &EventBatch, wanted: &BooleanArray, masks: Vec<BooleanArray>) -> 
     Ok((filter_record_batch(&batch.columns, wanted)?, rows, masks, ties))
 }
 
-/// Sentences of a key, and the rows that have none because they would have too many.
+/// Returns the sentences of a key, and the rows that have none because they would have too many.
 fn key(plan: &ScanPlan, spec: &KeySpec, columns: &RecordBatch) -> anyhow::Result<(LocalKey, Vec<usize>)> {
     let fields = spec.fields.iter().map(|field| field_elements(plan, field, columns)).collect::<anyhow::Result<_>>()?;
     Ok(combine(fields, spec.values, &spec.joiner))

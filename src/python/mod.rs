@@ -1,4 +1,5 @@
-//! What old configurations rely on from Python: its regular expressions, numbers, text wrapping and `repr`.
+//! Python features that old configurations rely on: regular expressions, numbers, text wrapping and
+//! `repr`.
 
 mod numbers;
 mod regex;
@@ -10,7 +11,8 @@ pub use regex::{GroupRegex, PatternError, PrefixRegex, TooManySteps, compile_sea
 pub use repr::{float_text, json_number_text, number_text, repr, to_str};
 pub use wrap::wrap;
 
-/// True for what Python's `str.strip` and `\s` take for whitespace: that of Unicode and the four ASCII separators.
+/// True for the whitespace of Python's `str.strip` and `\s`: that of Unicode and the four ASCII
+/// separators.
 pub fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }

@@ -1,13 +1,14 @@
-//! Numbers as Python reads them.
+//! Numbers in Python's syntax.
 
-/// An integer in Python's syntax: sign, digits of any script, single `_` between digits, blanks around.
+/// Parses an integer in Python's syntax: sign, digits of any script, single `_` between digits,
+/// surrounding whitespace.
 ///
 /// `None` for anything else, and for numbers beyond 64 bits.
 pub fn parse_int(text: &str) -> Option<i64> {
     integer_text(text)?.parse().ok()
 }
 
-/// The same of any size, as text: a `-` or nothing, and ASCII digits without zeros before them.
+/// Parses an integer of any size as text: an optional `-` and ASCII digits without leading zeros.
 pub fn integer_text(text: &str) -> Option<String> {
     let plain = plain_number(text)?;
     let digits = plain.strip_prefix(['+', '-']).unwrap_or(&plain);
@@ -22,13 +23,15 @@ pub fn integer_text(text: &str) -> Option<String> {
     })
 }
 
-/// A number in Python's syntax: as [`parse_int`], with fraction and exponent, or `nan`, `inf`, `infinity` in any case.
+/// Parses a number in Python's syntax: as [`parse_int`], with fraction and exponent, or `nan`,
+/// `inf`, `infinity` in any case.
 pub fn parse_float(text: &str) -> Option<f64> {
-    // The remaining syntax is that of Rust.
+    // the remaining syntax is that of Rust
     plain_number(text)?.parse().ok()
 }
 
-/// The text without blanks around it and `_` between digits, and with ASCII digits. `None` when a `_` stands elsewhere.
+/// Returns the text with ASCII digits, without surrounding whitespace and without `_` between
+/// digits. `None` if a `_` stands elsewhere.
 fn plain_number(text: &str) -> Option<String> {
     let text = text.trim();
     let mut plain = String::with_capacity(text.len());
@@ -47,7 +50,8 @@ fn plain_number(text: &str) -> Option<String> {
     Some(plain)
 }
 
-/// The zeros of all scripts with decimal digits (Unicode category Nd), each followed by its other nine digits, in ascending order.
+/// Zeros of all scripts with decimal digits (Unicode category Nd) in ascending order; each is
+/// followed by its other nine digits.
 const ZEROS: [u32; 66] = [
     0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
     0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620,
@@ -56,7 +60,7 @@ const ZEROS: [u32; 66] = [
     0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e950, 0x1fbf0,
 ];
 
-/// A decimal digit of any script as its ASCII digit; `None` for other characters.
+/// Returns a decimal digit of any script as its ASCII digit; `None` for other characters.
 pub fn decimal_digit(c: char) -> Option<char> {
     if c.is_ascii() {
         return c.is_ascii_digit().then_some(c);
@@ -71,7 +75,7 @@ pub fn decimal_digit(c: char) -> Option<char> {
 mod tests {
     use super::*;
 
-    /// What Python 3 answers for `int(text)` and `float(text)`.
+    /// Results of `int(text)` and `float(text)` in Python 3.
     const NUMBERS: [(&str, Option<i64>, Option<f64>); 36] = [
         ("1", Some(1), Some(1.0)),
         (" 12 ", Some(12), Some(12.0)),

@@ -1,4 +1,4 @@
-//! What happened in a run, per use case: for people (summary) and programs (`--report`).
+//! Report of a run, per use case: for people (summary) and programs (`--report`).
 
 mod exit;
 mod resources;
@@ -24,53 +24,54 @@ pub use exit::Exit;
 pub use resources::Resources;
 use use_case::{GrokGivenUp, TOO_MANY_COMBINATIONS, UseCaseReport};
 
-/// What an interrupted run has done that has not begun to write.
+/// Describes the outcome of a run interrupted before it began to write.
 pub(crate) const NOTHING_WRITTEN: &str = "nothing was written";
 
 /// Version of the report's JSON form.
 const SCHEMA: u32 = 1;
 
-/// The report of a run.
+/// Report of a run.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Version of this form of the report: it grows when a field changes its meaning or goes, not when one is added.
+    /// Version of the JSON form: it grows when a field changes its meaning or is removed, not when
+    /// one is added.
     pub schema: u32,
     /// Version of the program.
     pub version: &'static str,
-    /// When the run started.
+    /// Time when the run started.
     pub started: String,
-    /// How it ended.
+    /// Outcome of the run.
     pub status: Status,
     /// The program's exit code.
     pub exit_code: u8,
-    /// Why it failed or is partial, one line each.
+    /// Reasons why it failed or is partial, one line each.
     pub missing: Vec<String>,
-    /// Seconds in all.
+    /// Total seconds.
     pub seconds: f64,
     /// Seconds per phase.
     pub phases: Phases,
     /// Memory and processor time of the whole run.
     pub resources: Resources,
-    /// What was read.
+    /// Counts of the data read.
     pub source: SourceReport,
     /// Sums over all use cases.
     pub totals: Totals,
-    /// Documents of the cluster that outliers were written to.
+    /// Counts of the cluster's documents to which outliers were written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
-    /// Outliers that were removed before the run.
+    /// Counts of outliers removed before the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wiped: Option<Cleaned>,
-    /// Outliers that were removed after it, because they are whitelisted by now.
+    /// Counts of outliers removed after the run because they are whitelisted by now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub housekeeping: Option<Cleaned>,
-    /// Per use case, in the order of the configuration files.
+    /// Use cases, in the order of the configuration files.
     pub use_cases: Vec<UseCaseReport>,
-    /// Problems of the configuration.
+    /// Problems in the configuration.
     pub problems: Vec<String>,
 }
 
-/// How a run or a use case ended.
+/// Outcome of a run or a use case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -80,9 +81,9 @@ pub enum Status {
     Partial,
     /// Nothing was done.
     Failed,
-    /// Not asked for: `run_model` is off.
+    /// Not requested: `run_model` is off.
     Inactive,
-    /// The configuration is wrong.
+    /// The configuration is invalid.
     ConfigurationError,
 }
 
@@ -91,7 +92,7 @@ pub enum Status {
 pub struct Phases {
     /// Reading events into the event table.
     pub read: f64,
-    /// Models, summed over use cases that may run side by side.
+    /// Models, summed over use cases that may run concurrently.
     pub evaluate: f64,
     /// Descriptions and whitelist, summed likewise.
     pub describe: f64,
@@ -99,38 +100,38 @@ pub struct Phases {
     pub write: f64,
 }
 
-/// What was read.
+/// Counts of the data read.
 #[derive(Debug, Default, Serialize)]
 pub struct SourceReport {
     /// Events.
     pub events: u64,
-    /// Bytes, as stored.
+    /// Bytes as stored.
     pub bytes: u64,
-    /// Batches of the event table that went to disk.
+    /// Batches of the event table that were spilled to disk.
     pub spilled_batches: usize,
-    /// Bytes of memory that the largest event table took.
+    /// Memory used by the largest event table, in bytes.
     pub table_bytes: usize,
-    /// Lines that were no events, by reason.
+    /// Lines that were not events, by reason.
     pub skipped_lines: BTreeMap<&'static str, SkippedReport>,
-    /// Files that could not be read to their end, and why.
+    /// Files that could not be read to their end, with the reason.
     pub incomplete: Vec<String>,
 }
 
-/// Lines that were no events for one reason.
+/// Lines that were not events, for one reason.
 #[derive(Debug, Default, Serialize)]
 pub struct SkippedReport {
-    /// How many.
+    /// Number of lines.
     pub lines: u64,
-    /// Some of them: file, line number counted from 1, start of the line.
+    /// Samples: file, line number counted from 1, start of the line.
     pub samples: Vec<String>,
 }
 
 /// Sums over use cases.
 #[derive(Debug, Default, Serialize)]
 pub struct Totals {
-    /// Use cases that were to run.
+    /// Use cases selected to run.
     pub use_cases: usize,
-    /// Those that did.
+    /// Use cases that completed.
     pub completed: usize,
     /// Outliers without whitelisted ones.
     pub outliers: u64,
@@ -139,7 +140,7 @@ pub struct Totals {
 }
 
 impl Report {
-    /// An empty report.
+    /// Starts an empty report.
     pub fn new(started: DateTime<Utc>) -> Self {
         Report {
             schema: SCHEMA,
@@ -161,7 +162,7 @@ impl Report {
         }
     }
 
-    /// The exit code of a run that came to its end.
+    /// Returns the exit code of a run that came to its end.
     pub fn exit(&self) -> Exit {
         if self.missing.is_empty() { Exit::Done } else { Exit::Partial }
     }
@@ -184,7 +185,7 @@ impl Report {
         };
     }
 
-    /// What a run that ends early has written.
+    /// Describes what a run that ends early has written.
     pub(crate) fn written_so_far(&self) -> String {
         let cleaned = [&self.wiped, &self.housekeeping].into_iter().flatten().map(|cleaned| &cleaned.written);
         let (mut n_updated, mut n_left) = (0, 0);
@@ -209,7 +210,7 @@ impl Report {
         self.problems.extend(problems.iter().map(ToString::to_string));
     }
 
-    /// Use cases and files that the configuration cannot give.
+    /// Adds use cases and files that the configuration could not provide.
     pub(crate) fn reject<'a>(&mut self, rejected: impl Iterator<Item = &'a RejectedUseCase>, n_files: usize) {
         for use_case in rejected {
             self.missing.push(format!("{}: configuration error", use_case.section));
@@ -228,14 +229,14 @@ impl Report {
         }
     }
 
-    /// Whitelist entries of the main configuration that cannot be used.
+    /// Adds invalid whitelist entries of the main configuration.
     pub(crate) fn reject_entries(&mut self, n_entries: usize) {
         if n_entries > 0 {
             self.missing.push(format!("{n_entries} whitelist entries of the main configuration could not be used"));
         }
     }
 
-    /// Use cases that the plan refused.
+    /// Adds use cases that the plan refused.
     pub(crate) fn refuse(&mut self, refused: Vec<(Arc<UseCase>, Vec<Problem>)>) {
         for (use_case, problems) in refused {
             problems.iter().for_each(|problem| error!("{}", problem.without_severity()));
@@ -250,7 +251,7 @@ impl Report {
         }
     }
 
-    /// A use case that could not be started.
+    /// Adds a use case that could not be started.
     pub(crate) fn skip(&mut self, use_case: &UseCase, why: &str) {
         warn!(use_case = use_case.id(), "{why}: skipping the use case");
         self.missing.push(format!("{}: {why}", use_case.id()));

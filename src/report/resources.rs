@@ -1,14 +1,15 @@
-//! What the process has used, as the operating system counts it.
+//! Resources used by the process, as counted by the operating system.
 
 use serde::Serialize;
 
-/// Clock ticks per second of `/proc/self/stat`: the same on every architecture of Linux that Rust builds for.
+/// Clock ticks per second in `/proc/self/stat`: the same on every Linux architecture that Rust
+/// supports.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// What the process has used so far; `None` where the system does not tell.
+/// Resources used so far; `None` if the system does not report them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Resources {
-    /// Most memory that was resident at once, in bytes.
+    /// Peak resident memory in bytes.
     pub peak_memory_bytes: Option<u64>,
     /// Processor time of all threads, in seconds.
     pub cpu_seconds: Option<f64>,
@@ -25,14 +26,15 @@ impl Resources {
     }
 }
 
-/// `VmHWM: 123 kB`.
+/// Parses `VmHWM: 123 kB`.
 fn peak_memory_bytes(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
 
-/// Fields 14 and 15; the second field is the program's name in parentheses, which may hold anything.
+/// Parses fields 14 and 15. The second field is the program's name in parentheses, which may
+/// contain anything.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_ascii_whitespace().skip(11);
@@ -46,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_is_understood() {
+    fn proc_files_are_parsed() {
         assert_eq!(peak_memory_bytes("Name:\tx\nVmPeak:\t  99 kB\nVmHWM:\t   1234 kB\n"), Some(1234 * 1024));
         assert_eq!(peak_memory_bytes("Name:\tx\n"), None);
         assert_eq!(peak_memory_bytes("VmHWM:\t1 MB\n"), None);

@@ -1,4 +1,4 @@
-//! What a person sees on standard error: progress, problems, summary.
+//! Output on standard error: problems and summaries.
 
 use std::io::{self, Write};
 
@@ -50,11 +50,11 @@ pub(crate) fn print(report: &Report) {
     to_stderr(&text);
 }
 
-/// `12 documents with 15 outliers, 3 as they should be, 1 gone`.
+/// Formats `12 documents with 15 outliers, 3 unchanged, 1 deleted meanwhile`.
 fn counts(written: &Written) -> String {
     let Written { updated, outliers, unchanged, gone, .. } = written;
     format!(
-        "{} documents with {} outliers, {} as they should be, {} gone",
+        "{} documents with {} outliers, {} unchanged, {} deleted meanwhile",
         thousands(*updated),
         thousands(*outliers),
         thousands(*unchanged),
@@ -62,21 +62,21 @@ fn counts(written: &Written) -> String {
     )
 }
 
-/// What `wipe` did.
+/// Prints the result of `wipe`.
 pub(crate) fn print_cleaned(cleaned: &Cleaned, missing: &[String]) {
     let mut text = format!("wiped: {}\n", cleaned_counts(cleaned));
     missing.iter().for_each(|line| text.push_str(&format!("missing: {}\n", escape_controls(line))));
     to_stderr(&text);
 }
 
-/// What `setup` did, and what is left to do.
+/// Prints the result of `setup`, and what is left to do.
 pub(crate) fn print_stored(template: &str) {
     to_stderr(&format!(
-        "stored the component template {template}: name it in composed_of of the index templates of your events, then roll over\n"
+        "stored the component template {template}: add it to composed_of in the index templates of your events, then roll over\n"
     ));
 }
 
-/// What was removed, or would be.
+/// Formats the counts of removed outliers, or of those to remove.
 fn cleaned_counts(cleaned: &Cleaned) -> String {
     let Cleaned { dry_run, checked, documents, outliers, written, .. } = cleaned;
     let found =
@@ -114,12 +114,12 @@ fn table(report: &Report) -> Table {
     table
 }
 
-/// A reader that has gone away is no reason to fail.
+/// Writes to standard error; a closed pipe is not a reason to fail.
 fn to_stderr(text: &str) {
     drop(io::stderr().lock().write_all(text.as_bytes()));
 }
 
-/// `1,234,567`.
+/// Formats `1,234,567`.
 pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);

@@ -1,4 +1,4 @@
-//! What became of one use case.
+//! Report of one use case.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,11 @@ use crate::ingest::Usage;
 use crate::models::word2vec::confusion::Confusion;
 use crate::models::word2vec::training::Effort;
 
-/// Why an event whose lists multiply beyond all sense is skipped: it would hide in silence, or take the run down.
+/// Reason for skipping an event whose lists multiply beyond the limit on rows: it could exhaust
+/// memory, so it is skipped and reported.
 pub(super) const TOO_MANY_COMBINATIONS: &str = "too many combinations of values";
 
-/// What became of one use case.
+/// Report of one use case.
 #[derive(Debug, Serialize)]
 pub struct UseCaseReport {
     /// Model type and name: `terms_rare_parent`.
@@ -23,16 +24,16 @@ pub struct UseCaseReport {
     pub model: String,
     /// File and line of its section.
     pub defined: String,
-    /// How it ended.
+    /// Outcome of the use case.
     pub status: Status,
-    /// Why it did not complete.
+    /// Reason why it did not complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Events that match its query and window.
     pub events: u64,
     /// Rows: one event x one target sentence x one aggregator sentence.
     pub rows: u64,
-    /// Rows that the model flagged, whitelisted ones included.
+    /// Rows that the model flagged, including whitelisted ones.
     pub candidates: u64,
     /// Outliers without whitelisted ones.
     pub outliers: u64,
@@ -40,24 +41,26 @@ pub struct UseCaseReport {
     pub documents: u64,
     /// Whitelisted outliers.
     pub whitelisted: u64,
-    /// Matching events that took no part, by reason.
+    /// Matching events that were skipped, by reason.
     pub skipped_events: BTreeMap<&'static str, u64>,
     /// Evaluations until no candidate was whitelisted.
     pub rounds: u32,
-    /// Regexps of whitelists and separators that were given up as too slow; each counts as no match.
+    /// Regexps of whitelists and separators that were stopped because they were too slow; each
+    /// counts as not matching.
     pub regexps_given_up: u64,
-    /// Patterns of derived fields that took too many steps on some texts, from which they derived nothing.
+    /// Patterns of derived fields that were stopped on some texts because they took too many steps;
+    /// they derive nothing from them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grok_given_up: Vec<GrokGivenUp>,
-    /// What the training of models took; only where models were trained.
+    /// Effort of training; only if models were trained.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training: Option<Effort>,
     /// Rows compared with labels, for `print_confusion_matrix`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confusion_matrix: Option<Confusion>,
-    /// Seconds in the model.
+    /// Seconds spent in the model.
     pub seconds_evaluate: f64,
-    /// Seconds in descriptions and whitelist.
+    /// Seconds spent on descriptions and whitelist.
     pub seconds_describe: f64,
 }
 

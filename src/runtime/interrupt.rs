@@ -1,4 +1,4 @@
-//! The signal that ends a run early, for code that computes and for code that waits.
+//! Signal that ends a run early, for code that computes and for code that waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// Longest time for which a thread that blocks does not see the interrupt.
+/// Upper limit on the delay until a blocked thread sees the interrupt.
 const POLL: Duration = Duration::from_millis(100);
 
 /// Set once, by the first Ctrl-C or SIGTERM; clones share it.
@@ -26,18 +26,18 @@ struct State {
 pub struct Interrupted;
 
 impl Interrupt {
-    /// Asks everything that holds a clone to end; wakes all that wait.
+    /// Asks all holders of a clone to end; wakes those that wait.
     pub fn raise(&self) {
         self.0.is_raised.store(true, Ordering::Release);
         self.0.raised.notify_waiters();
     }
 
-    /// True once the run was interrupted.
+    /// True once the run has been interrupted.
     pub fn is_raised(&self) -> bool {
         self.0.is_raised.load(Ordering::Acquire)
     }
 
-    /// Ends the caller with `?` once the run was interrupted.
+    /// Ends the caller with `?` once the run has been interrupted.
     ///
     /// # Errors
     /// [`Interrupted`] from then on.
@@ -50,7 +50,7 @@ impl Interrupt {
         loop {
             let raised = self.0.raised.notified();
             tokio::pin!(raised);
-            // registered before the flag is read: an interrupt in between is not missed
+            // registered before the flag is read, so that an interrupt in between is not missed
             raised.as_mut().enable();
             if self.is_raised() {
                 return;
@@ -62,7 +62,7 @@ impl Interrupt {
     /// Sleeps for `duration`, or until the run is interrupted.
     ///
     /// # Errors
-    /// [`Interrupted`] when that came first.
+    /// [`Interrupted`] if the interrupt came first.
     pub async fn wait(&self, duration: Duration) -> Result<(), Interrupted> {
         tokio::select! {
             () = self.raised() => Err(Interrupted),
@@ -70,10 +70,10 @@ impl Interrupt {
         }
     }
 
-    /// Blocks until another thread sends something; `None` once nobody can any more.
+    /// Blocks until another thread sends something; `None` once all senders are gone.
     ///
     /// # Errors
-    /// [`Interrupted`] while nothing has come.
+    /// [`Interrupted`] if nothing was sent before the interrupt.
     pub fn recv<T>(&self, receiver: &Receiver<T>) -> Result<Option<T>, Interrupted> {
         loop {
             match receiver.recv_timeout(POLL) {
@@ -87,7 +87,7 @@ impl Interrupt {
     /// Runs `work`; once the run is interrupted, it has `grace` left.
     ///
     /// # Errors
-    /// [`Interrupted`] when `work` was dropped unfinished.
+    /// [`Interrupted`] if `work` was dropped unfinished.
     pub async fn within<T>(&self, grace: Duration, work: impl Future<Output = T>) -> Result<T, Interrupted> {
         let grace_is_over = async {
             self.raised().await;
@@ -109,7 +109,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[tokio::test]
-    async fn waits_end_with_their_time_or_the_interrupt() {
+    async fn waits_end_in_time_or_with_the_interrupt() {
         let interrupt = Interrupt::default();
         assert_eq!(interrupt.wait(Duration::from_millis(1)).await, Ok(()));
         assert_eq!(interrupt.check(), Ok(()));
@@ -120,7 +120,7 @@ mod tests {
         };
         let (waited, ()) = tokio::join!(interrupt.wait(LONG), raising);
         assert_eq!((waited, interrupt.check()), (Err(Interrupted), Err(Interrupted)));
-        // one that was raised earlier is not waited for
+        // an interrupt raised earlier ends the wait at once
         assert_eq!(interrupt.wait(LONG).await, Err(Interrupted));
         assert!(started.elapsed() < LONG);
     }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_has_its_grace_after_the_interrupt() {
+    async fn work_has_a_grace_period_after_the_interrupt() {
         let interrupt = Interrupt::default();
         assert_eq!(interrupt.within(Duration::ZERO, async { 1 }).await, Ok(1));
         interrupt.raise();

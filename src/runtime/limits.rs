@@ -1,15 +1,15 @@
-//! What a run may use.
+//! Limits of a run.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// What a run may use.
+/// Limits of a run.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Bytes for the event table, dictionaries and DataFusion's operators.
     pub memory: usize,
-    /// Threads that compute.
+    /// Number of computing threads.
     pub threads: NonZeroUsize,
-    /// Folder of temporary files.
+    /// Directory for temporary files.
     pub spill_dir: PathBuf,
 }

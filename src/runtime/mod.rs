@@ -1,4 +1,4 @@
-//! What a run may use, when it has to stop, and where it waits and computes.
+//! Limits and interrupt of a run, and the bridge between waiting and computing threads.
 
 mod interrupt;
 mod limits;

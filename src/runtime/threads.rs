@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 
-/// Computes items on rayon's threads and gives the results back in the order of the items, with a bounded number under way.
+/// Computes items on rayon's threads and returns the results in the order of the items, with a
+/// bounded number in flight.
 #[derive(Debug)]
 pub struct InOrder<T> {
     under_way: VecDeque<Receiver<std::thread::Result<T>>>,
@@ -13,24 +14,25 @@ pub struct InOrder<T> {
 }
 
 impl<T: Send + 'static> InOrder<T> {
-    /// At most `most` items under way.
+    /// Allows at most `most` items in flight.
     pub fn new(most: usize) -> Self {
         InOrder { under_way: VecDeque::new(), most: most.max(1) }
     }
 
-    /// Starts an item; returns the oldest result when too many are under way. Blocks: not for tokio's threads.
+    /// Starts an item; returns the oldest result if too many are in flight. Blocks, so it must not
+    /// run on tokio's threads.
     pub fn start(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let (sender, receiver) = sync_channel(1);
         rayon::spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(work));
-            // the receiver is gone when the run has failed: nobody wants the result
+            // the receiver is gone if the run has failed; then the result is not needed
             drop(sender.send(result));
         });
         self.under_way.push_back(receiver);
         if self.under_way.len() > self.most { self.finish_one() } else { None }
     }
 
-    /// Waits for the oldest result; `None` when nothing is under way. Panics as the work did.
+    /// Waits for the oldest result; `None` if nothing is in flight. Panics if the work did.
     pub fn finish_one(&mut self) -> Option<T> {
         match self.under_way.pop_front()?.recv() {
             Ok(Ok(result)) => Some(result),
@@ -40,26 +42,28 @@ impl<T: Send + 'static> InOrder<T> {
     }
 }
 
-/// Computes on a thread of rayon while the caller, one of tokio's tasks, waits. The work starts at once. Panics as the work did.
+/// Computes on a rayon thread while the caller, a tokio task, waits. The work starts at once.
+/// Panics if the work did.
 pub fn on_rayon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     rayon::spawn(move || {
         let result = catch_unwind(AssertUnwindSafe(work));
-        // the receiver is gone when the run was interrupted: nobody wants the result
+        // the receiver is gone if the run was interrupted; then the result is not needed
         drop(sender.send(result));
     });
     async {
         match receiver.await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => resume_unwind(panic),
-            // the sender is only dropped with a result in it
+            // the sender is dropped only after sending a result
             Err(_) => unreachable!("rayon ends what it was given"),
         }
     }
 }
 
-/// Runs `n_items` pieces of work that compute and wait, at most `n_at_once` side by side, each on a thread of its own; the results in
-/// the order of the items. Blocks: not for tokio's threads. Panics as the work did.
+/// Runs `n_items` pieces of work that compute and wait, at most `n_at_once` concurrently, each on a
+/// thread of its own; returns the results in the order of the items. Blocks, so it must not run on
+/// tokio's threads. Panics if the work did.
 pub fn side_by_side<T, Work, Fut>(n_items: usize, n_at_once: usize, work: Work) -> Vec<T>
 where
     T: Send,
@@ -91,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_runs_side_by_side_and_its_results_come_in_order() {
+    fn work_runs_concurrently_and_results_keep_their_order() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let _entered = runtime.enter();
         let both_run = std::sync::Barrier::new(2);
@@ -109,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn results_come_in_the_order_of_the_items() {
+    fn results_keep_the_order_of_the_items() {
         let mut in_order = InOrder::new(4);
         let mut results = Vec::new();
         for item in 0..100u64 {

@@ -1,4 +1,5 @@
-//! Outliers as a table for a person: per use case, the distinct findings and how many events share each.
+//! Table of outliers for a person: per use case, the distinct findings and the number of events
+//! that share each.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -12,13 +13,13 @@ use crate::terminal::escape_controls;
 /// Findings shown per use case.
 const SHOWN: usize = 10;
 
-/// Distinct findings counted per use case; more are counted together.
+/// Distinct findings counted per use case; further ones are counted together.
 const COUNTED: usize = 50_000;
 
-/// Width of a table where its stream is no terminal.
+/// Width of the table if its stream is not a terminal.
 const PLAIN_WIDTH: u16 = 160;
 
-/// An empty table as wide as the terminal that `stream` is.
+/// Returns an empty table as wide as the terminal `stream`.
 pub fn table_for(stream: &impl IsTerminal) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
@@ -33,7 +34,7 @@ pub fn print_json(value: &serde_json::Value) -> io::Result<()> {
     to_stdout(&format!("{value:#}\n"))
 }
 
-/// A reader that has gone away is no fault.
+/// Writes to standard output; a closed pipe is not an error.
 fn to_stdout(text: &str) -> io::Result<()> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -41,7 +42,7 @@ fn to_stdout(text: &str) -> io::Result<()> {
     }
 }
 
-/// Findings of a run, counted.
+/// Counted findings of a run.
 #[derive(Debug)]
 pub struct Findings {
     names: Vec<String>,
@@ -93,7 +94,7 @@ impl Findings {
         }
     }
 
-    /// The table; empty without findings.
+    /// Returns the table, or an empty text without findings.
     fn table(&self) -> String {
         if self.use_cases.is_empty() {
             return String::new();
@@ -110,7 +111,7 @@ impl Findings {
 }
 
 impl UseCaseFindings {
-    /// Most frequent findings last to first would hide the rare ones, so the rarest come first.
+    /// Rarest findings come first: the frequent ones would hide them.
     fn rows(&self, name: &str) -> Vec<[String; 4]> {
         let mut findings: Vec<(&String, &Finding)> = self.by_summary.iter().collect();
         findings.sort_by_key(|(summary, finding)| (finding.n_outliers, *summary));

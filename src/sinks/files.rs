@@ -1,7 +1,8 @@
-//! Outliers as lines of JSON: `{"_index","_id","_source"}`, one line per document, sorted by index and id.
+//! File of outliers as lines of JSON: `{"_index","_id","_source"}`, one line per document, sorted
+//! by index and id.
 //!
-//! The file appears under its name only when it is complete. Links are followed; what is no file, such as a pipe or a terminal, is written to
-//! at the end.
+//! The file appears under its name only when it is complete. Links are followed. A target that is
+//! not a file, such as a pipe or a terminal, is written at the end.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -16,7 +17,7 @@ use tempfile::NamedTempFile;
 use crate::delivery::{Delivered, DeliveryError, Sink, SinkError};
 use crate::elastic::DocumentId;
 
-/// A file of documents with outliers, under construction beside its final place.
+/// File of documents with outliers, under construction beside its final place.
 #[derive(Debug)]
 pub struct DocumentFile {
     path: PathBuf,
@@ -33,7 +34,7 @@ struct Line<'a> {
 }
 
 impl DocumentFile {
-    /// Starts the file; fails at once where it could not be written at the end.
+    /// Starts the file; fails at once if it could not be written at the end.
     ///
     /// # Errors
     /// A place that cannot be written.
@@ -88,23 +89,23 @@ fn line(document: &Delivered) -> serde_json::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Whether a file can be written to `path` later.
+/// Checks that a file can be written to `path` later.
 pub fn check_writable(path: &Path) -> Result<(), SinkError> {
     beside(path).map(drop).map_err(SinkError::new(path))
 }
 
-/// Writes `text` to `path` as a whole: readers see the old file or the new one.
+/// Writes `text` to `path` atomically: readers see the old file or the new one.
 pub fn write_whole(path: &Path, text: &[u8]) -> Result<(), SinkError> {
     let mut file = beside(path).map_err(SinkError::new(path))?;
     file.write_all(text).map_err(SinkError::new(path))?;
     persist(file, path)
 }
 
-/// What a path leads to.
+/// Target of a path.
 enum Destination {
-    /// A file, there or not yet: a complete one takes its place.
+    /// A file, existing or not; a complete one replaces it.
     File(PathBuf),
-    /// Something else that takes text.
+    /// Something else that accepts text.
     Stream,
 }
 
@@ -112,16 +113,18 @@ fn destination(path: &Path) -> io::Result<Destination> {
     let is_of_system = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
-        // standard output may be a file, but it must not be exchanged for another
+        // standard output may be a file, but that file must not be replaced
         Ok(found) if !found.is_file() || is_of_system => Ok(Destination::Stream),
         Ok(_) => Ok(Destination::File(path.canonicalize()?)),
-        Err(_) if path.is_symlink() => Err(io::Error::new(io::ErrorKind::NotFound, "the link leads to no file")),
+        Err(_) if path.is_symlink() => {
+            Err(io::Error::new(io::ErrorKind::NotFound, "the link points to a missing file"))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Destination::File(path.to_owned())),
         Err(error) => Err(error),
     }
 }
 
-/// An empty file that [`persist`] can bring to `path`.
+/// Returns an empty file that [`persist`] can move to `path`.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     match destination(path)? {
         Destination::Stream => NamedTempFile::with_prefix(format!(".{OUR_NAME}")),
@@ -135,23 +138,23 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-/// Part of the names of our temporary files.
+/// Part of the name of every temporary file of ours.
 const OUR_NAME: &str = "ee-outliers-";
 
-/// How the names of temporary files for `path` begin.
+/// Returns the prefix of the names of temporary files for `path`.
 fn prefix(path: &Path) -> OsString {
-    /// Leaves room for the rest of a name, which may have 255 bytes in all.
+    /// Leaves room for the rest of the name; names are limited to 255 bytes.
     const MOST_BYTES: usize = 200;
     let name = path.file_name().unwrap_or_default().as_bytes();
     let name = OsStr::from_bytes(&name[..name.len().min(MOST_BYTES)]);
     [OsStr::new("."), name, OsStr::new("."), OsStr::new(OUR_NAME)].into_iter().collect()
 }
 
-/// A temporary file that is locked while its run lives.
+/// Creates a temporary file that stays locked while its run lives.
 fn locked_file(prefix: &OsStr, folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = NamedTempFile::with_prefix_in(prefix, folder)?;
-        // file systems without locks keep what a killed run leaves
+        // file systems without locks keep the files of killed runs
         drop(file.as_file().try_lock());
         // another run may have taken it for a stale one before it was locked
         if file.path().exists() {
@@ -160,7 +163,8 @@ fn locked_file(prefix: &OsStr, folder: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-/// Removes what killed runs with the same output have left: files older than `own` that nobody holds.
+/// Removes files that killed runs with the same output have left: those older than `own` that
+/// nobody has locked.
 fn remove_stale(prefix: &OsStr, folder: &Path, own: &NamedTempFile) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let modified = |file: &File| file.metadata().and_then(|found| found.modified()).ok();
@@ -171,12 +175,13 @@ fn remove_stale(prefix: &OsStr, folder: &Path, own: &NamedTempFile) {
         let Ok(file) = File::open(&path) else { continue };
         let is_older = modified(&file).is_some_and(|time| time < started);
         if is_older && file.try_lock().is_ok() && std::fs::remove_file(&path).is_ok() {
-            tracing::info!("removed {}, which a run that was killed has left", path.display());
+            tracing::info!("removed {}, left by a killed run", path.display());
         }
     }
 }
 
-/// Temporary files are private; the result gets the permissions that any new file would.
+/// Moves a temporary file to `path`, with the permissions of a new file: temporary files are
+/// private.
 fn persist(file: NamedTempFile, path: &Path) -> Result<(), SinkError> {
     bring(file, path).map_err(SinkError::new(path))
 }
@@ -239,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_cannot_be_written_is_named_at_once() {
+    fn a_path_that_cannot_be_written_is_reported_at_once() {
         for path in ["/nonexistent/folder/out.ndjson", "/"] {
             let error = DocumentFile::create(Path::new(path)).unwrap_err();
             assert!(error.to_string().contains(path), "{error}");
@@ -257,7 +262,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(path("file")).unwrap(), "new");
 
         std::os::unix::fs::symlink("nowhere", path("lost")).unwrap();
-        assert!(check_writable(&path("lost")).unwrap_err().to_string().contains("leads to no file"));
+        assert!(check_writable(&path("lost")).unwrap_err().to_string().contains("points to a missing file"));
 
         write_whole(Path::new("/dev/null"), b"gone").unwrap();
         assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
@@ -274,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_run_left_is_removed_and_nothing_else() {
+    fn only_files_of_killed_runs_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let long = "x".repeat(250);

@@ -1,4 +1,4 @@
-//! Where outliers go.
+//! Sinks of outliers.
 
 pub mod console;
 pub mod elasticsearch;

@@ -1,4 +1,4 @@
-//! Why events could not be read.
+//! Errors of sources.
 
 use std::io;
 
@@ -6,18 +6,18 @@ use crate::elastic::{Class, ElasticError};
 use crate::runtime::Interrupted;
 use crate::spill::SpillError;
 
-/// A fault of a source: names the thing, the place and the cure.
+/// Error of a source; its message names the thing, the place and the cure.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// A path that is not there or cannot be opened.
+    /// A path does not exist or cannot be opened.
     #[error("cannot open {name}: {source}; check the path and its permissions")]
     Open {
         /// path as given
         name: String,
-        /// what the system said
+        /// error from the system
         source: io::Error,
     },
-    /// A pattern or folder without any event file.
+    /// A pattern or folder contains no event file.
     #[error(
         "no event file in {name}: known endings are .ndjson .jsonl .json .parquet, and .ndjson.gz .json.zst and the like"
     )]
@@ -25,7 +25,7 @@ pub enum SourceError {
         /// pattern or folder as given
         name: String,
     },
-    /// A pattern that cannot be read.
+    /// A pattern cannot be parsed.
     #[error("bad pattern {name}: {reason}; quote literal brackets as [[] and []]")]
     BadPattern {
         /// pattern as given
@@ -33,7 +33,7 @@ pub enum SourceError {
         /// what is wrong with it
         reason: String,
     },
-    /// A file that is not what its name or use says.
+    /// A file does not have the format that its name or use implies.
     #[error("cannot read {name}: {reason}; {cure}")]
     Format {
         /// file as given
@@ -43,26 +43,26 @@ pub enum SourceError {
         /// what to do
         cure: &'static str,
     },
-    /// A file that is no longer what the scan read.
+    /// A file has changed since the scan.
     #[error("{name} changed while it was being analysed: run again when nothing writes to it")]
     Changed {
         /// file as given
         name: String,
     },
-    /// A read that failed.
+    /// A read failed.
     #[error("cannot read {name} at {place}: {source}")]
     Read {
         /// file as given
         name: String,
         /// offset, row group or chunk
         place: String,
-        /// what the system said
+        /// error from the system
         source: io::Error,
     },
-    /// What the source does not give twice could not be kept.
+    /// Data that the source cannot provide twice could not be spilled.
     #[error(transparent)]
     Spill(#[from] SpillError),
-    /// A reference that no scan of this source gave.
+    /// A reference did not come from a scan of this source.
     #[error("document reference {batch}:{line} is unknown to this source")]
     UnknownDocument {
         /// batch number
@@ -70,28 +70,28 @@ pub enum SourceError {
         /// line in the batch
         line: u32,
     },
-    /// Columns that Arrow refuses, such as more than 2 GiB of text in one batch.
+    /// Arrow refuses the columns, for example more than 2 GiB of text in one batch.
     #[error("cannot build columns from {name}: {source}")]
     Columns {
         /// file as given
         name: String,
-        /// what Arrow said
+        /// error from Arrow
         source: arrow::error::ArrowError,
     },
-    /// The server did not give what was asked for.
+    /// The server did not return what was requested.
     #[error(transparent)]
     Server(ElasticError),
-    /// The scan was asked to end.
+    /// The scan was interrupted.
     #[error("reading was cancelled")]
     Cancelled,
-    /// What takes the batches failed.
+    /// The consumer of the batches failed.
     #[error("{0:#}")]
     Consumer(anyhow::Error),
 }
 
 impl SourceError {
-    /// True for what nothing else in the run would be spared: there is no room for temporary files, or the server does
-    /// not answer or refuses the credentials.
+    /// True for errors that every other part of the run would hit as well: no room for temporary
+    /// files, or a server that does not answer or refuses the credentials.
     pub fn ends_run(&self) -> bool {
         match self {
             Self::Spill(_) | Self::Cancelled => true,

@@ -1,4 +1,5 @@
-//! Where events come from: one trait, so that the same events give the same event table whatever holds them.
+//! Sources of events: one trait, so that the same events give the same event table wherever they
+//! are stored.
 
 pub mod elasticsearch;
 mod error;
@@ -18,11 +19,12 @@ use crate::runtime::Interrupt;
 
 /// A source of events.
 pub trait EventSource: Send + Sync + fmt::Debug {
-    /// Reads all events once and gives `on_batch` their wanted columns, in the order of the source, on the calling thread.
+    /// Reads all events once and passes their columns to `on_batch`, in the order of the source, on
+    /// the calling thread.
     ///
     /// # Errors
-    /// What makes the whole scan worthless: nothing could be read, it was cancelled, or `on_batch` failed. A part that
-    /// could not be read is in the summary instead.
+    /// Faults that make the whole scan worthless: nothing could be read, it was interrupted, or
+    /// `on_batch` failed. A part that could not be read is listed in the summary instead.
     fn scan(
         &self,
         projection: &Projection,
@@ -30,14 +32,16 @@ pub trait EventSource: Send + Sync + fmt::Debug {
         on_batch: &mut OnBatch<'_>,
     ) -> Result<ScanSummary, SourceError>;
 
-    /// Reads whole documents again, in the order asked; `None` for one that was deleted since the scan.
+    /// Reads whole documents again, in the order of `documents`; `None` for one that was deleted
+    /// since the scan.
     ///
     /// # Errors
-    /// A document that is no longer what the scan saw, or cannot be read.
+    /// A document that has changed since the scan, or cannot be read.
     fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError>;
 
-    /// Per document, by field, the fragments in which the query of use case `mask_idx` matches, with
-    /// [`MARKS`](crate::elastic::MARKS) around what does. Sources that do not judge queries themselves have none.
+    /// Returns, for each document and by field, the fragments in which the query of use case
+    /// `mask_idx` matches, with [`MARKS`](crate::elastic::MARKS) around the matching parts. Sources
+    /// that do not evaluate queries themselves return none.
     ///
     /// # Errors
     /// As [`Self::fetch`].
@@ -47,15 +51,15 @@ pub trait EventSource: Send + Sync + fmt::Debug {
     }
 }
 
-/// What takes the batches of a scan; an error ends the scan.
+/// Consumer of the batches of a scan; an error ends the scan.
 pub type OnBatch<'a> = dyn FnMut(EventBatch) -> anyhow::Result<()> + 'a;
 
-/// How a scan runs.
+/// Options of a scan.
 #[derive(Clone, Debug)]
 pub struct ScanOptions {
-    /// threads that decode (0 is taken as 1); bounds the batches in flight to `2 * threads + 2`
+    /// decoding threads (0 counts as 1); also limits the batches in flight to `2 * threads + 2`
     pub threads: usize,
-    /// whether batches carry the hash of each document's identity
+    /// adds the hash of each document's identity to the batches
     pub id_hash: bool,
     /// ends the scan early with [`SourceError::Cancelled`]
     pub interrupt: Interrupt,
@@ -74,7 +78,7 @@ impl Default for ScanOptions {
     }
 }
 
-/// Counters a progress display may read while a scan runs.
+/// Counters that a progress display can read during a scan.
 #[derive(Debug, Default)]
 pub struct ScanProgress {
     bytes: AtomicU64,
@@ -82,41 +86,42 @@ pub struct ScanProgress {
 }
 
 impl ScanProgress {
-    /// Bytes read from the source as stored (before decompression).
+    /// Returns the bytes read from the source as stored (before decompression).
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Events given to the consumer.
+    /// Returns the number of events passed to the consumer.
     pub fn events(&self) -> u64 {
         self.events.load(Ordering::Relaxed)
     }
 
-    /// Counts `n` more stored bytes.
+    /// Adds `n` stored bytes.
     pub fn add_bytes(&self, n: u64) {
         self.bytes.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// Counts `n` more events.
+    /// Adds `n` events.
     pub fn add_events(&self, n: u64) {
         self.events.fetch_add(n, Ordering::Relaxed);
     }
 }
 
-/// What a scan has read.
+/// Counts of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScanSummary {
-    /// events given to the consumer
+    /// events passed to the consumer
     pub events: u64,
     /// stored bytes read
     pub bytes: u64,
-    /// lines that were no events, also those of the batches
+    /// lines that were not events, including those of the batches
     pub skipped: SkippedLines,
-    /// parts of the source that could not be read to their end; the events before the fault were given
+    /// parts of the source that could not be read to their end; the events before the fault were
+    /// delivered
     pub incomplete: Vec<Incomplete>,
 }
 
-/// A part of a source that ended with a fault.
+/// Part of a source that ended with a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incomplete {
     /// name of the file or index

@@ -1,4 +1,5 @@
-//! Copies of what its source does not give twice, or only at a price: chunks, compressed, and documents as they are.
+//! Copies of data that the source cannot provide twice, or only at a price: compressed chunks, and
+//! documents uncompressed.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{SpillError, unnamed_file};
 
-/// Fast enough not to be the limit of reading.
+/// Fast enough not to slow down reading.
 const LEVEL: i32 = 1;
 
-/// The file of copies.
+/// Spill file for copies.
 #[derive(Debug)]
 pub struct Spool {
     folder: PathBuf,
@@ -27,7 +28,7 @@ pub struct Copied {
     len: usize,
 }
 
-/// A chunk as it is stored: compressed, which may be done on any thread.
+/// Compressed chunk, which may be built on any thread.
 #[derive(Debug)]
 pub struct Compressed {
     bytes: io::Result<Vec<u8>>,
@@ -42,15 +43,15 @@ impl Compressed {
 }
 
 impl Spool {
-    /// An empty spool in `folder`; its file is made when something is added.
+    /// Creates an empty spool in `folder`; its file is created on the first append.
     pub fn new(folder: &Path) -> Self {
         Spool { folder: folder.to_owned(), file: Mutex::default() }
     }
 
-    /// Adds a chunk.
+    /// Appends a chunk.
     ///
     /// # Errors
-    /// A file that cannot be made or written, or a chunk that could not be compressed.
+    /// A file that cannot be created or written, or a chunk that could not be compressed.
     pub fn append(&self, chunk: Compressed) -> Result<Copied, SpillError> {
         let Compressed { bytes, len } = chunk;
         let bytes = bytes.map_err(SpillError::in_folder(&self.folder))?;
@@ -66,15 +67,15 @@ impl Spool {
         zstd::bulk::decompress(&stored, copied.len).map_err(SpillError::in_folder(&self.folder))
     }
 
-    /// Adds bytes as they are, to be read in any parts; returns where they start.
+    /// Appends uncompressed bytes, of which any part can be read; returns their offset.
     ///
     /// # Errors
-    /// A file that cannot be made or written.
+    /// A file that cannot be created or written.
     pub fn append_plain(&self, bytes: &[u8]) -> Result<u64, SpillError> {
         self.write(bytes).map_err(SpillError::in_folder(&self.folder))
     }
 
-    /// Reads `len` bytes that [`Self::append_plain`] added.
+    /// Reads `len` bytes appended by [`Self::append_plain`].
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -82,7 +83,7 @@ impl Spool {
         self.read_at(start, len).map_err(SpillError::in_folder(&self.folder))
     }
 
-    /// Something that is wrong with what was read back.
+    /// Returns an error for data that is wrong after reading it back.
     pub fn error(&self, source: io::Error) -> SpillError {
         SpillError::in_folder(&self.folder)(source)
     }

@@ -1,7 +1,7 @@
 //! Record batches on disk, as Arrow IPC messages compressed with LZ4.
 //!
-//! Each column of a batch is a message of its own, behind a directory of their lengths: a use case reads the few
-//! columns it needs, not those of all other use cases.
+//! Each column of a batch is a message of its own, after a directory of their lengths: a use case
+//! reads only the few columns it needs.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -42,7 +42,7 @@ impl SpillFile {
         SpillFile { folder: folder.to_owned(), file: OnceLock::new(), end: 0 }
     }
 
-    /// Bytes written so far.
+    /// Returns the number of bytes written so far.
     pub fn size_bytes(&self) -> u64 {
         self.end
     }
@@ -50,7 +50,7 @@ impl SpillFile {
     /// Appends a batch.
     ///
     /// # Errors
-    /// A file that cannot be made or written.
+    /// A file that cannot be created or written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<Segment, SpillError> {
         self.append(batch).map_err(SpillError::in_folder(&self.folder))
     }
@@ -73,7 +73,7 @@ impl SpillFile {
         Ok(segment)
     }
 
-    /// Reads columns `wanted` of a batch of `schema` back.
+    /// Reads the columns `wanted` of a batch with `schema`.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_folder_is_named() {
+    fn a_missing_folder_is_reported() {
         let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::UInt32, false)]));
         let batch = RecordBatch::new_empty(schema);
         let error = SpillFile::new(Path::new("/nonexistent/spill")).write(&batch).unwrap_err();

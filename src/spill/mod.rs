@@ -1,5 +1,5 @@
-//! Temporary files: whatever does not fit in memory, and copies of what cannot be read twice. All are unnamed files in
-//! one directory, gone when the program ends, however it ends.
+//! Temporary files: data that does not fit in memory, and copies of data that cannot be read twice.
+//! All are unnamed files in one directory, gone when the program ends, however it ends.
 
 mod bytes;
 mod columns;
@@ -27,22 +27,22 @@ pub use sorted_runs::{Merge, SortedRuns};
 pub struct SpillError {
     /// The directory.
     pub folder: PathBuf,
-    /// What the system said.
+    /// Error from the system.
     pub source: io::Error,
 }
 
 impl SpillError {
-    /// Names the directory in which something failed.
+    /// Returns a conversion that adds the directory in which an error occurred.
     pub fn in_folder(folder: &Path) -> impl Fn(io::Error) -> SpillError + use<> {
         let folder = folder.to_owned();
         move |source| SpillError { folder: folder.clone(), source }
     }
 }
 
-/// Checks that temporary files can be made in `folder`.
+/// Checks that temporary files can be created in `folder`.
 ///
 /// # Errors
-/// Why they cannot.
+/// The reason why they cannot.
 pub fn check_folder(folder: &Path) -> Result<(), SpillError> {
     unnamed_file(folder).map(drop).map_err(SpillError::in_folder(folder))
 }

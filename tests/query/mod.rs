@@ -176,7 +176,7 @@ fn matching_from(query: &CompiledQuery, events: &[Value], first_id: usize) -> Ve
 fn batch(columns: &[QueryColumn], events: &[Value], first_id: usize) -> RecordBatch {
     let mut fields = Vec::new();
     let mut arrays = Vec::new();
-    // columns come in another order than in the query, after a column that it does not use
+    // the columns are in another order than in the query, after one that it does not use
     let other = (String::from("other"), Arc::new(StringArray::from(vec!["x"; events.len()])) as ArrayRef);
     let wanted = columns.iter().rev().map(|column| (column.name(), leaves_column(column, events, first_id)));
     for (name, array) in std::iter::once(other).chain(wanted) {

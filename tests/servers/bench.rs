@@ -1,4 +1,4 @@
-//! One test's place: a server, a scratch folder, and the program run against both.
+//! Test bench: a server, a scratch folder, and the program run against both.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,19 +11,19 @@ use super::kind::Kind;
 use super::node::Node;
 use crate::program::{self, Finished, Report};
 
-/// A server with a folder for what the program reads and writes.
+/// Server with a folder for the program's input and output.
 pub(super) struct Bench {
     pub(super) node: &'static Node,
     folder: tempfile::TempDir,
 }
 
-/// A document to be indexed: its id, and `_source` as text.
+/// Document to index: its id, and `_source` as text.
 pub(super) struct Document {
     pub(super) id: String,
     pub(super) source: String,
 }
 
-/// A document as the server has it.
+/// Document as stored by the server.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Stored {
     pub(super) index: String,
@@ -33,7 +33,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// The text of the document without what the program may write.
+    /// Returns the document's text without the fields that the program may write.
     pub(super) fn others(&self) -> String {
         let mut source = self.source.clone();
         for own in ["outliers", "tags"] {
@@ -42,7 +42,7 @@ impl Stored {
         Value::Object(source).to_string()
     }
 
-    /// The texts under a key of its outliers.
+    /// Returns the texts under a key of its outliers.
     pub(super) fn texts(&self, key: &str) -> Vec<String> {
         let values = self.source.get("outliers").and_then(|outliers| outliers[key].as_array()).into_iter().flatten();
         values.map(|value| value.as_str().expect("a text").to_owned()).collect()
@@ -50,7 +50,7 @@ impl Stored {
 }
 
 impl Document {
-    /// Events as they have their ids in files: the number of the line, from 0 on.
+    /// Returns events with the ids that they have in files: the line number, counted from 0.
     pub(super) fn of_lines(lines: &str) -> Vec<Document> {
         let number = |(idx, line): (usize, &str)| Document { id: format!("{idx:012}"), source: line.to_owned() };
         lines.lines().enumerate().map(number).collect()
@@ -81,14 +81,14 @@ impl Bench {
         path
     }
 
-    /// Writes `cluster.conf`: this server, these indices, and more lines of `[general]`.
+    /// Writes `cluster.conf` with this server, these indices, and more lines of `[general]`.
     pub(super) fn write_cluster(&self, es_index_pattern: &str, more: &str) {
         let url = self.node.url();
         let text = format!("[general]\nes_url={url}\nes_index_pattern={es_index_pattern}\nes_retry_deadline=5\n{more}");
         self.write("cluster.conf", &text);
     }
 
-    /// Makes an index of these mappings anew, with its documents.
+    /// Creates an index anew, with these mappings and documents.
     pub(super) fn index(&self, index: &str, mappings: &Value, documents: &[Document]) {
         self.node.send("DELETE", &format!("/{index}"), None);
         let settings = json!({"number_of_shards": 1, "number_of_replicas": 0});
@@ -108,7 +108,7 @@ impl Bench {
         }
     }
 
-    /// All documents of an index as they are now, by id; at most 10,000.
+    /// Returns the current documents of an index by id; at most 10,000.
     pub(super) fn stored(&self, index: &str) -> BTreeMap<String, Stored> {
         self.node.ask("POST", &format!("/{index}/_refresh"), None);
         let body = json!({"size": 10_000, "version": true, "seq_no_primary_term": true, "sort": ["_doc"]});
@@ -128,18 +128,18 @@ impl Bench {
         program::run(self.path(), &line.split_whitespace().collect::<Vec<_>>())
     }
 
-    /// What a run wrote by `-o`.
+    /// Returns the output of a run with `-o`.
     pub(super) fn output(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(name)).expect("the output is written")
     }
 
-    /// What a run wrote by `--report`.
+    /// Returns the output of a run with `--report`.
     pub(super) fn report(&self, name: &str) -> Report {
         Report::read(&self.path().join(name))
     }
 }
 
-/// Documents as exported hits, one per line, as the program reads them from files.
+/// Returns documents as exported hits, one per line, as the program reads them from files.
 pub(super) fn hits(index: &str, documents: &[Document]) -> String {
     documents.iter().fold(String::new(), |mut lines, Document { id, source }| {
         let (index, id) = (json!(index), json!(id));
@@ -148,7 +148,7 @@ pub(super) fn hits(index: &str, documents: &[Document]) -> String {
     })
 }
 
-/// Stops at the first line that differs, without printing megabytes.
+/// Fails at the first line that differs, without printing megabytes.
 pub(super) fn assert_same_lines(expected: &str, actual: &str, what: &str) {
     let differing = expected.lines().zip(actual.lines()).enumerate().find(|(_, (expected, actual))| expected != actual);
     assert!(differing.is_none(), "{what}: first difference: {differing:#?}");

@@ -1,12 +1,11 @@
-//! Certificates that are right, and wrong in every way.
+//! Certificates: valid ones, and every kind of invalid ones.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// One that signs certificates.
+/// Authority that signs certificates.
 pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// A certificate and its key.
 pub(super) struct Certificate {
     pub(super) der: CertificateDer<'static>,
     pub(super) pem: String,
@@ -29,12 +28,12 @@ impl Authority {
         self.0.der().clone()
     }
 
-    /// A certificate for this host, valid now.
+    /// Returns a certificate for this host that is valid now.
     pub(super) fn sign(&self, host: &str) -> Certificate {
         self.sign_params(&params(host))
     }
 
-    /// A certificate for this host, valid in the year 2001.
+    /// Returns a certificate for this host that was valid in the year 2001.
     pub(super) fn sign_expired(&self, host: &str) -> Certificate {
         let mut params = params(host);
         (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
@@ -49,7 +48,7 @@ impl Authority {
 }
 
 impl Certificate {
-    /// A certificate for this host that nobody else vouches for.
+    /// Returns a certificate for this host that nobody else vouches for.
     pub(super) fn self_signed(host: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let signed = params(host).self_signed(&key).expect("a certificate");

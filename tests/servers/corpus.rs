@@ -1,4 +1,5 @@
-//! The corpus of queries against real servers: each query, as a use case, selects the same documents in a file and on every server.
+//! Corpus of queries against real servers: each query, as a use case, selects the same documents in
+//! a file and on every server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,19 +11,20 @@ use super::kind::Kind;
 use crate::golden::SYNTHETIC;
 use crate::program::{self, Finished};
 
-/// What a server makes of a query, where that is not what files and the other servers make of it.
+/// Query that a server answers differently from files and the other servers.
 struct Difference {
-    /// The query, as the corpus has it in JSON.
+    /// The query as JSON, as in the corpus.
     query: &'static str,
     servers: &'static [Kind],
-    /// Numbers of the events, or `"error"`.
+    /// Numbers of the selected events, or `"error"`.
     selects: &'static str,
     reason: &'static str,
 }
 
 use Kind::{Elasticsearch7, Elasticsearch9, OpenSearch3};
 
-/// All differences, over all queries of the corpus. One that is not seen any more must leave the list.
+/// All differences, over all queries of the corpus. A difference that no longer occurs must be
+/// removed from the list.
 const DIFFERENCES: &[Difference] = &[
     Difference {
         query: r#""host:/~(db.*)/""#,
@@ -92,15 +94,15 @@ impl Difference {
     }
 }
 
-/// A field that all events have, so that the window of a run leaves none out.
+/// Field that all events have, so that the window of a run includes all of them.
 const SEEN: &str = "indexed_at";
 
-/// Some events and what is asked of them.
+/// Events and queries about them.
 struct Corpus {
     index: &'static str,
     documents: Vec<Document>,
     mappings: Value,
-    /// Texts of Lucene queries, and queries of the DSL.
+    /// Lucene queries as texts, and queries of the DSL.
     queries: Vec<Value>,
     /// Per query, the numbers of the events that it selects, or `"error"`.
     expected: Vec<Value>,
@@ -133,7 +135,7 @@ fn files() {
 }
 
 #[test]
-fn many_events_tell_queries_apart() {
+fn many_events_distinguish_queries() {
     let corpus = Corpus::of_many_events();
     let distinct: BTreeSet<String> = corpus.expected.iter().map(Value::to_string).collect();
     let is_error = |idx: &usize| corpus.expected[*idx].is_string();
@@ -165,7 +167,7 @@ fn check(kind: Kind) {
 }
 
 impl Corpus {
-    /// Few events, and for each query what it selects.
+    /// Returns a few events, with the expected selection of each query.
     fn of_cases() -> Self {
         let corpus: Value = serde_json::from_str(include_str!("../query/corpus.json")).expect("corpus.json is JSON");
         let list = |key: &str| corpus[key].as_array().expect("a list").iter().cloned();
@@ -187,7 +189,7 @@ impl Corpus {
         }
     }
 
-    /// The events of the synthetic golden cases; what is expected is what files select.
+    /// Returns the events of the synthetic golden cases; the expected selection is that of files.
     fn of_many_events() -> Self {
         let corpus: Value = serde_json::from_str(include_str!("queries.json")).expect("queries.json is JSON");
         let list = |key: &str| corpus[key].as_array().expect("a list").iter().cloned();
@@ -209,7 +211,7 @@ impl Corpus {
         corpus
     }
 
-    /// What each query selects when the program reads the documents from a file.
+    /// Returns the selection of each query if the program reads the documents from a file.
     fn select_in_files(&self) -> Vec<Value> {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
@@ -223,7 +225,7 @@ impl Corpus {
         self.selected(&finished, &text("out.ndjson"), &report)
     }
 
-    /// What each query selects when a server of this kind has the documents.
+    /// Returns the selection of each query if a server of this kind has the documents.
     fn select_on(&self, kind: Kind) -> Vec<Value> {
         let bench = Bench::new(kind);
         bench.index(self.index, &self.mappings, &self.documents);
@@ -236,12 +238,12 @@ impl Corpus {
         self.selected(&finished, &bench.output("out.ndjson"), bench.report("report.json").json())
     }
 
-    /// One use case per query, `[simplequery_qNUMBER]`.
+    /// Returns one use case per query, `[simplequery_qNUMBER]`.
     fn use_cases(&self) -> String {
         let mut text = String::new();
         for (idx, query) in self.queries.iter().enumerate() {
             let filter = match query {
-                // blanks around a value and line ends are the configuration's own
+                // the configuration trims values and ends them at the line
                 Value::String(lucene) if lucene.trim() != lucene || lucene.is_empty() || lucene.contains('\n') => {
                     format!("es_dsl_filter={}", json!({"query": {"query_string": {"query": lucene}}}))
                 }
@@ -258,7 +260,8 @@ impl Corpus {
         text
     }
 
-    /// Per query, the numbers of the events that a run found, or `"error"`: a query that is wrong fails alone.
+    /// Returns, per query, the numbers of the events that a run found, or `"error"`: a wrong query
+    /// fails alone.
     fn selected(&self, finished: &Finished, output: &str, report: &Value) -> Vec<Value> {
         let mut events: BTreeMap<String, Vec<u64>> = BTreeMap::new();
         for line in output.lines() {
@@ -298,14 +301,14 @@ impl Corpus {
     }
 }
 
-/// The event with a time that all have.
+/// Adds a time that all events share.
 fn seen(mut event: Value) -> Value {
     event[SEEN] = json!("1999-01-01T00:00:00Z");
     event
 }
 
-/// Whether a server takes the event with the types of the corpus, and finds its fields by the names that files find them by: names in
-/// other letters are other fields for a server.
+/// True if a server accepts the event with the types of the corpus, and finds its fields by the
+/// same names as files do: field names are case-sensitive on a server.
 fn is_regular(event: &str) -> bool {
     let event: Value = serde_json::from_str(event).expect("events are JSON");
     let names = &event["user"]["name"];
@@ -313,7 +316,7 @@ fn is_regular(event: &str) -> bool {
     !has_object && event["process"].get("Name").is_none()
 }
 
-/// Short, though thousands of events may be selected.
+/// Describes a difference briefly, as thousands of events may be selected.
 fn difference(selected: &Value, expected: &Value) -> String {
     match (selected.as_array(), expected.as_array()) {
         (Some(selected), Some(expected)) => {

@@ -1,4 +1,4 @@
-//! A proxy before a real server that breaks its answers.
+//! Proxy in front of a real server that breaks its answers.
 
 use std::io::{self, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,13 +10,13 @@ use serde_json::Value;
 use super::front::Request;
 use super::node::Node;
 
-/// A proxy that listens until the tests end.
+/// Proxy that listens until the tests end.
 pub(super) struct Proxy {
     /// `http://127.0.0.1:PORT`.
     pub(super) url: String,
 }
 
-/// What becomes of a request.
+/// Treatment of a request.
 pub(super) enum Fault {
     /// The server answers.
     None,
@@ -24,9 +24,9 @@ pub(super) enum Fault {
     Edit(Box<dyn FnOnce(&mut Value)>),
     /// The proxy answers with this status and text; the server sees nothing.
     Answer(u16, String),
-    /// The server answers, and the answer comes this much later.
+    /// The server answers, and the answer is delayed by this time.
     Late(Duration),
-    /// The connection is closed after this long; the server sees nothing.
+    /// The connection is closed after this time; the server sees nothing.
     Hang(Duration),
 }
 
@@ -36,14 +36,14 @@ impl Fault {
     }
 }
 
-/// What a request asks for, without its parameters: `POST /_bulk`.
+/// Returns the method and path of a request, without its parameters: `POST /_bulk`.
 pub(super) fn call(request: &Request) -> &str {
     let end = request.line.find('?').or_else(|| request.line.rfind(' '));
     request.line[..end.unwrap_or(request.line.len())].trim_end()
 }
 
 impl Proxy {
-    /// Hands requests to `node` unless `judge` wants something else.
+    /// Forwards requests to `node` unless `judge` returns a fault.
     pub(super) fn start(node: &'static Node, judge: impl Fn(&Request) -> Fault + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
@@ -51,7 +51,7 @@ impl Proxy {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let judge = Arc::clone(&judge);
-                // a client that has gone away is no failure of the test
+                // a client that has gone away does not fail the test
                 std::thread::spawn(move || drop(serve(stream, node, &*judge)));
             }
         });
@@ -59,7 +59,7 @@ impl Proxy {
     }
 }
 
-/// One request per connection.
+/// Serves one request per connection.
 fn serve(stream: TcpStream, node: &'static Node, judge: &dyn Fn(&Request) -> Fault) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let request = Request::read(&mut stream)?;

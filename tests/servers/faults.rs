@@ -1,5 +1,5 @@
-//! Faults of a server and of the way to it: what is found and written is what a run without faults finds and writes, or
-//! the run says what is missing.
+//! Faults of a server and of the network: a run finds and writes the same as without faults, or
+//! reports what is missing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const FOR_EVER: Duration = Duration::from_secs(600);
 const RUN: &str =
     "run -q --config cluster.conf --use-cases use_case.conf --from 2024-01-01T00:00:00Z --report report.json";
 
-/// An index of 80 documents, half of which the use case finds, behind a proxy.
+/// Index of 80 documents behind a proxy; the use case finds half of them.
 struct Faulty {
     bench: Bench,
     index: String,
@@ -42,7 +42,7 @@ impl Faulty {
         Self { bench, index }
     }
 
-    /// Lets the program see the server through a proxy, with more lines of `[general]`.
+    /// Puts the server behind a proxy, with more lines of `[general]`.
     fn behind(&self, more: &str, judge: impl Fn(&Request) -> Fault + Send + Sync + 'static) {
         let proxy = Proxy::start(self.bench.node, judge);
         let (url, index) = (&proxy.url, &self.index);
@@ -58,7 +58,7 @@ impl Faulty {
         self.bench.report("report.json").json().clone()
     }
 
-    /// Documents by id.
+    /// Returns the documents by id.
     fn stored(&self) -> BTreeMap<String, Stored> {
         self.bench.stored(&self.index)
     }
@@ -80,7 +80,7 @@ impl Faulty {
         assert_eq!(touched, Vec::<String>::new(), "{} {what}", self.bench.name());
     }
 
-    /// Search contexts that are open on the server.
+    /// Counts the search contexts that are open on the server.
     fn open_contexts(&self) -> u64 {
         let stats = self.bench.node.ask("GET", &format!("/{}/_stats/search", self.index), None);
         stats["_all"]["total"]["search"]["open_contexts"].as_u64().expect("a count")
@@ -101,7 +101,7 @@ fn disturb(bench: &Bench, index: &str, id: &str) {
 }
 
 #[test]
-fn documents_that_a_server_cannot_read_now_are_waited_for() {
+fn the_run_waits_for_documents_that_cannot_be_read_now() {
     for kind in Kind::ALL {
         let faulty = Faulty::new(kind, "mget");
         let n_reads = AtomicUsize::new(0);
@@ -110,7 +110,8 @@ fn documents_that_a_server_cannot_read_now_are_waited_for() {
         let index = faulty.index.clone();
         let other = Bench::new(kind);
         faulty.behind("", move |request| match call(request) {
-            // each read fails in one way, then in another, then works: describing, and again after a conflict
+            // each read fails in one way, then in another, then works: for descriptions, and again
+            // after a conflict
             "POST /_mget" => match n_reads.fetch_add(1, Ordering::Relaxed) % 3 {
                 0 => Fault::edit(|answer| fail_first_item(answer, "no_shard_available_action_exception")),
                 1 => Fault::Answer(200, "<html>".to_owned()),
@@ -132,7 +133,7 @@ fn documents_that_a_server_cannot_read_now_are_waited_for() {
     }
 }
 
-/// Starts a run, waits until the proxy has seen what it waits for, and sends the signal.
+/// Starts a run, waits for the proxy's signal, and interrupts the run.
 fn interrupted(faulty: &Faulty, seen: &Receiver<()>) -> Finished {
     let child = program::start(faulty.bench.path(), &RUN.split_whitespace().collect::<Vec<_>>());
     if seen.recv_timeout(Duration::from_secs(60)).is_err() {
@@ -175,7 +176,7 @@ fn a_signal_ends_every_request_that_hangs() {
 }
 
 #[test]
-fn writes_under_way_may_finish_after_a_signal() {
+fn writes_in_flight_can_finish_after_a_signal() {
     for kind in Kind::ALL {
         let faulty = Faulty::new(kind, "late");
         let (sender, seen) = channel();
@@ -193,7 +194,7 @@ fn writes_under_way_may_finish_after_a_signal() {
 }
 
 #[test]
-fn a_write_that_hangs_is_dropped_half_a_minute_after_a_signal() {
+fn a_hanging_write_is_dropped_half_a_minute_after_a_signal() {
     let faulty = Faulty::new(Kind::OpenSearch3, "stuck");
     let (sender, seen) = channel();
     faulty.behind("", move |request| match call(request) {
@@ -264,7 +265,7 @@ fn an_index_that_is_closed_before_the_write_makes_the_run_partial() {
 }
 
 #[test]
-fn search_contexts_are_closed_though_their_first_answers_are_incomplete() {
+fn search_contexts_are_closed_even_if_their_first_answers_are_incomplete() {
     for kind in Kind::ALL {
         let faulty = Faulty::new(kind, "contexts");
         faulty.behind("es_retry_deadline=3\n", |request| match call(request) {
@@ -282,7 +283,7 @@ fn search_contexts_are_closed_though_their_first_answers_are_incomplete() {
 }
 
 #[test]
-fn a_page_that_is_short_of_a_hit_is_read_again_and_never_judged() {
+fn an_incomplete_page_is_read_again_and_never_evaluated() {
     for kind in Kind::ALL {
         for n_faults in [1, usize::MAX] {
             let faulty = Faulty::new(kind, "short");
@@ -301,7 +302,7 @@ fn a_page_that_is_short_of_a_hit_is_read_again_and_never_judged() {
                 faulty.assert_written("short once");
             } else {
                 let finished = faulty.run().expect_code(4);
-                assert!(finished.stderr.contains("80 that the server counted"), "{}", finished.stderr);
+                assert!(finished.stderr.contains("of 80 documents were returned"), "{}", finished.stderr);
                 faulty.assert_untouched("short for ever");
             }
             assert_eq!(faulty.open_contexts(), 0, "{}", kind.name());
@@ -310,7 +311,7 @@ fn a_page_that_is_short_of_a_hit_is_read_again_and_never_judged() {
 }
 
 #[test]
-fn credentials_that_may_not_read_documents_end_the_run() {
+fn credentials_without_read_privileges_end_the_run() {
     let refused = r#"{"error":{"type":"security_exception","reason":"action [indices:data/read/mget] is unauthorized"},"status":403}"#;
     for kind in Kind::ALL {
         let faulty = Faulty::new(kind, "refused");
@@ -335,7 +336,7 @@ fn check_restarts(kind: Kind) {
     for crashes_at in ["a page", "POST /_mget", "POST /_bulk"] {
         let faulty = Faulty::on(Bench::on(node), "restart");
         let has_crashed = AtomicBool::new(false);
-        // some documents per page, so that reading goes on after the restart
+        // several pages, so that reading continues after the restart
         faulty.behind("es_scan_size=10\n", move |request| {
             let is_page = request.line.contains("/_search/scroll") || call(request) == "POST /_search";
             let is_there = if crashes_at == "a page" { is_page } else { call(request) == crashes_at };
@@ -353,21 +354,21 @@ fn check_restarts(kind: Kind) {
 }
 
 #[test]
-fn restarts_are_waited_for_on_opensearch_3() {
+fn a_run_survives_restarts_of_opensearch_3() {
     check_restarts(Kind::OpenSearch3);
 }
 
 #[test]
-fn restarts_are_waited_for_on_elasticsearch_7() {
+fn a_run_survives_restarts_of_elasticsearch_7() {
     check_restarts(Kind::Elasticsearch7);
 }
 
 #[test]
-fn restarts_are_waited_for_on_elasticsearch_8() {
+fn a_run_survives_restarts_of_elasticsearch_8() {
     check_restarts(Kind::Elasticsearch8);
 }
 
 #[test]
-fn restarts_are_waited_for_on_elasticsearch_9() {
+fn a_run_survives_restarts_of_elasticsearch_9() {
     check_restarts(Kind::Elasticsearch9);
 }

@@ -1,4 +1,4 @@
-//! A front of TLS and credentials before a real server, whose published jars have none.
+//! Front with TLS and credentials for a real server, whose published jars have neither.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,17 +10,17 @@ use serde_json::json;
 
 use super::certificates::{Authority, Certificate};
 
-/// Who may do what: an answer other than the server's own, or `None` to let a request pass.
+/// Access rules: returns a refusal, or `None` to let a request pass.
 pub(super) type Judge = fn(&Request) -> Option<Refusal>;
 
-/// A front that listens until the tests end.
+/// Front that listens until the tests end.
 pub(super) struct Front {
     /// `https://localhost:PORT`.
     pub(super) url: String,
     authorizations: Arc<Mutex<Vec<String>>>,
 }
 
-/// A request as the front sees it.
+/// Request as seen by the front.
 #[derive(Debug, Default)]
 pub(super) struct Request {
     /// Method, path and version.
@@ -29,20 +29,21 @@ pub(super) struct Request {
     pub(super) body: Vec<u8>,
 }
 
-/// What a server with security says to a request it refuses.
+/// Answer of a secured server to a request that it refuses.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) reason: String,
 }
 
-/// Everybody may do everything.
+/// Allows everything to everybody.
 pub(super) fn anybody(_: &Request) -> Option<Refusal> {
     None
 }
 
 impl Front {
-    /// Shows `certificate`, wants one by `clients` if given, and hands what `judge` lets pass to the server at `upstream`.
+    /// Presents `certificate`, requires a client certificate issued by `clients` if given, and
+    /// forwards the requests that `judge` accepts to the server at `upstream`.
     pub(super) fn start(upstream: &str, certificate: &Certificate, clients: Option<&Authority>, judge: Judge) -> Self {
         let config = Arc::new(config(certificate, clients));
         let upstream = upstream.strip_prefix("http://").expect("servers speak HTTP").to_owned();
@@ -55,7 +56,7 @@ impl Front {
                 let (config, upstream, seen) = (Arc::clone(&config), upstream.clone(), Arc::clone(&seen));
                 std::thread::spawn(move || {
                     let connection = ServerConnection::new(config).expect("the settings were checked");
-                    // what goes wrong between the two is the client's to tell
+                    // a failed connection is reported by the client
                     drop(serve(StreamOwned::new(connection, stream), &upstream, judge, &seen));
                 });
             }
@@ -63,7 +64,8 @@ impl Front {
         Self { url, authorizations }
     }
 
-    /// The distinct `Authorization` headers of all requests, empty where there was none.
+    /// Returns the distinct `Authorization` headers of all requests, empty for requests without
+    /// one.
     pub(super) fn authorizations(&self) -> Vec<String> {
         let mut seen = self.authorizations.lock().expect("no panic holds it").clone();
         seen.sort();
@@ -73,7 +75,7 @@ impl Front {
 }
 
 impl Request {
-    /// The value of a header, empty where it is not given.
+    /// Returns the value of a header, or an empty text.
     pub(super) fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map_or("", |(_, value)| value)
@@ -112,7 +114,7 @@ fn config(certificate: &Certificate, clients: Option<&Authority>) -> ServerConfi
     builder.with_single_cert(vec![certificate.der.clone()], certificate.key_der()).expect("a certificate and its key")
 }
 
-/// One request per connection: what is said of the connection is between each two only.
+/// Serves one request per connection: connection headers apply to one hop only.
 fn serve(
     tls: StreamOwned<ServerConnection, TcpStream>,
     upstream: &str,

@@ -1,4 +1,4 @@
-//! Makes servers ready: fetches their jars and compiles what starts them, once, outside the checkout.
+//! Installs servers: fetches their jars and compiles their starters, once, outside the checkout.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,28 +10,29 @@ use std::process::{Command, Output};
 use super::java;
 use super::kind::{Kind, Published};
 
-/// The version is fixed, so that nobody has to be asked for the newest.
+/// Fixed version, so that Maven does not look for the newest.
 const FETCH: &str = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies";
 
 /// Class of the module that answers `GET /`.
 const GREETING: &str = "ee_outliers.tests.GreetingPlugin";
 
-/// Our Java sources and project files.
+/// Returns the folder of our Java sources and project files.
 pub(super) fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/java")
 }
 
-/// The folder of a server that can be started: `lib` holds its jars, `main` what starts it, `modules` what it loads.
+/// Returns the folder of an installed server: `lib` has its jars, `main` its starter, `modules` its
+/// modules.
 ///
 /// # Errors
-/// What is missing or went wrong.
+/// A missing tool, or the step that failed.
 pub(super) fn ready(kind: Kind, jdk: &Path) -> Result<PathBuf, String> {
     let said = |what: &str, error: &io::Error| format!("{}: {what}: {error}", kind.name());
     let cache = cache_folder()?;
     fs::create_dir_all(&cache).map_err(|error| said(&format!("creating {}", cache.display()), &error))?;
     let stamp = stamp(kind).map_err(|error| said("reading the sources", &error))?;
     let home = cache.join(format!("{}-{stamp:016x}", kind.name()));
-    // Maven's own store is not made for several at once
+    // Maven's own cache does not support concurrent use
     let lock = fs::File::create(cache.join("lock")).and_then(|file| file.lock().map(|()| file));
     let _lock = lock.map_err(|error| said("waiting for others", &error))?;
     if home.is_dir() {
@@ -58,11 +59,11 @@ fn cache_folder() -> Result<PathBuf, String> {
         .ok_or_else(|| "servers cannot be kept: neither XDG_CACHE_HOME nor HOME is set".to_owned())
 }
 
-/// Changes with everything that a ready server is made of.
+/// Returns a hash of everything that an installed server is made from.
 fn stamp(kind: Kind) -> io::Result<u64> {
     let mut hasher = DefaultHasher::new();
     kind.version().hash(&mut hasher);
-    // how it is put together is said here
+    // this file says how it is put together
     include_str!("home.rs").hash(&mut hasher);
     let shared = sources();
     for folder in [shared.clone(), shared.join("elasticsearch"), shared.join(kind.name())] {
@@ -91,7 +92,8 @@ fn fetch(kind: Kind, lib: &Path) -> Result<(), String> {
         .map_err(|reason| format!("{} {}: {reason}", kind.name(), kind.version()))
 }
 
-/// Elasticsearch wants its jars as Java modules, and those that speak HTTP apart, as a module of its own with a description.
+/// Compiles the starter and arranges the jars. Elasticsearch requires its jars as Java modules, and
+/// those for HTTP separately, as a module of its own with a description.
 fn put_together(kind: Kind, jdk: &Path, home: &Path) -> Result<(), String> {
     let said = |error: io::Error| format!("{}: {error}", kind.name());
     let (lib, network, greeting) = (home.join("lib"), home.join("modules/network"), home.join("modules/greeting"));

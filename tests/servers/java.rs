@@ -5,13 +5,13 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where systems put their JDKs.
+/// Usual folder of installed JDKs.
 const INSTALLED: &str = "/usr/lib/jvm";
 
-/// The folder of a JDK with one of the versions `wanted`; the newest of several.
+/// Returns the folder of a JDK with one of the versions `wanted`; the newest of several.
 ///
 /// # Errors
-/// What is missing, and how to install it.
+/// A missing JDK, with instructions to install it.
 pub(super) fn jdk(wanted: RangeInclusive<u32>) -> Result<PathBuf, String> {
     let found: Vec<(u32, PathBuf)> =
         candidates().into_iter().filter_map(|home| Some((version(&home)?, home))).collect();
@@ -19,10 +19,10 @@ pub(super) fn jdk(wanted: RangeInclusive<u32>) -> Result<PathBuf, String> {
     fitting.map(|(_, home)| home.clone()).ok_or_else(|| missing_jdk(&wanted, &found))
 }
 
-/// The command of Maven.
+/// Returns the command of Maven.
 ///
 /// # Errors
-/// That it is missing, and how to install it.
+/// A missing Maven, with instructions to install it.
 pub(super) fn maven() -> Result<PathBuf, String> {
     on_path("mvn").ok_or_else(|| {
         "Maven is missing: it fetches the servers that are tested against; install it (Debian: `apt-get install maven`) so that `mvn` is \
@@ -48,7 +48,7 @@ fn missing_jdk(wanted: &RangeInclusive<u32>, found: &[(u32, PathBuf)]) -> String
     )
 }
 
-/// Folders that hold a whole JDK, each once.
+/// Returns folders that contain a whole JDK, without duplicates.
 fn candidates() -> BTreeSet<PathBuf> {
     let java_home = std::env::var_os("JAVA_HOME").map(PathBuf::from);
     let on_path = on_path("javac").and_then(|javac| Some(javac.canonicalize().ok()?.parent()?.parent()?.to_owned()));
@@ -67,7 +67,7 @@ fn on_path(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// The major version, as the JDK's `release` file says; one without asks the program.
+/// Returns the major version from the JDK's `release` file, else from the program.
 fn version(home: &Path) -> Option<u32> {
     let release = std::fs::read_to_string(home.join("release")).ok();
     let stated = release.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("JAVA_VERSION=")));
@@ -81,7 +81,7 @@ fn version(home: &Path) -> Option<u32> {
     }
 }
 
-/// `"17.0.15"` is 17, and so is `17-ea`; `1.8.0` is 8.
+/// Parses a version: `"17.0.15"` is 17, and so is `17-ea`; `1.8.0` is 8.
 fn major(version: &str) -> Option<u32> {
     let version = version.trim_start_matches('"');
     let version = version.strip_prefix("1.").unwrap_or(version);
@@ -102,7 +102,7 @@ fn versions_of_java_are_read_in_every_form() {
 }
 
 #[test]
-fn what_is_missing_is_said_with_its_cure() {
+fn missing_tools_are_reported_with_a_cure() {
     let missing = jdk(3..=4).expect_err("nobody has it");
     assert!(missing.contains("JDK 3 or later") && missing.contains("install"), "{missing}");
     assert!(missing_jdk(&(17..=17), &[(8, PathBuf::from("/usr/lib/jvm/old"))]).contains("found 8 in /usr/lib/jvm/old"));

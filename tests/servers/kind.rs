@@ -1,8 +1,8 @@
-//! The servers, and what each needs.
+//! Kinds of servers, and their requirements.
 
 use std::ops::RangeInclusive;
 
-/// A server that the program is tested against.
+/// Server that the program is tested against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     OpenSearch3,
@@ -11,12 +11,12 @@ pub(super) enum Kind {
     Elasticsearch9,
 }
 
-/// Where the jars of a server come from.
+/// Publication of a server's jars.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Published {
     /// With a runner that knows the server's modules: group and artifact of the runner.
     WithRunner(&'static str, &'static str),
-    /// The server and its module for HTTP, to be put together here.
+    /// The server and its module for HTTP, put together here.
     InParts,
 }
 
@@ -24,7 +24,7 @@ impl Kind {
     pub(super) const ALL: [Kind; 4] =
         [Kind::OpenSearch3, Kind::Elasticsearch7, Kind::Elasticsearch8, Kind::Elasticsearch9];
 
-    /// Folder of its Java sources, and part of names.
+    /// Returns the folder of its Java sources, which is also part of names.
     pub(super) fn name(self) -> &'static str {
         match self {
             Kind::OpenSearch3 => "opensearch-3",
@@ -34,7 +34,7 @@ impl Kind {
         }
     }
 
-    /// Version of the jars: of the runner, where there is one.
+    /// Returns the version of the jars; of the runner, if there is one.
     pub(super) fn version(self) -> &'static str {
         match self {
             Kind::OpenSearch3 => "3.5.0.0",
@@ -52,7 +52,7 @@ impl Kind {
         }
     }
 
-    /// Versions of Java that run it.
+    /// Returns the versions of Java that run it.
     pub(super) fn java(self) -> RangeInclusive<u32> {
         match self {
             Kind::Elasticsearch7 | Kind::Elasticsearch8 => 17..=17,
@@ -60,7 +60,7 @@ impl Kind {
         }
     }
 
-    /// What its Java needs to be told.
+    /// Returns the options that its Java needs.
     pub(super) fn java_options(self) -> &'static [&'static str] {
         match self {
             Kind::OpenSearch3 => &["--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"],

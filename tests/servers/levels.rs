@@ -1,10 +1,10 @@
-//! Events of which some are important, in every kind of place that a server has for them.
+//! Events, some of which are important, in every kind of index.
 
 use serde_json::{Value, json};
 
 use super::bench::{Bench, Document};
 
-/// Finds the important ones.
+/// Finds the important events.
 pub(super) const USE_CASE: &str = "\
 [simplequery_high]
 es_query_filter=level:high
@@ -14,12 +14,12 @@ outlier_summary=high in {name}
 run_model=1
 ";
 
-/// Three events, the first and the last of which are important; their ids are `NAME-1` to `NAME-3`.
+/// Returns three events with the ids `NAME-1` to `NAME-3`; the first and the last are important.
 pub(super) fn documents(name: &str) -> Vec<Document> {
     n_documents(name, 3)
 }
 
-/// Events with the ids `NAME-1`, `NAME-2` ..., of which the odd ones are important.
+/// Returns events with the ids `NAME-1`, `NAME-2` ...; the odd ones are important.
 pub(super) fn n_documents(name: &str, n: usize) -> Vec<Document> {
     let event = |idx: usize| {
         let level = if idx.is_multiple_of(2) { "low" } else { "high" };
@@ -29,19 +29,20 @@ pub(super) fn n_documents(name: &str, n: usize) -> Vec<Document> {
     (1..=n).map(event).collect()
 }
 
-/// Ids of the important events of [`n_documents`].
+/// Returns the ids of the important events of [`n_documents`].
 pub(super) fn important(name: &str, n: usize) -> impl Iterator<Item = String> {
     (1..=n).step_by(2).map(move |idx| format!("{name}-{idx}"))
 }
 
-/// Events that [`fill_routed`] makes.
+/// Number of events of [`fill_routed`].
 pub(super) const N_ROUTED: usize = 100;
 
 pub(super) fn mappings() -> Value {
     json!({"properties": {"@timestamp": {"type": "date"}, "level": {"type": "keyword"}, "name": {"type": "keyword"}}})
 }
 
-/// An index of several shards whose documents, `r0`, `r1` ..., are all important and where their routing says.
+/// Fills an index of several shards with documents `r0`, `r1` ..., all of them important and placed
+/// by their routing.
 pub(super) fn fill_routed(bench: &Bench, index: &str) {
     bench.node.send("DELETE", &format!("/{index}"), None);
     let mut mappings = mappings();
@@ -58,7 +59,7 @@ pub(super) fn fill_routed(bench: &Bench, index: &str) {
     bench.node.bulk(lines);
 }
 
-/// A data stream of several indices, with `n` documents of `before` and of `after`.
+/// Fills a data stream of several indices with `n` documents of `before` and of `after`.
 pub(super) fn fill_stream(bench: &Bench, stream: &str, n: usize) {
     let template = json!({
         "index_patterns": [stream],
@@ -72,7 +73,7 @@ pub(super) fn fill_stream(bench: &Bench, stream: &str, n: usize) {
             format!("{action}\n{}\n", document.source)
         };
         bench.node.bulk(n_documents(name, n).into_iter().map(create).collect());
-        // the next documents go to an index of their own behind the same name
+        // the next documents go to another index behind the same name
         bench.node.ask("POST", &format!("/{stream}/_rollover"), None);
     }
 }

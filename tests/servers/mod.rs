@@ -1,10 +1,10 @@
-//! The program against real servers: OpenSearch 3 and Elasticsearch 7, 8 and 9, started from their published jars. `README.md` beside
-//! this file says what that needs.
+//! The program against real servers: OpenSearch 3 and Elasticsearch 7, 8 and 9, started from their
+//! published jars. `README.md` beside this file lists the requirements.
 //!
-//! `kind` says which servers there are, `java` finds what runs them, `home` makes them ready, `node` starts them and talks to them, and
-//! `bench` is one test's place on one of them. `front` with its `certificates`
-//! stands before a server, `fault` breaks its answers, and `levels` fills places of every
-//! kind. The other modules are the tests, by topic.
+//! `kind` lists the servers, `java` finds what runs them, `home` installs them, `node` starts them
+//! and talks to them, and `bench` is the place of one test on one of them. `front` with its
+//! `certificates` stands in front of a server, `fault` breaks its answers, and `levels` fills
+//! indices of every kind. The other modules are the tests, by topic.
 
 mod bench;
 mod certificates;

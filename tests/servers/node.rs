@@ -1,4 +1,4 @@
-//! A running server, shared by the tests of this process, and requests to it.
+//! Running server, shared by the tests of this process, and requests to it.
 
 use std::fs;
 use std::io;
@@ -14,8 +14,9 @@ use super::home;
 use super::java;
 use super::kind::{Kind, Published};
 
-/// Runs a server until standard input ends, which it does when the tests end, however they end. Then nothing of it is left: neither the
-/// process nor its folder, unless the server is to come back in it. Signals that reach the whole group, such as Ctrl-C, are for the tests.
+/// Runs a server until standard input ends, which happens when the tests end, however they end.
+/// Then nothing of it is left: neither the process nor its folder, unless the server is to come
+/// back in it. Signals to the whole group, such as Ctrl-C, are left to the tests.
 const KEEPER: &str = r#"
 trap '' HUP INT TERM
 folder=$1
@@ -31,21 +32,21 @@ wait "$keeper"
 [ -e "$folder/comes-back" ] || rm -rf "$folder"
 "#;
 
-/// How long a server may take to start, on a machine that is busy.
+/// Limit on the start of a server, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// A server that answers.
+/// Server that answers.
 pub(super) struct Node {
     pub(super) kind: Kind,
     port: AtomicU16,
     client: reqwest::Client,
     folder: PathBuf,
     command: Vec<String>,
-    /// Its standard input is what keeps the server alive.
+    /// Process whose standard input keeps the server alive.
     keeper: Mutex<Child>,
 }
 
-/// The answer to a request.
+/// Answer to a request.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -53,7 +54,7 @@ pub(super) struct Answer {
 }
 
 impl Node {
-    /// The server of this kind, started by the first test that needs it.
+    /// Returns the server of this kind, started by the first test that needs it.
     pub(super) fn of(kind: Kind) -> &'static Node {
         static NODES: [OnceLock<Result<Node, String>>; Kind::ALL.len()] = [const { OnceLock::new() }; Kind::ALL.len()];
         match NODES[kind as usize].get_or_init(|| start(kind)) {
@@ -62,7 +63,7 @@ impl Node {
         }
     }
 
-    /// A server that no other test uses, to be crashed. It lives until the tests end.
+    /// Returns a server that no other test uses, for crashes. It lives until the tests end.
     pub(super) fn of_its_own(kind: Kind) -> &'static Node {
         match start(kind) {
             Ok(node) => Box::leak(Box::new(node)),
@@ -70,12 +71,12 @@ impl Node {
         }
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// Returns `http://127.0.0.1:PORT`.
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port.load(Ordering::Relaxed))
     }
 
-    /// Kills the server, at once.
+    /// Kills the server at once.
     pub(super) fn crash(&self) {
         let mut keeper = self.keeper.lock().expect("no panic holds it");
         fs::write(self.folder.join("comes-back"), "").expect("written");
@@ -83,7 +84,7 @@ impl Node {
         keeper.wait().expect("the keeper ends");
     }
 
-    /// Starts a server that crashed again, with the data that it had, at another port.
+    /// Restarts a crashed server with its data, at another port.
     pub(super) fn come_back(&self) {
         let mut keeper = self.keeper.lock().expect("no panic holds it");
         for left in ["comes-back", "ended", "log"] {
@@ -94,13 +95,13 @@ impl Node {
         self.port.store(port, Ordering::Relaxed);
     }
 
-    /// Sends a request; `body` is JSON, or lines of it.
+    /// Sends a request; `body` is JSON, or lines of JSON.
     pub(super) fn send(&self, method: &str, path: &str, body: Option<String>) -> Answer {
         let answer = self.try_send(method, path, body);
         answer.unwrap_or_else(|error| panic!("{}: {path}: {error}", self.kind.name()))
     }
 
-    /// Sends a request, which fails when the server is down.
+    /// Sends a request, which fails if the server is down.
     pub(super) fn try_send(&self, method: &str, path: &str, body: Option<String>) -> Result<Answer, reqwest::Error> {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
         let is_lines = body.as_ref().is_some_and(|body| body.ends_with('\n'));
@@ -138,7 +139,7 @@ impl Node {
     }
 }
 
-/// The runtime of all requests of the tests.
+/// Returns the runtime of all requests of the tests.
 fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
@@ -155,7 +156,7 @@ fn start(kind: Kind) -> Result<Node, String> {
     fs::create_dir_all(&config)
         .and_then(|()| fs::copy(&log_settings, config.join("log4j2.properties")))
         .map_err(|error| format!("{}: {error}", folder.path().display()))?;
-    // from here on the keeper removes the folder
+    // from here on, the keeper removes the folder
     let folder = folder.keep();
     let command = command(kind, &jdk, &home, &folder);
     let mut keeper = keep(&folder, &command).map_err(|error| format!("sh: {error}"))?;
@@ -166,24 +167,24 @@ fn start(kind: Kind) -> Result<Node, String> {
         }
         Err(reason) => {
             drop(keeper.stdin.take());
-            // it removes the folder; how it ended says nothing more
+            // it removes the folder; its exit status is irrelevant
             drop(keeper.wait());
             Err(format!("{} did not start: {reason}", kind.name()))
         }
     }
 }
 
-/// Starts a server whose files are in `folder`, which lives until the keeper's standard input ends.
+/// Starts a server in `folder`, which lives until the keeper's standard input ends.
 fn keep(folder: &Path, server: &[String]) -> io::Result<Child> {
     let mut keeper = Command::new("sh");
     keeper.args(["-c", KEEPER, "keeper"]).arg(folder).args(server);
     keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
-/// The command line of a server whose files are in `folder`.
+/// Returns the command line of a server in `folder`.
 fn command(kind: Kind, jdk: &Path, home: &Path, folder: &Path) -> Vec<String> {
     let text = |path: PathBuf| path.display().to_string();
-    // the start costs more than what better code would win
+    // start-up costs more than better-compiled code would save
     let mut command = vec![text(jdk.join("bin/java"))];
     command.extend(["-Xms128m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned));
     command.extend(kind.java_options().iter().map(|option| (*option).to_owned()));
@@ -213,7 +214,7 @@ fn command(kind: Kind, jdk: &Path, home: &Path, folder: &Path) -> Vec<String> {
     command
 }
 
-/// The port at which the server in `folder` answers, once it does.
+/// Returns the port of the server in `folder`, once it answers.
 fn port(folder: &Path) -> Result<u16, String> {
     let started = Instant::now();
     loop {
@@ -240,9 +241,9 @@ fn http_port(line: &str) -> Option<u16> {
 }
 
 #[test]
-fn nothing_is_left_of_a_server_whose_tests_are_gone() {
+fn nothing_is_left_of_a_server_after_its_tests() {
     let command = |script: &str| ["sh", "-c", script].map(str::to_owned);
-    // one that never ends by itself, and one that has ended when its tests do
+    // one that never ends on its own, and one that has ended before its tests
     for (script, ends) in [("echo $$; exec sleep 100000", false), ("echo $$; exit 3", true)] {
         let folder = tempfile::tempdir().expect("a scratch folder").keep();
         let mut keeper = keep(&folder, &command(script)).expect("a shell");

@@ -1,5 +1,5 @@
-//! The golden cases against real servers: what is found in a cluster is what is found in files, to the byte, and what is found stands in
-//! the documents.
+//! Golden cases against real servers: a run over a cluster finds byte for byte what a run over
+//! files finds, and writes it into the documents.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ fn elasticsearch_9() {
     check(Kind::Elasticsearch9);
 }
 
-/// Both sets of golden cases, as exported hits in a file and as documents of a server.
+/// Runs both sets of golden cases, as exported hits in a file and as documents of a server.
 fn check(kind: Kind) {
     for set in [&SYNTHETIC, &OTRF] {
         let bench = Bench::new(kind);
@@ -38,7 +38,8 @@ fn check(kind: Kind) {
         let documents = Document::of_lines(&set.events());
         bench.index(&index, &mappings(set), &documents);
         bench.write("hits.ndjson", &hits(&index, &documents));
-        // one window must hold all events here, and those of `sudden_appearance` end at the set's own time
+        // one window must hold all events here, and those of `sudden_appearance` end at the set's
+        // own time
         let (windowed, others): (Vec<String>, Vec<String>) =
             set.cases().into_iter().partition(|case| case.starts_with("sudden_appearance"));
         assert!(others.len() > 50 && !windowed.is_empty(), "{} cases lost", set.name);
@@ -53,7 +54,7 @@ fn check(kind: Kind) {
     }
 }
 
-/// Documents have the outliers that were found, and nothing else has changed.
+/// Checks that documents have the outliers that were found, and that nothing else has changed.
 fn check_documents(bench: &Bench, before: &BTreeMap<String, Stored>, index: &str) {
     let found = outliers::read(&bench.path().join("server.ndjson")).expect("well-formed output");
     let after = bench.stored(index);
@@ -77,8 +78,9 @@ fn check_documents(bench: &Bench, before: &BTreeMap<String, Stored>, index: &str
     assert_eq!(n_tagged, found.len(), "{index}");
 }
 
-/// Fields as the first event has them, texts and numbers alike as keywords. The queries of all cases are `*`, so no more needs to be said;
-/// but no type fits a field that is a text here and an object there, so it is left alone.
+/// Returns mappings with the fields of the first event, texts and numbers alike as keywords. The
+/// queries of all cases are `*`, so nothing more is needed. A field that is a text in one event and
+/// an object in another fits no type, so it is left out.
 fn mappings(set: &Set) -> Value {
     let keywords = ["string", "long", "double", "boolean"].map(
         |found| json!({found: {"match_mapping_type": found, "mapping": {"type": "keyword", "ignore_above": 1024}}}),

@@ -1,4 +1,4 @@
-//! Outliers in documents behind other names, with a routing, and in indices that take no writes.
+//! Outliers in documents behind other names, with a routing, and in indices that accept no writes.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::levels::{N_ROUTED, USE_CASE, documents, fill_routed, fill_stream, map
 const RUN: &str =
     "run -q --config cluster.conf --use-cases use_case.conf --from 2024-01-01T00:00:00Z --report report.json";
 
-/// Ids of the documents of some indices, and how many outliers each has.
+/// Returns the ids of the documents of some indices, with their numbers of outliers.
 fn outliers(bench: &Bench, names: &str) -> BTreeMap<String, usize> {
     bench.stored(names).into_iter().map(|(id, document)| (id, document.texts("summary").len())).collect()
 }
@@ -21,7 +21,7 @@ fn expected(pairs: &[(&str, usize)]) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn an_index_that_takes_no_writes_makes_the_run_partial() {
+fn an_index_that_accepts_no_writes_makes_the_run_partial() {
     for kind in Kind::ALL {
         let bench = Bench::new(kind);
         for name in ["places-open", "places-blocked"] {
@@ -37,7 +37,7 @@ fn an_index_that_takes_no_writes_makes_the_run_partial() {
         assert_eq!(outliers(&bench, "places-open"), expected(&open), "{}", bench.name());
         let blocked = [("places-blocked-1", 0), ("places-blocked-2", 0), ("places-blocked-3", 0)];
         assert_eq!(outliers(&bench, "places-blocked"), expected(&blocked), "{}", bench.name());
-        // what is missing is written once it can be
+        // missing outliers are written once that is possible
         bench.node.ask("PUT", "/places-blocked/_settings", Some(&json!({"index.blocks.write": false})));
         bench.run(RUN).expect_code(0);
         let all = [&open[..], &[("places-blocked-1", 1), ("places-blocked-2", 0), ("places-blocked-3", 1)]].concat();
@@ -52,7 +52,7 @@ fn outliers_go_to_the_index_behind_an_alias() {
         for name in ["places-old", "places-new"] {
             bench.index(name, &mappings(), &documents(name));
         }
-        // writes to the alias itself go to the new one only
+        // writes to the alias itself would go to the new index only
         let actions = json!({"actions": [
             {"add": {"index": "places-old", "alias": "places-both", "is_write_index": false}},
             {"add": {"index": "places-new", "alias": "places-both", "is_write_index": true}},
@@ -70,14 +70,14 @@ fn outliers_go_to_the_index_behind_an_alias() {
 }
 
 #[test]
-fn documents_with_a_routing_stay_where_they_are() {
+fn documents_with_a_routing_keep_their_shard() {
     for kind in Kind::ALL {
         let bench = Bench::new(kind);
         fill_routed(&bench, "places-routed");
         bench.write("use_case.conf", USE_CASE);
         bench.write_cluster("places-routed", "");
         bench.run(RUN).expect_code(0);
-        // one that had gone to another shard would be there twice
+        // a document written to another shard would exist twice
         let count = bench.node.ask("GET", "/places-routed/_count", None);
         assert_eq!(count["count"], N_ROUTED, "{}", bench.name());
         let found = outliers(&bench, "places-routed");
@@ -87,7 +87,7 @@ fn documents_with_a_routing_stay_where_they_are() {
 
 #[test]
 fn outliers_go_to_all_indices_of_a_data_stream() {
-    // Elasticsearch 7 has none without its commercial part
+    // Elasticsearch 7 has no data streams without its commercial part
     for kind in [Kind::OpenSearch3, Kind::Elasticsearch8, Kind::Elasticsearch9] {
         let bench = Bench::new(kind);
         fill_stream(&bench, "stream-places", 3);

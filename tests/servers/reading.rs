@@ -1,4 +1,4 @@
-//! What `es_index` may name, and what happens when it is not there.
+//! Valid values of `es_index`, and missing indices.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use super::levels::{N_ROUTED, USE_CASE, fill_routed, fill_stream, important, map
 /// Documents per index: with pages of one, each slice has at least five.
 const N_DOCUMENTS: usize = 40;
 
-/// Runs one use case over `es_index`, with pages of the usual size and of one document each, which makes no difference;
-/// exit code, messages, and the ids of the documents that it found.
+/// Runs one use case over `es_index`, with pages of the usual size and of one document each, which
+/// must not matter; returns exit code, messages, and the ids of the documents that it found.
 fn find(bench: &Bench, es_index: &str) -> (i32, String, BTreeSet<String>) {
     let usual = find_with(bench, es_index, "");
     let paged = find_with(bench, es_index, "es_scan_size=1\n");
@@ -54,7 +54,7 @@ fn check_names(kind: Kind) {
         ("reading-a", vec![a]),
         ("reading-a,reading-b", vec![a, b]),
         (" reading-b , reading-a ", vec![a, b]),
-        // what is closed is not read by a wildcard
+        // a wildcard skips closed indices
         ("reading-*", vec![a, b, other]),
         ("reading-*,-reading-o*", vec![a, b]),
         ("*eading-a,reading-other", vec![a, other]),
@@ -99,7 +99,7 @@ fn names_on_elasticsearch_9() {
 }
 
 #[test]
-fn one_missing_index_leaves_the_other_use_cases_alone() {
+fn one_missing_index_does_not_affect_other_use_cases() {
     for kind in Kind::ALL {
         let bench = Bench::new(kind);
         bench.index("present", &mappings(), &n_documents("present", 3));
@@ -137,7 +137,7 @@ fn documents_with_a_routing_are_read_again() {
 
 #[test]
 fn data_streams_are_read_by_their_name() {
-    // Elasticsearch 7 has none without its commercial part
+    // Elasticsearch 7 has no data streams without its commercial part
     for kind in [Kind::OpenSearch3, Kind::Elasticsearch8, Kind::Elasticsearch9] {
         let bench = Bench::new(kind);
         fill_stream(&bench, "stream-reading", N_DOCUMENTS);
@@ -156,7 +156,7 @@ fn data_streams_are_read_by_their_name() {
     }
 }
 
-/// Searches that a server has answered for an index, pages of scrolls among them.
+/// Counts the searches that a server has answered for an index, including pages of scrolls.
 fn n_searches(bench: &Bench, index: &str) -> u64 {
     let stats = bench.node.ask("GET", &format!("/{index}/_stats/search"), None);
     let search = &stats["_all"]["total"]["search"];
@@ -164,7 +164,7 @@ fn n_searches(bench: &Bench, index: &str) -> u64 {
 }
 
 #[test]
-fn small_pages_are_many() {
+fn a_small_page_size_gives_many_pages() {
     for kind in Kind::ALL {
         let bench = Bench::new(kind);
         bench.index("reading-pages", &mappings(), &n_documents("reading-pages", N_DOCUMENTS));
@@ -195,7 +195,7 @@ fn check_many(kind: Kind) {
     assert_eq!(report.numbers("metrics_many").events, N as u64, "{}", bench.name());
 }
 
-/// Looks at all events and finds none of them.
+/// Reads all events and finds none of them.
 const MANY: &str = "\
 [metrics_many]
 aggregator=name

@@ -22,10 +22,10 @@ const EVENTS: &str = r#"{"@timestamp":"2024-05-01T00:00:00Z","process":{"name":"
 {"@timestamp":"2024-05-01T00:00:00Z","process":{"name":"powershell.exe"},"user":{"name":"cid"}}
 "#;
 
-/// No text of the program may hold these, whatever happens.
+/// Secrets, which must not occur in any text of the program.
 const SECRETS: [&str; 4] = ["pa55-of-the-analyst", "k3y-of-the-analyst", "t0ken.of.the.analyst", "wr0ng-for-everybody"];
 
-/// A test's server, with three events in the index `tls-NAME`.
+/// Server of a test, with three events in the index `tls-NAME`.
 struct Guarded {
     bench: Bench,
     index: String,
@@ -56,7 +56,8 @@ impl Guarded {
         finished
     }
 
-    /// Nothing that the program wrote, to whatever place, holds a secret: neither as it is nor as it is sent.
+    /// Checks that no output of the program contains a secret, neither in plain text nor as it is
+    /// sent.
     fn check_secrets(&self, finished: &Finished) {
         let report = self.bench.report("report.json").json().to_string();
         for text in [&finished.stdout, &finished.stderr, &report] {
@@ -89,7 +90,7 @@ impl Guarded {
 // -- certificates
 
 #[test]
-fn certificates_that_do_not_fit_are_refused_with_the_setting_to_change() {
+fn invalid_certificates_are_refused_and_the_message_names_the_setting() {
     let guarded = Guarded::new(Kind::OpenSearch3, "certificates");
     let bench = &guarded.bench;
     let ca = Authority::new("our CA");
@@ -109,17 +110,17 @@ fn certificates_that_do_not_fit_are_refused_with_the_setting_to_change() {
     let own = Certificate::self_signed("localhost");
     bench.write("own.pem", &own.pem);
     let own = start(&own);
-    guarded.expect_refused(&own, trusting, 69, &["signed by itself", "es_ca_certs"]);
+    guarded.expect_refused(&own, trusting, 69, &["self-signed", "es_ca_certs"]);
     guarded.expect_outliers(&own, "es_ca_certs=own.pem\n");
     for front in [&good, &elsewhere, &expired, &own] {
         guarded.expect_outliers(front, "es_verify_certs=0\n");
     }
-    // a setting that cannot be used is found before anything is sent
+    // an unusable setting is found before anything is sent
     guarded.expect_refused(&good, "es_ca_certs=use_case.conf\n", 78, &["es_ca_certs", "use_case.conf"]);
 }
 
 #[test]
-fn a_client_certificate_is_asked_for_by_its_setting() {
+fn a_missing_client_certificate_is_reported_with_its_setting() {
     let guarded = Guarded::new(Kind::Elasticsearch8, "clients");
     let bench = &guarded.bench;
     let (ca, clients) = (Authority::new("our CA"), Authority::new("CA of clients"));
@@ -166,21 +167,21 @@ fn known_token(request: &Request) -> Option<Refusal> {
     only(BEARER, request)
 }
 
-/// May say hello, but not read.
+/// Refuses everything but the introduction.
 fn may_not_read(request: &Request) -> Option<Refusal> {
     let reason = "action [indices:data/read/search] is unauthorized for user [analyst]".to_owned();
     let is_hello = request.line.starts_with("GET / ");
     known_password(request).or_else(|| (!is_hello).then_some(Refusal { status: 403, reason }))
 }
 
-/// May look at indices, but not at documents.
+/// Refuses to read documents, but not to look at indices.
 fn may_not_search(request: &Request) -> Option<Refusal> {
     let is_search = ["_search", "_msearch", "_pit", "_mget"].iter().any(|part| request.line.contains(part));
     if is_search { may_not_read(request) } else { known_password(request) }
 }
 
 #[test]
-fn right_credentials_of_every_form_find_the_outliers() {
+fn valid_credentials_of_every_kind_find_the_outliers() {
     let guarded = Guarded::new(Kind::Elasticsearch9, "credentials");
     let bench = &guarded.bench;
     let ca = Authority::new("our CA");
@@ -225,7 +226,7 @@ fn right_credentials_of_every_form_find_the_outliers() {
 }
 
 #[test]
-fn missing_rights_are_told_from_wrong_credentials() {
+fn missing_privileges_and_wrong_credentials_are_distinguished() {
     let guarded = Guarded::new(Kind::OpenSearch3, "rights");
     let bench = &guarded.bench;
     let ca = Authority::new("our CA");

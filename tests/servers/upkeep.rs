@@ -1,4 +1,5 @@
-//! What happens to documents beside finding outliers: the template for what is written, marks, runs that only look, and removal.
+//! Documents apart from new outliers: the template for stored outliers, highlights, runs that do
+//! not write, and removal.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +51,7 @@ fn documents() -> Vec<Document> {
     .collect()
 }
 
-/// A bench whose index has the documents, with a mapping for them only.
+/// Returns a bench whose index has the documents, with a mapping for them only.
 fn prepared(kind: Kind, index: &str, more: &str) -> Bench {
     let bench = Bench::new(kind);
     let keyword = json!({"type": "keyword"});
@@ -77,7 +78,7 @@ fn summaries(stored: &BTreeMap<String, Stored>) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn marks_are_the_same_on_every_server() {
+fn highlights_are_the_same_on_every_server() {
     for kind in Kind::ALL {
         let bench = prepared(kind, "upkeep-marks", "");
         run(&bench);
@@ -129,7 +130,7 @@ fn the_component_template_fits_every_server() {
         assert!(before.is_object(), "{}: no fields for outliers", bench.name());
         bench.write("use_cases.conf", USE_CASES);
         run(&bench);
-        // what is written has its place: no field comes of it, also not of what matched
+        // the stored outliers have their mapping: no field is added, not even by matched_fields
         assert_eq!(mapping(), before, "{}", bench.name());
         let query = json!({"query": {"term": {"outliers.model_name": "rare"}}});
         bench.node.ask("POST", "/upkeep-template/_refresh", None);
@@ -139,7 +140,7 @@ fn the_component_template_fits_every_server() {
 }
 
 #[test]
-fn a_run_that_only_looks_changes_nothing() {
+fn a_run_without_writing_changes_nothing() {
     for kind in Kind::ALL {
         for (more, option) in [("es_save_results=0\n", ""), ("", " --dry-run")] {
             let bench = prepared(kind, "upkeep-look", more);
@@ -153,7 +154,7 @@ fn a_run_that_only_looks_changes_nothing() {
 }
 
 #[test]
-fn outliers_that_are_whitelisted_by_now_leave_their_documents() {
+fn outliers_that_are_whitelisted_by_now_are_removed() {
     for kind in Kind::ALL {
         let index = "upkeep-whitelist";
         let bench = prepared(kind, index, "");
@@ -167,7 +168,7 @@ fn outliers_that_are_whitelisted_by_now_leave_their_documents() {
         bench.write_cluster(index, &format!("es_wipe_all_whitelisted_outliers=1\n{WHITELISTED}"));
         let report = run(&bench);
         let after = bench.stored(index);
-        // one of two is left where there were two; nothing else is touched
+        // one of two outliers is left where there were two; nothing else is changed
         assert_eq!(after["0"].texts("summary"), ["cmd.exe on h1"], "{}: {report}", bench.name());
         for (id, document) in &after {
             assert_eq!(document.others(), before[id].others(), "{} {id}", bench.name());
@@ -183,7 +184,7 @@ fn a_run_that_wipes_first_finds_the_same_again() {
         let bench = prepared(kind, index, "");
         run(&bench);
         let before = bench.stored(index);
-        // an outlier of something that does not look any more
+        // an outlier of a use case that no longer exists
         let other = json!({"doc": {"outliers": {
             "summary": ["old"], "model_name": ["gone"], "model_type": ["terms"], "total_outliers": 1}, "tags": ["outlier"]}});
         bench.node.ask("POST", &format!("/{index}/_update/1?refresh=true"), Some(&other));

@@ -1,4 +1,4 @@
-//! What the program writes into documents: every outlier, nothing else, and nothing twice.
+//! Writing into documents: every outlier, nothing else, and nothing twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +11,10 @@ use crate::outliers;
 
 const N_USE_CASES: usize = 20;
 
-/// Options of a run over all events, in the cluster of `cluster.conf`.
+/// Options of a run over all events of the cluster in `cluster.conf`.
 const RUN: &str = "run -q --config cluster.conf --use-cases use_cases.conf --from 2024-01-01T00:00:00Z";
 
-/// Events in which each use case finds much, and most of them the same.
+/// Returns events of which each use case finds many, and mostly the same.
 fn documents(n: usize) -> Vec<Document> {
     let event = |idx: usize| {
         let mut event = json!({
@@ -52,7 +52,7 @@ fn mappings() -> Value {
     }})
 }
 
-/// Use cases of several models, whose summaries name them.
+/// Returns use cases of several models, whose summaries name them.
 fn use_cases() -> String {
     let section = |idx: usize| {
         let common = format!("outlier_type=type{idx}\noutlier_reason=reason {idx}\nrun_model=1\n");
@@ -79,7 +79,8 @@ fn use_cases() -> String {
     (0..N_USE_CASES).map(section).collect()
 }
 
-/// A bench whose index `index` holds `n` documents, with the use cases and the cluster's configuration.
+/// Returns a bench whose index `index` has `n` documents, with the use cases and the cluster's
+/// configuration.
 fn prepared(kind: Kind, index: &str, n: usize) -> (Bench, Vec<Document>) {
     let bench = Bench::new(kind);
     let documents = documents(n);
@@ -90,7 +91,7 @@ fn prepared(kind: Kind, index: &str, n: usize) -> (Bench, Vec<Document>) {
     (bench, documents)
 }
 
-/// What files give for the same documents: `_source` with its outliers, by id.
+/// Returns the result of files for the same documents: `_source` with its outliers, by id.
 fn expected_of_files(bench: &Bench) -> BTreeMap<String, Map<String, Value>> {
     bench.run(&format!("{RUN} --events hits.ndjson -o file.ndjson")).expect_code(0);
     let lines = bench.output("file.ndjson");
@@ -113,7 +114,7 @@ fn text(source: &Map<String, Value>) -> String {
     serde_json::to_string(source).expect("JSON")
 }
 
-/// Changes that the server was asked for in an index: those that it made, and those that changed nothing.
+/// Counts the changes requested in an index: those that were made, and those that changed nothing.
 fn n_writes(bench: &Bench, index: &str) -> (u64, u64) {
     let stats = bench.node.ask("GET", &format!("/{index}/_stats/indexing"), None);
     let indexing = &stats["_all"]["primaries"]["indexing"];
@@ -158,7 +159,7 @@ fn check_nothing_is_lost(kind: Kind) {
     let mut names = BTreeSet::new();
     for (id, document) in &written {
         let source = expected.get(id).unwrap_or(&original[id.as_str()]);
-        // a server keeps the order of fields, but not that of the new ones inside an object
+        // a server keeps the order of fields, but not that of new ones inside an object
         assert_eq!(outliers::difference_of_objects(id, source, &document.source), None, "{}", kind.name());
         let expected = Stored { source: source.clone(), ..document.clone() };
         assert_eq!(document.others(), expected.others(), "{} {id}", kind.name());
@@ -166,7 +167,7 @@ fn check_nothing_is_lost(kind: Kind) {
     }
     assert_eq!(names.len(), N_USE_CASES, "{}: {names:?}", kind.name());
 
-    // a second run has nothing to say
+    // a second run has nothing to write
     let before = n_writes(&bench, index);
     bench.run(&format!("{RUN} --report report.json")).expect_code(0);
     assert_eq!(bench.stored(index), written, "{}", kind.name());
@@ -175,7 +176,7 @@ fn check_nothing_is_lost(kind: Kind) {
     check_wipe(&bench, index, &original, &written);
 }
 
-/// `wipe` gives documents back as they were, and others are not touched.
+/// Checks that `wipe` restores documents, and that others are not changed.
 fn check_wipe(
     bench: &Bench,
     index: &str,
@@ -197,7 +198,7 @@ fn check_wipe(
     assert_eq!(n_writes(bench, index), before, "{}: nothing is left to wipe", bench.name());
 }
 
-/// A list of tags stays one.
+/// Returns the document after `wipe`: a list of tags stays a list.
 fn as_wiped(original: &Map<String, Value>) -> Map<String, Value> {
     let mut wiped = original.clone();
     if let Some(tag) = wiped.get_mut("tags").filter(|tags| tags.is_string()) {
@@ -226,7 +227,7 @@ fn other_writers_keep_what_they_write_on_elasticsearch_9() {
     check_other_writers(Kind::Elasticsearch9);
 }
 
-/// Somebody else updates the same documents all the time, and so do two runs of the program.
+/// Lets another writer and two runs of the program update the same documents concurrently.
 fn check_other_writers(kind: Kind) {
     let index = "writing-shared";
     let (bench, documents) = prepared(kind, index, 3000);
@@ -257,7 +258,7 @@ fn check_other_writers(kind: Kind) {
     assert_eq!(report.json()["written"]["updated"], json!(expected.len()), "{}", report.json()["written"]);
 }
 
-/// Updates a field of documents, here and there, until it is over; the last note of each document.
+/// Updates a field of random documents until `is_over`; returns the last note of each document.
 fn write_notes(bench: &Bench, index: &str, documents: &[Document], is_over: &AtomicBool) -> BTreeMap<String, String> {
     let mut notes = BTreeMap::new();
     let mut n_rounds = 0_usize;

@@ -5,27 +5,28 @@ use std::borrow::Cow;
 use super::PatternError;
 use super::translate::Dialect;
 
-/// What an escape stands for.
+/// Meaning of an escape.
 pub(super) enum Escape {
     /// One character.
     Literal(char),
     /// A set of characters, as the inside of a `[...]`.
     Set(Cow<'static, str>),
-    /// A place in the text: `A`, `Z`, `b` or `B`, and to `regex` also `z`, `G`, `K`, `m` or `M`.
+    /// A position in the text: `A`, `Z`, `b` or `B`, and in `regex` also `z`, `G`, `K`, `m` or `M`.
     Assertion(char),
-    /// Any line break, known to `regex` only.
+    /// Any line break, in `regex` only.
     LineBreak,
 }
 
-/// What letters, digits and blanks are.
+/// Meaning of letters, digits and whitespace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Alphabet {
-    /// Those of ASCII only.
+    /// ASCII only.
     pub(super) ascii: bool,
     pub(super) dialect: Dialect,
 }
 
-/// The sets of `\d \D \s \S \w \W`, for all scripts and for ASCII. Python's words have no marks and joiners, but all numbers.
+/// Sets of `\d \D \s \S \w \W`, for all scripts and for ASCII. Word characters of Python exclude
+/// marks and joiners, but include all numbers.
 const SETS: [(char, &str, &str); 6] = [
     ('d', "\\d", "0-9"),
     ('D', "\\D", "[^0-9]"),
@@ -35,7 +36,7 @@ const SETS: [(char, &str, &str); 6] = [
     ('W', "[^\\p{L}\\p{N}_]", "[^0-9A-Za-z_]"),
 ];
 
-/// The sets that `regex` knows as `[:name:]`, and what they are. Some hold the digits of ASCII only.
+/// Sets that `regex` knows as `[:name:]`. Some contain ASCII digits only.
 const POSIX_SETS: [(&str, &str); 14] = [
     ("alnum", "\\p{Alphabetic}0-9"),
     ("alpha", "\\p{Alphabetic}"),
@@ -53,7 +54,7 @@ const POSIX_SETS: [(&str, &str); 14] = [
     ("xdigit", "0-9A-Fa-f"),
 ];
 
-/// Writes `c` so that it stands for itself outside of `[...]`.
+/// Writes `c` as a literal outside of `[...]`.
 pub(super) fn push_literal(c: char, out: &mut String) {
     if matches!(c, '\\' | '.' | '+' | '*' | '?' | '(' | ')' | '|' | '[' | ']' | '{' | '}' | '^' | '$') {
         out.push('\\');
@@ -61,7 +62,7 @@ pub(super) fn push_literal(c: char, out: &mut String) {
     out.push(c);
 }
 
-/// Writes `c` so that it stands for itself inside `[...]`.
+/// Writes `c` as a literal inside `[...]`.
 fn push_member(c: char, out: &mut String) {
     if c.is_alphanumeric() {
         out.push(c);
@@ -70,7 +71,7 @@ fn push_member(c: char, out: &mut String) {
     }
 }
 
-/// Reads the escape that follows a backslash, outside of `[...]`.
+/// Reads the escape after a backslash, outside of `[...]`.
 pub(super) fn read_escape(rest: &str, alphabet: Alphabet) -> Result<(Escape, &str), PatternError> {
     match (rest.chars().next(), alphabet.dialect) {
         (Some(c @ ('A' | 'Z' | 'b' | 'B')), _) => Ok((Escape::Assertion(c), &rest[1..])),
@@ -81,7 +82,7 @@ pub(super) fn read_escape(rest: &str, alphabet: Alphabet) -> Result<(Escape, &st
     }
 }
 
-/// Reads the escape that follows a backslash, inside `[...]`.
+/// Reads the escape after a backslash, inside `[...]`.
 fn read_member_escape(rest: &str, alphabet: Alphabet) -> Result<(Escape, &str), PatternError> {
     let Some(c) = rest.chars().next() else {
         return Err("a `\\` at the end".to_owned());
@@ -91,7 +92,7 @@ fn read_member_escape(rest: &str, alphabet: Alphabet) -> Result<(Escape, &str), 
         let set = match (alphabet.ascii, alphabet.dialect) {
             (true, _) => Cow::Borrowed(*plain),
             (false, Dialect::Re) => Cow::Borrowed(*words),
-            // the same as those of the engines
+            // the same in the engines
             (false, Dialect::Regex) => Cow::Owned(format!("\\{c}")),
         };
         return Ok((Escape::Set(set), behind));
@@ -139,15 +140,16 @@ fn octal(rest: &str) -> Result<(Escape, &str), PatternError> {
     }
 }
 
-/// `\p{Name}`; which names there are is the engine's business.
+/// Reads `\p{Name}`; the engine checks the name.
 fn property(letter: char, behind: &str) -> Result<(Escape, &str), PatternError> {
-    let (name, behind) = behind.split_once('}').ok_or("a `}` is missing behind `\\p`")?;
+    let (name, behind) = behind.split_once('}').ok_or("a `}` is missing after `\\p`")?;
     Ok((Escape::Set(format!("\\{letter}{name}}}").into()), behind))
 }
 
-/// Reads a set behind its `[` and writes it; returns what follows its `]`.
+/// Reads a set after its `[` and writes it; returns the rest after its `]`.
 ///
-/// Brackets and doubled operators inside are ordinary characters to Python, where the engines know set operations.
+/// Brackets and doubled operators inside are ordinary characters in Python, but set operations in
+/// the engines.
 pub(super) fn push_class<'a>(class: &'a str, alphabet: Alphabet, out: &mut String) -> Result<&'a str, PatternError> {
     let (negation, mut rest) = match class.strip_prefix('^') {
         Some(rest) => ("[^", rest),
@@ -167,7 +169,7 @@ pub(super) fn push_class<'a>(class: &'a str, alphabet: Alphabet, out: &mut Strin
             low.push(out);
             continue;
         };
-        // A dash before the end stands for itself, and the end is read next.
+        // a dash before the end is a literal; the end is read next
         if behind.starts_with(']') {
             low.push(out);
             push_member('-', out);
@@ -181,13 +183,13 @@ pub(super) fn push_class<'a>(class: &'a str, alphabet: Alphabet, out: &mut Strin
                 out.push('-');
                 push_member(high, out);
             }
-            // a set is no end of a range, so the dash stands for itself
+            // a set cannot end a range, so the dash is a literal
             _ if alphabet.dialect == Dialect::Regex && (low.literal().is_none() || high.literal().is_none()) => {
                 low.push(out);
                 push_member('-', out);
                 high.push(out);
             }
-            _ => return Err("a set has a range without two characters in order".to_owned()),
+            _ => return Err("a set has a range that is not two characters in order".to_owned()),
         }
         rest = behind;
     }
@@ -196,7 +198,7 @@ pub(super) fn push_class<'a>(class: &'a str, alphabet: Alphabet, out: &mut Strin
 enum Member {
     Literal(char),
     Set(Cow<'static, str>),
-    /// A `]` that was not escaped.
+    /// An unescaped `]`.
     Bracket,
 }
 
@@ -231,18 +233,18 @@ fn read_member(rest: &str, alphabet: Alphabet) -> Result<(Member, &str), Pattern
         '\\' => match read_member_escape(behind, alphabet)? {
             (Escape::Set(set), behind) => Ok((Member::Set(set), behind)),
             (Escape::Literal(c) | Escape::Assertion(c), behind) => Ok((Member::Literal(c), behind)),
-            (Escape::LineBreak, _) => Err("`\\R` is no member of a set".to_owned()),
+            (Escape::LineBreak, _) => Err("`\\R` is not allowed in a set".to_owned()),
         },
         _ => Ok((Member::Literal(c), behind)),
     }
 }
 
-/// The rest of `[:name:]` or `[:^name:]`.
+/// Reads the rest of `[:name:]` or `[:^name:]`.
 fn posix_set(rest: &str, ascii: bool) -> Result<(Member, &str), PatternError> {
     let (name, behind) = rest.split_once(":]").unwrap_or((rest, ""));
     let positive = name.strip_prefix('^').unwrap_or(name);
     let Some((_, set)) = POSIX_SETS.iter().find(|(known, _)| *known == positive) else {
-        return Err(format!("there are no characters called `[:{name}:]`"));
+        return Err(format!("unknown character class `[:{name}:]`"));
     };
     let negation = if positive == name { "" } else { "^" };
     let limit = if ascii { "&&[\\x{0}-\\x{7f}]" } else { "" };

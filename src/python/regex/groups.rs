@@ -1,49 +1,52 @@
-//! The groups of a pattern: what they are called, how they are numbered, and the flags that hold inside.
+//! Groups of a pattern: their names, their numbers, and the flags inside them.
 
 use std::ops::Range;
 
 use super::PatternError;
 use super::translate::{Dialect, Flags, Translator};
 
-/// A name and what stands for it in the translation.
+/// Name with its groups in the translation.
 #[derive(Clone, Debug)]
 pub(super) struct NamedGroup {
     pub(super) name: String,
-    /// Groups of the translation in the order in which they are closed: several if the name is given several times.
+    /// Groups of the translation in the order in which they are closed; several if the name is used
+    /// several times.
     pub(super) groups: Vec<usize>,
-    /// Whether one of them is inside a repetition, so that which one took something last is known from the text only.
+    /// True if one of them is inside a repetition, so that only the text shows which one matched
+    /// last.
     pub(super) is_repeated: bool,
 }
 
-/// A group that is not closed yet.
+/// Group that is not closed yet.
 #[derive(Debug)]
 pub(super) struct Open {
-    /// The flags outside of it.
+    /// Flags outside of it.
     flags: Flags,
-    /// Whether a flag outside of it has opened a group in the translation.
+    /// True if a flag outside of it has opened a group in the translation.
     in_case: bool,
-    /// Its number in the pattern, if it has one.
+    /// Its number in the pattern, if any.
     number: Option<usize>,
     /// Its number in the translation, if it captures there.
     captured: Option<usize>,
-    /// The number that the next group of the translation has where it opens.
+    /// Number of the next group of the translation when it opens.
     first_inside: usize,
 }
 
-/// The numbers of groups: groups of one name share a number, and groups without a name capture only if need be.
+/// Numbers of groups: groups with the same name share a number, and unnamed groups capture only if
+/// necessary.
 #[derive(Debug)]
 pub(super) struct Numbers<'a> {
     only_named: bool,
-    /// Names with their numbers, in the order in which they appear first.
+    /// Names with their numbers, in the order of first appearance.
     names: Vec<(&'a str, usize)>,
-    /// By number less one: the groups of the translation, in the order in which they are closed.
+    /// By number minus one: the groups of the translation, in the order in which they are closed.
     captured: Vec<Vec<usize>>,
-    /// The number that the next group of the translation has.
+    /// Number of the next group of the translation.
     next: usize,
-    /// Groups of the translation inside the group that was closed last.
+    /// Groups of the translation inside the group closed last.
     last_closed: Range<usize>,
     repeated: Vec<Range<usize>>,
-    /// Whether the pattern refers to a group.
+    /// True if the pattern refers to a group.
     pub(super) are_referred_to: bool,
 }
 
@@ -68,19 +71,19 @@ impl<'a> Numbers<'a> {
         self.names.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
     }
 
-    /// The group closed last is repeated.
+    /// Marks the group closed last as repeated.
     pub(super) fn repeat_last(&mut self) {
         self.repeated.push(self.last_closed.clone());
     }
 
-    /// The group of the translation that a reference to `number` means.
+    /// Returns the group of the translation for a reference to `number`.
     fn refer(&mut self, number: usize) -> Result<usize, PatternError> {
         self.are_referred_to = true;
         match self.captured[number - 1].as_slice() {
-            // to be read again with all groups
+            // the pattern is read again with all groups
             [] if self.only_named => Ok(0),
             [group] => Ok(*group),
-            _ => Err(format!("group {number} is there several times, and referring to it is not supported")),
+            _ => Err(format!("group {number} occurs several times: references to it are not supported")),
         }
     }
 
@@ -95,7 +98,7 @@ impl<'a> Numbers<'a> {
 }
 
 impl<'a> Translator<'a> {
-    /// What follows a `(`.
+    /// Reads the text after a `(`.
     pub(super) fn read_group(&mut self) -> Result<(), PatternError> {
         if !self.take("?") {
             self.capture_unnamed();
@@ -160,7 +163,8 @@ impl<'a> Translator<'a> {
         self.open_group(if self.numbers.only_named { "(?:" } else { "(" }, Some(self.numbers.count()));
     }
 
-    /// Names are resolved here: one engine does not take names and numbers in the same pattern.
+    /// Opens a named group. Names are resolved here: one engine does not accept names and numbers
+    /// in the same pattern.
     fn capture_named(&mut self) -> Result<(), PatternError> {
         let name = self.take_until('>')?;
         let starts_well = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
@@ -183,15 +187,15 @@ impl<'a> Translator<'a> {
     pub(super) fn refer(&mut self, number: usize) -> Result<(), PatternError> {
         let is_open = self.open.iter().any(|open| open.number == Some(number));
         if number == 0 || number > self.numbers.count() || is_open {
-            return Err(format!("group {number} is not there to be referred to"));
+            return Err(format!("there is no group {number} to refer to"));
         }
         let group = self.numbers.refer(number)?;
-        // a group of its own, so that a digit behind it is not part of the number
+        // a group of its own, so that a following digit is not part of the number
         self.item(&format!("(?:\\{group})"));
         Ok(())
     }
 
-    /// `(?(1)yes|no)`.
+    /// Reads `(?(1)yes|no)`.
     fn read_condition(&mut self) -> Result<(), PatternError> {
         let name = self.take_until(')')?;
         let number = self.numbers.of_name(name).or_else(|| name.parse().ok());
@@ -205,7 +209,8 @@ impl<'a> Translator<'a> {
         }
     }
 
-    /// `(?ims)` for the whole pattern or, to `regex`, for the rest of the group; `(?i-s:...)` for a group.
+    /// Reads `(?ims)` for the whole pattern or, in `regex`, for the rest of the group; `(?i-s:...)`
+    /// for a group.
     fn read_flags(&mut self) -> Result<(), PatternError> {
         let is_regex = self.dialect() == Dialect::Regex;
         let mut flags = self.flags;
@@ -239,7 +244,7 @@ impl<'a> Translator<'a> {
         Ok(())
     }
 
-    /// `flags` hold for the rest of the group.
+    /// Applies `flags` to the rest of the group.
     fn change_flags(&mut self, flags: Flags) {
         if flags.ignore_case != self.flags.ignore_case {
             self.leave_case();
@@ -260,7 +265,7 @@ impl<'a> Translator<'a> {
         }
     }
 
-    /// A `|`: a flag that began before it holds behind it, too.
+    /// Reads a `|`: a flag set before it also applies after it.
     pub(super) fn alternative(&mut self) {
         let in_case = self.in_case;
         self.leave_case();

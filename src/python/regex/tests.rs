@@ -28,7 +28,7 @@ fn matches_are_prefixes_ignoring_case() {
 }
 
 #[test]
-fn python_spellings_are_understood() {
+fn python_syntax_is_understood() {
     for (pattern, text, expected) in [
         ("abc$", "abc\n", true),
         ("abc$", "abc\nd", false),
@@ -84,7 +84,7 @@ fn python_spellings_are_understood() {
 }
 
 #[test]
-fn what_python_rejects_is_rejected() {
+fn patterns_that_python_rejects_are_rejected() {
     for pattern in [
         "(",
         ")",
@@ -145,22 +145,23 @@ fn usual_patterns_need_no_backtracking() {
 }
 
 #[test]
-fn hostile_texts_are_given_up() {
+fn hostile_texts_are_stopped() {
     let regex = PrefixRegex::new("(?:(a+)+\\1)+b").unwrap();
     assert_eq!(regex.is_match(&"a".repeat(500)), Err(TooManySteps));
 }
 
 #[test]
-fn searching_is_with_case_and_takes_only_what_matches() {
+fn searching_respects_case_and_returns_only_the_match() {
     let regex = compile_search("b$").unwrap();
     let found = regex.find("ab\n").unwrap().map(|found| found.range());
     assert_eq!(found, Some(1..2));
     assert!(!regex.is_match("aB").unwrap());
 }
 
-/// What the dialect of `regex` has beyond that of `re`; the cases of derived fields compare much more of it with the original.
+/// Features of `regex` beyond `re`; the cases of derived fields compare many more with the
+/// original.
 #[test]
-fn groups_are_in_the_dialect_of_regex() {
+fn groups_follow_the_dialect_of_regex() {
     let check = |pattern: &str, text: &str, expected: &[(&str, Option<&str>)]| {
         let regex = GroupRegex::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
         let found = regex.search(text).unwrap().unwrap_or_else(|| panic!("{pattern} {text:?}"));
@@ -181,9 +182,9 @@ fn groups_are_in_the_dialect_of_regex() {
     assert_eq!(GroupRegex::new("(?<x>a)\\Z").unwrap().search("a\n"), Ok(None));
 }
 
-/// What `regex` can and these engines cannot is refused, never read as something else.
+/// Features of `regex` that these engines lack are refused, never misread.
 #[test]
-fn what_cannot_be_done_is_refused() {
+fn unsupported_constructs_are_refused() {
     for (pattern, reason) in [
         ("(?:a){e<=1}", "approximate matching"),
         ("a{2i+1d<3}", "approximate matching"),

@@ -1,26 +1,27 @@
-//! From Python's dialects to what both `fancy_regex` and `regex` read alike.
+//! Translation from Python's dialects to syntax that `fancy_regex` and `regex` interpret alike.
 
 use super::PatternError;
 use super::class::{Alphabet, Escape, push_class, push_literal, read_escape};
 use super::groups::{NamedGroup, Numbers, Open};
 
-/// What the compiled pattern is used for.
+/// Use of the compiled pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// To ask whether a text begins with it, ignoring case. How much of the text it takes does not matter.
+    /// Checks if a text begins with it, ignoring case. The length of the match does not matter.
     Prefix,
-    /// To find it, with case.
+    /// Finds it, with case.
     Search,
-    /// To find it, with case, and see what its named groups took.
+    /// Finds it, with case, and returns the matches of its named groups.
     Groups,
 }
 
-/// Which module of Python reads the pattern.
+/// Python module whose dialect is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// `re`.
     Re,
-    /// `regex`, which also knows atomic groups, possessive quantifiers, properties, and names that are given several times.
+    /// `regex`, which also has atomic groups, possessive quantifiers, properties, and names used
+    /// several times.
     Regex,
 }
 
@@ -33,31 +34,31 @@ impl Purpose {
     }
 }
 
-/// A pattern for the engines.
+/// Pattern for the engines.
 #[derive(Debug)]
 pub(super) struct Translation {
-    /// The pattern as one group that does not capture.
+    /// The pattern as one non-capturing group.
     pub(super) pattern: String,
-    /// Its named groups in the order in which the names appear first.
+    /// Its named groups in the order of first appearance.
     pub(super) named: Vec<NamedGroup>,
 }
 
-/// The end of the text, or before a line feed there.
+/// The end of the text, or before a final line feed.
 const END: &str = "(?=\\n?\\z)";
 
-/// `\b` for ASCII words; the flag that says so is unknown to one of the engines.
+/// `\b` for ASCII words; one of the engines does not know the flag for it.
 const ASCII_BOUNDARY: &str = "(?:(?<=[0-9A-Za-z_])(?![0-9A-Za-z_])|(?<![0-9A-Za-z_])(?=[0-9A-Za-z_]))";
 const ASCII_INSIDE: &str = "(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_])(?![0-9A-Za-z_]))";
 
-/// Translates a pattern, or says what is wrong with it.
+/// Translates a pattern, or explains what is wrong with it.
 pub(super) fn translate(pattern: &str, purpose: Purpose) -> Result<Translation, PatternError> {
     let mut flags = Flags { ignore_case: purpose == Purpose::Prefix, ..Flags::default() };
-    // Groups that nobody looks at cost time.
+    // unused groups cost time
     let mut only_named = purpose == Purpose::Groups;
     loop {
         let mut translator = Translator::new(pattern, purpose, flags, Numbers::new(only_named));
         translator.read_all()?;
-        // A flag for the whole pattern may stand anywhere in it, and then holds from the beginning.
+        // a flag for the whole pattern may stand anywhere in it, and applies from the beginning
         let is_settled = translator.global == flags && !(only_named && translator.numbers.are_referred_to);
         if is_settled {
             let case = if flags.ignore_case { "(?i:" } else { "(?:" };
@@ -79,7 +80,7 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    /// Sets the flag of that letter; `None` for letters that are no flag of text patterns.
+    /// Sets the flag of a letter; `None` if the letter is not a flag of text patterns.
     pub(super) fn set(&mut self, letter: char, on: bool) -> Option<()> {
         match letter {
             'i' => self.ignore_case = on,
@@ -94,7 +95,7 @@ impl Flags {
     }
 }
 
-/// What a quantifier would apply to.
+/// Operand of a quantifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Last {
     Nothing,
@@ -103,15 +104,15 @@ enum Last {
     Quantifier,
 }
 
-/// Reads a pattern and writes its translation.
+/// Reader of a pattern that writes its translation.
 pub(super) struct Translator<'a> {
     pub(super) rest: &'a str,
     purpose: Purpose,
     pub(super) out: String,
     pub(super) flags: Flags,
-    /// The flags of the whole pattern as found so far.
+    /// Flags of the whole pattern found so far.
     pub(super) global: Flags,
-    /// Whether a flag that began inside the current group has opened a group in the translation.
+    /// True if a flag set inside the current group has opened a group in the translation.
     pub(super) in_case: bool,
     pub(super) open: Vec<Open>,
     pub(super) numbers: Numbers<'a>,
@@ -156,7 +157,7 @@ impl<'a> Translator<'a> {
         c
     }
 
-    /// Takes `text` if it comes next.
+    /// Consumes `text` if it comes next.
     pub(super) fn take(&mut self, text: &str) -> bool {
         match self.rest.strip_prefix(text) {
             Some(rest) => {
@@ -200,7 +201,7 @@ impl<'a> Translator<'a> {
         self.last = Last::Item;
     }
 
-    /// The end of a group.
+    /// Ends a group.
     pub(super) fn group(&mut self) {
         self.out.push(')');
         self.last = Last::Group;
@@ -211,13 +212,14 @@ impl<'a> Translator<'a> {
         self.last = Last::Item;
     }
 
-    /// Something that cannot be repeated.
+    /// Writes an assertion, which cannot be repeated.
     pub(super) fn assertion(&mut self, translated: &str) {
         self.out.push_str(translated);
         self.last = Last::Nothing;
     }
 
-    /// Translation of `$`. Where nothing can follow, taking the line feed is as good as looking at it, and needs no backtracking.
+    /// Translates `$`. If nothing can follow, consuming the line feed is as good as looking at it,
+    /// and needs no backtracking.
     fn end(&self) -> &'static str {
         let is_last = self.open.is_empty() && (self.rest.is_empty() || self.rest.starts_with('|'));
         match (self.flags.multi_line, is_last && self.purpose != Purpose::Search) {
@@ -244,7 +246,8 @@ impl<'a> Translator<'a> {
         Ok(())
     }
 
-    /// The rest of `{m}`, `{m,}`, `{,n}` or `{m,n}`; anything else behind a `{` makes it an ordinary character.
+    /// Reads the rest of `{m}`, `{m,}`, `{,n}` or `{m,n}`; anything else after a `{` makes it an
+    /// ordinary character.
     fn take_bounds(&mut self) -> Result<Option<String>, PatternError> {
         let length = self.rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b',').count();
         let (inside, behind) = self.rest.split_at(length);
@@ -269,7 +272,7 @@ impl<'a> Translator<'a> {
         }))
     }
 
-    /// `{e<=1}` asks for texts that are nearly as the pattern says; no engine here can.
+    /// Refuses `{e<=1}`, which asks for approximate matches; no engine here supports it.
     fn check_not_fuzzy(&self) -> Result<(), PatternError> {
         let inside = self.rest.split('}').next().unwrap_or_default().trim_start();
         let is_cost = |text: &str| text.trim_start().starts_with(['i', 'd', 's', 'e', '<']);
@@ -298,14 +301,14 @@ impl<'a> Translator<'a> {
             Escape::Assertion('b') => self.assertion(if self.flags.ascii { ASCII_BOUNDARY } else { "\\b" }),
             Escape::Assertion('m') => self.assertion("(?:\\b(?=\\w))"),
             Escape::Assertion('M') => self.assertion("(?:\\b(?<=\\w))"),
-            // where the match begins is of no interest
+            // the start of the match does not matter
             Escape::Assertion('K') => {}
             Escape::Assertion(_) => self.assertion(if self.flags.ascii { ASCII_INSIDE } else { "\\B" }),
         }
         Ok(())
     }
 
-    /// The number in `\1` to `\99`; a `\0` or three octal digits are a character instead.
+    /// Reads the number in `\1` to `\99`; a `\0` or three octal digits are a character instead.
     fn take_reference(&mut self) -> Result<Option<usize>, PatternError> {
         let digits: &str = &self.rest[..self.rest.bytes().take(3).take_while(u8::is_ascii_digit).count()];
         let is_octal = digits.starts_with('0') || digits.len() == 3 && digits.bytes().all(|byte| byte < b'8');

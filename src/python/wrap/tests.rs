@@ -16,7 +16,7 @@ fn lines_break_as_in_python() {
 
 proptest! {
     #[test]
-    fn lines_are_short_and_no_text_is_lost(text in ".{0,600}|([a-z]{0,9}[-\t ]{0,2}){0,90}") {
+    fn lines_are_short_and_complete(text in ".{0,600}|([a-z]{0,9}[-\t ]{0,2}){0,90}") {
         let wrapped = wrap(&text);
         prop_assert!(wrapped.split('\n').all(|line| line.chars().count() <= WIDTH));
         let dense = |text: &str| text.chars().filter(|character| !character.is_whitespace()).collect::<String>();

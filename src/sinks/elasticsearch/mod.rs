@@ -1,7 +1,8 @@
-//! Changes of documents in Elasticsearch and OpenSearch: each is made from what the document is now, and counts only if it still is that.
+//! Changes of documents in Elasticsearch and OpenSearch: each is computed from the current state of
+//! its document and applied only if that state is still current.
 //!
-//! A document that somebody else changed meanwhile is read again and changed again. Several requests are under way at once, while more
-//! documents are prepared; see `changes.rs`.
+//! If someone else has changed a document meanwhile, it is read again and its change is recomputed.
+//! Several requests are in flight at once, while more documents are prepared; see `changes.rs`.
 
 mod changes;
 mod enrich;
@@ -20,15 +21,17 @@ use crate::runtime::Interrupted;
 pub use enrich::ClusterSink;
 pub use template::{TEMPLATE_NAME, TemplateDialect, component_template};
 
-/// What is to become of a document.
+/// Intended change of a document.
 pub trait Edit: Send + 'static {
-    /// The change from what the document is now, the JSON text `source`; `None` when it is as it should be.
+    /// Computes the change from the current state of the document, the JSON text `source`; `None`
+    /// if nothing has to change.
     ///
     /// # Errors
-    /// Why the document cannot be changed.
+    /// The reason why the document cannot be changed.
     fn change(&self, source: &str) -> Result<Option<Change>, String>;
 
-    /// A part of the change that makes sense by itself, for a server that must learn new fields one by one; after it comes the rest.
+    /// Computes a part of the change that makes sense by itself, for a server that must learn new
+    /// fields one by one; the rest follows.
     ///
     /// # Errors
     /// As [`Self::change`].
@@ -37,29 +40,29 @@ pub trait Edit: Send + 'static {
     }
 }
 
-/// A change of a document.
+/// Change of a document.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// What is written.
+    /// The data to write.
     pub bulk: BulkChange,
-    /// Outliers that it adds or removes.
+    /// Number of outliers that it adds or removes.
     pub n_outliers: u64,
 }
 
-/// A document that is to change.
+/// Document with its change.
 #[derive(Debug)]
 pub struct Edited<E> {
     /// The document.
     pub id: DocumentId,
-    /// What it was when [`Self::change`] was made.
+    /// State from which [`Self::change`] was computed.
     pub version: DocumentVersion,
-    /// The change; `None` when there is nothing to do.
+    /// The change; `None` if there is nothing to do.
     pub change: Option<Change>,
-    /// Makes it again from another state.
+    /// Recomputes the change from another state.
     pub edit: E,
 }
 
-/// Writes changes of documents, while more of them are prepared.
+/// Writer of changes, which works while more of them are prepared.
 #[derive(Debug)]
 pub struct DocumentWriter<E> {
     blocks: mpsc::Sender<Vec<Edited<E>>>,
@@ -67,26 +70,27 @@ pub struct DocumentWriter<E> {
 }
 
 impl<E: Edit> DocumentWriter<E> {
-    /// Nothing is written yet. Must be called inside a tokio runtime.
+    /// Starts a writer. Must be called inside a tokio runtime.
     pub fn new(client: &Client) -> Self {
         let (blocks, waiting) = mpsc::channel(1);
         let task = tokio::spawn(changes::write(client.clone(), waiting));
         DocumentWriter { blocks, task }
     }
 
-    /// Hands over documents, each of which comes once in the life of this writer; waits while enough others are on their way. False when
-    /// writing has ended early: then nothing of these is written or counted.
+    /// Hands over documents, each at most once per writer; waits while enough others are in
+    /// progress. Returns false if writing has ended early: then none of these documents is written
+    /// or counted.
     pub async fn write(&mut self, documents: Vec<Edited<E>>) -> bool {
         self.blocks.send(documents).await.is_ok()
     }
 
-    /// Waits until all is written; what became of it, and why it ended early if it did.
+    /// Waits until everything is written; returns the counts, and the reason if writing ended early.
     pub async fn finish(self) -> (Written, Option<ElasticError>) {
         drop(self.blocks);
         match self.task.await {
             Ok(outcome) => outcome,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // only a runtime that shuts down cancels it
+            // only a runtime that is shutting down cancels it
             Err(_) => (Written::default(), Some(Interrupted.into())),
         }
     }

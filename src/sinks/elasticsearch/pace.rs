@@ -1,40 +1,43 @@
-//! How many requests are under way together: one more while that pays, half as many when the server does not keep up.
+//! Number of requests in flight: one more while throughput improves, half as many when the server
+//! cannot keep up.
 
-/// Requests under way at the start.
+/// Requests in flight at the start.
 const FIRST: usize = 2;
 
-/// Most requests under way.
+/// Maximum number of requests in flight.
 const MOST: usize = 16;
 
-/// One more request must make documents cheaper than this multiple of what they cost before, or it goes again.
+/// One more request must lower the cost per document below this multiple of the previous cost, or
+/// it is taken back.
 const GAIN: f64 = 0.95;
 
-/// Documents that cost and take this multiple of the usual say that the server has too much to do.
+/// The server is overloaded if documents cost and take at least this multiple of the usual.
 const TOO_SLOW: f64 = 2.0;
 
-/// How fast a server that is slower for good becomes the usual.
+/// Rate at which a permanently slower server becomes the usual.
 const WEIGHT: f64 = 0.05;
 
-/// Rounds before one more request is tried again where it did not pay.
+/// Rounds to wait after a rise that did not help.
 const PATIENCE: u32 = 8;
 
 /// Additive increase, multiplicative decrease.
 ///
-/// What a document costs is the time of its request, divided by the documents in it and the requests that shared the server meanwhile: a
-/// server with room to spare answers several requests in the time of one, so that documents become cheaper; one that is busy does not.
-/// It is looked at in rounds of as many answers as may be under way, so that one slow answer changes nothing.
+/// The cost of a document is the time of its request, divided by the documents in it and by the
+/// requests that shared the server meanwhile. A server with room to spare answers several requests
+/// in the time of one, so documents become cheaper; a busy one does not. Costs are compared in
+/// rounds of as many answers as may be in flight, so that one slow answer changes nothing.
 #[derive(Debug)]
 pub(super) struct Pace {
     limit: usize,
-    /// What documents cost and the time they take when all goes well; `None` before the first round.
+    /// Usual cost of a document, and its usual time; `None` before the first round.
     usual: Option<[f64; 2]>,
-    /// What they cost before the last rise, until the next round shows what it brought.
+    /// Cost before the last rise, until the next round shows its effect.
     before_rise: Option<f64>,
-    /// Rounds to wait before the next rise.
+    /// Rounds left before the next rise.
     n_patient: u32,
-    /// Answers of this round, and the sums of their costs and times.
+    /// Number of answers in this round, with the sums of their costs and times.
     round: (usize, [f64; 2]),
-    /// Answers still to come of requests that were sent under another limit: what they say is known.
+    /// Outstanding answers to requests sent under another limit; they are ignored.
     n_settling: usize,
 }
 
@@ -45,13 +48,13 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Requests that may be under way now; at least one.
+    /// Returns the number of requests that may be in flight now; at least one.
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// A request as large as usual, for `n_documents`, was answered after `seconds`; `n_under_way` requests, this one among them, shared the
-    /// server.
+    /// Records the answer to a full-sized request for `n_documents` after `seconds`. `n_under_way`
+    /// requests, including this one, shared the server.
     pub(super) fn answered(&mut self, seconds: f64, n_documents: usize, n_under_way: usize) {
         if self.n_settling > 0 {
             self.n_settling -= 1;
@@ -69,7 +72,7 @@ impl Pace {
         let usual = *self.usual.get_or_insert(now);
         self.usual = Some([0, 1].map(|idx| now[idx].min(usual[idx] + WEIGHT * (now[idx] - usual[idx]))));
         let cost = now[0];
-        // few requests at a server with room to spare cost more and take no longer
+        // a few requests at a server with room to spare cost more but take no longer
         if now[0] >= usual[0] * TOO_SLOW && now[1] >= usual[1] * TOO_SLOW {
             self.halve();
         } else if self.before_rise.take().is_some_and(|before| cost > before * GAIN) {
@@ -83,7 +86,7 @@ impl Pace {
         }
     }
 
-    /// The server had too much to do.
+    /// Records that the server was overloaded.
     pub(super) fn pushed_back(&mut self) {
         match self.n_settling {
             0 => self.halve(),
@@ -107,7 +110,8 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// A server that works on so many requests at once, each in `seconds`; others wait.
+    /// Simulates a server that works on `n_at_once` requests at once, each in `seconds`; others
+    /// wait.
     fn run(pace: &mut Pace, n_answers: usize, n_at_once: usize, seconds: f64) {
         for _ in 0..n_answers {
             let n_under_way = pace.limit();
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_the_server_works_on_at_once() {
+    fn the_limit_settles_at_the_concurrency_of_the_server() {
         for n_at_once in [3, 5, 8] {
             let mut pace = Pace::default();
             run(&mut pace, 500, n_at_once, 1.0);
@@ -129,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rise_that_brings_nothing_is_taken_back_and_tried_again_later() {
+    fn a_rise_without_gain_is_undone_and_tried_again_later() {
         let mut pace = Pace::default();
         let limits: Vec<usize> = (0..100)
             .map(|_| {
@@ -145,11 +149,11 @@ mod tests {
     }
 
     #[test]
-    fn half_as_many_when_documents_cost_twice_as_much() {
+    fn the_limit_halves_when_documents_cost_twice_as_much() {
         let mut pace = Pace::default();
         run(&mut pace, 200, 8, 1.0);
         let before = pace.limit();
-        // one slow answer is none of many
+        // one slow answer among many changes nothing
         pace.answered(3.0, 100, before);
         assert_eq!(pace.limit(), before);
         run(&mut pace, 2 * before, 8, 3.0);
@@ -157,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn half_as_many_when_pushed_back() {
+    fn the_limit_halves_under_back_pressure() {
         let mut pace = Pace::default();
         run(&mut pace, 200, 100, 1.0);
         let before = pace.limit();
         pace.pushed_back();
         assert_eq!(pace.limit(), before / 2);
-        // those that were under way say nothing new
+        // those in flight say nothing new
         (1..before).for_each(|_| pace.pushed_back());
         assert_eq!(pace.limit(), before / 2);
         pace.pushed_back();
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_slow_for_good_becomes_usual() {
+    fn a_permanently_slower_server_becomes_the_usual() {
         let mut pace = Pace::default();
         run(&mut pace, 100, 8, 1.0);
         run(&mut pace, 20, 8, 5.0);

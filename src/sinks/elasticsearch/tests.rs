@@ -1,4 +1,5 @@
-//! The writer against a cluster that refuses, forgets and loses what it is told to.
+//! The writer against a cluster that refuses requests, deletes documents and loses answers on
+//! demand.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use crate::config::ElasticSettings;
 use crate::elastic::script::{HELLO, Received, Reply, Script};
 use crate::runtime::Interrupt;
 
-/// A cluster that holds documents and their versions, with faults.
+/// Cluster with documents, their versions, and faults.
 #[derive(Default)]
 struct Cluster {
     /// By index and id: sequence number and source.
@@ -21,10 +22,11 @@ struct Cluster {
     n_bulks: AtomicUsize,
 }
 
-/// What goes wrong: number of the bulk request and its changes -> a reply in place of the cluster's own.
+/// Fault of a whole request: number of the bulk request and its changes -> reply that replaces the
+/// cluster's own.
 type WholeFault = fn(&Cluster, usize, &[(Value, Value)]) -> Option<Reply>;
 
-/// Number of the bulk request and its item -> status, error type and reason.
+/// Fault of an item: number of the bulk request and the item -> status, error type and reason.
 type ItemFault = fn(&Cluster, usize, &Value) -> Option<(u16, &'static str, &'static str)>;
 
 fn no_fault(_: &Cluster, _: usize, _: &[(Value, Value)]) -> Option<Reply> {
@@ -127,7 +129,7 @@ impl Cluster {
     }
 }
 
-/// Sets `mark`, once.
+/// Sets `mark` once.
 struct Mark;
 
 impl Edit for Mark {
@@ -214,7 +216,7 @@ async fn all_documents_are_written_in_chunks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_changes_are_sent_before_many_are_there() {
+async fn large_changes_are_sent_before_many_have_gathered() {
     let cluster = Cluster::with(40);
     let shared = Arc::clone(&cluster);
     let server = Script::start(move |request| shared.answer(request, no_fault, no_item_fault));
@@ -226,7 +228,8 @@ async fn large_changes_are_sent_before_many_are_there() {
         let document = Edited { change: change(), ..edited(&format!("i{}", n % 2), &format!("{n:03}"), n) };
         assert!(writer.write(vec![document]).await);
     }
-    // one is in the channel, five wait to be sent, twice five are under way; the others were answered while they were handed over
+    // one is in the channel, five wait to be sent, twice five are in flight; the others were
+    // answered while they were handed over
     let n_sent = cluster.n_bulks.load(Ordering::Relaxed);
     assert!(n_sent >= 3, "{n_sent} requests");
     let (written, _) = writer.finish().await;
@@ -234,10 +237,10 @@ async fn large_changes_are_sent_before_many_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_that_others_change_are_read_and_changed_again() {
+async fn documents_changed_by_others_are_read_and_changed_again() {
     let (written, _, cluster) = write(40, no_fault, |cluster, n_bulk, head| {
         let (index, id) = (head["update"]["_index"].as_str().unwrap(), head["update"]["_id"].as_str().unwrap());
-        // somebody else is faster with some documents, three times
+        // someone else is faster with some documents, three times
         if n_bulk < 3 && id.ends_with('7') {
             cluster.put(index, id, json!({"n": 7, "other": n_bulk}));
         }
@@ -250,17 +253,17 @@ async fn documents_that_others_change_are_read_and_changed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_that_others_change_all_the_time_are_given_up() {
+async fn documents_that_others_keep_changing_are_given_up() {
     let (written, ended, cluster) =
         write(3, no_fault, |_, _, head| (head["update"]["_id"] == "001").then_some(CONFLICT)).await;
     assert!(ended.is_none());
     assert_eq!(written, Written { updated: 2, outliers: 4, conflicts: 1, ..Written::default() });
     assert_eq!(cluster.n_bulks.load(Ordering::Relaxed), 6);
-    assert_eq!(written.missing(), ["1 documents were not written: others change them all the time"]);
+    assert_eq!(written.missing(), ["1 documents were not written: others kept changing them; run again"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_conflict_may_turn_out_to_be_no_work_a_deletion_or_an_obstacle() {
+async fn a_conflict_can_end_as_unchanged_deleted_or_rejected() {
     let (written, _, _) = write(5, no_fault, |cluster, n_bulk, head| {
         let (index, id) = (head["update"]["_index"].as_str().unwrap(), head["update"]["_id"].as_str().unwrap());
         match (n_bulk, id) {
@@ -289,12 +292,12 @@ async fn a_conflict_may_turn_out_to_be_no_work_a_deletion_or_an_obstacle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_what_the_server_could_not_take_is_sent_again() {
+async fn only_documents_that_the_server_could_not_take_are_sent_again() {
     let (written, ended, cluster) = write(
         1500,
         |cluster, n_bulk, changes| {
             let n_busy = 4;
-            // those that were taken do not come back
+            // accepted documents are not sent again
             assert!(
                 n_bulk < n_busy
                     || changes.iter().all(|(head, _)| head["update"]["_id"].as_str().unwrap().ends_with('3'))
@@ -318,7 +321,7 @@ async fn only_what_the_server_could_not_take_is_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_busy_as_a_whole_is_asked_again() {
+async fn a_request_to_a_busy_server_is_sent_again() {
     let busy: WholeFault = |_, n_bulk, _| match n_bulk {
         0 => Some(Reply::With(429, "retry-after: 0\r\n".to_owned(), String::new())),
         1 => Some(Reply::Json(503, String::new())),
@@ -330,7 +333,7 @@ async fn a_server_that_is_busy_as_a_whole_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_whose_answer_was_lost_is_not_made_twice() {
+async fn a_change_whose_answer_was_lost_is_not_applied_twice() {
     let lost: WholeFault = |cluster, n_bulk, changes| {
         if n_bulk > 0 {
             return None;
@@ -342,7 +345,7 @@ async fn a_change_whose_answer_was_lost_is_not_made_twice() {
     assert!(ended.is_none());
     assert_eq!(written, Written { updated: 20, outliers: 40, ..Written::default() });
     assert_all_marked(&cluster);
-    // lost, conflicts; after reading again there is nothing to do
+    // lost, then a conflict; after reading again there is nothing to do
     assert_eq!(cluster.n_bulks.load(Ordering::Relaxed), 2);
 }
 
@@ -362,7 +365,7 @@ async fn requests_that_are_too_large_are_halved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_server_does_not_take_leaves_the_others_alone() {
+async fn rejected_documents_do_not_affect_the_others() {
     let (written, ended, cluster) = write(20, no_fault, |_, _, head| {
         (head["update"]["_index"] == "i1").then_some((400, "document_parsing_exception", "failed to parse\u{1b}[2J"))
     })
@@ -376,7 +379,7 @@ async fn what_the_server_does_not_take_leaves_the_others_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_that_brings_a_field_together_with_another_comes_again() {
+async fn a_document_that_loses_a_mapping_race_is_sent_again() {
     const RACE: (u16, &str, &str) =
         (400, "illegal_argument_exception", "mapper [outliers.metric] cannot be changed from type [float] to [long]");
     let (written, ended, cluster) = write(6, no_fault, |_, n_bulk, head| {
@@ -390,7 +393,7 @@ async fn a_document_that_brings_a_field_together_with_another_comes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_blocked_index_is_named_and_not_tried_again() {
+async fn a_blocked_index_is_named_and_not_retried() {
     let blocked: ItemFault = |_, _, head| {
         let reason = "index [i1] blocked by: [FORBIDDEN/8/index write (api)];";
         (head["update"]["_index"] == "i1").then_some((403, "cluster_block_exception", reason))
@@ -409,7 +412,7 @@ async fn a_blocked_index_is_named_and_not_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_without_space_blocks_itself_only_and_not_for_longer_than_the_deadline() {
+async fn an_index_without_space_blocks_only_itself_until_the_deadline() {
     let full: ItemFault = |_, _, head| {
         let reason = "index [i1] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark];";
         (head["update"]["_index"] == "i1").then_some((429, "cluster_block_exception", reason))
@@ -421,7 +424,7 @@ async fn an_index_without_space_blocks_itself_only_and_not_for_longer_than_the_d
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stays_busy_longer_than_the_deadline_is_missing() {
+async fn documents_are_missing_if_the_server_stays_busy_past_the_deadline() {
     let busy: ItemFault =
         |_, _, head| (head["update"]["_id"] == "003").then_some((429, "es_rejected_execution_exception", "full"));
     let (written, ended, _) = write_within(10, Duration::ZERO, no_fault, busy).await;
@@ -434,7 +437,7 @@ async fn what_stays_busy_longer_than_the_deadline_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_may_not_write_ends_it() {
+async fn a_role_without_write_privileges_ends_the_run() {
     let forbidden: ItemFault = |_, _, head| {
         let reason = "action [indices:data/write/bulk[s]] is unauthorized for user [u]";
         (head["update"]["_index"] == "i1").then_some((403, "security_exception", reason))
@@ -451,7 +454,7 @@ async fn a_role_that_may_not_write_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_do_not_fit_the_request_are_not_believed() {
+async fn answers_that_do_not_match_the_request_are_rejected() {
     let surplus: WholeFault = |cluster, n_bulk, changes| {
         if n_bulk > 0 {
             return None;
@@ -472,7 +475,7 @@ async fn answers_that_do_not_fit_the_request_are_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_interrupted_counts_what_it_did() {
+async fn an_interrupted_run_counts_its_work() {
     let cluster = Cluster::with(6000);
     let shared = Arc::clone(&cluster);
     let interrupt = Interrupt::default();
@@ -486,7 +489,7 @@ async fn a_run_that_is_interrupted_counts_what_it_did() {
     let client = client(&server, Duration::from_secs(20), &interrupt).await;
     let mut writer = DocumentWriter::new(&client);
     assert!(writer.write((0..6000).map(|n| edited(&format!("i{}", n % 2), &format!("{n:03}"), n)).collect()).await);
-    // whether it is refused or taken and not written is a matter of time
+    // timing decides whether it is refused, or accepted but not written
     let n_refused = u64::from(!writer.write(vec![edited("i0", "000", 0)]).await);
     let (written, ended) = writer.finish().await;
     assert!(matches!(ended, Some(ElasticError::Interrupted(_))));

@@ -1,4 +1,5 @@
-//! The part of each document that is asked for: the wanted fields, in every spelling that they are looked up by.
+//! Requested part of each document: the wanted fields, in every spelling by which they are looked
+//! up.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +9,14 @@ use crate::elastic::MappedFields;
 use crate::event::decode::ColumnSpec;
 use crate::event::document::equal_ignoring_case;
 
-/// Parts of a name whose spellings are combined; longer names are tried in one spelling throughout.
+/// Maximum number of name parts whose spellings are combined; longer names are tried in one
+/// spelling throughout.
 const COMBINED_PARTS: usize = 3;
 
-/// `_source` of a search for `columns`.
+/// Returns the `_source` filter of a search for `columns`.
 ///
-/// A field is also found in other letters, but the server compares names exactly. Of mapped fields all spellings are known; of others the
-/// usual ones are asked for: lower case, upper case, capitals.
+/// Field lookup ignores case, but the server compares names exactly. All spellings of mapped fields
+/// are known. Unmapped fields are requested in the usual ones: lower case, upper case, capitalised.
 pub(super) fn source_filter(columns: &[ColumnSpec], mapped: &MappedFields) -> Value {
     if columns.is_empty() {
         return json!(false);
@@ -32,7 +34,7 @@ pub(super) fn source_filter(columns: &[ColumnSpec], mapped: &MappedFields) -> Va
     json!({"includes": includes})
 }
 
-/// Whether `name` is the field, or an object that may hold it, in other letters.
+/// True if `name` is the field, or an object that may contain it, in another case.
 fn is_other_spelling(name: &str, field: &str) -> bool {
     let n_parts = name.split('.').count();
     let mut ends = field.match_indices('.').map(|(at, _)| at).chain([field.len()]);
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_are_asked_for_too() {
+    fn other_spellings_are_requested_too() {
         let names = ["HOST", "host.NAME", "host", "host.name", "Host.os", "user", "User.name", "hosts", "tags"];
         let mapped = MappedFields { names: names.map(str::to_owned).to_vec(), has_unmapped: false };
         let filter = source_filter(&[column("host.name"), column("user")], &mapped);
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn unmapped_fields_are_asked_for_in_their_usual_spellings() {
+    fn unmapped_fields_are_requested_in_their_usual_spellings() {
         let mapped = MappedFields { names: Vec::new(), has_unmapped: true };
         let filter = source_filter(&[column("a_b.éc")], &mapped);
         let expected = ["A_B.ÉC", "A_B.Éc", "A_B.éc", "A_b.ÉC", "A_b.Éc", "A_b.éc", "a_b.ÉC", "a_b.Éc", "a_b.éc"];

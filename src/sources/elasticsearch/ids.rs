@@ -1,4 +1,4 @@
-//! Which document each hit was: kept compressed in the spill folder, page by page.
+//! Identities of the hits, kept compressed in the spill directory, page by page.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -10,16 +10,16 @@ use crate::elastic::{DocumentId, Hit};
 use crate::sources::{DocRef, SourceError};
 use crate::spill::{Compressed, Copied, SpillError, Spool};
 
-/// The documents of a page, in the order of its hits.
+/// Identities of the documents of a page, in the order of its hits.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct PageIds {
     /// Concrete indices, as JSON text.
     indices: Vec<String>,
-    /// Per hit: number of its index, its id as JSON text, its routing.
+    /// Per hit: position of its index, its id as JSON text, its routing.
     hits: Vec<(u32, String, Option<String>)>,
 }
 
-/// What tells a document from all others: JSON texts of its index and id.
+/// Unique identity of a document: JSON texts of its index and id.
 pub(super) type Identity = (String, String);
 
 impl PageIds {
@@ -27,7 +27,7 @@ impl PageIds {
         let mut ids = PageIds::default();
         for hit in hits {
             let index = hit.index.get();
-            // neighbours are mostly of one index
+            // neighbouring hits are mostly from one index
             let index_idx = ids.indices.iter().rposition(|known| known == index).unwrap_or_else(|| {
                 ids.indices.push(index.to_owned());
                 ids.indices.len() - 1
@@ -37,7 +37,7 @@ impl PageIds {
         ids
     }
 
-    /// As it is stored.
+    /// Returns the stored form.
     pub(super) fn pack(&self) -> Compressed {
         Compressed::new(json!(self).to_string().as_bytes())
     }
@@ -59,7 +59,7 @@ impl PageIds {
     }
 }
 
-/// All documents of some pages.
+/// Returns the identities of all documents of some pages.
 pub(super) fn identities(spool: &Spool, pages: &[Copied]) -> Result<HashSet<Identity>, SpillError> {
     let mut all = HashSet::new();
     for place in pages {
@@ -68,7 +68,7 @@ pub(super) fn identities(spool: &Spool, pages: &[Copied]) -> Result<HashSet<Iden
     Ok(all)
 }
 
-/// Which documents are meant, in the order asked.
+/// Resolves references to documents, in the order of `documents`.
 pub(super) fn find(spool: &Spool, pages: &[Copied], documents: &[DocRef]) -> Result<Vec<DocumentId>, SourceError> {
     let mut by_page: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (idx, document) in documents.iter().enumerate() {

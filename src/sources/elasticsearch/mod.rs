@@ -1,8 +1,10 @@
-//! Events from Elasticsearch and OpenSearch: one read for all use cases of a scan group.
+//! Events from Elasticsearch and OpenSearch: one scan for all use cases of a scan group.
 //!
-//! The server judges the queries and windows: each use case is a named query, only documents that some of them match are read, and each hit
-//! says which. Slices of a point in time are read at once where the server has them, sliced scrolls elsewhere; see `slice.rs`. When the
-//! server loses its place, a new pass gives what the earlier ones did not. Whole documents are read by their ids, once in a run.
+//! The server evaluates queries and windows: each use case is a named query, only documents that
+//! match one of them are read, and each hit names the queries that it matches. Slices of a point in
+//! time are read concurrently if the server supports it, else sliced scrolls; see `slice.rs`. If
+//! the server loses the search context, another pass reads what is missing. Whole documents are
+//! read by id, once in a run.
 
 mod documents;
 mod fields;
@@ -36,27 +38,28 @@ use slice::{Contexts, Search, SliceEnd};
 
 pub use documents::DocumentCache;
 
-/// Slices that are read at once, at most.
+/// Maximum number of slices read concurrently.
 const MAX_SLICES: u64 = 8;
 
-/// Slices of one shard: a point in time can be cut anywhere, a scroll cannot without looking at every id.
+/// Minimum number of slices of a point in time. It can be cut anywhere; a scroll cannot without
+/// looking at every id.
 const MIN_PIT_SLICES: u64 = 2;
 
-/// New passes after the server lost its place.
+/// Maximum number of passes.
 const MAX_PASSES: u32 = 6;
 
-/// How long a context may take to close: it ends by itself soon.
+/// Time-out for closing a search context, which soon expires anyway.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Documents of some indices that match some use cases.
+/// Documents of some indices that match at least one use case.
 #[derive(Debug)]
 pub struct ElasticEvents {
     client: Client,
     documents: Arc<DocumentCache>,
     target: SearchTarget,
-    /// Queries of the use cases of the plan, as the server takes them.
+    /// Queries of the use cases of the plan, in the server's form.
     queries: Queries,
-    /// Per use case, the name of earlier outliers that take a document out of it.
+    /// Per use case, the model name by which earlier outliers exclude a document.
     tags: Vec<Option<String>>,
     fields: MappedFields,
     max_page: usize,
@@ -67,10 +70,12 @@ pub struct ElasticEvents {
 }
 
 impl ElasticEvents {
-    /// The indices `es_index`; nothing is read yet. Whole documents come from `documents`. Must be called inside a tokio runtime.
+    /// Opens the indices `es_index` without reading documents yet. Whole documents come from
+    /// `documents`. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// A server that does not answer, an index that is not there ([`Class::Gone`]) or one of another cluster.
+    /// A server that does not answer, an index that does not exist ([`Class::Gone`]) or belongs to
+    /// another cluster.
     pub async fn open(
         client: &Client,
         settings: &ElasticSettings,
@@ -83,10 +88,10 @@ impl ElasticEvents {
             return Err(ElasticError::Setting {
                 key: "es_index",
                 reason: format!("{} names indices of another cluster", target.as_str()),
-                cure: "run against that cluster itself: documents of others cannot be read by their ids or written",
+                cure: "run against that cluster itself: documents of remote clusters cannot be read by id or written",
             });
         }
-        // a wildcard that matches nothing has no fields; a name that is not there is an error
+        // a wildcard that matches nothing has no fields; a missing name is an error
         let fields = client.mapped_fields(&target).await?;
         Ok(Self {
             client: client.clone(),
@@ -103,19 +108,19 @@ impl ElasticEvents {
         })
     }
 
-    /// Asks for the documents that the use cases of `plan` look at.
+    /// Selects the documents for the use cases of `plan`.
     pub fn set_plan(&mut self, plan: &ScanPlan) {
         self.queries = Queries::new(plan.use_cases.iter().map(queries::of_use_case));
         self.tags = plan.use_cases.iter().map(tagged::tag_of).collect();
     }
 
-    /// Asks for the documents that `query`, a `bool`, matches.
+    /// Selects the documents that match `query`, a `bool`.
     pub fn set_query(&mut self, query: Value) {
         self.queries = Queries::new([query]);
         self.tags = vec![None];
     }
 
-    /// Per use case, why the server refuses its query; `None` where it takes it.
+    /// Returns, per use case, the error with which the server refuses its query, or `None`.
     ///
     /// # Errors
     /// A server that does not answer.
@@ -124,7 +129,8 @@ impl ElasticEvents {
         Ok(self.queries.of_use_cases.iter().map(|&idx| refused[idx].clone()).collect())
     }
 
-    /// Why the server refuses all queries together, though it takes each alone: there is a limit to what one search may ask.
+    /// Returns the error with which the server refuses all queries together although it accepts
+    /// each alone: there is a limit to the size of a search.
     ///
     /// # Errors
     /// A server that does not answer.
@@ -132,7 +138,7 @@ impl ElasticEvents {
         Ok(self.client.refused_queries(&self.target, &[self.queries.any()]).await?.pop().flatten())
     }
 
-    /// Documents that will be read.
+    /// Counts the documents that will be read.
     ///
     /// # Errors
     /// A server that does not answer, or refuses the queries.
@@ -140,10 +146,10 @@ impl ElasticEvents {
         self.client.survey(&self.target, &self.queries.any()).await
     }
 
-    /// Which documents are meant, in the order asked.
+    /// Resolves references to documents, in the order of `documents`.
     ///
     /// # Errors
-    /// References that no scan of this source gave.
+    /// References that did not come from a scan of this source.
     pub fn ids(&self, documents: &[DocRef]) -> Result<Vec<DocumentId>, SourceError> {
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         ids::find(&self.spool, &pages, documents)
@@ -174,7 +180,7 @@ impl ElasticEvents {
         })
     }
 
-    /// Closes what a pass had open. What cannot be closed ends by itself.
+    /// Closes the search contexts of a pass. A context that cannot be closed expires.
     async fn close(&self, search: &Search) {
         let closing = async {
             match &search.contexts {
@@ -190,8 +196,8 @@ impl ElasticEvents {
         };
         match tokio::time::timeout(CLOSE_TIMEOUT, closing).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!("{error}: it ends by itself after {}", self.keep_alive),
-            Err(_) => tracing::warn!("closing a search took too long: it ends by itself after {}", self.keep_alive),
+            Ok(Err(error)) => tracing::warn!("{error}: the search context expires after {}", self.keep_alive),
+            Err(_) => tracing::warn!("closing a search context timed out: it expires after {}", self.keep_alive),
         }
     }
 
@@ -256,7 +262,11 @@ impl EventSource for ElasticEvents {
             };
             match attempts.next_wait(Class::Retry, None) {
                 Some(wait) if may_help && pass < MAX_PASSES => {
-                    tracing::warn!(pass, seconds = wait.as_secs_f32(), "{error}: reading again what is missing");
+                    tracing::warn!(
+                        pass,
+                        seconds = wait.as_secs_f32(),
+                        "{error}: reading the missing documents in another pass"
+                    );
                     self.runtime.block_on(self.client.interrupt().wait(wait))?;
                 }
                 _ => return Err(error.into()),
@@ -283,19 +293,20 @@ fn raw(document: StoredDocument) -> RawDocument {
     RawDocument { key: DocumentKey { id: document.id, place: None }, bytes }
 }
 
-/// Whether another pass may succeed: the search context or an index behind a wildcard is gone, an answer was lost, or shards had failed.
+/// True if another pass may succeed: the search context or an index behind a wildcard is gone, an
+/// answer was lost, or shards failed.
 fn may_go_on(error: &ElasticError) -> bool {
     matches!(error.class(), Class::Retry | Class::BackPressure | Class::Gone)
 }
 
-/// An error where slices did not give what the server counted.
+/// Returns an error if slices did not return as many documents as the server counted.
 fn short(name: &str, ends: &[SliceEnd]) -> Option<ElasticError> {
     let (seen, total) =
         ends.iter().fold((0, 0), |(seen, total), end| (seen + end.seen, total + end.total.unwrap_or(end.seen)));
     let is_short = ends.iter().any(|end| end.total.is_some_and(|total| total != end.seen));
     is_short.then(|| ElasticError::Incomplete {
         what: format!("reading {name}"),
-        reason: format!("{seen} documents came of {total} that the server counted"),
+        reason: format!("{seen} of {total} documents were returned"),
     })
 }
 

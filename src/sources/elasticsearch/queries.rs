@@ -1,4 +1,4 @@
-//! Use cases -> what is asked of the server: one named query each, all in one `bool`.
+//! Use cases -> request to the server: one named query each, all in one `bool`.
 
 use std::collections::HashMap;
 
@@ -9,15 +9,16 @@ use crate::config::UseCaseQuery;
 use crate::plan::PlannedUseCase;
 use crate::query::TimeWindow;
 
-/// Names of our queries begin so: users may name parts of theirs. Short, because each hit repeats the names.
+/// Prefix of the names of our queries, as users may name parts of theirs. Short, because each hit
+/// repeats the names.
 const NAME: &str = "~";
 
-/// The queries of some use cases, each asked once.
+/// Queries of some use cases, without duplicates.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queries {
     /// Distinct queries.
     pub(super) distinct: Vec<Value>,
-    /// Per use case, which of them is its own.
+    /// Index of each use case's query in `distinct`.
     pub(super) of_use_cases: Vec<usize>,
 }
 
@@ -35,7 +36,8 @@ impl Queries {
         queries
     }
 
-    /// All documents that some query matches; each hit says which, unless there is only one: to say so costs the server for each hit.
+    /// Returns a query for all documents that match some query. Each hit names its queries, unless
+    /// there is only one: the names cost the server time for each hit.
     pub(super) fn any(&self) -> Value {
         if let [only] = &self.distinct[..] {
             return json!({"bool": {"filter": [only]}});
@@ -45,7 +47,7 @@ impl Queries {
     }
 }
 
-/// The query of a use case, as it is written, within its window.
+/// Returns the query of a use case, as written, within its window.
 pub(super) fn of_use_case(planned: &PlannedUseCase) -> Value {
     let use_case = &planned.use_case;
     let mut filters = filters(&use_case.query);
@@ -53,7 +55,7 @@ pub(super) fn of_use_case(planned: &PlannedUseCase) -> Value {
     json!({"bool": {"filter": filters}})
 }
 
-/// The distinct query that a name in [`Queries::any`] stands for.
+/// Returns the index of the query with this name in [`Queries::any`].
 pub(super) fn query_idx(name: &str) -> Option<usize> {
     name.strip_prefix(NAME)?.parse().ok()
 }
@@ -69,11 +71,11 @@ fn filters(query: &UseCaseQuery) -> Vec<Value> {
     lucene.chain(query.dsl.iter().cloned()).collect()
 }
 
-/// Inclusive at both ends; `None` when there is no end.
+/// Returns the range query of a window, inclusive at both ends; `None` if it has no end.
 fn range(field: &str, window: TimeWindow) -> Option<Value> {
     let mut bounds = serde_json::Map::new();
     for (name, micros) in [("gte", window.from), ("lte", window.to)] {
-        // what is no calendar date stands for no bound
+        // a bound beyond the calendar is no limit
         if let Some(time) = DateTime::from_timestamp_micros(micros) {
             bounds.insert(name.to_owned(), json!(time.to_rfc3339_opts(SecondsFormat::Micros, true)));
         }
@@ -90,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lead_back_to_queries_that_are_asked_once() {
+    fn names_resolve_to_queries_without_duplicates() {
         let [first, second] = [json!({"bool": {"filter": []}}), json!({"bool": {"filter": [1]}})];
         let queries = Queries::new([first.clone(), second.clone(), first.clone()]);
         assert_eq!((&queries.distinct[..], &queries.of_use_cases[..]), (&[first, second][..], &[0, 1, 0][..]));
@@ -119,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn both_filters_go_as_they_are_written() {
+    fn both_filters_are_sent_as_written() {
         let dsl = json!({"term": {"a": {"value": 1, "_name": "mine"}}});
         let query =
             UseCaseQuery { lucene: Some("a:(b OR \"c\")".to_owned()), dsl: vec![dsl.clone()], recorded: String::new() };

@@ -1,4 +1,5 @@
-//! One pass over a search: slices read ahead, pages are decoded on rayon's threads and delivered in the order they came.
+//! One pass over a search: slices read ahead; pages are decoded on rayon's threads and delivered in
+//! the order in which they arrived.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,30 +19,31 @@ use crate::runtime::InOrder;
 use crate::sources::{OnBatch, ScanOptions, ScanSummary, SourceError};
 use crate::spill::{Compressed, Copied, Spool};
 
-/// Pages of a slice that wait to be decoded.
+/// Pages of a slice that may wait to be decoded.
 const PAGES_AHEAD: usize = 2;
 
-/// How long slices have to learn which search contexts they were opening when a pass ends early.
+/// Grace for slices to learn the ids of the search contexts that they are opening when a pass ends
+/// early.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-/// What a pass needs and adds to.
+/// State of a pass.
 pub(super) struct Pass<'a, 'b> {
     pub(super) search: Arc<Search>,
     pub(super) runtime: &'a tokio::runtime::Handle,
     pub(super) decoders: Arc<Decoders>,
     pub(super) options: &'a ScanOptions,
     pub(super) spool: &'a Spool,
-    /// Where the ids of each page are; the number of a batch is its place here.
+    /// Places of the stored ids of each page; the number of a batch is its position here.
     pub(super) pages: &'a Mutex<Vec<Copied>>,
     pub(super) summary: &'a mut ScanSummary,
     pub(super) on_batch: &'a mut OnBatch<'b>,
 }
 
-/// Why a pass ended early.
+/// Reasons why a pass ended early.
 pub(super) enum Ended {
-    /// The server lost its place, or a page: another pass can go on.
+    /// The server lost the search context or a page: another pass can continue.
     Lost(ElasticError),
-    /// For good.
+    /// Final error.
     Failed(SourceError),
 }
 
@@ -52,7 +54,7 @@ impl From<SourceError> for Ended {
 }
 
 impl Pass<'_, '_> {
-    /// Reads all slices; what each gave.
+    /// Reads all slices and returns the end of each.
     pub(super) fn run(&mut self) -> Result<Vec<SliceEnd>, Ended> {
         let (sender, mut receiver) = mpsc::channel(self.search.n_slices * PAGES_AHEAD);
         let mut slices = JoinSet::new();
@@ -63,7 +65,7 @@ impl Pass<'_, '_> {
         let mut decoding = InOrder::new(2 * self.options.threads.max(1) + 1);
         let outcome = self.take_pages(&mut receiver, &mut decoding);
         drop(receiver);
-        // when nobody takes their pages, slices end with the next answer
+        // once the receiver is dropped, slices end with their next answer
         let patience = if outcome.is_err() { LAST_ANSWERS } else { Duration::MAX };
         let ends = self.runtime.block_on(ends(&mut slices, patience));
         outcome?;
@@ -109,7 +111,7 @@ impl Pass<'_, '_> {
     }
 }
 
-/// What each slice gave; those that take longer than `patience` are dropped.
+/// Collects the ends of the slices; those that take longer than `patience` are aborted.
 async fn ends(
     slices: &mut JoinSet<Result<SliceEnd, ElasticError>>,
     patience: Duration,
@@ -134,37 +136,36 @@ async fn ends(
     lost.map_or(Ok(ends), Err)
 }
 
-/// A decoded page.
 pub(super) struct Decoded {
     batch: EventBatch,
     ids: Compressed,
 }
 
-/// Decoders that wait for work, and what they need to know.
+/// Idle decoders and their shared state.
 pub(super) struct Decoders {
     pub(super) projection: Projection,
     pub(super) id_hash: bool,
-    /// Distinct queries.
+    /// Number of distinct queries.
     pub(super) n_queries: usize,
-    /// Per use case, which of them is its own.
+    /// Index of each use case's query.
     pub(super) query_of: Vec<usize>,
-    /// Per use case, the name of earlier outliers that take a document out of it.
+    /// Per use case, the model name by which earlier outliers exclude a document.
     pub(super) tags: Vec<Option<String>>,
-    /// Name of what is read.
+    /// Name of the source.
     pub(super) name: Arc<str>,
-    /// Documents that an earlier pass gave.
+    /// Documents that an earlier pass delivered.
     pub(super) seen: HashSet<Identity>,
     pub(super) idle: Mutex<Vec<Decoder>>,
 }
 
 impl Decoders {
-    /// Takes a page apart, lets its slice go on, and decodes it.
+    /// Parses a page, lets its slice continue, and decodes the page.
     fn decode(&self, page: SlicePage) -> Result<Decoded, Ended> {
         let SlicePage { body, cursor, slice, next } = page;
         let what = || format!("reading {} (slice {slice})", self.name);
         let read = if matches!(cursor, Cursor::Scrolled(_)) { Page::read_scrolled } else { Page::read };
         let page = read(&body).map_err(|reason| Ended::Lost(ElasticError::Incomplete { what: what(), reason }))?;
-        // the slice is gone when the scan has failed: nobody wants to go on
+        // the slice no longer waits if the scan has failed
         drop(next.send(next_page(&page)));
         let mut hits = page.hits;
         if !self.seen.is_empty() {
@@ -183,7 +184,7 @@ impl Decoders {
         let texts = hits.iter().map(|hit| HitText {
             index: hit.index.get(),
             id: hit.id.get(),
-            // a document without _source is none: it is skipped and counted
+            // a hit without _source is skipped and counted
             source: hit.source.map_or(if wants_source { "" } else { "{}" }, |source| source.get()),
         });
         let mut batch = decoder.decode_hits(texts, &self.name)?;
@@ -192,10 +193,10 @@ impl Decoders {
         Ok(batch)
     }
 
-    /// Per use case, which rows its query matches.
+    /// Returns, per use case, the rows that its query matches.
     fn masks(&self, hits: &[Hit<'_>], batch: &EventBatch) -> Vec<BooleanArray> {
         let n_rows = batch.rows.len();
-        // a single query has no name, and every hit matches it
+        // a single query has no name; every hit matches it
         let mut matches = vec![vec![self.n_queries == 1; n_rows]; self.n_queries];
         for (row, place) in batch.rows.iter().enumerate() {
             let names = hits[place.line_in_batch as usize].matched_queries.iter();

@@ -1,4 +1,4 @@
-//! One slice of a search, page by page, ahead of those who decode.
+//! Slice of a search: reads page after page, ahead of the decoders.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,53 +7,53 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::elastic::{Class, Client, Cursor, ElasticError, PitDialect, PointInTime, SearchTarget};
 
-/// Bytes of an answer that are aimed at: enough to keep a connection busy, little enough for many at once, as each slice and thread holds
-/// some.
+/// Target size of an answer in bytes: large enough to keep a connection busy, small enough for many
+/// at once, as each slice and thread holds some.
 const PAGE_BYTES: usize = 4 << 20;
 
 /// Documents of the first page, before their size is known.
 const FIRST_PAGE: usize = 1000;
 
-/// Fewest documents of a page.
+/// Minimum number of documents per page.
 const SMALLEST_PAGE: usize = 10;
 
-/// What all slices of a search have in common.
+/// Search that is shared by its slices.
 #[derive(Debug)]
 pub(super) struct Search {
     pub(super) client: Client,
     pub(super) target: SearchTarget,
     pub(super) query: Value,
-    /// `_source` of the hits.
+    /// `_source` filter of the hits.
     pub(super) source: Value,
-    /// Order of the hits: by a place that no two have in common.
+    /// Order of the hits, by a place that no two documents share.
     pub(super) sort: Value,
     pub(super) n_slices: usize,
-    /// Most documents per page.
+    /// Maximum number of documents per page.
     pub(super) max_page: usize,
     pub(super) keep_alive: String,
     pub(super) contexts: Contexts,
 }
 
-/// What is open on the server and must be closed.
+/// Open search contexts, which must be closed.
 #[derive(Debug)]
 pub(super) enum Contexts {
-    /// One point in time for all slices; its newest id.
+    /// Point in time of all slices, with its latest id.
     PointInTime(Mutex<PointInTime>),
-    /// The scrolls that each slice has opened; the last one is read.
+    /// Scrolls opened by each slice; the last one is in use.
     Scrolls(Mutex<Vec<Vec<String>>>),
 }
 
-/// A page on its way to those who decode.
+/// Page on its way to the decoders.
 #[derive(Debug)]
 pub(super) struct SlicePage {
     pub(super) body: Vec<u8>,
     pub(super) cursor: Cursor,
     pub(super) slice: usize,
-    /// Takes what the page says about the next one.
+    /// Receives the data needed to request the next page.
     pub(super) next: oneshot::Sender<NextPage>,
 }
 
-/// What a page says about the next one; owned, because the page stays with those who decode.
+/// Data of a page needed to request the next one; owned, because the page stays with the decoders.
 #[derive(Debug)]
 pub(super) struct NextPage {
     pub(super) n_hits: usize,
@@ -61,19 +61,20 @@ pub(super) struct NextPage {
     pub(super) total: Option<u64>,
 }
 
-/// What a slice gave at its end.
+/// Counts at the end of a slice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SliceEnd {
-    /// Documents that it gave.
+    /// Number of documents read.
     pub(super) seen: u64,
-    /// Documents that the server counted, where it did.
+    /// Number of documents that the server counted, if it did.
     pub(super) total: Option<u64>,
 }
 
-/// Order of the hits of a search over `n_shards` shards: by a place that no two documents share, so that none is lost
-/// between two pages.
+/// Returns the order of the hits of a search over `n_shards` shards: by a place that no two
+/// documents share, so that no document is lost between two pages.
 ///
-/// OpenSearch numbers shards within their index: documents of several indices may have the same `_shard_doc`.
+/// OpenSearch numbers shards per index, so documents of different indices may have the same
+/// `_shard_doc`.
 pub(super) fn sort(dialect: Option<PitDialect>, n_shards: u64) -> Value {
     match dialect {
         None => json!(["_doc"]),
@@ -82,7 +83,8 @@ pub(super) fn sort(dialect: Option<PitDialect>, n_shards: u64) -> Value {
     }
 }
 
-/// Reads a slice to its end, or to an error of its own; ends early when nobody takes its pages.
+/// Reads a slice to its end or its first error. Ends early once the receiver of its pages is
+/// dropped.
 pub(super) async fn read(
     search: Arc<Search>,
     slice: usize,
@@ -98,11 +100,11 @@ pub(super) async fn read(
         if pages.send(SlicePage { body, cursor, slice, next: sender }).await.is_err() {
             return Ok(end);
         }
-        // an incomplete page is reported by those who decode it
+        // an incomplete page is reported by the decoders
         let Ok(next) = receiver.await else { return Ok(end) };
         end.seen += next.n_hits as u64;
         end.total = end.total.or(next.total);
-        // a server that gives more than it counted would never come to an end
+        // a server that returns more documents than it counted would never end
         let is_complete = end.total.is_some_and(|total| end.seen >= total);
         let is_last = match search.contexts {
             Contexts::PointInTime(_) => next.n_hits < asked,
@@ -116,7 +118,7 @@ pub(super) async fn read(
     }
 }
 
-/// A page, where it came from, and how many documents it was asked for.
+/// Returns a page, its cursor, and the number of documents requested.
 async fn page(
     search: &Search,
     slice: usize,
@@ -130,10 +132,10 @@ async fn page(
         let keep = |id| search.contexts.keep(slice, &cursor, id);
         match search.client.page(&search.target, &cursor, &search.keep_alive, &body, keep).await {
             Ok(answer) => return Ok((answer.body, cursor, *size)),
-            // one page may be too much for a node that has room for half of it
+            // a node may lack the memory for a page but have enough for half of it
             Err(error) if is_too_large(&error) && *size > SMALLEST_PAGE && !matches!(cursor, Cursor::Scrolled(_)) => {
                 *size = (*size / 2).max(SMALLEST_PAGE);
-                tracing::warn!(size, "{error}: asking for smaller pages");
+                tracing::warn!(size, "{error}: requesting smaller pages");
             }
             Err(error) => return Err(error),
         }
@@ -146,7 +148,8 @@ fn is_too_large(error: &ElasticError) -> bool {
     })
 }
 
-/// A scroll keeps the size of its first page, so it is measured first.
+/// Returns the size of the first page. A scroll keeps it for all pages, so a sample is measured
+/// first.
 async fn first_size(search: &Search) -> Result<usize, ElasticError> {
     const SAMPLE: usize = 100;
     if matches!(search.contexts, Contexts::PointInTime(_)) {
@@ -157,7 +160,8 @@ async fn first_size(search: &Search) -> Result<usize, ElasticError> {
     Ok(page_size(sample.len(), SAMPLE, search.max_page))
 }
 
-/// How many documents make a page of the wanted bytes, if the next are like the last.
+/// Returns the number of documents in a page of the target size, if they are as large as the last
+/// ones.
 fn page_size(n_bytes: usize, n_hits: usize, most: usize) -> usize {
     let per_hit = n_bytes / n_hits.max(1) + 1;
     (PAGE_BYTES / per_hit).clamp(SMALLEST_PAGE, most.max(SMALLEST_PAGE)).min(most)
@@ -197,13 +201,13 @@ impl Contexts {
         }
     }
 
-    /// Notes the context that an answer at `cursor` names.
+    /// Remembers the context named by an answer at `cursor`.
     fn keep(&self, slice: usize, cursor: &Cursor, id: String) {
         match self {
             Self::PointInTime(pit) => pit.lock().unwrap_or_else(PoisonError::into_inner).id = id,
             Self::Scrolls(scrolls) => {
                 let opened = &mut scrolls.lock().unwrap_or_else(PoisonError::into_inner)[slice];
-                // a page may come with another id of the same scroll
+                // a page may name another id for the same scroll
                 if matches!(cursor, Cursor::Scrolled(_)) {
                     opened.pop();
                 }
@@ -218,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_aim_at_their_bytes() {
+    fn pages_have_about_the_target_size() {
         for (n_bytes, n_hits, most, expected) in [
             (1_000_000, 1000, 10_000, 4190),
             (100_000, 1000, 10_000, 10_000),

@@ -1,4 +1,4 @@
-//! Documents that a simplequery use case tagged before are none of its events any more.
+//! Excludes documents that a simplequery use case has already tagged.
 
 use arrow::array::{AsArray, BooleanBufferBuilder, ListArray, RecordBatch};
 use arrow::datatypes::UInt32Type;
@@ -7,15 +7,17 @@ use crate::config::{FieldPath, ModelType};
 use crate::event::decode::ColumnKind;
 use crate::plan::{PlannedUseCase, TAGGED_BY, column_name};
 
-/// The model name by which earlier outliers of a use case are known; `None` where they do not matter.
+/// Returns the model name that marks earlier outliers of a use case; `None` if they are not
+/// excluded.
 pub(super) fn tag_of(planned: &PlannedUseCase) -> Option<String> {
     let use_case = &planned.use_case;
     (use_case.model_type == ModelType::SimpleQuery).then(|| use_case.model_name.clone())
 }
 
-/// Takes out of each mask the rows that have an outlier of its use case already.
+/// Removes from each mask the rows that already have an outlier of its use case.
 ///
-/// Names and types of a document's outliers are parallel lists: only both in one place make an outlier of that use case.
+/// The names and types of a document's outliers are parallel lists: an outlier belongs to the use
+/// case only if both match at the same position.
 pub(super) fn take_out(masks: &mut [BooleanBufferBuilder], tags: &[Option<String>], columns: &RecordBatch) {
     let lists =
         TAGGED_BY.map(|field| columns.column_by_name(&column_name(ColumnKind::Elements, &FieldPath::new(field))));

@@ -1,4 +1,4 @@
-//! The source against a server that loses its place, shards, pages and connections at will.
+//! The source against a server that can lose its search contexts, shards, pages and connections.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,18 +16,19 @@ use crate::runtime::Interrupt;
 
 const N_DOCUMENTS: usize = 53;
 
-/// Documents `0..N_DOCUMENTS` in two shards, of which use case 0 matches all and use case 1 the even ones.
+/// Documents `0..N_DOCUMENTS` in two shards; use case 0 matches all of them, use case 1 the even
+/// ones.
 struct Cluster {
     hello: &'static str,
-    /// Searches and scroll pages that were answered.
+    /// Searches and scroll pages answered so far.
     n_pages: AtomicUsize,
-    /// Where each open scroll is: slice, slices, size, next document.
+    /// State of each open scroll: slice, slices, size, next document.
     scrolls: Mutex<BTreeMap<String, (usize, usize, usize, usize)>>,
     n_opened: AtomicUsize,
     fault: Box<Fault>,
 }
 
-/// Takes the number of a page and its request; the answer in place of the cluster's own.
+/// Takes the number of a page and its request; returns an answer that replaces the cluster's own.
 type Fault = dyn Fn(usize, &Received) -> Option<Reply> + Send + Sync;
 
 impl Cluster {
@@ -99,7 +100,7 @@ impl Cluster {
     }
 }
 
-/// The next `size` documents of a slice from `first` on.
+/// Returns the next `size` documents of a slice, starting at `first`.
 fn page(slice: usize, slices: usize, size: usize, first: usize, envelope: Value) -> Value {
     let of_slice = (0..N_DOCUMENTS).filter(|n| n % slices == slice);
     let hits: Vec<Value> = of_slice.clone().filter(|n| *n >= first).take(size).map(hit).collect();
@@ -123,7 +124,8 @@ fn stored(wanted: &Value) -> Value {
     stored
 }
 
-/// What a scan gave: per document its number, whether it is in use case 0 and 1, and its place.
+/// Result of a scan, per document: its number, whether it is in use cases 0 and 1, and its
+/// reference.
 type Scanned = Vec<(u32, [bool; 2], DocRef)>;
 
 fn events(server: &Script, runtime: &tokio::runtime::Runtime) -> ElasticEvents {
@@ -178,14 +180,15 @@ fn assert_all(scanned: &Scanned) {
     assert!(scanned.iter().all(|(number, masks, _)| *masks == [true, number % 2 == 0]));
 }
 
-/// Scrolls that were closed.
+/// Returns the scrolls that were closed.
 fn closed(server: &Script) -> BTreeSet<String> {
     let closing = server.received().into_iter().filter(|request| request.line == "DELETE /_search/scroll");
     let ids = closing.map(|request| serde_json::from_str::<Value>(&request.body).unwrap()["scroll_id"].take());
     ids.flat_map(|ids| serde_json::from_value::<Vec<String>>(ids).unwrap()).collect()
 }
 
-/// A fault at page `n`, for servers with points in time and without; what came is whole, and all that was opened is closed.
+/// Injects a fault, with and without points in time; checks that the result is complete and that
+/// every context is closed.
 fn check(fault: fn(usize, &Received) -> Option<Reply>, n_passes: usize) {
     check_on(&[HELLO, OLD_HELLO], fault, n_passes);
 }
@@ -224,12 +227,12 @@ fn check_on(hellos: &[&'static str], fault: fn(usize, &Received) -> Option<Reply
 const LOST: &str = r#"{"error":{"root_cause":[{"type":"search_context_missing_exception","reason":"No search context found for id [7]"}],"type":"search_phase_execution_exception","reason":"all shards failed"},"status":404}"#;
 
 #[test]
-fn every_document_comes_once() {
+fn every_document_is_read_once() {
     check(|_, _| None, 1);
 }
 
 #[test]
-fn documents_that_a_use_case_tagged_before_are_none_of_its_events() {
+fn documents_that_a_use_case_has_tagged_are_excluded() {
     let runtime = runtime();
     let server = Cluster::start(HELLO, |_, _| {
         let outliers =
@@ -267,7 +270,7 @@ fn documents_that_a_use_case_tagged_before_are_none_of_its_events() {
 }
 
 #[test]
-fn a_lost_context_is_opened_again_and_nothing_comes_twice() {
+fn a_lost_context_is_reopened_without_duplicates() {
     check(|page, _| (page == 4).then(|| Reply::Json(404, LOST.to_owned())), 2);
 }
 
@@ -287,7 +290,7 @@ fn failed_shards_are_read_again() {
 }
 
 #[test]
-fn a_page_whose_answer_was_lost_is_asked_for_again_only_where_that_is_safe() {
+fn a_lost_page_is_requested_again_only_if_that_is_safe() {
     let runtime = runtime();
     let server = Cluster::start(OLD_HELLO, |page, _| (page == 5).then_some(Reply::Hang));
     let events = events(&server, &runtime);
@@ -301,7 +304,7 @@ fn a_page_whose_answer_was_lost_is_asked_for_again_only_where_that_is_safe() {
 }
 
 #[test]
-fn what_never_works_is_an_error_and_closes_what_is_open() {
+fn permanent_errors_fail_and_close_contexts() {
     let runtime = runtime();
     let broken = |_: usize, _: &Received| Some(Reply::Json(400, r#"{"error":{"type":"x","reason":"no"}}"#.to_owned()));
     let server = Cluster::start(HELLO, broken);
@@ -311,7 +314,7 @@ fn what_never_works_is_an_error_and_closes_what_is_open() {
 }
 
 #[test]
-fn a_slice_that_is_short_of_documents_is_read_again() {
+fn a_slice_with_missing_documents_is_read_again() {
     // a page that is not full is the last one of its slice
     check_on(
         &[HELLO],
@@ -327,7 +330,7 @@ fn a_slice_that_is_short_of_documents_is_read_again() {
 }
 
 #[test]
-fn a_search_that_stays_short_of_documents_fails() {
+fn a_search_with_documents_still_missing_fails() {
     let runtime = runtime();
     let server = Cluster::start(HELLO, |_, _| {
         let mut answer = super::tests::page(0, 1, 3, 0, json!({"pit_id": "p"}));
@@ -335,13 +338,13 @@ fn a_search_that_stays_short_of_documents_fails() {
         Some(Reply::Json(200, answer.to_string()))
     });
     let error = scan(&events(&server, &runtime)).unwrap_err().to_string();
-    assert!(error.contains("6 documents came of 12"), "{error}");
+    assert!(error.contains("6 of 12 documents were returned"), "{error}");
     assert_eq!(server.lines().iter().filter(|line| line.contains("/_pit?")).count(), 2, "it is read once more");
 }
 
 #[test]
-fn a_scroll_is_closed_whatever_becomes_of_the_answer_that_opened_it() {
-    // the page says that it is not complete, or breaks off
+fn a_scroll_is_closed_even_if_the_answer_that_opened_it_breaks_off() {
+    // the page reports that it is incomplete, or breaks off
     let incomplete = r#""timed_out":true,"_shards":{"total":2,"failed":0},"hits":{"hits":[]}}"#;
     for rest in [incomplete, ""] {
         let runtime = runtime();

@@ -1,9 +1,9 @@
-//! A JSON array of events as lines: one element per line.
+//! JSON array of events as lines: one element per line.
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Turns `[ {..}, {..} ]` into lines as it is read. Text that is no such array gives lines that are no events, which are
-/// counted as such; an array without an end breaks like a file that was cut off.
+/// Reader that turns `[ {..}, {..} ]` into lines. Text that is not such an array gives lines that
+/// are not events and are counted as such. An array without an end fails like a truncated file.
 pub(super) struct ArrayLines<R> {
     reader: BufReader<R>,
     scanner: Scanner,
@@ -23,9 +23,9 @@ enum State {
     Plain,
     /// Inside a string.
     String,
-    /// Behind a backslash inside a string.
+    /// After a backslash inside a string.
     Escape,
-    /// Behind the array.
+    /// After the array.
     After,
     /// The stream ended inside the array.
     CutOff,
@@ -39,7 +39,7 @@ impl<R: Read> ArrayLines<R> {
 }
 
 impl Scanner {
-    /// Copies what becomes of `from` into `to`; returns the bytes read and written.
+    /// Translates `from` into `to`; returns the numbers of bytes read and written.
     fn copy(&mut self, from: &[u8], to: &mut [u8]) -> (usize, usize) {
         let (mut read, mut written) = (0, 0);
         while read < from.len() && written < to.len() {
@@ -62,7 +62,7 @@ impl Scanner {
         (read, written)
     }
 
-    /// What becomes of one byte; `None`: nothing.
+    /// Translates one byte; `None` drops it.
     fn step(&mut self, byte: u8) -> Option<u8> {
         match (self.state, byte) {
             (State::Before, b'[') => {
@@ -84,11 +84,12 @@ impl Scanner {
             (State::Plain, b',') if self.depth == 0 => return Some(b'\n'),
             (State::Plain, _) => {}
         }
-        // line ends inside an element are blanks
+        // line ends inside an element become spaces
         Some(if matches!(byte, b'\n' | b'\r') { b' ' } else { byte })
     }
 
-    /// What the end of the stream means: nothing more, or once the end of a whole element's line, then a fault.
+    /// Handles the end of the stream: ends the line of a complete element first, then fails if the
+    /// array is truncated.
     fn end(&mut self, to: &mut [u8]) -> io::Result<usize> {
         match self.state {
             State::Before | State::After => Ok(0),
@@ -97,7 +98,7 @@ impl Scanner {
                 to[0] = b'\n';
                 Ok(1)
             }
-            _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the array of events does not end")),
+            _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the array of events is truncated")),
         }
     }
 }
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_that_is_cut_off_keeps_its_whole_elements() {
+    fn a_truncated_array_keeps_its_complete_elements() {
         for (array, expected) in
             [("[{\"a\":1}", "{\"a\":1}\n"), ("[{\"a\":1}, {\"b\"", "{\"a\":1}\n {\"b\""), ("[{\"a\":\"x", "{\"a\":\"x")]
         {

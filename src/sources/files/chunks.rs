@@ -1,14 +1,15 @@
-//! A stream in chunks of whole lines.
+//! Chunks of whole lines of a stream.
 
 use std::io::{self, Read};
 
 use super::input::read_full;
 use crate::event::decode::MAX_LINE_BYTES;
 
-/// Bytes that are decoded at once: large enough to keep threads busy, small enough that a few under way need little memory.
+/// Bytes decoded at once: large enough to keep threads busy, small enough that a few in flight need
+/// little memory.
 const CHUNK_BYTES: usize = 2 << 20;
 
-/// Some whole lines of a stream.
+/// Whole lines of a stream.
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) bytes: Vec<u8>,
@@ -16,11 +17,11 @@ pub(super) struct Block {
     pub(super) offset: u64,
     /// 0-based number of the first line.
     pub(super) first_line: u64,
-    /// Whether the stream ends here.
+    /// True for the last block of the stream.
     pub(super) is_last: bool,
 }
 
-/// Cuts a stream.
+/// Reader that cuts a stream into blocks.
 pub(super) struct Chunks<R> {
     input: R,
     chunk_bytes: usize,
@@ -30,12 +31,12 @@ pub(super) struct Chunks<R> {
     state: State,
 }
 
-/// How far a stream was read.
+/// Progress in the stream.
 enum State {
     Start,
     Middle,
     End,
-    /// The stream broke; what came before is given first.
+    /// The stream failed; what came before is returned first.
     Broken(io::Error),
 }
 
@@ -48,7 +49,8 @@ impl<R: Read> Chunks<R> {
         Chunks { input, chunk_bytes, rest: Vec::new(), offset: 0, line: 0, state: State::Start }
     }
 
-    /// The next whole lines. Where the stream breaks, the whole lines before come first, then the error, then nothing.
+    /// Returns the next whole lines. If the stream fails, the whole lines before the fault come
+    /// first, then the error, then nothing.
     pub(super) fn next(&mut self) -> io::Result<Option<Block>> {
         if matches!(self.state, State::Start) {
             self.state = State::Middle;
@@ -68,7 +70,7 @@ impl<R: Read> Chunks<R> {
             match (&self.state, memchr::memrchr(b'\n', &bytes)) {
                 (State::End, _) => break bytes.len(),
                 (State::Broken(_), end) => {
-                    // what comes after the last whole line is cut off
+                    // the part after the last whole line is truncated
                     bytes.truncate(end.map_or(0, |end| end + 1));
                     break bytes.len();
                 }
@@ -86,7 +88,7 @@ impl<R: Read> Chunks<R> {
         Ok(Some(self.block(bytes)))
     }
 
-    /// Reads a chunk's bytes more.
+    /// Reads up to one more chunk.
     fn fill(&mut self, bytes: &mut Vec<u8>) {
         let start = bytes.len();
         bytes.resize(start + self.chunk_bytes, 0);
@@ -112,7 +114,7 @@ impl<R: Read> Chunks<R> {
         }
     }
 
-    /// A line too long to be kept: what is kept of it stays too long, the rest is read past.
+    /// Skips the rest of a line that is too long; the kept part stays over the limit.
     fn skip_line(&mut self, bytes: &mut Vec<u8>) {
         let mut more = Vec::new();
         while matches!(self.state, State::Middle) {
@@ -120,7 +122,7 @@ impl<R: Read> Chunks<R> {
             self.fill(&mut more);
             if let Some(end) = memchr::memchr(b'\n', &more) {
                 bytes.push(b'\n');
-                // offsets of what follows stay those of the stream
+                // later offsets stay those of the stream
                 self.offset += end as u64;
                 self.rest = more.split_off(end + 1);
                 return;
@@ -143,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives at most `step` bytes at a time, then breaks if it is told to.
+    /// Reader that returns at most `step` bytes at a time and can fail at the end.
     struct Slow<'a> {
         bytes: &'a [u8],
         step: usize,
@@ -179,7 +181,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn blocks_are_the_stream(
+        fn blocks_add_up_to_the_stream(
             text in prop::collection::vec(prop::sample::select(b"ab\n\n".to_vec()), 0..60),
             chunk_bytes in 1..20usize,
             step in 1..9usize,
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_text() {
+    fn a_byte_order_mark_is_dropped() {
         for text in ["\u{feff}a\nb", "\u{feff}", "a"] {
             let (blocks, _) = blocks(Slow { bytes: text.as_bytes(), step: 2, breaks: false }, 2);
             let joined: Vec<u8> = blocks.iter().flat_map(|block| block.bytes.clone()).collect();
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_too_long_is_cut_and_what_follows_is_kept() {
+    fn a_long_line_is_truncated_and_the_next_lines_are_kept() {
         let mut text = b"{}\n".to_vec();
         text.resize(text.len() + 2 * MAX_LINE_BYTES, b'x');
         let long_end = text.len() as u64;

@@ -1,4 +1,4 @@
-//! Whole documents again, by their place.
+//! Whole documents, read again from their places.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,7 +13,7 @@ use crate::event::decode::{line_id, split_document, with_valid_surrogates};
 use crate::sources::{DocRef, DocumentKey, RawDocument, SourceError};
 use crate::spill::{Copied, Spool};
 
-/// Where a batch came from.
+/// Origin of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) file_idx: usize,
@@ -21,11 +21,11 @@ pub(super) struct Place {
     pub(super) offset: u64,
     /// 0-based number of its first line.
     pub(super) first_line: u64,
-    /// Its copy, where the file cannot be read at random.
+    /// Copy of the batch, if the file does not support random access.
     pub(super) copy: Option<Copied>,
 }
 
-/// The documents, in the order asked.
+/// Returns the documents, in the order of the references.
 pub(super) fn fetch(
     files: &[InputFile],
     spool: &Spool,

@@ -1,4 +1,4 @@
-//! A file as a stream of lines, whatever its form.
+//! Input files of every form, as streams of lines.
 
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
@@ -13,24 +13,24 @@ use super::stream::Stream;
 use crate::runtime::Interrupt;
 use crate::sources::{ScanProgress, SourceError};
 
-/// log2 of the largest zstd window that is accepted: what `zstd --long` makes.
+/// log2 of the largest accepted zstd window: that of `zstd --long`.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
-/// Bytes that a file's layout is told from.
+/// Bytes at the start of a file from which its layout is recognised.
 const START_BYTES: u64 = 1 << 16;
 
-/// A file, or standard input.
+/// File, or standard input.
 #[derive(Debug)]
 pub(super) struct InputFile {
-    /// `None`: standard input.
+    /// `None` for standard input.
     pub(super) path: Option<PathBuf>,
-    /// The index of its events.
+    /// Name that its events have as their index.
     pub(super) name: Arc<str>,
-    /// `None`: it can be read once only, as pipes and devices.
+    /// `None` if it can be read only once, like pipes and devices.
     stamp: Option<Stamp>,
 }
 
-/// Tells a file that has changed.
+/// Size and time by which a changed file is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     len: u64,
@@ -44,7 +44,7 @@ impl Stamp {
 }
 
 impl InputFile {
-    /// Checks that a file can be opened and holds lines.
+    /// Checks that a file can be opened and contains lines.
     pub(super) fn inspect(path: Option<PathBuf>) -> Result<Self, SourceError> {
         let Some(path) = path else {
             return Ok(InputFile { path: None, name: "stdin".into(), stamp: None });
@@ -55,7 +55,7 @@ impl InputFile {
         let stamp = metadata.is_file().then(|| Stamp::of(&metadata));
         let file = InputFile { name: name.as_str().into(), path: Some(path), stamp };
         if stamp.is_some() {
-            // what is broken further on is the scan's to tell
+            // faults further on are reported by the scan
             let mut start = Vec::new();
             let input = Input::open(&file, &Arc::default(), &Arc::default());
             match input.map(|input| input.reader.take(START_BYTES).read_to_end(&mut start)) {
@@ -63,7 +63,7 @@ impl InputFile {
                     return Err(SourceError::Format {
                         name: file.name.to_string(),
                         reason: source.to_string(),
-                        cure: "export it again: it is damaged, or something else than its name says",
+                        cure: "export it again: it is damaged, or not in the format that its name says",
                     });
                 }
                 Err(source) if source.kind() != io::ErrorKind::UnexpectedEof => return Err(open_error(source)),
@@ -74,7 +74,7 @@ impl InputFile {
         Ok(file)
     }
 
-    /// Refuses texts that are no lines of JSON, where a tool can make them so.
+    /// Refuses text that is not lines of JSON but can be converted with a tool.
     fn check_layout(&self, start: &[u8]) -> Result<(), SourceError> {
         let refused = |reason: &str, cure| {
             Err(SourceError::Format { name: self.name.to_string(), reason: reason.to_owned(), cure })
@@ -88,19 +88,19 @@ impl InputFile {
         Ok(())
     }
 
-    /// What the name says about the lines.
+    /// Returns the layout implied by the name.
     fn layout(&self) -> Layout {
         let name = self.path.as_deref().map(|path| path.to_string_lossy().to_lowercase()).unwrap_or_default();
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
         if name.ends_with(".ndjson") || name.ends_with(".jsonl") { Layout::Lines } else { Layout::Any }
     }
 
-    /// Stored bytes; `None` for what has no size.
+    /// Returns the stored size in bytes; `None` if it is not a regular file.
     pub(super) fn size(&self) -> Option<u64> {
         self.stamp.map(|stamp| stamp.len)
     }
 
-    /// Opens a plain file for reading at random.
+    /// Opens a plain file for random access.
     pub(super) fn reopen(&self) -> Result<File, SourceError> {
         let path = self.path.as_deref().unwrap_or(Path::new("-"));
         let error = |source| SourceError::Open { name: self.name.to_string(), source };
@@ -110,18 +110,18 @@ impl InputFile {
     }
 }
 
-/// Whether an object begins on the first line and goes on behind it.
+/// True if an object begins on the first line and continues on the next.
 fn is_pretty_printed(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
     let Some(end) = memchr::memchr(b'\n', start) else { return false };
     let (first, rest) = start.split_at(end);
-    // a line that was cut off is followed by the next event
+    // a truncated line is followed by the next event
     first.starts_with(b"{")
         && !rest.trim_ascii_start().starts_with(b"{")
         && serde_json::from_slice::<serde::de::IgnoredAny>(first).is_err_and(|error| error.is_eof())
 }
 
-/// Names events by their file: its name, or its path where two files share a name.
+/// Names each file by its file name, or by its path if two files share a name.
 pub(super) fn named(mut files: Vec<InputFile>) -> Vec<InputFile> {
     let file_name = |file: &InputFile| {
         let name = file.path.as_deref().and_then(Path::file_name);
@@ -137,23 +137,23 @@ pub(super) fn named(mut files: Vec<InputFile>) -> Vec<InputFile> {
     files
 }
 
-/// How the events of a stream are laid out.
+/// Layouts of events in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// One per line.
+    /// One event per line.
     Lines,
-    /// One per line, or all in an array.
+    /// One event per line, or all of them in an array.
     Any,
 }
 
-/// An open file, as lines.
+/// Open file, read as lines.
 pub(super) struct Input {
     reader: Box<dyn Read + Send>,
     is_plain: bool,
 }
 
 impl Input {
-    /// A stream that keeps its reader waiting ends with an error once `cancel` is set.
+    /// Opens a file. A stream that keeps its reader waiting fails once `interrupt` is raised.
     pub(super) fn open(file: &InputFile, progress: &Arc<ScanProgress>, interrupt: &Interrupt) -> io::Result<Self> {
         let input = match (&file.path, file.size()) {
             (Some(path), Some(size)) => return Input::of_file(path, size, file.layout(), progress),
@@ -180,15 +180,19 @@ impl Input {
             return Ok(Input { reader: Box::new(reader), is_plain: false });
         }
         if has_ending(&["parquet"]) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no Parquet file"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a Parquet file"));
         }
         if size == 0 && has_ending(&["gz", "zst"]) {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "an empty file is no compressed one"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the file is empty, so it is not valid gzip or zstd",
+            ));
         }
         Input::from_stream(Cursor::new(magic).chain(stored), layout, progress)
     }
 
-    /// A stream, decompressed and without the brackets of an array; its content says what it is.
+    /// Wraps a stream: decompresses it and removes the brackets of an array; both are recognised by
+    /// content.
     pub(super) fn from_stream(
         stored: impl Read + Send + 'static,
         layout: Layout,
@@ -205,14 +209,14 @@ impl Input {
                 Box::new(decoder)
             }
             Compression::Unreadable => {
-                return Err(io::Error::other("Parquet needs a file that can be read at random"));
+                return Err(io::Error::other("Parquet needs random access: write it to a file first"));
             }
         };
         if layout == Layout::Any {
             let whole = Peeked::new(reader, 4096);
             let text = whole.start().strip_prefix(b"\xef\xbb\xbf").unwrap_or(whole.start());
             if text.trim_ascii_start().starts_with(b"[") {
-                // its elements have no place in the file
+                // its elements have no offsets in the file
                 return Ok(Input { reader: Box::new(ArrayLines::new(whole)), is_plain: false });
             }
             reader = Box::new(whole);
@@ -220,7 +224,7 @@ impl Input {
         Ok(Input { reader, is_plain: compression == Compression::None })
     }
 
-    /// Whether offsets in the stream are offsets in the file.
+    /// True if offsets in the stream are offsets in the file.
     pub(super) fn is_plain(&self) -> bool {
         self.is_plain
     }
@@ -232,7 +236,6 @@ impl Read for Input {
     }
 }
 
-/// First bytes of a Parquet file.
 const PARQUET: &[u8] = b"PAR1";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,7 +243,7 @@ enum Compression {
     None,
     Gzip,
     Zstd,
-    /// Not readable as a stream.
+    /// Recognised but not readable as a stream.
     Unreadable,
 }
 
@@ -249,17 +252,17 @@ impl Compression {
         match magic {
             PARQUET => Compression::Unreadable,
             [0x1f, 0x8b, ..] => Compression::Gzip,
-            // a frame, or one that is to be skipped
+            // a frame, or one to be skipped
             [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Compression::Zstd,
             _ => Compression::None,
         }
     }
 }
 
-/// A stream whose first bytes were looked at.
+/// Stream whose first bytes were read in advance.
 struct Peeked<R> {
     start: Cursor<Vec<u8>>,
-    /// where the stream broke behind them
+    /// the fault that followed them
     fault: Option<io::Error>,
     reader: R,
 }
@@ -290,7 +293,7 @@ impl<R: Read> Read for Peeked<R> {
     }
 }
 
-/// Reads until `buffer` is full or the stream ends or breaks; the bytes before a fault count.
+/// Reads until `buffer` is full or the stream ends or fails; also returns the bytes before a fault.
 pub(super) fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
     let mut n = 0;
     while n < buffer.len() {

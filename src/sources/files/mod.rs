@@ -1,7 +1,9 @@
-//! Events from files: NDJSON, exported hits, JSON arrays and Parquet, plain or compressed; folders, patterns and standard input.
+//! Events from files: NDJSON, exported hits, JSON arrays and Parquet, plain or compressed; folders,
+//! patterns and standard input.
 //!
-//! A scan cuts each file into chunks of whole lines and decodes them on rayon's threads. Whole documents are read again by their place:
-//! from the file itself where it is plain, else from a compressed copy of the chunks in the spill folder.
+//! A scan cuts each file into chunks of whole lines and decodes them on rayon's threads. Whole
+//! documents are read again from the file if it is plain, else from a compressed copy of the chunks
+//! in the spill directory.
 
 mod array;
 mod chunks;
@@ -32,14 +34,14 @@ use chunks::{Block, Chunks};
 use documents::Place;
 use input::{Input, InputFile};
 
-/// How files are read.
+/// Options for reading files.
 #[derive(Debug, Clone)]
 pub struct FileOptions {
-    /// Folder for copies of compressed or piped events.
+    /// Directory for copies of compressed or piped events.
     pub spill_dir: PathBuf,
 }
 
-/// Event files, in the order of their names.
+/// Event files, ordered by name.
 #[derive(Debug)]
 pub struct EventFiles {
     files: Vec<InputFile>,
@@ -49,10 +51,10 @@ pub struct EventFiles {
 }
 
 impl EventFiles {
-    /// Finds the files of `paths`: files, folders, patterns, `-` for standard input.
+    /// Finds the files of `paths`: files, folders, patterns, and `-` for standard input.
     ///
     /// # Errors
-    /// Every path without events, and every file that cannot be opened.
+    /// One error for every path without events and every file that cannot be opened.
     pub fn open(paths: &[String], options: FileOptions) -> Result<Self, Vec<SourceError>> {
         let mut errors = Vec::new();
         let found = paths::find(paths, &mut errors);
@@ -70,25 +72,26 @@ impl EventFiles {
         }
     }
 
-    /// Number of files.
+    /// Returns the number of files.
     pub fn len(&self) -> usize {
         self.files.len()
     }
 
-    /// Whether there is no file.
+    /// True if there are no files.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 
-    /// Stored bytes of all files; `None` with standard input.
+    /// Returns the stored size of all files in bytes; `None` with standard input.
     pub fn total_bytes(&self) -> Option<u64> {
         self.files.iter().map(InputFile::size).sum()
     }
 }
 
-/// The files that `paths` (files, folders, patterns) stand for, as far as they can be found; standard input is none.
+/// Returns the files that `paths` (files, folders, patterns) stand for, without standard input;
+/// errors are ignored.
 pub fn event_files(paths: &[String]) -> Vec<PathBuf> {
-    // what is wrong is told when they are opened
+    // errors are reported when the files are opened
     paths::find(paths, &mut Vec::new()).into_iter().flatten().collect()
 }
 
@@ -151,7 +154,7 @@ impl Documents for EventFiles {
 }
 
 impl EventFiles {
-    /// A stream has no events the second time, which must not look as if it had none.
+    /// Refuses to read a stream twice: the second time it would look as if it had no events.
     fn check_rereading(&self) -> Result<(), SourceError> {
         let is_again = self.is_read.swap(true, Ordering::Relaxed);
         match self.files.iter().find(|file| is_again && file.size().is_none()) {
@@ -169,7 +172,7 @@ impl EventFiles {
     }
 }
 
-/// A scan under way.
+/// Scan in progress.
 struct Scan<'a, 'b> {
     files: &'a EventFiles,
     decoders: Arc<Decoders>,
@@ -178,13 +181,12 @@ struct Scan<'a, 'b> {
     on_batch: &'a mut OnBatch<'b>,
 }
 
-/// A decoded chunk.
 struct Decoded {
     file_idx: usize,
     batch: Result<EventBatch, ArrowError>,
     offset: u64,
     first_line: u64,
-    /// compressed copy of the chunk, where the file cannot be read at random
+    /// compressed copy of the chunk, if the file does not support random access
     copy: Option<Compressed>,
 }
 
@@ -275,7 +277,7 @@ impl Scan<'_, '_> {
     }
 }
 
-/// Decoders that wait for work: their memory is used again.
+/// Idle decoders, kept to reuse their memory.
 struct Decoders {
     projection: Projection,
     options: ScanOptions,

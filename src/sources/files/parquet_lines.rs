@@ -12,13 +12,14 @@ use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-/// Rows that are rendered at once.
+/// Rows rendered at once.
 const BATCH_ROWS: usize = 1024;
 
 /// Timestamps without a zone are UTC.
 const TIMESTAMP_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
 
-/// Rows of a Parquet file as lines of JSON; a NULL is a missing field. Columns `_index` and `_id` make a row a hit.
+/// Reader that turns the rows of a Parquet file into lines of JSON. A NULL is a missing field.
+/// Columns `_index` and `_id` make a row a hit.
 pub(super) struct ParquetLines {
     batches: ParquetRecordBatchReader,
     lines: Cursor<Vec<u8>>,
@@ -97,7 +98,8 @@ fn events(batch: &RecordBatch) -> io::Result<Vec<u8>> {
     Ok(writer.into_inner())
 }
 
-/// Columns of bytes that are all UTF-8 as texts: some writers do not say that theirs are.
+/// Turns binary columns into text columns if they are valid UTF-8: some writers do not declare
+/// theirs as text.
 fn with_texts(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let mut columns = Vec::with_capacity(batch.num_columns());
     let mut fields = Vec::with_capacity(batch.num_columns());
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn values_read_as_the_json_they_would_be() {
+    fn values_become_the_json_that_they_would_be() {
         let inner = StructArray::from(vec![(
             Arc::new(Field::new("name", DataType::Utf8, true)),
             Arc::new(StringArray::from(vec![Some("x"), None])) as ArrayRef,

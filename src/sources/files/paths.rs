@@ -1,4 +1,4 @@
-//! Which files are meant.
+//! Paths, folders and patterns -> files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::paths::matching_paths;
 use crate::sources::SourceError;
 
-/// The files of `paths`, sorted, each once; `None` is standard input.
+/// Returns the files of `paths`, sorted and without duplicates; `None` is standard input.
 pub(super) fn find(paths: &[String], errors: &mut Vec<SourceError>) -> Vec<Option<PathBuf>> {
     let mut found: BTreeSet<Option<PathBuf>> = BTreeSet::new();
     for given in paths {
@@ -44,7 +44,7 @@ fn add(given: &str, files: BTreeSet<PathBuf>, found: &mut BTreeSet<Option<PathBu
     found.extend(files.into_iter().map(Some));
 }
 
-/// Files with known endings, also in folders below; hidden ones are left out.
+/// Adds files with known endings, including those in subfolders; hidden ones are skipped.
 fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>, errors: &mut Vec<SourceError>) {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -65,7 +65,7 @@ fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>, errors: &mut Vec<SourceErr
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        // links to folders are not followed: they may lead in circles
+        // links to folders are not followed: they may be circular
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             walk(&path, files, errors);
         } else if path.is_file() && has_known_ending(&path) {

@@ -1,18 +1,18 @@
-//! What can be read only once and may keep its reader waiting, such as standard input: a thread of its own waits, so that a run can end
-//! meanwhile.
+//! Streams that can be read only once and may keep their reader waiting, such as standard input. A
+//! thread of its own waits, so that a run can end meanwhile.
 
 use std::io::{self, Cursor, Read};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use crate::runtime::Interrupt;
 
-/// Bytes that are read at once.
+/// Bytes per block.
 const BLOCK_BYTES: usize = 1 << 18;
 
-/// Blocks that are read ahead.
+/// Blocks read ahead.
 const BLOCKS_AHEAD: usize = 4;
 
-/// A stream that another thread reads.
+/// Stream that is read by another thread.
 pub(super) struct Stream {
     blocks: Receiver<io::Result<Vec<u8>>>,
     current: Cursor<Vec<u8>>,
@@ -20,7 +20,8 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Opens a stream and reads ahead; both may wait. The thread ends with the stream, or when nobody takes what it reads.
+    /// Opens a stream and reads ahead; both may wait. The thread ends with the stream, or once its
+    /// receiver is dropped.
     pub(super) fn start<R: Read>(
         open: impl FnOnce() -> io::Result<R> + Send + 'static,
         interrupt: &Interrupt,

@@ -26,7 +26,7 @@ fn open(paths: &[&Path]) -> Result<EventFiles, Vec<String>> {
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
-/// A row's cells and its document.
+/// Cells of a row, and its document.
 type Event = (Vec<Vec<String>>, RawDocument);
 
 fn scan(files: &EventFiles) -> (Vec<Event>, ScanSummary) {
@@ -49,7 +49,7 @@ fn scan(files: &EventFiles) -> (Vec<Event>, ScanSummary) {
         .unwrap();
     assert_eq!(summary.events, rows.len() as u64);
     assert_eq!(options.progress.events(), summary.events);
-    // asked in another order, given in that order
+    // requested in another order, returned in that order
     places.reverse();
     let mut documents = files.fetch(&places).unwrap();
     documents.reverse();
@@ -136,7 +136,7 @@ fn every_form_of_the_same_events_gives_the_same_columns_and_documents() {
 }
 
 #[test]
-fn parquet_gives_what_its_lines_would() {
+fn parquet_gives_the_same_events_as_its_lines() {
     let folder = TempDir::new().unwrap();
     let text = "{\"a\":[\"x\",\"y\"],\"b\":{\"c\":1.5}}\n{\"b\":{\"c\":2.0}}\n{\"a\":[]}\n";
     let mut reader = arrow::json::ReaderBuilder::new(Arc::new(Schema::new(vec![
@@ -180,7 +180,7 @@ fn hits_keep_their_identity_and_give_their_source() {
 }
 
 #[test]
-fn what_is_broken_is_told_and_what_comes_before_is_kept() {
+fn faults_are_reported_and_earlier_events_are_kept() {
     let folder = TempDir::new().unwrap();
     let events = events(2_000);
     let text = lines(&events);
@@ -209,7 +209,7 @@ fn what_is_broken_is_told_and_what_comes_before_is_kept() {
 }
 
 #[test]
-fn lines_that_are_no_events_are_counted_by_file() {
+fn lines_that_are_not_events_are_counted_by_file() {
     let folder = TempDir::new().unwrap();
     let b = write(&folder, "b.ndjson", b"{\"a\":1}\noops\n{\"a\":");
     let a = write(&folder, "a.ndjson", b"[1]\n{}\nx\n");
@@ -254,7 +254,7 @@ fn files_are_found_once_and_in_one_order() {
 }
 
 #[test]
-fn all_that_cannot_be_opened_is_told_at_once() {
+fn all_files_that_cannot_be_opened_are_reported_at_once() {
     let folder = TempDir::new().unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
     let pretty = write(&folder, "pretty.json", b"{\n  \"a\": 1\n}\n");
@@ -273,12 +273,12 @@ fn all_that_cannot_be_opened_is_told_at_once() {
         assert!(errors.iter().any(|error| error.contains(expected)), "{expected}: {errors:?}");
     }
     assert_eq!(errors.len(), 6, "{errors:?}");
-    // a line that was cut off is no reason to refuse a file
+    // a truncated line is not a reason to refuse a file
     assert!(open(&[&write(&folder, "cut.json", b"{\"a\":\n{\"a\":1}\n")]).is_ok());
 }
 
 #[test]
-fn a_file_that_changes_is_told() {
+fn a_changed_file_is_reported() {
     let folder = TempDir::new().unwrap();
     let path = write(&folder, "f.ndjson", b"{\"a\":1}\n");
     let files = open(&[&path]).unwrap();
@@ -291,7 +291,7 @@ fn a_file_that_changes_is_told() {
 }
 
 #[test]
-fn a_scan_ends_when_it_is_told_to() {
+fn an_interrupt_ends_a_scan() {
     let folder = TempDir::new().unwrap();
     let files = open(&[&write(&folder, "f.ndjson", b"{\"a\":1}\n")]).unwrap();
     let options = ScanOptions::default();
@@ -303,7 +303,7 @@ fn a_scan_ends_when_it_is_told_to() {
 }
 
 #[test]
-fn streams_say_by_their_content_what_they_are() {
+fn streams_are_recognised_by_their_content() {
     let text = lines(&events(10));
     let array = serde_json::to_vec(&events(10)).unwrap();
     for stored in [text.clone().into_bytes(), gzip(text.as_bytes()), zstd(text.as_bytes()), gzip(&array)] {

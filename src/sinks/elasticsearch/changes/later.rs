@@ -1,4 +1,4 @@
-//! What the server could not take now: waited for, and given up after the deadline.
+//! Documents that the server could not take: retried after a wait, until the deadline.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::elastic::{Attempts, Block, Class};
 use crate::runtime::Interrupted;
 
 impl<E: Edit> Changes<E> {
-    /// Waits for what may work later. What has waited long enough is given up.
+    /// Waits for what may work later, and gives up documents whose deadline has passed.
     pub(super) async fn wait(&mut self) {
         let (on_disk, others): (Vec<Later<E>>, Vec<Later<E>>) = std::mem::take(&mut self.later)
             .into_iter()
@@ -20,7 +20,11 @@ impl<E: Edit> Changes<E> {
             self.wait_for_others(others)
         };
         let Some(wait) = wait else { return };
-        tracing::warn!(seconds = wait.as_secs_f32(), documents = self.ready.len(), "writing again after a while");
+        tracing::warn!(
+            seconds = wait.as_secs_f32(),
+            documents = self.ready.len(),
+            "retrying documents that the server could not take"
+        );
         if self.client.interrupt().wait(wait).await.is_err() {
             self.ended.get_or_insert(Interrupted.into());
         }

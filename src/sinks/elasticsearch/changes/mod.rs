@@ -1,4 +1,5 @@
-//! Documents on their way: sent in chunks, several at once; every document ends in one of the counts.
+//! Documents in progress: sent in chunks, several at once; every document ends in exactly one
+//! count.
 
 mod later;
 
@@ -18,71 +19,72 @@ use crate::elastic::{
 };
 use crate::runtime::Interrupted;
 
-/// Changes in one request.
+/// Maximum number of changes per request.
 const CHUNK_DOCUMENTS: usize = 2000;
 
-/// Bytes of one request that are aimed at: servers take much more, but not all of it at once.
+/// Target size of a request in bytes: servers accept much more, but not many such requests at once.
 const CHUNK_BYTES: usize = 5 << 20;
 
-/// How often a document that others keep changing is read and changed again.
+/// Upper limit on conflicts per document before it is given up.
 const MOST_ROUNDS: u32 = 5;
 
-/// A document on its way.
+/// Document in progress.
 struct Pending<E> {
     action: BulkAction,
     n_outliers: u64,
     edit: E,
     /// Rounds that ended in a conflict.
     n_rounds: u32,
-    /// Whether an earlier change may have been done: its answer was lost.
+    /// True if an earlier change may have been applied: its answer was lost.
     is_in_doubt: bool,
-    /// Whether the change goes in steps, because new fields in it do not fit each other yet.
+    /// True if the change is made in steps, because its new fields do not fit each other yet.
     in_steps: bool,
-    /// Whether a step was done.
+    /// True once a step was applied.
     is_begun: bool,
 }
 
-/// A document that the server could not take now.
+/// Document that the server could not take now.
 struct Later<E> {
     pending: Pending<E>,
     class: Class,
     asked: Option<Duration>,
-    /// What the server said.
+    /// The server's reason.
     reason: String,
-    /// The error of the request as a whole.
+    /// Error of the request as a whole.
     error: Option<ElasticError>,
 }
 
-/// A request that was answered.
+/// Request with its answer.
 struct Answered<E> {
     chunk: Vec<Pending<E>>,
-    /// Whether there were more documents: times of smaller requests cannot be compared.
+    /// True if more documents were waiting: the times of smaller requests are not comparable.
     is_full: bool,
     seconds: f64,
     result: Result<Vec<BulkItem>, ElasticError>,
 }
 
-/// Documents on their way, and what became of others.
+/// Documents in progress, and the counts of finished ones.
 struct Changes<E> {
     client: Client,
     written: Written,
     ended: Option<ElasticError>,
     pace: Pace,
-    /// Bytes of one request that the server takes.
+    /// Upper limit on the bytes of a request, lowered when the server refuses one as too large.
     chunk_bytes: usize,
-    /// Indices that take no writes any more.
+    /// Indices that no longer accept writes.
     closed: HashSet<String>,
     ready: VecDeque<Pending<E>>,
     conflicts: Vec<Pending<E>>,
     later: Vec<Later<E>>,
     attempts: Attempts,
-    /// Attempts at indices whose node has no space left.
+    /// Attempts at indices whose node has run out of disk space.
     disk_attempts: HashMap<String, Attempts>,
-    /// Whether no more documents come.
+    /// True once no more documents will arrive.
     is_last: bool,
 }
 
-/// Writes all documents that come through `blocks`; what became of them, and why it ended early if it did.
+/// Writes all documents that arrive through `blocks`; returns their counts, and the reason if
+/// writing ended early.
 pub(super) async fn write<E: Edit>(
     client: Client,
     mut blocks: mpsc::Receiver<Vec<Edited<E>>>,
@@ -103,7 +105,7 @@ pub(super) async fn write<E: Edit>(
         is_last: false,
     };
     changes.run(&mut blocks).await;
-    // what comes from now on is refused
+    // later documents are refused
     blocks.close();
     while let Some(documents) = blocks.recv().await {
         changes.written.not_written += documents.len() as u64;
@@ -142,7 +144,8 @@ impl<E: Edit> Changes<E> {
         self.written.not_written += n_left as u64;
     }
 
-    /// Whether documents are taken before the next request: one of the usual size has room for them, and nothing has to wait.
+    /// True if documents are accepted before the next request: a full request has room for them,
+    /// and none has to wait.
     fn takes_more(&self) -> bool {
         let has_room = self.ready.len() + self.conflicts.len() < CHUNK_DOCUMENTS
             && self.ready.iter().map(|pending| pending.action.n_bytes()).sum::<usize>() < self.chunk_bytes;
@@ -173,7 +176,7 @@ impl<E: Edit> Changes<E> {
         }
     }
 
-    /// Documents for one request, without those of indices that take none.
+    /// Returns the documents for one request, without those of closed indices.
     fn next_chunk(&mut self) -> Vec<Pending<E>> {
         let mut chunk = Vec::new();
         let mut n_bytes = 0;
@@ -196,7 +199,7 @@ impl<E: Edit> Changes<E> {
         chunk
     }
 
-    /// `n_under_way`: requests that shared the server, this one among them.
+    /// `n_under_way` is the number of requests that shared the server, including this one.
     fn take(&mut self, answered: Answered<E>, n_under_way: usize) {
         let Answered { chunk, is_full, seconds, result } = answered;
         match result {
@@ -235,7 +238,7 @@ impl<E: Edit> Changes<E> {
         }
     }
 
-    /// A document for which the server answered `fault`: it will not do better during the run.
+    /// Handles a document that the server answered with `fault`, which is final for this run.
     fn fail(&mut self, document: &DocumentId, fault: Fault) {
         match fault.class() {
             Class::Blocked(Block::Index) => {
@@ -245,7 +248,7 @@ impl<E: Edit> Changes<E> {
             Class::Refused => {
                 self.written.not_written += 1;
                 let what = format!("writing to index {}", document.index);
-                let cure = "give the user or key the rights to write that docs/elasticsearch.md lists";
+                let cure = "grant the user or key the write privileges that docs/elasticsearch.md lists";
                 self.ended.get_or_insert(ElasticError::Refused { what, fault, cure });
             }
             _ => self.written.fail(document, &fault),
@@ -270,7 +273,7 @@ impl<E: Edit> Changes<E> {
         }
     }
 
-    /// `reason`: what went wrong, where it is not that others changed the document.
+    /// `reason` is set if the conflict is not due to changes by others.
     fn conflict(&mut self, mut pending: Pending<E>, reason: Option<impl Display>) {
         pending.n_rounds += 1;
         if pending.n_rounds <= MOST_ROUNDS {
@@ -284,15 +287,15 @@ impl<E: Edit> Changes<E> {
         }
     }
 
-    /// From here on, nothing is sent to this index.
+    /// Stops sending to this index.
     fn close(&mut self, index: String, reason: String) {
         if self.closed.insert(index.clone()) {
-            tracing::error!(index, "the index takes no writes: {reason}");
+            tracing::error!(index, "the index accepts no writes: {reason}");
             self.written.blocked_reasons.insert(index, reason);
         }
     }
 
-    /// A request failed as a whole.
+    /// Handles a request that failed as a whole.
     fn take_failed(&mut self, chunk: Vec<Pending<E>>, error: ElasticError) {
         let class = error.class();
         let status = error.fault().map(|fault| fault.status);
@@ -304,7 +307,7 @@ impl<E: Edit> Changes<E> {
             _ if status == Some(413) && chunk.len() > 1 => {
                 let n_bytes: usize = chunk.iter().map(|pending| pending.action.n_bytes()).sum();
                 self.chunk_bytes = self.chunk_bytes.min(n_bytes / 2).max(1);
-                tracing::warn!(bytes = self.chunk_bytes, "{error}: sending less at once");
+                tracing::warn!(bytes = self.chunk_bytes, "{error}: sending smaller requests");
                 chunk.into_iter().rev().for_each(|pending| self.ready.push_front(pending));
             }
             Class::Refused => {
@@ -319,7 +322,7 @@ impl<E: Edit> Changes<E> {
                 for mut pending in chunk {
                     pending.is_in_doubt |= class == Class::Retry;
                     if is_unreadable {
-                        // only the documents themselves can tell what was done
+                        // only the documents themselves show what was applied
                         self.conflict(pending, Some(&error));
                         continue;
                     }
@@ -342,7 +345,7 @@ impl<E: Edit> Changes<E> {
         }
     }
 
-    /// Documents that were changed meanwhile, as they are now.
+    /// Reads conflicting documents again and recomputes their changes.
     async fn read_again(&mut self) {
         let conflicts = std::mem::take(&mut self.conflicts);
         let ids: Vec<DocumentId> = conflicts.iter().map(|pending| pending.action.id.clone()).collect();

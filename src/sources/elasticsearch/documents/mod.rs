@@ -1,4 +1,4 @@
-//! Whole documents of a run: each is read from the server once, and kept for those that need it again.
+//! Whole documents of a run: each is read from the server once and kept for later use.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -15,13 +15,14 @@ use crate::elastic::{Client, DocumentId, DocumentVersion, Lookup, StoredDocument
 use crate::sources::{DocumentKey, Documents, SourceError};
 use crate::spill::{SpillError, Spool};
 
-/// Bytes of documents that are kept; those beyond are read from the server whenever they are needed.
+/// Upper limit on the bytes kept; documents beyond it are read from the server each time.
 const KEPT_BYTES: u64 = 1 << 30;
 
-/// Whole documents, as they were when they were read first; kept in the spill folder.
+/// Whole documents in the state in which they were first read, kept in the spill directory.
 ///
-/// Use cases that look at a document one after the other see the same state of it (at the same time, each may read it), and it is changed
-/// from the state that was read last: a change is guarded by its version, so that one that others made since is never lost.
+/// Use cases that look at a document one after the other see the same state. Concurrent readers may
+/// each read it; then the state read last is kept. Changes are computed from this state and guarded
+/// by its version, so changes that others make are never lost.
 #[derive(Debug)]
 pub struct DocumentCache {
     client: Client,
@@ -34,7 +35,7 @@ pub struct DocumentCache {
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// By hash of the id: start and length of the record.
+    /// Start and length of each record, by the hash of its id.
     places: HashMap<u64, (u64, u32)>,
     n_bytes: u64,
 }
@@ -51,7 +52,7 @@ impl DocumentCache {
         DocumentCache { client, runtime, spool, kept_bytes, hasher: RandomState::new(), kept: Mutex::default() }
     }
 
-    /// The documents in the order asked.
+    /// Returns the documents in the order of `ids`.
     ///
     /// # Errors
     /// A server that does not answer, and a spill folder that cannot be written.
@@ -100,7 +101,7 @@ impl DocumentCache {
         let offset = self.spool.append_plain(&records)?;
         kept.n_bytes += records.len() as u64;
         for (hash, start, end) in ends {
-            // a server takes no document that is longer
+            // servers do not accept longer documents
             let len = u32::try_from(end - start).map_err(|error| self.spool.error(io::Error::other(error)))?;
             kept.places.insert(hash, (offset + start as u64, len));
         }
@@ -127,7 +128,7 @@ fn encode(document: &StoredDocument, record: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// The document of a record; `None` where it is another one of the same hash.
+/// Parses a record; `None` if it belongs to another document with the same hash.
 fn decode(record: &[u8], id: &DocumentId) -> io::Result<Option<StoredDocument>> {
     let (numbers, rest) = record.split_first_chunk::<24>().ok_or(io::ErrorKind::UnexpectedEof)?;
     let number = |at: usize| i64::from_le_bytes(std::array::from_fn(|byte| numbers[at + byte]));

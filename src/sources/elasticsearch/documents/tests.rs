@@ -5,7 +5,7 @@ use crate::config::ElasticSettings;
 use crate::elastic::script::{Reply, Script};
 use crate::runtime::Interrupt;
 
-/// A cluster that has every document but `lost`.
+/// Cluster that has every document except `lost`.
 fn cluster() -> Script {
     Script::behind_hello(|request| {
         let body: Value = serde_json::from_str(&request.body).unwrap();
@@ -30,7 +30,7 @@ async fn client(server: &Script) -> Client {
     Client::connect(&settings, &Interrupt::default()).await.unwrap()
 }
 
-/// Ids that each request asked for.
+/// Returns the ids in each request.
 fn asked(server: &Script) -> Vec<Vec<String>> {
     let ids = |body: &str| {
         let body: Value = serde_json::from_str(body).unwrap();
@@ -57,7 +57,7 @@ async fn a_document_is_read_once() {
     let again = [ids[3].clone(), ids[2].clone(), ids[0].clone(), ids[1].clone()];
     check(&cache.read_by_id(&again).await.unwrap(), &again);
     assert_eq!(asked(&server), [vec!["1", "1", "r"], vec!["ä\n\""]]);
-    // what is not there is asked for again
+    // a missing document is requested again
     for _ in 0..2 {
         assert!(matches!(cache.read_by_id(&[id("a", "lost")]).await.unwrap()[..], [Lookup::Gone]));
     }
@@ -65,7 +65,7 @@ async fn a_document_is_read_once() {
 }
 
 #[tokio::test]
-async fn what_has_no_room_is_read_again() {
+async fn documents_beyond_the_limit_are_read_again() {
     let server = cluster();
     let ids: Vec<DocumentId> = (10..20).map(|n| id("a", &n.to_string())).collect();
     let mut record = Vec::new();
@@ -86,14 +86,14 @@ async fn what_has_no_room_is_read_again() {
 }
 
 #[test]
-fn records_are_those_of_their_id_and_whole() {
+fn records_are_complete_and_belong_to_their_id() {
     let source = RawValue::from_string(r#"{"a":"\ud800"}"#.to_owned()).unwrap();
     let version = DocumentVersion { seq_no: i64::MAX, primary_term: -1 };
     let mut record = Vec::new();
     encode(&StoredDocument { id: id("a", "1"), version, source }, &mut record).unwrap();
     let found = decode(&record, &id("a", "1")).unwrap().unwrap();
     assert_eq!((found.version, found.source.get()), (version, r#"{"a":"\ud800"}"#));
-    // two ids of one hash
+    // another id with the same hash
     for other in [id("a", "2"), id("b", "1"), id("a", "r")] {
         assert!(decode(&record, &other).unwrap().is_none());
     }
