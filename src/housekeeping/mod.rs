@@ -27,7 +27,7 @@ use crate::outlier::{TAG, take_apart, untagged, without};
 use crate::query::parse_timestamp;
 use crate::runtime::Interrupt;
 use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited};
-use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
+use crate::sources::elasticsearch::{DocumentCache, ElasticEvents, ElasticIndices, Search};
 use crate::sources::{DocRef, EventSource, ScanOptions, SourceError};
 use crate::whitelist::Whitelist;
 
@@ -134,10 +134,10 @@ impl Housekeeping<'_> {
         let documents = Arc::new(DocumentCache::new(self.client, self.spill_dir));
         for es_index in self.indices() {
             let settings = &self.main.elastic;
-            let source = ElasticEvents::open(self.client, settings, &es_index, self.spill_dir, &documents).await;
-            let result = source
+            let indices = ElasticIndices::open(self.client, settings, &es_index, self.spill_dir, &documents).await;
+            let result = indices
                 .map_err(SourceError::from)
-                .and_then(|source| tokio::task::block_in_place(|| self.clean_index(source, &rule, cleaned)));
+                .and_then(|indices| tokio::task::block_in_place(|| self.clean_index(indices, &rule, cleaned)));
             match result {
                 Err(SourceError::Server(error)) => match error.class() {
                     Class::Gone => {}
@@ -153,14 +153,14 @@ impl Housekeeping<'_> {
 
     fn clean_index<R: Rule>(
         &self,
-        mut source: ElasticEvents,
+        indices: ElasticIndices,
         rule: &Arc<R>,
         cleaned: &mut Cleaned,
     ) -> Result<(), SourceError> {
-        source.set_query(json!({"bool": {
+        let source = indices.events(Search::of_query(json!({"bool": {
             "should": [{"term": {"tags": TAG}}, {"exists": {"field": "outliers.total_outliers"}}],
             "minimum_should_match": 1,
-        }}));
+        }})));
         let documents = self.scan(&source, cleaned)?;
         let runtime = Handle::current();
         let mut writer = DocumentWriter::new(self.client);

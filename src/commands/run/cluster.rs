@@ -17,7 +17,7 @@ use crate::housekeeping::{Cleaned, Housekeeping};
 use crate::plan::{self, Period, ScanPlan};
 use crate::report::Report;
 use crate::sinks::elasticsearch::ClusterSink;
-use crate::sources::elasticsearch::{DocumentCache, ElasticEvents};
+use crate::sources::elasticsearch::{DocumentCache, ElasticIndices, Search};
 
 /// Detects in the cluster of the configuration.
 pub(super) async fn detect(
@@ -94,9 +94,9 @@ impl Cluster<'_> {
         report: &mut Report,
     ) -> Result<(), RunError> {
         let elastic = &judging.main.elastic;
-        let source = ElasticEvents::open(self.client, elastic, es_index, self.spill_dir, self.documents).await;
-        let mut source = match source {
-            Ok(source) => source,
+        let indices = ElasticIndices::open(self.client, elastic, es_index, self.spill_dir, self.documents).await;
+        let indices = match indices {
+            Ok(indices) => indices,
             Err(error) if error.class() == Class::Gone => {
                 let why = format!("index {es_index} does not exist");
                 use_cases.iter().for_each(|use_case| report.skip(use_case, &why));
@@ -108,9 +108,10 @@ impl Cluster<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let Some(plan) = plan_taken(judging.period, &mut source, use_cases, report).await? else { return Ok(()) };
+        let Some(plan) = plan_taken(judging.period, &indices, use_cases, report).await? else { return Ok(()) };
+        let search = Search::of_plan(&plan);
         if plan.use_cases.len() > 1
-            && let Some(fault) = source.refused_together().await?
+            && let Some(fault) = indices.refused_together(&search).await?
         {
             warn!(use_cases = plan.use_cases.len(), "{fault}: reading in two parts");
             let use_cases: Vec<_> = plan.use_cases.iter().map(|planned| Arc::clone(&planned.use_case)).collect();
@@ -120,21 +121,20 @@ impl Cluster<'_> {
             return Ok(());
         }
         info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
-        judging.judge(&plan, &source, None)
+        judging.judge(&plan, &indices.events(search), None)
     }
 }
 
 /// A plan of the use cases whose queries the server takes; `None` when it takes none.
 async fn plan_taken(
     period: Period,
-    source: &mut ElasticEvents,
+    indices: &ElasticIndices,
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<Option<Arc<ScanPlan>>, RunError> {
     let (plan, refused) = plan::plan_search(use_cases, period);
     report.refuse(refused);
-    source.set_plan(&plan);
-    let faults = source.refused_queries().await?;
+    let faults = indices.refused_queries(&Search::of_plan(&plan)).await?;
     let mut taken = Vec::new();
     for (planned, fault) in plan.use_cases.iter().zip(faults) {
         match fault {
@@ -149,7 +149,6 @@ async fn plan_taken(
         return Ok(None);
     }
     let (plan, _) = plan::plan_search(taken, period);
-    source.set_plan(&plan);
     Ok(Some(Arc::new(plan)))
 }
 

@@ -15,7 +15,7 @@ mod slice;
 mod tagged;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ use crate::plan::ScanPlan;
 use crate::spill::{Copied, Spool};
 use queries::Queries;
 use scan::{Decoders, Ended, Pass};
-use slice::{Contexts, Search, SliceEnd};
+use slice::{Contexts, SliceEnd, SlicedSearch};
 
 pub use documents::DocumentCache;
 
@@ -51,25 +51,51 @@ const MAX_PASSES: u32 = 6;
 /// Time-out for closing a search context, which soon expires anyway.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Documents of some indices that match at least one use case.
-#[derive(Debug)]
-pub struct ElasticEvents {
-    client: Client,
-    documents: Arc<DocumentCache>,
-    target: SearchTarget,
-    /// Queries of the use cases of the plan, in the server's form.
+/// What to look for in the indices: the queries of some use cases.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Queries in the server's form.
     queries: Queries,
     /// Per use case, the model name by which earlier outliers exclude a document.
     tags: Vec<Option<String>>,
+}
+
+impl Search {
+    /// The documents for the use cases of `plan`.
+    pub fn of_plan(plan: &ScanPlan) -> Self {
+        let queries = Queries::new(plan.use_cases.iter().map(queries::of_use_case));
+        Search { queries, tags: plan.use_cases.iter().map(tagged::tag_of).collect() }
+    }
+
+    /// The documents that match `query`, a `bool`.
+    pub fn of_query(query: Value) -> Self {
+        Search { queries: Queries::new([query]), tags: vec![None] }
+    }
+}
+
+/// Some indices of a cluster.
+#[derive(Clone, Debug)]
+pub struct ElasticIndices {
+    client: Client,
+    documents: Arc<DocumentCache>,
+    target: SearchTarget,
     fields: MappedFields,
     max_page: usize,
     keep_alive: String,
     runtime: Handle,
+    spill_dir: PathBuf,
+}
+
+/// Documents of some indices that match a search.
+#[derive(Debug)]
+pub struct ElasticEvents {
+    indices: ElasticIndices,
+    search: Search,
     spool: Spool,
     pages: Mutex<Vec<Copied>>,
 }
 
-impl ElasticEvents {
+impl ElasticIndices {
     /// Opens the indices `es_index` without reading documents yet. Whole documents come from
     /// `documents`. Must be called inside a tokio runtime.
     ///
@@ -97,36 +123,28 @@ impl ElasticEvents {
             client: client.clone(),
             documents: Arc::clone(documents),
             target,
-            queries: Queries::default(),
-            tags: Vec::new(),
             fields,
             max_page: settings.es_scan_size,
             keep_alive: settings.es_scroll_time.clone(),
             runtime: Handle::current(),
-            spool: Spool::new(spill_dir),
-            pages: Mutex::default(),
+            spill_dir: spill_dir.to_owned(),
         })
     }
 
-    /// Selects the documents for the use cases of `plan`.
-    pub fn set_plan(&mut self, plan: &ScanPlan) {
-        self.queries = Queries::new(plan.use_cases.iter().map(queries::of_use_case));
-        self.tags = plan.use_cases.iter().map(tagged::tag_of).collect();
-    }
-
-    /// Selects the documents that match `query`, a `bool`.
-    pub fn set_query(&mut self, query: Value) {
-        self.queries = Queries::new([query]);
-        self.tags = vec![None];
+    /// Returns the source of the documents that match `search`.
+    pub fn events(self, search: Search) -> ElasticEvents {
+        let spool = Spool::new(&self.spill_dir);
+        ElasticEvents { indices: self, search, spool, pages: Mutex::default() }
     }
 
     /// Returns, per use case, the error with which the server refuses its query, or `None`.
     ///
     /// # Errors
     /// A server that does not answer.
-    pub async fn refused_queries(&self) -> Result<Vec<Option<Fault>>, ElasticError> {
-        let refused = self.client.refused_queries(&self.target, &self.queries.distinct).await?;
-        Ok(self.queries.of_use_cases.iter().map(|&idx| refused[idx].clone()).collect())
+    pub async fn refused_queries(&self, search: &Search) -> Result<Vec<Option<Fault>>, ElasticError> {
+        let queries = &search.queries;
+        let refused = self.client.refused_queries(&self.target, &queries.distinct).await?;
+        Ok(queries.of_use_cases.iter().map(|&idx| refused[idx].clone()).collect())
     }
 
     /// Returns the error with which the server refuses all queries together although it accepts
@@ -134,16 +152,18 @@ impl ElasticEvents {
     ///
     /// # Errors
     /// A server that does not answer.
-    pub async fn refused_together(&self) -> Result<Option<Fault>, ElasticError> {
-        Ok(self.client.refused_queries(&self.target, &[self.queries.any()]).await?.pop().flatten())
+    pub async fn refused_together(&self, search: &Search) -> Result<Option<Fault>, ElasticError> {
+        Ok(self.client.refused_queries(&self.target, &[search.queries.any()]).await?.pop().flatten())
     }
+}
 
+impl ElasticEvents {
     /// Counts the documents that will be read.
     ///
     /// # Errors
     /// A server that does not answer, or refuses the queries.
     pub async fn survey(&self) -> Result<Survey, ElasticError> {
-        self.client.survey(&self.target, &self.queries.any()).await
+        self.indices.client.survey(&self.indices.target, &self.search.queries.any()).await
     }
 
     /// Resolves references to documents, in the order of `documents`.
@@ -155,11 +175,11 @@ impl ElasticEvents {
         ids::find(&self.spool, &pages, documents)
     }
 
-    async fn open_search(&self, survey: Survey, source: Value) -> Result<Search, ElasticError> {
-        let dialect = self.client.server().pit_dialect();
+    async fn open_search(&self, survey: Survey, source: Value) -> Result<SlicedSearch, ElasticError> {
+        let dialect = self.indices.client.server().pit_dialect();
         let (contexts, n_slices) = match dialect {
             Some(dialect) => {
-                let pit = self.client.open_pit(dialect, &self.target, &self.keep_alive).await?;
+                let pit = self.indices.client.open_pit(dialect, &self.indices.target, &self.indices.keep_alive).await?;
                 (Contexts::PointInTime(Mutex::new(pit)), survey.shards.clamp(MIN_PIT_SLICES, MAX_SLICES))
             }
             None => {
@@ -167,37 +187,39 @@ impl ElasticEvents {
                 (Contexts::Scrolls(Mutex::new(vec![Vec::new(); n_slices as usize])), n_slices)
             }
         };
-        Ok(Search {
-            client: self.client.clone(),
-            target: self.target.clone(),
-            query: self.queries.any(),
+        Ok(SlicedSearch {
+            client: self.indices.client.clone(),
+            target: self.indices.target.clone(),
+            query: self.search.queries.any(),
             source,
             sort: slice::sort(dialect, survey.shards),
             n_slices: n_slices as usize,
-            max_page: self.max_page,
-            keep_alive: self.keep_alive.clone(),
+            max_page: self.indices.max_page,
+            keep_alive: self.indices.keep_alive.clone(),
             contexts,
         })
     }
 
     /// Closes the search contexts of a pass. A context that cannot be closed expires.
-    async fn close(&self, search: &Search) {
+    async fn close(&self, search: &SlicedSearch) {
         let closing = async {
             match &search.contexts {
                 Contexts::PointInTime(pit) => {
                     let pit = pit.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    self.client.close_pit(&pit).await
+                    self.indices.client.close_pit(&pit).await
                 }
                 Contexts::Scrolls(scrolls) => {
                     let open = scrolls.lock().unwrap_or_else(PoisonError::into_inner).concat();
-                    if open.is_empty() { Ok(()) } else { self.client.clear_scrolls(&open).await }
+                    if open.is_empty() { Ok(()) } else { self.indices.client.clear_scrolls(&open).await }
                 }
             }
         };
         match tokio::time::timeout(CLOSE_TIMEOUT, closing).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!("{error}: the search context expires after {}", self.keep_alive),
-            Err(_) => tracing::warn!("closing a search context timed out: it expires after {}", self.keep_alive),
+            Ok(Err(error)) => tracing::warn!("{error}: the search context expires after {}", self.indices.keep_alive),
+            Err(_) => {
+                tracing::warn!("closing a search context timed out: it expires after {}", self.indices.keep_alive)
+            }
         }
     }
 
@@ -207,10 +229,10 @@ impl ElasticEvents {
         Ok(Decoders {
             projection: projection.clone(),
             id_hash: options.id_hash,
-            query_of: self.queries.of_use_cases.clone(),
-            n_queries: self.queries.distinct.len(),
-            tags: self.tags.clone(),
-            name: self.target.as_str().into(),
+            query_of: self.search.queries.of_use_cases.clone(),
+            n_queries: self.search.queries.distinct.len(),
+            tags: self.search.tags.clone(),
+            name: self.indices.target.as_str().into(),
             seen,
             idle: Mutex::default(),
         })
@@ -226,19 +248,19 @@ impl EventSource for ElasticEvents {
     ) -> Result<ScanSummary, SourceError> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut summary = ScanSummary::default();
-        let source = fields::source_filter(projection.specs(), &self.fields);
-        let mut attempts = Attempts::new(self.client.deadline());
+        let source = fields::source_filter(projection.specs(), &self.indices.fields);
+        let mut attempts = Attempts::new(self.indices.client.deadline());
         for pass in 1.. {
             let n_before = summary.events;
-            let survey = self.runtime.block_on(self.survey())?;
+            let survey = self.indices.runtime.block_on(self.survey())?;
             if survey.documents == 0 {
                 break;
             }
-            let search = Arc::new(self.runtime.block_on(self.open_search(survey, source.clone()))?);
+            let search = Arc::new(self.indices.runtime.block_on(self.open_search(survey, source.clone()))?);
             let outcome = self.decoders(projection, options).map_err(Ended::from).and_then(|decoders| {
                 let mut pass = Pass {
                     search: Arc::clone(&search),
-                    runtime: &self.runtime,
+                    runtime: &self.indices.runtime,
                     decoders: Arc::new(decoders),
                     options,
                     spool: &self.spool,
@@ -248,9 +270,9 @@ impl EventSource for ElasticEvents {
                 };
                 pass.run()
             });
-            self.runtime.block_on(self.close(&search));
+            self.indices.runtime.block_on(self.close(&search));
             let (error, may_help) = match outcome {
-                Ok(ends) => match short(self.target.as_str(), &ends) {
+                Ok(ends) => match short(self.indices.target.as_str(), &ends) {
                     None => break,
                     Some(error) => (error, pass == 1 || summary.events > n_before),
                 },
@@ -267,7 +289,7 @@ impl EventSource for ElasticEvents {
                         seconds = wait.as_secs_f32(),
                         "{error}: reading the missing documents in another pass"
                     );
-                    self.runtime.block_on(self.client.interrupt().wait(wait))?;
+                    self.indices.runtime.block_on(self.indices.client.interrupt().wait(wait))?;
                 }
                 _ => return Err(error.into()),
             }
@@ -277,14 +299,14 @@ impl EventSource for ElasticEvents {
 
     fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError> {
         let ids = self.ids(documents)?;
-        let found = self.runtime.block_on(self.documents.read_by_id(&ids))?;
+        let found = self.indices.runtime.block_on(self.indices.documents.read_by_id(&ids))?;
         let raw = |(found, id): (Lookup, _)| Ok(found.into_found(id)?.map(raw));
         found.into_par_iter().zip(&ids).map(raw).collect()
     }
 
     fn highlights(&self, mask_idx: usize, documents: &[DocRef]) -> Result<Vec<Map<String, Value>>, SourceError> {
-        let query = &self.queries.distinct[self.queries.of_use_cases[mask_idx]];
-        Ok(self.runtime.block_on(self.client.highlights(&self.ids(documents)?, query))?)
+        let query = &self.search.queries.distinct[self.search.queries.of_use_cases[mask_idx]];
+        Ok(self.indices.runtime.block_on(self.indices.client.highlights(&self.ids(documents)?, query))?)
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::ids::{Identity, PageIds};
 use super::queries::query_idx;
-use super::slice::{self, NextPage, Search, SliceEnd, SlicePage};
+use super::slice::{self, NextPage, SliceEnd, SlicePage, SlicedSearch};
 use super::tagged::take_out;
 use crate::elastic::{Cursor, ElasticError, Hit, Page};
 use crate::event::decode::{Decoder, EventBatch, HitText, Identity as IdentityHash, Projection};
@@ -28,7 +28,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// State of a pass.
 pub(super) struct Pass<'a, 'b> {
-    pub(super) search: Arc<Search>,
+    pub(super) search: Arc<SlicedSearch>,
     pub(super) runtime: &'a tokio::runtime::Handle,
     pub(super) decoders: Arc<Decoders>,
     pub(super) options: &'a ScanOptions,

@@ -17,9 +17,9 @@ const FIRST_PAGE: usize = 1000;
 /// Minimum number of documents per page.
 const SMALLEST_PAGE: usize = 10;
 
-/// Search that is shared by its slices.
+/// SlicedSearch that is shared by its slices.
 #[derive(Debug)]
-pub(super) struct Search {
+pub(super) struct SlicedSearch {
     pub(super) client: Client,
     pub(super) target: SearchTarget,
     pub(super) query: Value,
@@ -86,7 +86,7 @@ pub(super) fn sort(dialect: Option<PitDialect>, n_shards: u64) -> Value {
 /// Reads a slice to its end or its first error. Ends early once the receiver of its pages is
 /// dropped.
 pub(super) async fn read(
-    search: Arc<Search>,
+    search: Arc<SlicedSearch>,
     slice: usize,
     pages: mpsc::Sender<SlicePage>,
 ) -> Result<SliceEnd, ElasticError> {
@@ -120,7 +120,7 @@ pub(super) async fn read(
 
 /// Returns a page, its cursor, and the number of documents requested.
 async fn page(
-    search: &Search,
+    search: &SlicedSearch,
     slice: usize,
     size: &mut usize,
     after: Option<&Value>,
@@ -150,7 +150,7 @@ fn is_too_large(error: &ElasticError) -> bool {
 
 /// Returns the size of the first page. A scroll keeps it for all pages, so a sample is measured
 /// first.
-async fn first_size(search: &Search) -> Result<usize, ElasticError> {
+async fn first_size(search: &SlicedSearch) -> Result<usize, ElasticError> {
     const SAMPLE: usize = 100;
     if matches!(search.contexts, Contexts::PointInTime(_)) {
         return Ok(FIRST_PAGE.min(search.max_page));
@@ -167,7 +167,7 @@ fn page_size(n_bytes: usize, n_hits: usize, most: usize) -> usize {
     (PAGE_BYTES / per_hit).clamp(SMALLEST_PAGE, most.max(SMALLEST_PAGE)).min(most)
 }
 
-impl Search {
+impl SlicedSearch {
     fn body(&self, slice: usize, size: usize, after: Option<&Value>, is_first: bool) -> Value {
         let mut body = json!({
             "size": size,

@@ -140,14 +140,13 @@ fn events_within(server: &Script, runtime: &tokio::runtime::Runtime, es_retry_de
         ..ElasticSettings::default()
     };
     let folder = std::env::temp_dir();
-    let mut events = runtime.block_on(async {
+    let indices = runtime.block_on(async {
         let client = Client::connect(&settings, &Interrupt::default()).await.unwrap();
         let documents = Arc::new(DocumentCache::new(&client, &folder));
-        ElasticEvents::open(&client, &settings, "logs", &folder, &documents).await.unwrap()
+        ElasticIndices::open(&client, &settings, "logs", &folder, &documents).await.unwrap()
     });
-    events.queries = Queries::new([1, 2].map(|n| json!({"bool": {"filter": [{"term": {"n": n}}]}})));
-    events.tags = vec![None, Some("even".to_owned())];
-    events
+    let queries = Queries::new([1, 2].map(|n| json!({"bool": {"filter": [{"term": {"n": n}}]}})));
+    indices.events(Search { queries, tags: vec![None, Some("even".to_owned())] })
 }
 
 fn scan(events: &ElasticEvents) -> Result<(Scanned, ScanSummary), SourceError> {
