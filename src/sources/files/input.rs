@@ -57,7 +57,7 @@ impl InputFile {
         if stamp.is_some() {
             // faults further on are reported by the scan
             let mut start = Vec::new();
-            let input = Input::open(&file, &Arc::default(), &Arc::default());
+            let input = Input::open(&file, &Arc::default(), &Interrupt::default());
             match input.map(|input| input.reader.take(START_BYTES).read_to_end(&mut start)) {
                 Err(source) if source.kind() == io::ErrorKind::InvalidData => {
                     return Err(SourceError::Format {
