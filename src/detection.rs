@@ -18,7 +18,7 @@ use crate::event::derived::DerivedFields;
 use crate::models;
 use crate::models::word2vec::confusion::Confusion;
 use crate::models::word2vec::training::Effort;
-use crate::models::{Candidate, Evaluation, EvaluationError, Refinement, Settings};
+use crate::models::{Candidate, Evaluation, EvaluationError, Inputs, Refinement};
 use crate::outlier::spool::{Run, SpooledOutlier};
 use crate::outlier::{Description, Outlier, describe};
 use crate::runtime::Interrupt;
@@ -119,14 +119,14 @@ impl DetectionError {
 
 impl Detection<'_> {
     /// Runs the loop to its end.
-    pub async fn run(&self, settings: Settings<'_>) -> Result<Detected, DetectionError> {
+    pub async fn run(&self, inputs: Inputs<'_>) -> Result<Detected, DetectionError> {
         let mut detected = Detected::default();
         let mut population = Population::default();
         loop {
             let view = self.view.with_population(population.clone());
             let started = Instant::now();
             let evaluation = tokio::select! {
-                evaluation = models::evaluate(&self.use_case.model, &view, settings) => evaluation?,
+                evaluation = models::evaluate(&self.use_case.model, &view, inputs) => evaluation?,
                 // plans give way between batches
                 () = self.interrupt.raised() => return Err(SourceError::Cancelled.into()),
             };

@@ -11,7 +11,7 @@ use datafusion::prelude::{DataFrame, col};
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
-use super::{Bucket, Candidate, Evaluation, Finding, Sample, Settings, column, places, rows, rows_of, table, text_of};
+use super::{Bucket, Candidate, Evaluation, Evidence, Inputs, Sample, column, places, rows, rows_of, table, text_of};
 use crate::config::{Metrics, TriggerOn};
 use crate::engine::functions::{frontier, most_frequent};
 use crate::event::metric::{is_integer, metric_number, metric_observations};
@@ -34,12 +34,12 @@ const MOST_PARTS: u64 = 32;
 pub(super) async fn evaluate(
     metrics: &Metrics,
     view: &View,
-    settings: Settings<'_>,
+    inputs: Inputs<'_>,
 ) -> Result<Evaluation, DataFusionError> {
     let expression = frontier(col("value"), &metrics.trigger)?;
     let mut frontiers = Vec::new();
-    for part in parts(view, &settings) {
-        let numbers = rows(&part, &settings)?;
+    for part in parts(view, &inputs) {
+        let numbers = rows(&part, &inputs)?;
         let of_part = numbers.aggregate(vec![col("aggregator")], vec![expression.clone().alias("frontier")])?;
         frontiers.extend(of_part.collect().await?);
     }
@@ -48,7 +48,7 @@ pub(super) async fn evaluate(
     if frontiers.num_rows() == 0 {
         return Ok(evaluation);
     }
-    let found = with_frontier(rows(view, &settings)?, frontiers.clone(), &settings)?
+    let found = with_frontier(rows(view, &inputs)?, frontiers.clone(), &inputs)?
         .filter(beyond(metrics.trigger.on))?
         .select_columns(&["element", "aggregator", "value", "frontier"])?
         .collect()
@@ -57,15 +57,15 @@ pub(super) async fn evaluate(
         let values = column::<Float64Type>(batch, "value")?;
         let batch_frontiers = column::<Float64Type>(batch, "frontier")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let finding = Finding::Metric(values.value(row));
-            evaluation.candidates.push(Candidate { element, aggregator, target: 0, finding });
+            let evidence = Evidence::Metric(values.value(row));
+            evaluation.candidates.push(Candidate { element, aggregator, target: 0, evidence });
             evaluation
                 .buckets
                 .entry(aggregator)
                 .or_insert_with(|| Bucket { frontier: batch_frontiers.value(row), sample: Sample::Values(Vec::new()) });
         }
     }
-    add_samples(metrics, view, frontiers, &mut evaluation, settings).await?;
+    add_samples(metrics, view, frontiers, &mut evaluation, inputs).await?;
     Ok(evaluation)
 }
 
@@ -78,7 +78,7 @@ pub(super) fn observations(
 ) -> Map<String, Value> {
     let target = lookup(&fields.source, &metrics.target).and_then(flatten).unwrap_or_default();
     let mut seen = metric_observations(metrics.metric, &target);
-    if let Finding::Metric(value) = candidate.finding {
+    if let Evidence::Metric(value) = candidate.evidence {
         seen.insert("metric".to_owned(), Value::Number(metric_number(metrics.metric, &target, value)));
         if let Some(bucket) = evaluation.buckets.get(&candidate.aggregator) {
             seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
@@ -93,9 +93,9 @@ pub(super) fn observations(
 
 /// Splits the view by aggregator if the numbers of all rows would take too much memory at once. An
 /// aggregator is judged by its own numbers only.
-fn parts<'a>(view: &'a View, settings: &Settings<'_>) -> impl Iterator<Item = View> + 'a {
-    let most = (settings.memory_limit as u64 / GATHERED_SHARE).max(1);
-    let n_parts = settings.n_rows.saturating_mul(ROW_BYTES).div_ceil(most).clamp(1, MOST_PARTS) as u32;
+fn parts<'a>(view: &'a View, inputs: &Inputs<'_>) -> impl Iterator<Item = View> + 'a {
+    let most = (inputs.memory_limit as u64 / GATHERED_SHARE).max(1);
+    let n_parts = inputs.n_rows.saturating_mul(ROW_BYTES).div_ceil(most).clamp(1, MOST_PARTS) as u32;
     let key_idx = view.columns().aggregator.filter(|_| n_parts > 1);
     (0..key_idx.map_or(1, |_| n_parts)).map(move |part| {
         let Some(key_idx) = key_idx else { return view.clone() };
@@ -132,12 +132,8 @@ fn finite(batches: &[RecordBatch]) -> Result<RecordBatch, DataFusionError> {
     Ok(RecordBatch::try_new(schema, columns)?)
 }
 
-fn with_frontier(
-    rows: DataFrame,
-    frontiers: RecordBatch,
-    settings: &Settings<'_>,
-) -> Result<DataFrame, DataFusionError> {
-    rows.join(table(frontiers, settings)?, JoinType::Inner, &["aggregator"], &["frontier_aggregator"], None)
+fn with_frontier(rows: DataFrame, frontiers: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
+    rows.join(table(frontiers, inputs)?, JoinType::Inner, &["aggregator"], &["frontier_aggregator"], None)
 }
 
 /// Condition for outliers: strictly beyond the frontier. Neither values nor frontiers are NaN here.
@@ -153,13 +149,13 @@ async fn add_samples(
     view: &View,
     frontiers: RecordBatch,
     evaluation: &mut Evaluation,
-    settings: Settings<'_>,
+    inputs: Inputs<'_>,
 ) -> Result<(), DataFusionError> {
     let aggregators: FxHashSet<u32> = evaluation.buckets.keys().copied().collect();
     if aggregators.is_empty() {
         return Ok(());
     }
-    let samples = with_frontier(rows_of(view, aggregators, &settings)?, frontiers, &settings)?
+    let samples = with_frontier(rows_of(view, aggregators, &inputs)?, frontiers, &inputs)?
         .filter(not(beyond(metrics.trigger.on)))?
         .aggregate(vec![col("aggregator")], vec![most_frequent(col("value"))?.alias("sample")])?
         .collect()

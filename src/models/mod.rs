@@ -41,12 +41,12 @@ pub struct Candidate {
     /// Rank of the target's text; 0 if the model has no target key.
     pub target: u32,
     /// Reason why the model flagged the row.
-    pub finding: Finding,
+    pub evidence: Evidence,
 }
 
 /// Reason why a model flagged a candidate.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Finding {
+pub enum Evidence {
     /// The event matches the query.
     Match,
     /// The metric lies beyond the frontier.
@@ -115,7 +115,7 @@ pub enum Refinement {
 /// Inputs of a model besides its view.
 #[derive(Clone, Copy)]
 #[expect(missing_debug_implementations, reason = "a session has none")]
-pub struct Settings<'a> {
+pub struct Inputs<'a> {
     /// Session in which plans run, with the aggregate functions registered.
     pub context: &'a SessionContext,
     /// Number of partitions to work on in parallel.
@@ -138,15 +138,15 @@ pub struct Settings<'a> {
 ///
 /// # Errors
 /// A plan that failed.
-pub async fn evaluate(model: &Model, view: &View, settings: Settings<'_>) -> Result<Evaluation, EvaluationError> {
+pub async fn evaluate(model: &Model, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, EvaluationError> {
     let evaluation = match model {
-        Model::SimpleQuery(_) => simplequery::evaluate(view, settings).await,
-        Model::Metrics(metrics) => metrics::evaluate(metrics, view, settings).await,
-        Model::Terms(terms) => terms::evaluate(terms, view, settings).await,
-        Model::SuddenAppearance(sudden) => sudden_appearance::evaluate(sudden, view, settings).await,
-        Model::Word2vec(word2vec) => word2vec::evaluate(word2vec, view, settings).await,
+        Model::SimpleQuery(_) => simplequery::evaluate(view, inputs).await,
+        Model::Metrics(metrics) => metrics::evaluate(metrics, view, inputs).await,
+        Model::Terms(terms) => terms::evaluate(terms, view, inputs).await,
+        Model::SuddenAppearance(sudden) => sudden_appearance::evaluate(sudden, view, inputs).await,
+        Model::Word2vec(word2vec) => word2vec::evaluate(word2vec, view, inputs).await,
     };
-    let mut evaluation = evaluation.map_err(|error| EvaluationError::new(&error, settings.context))?;
+    let mut evaluation = evaluation.map_err(|error| EvaluationError::new(&error, inputs.context))?;
     evaluation.candidates.sort_unstable_by_key(|candidate| candidate.element);
     Ok(evaluation)
 }
@@ -178,26 +178,26 @@ pub fn observations(
 }
 
 /// Rows of `view` as a DataFusion table.
-fn rows(view: &View, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
-    settings.context.read_table(Arc::new(view.to_table(settings.n_partitions)?))
+fn rows(view: &View, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
+    inputs.context.read_table(Arc::new(view.to_table(inputs.n_partitions)?))
 }
 
 /// Rows of `view` that belong to `aggregators`.
-fn rows_of(view: &View, aggregators: FxHashSet<u32>, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
+fn rows_of(view: &View, aggregators: FxHashSet<u32>, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
     let without = view.population().without.clone();
-    rows(&view.with_population(Population { without, only: Some(aggregators) }), settings)
+    rows(&view.with_population(Population { without, only: Some(aggregators) }), inputs)
 }
 
 /// Joins `rows` with `flagged`: aggregator and target must equal `flagged_aggregator` and
 /// `flagged_target`.
-fn with_flagged(rows: DataFrame, flagged: RecordBatch, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
+fn with_flagged(rows: DataFrame, flagged: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
     let flagged_columns = ["flagged_aggregator", "flagged_target"];
-    rows.join(table(flagged, settings)?, JoinType::Inner, &["aggregator", "target"], &flagged_columns, None)
+    rows.join(table(flagged, inputs)?, JoinType::Inner, &["aggregator", "target"], &flagged_columns, None)
 }
 
 /// Wraps a record batch as a DataFusion table.
-fn table(batch: RecordBatch, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
-    settings.context.read_table(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
+fn table(batch: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
+    inputs.context.read_table(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
 }
 
 /// Column `name` of `batch`, which the plan gives type `T`.

@@ -5,21 +5,21 @@ use datafusion::error::DataFusionError;
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, Evaluation, Finding, Settings, column, rows};
+use super::{Candidate, Evaluation, Evidence, Inputs, column, rows};
 use crate::config::FieldPath;
 use crate::event::{Document, lookup};
 use crate::python::repr;
 use crate::table::{Element, View};
 
-pub(super) async fn evaluate(view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
+pub(super) async fn evaluate(view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
     let mut evaluation = Evaluation::default();
-    for batch in rows(view, &settings)?.collect().await? {
+    for batch in rows(view, &inputs)?.collect().await? {
         let elements = column::<UInt64Type>(&batch, "element")?.values();
         evaluation.candidates.extend(elements.iter().map(|&element| Candidate {
             element: Element(element),
             aggregator: 0,
             target: 0,
-            finding: Finding::Match,
+            evidence: Evidence::Match,
         }));
     }
     Ok(evaluation)

@@ -13,21 +13,17 @@ use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
 use super::{
-    Bucket, Candidate, Evaluation, Finding, Refinement, Sample, Settings, column, places, rows, rows_of, table,
-    text_of, with_flagged,
+    Bucket, Candidate, Evaluation, Evidence, Inputs, Refinement, Sample, column, places, rows, rows_of, table, text_of,
+    with_flagged,
 };
 use crate::config::{CountMethod, Terms};
 use crate::engine::functions::{TermsJudgement, frontier, judge_terms, kernel_side};
 use crate::table::View;
 
-pub(super) async fn evaluate(
-    terms: &Terms,
-    view: &View,
-    settings: Settings<'_>,
-) -> Result<Evaluation, DataFusionError> {
+pub(super) async fn evaluate(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
     match terms.count_method {
-        CountMethod::WithinAggregator => within_aggregator(terms, view, settings).await,
-        CountMethod::AcrossAggregators => across_aggregators(terms, view, settings).await,
+        CountMethod::WithinAggregator => within_aggregator(terms, view, inputs).await,
+        CountMethod::AcrossAggregators => across_aggregators(terms, view, inputs).await,
     }
 }
 
@@ -50,7 +46,7 @@ pub(super) fn observations(
         seen.insert("non_outlier_values_sample".to_owned(), sample_text(view, &bucket.sample));
         seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
     }
-    if let Finding::TermCount(n) = candidate.finding {
+    if let Evidence::TermCount(n) = candidate.evidence {
         seen.insert("term_count".to_owned(), n.into());
     }
     seen.insert("aggregator".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
@@ -60,9 +56,9 @@ pub(super) fn observations(
 }
 
 /// Judges the counts of the distinct targets within each aggregator.
-async fn within_aggregator(terms: &Terms, view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
+async fn within_aggregator(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
     let judgement = judge_terms(col("target"), col("n"), &terms.trigger, terms.min_target_buckets.unwrap_or(0))?;
-    let judged = rows(view, &settings)?
+    let judged = rows(view, &inputs)?
         .aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])?
         .aggregate(vec![col("aggregator")], vec![judgement.alias("judged")])?
         .collect()
@@ -84,8 +80,8 @@ async fn within_aggregator(terms: &Terms, view: &View, settings: Settings<'_>) -
     if flagged.targets.is_empty() {
         return Ok(evaluation);
     }
-    let flagged_rows = rows_of(view, evaluation.buckets.keys().copied().collect(), &settings)?;
-    let found = with_flagged(flagged_rows, flagged.into_batch()?, &settings)?
+    let flagged_rows = rows_of(view, evaluation.buckets.keys().copied().collect(), &inputs)?;
+    let found = with_flagged(flagged_rows, flagged.into_batch()?, &inputs)?
         .select_columns(&["element", "aggregator", "target", "n"])?
         .collect()
         .await?;
@@ -93,16 +89,16 @@ async fn within_aggregator(terms: &Terms, view: &View, settings: Settings<'_>) -
         let targets = column::<UInt32Type>(batch, "target")?;
         let counts = column::<UInt64Type>(batch, "n")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let finding = Finding::TermCount(counts.value(row));
-            evaluation.candidates.push(Candidate { element, aggregator, target: targets.value(row), finding });
+            let evidence = Evidence::TermCount(counts.value(row));
+            evaluation.candidates.push(Candidate { element, aggregator, target: targets.value(row), evidence });
         }
     }
     Ok(evaluation)
 }
 
 /// Judges the numbers of distinct targets across aggregators.
-async fn across_aggregators(terms: &Terms, view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
-    let n_targets = rows(view, &settings)?
+async fn across_aggregators(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
+    let n_targets = rows(view, &inputs)?
         .aggregate(vec![col("aggregator"), col("target")], vec![])?
         .aggregate(vec![col("aggregator")], vec![count(lit(1)).alias("n")])?
         .collect()
@@ -114,17 +110,17 @@ async fn across_aggregators(terms: &Terms, view: &View, settings: Settings<'_>) 
         let aggregators = column::<UInt32Type>(batch, "aggregator")?;
         n_by_aggregator.extend(aggregators.values().iter().copied().zip(counts.values().iter().map(|&n| n as u64)));
     }
-    let Some(frontier) = frontier_across(terms, &n_by_aggregator, settings).await? else { return Ok(evaluation) };
+    let Some(frontier) = frontier_across(terms, &n_by_aggregator, inputs).await? else { return Ok(evaluation) };
     n_by_aggregator.retain(|_, &mut n| beyond(n as f64, frontier, kernel_side(terms.trigger.on)));
     if n_by_aggregator.is_empty() {
         return Ok(evaluation);
     }
-    let found = rows_of(view, n_by_aggregator.keys().copied().collect(), &settings)?.collect().await?;
+    let found = rows_of(view, n_by_aggregator.keys().copied().collect(), &inputs)?.collect().await?;
     for batch in &found {
         let targets = column::<UInt32Type>(batch, "target")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let finding = Finding::TermCount(n_by_aggregator[&aggregator]);
-            evaluation.candidates.push(Candidate { element, aggregator, target: targets.value(row), finding });
+            let evidence = Evidence::TermCount(n_by_aggregator[&aggregator]);
+            evaluation.candidates.push(Candidate { element, aggregator, target: targets.value(row), evidence });
         }
     }
     let bucket = Bucket { frontier, sample: Sample::Terms(Vec::new()) };
@@ -135,14 +131,14 @@ async fn across_aggregators(terms: &Terms, view: &View, settings: Settings<'_>) 
 async fn frontier_across(
     terms: &Terms,
     n_by_aggregator: &FxHashMap<u32, u64>,
-    settings: Settings<'_>,
+    inputs: Inputs<'_>,
 ) -> Result<Option<f64>, DataFusionError> {
     let counts = Int64Array::from_iter_values(n_by_aggregator.values().map(|&n| n as i64));
     let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
     let batch = RecordBatch::try_new(schema, vec![Arc::new(counts)])?;
     let expression = frontier(cast(col("n"), DataType::Float64), &terms.trigger)?;
     // group by a constant, because our functions support grouped aggregation only
-    let result = table(batch, &settings)?.aggregate(vec![lit(1).alias("all")], vec![expression.alias("frontier")])?;
+    let result = table(batch, &inputs)?.aggregate(vec![lit(1).alias("all")], vec![expression.alias("frontier")])?;
     for batch in result.collect().await? {
         let frontiers: &Float64Array = column::<Float64Type>(&batch, "frontier")?;
         if let Some(frontier) = frontiers.iter().next() {

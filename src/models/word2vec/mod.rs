@@ -38,7 +38,7 @@ use rustc_hash::FxHashSet;
 use serde_json::{Map, Value, json};
 use tracing::info;
 
-use super::{Candidate, Evaluation, Finding, Settings, text_of};
+use super::{Candidate, Evaluation, Evidence, Inputs, text_of};
 use crate::config::Word2vec;
 use crate::table::View;
 use crate::terminal::escape_controls;
@@ -80,9 +80,9 @@ pub enum ModelError {
 pub(super) async fn evaluate(
     word2vec: &Word2vec,
     view: &View,
-    settings: Settings<'_>,
+    inputs: Inputs<'_>,
 ) -> Result<Evaluation, DataFusionError> {
-    let judged = judge_aggregators(word2vec, view, settings).await?;
+    let judged = judge_aggregators(word2vec, view, inputs).await?;
     let mut evaluation = Evaluation::default();
     let mut flagged = FlaggedTexts::default();
     let ranks: FxHashSet<u32> = judged.iter().map(|aggregator| aggregator.rank).collect();
@@ -91,7 +91,7 @@ pub(super) async fn evaluate(
         evaluation.effort += judged.effort;
         let aggregator = shown_aggregator(view, rank);
         for table in judged.score_tables {
-            info!(use_case = settings.use_case, aggregator, "scores of an outlier\n{table}");
+            info!(use_case = inputs.use_case, aggregator, "scores of an outlier\n{table}");
         }
         for (text, target) in judged.flagged.into_iter().zip(targets) {
             flagged.push(rank, target, evaluation.texts.len() as u32);
@@ -99,15 +99,15 @@ pub(super) async fn evaluate(
         }
     }
     if word2vec.print_confusion_matrix {
-        let by_aggregator = confusion::compare(word2vec, view, &ranks, &flagged.to_set(), settings).await?;
+        let by_aggregator = confusion::compare(word2vec, view, &ranks, &flagged.to_set(), inputs).await?;
         let mut total = Confusion::default();
         for (rank, confusion) in by_aggregator {
-            tell(&shown_aggregator(view, rank), &confusion, settings);
+            tell(&shown_aggregator(view, rank), &confusion, inputs);
             total += confusion;
         }
         evaluation.confusion = Some(total);
     }
-    evaluation.candidates = candidates(word2vec, view, flagged, settings).await?;
+    evaluation.candidates = candidates(word2vec, view, flagged, inputs).await?;
     Ok(evaluation)
 }
 
@@ -115,11 +115,11 @@ fn shown_aggregator(view: &View, rank: u32) -> String {
     escape_controls(text_of(view, view.columns().aggregator, rank).as_str().unwrap_or_default())
 }
 
-fn tell(aggregator: &str, confusion: &Confusion, settings: Settings<'_>) {
+fn tell(aggregator: &str, confusion: &Confusion, inputs: Inputs<'_>) {
     let shown = |share: Option<f64>| share.map_or_else(|| "none".to_owned(), |share| format!("{share:.4}"));
     let Confusion { true_positives, false_positives, false_negatives, true_negatives, unlabelled } = *confusion;
     info!(
-        use_case = settings.use_case,
+        use_case = inputs.use_case,
         aggregator,
         true_positives,
         false_positives,
@@ -135,7 +135,7 @@ fn tell(aggregator: &str, confusion: &Confusion, settings: Settings<'_>) {
 
 pub(super) fn observations(word2vec: &Word2vec, evaluation: &Evaluation, candidate: &Candidate) -> Map<String, Value> {
     let mut seen = Map::new();
-    let Finding::Text(idx) = candidate.finding else { return seen };
+    let Evidence::Text(idx) = candidate.evidence else { return seen };
     match evaluation.texts.get(idx as usize) {
         Some(Seen::Text(verdict)) => seen.extend(numbers(verdict)),
         Some(Seen::Words(words)) => {
