@@ -11,16 +11,65 @@ use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-use super::{Candidate, Evaluation, Evidence, Inputs, column, field_names, rows, rows_of, table, text_of};
+use super::{
+    Candidate, Columns, Evaluating, Evaluation, Evidence, Inputs, Key, Method, WholeEvent, column, field_names, rows,
+    rows_of, table, text_of,
+};
 use crate::config::SuddenAppearance;
 use crate::engine::functions::{SlidingWindows, appearances, appearances_of};
+use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::table::{Element, View};
 
-pub(super) async fn evaluate(
-    sudden: &SuddenAppearance,
-    view: &View,
-    inputs: Inputs<'_>,
-) -> Result<Evaluation, DataFusionError> {
+pub(super) const STORED: &[StoredKey] = &[
+    StoredKey::new("target", StoredKind::Text, PerOutlier::AtLeastOne),
+    StoredKey::new("aggregator", StoredKind::Text, PerOutlier::AtLeastOne),
+    StoredKey::new("target_value", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("aggregator_value", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("size_time_window", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("start_time_window", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("end_time_window", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("num_target_value_in_window", StoredKind::Number, PerOutlier::One),
+];
+
+impl Method for SuddenAppearance {
+    fn columns(&self) -> Columns<'_> {
+        Columns {
+            aggregator: Some(Key::smallest(&self.aggregator)),
+            target: Some(Key::smallest(&self.target)),
+            time: true,
+            tie: true,
+            ..Columns::default()
+        }
+    }
+
+    fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
+        Box::pin(evaluate(self, view, inputs))
+    }
+
+    fn observations(
+        &self,
+        view: &View,
+        _: &Evaluation,
+        candidate: &Candidate,
+        _: &WholeEvent<'_>,
+    ) -> Map<String, Value> {
+        let columns = view.columns();
+        let mut seen = Map::new();
+        if let Evidence::Appearance { window: (start, end), n_in_window } = candidate.evidence {
+            seen.insert("size_time_window".to_owned(), duration_text(self.window).into());
+            seen.insert("start_time_window".to_owned(), time_text(start).into());
+            seen.insert("end_time_window".to_owned(), time_text(end).into());
+            seen.insert("aggregator".to_owned(), field_names(&self.aggregator));
+            seen.insert("aggregator_value".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
+            seen.insert("target".to_owned(), field_names(&self.target));
+            seen.insert("target_value".to_owned(), text_of(view, columns.target, candidate.target));
+            seen.insert("num_target_value_in_window".to_owned(), n_in_window.into());
+        }
+        seen
+    }
+}
+
+async fn evaluate(sudden: &SuddenAppearance, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
     let mut evaluation = Evaluation::default();
     let end = match inputs.end {
         Some(end) => Some(end),
@@ -46,22 +95,6 @@ pub(super) async fn evaluate(
         drop_small_buckets(minimum, view, &mut evaluation, inputs).await?;
     }
     Ok(evaluation)
-}
-
-pub(super) fn observations(sudden: &SuddenAppearance, view: &View, candidate: &Candidate) -> Map<String, Value> {
-    let columns = view.columns();
-    let mut seen = Map::new();
-    if let Evidence::Appearance { window: (start, end), n_in_window } = candidate.evidence {
-        seen.insert("size_time_window".to_owned(), duration_text(sudden.window).into());
-        seen.insert("start_time_window".to_owned(), time_text(start).into());
-        seen.insert("end_time_window".to_owned(), time_text(end).into());
-        seen.insert("aggregator".to_owned(), field_names(&sudden.aggregator));
-        seen.insert("aggregator_value".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
-        seen.insert("target".to_owned(), field_names(&sudden.target));
-        seen.insert("target_value".to_owned(), text_of(view, columns.target, candidate.target));
-        seen.insert("num_target_value_in_window".to_owned(), n_in_window.into());
-    }
-    seen
 }
 
 fn microseconds(duration: TimeDelta) -> i64 {

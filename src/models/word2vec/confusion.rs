@@ -15,6 +15,9 @@ use crate::config::Word2vec;
 use crate::models::{Inputs, column, places, rows};
 use crate::table::View;
 
+/// Field that says if an event is known to be an outlier.
+pub(super) const LABEL: &str = "label";
+
 /// Labels of known outliers: the number or text 1, or true. Events with any other label are
 /// ordinary.
 const POSITIVE: [&str; 4] = ["1", "1.0", "True", "true"];

@@ -57,7 +57,7 @@ pub struct ElasticEvents {
     /// Queries of the use cases of the plan, as the server takes them.
     queries: Queries,
     /// Per use case, the name of earlier outliers that take a document out of it.
-    tags: Vec<Option<String>>,
+    tags: Vec<Option<tagged::Tag>>,
     fields: MappedFields,
     max_page: usize,
     keep_alive: String,

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::ids::{Identity, PageIds};
 use super::queries::query_idx;
 use super::slice::{self, NextPage, Search, SliceEnd, SlicePage};
-use super::tagged::take_out;
+use super::tagged::{Tag, take_out};
 use crate::elastic::{Cursor, ElasticError, Hit, Page};
 use crate::event::decode::{Decoder, EventBatch, HitText, Identity as IdentityHash, Projection};
 use crate::runtime::InOrder;
@@ -149,7 +149,7 @@ pub(super) struct Decoders {
     /// Per use case, which of them is its own.
     pub(super) query_of: Vec<usize>,
     /// Per use case, the name of earlier outliers that take a document out of it.
-    pub(super) tags: Vec<Option<String>>,
+    pub(super) tags: Vec<Option<Tag>>,
     /// Name of what is read.
     pub(super) name: Arc<str>,
     /// Documents that an earlier pass gave.

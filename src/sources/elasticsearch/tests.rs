@@ -8,7 +8,7 @@ use arrow::datatypes::UInt32Type;
 use serde_json::json;
 
 use super::*;
-use crate::config::FieldPath;
+use crate::config::{FieldPath, ModelType};
 use crate::elastic::script::{HELLO, OLD_HELLO, Received, Reply, Script};
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::query::parse_timestamp;
@@ -144,7 +144,7 @@ fn events_within(server: &Script, runtime: &tokio::runtime::Runtime, es_retry_de
         ElasticEvents::open(&client, &settings, "logs", &folder, &documents).await.unwrap()
     });
     events.queries = Queries::new([1, 2].map(|n| json!({"bool": {"filter": [{"term": {"n": n}}]}})));
-    events.tags = vec![None, Some("even".to_owned())];
+    events.tags = vec![None, Some(("even".to_owned(), ModelType::SimpleQuery))];
     events
 }
 
