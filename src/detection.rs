@@ -13,14 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use crate::config::{Asset, Model, UseCase};
-use crate::elastic::MARKS;
+use crate::config::{Asset, UseCase};
 use crate::event::Document;
 use crate::event::derived::DerivedFields;
-use crate::models;
-use crate::models::word2vec::confusion::Confusion;
-use crate::models::word2vec::training::Effort;
-use crate::models::{Candidate, Evaluation, EvaluationError, Refinement, Settings};
+use crate::models::{self, Candidate, Evaluation, EvaluationError, Inputs, Refinement, Statistics, WholeEvent};
 use crate::outlier::{Description, describe};
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
@@ -108,10 +104,8 @@ pub struct Detected {
     pub rounds: u32,
     /// Regexps of whitelists and separators that were given up because a text made them too slow; each counts as no match.
     pub regexps_given_up: u64,
-    /// What the training of models took.
-    pub effort: Effort,
-    /// Candidates compared with labels, if that is wanted.
-    pub confusion: Option<Confusion>,
+    /// Numbers of the model, from the last round.
+    pub statistics: Statistics,
     /// Candidates whose documents were deleted since they were read, counted in every round.
     pub gone: u64,
     /// Time in models.
@@ -163,21 +157,20 @@ impl DetectionError {
 
 impl Detection<'_> {
     /// Runs the loop to its end.
-    pub async fn run(&self, settings: Settings<'_>) -> Result<Detected, DetectionError> {
+    pub async fn run(&self, inputs: Inputs<'_>) -> Result<Detected, DetectionError> {
         let mut detected = Detected::default();
         let mut population = Population::default();
         loop {
             let view = self.view.with_population(population.clone());
             let started = Instant::now();
             let evaluation = tokio::select! {
-                evaluation = models::evaluate(&self.use_case.model, &view, settings) => evaluation?,
+                evaluation = models::evaluate(&self.use_case.model, &view, inputs) => evaluation?,
                 // plans give way between batches
                 () = self.interrupt.raised() => return Err(SourceError::Cancelled.into()),
             };
             detected.rounds += 1;
             detected.regexps_given_up += evaluation.regexps_given_up;
-            detected.effort += evaluation.effort;
-            detected.confusion = evaluation.confusion;
+            detected.statistics = evaluation.statistics;
             detected.evaluating += started.elapsed();
             let started = Instant::now();
             let mut round = tokio::task::block_in_place(|| self.describe(&view, &evaluation))?;
@@ -196,7 +189,7 @@ impl Detection<'_> {
 
     /// Takes whitelisted rows out of the population and drops what must be judged again; false when all stands.
     fn refine(&self, round: &mut Round, population: &mut Population) -> bool {
-        let refinement = models::refinement(&self.use_case.model);
+        let refinement = models::method(&self.use_case.model).refinement();
         if round.whitelisted.is_empty() || refinement == Refinement::Never {
             return false;
         }
@@ -241,9 +234,10 @@ impl Detection<'_> {
         let events: Vec<&[Candidate]> = candidates.chunk_by(is_same_event).collect();
         let rows = events.iter().filter_map(|candidates| candidates.first().map(|candidate| candidate.element));
         let places = document_places(view.table(), rows)?;
-        let highlights = match &self.use_case.model {
-            Model::SimpleQuery(model) if model.highlight_match => self.source.highlights(view.mask_idx(), &places)?,
-            _ => vec![Map::new(); places.len()],
+        let highlights = if models::method(&self.use_case.model).wants_highlights() {
+            self.source.highlights(view.mask_idx(), &places)?
+        } else {
+            vec![Map::new(); places.len()]
         };
         let documents = self.source.fetch(&places)?.into_iter().zip(highlights).zip(events);
         let event = |((document, highlights), candidates): ((Option<RawDocument>, _), _)| {
@@ -263,9 +257,9 @@ impl Detection<'_> {
         let derived = self.derived.map(|rules| rules.derive(&document.source)).unwrap_or_default();
         // texts, assets and the whitelist see derived fields in place of the event's own
         document.source.extend(derived.iter().cloned());
+        let whole = WholeEvent { document: &document, highlights: &event.highlights };
         let describe_one = |candidate: &Candidate| {
-            let mut observations = models::observations(&self.use_case.model, view, evaluation, candidate, &document);
-            observations.extend(models::matched(&document, &event.highlights, MARKS));
+            let observations = models::observations(&self.use_case.model, view, evaluation, candidate, &whole);
             let description =
                 Description { use_case: self.use_case, document: &document, derived: &derived, observations };
             let outlier = describe(self.assets, description);

@@ -21,10 +21,10 @@ pub mod elastic;
 // the engine
 pub mod table;
 pub mod engine;
+pub mod models;
 pub mod plan;
 pub mod sources;
 pub mod ingest;
-pub mod models;
 pub mod outlier;
 pub mod whitelist;
 pub mod detection;

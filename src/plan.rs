@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::{DerivedField, FieldPath, Model, ModelType, Problem, Settings, UseCase, Word2vec};
+use crate::config::{DerivedField, FieldPath, Metric, Problem, Settings, UseCase};
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
-use crate::event::sentences::{SEPARATOR, Values};
+use crate::event::sentences::SEPARATOR;
+use crate::models::{Key, method};
 use crate::query::{CompiledQuery, Mapping, QueryColumn, QueryError, TimeWindow, compile};
 use crate::table::{FieldSource, KeySpec, MetricSpec, TableLayout, ViewColumns};
 
@@ -59,9 +60,6 @@ pub struct PlannedUseCase {
 
 /// Fields of earlier outliers that hold the names and types of the models that found them.
 pub const TAGGED_BY: [&str; 2] = ["outliers.model_name", "outliers.model_type"];
-
-/// Field that says if an event is known to be an outlier.
-const LABEL: &str = "label";
 
 /// A use case that cannot run, and its problems.
 pub type Refused = (Arc<UseCase>, Vec<Problem>);
@@ -152,7 +150,7 @@ impl Planner {
         for column in query.columns() {
             self.query_column(column);
         }
-        if !is_judged_here && use_case.model_type == ModelType::SimpleQuery {
+        if !is_judged_here && method(&use_case.model).skips_tagged() {
             TAGGED_BY.iter().for_each(|field| self.column(ColumnKind::Elements, &FieldPath::new(field)));
         }
         let view = self.view(use_case, rule_set);
@@ -175,59 +173,29 @@ impl Planner {
     }
 
     fn view(&mut self, use_case: &UseCase, rule_set: Option<usize>) -> ViewColumns {
-        match &use_case.model {
-            Model::SimpleQuery(_) => ViewColumns::default(),
-            Model::Metrics(metrics) => ViewColumns {
-                aggregator: Some(self.key(&metrics.aggregator, Values::Each, rule_set)),
-                value: Some(self.metric(metrics, rule_set)),
-                ..ViewColumns::default()
-            },
-            Model::Terms(terms) => ViewColumns {
-                aggregator: Some(self.key(&terms.aggregator, Values::Each, rule_set)),
-                target: Some(self.key(&terms.target, Values::Each, rule_set)),
-                ..ViewColumns::default()
-            },
-            Model::SuddenAppearance(sudden) => {
-                self.tie_break = true;
-                ViewColumns {
-                    aggregator: Some(self.key(&sudden.aggregator, Values::Smallest, rule_set)),
-                    target: Some(self.key(&sudden.target, Values::Smallest, rule_set)),
-                    time: Some(self.time(&use_case.timestamp_field)),
-                    tie: true,
-                    ..ViewColumns::default()
-                }
-            }
-            Model::Word2vec(word2vec) => self.word2vec_view(word2vec, rule_set),
-        }
-    }
-
-    fn word2vec_view(&mut self, word2vec: &Word2vec, rule_set: Option<usize>) -> ViewColumns {
-        // of several events with the same text, one stands for all
-        self.tie_break |= word2vec.drop_duplicates;
-        let label = [FieldPath::new(LABEL)];
+        let columns = method(&use_case.model).columns();
+        self.tie_break |= columns.tie;
         ViewColumns {
-            aggregator: Some(self.key(&word2vec.aggregator, Values::Each, rule_set)),
-            target: Some(self.joined_key(&word2vec.target, Values::Each, rule_set, word2vec.separators.joiner())),
-            tie: word2vec.drop_duplicates,
-            label: word2vec.print_confusion_matrix.then(|| self.key(&label, Values::Smallest, None)),
-            ..ViewColumns::default()
+            aggregator: columns.aggregator.map(|key| self.key(key, rule_set)),
+            target: columns.target.map(|key| self.key(key, rule_set)),
+            value: columns.value.map(|(metric, field)| self.metric(metric, field, rule_set)),
+            time: columns.time.then(|| self.time(&use_case.timestamp_field)),
+            tie: columns.tie,
+            label: columns.label.map(|field| self.key(Key::smallest(&[field]), None)),
         }
     }
 
-    fn key(&mut self, fields: &[FieldPath], values: Values, rule_set: Option<usize>) -> usize {
-        self.joined_key(fields, values, rule_set, SEPARATOR)
-    }
-
-    fn joined_key(&mut self, fields: &[FieldPath], values: Values, rule_set: Option<usize>, joiner: &str) -> usize {
+    fn key(&mut self, key: Key<'_>, rule_set: Option<usize>) -> usize {
+        let Key { fields, values, joiner } = key;
         // a joiner has no effect on a single value, so such keys are shared
         let joiner = if fields.len() > 1 { joiner } else { SEPARATOR };
         let fields = fields.iter().map(|field| self.field(field, ColumnKind::Elements, rule_set)).collect();
         position(&mut self.keys, KeySpec { fields, values, joiner: joiner.to_owned() })
     }
 
-    fn metric(&mut self, metrics: &crate::config::Metrics, rule_set: Option<usize>) -> usize {
-        let field = self.field(&metrics.target, ColumnKind::Joined, rule_set);
-        position(&mut self.metrics, MetricSpec { field, metric: metrics.metric })
+    fn metric(&mut self, metric: Metric, field: &FieldPath, rule_set: Option<usize>) -> usize {
+        let field = self.field(field, ColumnKind::Joined, rule_set);
+        position(&mut self.metrics, MetricSpec { field, metric })
     }
 
     fn time(&mut self, field: &FieldPath) -> usize {

@@ -9,7 +9,7 @@ use crate::detection::{Detected, Detection, DetectionError, FoundOutlier, KeptOu
 use crate::engine::Compute;
 use crate::ingest::{Ingested, Usage, ingest};
 use crate::models::word2vec::neural::TrainingDevice;
-use crate::models::{EvaluationError, Settings};
+use crate::models::{EvaluationError, Inputs};
 use crate::plan::{Period, PlannedUseCase, ScanPlan};
 use crate::runtime::side_by_side;
 use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
@@ -138,7 +138,7 @@ async fn detect(
     let context = session.map_err(|error| EvaluationError::Plan(error.to_string()))?;
     crate::engine::functions::register_all(&context);
     let name = use_case.id();
-    let settings = Settings {
+    let inputs = Inputs {
         context: &context,
         n_partitions,
         end: match group.period {
@@ -162,6 +162,6 @@ async fn detect(
         spill_dir: &group.compute.limits().spill_dir,
         interrupt: &group.options.interrupt,
     }
-    .run(settings)
+    .run(inputs)
     .await
 }

@@ -4,13 +4,15 @@
 //! 2. [`sentences`] combines a use case's fields into keys; [`metric`] computes numbers from texts;
 //!    [`derived`] derives fields by GROK.
 //! 3. [`document`] is a whole event, read again for candidates only; [`text`] renders values as
-//!    text.
+//!    text; [`StoredKey`] declares what is stored in it.
 
 pub mod decode;
 pub mod derived;
 pub mod document;
 pub mod metric;
 pub mod sentences;
+mod stored_key;
 pub mod text;
 
 pub use document::{Document, lookup};
+pub use stored_key::{PerOutlier, StoredKey, StoredKind};

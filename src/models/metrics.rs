@@ -11,12 +11,15 @@ use datafusion::prelude::{DataFrame, col};
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
-use super::{Bucket, Candidate, Evaluation, Finding, Sample, Settings, column, places, rows, rows_of, table, text_of};
+use super::{
+    Bucket, Buckets, Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, Refinement,
+    Sample, WholeEvent, column, places, rows, rows_of, table, text_of,
+};
 use crate::config::{Metrics, TriggerOn};
 use crate::engine::functions::{frontier, most_frequent};
 use crate::event::metric::{is_integer, metric_number, metric_observations};
 use crate::event::text::flatten;
-use crate::event::{Document, lookup};
+use crate::event::{PerOutlier, StoredKey, StoredKind, lookup};
 use crate::python::float_text;
 use crate::table::{Population, View};
 
@@ -31,71 +34,95 @@ const GATHERED_SHARE: u64 = 4;
 /// Upper limit on the number of parts: each is one more pass over the event table.
 const MOST_PARTS: u64 = 32;
 
-pub(super) async fn evaluate(
-    metrics: &Metrics,
-    view: &View,
-    settings: Settings<'_>,
-) -> Result<Evaluation, DataFusionError> {
+/// Keys of every metric; each metric declares its own besides.
+pub(super) const STORED: &[StoredKey] = &[
+    StoredKey::new("target", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("aggregator", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("metric", StoredKind::Number, PerOutlier::One),
+    StoredKey::new("decision_frontier", StoredKind::Number, PerOutlier::One),
+    StoredKey::new("confidence", StoredKind::Number, PerOutlier::One),
+    StoredKey::new("non_outlier_values_sample", StoredKind::Text, PerOutlier::UpToOne),
+];
+
+impl Method for Metrics {
+    fn columns(&self) -> Columns<'_> {
+        Columns {
+            aggregator: Some(Key::each(&self.aggregator)),
+            value: Some((self.metric, &self.target)),
+            ..Columns::default()
+        }
+    }
+
+    fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
+        Box::pin(evaluate(self, view, inputs))
+    }
+
+    fn observations(
+        &self,
+        view: &View,
+        evaluation: &Evaluation,
+        candidate: &Candidate,
+        event: &WholeEvent<'_>,
+    ) -> Map<String, Value> {
+        let target = lookup(&event.document.source, &self.target).and_then(flatten).unwrap_or_default();
+        let mut seen = metric_observations(self.metric, &target);
+        if let Evidence::Metric(value) = candidate.evidence {
+            seen.insert("metric".to_owned(), Value::Number(metric_number(self.metric, &target, value)));
+            if let Some(bucket) = evaluation.bucket(candidate.aggregator) {
+                seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
+                seen.insert("confidence".to_owned(), (bucket.frontier - value).abs().into());
+                seen.insert("non_outlier_values_sample".to_owned(), sample_text(self, &bucket.sample));
+            }
+        }
+        seen.insert("target".to_owned(), target.into());
+        seen.insert("aggregator".to_owned(), text_of(view, view.columns().aggregator, candidate.aggregator));
+        seen
+    }
+
+    fn refinement(&self) -> Refinement {
+        Refinement::SameAggregator
+    }
+}
+
+async fn evaluate(metrics: &Metrics, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
     let expression = frontier(col("value"), &metrics.trigger)?;
     let mut frontiers = Vec::new();
-    for part in parts(view, &settings) {
-        let numbers = rows(&part, &settings)?;
+    for part in parts(view, &inputs) {
+        let numbers = rows(&part, &inputs)?;
         let of_part = numbers.aggregate(vec![col("aggregator")], vec![expression.clone().alias("frontier")])?;
         frontiers.extend(of_part.collect().await?);
     }
     let frontiers = finite(&frontiers)?;
-    let mut evaluation = Evaluation::default();
     if frontiers.num_rows() == 0 {
-        return Ok(evaluation);
+        return Ok(Evaluation::default());
     }
-    let found = with_frontier(rows(view, &settings)?, frontiers.clone(), &settings)?
+    let found = with_frontier(rows(view, &inputs)?, frontiers.clone(), &inputs)?
         .filter(beyond(metrics.trigger.on))?
         .select_columns(&["element", "aggregator", "value", "frontier"])?
         .collect()
         .await?;
+    let mut candidates = Vec::new();
+    let mut buckets = Buckets::default();
     for batch in &found {
         let values = column::<Float64Type>(batch, "value")?;
         let batch_frontiers = column::<Float64Type>(batch, "frontier")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let finding = Finding::Metric(values.value(row));
-            evaluation.candidates.push(Candidate { element, aggregator, target: 0, finding });
-            evaluation
-                .buckets
+            let evidence = Evidence::Metric(values.value(row));
+            candidates.push(Candidate { element, aggregator, target: 0, evidence });
+            buckets
                 .entry(aggregator)
                 .or_insert_with(|| Bucket { frontier: batch_frontiers.value(row), sample: Sample::Values(Vec::new()) });
         }
     }
-    add_samples(metrics, view, frontiers, &mut evaluation, settings).await?;
-    Ok(evaluation)
-}
-
-pub(super) fn observations(
-    metrics: &Metrics,
-    view: &View,
-    evaluation: &Evaluation,
-    candidate: &Candidate,
-    fields: &Document,
-) -> Map<String, Value> {
-    let target = lookup(&fields.source, &metrics.target).and_then(flatten).unwrap_or_default();
-    let mut seen = metric_observations(metrics.metric, &target);
-    if let Finding::Metric(value) = candidate.finding {
-        seen.insert("metric".to_owned(), Value::Number(metric_number(metrics.metric, &target, value)));
-        if let Some(bucket) = evaluation.buckets.get(&candidate.aggregator) {
-            seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
-            seen.insert("confidence".to_owned(), (bucket.frontier - value).abs().into());
-            seen.insert("non_outlier_values_sample".to_owned(), sample_text(metrics, &bucket.sample));
-        }
-    }
-    seen.insert("target".to_owned(), target.into());
-    seen.insert("aggregator".to_owned(), text_of(view, view.columns().aggregator, candidate.aggregator));
-    seen
+    add_samples(metrics, view, frontiers, &mut buckets, inputs).await?;
+    Ok(Evaluation { candidates, details: Details::Buckets(buckets), ..Evaluation::default() })
 }
 
 /// Splits the view by aggregator if the numbers of all rows would take too much memory at once. An
 /// aggregator is judged by its own numbers only.
-fn parts<'a>(view: &'a View, settings: &Settings<'_>) -> impl Iterator<Item = View> + 'a {
-    let most = (settings.memory_limit as u64 / GATHERED_SHARE).max(1);
-    let n_parts = settings.n_rows.saturating_mul(ROW_BYTES).div_ceil(most).clamp(1, MOST_PARTS) as u32;
+fn parts<'a>(view: &'a View, inputs: &Inputs<'_>) -> impl Iterator<Item = View> + 'a {
+    let most = (inputs.memory_limit as u64 / GATHERED_SHARE).max(1);
+    let n_parts = inputs.n_rows.saturating_mul(ROW_BYTES).div_ceil(most).clamp(1, MOST_PARTS) as u32;
     let key_idx = view.columns().aggregator.filter(|_| n_parts > 1);
     (0..key_idx.map_or(1, |_| n_parts)).map(move |part| {
         let Some(key_idx) = key_idx else { return view.clone() };
@@ -132,12 +159,8 @@ fn finite(batches: &[RecordBatch]) -> Result<RecordBatch, DataFusionError> {
     Ok(RecordBatch::try_new(schema, columns)?)
 }
 
-fn with_frontier(
-    rows: DataFrame,
-    frontiers: RecordBatch,
-    settings: &Settings<'_>,
-) -> Result<DataFrame, DataFusionError> {
-    rows.join(table(frontiers, settings)?, JoinType::Inner, &["aggregator"], &["frontier_aggregator"], None)
+fn with_frontier(rows: DataFrame, frontiers: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
+    rows.join(table(frontiers, inputs)?, JoinType::Inner, &["aggregator"], &["frontier_aggregator"], None)
 }
 
 /// Condition for outliers: strictly beyond the frontier. Neither values nor frontiers are NaN here.
@@ -152,14 +175,14 @@ async fn add_samples(
     metrics: &Metrics,
     view: &View,
     frontiers: RecordBatch,
-    evaluation: &mut Evaluation,
-    settings: Settings<'_>,
+    buckets: &mut Buckets,
+    inputs: Inputs<'_>,
 ) -> Result<(), DataFusionError> {
-    let aggregators: FxHashSet<u32> = evaluation.buckets.keys().copied().collect();
+    let aggregators: FxHashSet<u32> = buckets.keys().copied().collect();
     if aggregators.is_empty() {
         return Ok(());
     }
-    let samples = with_frontier(rows_of(view, aggregators, &settings)?, frontiers, &settings)?
+    let samples = with_frontier(rows_of(view, aggregators, &inputs)?, frontiers, &inputs)?
         .filter(not(beyond(metrics.trigger.on)))?
         .aggregate(vec![col("aggregator")], vec![most_frequent(col("value"))?.alias("sample")])?
         .collect()
@@ -167,7 +190,7 @@ async fn add_samples(
     for batch in &samples {
         let lists = batch.column(1).as_list::<i32>();
         for (row, aggregator) in column::<UInt32Type>(batch, "aggregator")?.values().iter().enumerate() {
-            if let Some(bucket) = evaluation.buckets.get_mut(aggregator) {
+            if let Some(bucket) = buckets.get_mut(aggregator) {
                 bucket.sample = Sample::Values(lists.value(row).as_primitive::<Float64Type>().values().to_vec());
             }
         }

@@ -1,10 +1,13 @@
 //! Models: each is a pure function from a view of the event table to candidates.
 //!
 //! Models are DataFusion plans over the rows of a view that use the aggregate functions of
-//! [`crate::functions`]. They cover the whole history window, keep no state, and give the same
-//! candidates for the same rows in any order. A model also provides the observations of each
-//! candidate: what it saw.
+//! [`crate::engine::functions`]. They cover the whole history window, keep no state, and give the
+//! same candidates for the same rows in any order.
+//!
+//! A model is one file, which declares everything the model contributes: see [`Method`]. A new one
+//! needs its line in [`method`] and in [`stored_keys`].
 
+mod columns;
 mod error;
 mod metrics;
 mod simplequery;
@@ -12,8 +15,8 @@ mod sudden_appearance;
 mod terms;
 pub mod word2vec;
 
+pub use columns::{Columns, Key};
 pub use error::EvaluationError;
-pub use simplequery::matched;
 
 use std::sync::Arc;
 
@@ -24,12 +27,77 @@ use datafusion::catalog::MemTable;
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
+use futures::future::BoxFuture;
 use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::config::{FieldPath, Model};
-use crate::event::Document;
+use crate::config::{FieldPath, Model, ModelType};
+use crate::event::metric::stored_by_metrics;
+use crate::event::{Document, StoredKey};
 use crate::table::{Element, Population, View};
+
+/// Contribution of a model, implemented in the model's file for its settings.
+pub trait Method: Sync {
+    /// Columns of the event table that the model reads.
+    fn columns(&self) -> Columns<'_>;
+
+    /// Finds the candidates in `view`, in any order.
+    fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a>;
+
+    /// Observations about `candidate`, in the order in which they are stored. Their keys are among
+    /// the model's [`stored_keys`].
+    fn observations(
+        &self,
+        view: &View,
+        evaluation: &Evaluation,
+        candidate: &Candidate,
+        event: &WholeEvent<'_>,
+    ) -> Map<String, Value>;
+
+    /// Effect of a whitelisted candidate on the other rows.
+    fn refinement(&self) -> Refinement {
+        Refinement::Never
+    }
+
+    /// True if the observations need [`WholeEvent::highlights`].
+    fn wants_highlights(&self) -> bool {
+        false
+    }
+
+    /// True if an event of a cluster that already has an outlier of the use case is not judged
+    /// again.
+    fn skips_tagged(&self) -> bool {
+        false
+    }
+}
+
+/// Future result of [`Method::evaluate`].
+pub type Evaluating<'a> = BoxFuture<'a, Result<Evaluation, DataFusionError>>;
+
+/// Contribution of `model`.
+pub fn method(model: &Model) -> &dyn Method {
+    match model {
+        Model::SimpleQuery(simplequery) => simplequery,
+        Model::Metrics(metrics) => metrics,
+        Model::Terms(terms) => terms,
+        Model::SuddenAppearance(sudden) => sudden,
+        Model::Word2vec(word2vec) => &**word2vec,
+    }
+}
+
+/// Keys that outliers of a model have, besides those that all outliers have.
+pub fn stored_keys(model_type: ModelType) -> impl Iterator<Item = &'static StoredKey> {
+    let own = match model_type {
+        ModelType::SimpleQuery => simplequery::STORED,
+        ModelType::Metrics => metrics::STORED,
+        ModelType::Terms => terms::STORED,
+        ModelType::SuddenAppearance => sudden_appearance::STORED,
+        ModelType::Word2vec => word2vec::STORED,
+    };
+    let by_metrics = (model_type == ModelType::Metrics).then(stored_by_metrics);
+    own.iter().chain(by_metrics.into_iter().flatten())
+}
 
 /// A row flagged by a model.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,12 +109,12 @@ pub struct Candidate {
     /// Rank of the target's text; 0 if the model has no target key.
     pub target: u32,
     /// Reason why the model flagged the row.
-    pub finding: Finding,
+    pub evidence: Evidence,
 }
 
 /// Reason why a model flagged a candidate.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Finding {
+pub enum Evidence {
     /// The event matches the query.
     Match,
     /// The metric lies beyond the frontier.
@@ -62,25 +130,57 @@ pub enum Finding {
         n_in_window: u64,
     },
     /// The text, or a word in it, has a score beyond the frontier. Holds the index into
-    /// [`Evaluation::texts`].
+    /// [`Details::Texts`].
     Text(u32),
 }
 
-/// Findings of a model in a view.
+/// Candidates of a model in a view, and what the model saw.
 #[derive(Debug, Clone, Default)]
 pub struct Evaluation {
     /// Flagged rows, sorted by element.
     pub candidates: Vec<Candidate>,
-    /// Frontier and sample by rank of the aggregator, for aggregators with candidates.
-    pub buckets: FxHashMap<u32, Bucket>,
-    /// Observations of flagged texts.
-    pub texts: Vec<word2vec::judge::Seen>,
-    /// Effort spent on training.
-    pub effort: word2vec::training::Effort,
-    /// Comparison of flagged rows with labels, if requested.
-    pub confusion: Option<word2vec::confusion::Confusion>,
+    /// Observations that candidates share.
+    pub details: Details,
+    /// Numbers for the report.
+    pub statistics: Statistics,
     /// Number of texts that were not split into words because matching took too many steps.
     pub regexps_given_up: u64,
+}
+
+impl Evaluation {
+    /// Bucket of an aggregator with candidates, for models that have buckets.
+    fn bucket(&self, aggregator: u32) -> Option<&Bucket> {
+        match &self.details {
+            Details::Buckets(buckets) => buckets.get(&aggregator),
+            Details::None | Details::Texts(_) => None,
+        }
+    }
+}
+
+/// Observations that candidates share.
+#[derive(Debug, Clone, Default)]
+pub enum Details {
+    /// None.
+    #[default]
+    None,
+    /// Frontier and sample by rank of the aggregator.
+    Buckets(Buckets),
+    /// Flagged texts.
+    Texts(Vec<word2vec::judge::Seen>),
+}
+
+/// Frontier and sample by rank of the aggregator, for aggregators with candidates.
+pub type Buckets = FxHashMap<u32, Bucket>;
+
+/// Numbers of a model in the report, beyond those of every use case.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[serde(untagged)]
+pub enum Statistics {
+    /// None.
+    #[default]
+    None,
+    /// Training, and comparison with labels.
+    Word2vec(word2vec::Statistics),
 }
 
 /// Frontier and sample of one aggregator with candidates.
@@ -112,10 +212,20 @@ pub enum Refinement {
     Everything,
 }
 
+/// Event with candidates, read whole.
+#[derive(Debug, Clone, Copy)]
+pub struct WholeEvent<'a> {
+    /// The document; derived fields replace its own.
+    pub document: &'a Document,
+    /// Fragments by field in which the query matches, with [`crate::elastic::MARKS`] around what
+    /// matches; empty unless the model wants them.
+    pub highlights: &'a Map<String, Value>,
+}
+
 /// Inputs of a model besides its view.
 #[derive(Clone, Copy)]
 #[expect(missing_debug_implementations, reason = "a session has none")]
-pub struct Settings<'a> {
+pub struct Inputs<'a> {
     /// Session in which plans run, with the aggregate functions registered.
     pub context: &'a SessionContext,
     /// Number of partitions to work on in parallel.
@@ -138,26 +248,11 @@ pub struct Settings<'a> {
 ///
 /// # Errors
 /// A plan that failed.
-pub async fn evaluate(model: &Model, view: &View, settings: Settings<'_>) -> Result<Evaluation, EvaluationError> {
-    let evaluation = match model {
-        Model::SimpleQuery(_) => simplequery::evaluate(view, settings).await,
-        Model::Metrics(metrics) => metrics::evaluate(metrics, view, settings).await,
-        Model::Terms(terms) => terms::evaluate(terms, view, settings).await,
-        Model::SuddenAppearance(sudden) => sudden_appearance::evaluate(sudden, view, settings).await,
-        Model::Word2vec(word2vec) => word2vec::evaluate(word2vec, view, settings).await,
-    };
-    let mut evaluation = evaluation.map_err(|error| EvaluationError::new(&error, settings.context))?;
+pub async fn evaluate(model: &Model, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, EvaluationError> {
+    let evaluation = method(model).evaluate(view, inputs).await;
+    let mut evaluation = evaluation.map_err(|error| EvaluationError::new(&error, inputs.context))?;
     evaluation.candidates.sort_unstable_by_key(|candidate| candidate.element);
     Ok(evaluation)
-}
-
-/// Effect of a whitelisted candidate of `model` on the other rows.
-pub fn refinement(model: &Model) -> Refinement {
-    match model {
-        Model::Metrics(_) => Refinement::SameAggregator,
-        Model::Terms(terms) => terms::refinement(terms),
-        Model::SimpleQuery(_) | Model::SuddenAppearance(_) | Model::Word2vec(_) => Refinement::Never,
-    }
 }
 
 /// Observations of `model` about `candidate`, in the order in which they are stored.
@@ -166,38 +261,35 @@ pub fn observations(
     view: &View,
     evaluation: &Evaluation,
     candidate: &Candidate,
-    fields: &Document,
+    event: &WholeEvent<'_>,
 ) -> Map<String, Value> {
-    match model {
-        Model::SimpleQuery(_) => Map::new(),
-        Model::Metrics(metrics) => metrics::observations(metrics, view, evaluation, candidate, fields),
-        Model::Terms(terms) => terms::observations(terms, view, evaluation, candidate),
-        Model::SuddenAppearance(sudden) => sudden_appearance::observations(sudden, view, candidate),
-        Model::Word2vec(word2vec) => word2vec::observations(word2vec, evaluation, candidate),
-    }
+    let seen = method(model).observations(view, evaluation, candidate, event);
+    let is_declared = |name: &String| stored_keys(model.model_type()).any(|key| key.name == name);
+    debug_assert!(seen.keys().all(is_declared), "{:?} stores undeclared keys: {seen:?}", model.model_type());
+    seen
 }
 
 /// Rows of `view` as a DataFusion table.
-fn rows(view: &View, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
-    settings.context.read_table(Arc::new(view.to_table(settings.n_partitions)?))
+fn rows(view: &View, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
+    inputs.context.read_table(Arc::new(view.to_table(inputs.n_partitions)?))
 }
 
 /// Rows of `view` that belong to `aggregators`.
-fn rows_of(view: &View, aggregators: FxHashSet<u32>, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
+fn rows_of(view: &View, aggregators: FxHashSet<u32>, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
     let without = view.population().without.clone();
-    rows(&view.with_population(Population { without, only: Some(aggregators) }), settings)
+    rows(&view.with_population(Population { without, only: Some(aggregators) }), inputs)
 }
 
 /// Joins `rows` with `flagged`: aggregator and target must equal `flagged_aggregator` and
 /// `flagged_target`.
-fn with_flagged(rows: DataFrame, flagged: RecordBatch, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
+fn with_flagged(rows: DataFrame, flagged: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
     let flagged_columns = ["flagged_aggregator", "flagged_target"];
-    rows.join(table(flagged, settings)?, JoinType::Inner, &["aggregator", "target"], &flagged_columns, None)
+    rows.join(table(flagged, inputs)?, JoinType::Inner, &["aggregator", "target"], &flagged_columns, None)
 }
 
 /// Wraps a record batch as a DataFusion table.
-fn table(batch: RecordBatch, settings: &Settings<'_>) -> Result<DataFrame, DataFusionError> {
-    settings.context.read_table(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
+fn table(batch: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
+    inputs.context.read_table(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
 }
 
 /// Column `name` of `batch`, which the plan gives type `T`.

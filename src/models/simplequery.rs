@@ -5,21 +5,49 @@ use datafusion::error::DataFusionError;
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, Evaluation, Finding, Settings, column, rows};
-use crate::config::FieldPath;
-use crate::event::{Document, lookup};
+use super::{Candidate, Columns, Evaluating, Evaluation, Evidence, Inputs, Method, WholeEvent, column, rows};
+use crate::config::{FieldPath, SimpleQuery};
+use crate::elastic::MARKS;
+use crate::event::{Document, PerOutlier, StoredKey, StoredKind, lookup};
 use crate::python::repr;
 use crate::table::{Element, View};
 
-pub(super) async fn evaluate(view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
+pub(super) const STORED: &[StoredKey] = &[
+    StoredKey::new("matched_fields", StoredKind::Object, PerOutlier::UpToOne),
+    StoredKey::new("matched_values", StoredKind::Text, PerOutlier::UpToOne),
+];
+
+impl Method for SimpleQuery {
+    fn columns(&self) -> Columns<'_> {
+        Columns::default()
+    }
+
+    fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
+        Box::pin(evaluate(view, inputs))
+    }
+
+    fn observations(&self, _: &View, _: &Evaluation, _: &Candidate, event: &WholeEvent<'_>) -> Map<String, Value> {
+        matched(event.document, event.highlights, MARKS)
+    }
+
+    fn wants_highlights(&self) -> bool {
+        self.highlight_match
+    }
+
+    fn skips_tagged(&self) -> bool {
+        true
+    }
+}
+
+async fn evaluate(view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
     let mut evaluation = Evaluation::default();
-    for batch in rows(view, &settings)?.collect().await? {
+    for batch in rows(view, &inputs)?.collect().await? {
         let elements = column::<UInt64Type>(&batch, "element")?.values();
         evaluation.candidates.extend(elements.iter().map(|&element| Candidate {
             element: Element(element),
             aggregator: 0,
             target: 0,
-            finding: Finding::Match,
+            evidence: Evidence::Match,
         }));
     }
     Ok(evaluation)
@@ -27,7 +55,7 @@ pub(super) async fn evaluate(view: &View, settings: Settings<'_>) -> Result<Eval
 
 /// Observations of the matched parts of the document, restricted to fields of the event: the
 /// fragments of `highlights` by field, and the parts between `marks` in those fragments.
-pub fn matched(document: &Document, highlights: &Map<String, Value>, marks: [&str; 2]) -> Map<String, Value> {
+fn matched(document: &Document, highlights: &Map<String, Value>, marks: [&str; 2]) -> Map<String, Value> {
     let is_field = |name: &str| lookup(&document.source, &FieldPath::new(name)).is_some();
     let fields: Map<String, Value> = highlights
         .iter()

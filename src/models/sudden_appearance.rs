@@ -11,30 +11,79 @@ use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-use super::{Candidate, Evaluation, Finding, Settings, column, field_names, rows, rows_of, table, text_of};
+use super::{
+    Candidate, Columns, Evaluating, Evaluation, Evidence, Inputs, Key, Method, WholeEvent, column, field_names, rows,
+    rows_of, table, text_of,
+};
 use crate::config::SuddenAppearance;
 use crate::engine::functions::{SlidingWindows, appearances, appearances_of};
+use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::table::{Element, View};
 
-pub(super) async fn evaluate(
-    sudden: &SuddenAppearance,
-    view: &View,
-    settings: Settings<'_>,
-) -> Result<Evaluation, DataFusionError> {
+pub(super) const STORED: &[StoredKey] = &[
+    StoredKey::new("target", StoredKind::Text, PerOutlier::AtLeastOne),
+    StoredKey::new("aggregator", StoredKind::Text, PerOutlier::AtLeastOne),
+    StoredKey::new("target_value", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("aggregator_value", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("size_time_window", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("start_time_window", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("end_time_window", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("num_target_value_in_window", StoredKind::Number, PerOutlier::One),
+];
+
+impl Method for SuddenAppearance {
+    fn columns(&self) -> Columns<'_> {
+        Columns {
+            aggregator: Some(Key::smallest(&self.aggregator)),
+            target: Some(Key::smallest(&self.target)),
+            time: true,
+            tie: true,
+            ..Columns::default()
+        }
+    }
+
+    fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
+        Box::pin(evaluate(self, view, inputs))
+    }
+
+    fn observations(
+        &self,
+        view: &View,
+        _: &Evaluation,
+        candidate: &Candidate,
+        _: &WholeEvent<'_>,
+    ) -> Map<String, Value> {
+        let columns = view.columns();
+        let mut seen = Map::new();
+        if let Evidence::Appearance { window: (start, end), n_in_window } = candidate.evidence {
+            seen.insert("size_time_window".to_owned(), duration_text(self.window).into());
+            seen.insert("start_time_window".to_owned(), time_text(start).into());
+            seen.insert("end_time_window".to_owned(), time_text(end).into());
+            seen.insert("aggregator".to_owned(), field_names(&self.aggregator));
+            seen.insert("aggregator_value".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
+            seen.insert("target".to_owned(), field_names(&self.target));
+            seen.insert("target_value".to_owned(), text_of(view, columns.target, candidate.target));
+            seen.insert("num_target_value_in_window".to_owned(), n_in_window.into());
+        }
+        seen
+    }
+}
+
+async fn evaluate(sudden: &SuddenAppearance, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
     let mut evaluation = Evaluation::default();
-    let end = match settings.end {
+    let end = match inputs.end {
         Some(end) => Some(end),
-        None => newest(view, &settings).await?,
+        None => newest(view, &inputs).await?,
     };
     let Some(end) = end else { return Ok(evaluation) };
     let windows = SlidingWindows {
         end,
-        history: settings.history,
+        history: inputs.history,
         window: microseconds(sudden.window),
         step: microseconds(sudden.step),
     };
     let expression = appearances(col("time"), col("tie"), col("element"), &windows)?;
-    let found = rows(view, &settings)?
+    let found = rows(view, &inputs)?
         .filter(col("time").between(lit(windows.start()), lit(windows.end)))?
         .aggregate(vec![col("aggregator"), col("target")], vec![expression.alias("appearances")])?
         .collect()
@@ -43,33 +92,17 @@ pub(super) async fn evaluate(
         collect_candidates(batch, &mut evaluation)?;
     }
     if let Some(minimum) = sudden.min_aggregator_bucket {
-        drop_small_buckets(minimum, view, &mut evaluation, settings).await?;
+        drop_small_buckets(minimum, view, &mut evaluation, inputs).await?;
     }
     Ok(evaluation)
-}
-
-pub(super) fn observations(sudden: &SuddenAppearance, view: &View, candidate: &Candidate) -> Map<String, Value> {
-    let columns = view.columns();
-    let mut seen = Map::new();
-    if let Finding::Appearance { window: (start, end), n_in_window } = candidate.finding {
-        seen.insert("size_time_window".to_owned(), duration_text(sudden.window).into());
-        seen.insert("start_time_window".to_owned(), time_text(start).into());
-        seen.insert("end_time_window".to_owned(), time_text(end).into());
-        seen.insert("aggregator".to_owned(), field_names(&sudden.aggregator));
-        seen.insert("aggregator_value".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
-        seen.insert("target".to_owned(), field_names(&sudden.target));
-        seen.insert("target_value".to_owned(), text_of(view, columns.target, candidate.target));
-        seen.insert("num_target_value_in_window".to_owned(), n_in_window.into());
-    }
-    seen
 }
 
 fn microseconds(duration: TimeDelta) -> i64 {
     duration.num_microseconds().unwrap_or(i64::MAX)
 }
 
-async fn newest(view: &View, settings: &Settings<'_>) -> Result<Option<i64>, DataFusionError> {
-    let result = rows(view, settings)?.aggregate(vec![], vec![max(col("time")).alias("newest")])?.collect().await?;
+async fn newest(view: &View, inputs: &Inputs<'_>) -> Result<Option<i64>, DataFusionError> {
+    let result = rows(view, inputs)?.aggregate(vec![], vec![max(col("time")).alias("newest")])?.collect().await?;
     for batch in &result {
         let newest = column::<Int64Type>(batch, "newest")?;
         if !newest.is_empty() && newest.is_valid(0) {
@@ -92,7 +125,7 @@ fn collect_candidates(batch: &RecordBatch, evaluation: &mut Evaluation) -> Resul
                 element: Element(appearance.element),
                 aggregator: aggregators.value(row),
                 target: targets.value(row),
-                finding: Finding::Appearance { window: appearance.window, n_in_window: appearance.n_in_window },
+                evidence: Evidence::Appearance { window: appearance.window, n_in_window: appearance.n_in_window },
             });
         }
     }
@@ -104,7 +137,7 @@ async fn drop_small_buckets(
     minimum: u64,
     view: &View,
     evaluation: &mut Evaluation,
-    settings: Settings<'_>,
+    inputs: Inputs<'_>,
 ) -> Result<(), DataFusionError> {
     let mut windows: Vec<(u32, i64, i64)> = evaluation.candidates.iter().filter_map(bucket_of).collect();
     windows.sort_unstable();
@@ -113,11 +146,11 @@ async fn drop_small_buckets(
         return Ok(());
     }
     let aggregators = windows.iter().map(|&(aggregator, _, _)| aggregator).collect();
-    let counted = rows_of(view, aggregators, &settings)?
+    let counted = rows_of(view, aggregators, &inputs)?
         // an event with several targets is one event of its aggregator
         .aggregate(vec![col("aggregator"), event_of(col("element")).alias("event"), col("time")], vec![])?
         .join(
-            table(windows_batch(&windows)?, &settings)?,
+            table(windows_batch(&windows)?, &inputs)?,
             JoinType::Inner,
             &["aggregator"],
             &["window_aggregator"],
@@ -143,8 +176,8 @@ async fn drop_small_buckets(
 }
 
 fn bucket_of(candidate: &Candidate) -> Option<(u32, i64, i64)> {
-    match candidate.finding {
-        Finding::Appearance { window: (start, end), .. } => Some((candidate.aggregator, start, end)),
+    match candidate.evidence {
+        Evidence::Appearance { window: (start, end), .. } => Some((candidate.aggregator, start, end)),
         _ => None,
     }
 }

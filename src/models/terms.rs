@@ -13,61 +13,78 @@ use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
 use super::{
-    Bucket, Candidate, Evaluation, Finding, Refinement, Sample, Settings, column, places, rows, rows_of, table,
-    text_of, with_flagged,
+    Bucket, Buckets, Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, Refinement,
+    Sample, WholeEvent, column, places, rows, rows_of, table, text_of, with_flagged,
 };
 use crate::config::{CountMethod, Terms};
 use crate::engine::functions::{TermsJudgement, frontier, judge_terms, kernel_side};
+use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
 
-pub(super) async fn evaluate(
-    terms: &Terms,
-    view: &View,
-    settings: Settings<'_>,
-) -> Result<Evaluation, DataFusionError> {
-    match terms.count_method {
-        CountMethod::WithinAggregator => within_aggregator(terms, view, settings).await,
-        CountMethod::AcrossAggregators => across_aggregators(terms, view, settings).await,
-    }
-}
+pub(super) const STORED: &[StoredKey] = &[
+    StoredKey::new("term", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("term_count", StoredKind::Number, PerOutlier::One),
+    StoredKey::new("aggregator", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("decision_frontier", StoredKind::Number, PerOutlier::One),
+    StoredKey::new("trigger_method", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("non_outlier_values_sample", StoredKind::Text, PerOutlier::UpToOne),
+];
 
-pub(super) fn refinement(terms: &Terms) -> Refinement {
-    match terms.count_method {
-        CountMethod::WithinAggregator => Refinement::SameAggregator,
-        CountMethod::AcrossAggregators => Refinement::Everything,
+impl Method for Terms {
+    fn columns(&self) -> Columns<'_> {
+        Columns {
+            aggregator: Some(Key::each(&self.aggregator)),
+            target: Some(Key::each(&self.target)),
+            ..Columns::default()
+        }
     }
-}
 
-pub(super) fn observations(
-    terms: &Terms,
-    view: &View,
-    evaluation: &Evaluation,
-    candidate: &Candidate,
-) -> Map<String, Value> {
-    let columns = view.columns();
-    let mut seen = Map::new();
-    if let Some(bucket) = evaluation.buckets.get(&candidate.aggregator) {
-        seen.insert("non_outlier_values_sample".to_owned(), sample_text(view, &bucket.sample));
-        seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
+    fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
+        match self.count_method {
+            CountMethod::WithinAggregator => Box::pin(within_aggregator(self, view, inputs)),
+            CountMethod::AcrossAggregators => Box::pin(across_aggregators(self, view, inputs)),
+        }
     }
-    if let Finding::TermCount(n) = candidate.finding {
-        seen.insert("term_count".to_owned(), n.into());
+
+    fn observations(
+        &self,
+        view: &View,
+        evaluation: &Evaluation,
+        candidate: &Candidate,
+        _: &WholeEvent<'_>,
+    ) -> Map<String, Value> {
+        let columns = view.columns();
+        let mut seen = Map::new();
+        if let Some(bucket) = evaluation.bucket(candidate.aggregator) {
+            seen.insert("non_outlier_values_sample".to_owned(), sample_text(view, &bucket.sample));
+            seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
+        }
+        if let Evidence::TermCount(n) = candidate.evidence {
+            seen.insert("term_count".to_owned(), n.into());
+        }
+        seen.insert("aggregator".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
+        seen.insert("term".to_owned(), text_of(view, columns.target, candidate.target));
+        seen.insert("trigger_method".to_owned(), self.trigger.method.as_str().into());
+        seen
     }
-    seen.insert("aggregator".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
-    seen.insert("term".to_owned(), text_of(view, columns.target, candidate.target));
-    seen.insert("trigger_method".to_owned(), terms.trigger.method.as_str().into());
-    seen
+
+    fn refinement(&self) -> Refinement {
+        match self.count_method {
+            CountMethod::WithinAggregator => Refinement::SameAggregator,
+            CountMethod::AcrossAggregators => Refinement::Everything,
+        }
+    }
 }
 
 /// Judges the counts of the distinct targets within each aggregator.
-async fn within_aggregator(terms: &Terms, view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
+async fn within_aggregator(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
     let judgement = judge_terms(col("target"), col("n"), &terms.trigger, terms.min_target_buckets.unwrap_or(0))?;
-    let judged = rows(view, &settings)?
+    let judged = rows(view, &inputs)?
         .aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])?
         .aggregate(vec![col("aggregator")], vec![judgement.alias("judged")])?
         .collect()
         .await?;
-    let mut evaluation = Evaluation::default();
+    let mut buckets = Buckets::default();
     let mut flagged = Flagged::default();
     for batch in &judged {
         let aggregators = column::<UInt32Type>(batch, "aggregator")?;
@@ -77,72 +94,75 @@ async fn within_aggregator(terms: &Terms, view: &View, settings: Settings<'_>) -
                 let aggregator = aggregators.value(row);
                 flagged.extend(aggregator, &judgement);
                 let sample = Sample::Terms(judgement.sample.to_vec());
-                evaluation.buckets.insert(aggregator, Bucket { frontier: judgement.frontier, sample });
+                buckets.insert(aggregator, Bucket { frontier: judgement.frontier, sample });
             }
         }
     }
     if flagged.targets.is_empty() {
-        return Ok(evaluation);
+        return Ok(Evaluation::default());
     }
-    let flagged_rows = rows_of(view, evaluation.buckets.keys().copied().collect(), &settings)?;
-    let found = with_flagged(flagged_rows, flagged.into_batch()?, &settings)?
+    let flagged_rows = rows_of(view, buckets.keys().copied().collect(), &inputs)?;
+    let found = with_flagged(flagged_rows, flagged.into_batch()?, &inputs)?
         .select_columns(&["element", "aggregator", "target", "n"])?
         .collect()
         .await?;
+    let mut candidates = Vec::new();
     for batch in &found {
         let targets = column::<UInt32Type>(batch, "target")?;
         let counts = column::<UInt64Type>(batch, "n")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let finding = Finding::TermCount(counts.value(row));
-            evaluation.candidates.push(Candidate { element, aggregator, target: targets.value(row), finding });
+            let evidence = Evidence::TermCount(counts.value(row));
+            candidates.push(Candidate { element, aggregator, target: targets.value(row), evidence });
         }
     }
-    Ok(evaluation)
+    Ok(Evaluation { candidates, details: Details::Buckets(buckets), ..Evaluation::default() })
 }
 
 /// Judges the numbers of distinct targets across aggregators.
-async fn across_aggregators(terms: &Terms, view: &View, settings: Settings<'_>) -> Result<Evaluation, DataFusionError> {
-    let n_targets = rows(view, &settings)?
+async fn across_aggregators(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
+    let n_targets = rows(view, &inputs)?
         .aggregate(vec![col("aggregator"), col("target")], vec![])?
         .aggregate(vec![col("aggregator")], vec![count(lit(1)).alias("n")])?
         .collect()
         .await?;
-    let mut evaluation = Evaluation::default();
     let mut n_by_aggregator: FxHashMap<u32, u64> = FxHashMap::default();
     for batch in &n_targets {
         let counts = column::<Int64Type>(batch, "n")?;
         let aggregators = column::<UInt32Type>(batch, "aggregator")?;
         n_by_aggregator.extend(aggregators.values().iter().copied().zip(counts.values().iter().map(|&n| n as u64)));
     }
-    let Some(frontier) = frontier_across(terms, &n_by_aggregator, settings).await? else { return Ok(evaluation) };
+    let Some(frontier) = frontier_across(terms, &n_by_aggregator, inputs).await? else {
+        return Ok(Evaluation::default());
+    };
     n_by_aggregator.retain(|_, &mut n| beyond(n as f64, frontier, kernel_side(terms.trigger.on)));
     if n_by_aggregator.is_empty() {
-        return Ok(evaluation);
+        return Ok(Evaluation::default());
     }
-    let found = rows_of(view, n_by_aggregator.keys().copied().collect(), &settings)?.collect().await?;
+    let mut candidates = Vec::new();
+    let found = rows_of(view, n_by_aggregator.keys().copied().collect(), &inputs)?.collect().await?;
     for batch in &found {
         let targets = column::<UInt32Type>(batch, "target")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let finding = Finding::TermCount(n_by_aggregator[&aggregator]);
-            evaluation.candidates.push(Candidate { element, aggregator, target: targets.value(row), finding });
+            let evidence = Evidence::TermCount(n_by_aggregator[&aggregator]);
+            candidates.push(Candidate { element, aggregator, target: targets.value(row), evidence });
         }
     }
     let bucket = Bucket { frontier, sample: Sample::Terms(Vec::new()) };
-    evaluation.buckets.extend(n_by_aggregator.keys().map(|&aggregator| (aggregator, bucket.clone())));
-    Ok(evaluation)
+    let buckets = n_by_aggregator.keys().map(|&aggregator| (aggregator, bucket.clone())).collect();
+    Ok(Evaluation { candidates, details: Details::Buckets(buckets), ..Evaluation::default() })
 }
 
 async fn frontier_across(
     terms: &Terms,
     n_by_aggregator: &FxHashMap<u32, u64>,
-    settings: Settings<'_>,
+    inputs: Inputs<'_>,
 ) -> Result<Option<f64>, DataFusionError> {
     let counts = Int64Array::from_iter_values(n_by_aggregator.values().map(|&n| n as i64));
     let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
     let batch = RecordBatch::try_new(schema, vec![Arc::new(counts)])?;
     let expression = frontier(cast(col("n"), DataType::Float64), &terms.trigger)?;
     // group by a constant, because our functions support grouped aggregation only
-    let result = table(batch, &settings)?.aggregate(vec![lit(1).alias("all")], vec![expression.alias("frontier")])?;
+    let result = table(batch, &inputs)?.aggregate(vec![lit(1).alias("all")], vec![expression.alias("frontier")])?;
     for batch in result.collect().await? {
         let frontiers: &Float64Array = column::<Float64Type>(&batch, "frontier")?;
         if let Some(frontier) = frontiers.iter().next() {

@@ -14,7 +14,7 @@ use crate::python::wrap;
 use placeholders::{Scope, expand};
 
 pub use removal::{StoredOutlier, take_apart, untagged, without};
-pub use stored::{Additions, CHANGED_FIELDS, Merge, TAG, merge_all, merge_into};
+pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all, merge_into};
 
 /// Parts that an outlier is described from.
 #[derive(Debug)]

@@ -13,7 +13,10 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::Outlier;
-use super::stored::TAG;
+use super::stored::{COMMON, TAG, TOTAL};
+use crate::config::ModelType;
+use crate::event::PerOutlier;
+use crate::models::stored_keys;
 
 /// One outlier of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,8 +96,6 @@ pub fn untagged(tags: &Value) -> Option<Value> {
         other => Some(other.clone()),
     }
 }
-
-const TOTAL: &str = "total_outliers";
 
 /// Types of the models, one per outlier; `None` unless there are as many names and summaries.
 fn model_types(stored: &Map<String, Value>) -> Option<Vec<&str>> {
@@ -179,70 +180,42 @@ struct Bounds {
     most: Option<usize>,
 }
 
-const NONE: Bounds = Bounds { least: 0, most: Some(0) };
-const ONE: Bounds = Bounds { least: 1, most: Some(1) };
-const UP_TO_ONE: Bounds = Bounds { least: 0, most: Some(1) };
-const SOME: Bounds = Bounds { least: 1, most: None };
-const ANY: Bounds = Bounds { least: 0, most: None };
-
-/// Keys that the models write.
-const KEYS: [(&str, &[&str], Bounds); 9] = [
-    ("simplequery", &["matched_fields", "matched_values"], UP_TO_ONE),
-    ("metrics", &["target", "aggregator", "metric", "decision_frontier", "confidence"], ONE),
-    (
-        "metrics",
-        &[
-            "non_outlier_values_sample",
-            "max_hex_encoded_length",
-            "max_hex_encoded_word",
-            "max_base64_decoded_length",
-            "max_base64_decoded_word",
-            "extracted_urls",
-            "extracted_urls_length",
-        ],
-        UP_TO_ONE,
-    ),
-    ("terms", &["term", "term_count", "aggregator", "decision_frontier", "trigger_method"], ONE),
-    ("terms", &["non_outlier_values_sample"], UP_TO_ONE),
-    ("sudden_appearance", &["target", "aggregator"], SOME),
-    (
-        "sudden_appearance",
-        &[
-            "target_value",
-            "aggregator_value",
-            "num_target_value_in_window",
-            "size_time_window",
-            "start_time_window",
-            "end_time_window",
-        ],
-        ONE,
-    ),
-    ("word2vec", &["score", "decision_frontier", "confidence", "score_type", "size_window"], UP_TO_ONE),
-    ("word2vec", &["words", "outlier_words"], ANY),
-];
+impl From<PerOutlier> for Bounds {
+    fn from(values: PerOutlier) -> Self {
+        let (least, most) = match values {
+            PerOutlier::Shared => (0, Some(0)),
+            PerOutlier::One => (1, Some(1)),
+            PerOutlier::UpToOne => (0, Some(1)),
+            PerOutlier::AtLeastOne => (1, None),
+            PerOutlier::Any => (0, None),
+        };
+        Bounds { least, most }
+    }
+}
 
 /// Bounds under the assumption that no use case has a parameter named like a key of another model.
 fn bounds_of_model(key: &str, model_type: &str) -> Bounds {
-    let is_own = |(model, keys, _): &&(&str, &[&str], Bounds)| *model == model_type && keys.contains(&key);
-    let is_known = KEYS.iter().any(|(model, ..)| *model == model_type);
-    let is_of_others = KEYS.iter().any(|(_, keys, _)| keys.contains(&key)) && !KEYS.iter().any(|keys| is_own(&keys));
-    if is_known && is_of_others { NONE } else { bounds(key, model_type) }
+    let has_key = |model_type| stored_keys(model_type).any(|stored| stored.name == key);
+    match model_named(model_type) {
+        Some(own) if !has_key(own) && ModelType::ALL.into_iter().any(has_key) => Bounds { least: 0, most: Some(0) },
+        _ => bounds(key, model_type),
+    }
 }
 
 fn bounds(key: &str, model_type: &str) -> Bounds {
-    match key {
-        "summary" | "model_name" | "model_type" | "elasticsearch_filter" => return ONE,
-        "type" | "reason" => return SOME,
-        "assets" => return ANY,
-        _ => {}
-    }
-    let own = KEYS.iter().find(|(model, keys, _)| *model == model_type && keys.contains(&key));
-    match own {
-        Some((.., bounds)) => *bounds,
+    let model = model_named(model_type);
+    let declared = COMMON.iter().chain(model.into_iter().flat_map(stored_keys)).find(|stored| stored.name == key);
+    let values = match (declared, model) {
+        (Some(stored), _) => stored.values,
         // a parameter of the use case, or a derived field
-        None if KEYS.iter().any(|(model, ..)| *model == model_type) => UP_TO_ONE,
-        None => ANY,
-    }
+        (None, Some(_)) => PerOutlier::UpToOne,
+        (None, None) => PerOutlier::Any,
+    };
+    values.into()
+}
+
+fn model_named(name: &str) -> Option<ModelType> {
+    ModelType::ALL.into_iter().find(|model_type| model_type.as_str() == name)
 }
 
 #[cfg(test)]

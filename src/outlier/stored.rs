@@ -4,6 +4,22 @@
 use serde_json::{Map, Value};
 
 use super::Outlier;
+use crate::event::{PerOutlier, StoredKey, StoredKind};
+
+/// Keys that outliers of all models have. Each model declares its own besides.
+pub const COMMON: &[StoredKey] = &[
+    StoredKey::new("type", StoredKind::Text, PerOutlier::AtLeastOne),
+    StoredKey::new("reason", StoredKind::Text, PerOutlier::AtLeastOne),
+    StoredKey::new("summary", StoredKind::Prose, PerOutlier::One),
+    StoredKey::new("model_name", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("model_type", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("elasticsearch_filter", StoredKind::Text, PerOutlier::One),
+    StoredKey::new("assets", StoredKind::Text, PerOutlier::Any),
+    StoredKey::new(TOTAL, StoredKind::Count, PerOutlier::Shared),
+];
+
+/// Number of outliers of a document.
+pub(super) const TOTAL: &str = "total_outliers";
 
 /// Tag of documents that have outliers.
 pub const TAG: &str = "outlier";
@@ -77,7 +93,7 @@ pub fn merge_all<'a>(
 fn first(outlier: &Outlier) -> Map<String, Value> {
     let arrays = outlier.fields().iter().map(|(key, value)| (key.clone(), Value::Array(elements(value))));
     let mut stored: Map<String, Value> = arrays.collect();
-    stored.insert("total_outliers".to_owned(), 1.into());
+    stored.insert(TOTAL.to_owned(), 1.into());
     stored
 }
 
@@ -91,7 +107,7 @@ fn merge_arrays(stored: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
     if is_known {
         return Merge::AlreadyPresent;
     }
-    let total = stored.get("total_outliers").map_or(0, total_of);
+    let total = stored.get(TOTAL).map_or(0, total_of);
     for (key, value) in outlier.fields() {
         match stored.get_mut(key) {
             Some(Value::Array(known)) => known.extend(elements(value)),
@@ -105,7 +121,7 @@ fn merge_arrays(stored: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
             }
         }
     }
-    stored.insert("total_outliers".to_owned(), (total + 1).into());
+    stored.insert(TOTAL.to_owned(), (total + 1).into());
     Merge::Added
 }
 
@@ -145,6 +161,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::ModelType;
+    use crate::models::stored_keys;
 
     fn outlier(summary: &str, more: Value) -> Outlier {
         let Value::Object(mut fields) = more else { panic!("an object") };
@@ -220,5 +238,29 @@ mod tests {
         assert_eq!(merged(json!({"outliers": {"total_outliers": "3", "summary": "t"}})).1, json!(4));
         assert_eq!(merged(json!({"outliers": {"total_outliers": [2]}})).1, json!(3));
         assert_eq!(merged(json!({"outliers": "text"})).1, json!(1));
+    }
+
+    /// Texts in backticks.
+    fn quoted(cell: &str) -> Vec<&str> {
+        cell.split('`').skip(1).step_by(2).collect()
+    }
+
+    #[test]
+    fn the_documentation_lists_all_keys() {
+        let mut documented: Vec<(&str, &str)> = Vec::new();
+        for line in include_str!("../../docs/outliers.md").lines() {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let ["", keys, models, _, ""] = cells[..] else { continue };
+            let models = if models == "all" { vec!["all"] } else { quoted(models) };
+            documented.extend(quoted(keys).iter().flat_map(|key| models.iter().map(move |model| (*model, *key))));
+        }
+        // one per derived field, not a key of its own
+        documented.retain(|&(_, key)| key != "derived_NAME");
+        let common = COMMON.iter().map(|key| ("all", key.name));
+        let of_model = |model: ModelType| stored_keys(model).map(move |key| (model.as_str(), key.name));
+        let mut declared: Vec<_> = common.chain(ModelType::ALL.into_iter().flat_map(of_model)).collect();
+        documented.sort_unstable();
+        declared.sort_unstable();
+        assert_eq!(documented, declared);
     }
 }

@@ -16,7 +16,6 @@ use tracing::{error, warn};
 use crate::config::{Problem, RejectedUseCase, UseCase};
 use crate::delivery::Written;
 use crate::housekeeping::Cleaned;
-use crate::models::word2vec::training::Effort;
 use crate::plan::ScanPlan;
 use crate::scan_group::{GroupResult, UseCaseResult};
 use crate::sources::ScanSummary;
@@ -313,8 +312,7 @@ impl Report {
                 report.whitelisted = detected.whitelisted;
                 report.rounds = detected.rounds;
                 report.regexps_given_up = detected.regexps_given_up;
-                report.training = (detected.effort != Effort::default()).then_some(detected.effort);
-                report.confusion_matrix = detected.confusion;
+                report.statistics = detected.statistics;
                 report.seconds_evaluate = detected.evaluating.as_secs_f64();
                 report.seconds_describe = detected.describing.as_secs_f64();
                 self.phases.evaluate += report.seconds_evaluate;

@@ -8,8 +8,7 @@ use super::Status;
 use crate::config::UseCase;
 use crate::event::derived::{DerivedFields, GivenUp};
 use crate::ingest::Usage;
-use crate::models::word2vec::confusion::Confusion;
-use crate::models::word2vec::training::Effort;
+use crate::models::Statistics;
 
 /// Reason for skipping an event whose lists multiply beyond the limit on rows: it could exhaust
 /// memory, so it is skipped and reported.
@@ -52,12 +51,9 @@ pub struct UseCaseReport {
     /// they derive nothing from them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grok_given_up: Vec<GrokGivenUp>,
-    /// Effort of training; only if models were trained.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub training: Option<Effort>,
-    /// Rows compared with labels, for `print_confusion_matrix`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub confusion_matrix: Option<Confusion>,
+    /// Numbers of its model.
+    #[serde(flatten)]
+    pub statistics: Statistics,
     /// Seconds spent in the model.
     pub seconds_evaluate: f64,
     /// Seconds spent on descriptions and whitelist.
@@ -104,8 +100,7 @@ impl UseCaseReport {
             rounds: 0,
             regexps_given_up: 0,
             grok_given_up: Vec::new(),
-            training: None,
-            confusion_matrix: None,
+            statistics: Statistics::None,
             seconds_evaluate: 0.0,
             seconds_describe: 0.0,
         }
@@ -125,5 +120,28 @@ impl UseCaseReport {
             (TOO_MANY_COMBINATIONS, usage.too_many_rows),
         ];
         self.skipped_events.extend(skipped.into_iter().filter(|&(_, n)| n > 0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::to_value;
+
+    use super::*;
+    use crate::models::word2vec;
+    use crate::models::word2vec::training::Effort;
+
+    #[test]
+    fn numbers_of_the_model_stand_beside_the_others() {
+        let mut report = UseCaseReport::new("word2vec_a".to_owned(), "word2vec", "a.conf:1".to_owned());
+        let without = to_value(&report).unwrap();
+        let training = Some(Effort { pairs_learned: 7, ..Effort::default() });
+        report.statistics = Statistics::Word2vec(word2vec::Statistics { training, confusion_matrix: None });
+        let with = to_value(&report).unwrap();
+        assert_eq!((&with["training"]["pairs_learned"], with.get("confusion_matrix")), (&7.into(), None));
+        let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let others: Vec<String> = keys(&with).into_iter().filter(|key| key != "training").collect();
+        assert_eq!(keys(&without), others);
+        assert_eq!(keys(&with)[11..14], ["rounds", "regexps_given_up", "training"].map(str::to_owned)[..]);
     }
 }

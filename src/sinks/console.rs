@@ -51,12 +51,12 @@ pub struct Findings {
 
 #[derive(Debug, Default)]
 struct UseCaseFindings {
-    by_summary: BTreeMap<String, Finding>,
+    by_summary: BTreeMap<String, SummaryCount>,
     n_uncounted: u64,
 }
 
 #[derive(Debug)]
-struct Finding {
+struct SummaryCount {
     n_outliers: u64,
     example: (String, String),
 }
@@ -87,7 +87,7 @@ impl Findings {
                 finding.n_outliers += 1;
                 finding.example = place.min(std::mem::take(&mut finding.example));
             } else if findings.by_summary.len() < COUNTED {
-                findings.by_summary.insert(summary.to_owned(), Finding { n_outliers: 1, example: place });
+                findings.by_summary.insert(summary.to_owned(), SummaryCount { n_outliers: 1, example: place });
             } else {
                 findings.n_uncounted += 1;
             }
@@ -113,7 +113,7 @@ impl Findings {
 impl UseCaseFindings {
     /// Rarest findings come first: the frequent ones would hide them.
     fn rows(&self, name: &str) -> Vec<[String; 4]> {
-        let mut findings: Vec<(&String, &Finding)> = self.by_summary.iter().collect();
+        let mut findings: Vec<(&String, &SummaryCount)> = self.by_summary.iter().collect();
         findings.sort_by_key(|(summary, finding)| (finding.n_outliers, *summary));
         let mut rows: Vec<[String; 4]> = findings
             .iter()

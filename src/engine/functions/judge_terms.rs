@@ -113,14 +113,15 @@ impl AggregateUDFImpl for JudgeTermsFunction {
         let parameters = FrontierParameters::read(&args, 2)?;
         let min_targets = usize::try_from(integer(&args, 5)?).unwrap_or(0);
         Ok(Box::new(Collect::<2>::new(Box::new(move |groups| {
-            let judged: Vec<Judged> = groups.into_iter().map(|group| judge(group, &parameters, min_targets)).collect();
+            let judged: Vec<GroupVerdict> =
+                groups.into_iter().map(|group| judge(group, &parameters, min_targets)).collect();
             Ok(to_array(judged))
         }))))
     }
 }
 
 #[derive(Debug, Default, PartialEq)]
-struct Judged {
+struct GroupVerdict {
     frontier: Option<f64>,
     targets: Vec<u32>,
     counts: Vec<u64>,
@@ -129,17 +130,17 @@ struct Judged {
 
 /// Judges the (target, count) records of one group. Sorting them makes the result independent of
 /// their order.
-fn judge(mut counts: Vec<Record<2>>, parameters: &FrontierParameters, min_targets: usize) -> Judged {
+fn judge(mut counts: Vec<Record<2>>, parameters: &FrontierParameters, min_targets: usize) -> GroupVerdict {
     if counts.len() < min_targets {
-        return Judged::default();
+        return GroupVerdict::default();
     }
     counts.sort_unstable();
     let mut multiset = Multiset::new();
     counts.iter().for_each(|&[_, n]| multiset.push(n as f64));
     let frontier =
         outlier_kernels::frontier(parameters.method, parameters.side, parameters.sensitivity, multiset.finish());
-    let Some(frontier) = frontier else { return Judged::default() };
-    let mut judged = Judged { frontier: Some(frontier), ..Judged::default() };
+    let Some(frontier) = frontier else { return GroupVerdict::default() };
+    let mut judged = GroupVerdict { frontier: Some(frontier), ..GroupVerdict::default() };
     let whole = parameters.method == FrontierMethod::CoeffOfVariation;
     let whole_is_outlier = whole && beyond(frontier, parameters.sensitivity, parameters.side);
     let mut others: Vec<(u64, u32)> = Vec::new();
@@ -170,7 +171,7 @@ fn result_fields() -> Fields {
     ])
 }
 
-fn to_array(judged: Vec<Judged>) -> ArrayRef {
+fn to_array(judged: Vec<GroupVerdict>) -> ArrayRef {
     let mut frontiers = Float64Builder::with_capacity(judged.len());
     let (mut targets, mut counts, mut samples) = (Vec::new(), Vec::new(), Vec::new());
     for group in judged {
@@ -200,7 +201,13 @@ mod tests {
 
     use super::*;
 
-    fn check(counts: &[Record<2>], method: FrontierMethod, sensitivity: f64, min_targets: usize, expected: Judged) {
+    fn check(
+        counts: &[Record<2>],
+        method: FrontierMethod,
+        sensitivity: f64,
+        min_targets: usize,
+        expected: GroupVerdict,
+    ) {
         let parameters = FrontierParameters { method, side: Side::Low, sensitivity };
         assert_eq!(judge(counts.to_vec(), &parameters, min_targets), expected);
         let mut reversed = counts.to_vec();
@@ -216,26 +223,26 @@ mod tests {
             FrontierMethod::PctOfMaxValue,
             75.0,
             0,
-            Judged { frontier: Some(1.5), targets: vec![1, 2, 3], counts: vec![1, 1, 1], sample: vec![0] },
+            GroupVerdict { frontier: Some(1.5), targets: vec![1, 2, 3], counts: vec![1, 1, 1], sample: vec![0] },
         );
         check(
             &counts[..1],
             FrontierMethod::PctOfMaxValue,
             75.0,
             0,
-            Judged { frontier: Some(1.5), sample: vec![0], ..Judged::default() },
+            GroupVerdict { frontier: Some(1.5), sample: vec![0], ..GroupVerdict::default() },
         );
     }
 
     #[test]
     fn too_few_targets_are_not_judged() {
-        check(&[[0, 2], [1, 1]], FrontierMethod::PctOfMaxValue, 75.0, 3, Judged::default());
+        check(&[[0, 2], [1, 1]], FrontierMethod::PctOfMaxValue, 75.0, 3, GroupVerdict::default());
     }
 
     #[test]
     fn the_coefficient_of_variation_judges_the_whole_bucket() {
         let counts = [[0, 2], [1, 1], [2, 1], [3, 1]];
-        let all = Judged {
+        let all = GroupVerdict {
             frontier: Some(0.346_410_161_513_775_46),
             targets: vec![0, 1, 2, 3],
             counts: vec![2, 1, 1, 1],
@@ -247,7 +254,7 @@ mod tests {
     #[test]
     fn the_sample_shows_the_most_frequent_terms() {
         let counts = [[0, 5], [1, 9], [2, 9], [3, 7], [4, 1]];
-        let expected = Judged { frontier: Some(2.0), targets: vec![4], counts: vec![1], sample: vec![1, 2, 3] };
+        let expected = GroupVerdict { frontier: Some(2.0), targets: vec![4], counts: vec![1], sample: vec![1, 2, 3] };
         check(&counts, FrontierMethod::Float, 2.0, 0, expected);
     }
 }

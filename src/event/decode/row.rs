@@ -1,15 +1,15 @@
-//! Findings of a walk through one document: raw JSON texts at the nodes of the trie.
+//! Raw JSON texts that a walk through one document finds at the nodes of the trie.
 
 use std::ops::Range;
 
 use super::trie::{KeyMatch, NodeId, Trie};
 
-/// Findings of one document; reused for the next document.
+/// Texts of one document; reused for the next document.
 #[derive(Debug)]
 pub(super) struct Row<'de> {
-    /// distinguishes this document's findings from those of earlier ones
+    /// distinguishes the slots of this document from those of earlier ones
     epoch: u32,
-    findings: Vec<Finding<'de>>,
+    slots: Vec<Slot<'de>>,
     in_arrays: Vec<(NodeId, &'de str)>,
     /// values of dotted names that go on beyond a node, with a hash of the name's spelling
     beyond: Vec<(NodeId, u64, &'de str)>,
@@ -24,7 +24,7 @@ pub(super) struct Mark {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Finding<'de> {
+struct Slot<'de> {
     epoch: u32,
     exact_key: bool,
     exact_path: bool,
@@ -36,17 +36,17 @@ impl<'de> Row<'de> {
     pub(super) fn new(trie: &Trie) -> Self {
         Self {
             epoch: 0,
-            findings: vec![Finding::default(); trie.len()],
+            slots: vec![Slot::default(); trie.len()],
             in_arrays: Vec::new(),
             beyond: Vec::new(),
             any_dotted: false,
         }
     }
 
-    /// Clears the findings of the previous document.
+    /// Clears the texts of the previous document.
     pub(super) fn start(&mut self) {
         if self.epoch == u32::MAX {
-            self.findings.fill(Finding::default());
+            self.slots.fill(Slot::default());
             self.epoch = 0;
         }
         self.epoch += 1;
@@ -59,7 +59,7 @@ impl<'de> Row<'de> {
     /// Among keys that differ in case, the first in the document wins. If the same key occurs
     /// twice, the last value wins.
     pub(super) fn accept(&mut self, trie: &Trie, key: KeyMatch, exact_parent: bool) -> bool {
-        let seen = self.findings[key.node as usize];
+        let seen = self.slots[key.node as usize];
         if seen.epoch == self.epoch {
             if !key.exact && (seen.exact_key || seen.spelling != key.spelling) {
                 return false;
@@ -67,7 +67,7 @@ impl<'de> Row<'de> {
             self.forget(key.node..trie.node(key.node).end);
         }
         self.any_dotted |= trie.node(key.node).dotted;
-        self.findings[key.node as usize] = Finding {
+        self.slots[key.node as usize] = Slot {
             epoch: self.epoch,
             exact_key: key.exact,
             exact_path: key.exact && exact_parent,
@@ -89,13 +89,13 @@ impl<'de> Row<'de> {
         true
     }
 
-    /// Returns the current ends of the lists of findings.
+    /// Returns the current ends of the lists.
     pub(super) fn mark(&self) -> Mark {
         Mark { in_arrays: self.in_arrays.len(), beyond: self.beyond.len() }
     }
 
     pub(super) fn set(&mut self, node: NodeId, raw: &'de str) {
-        self.findings[node as usize].raw = Some(raw);
+        self.slots[node as usize].raw = Some(raw);
     }
 
     pub(super) fn push_in_array(&mut self, node: NodeId, raw: &'de str) {
@@ -122,7 +122,7 @@ impl<'de> Row<'de> {
     pub(super) fn values_everywhere(&self, ends: &[NodeId], mut found: impl FnMut(&'de str)) {
         let ends = if self.any_dotted { ends } else { &ends[..1] };
         for end in ends {
-            if let Some(raw) = self.at(*end).filter(|finding| finding.exact_path).and_then(|finding| finding.raw) {
+            if let Some(raw) = self.at(*end).filter(|slot| slot.exact_path).and_then(|slot| slot.raw) {
                 found(raw);
             }
         }
@@ -130,12 +130,12 @@ impl<'de> Row<'de> {
         self.beyond.iter().filter(|(node, ..)| ends.contains(node)).for_each(|(.., raw)| found(raw));
     }
 
-    fn at(&self, node: NodeId) -> Option<&Finding<'de>> {
-        self.findings.get(node as usize).filter(|finding| finding.epoch == self.epoch)
+    fn at(&self, node: NodeId) -> Option<&Slot<'de>> {
+        self.slots.get(node as usize).filter(|slot| slot.epoch == self.epoch)
     }
 
     fn forget(&mut self, subtree: Range<NodeId>) {
-        self.findings[subtree.start as usize..subtree.end as usize].fill(Finding::default());
+        self.slots[subtree.start as usize..subtree.end as usize].fill(Slot::default());
         self.forget_lists(subtree, Mark::default());
     }
 

@@ -1,77 +1,93 @@
 //! Metrics: one number per target text.
 //!
-//! The numeric work is in `outlier-kernels`. This module defines the meaning of each number, its
-//! text form, and the observations beside it.
+//! Each metric has a file of its name: the meaning of its number, the number's written form, and
+//! the observations beside it. The numeric work is in `outlier-kernels`. A new metric needs its
+//! file, its line in [`definition`], and its name in [`Metric`].
 
-mod url;
+mod base64_encoded_length;
+mod entropy;
+mod hex_encoded_length;
+mod length;
+mod numerical_value;
+mod relative_english_entropy;
+mod url_length;
 
 use serde_json::{Map, Number, Value};
 
+use super::StoredKey;
 use crate::config::Metric;
-use crate::python::parse_float;
+
+fn definition(metric: Metric) -> &'static Definition {
+    match metric {
+        Metric::NumericalValue => &numerical_value::METRIC,
+        Metric::Length => &length::METRIC,
+        Metric::Entropy => &entropy::METRIC,
+        Metric::RelativeEnglishEntropy => &relative_english_entropy::METRIC,
+        Metric::HexEncodedLength => &hex_encoded_length::METRIC,
+        Metric::Base64EncodedLength => &base64_encoded_length::METRIC,
+        Metric::UrlLength => &url_length::METRIC,
+    }
+}
+
+struct Definition {
+    /// Number of a text; `None` if the text has none.
+    value: fn(&str) -> Option<f64>,
+    form: NumberForm,
+    /// Keys that [`Self::observations`] writes.
+    stored: &'static [StoredKey],
+    observations: fn(&str) -> Vec<(StoredKey, Value)>,
+}
+
+impl Definition {
+    /// Metric without observations.
+    const fn new(value: fn(&str) -> Option<f64>, form: NumberForm) -> Self {
+        Definition { value, form, stored: &[], observations: |_| Vec::new() }
+    }
+}
+
+/// Written form of the numbers of a metric.
+#[derive(Clone, Copy)]
+enum NumberForm {
+    Integer,
+    Float,
+    /// Floating-point number; integer 0 for a text of which no character contributes.
+    FloatOrZero {
+        contributes: fn(char) -> bool,
+    },
+}
 
 /// Computes the metric of `text`; `None` if the text has no such number. Numbers that are not
 /// finite are dropped, because one of them would hide every outlier of its aggregator.
 pub fn metric_value(metric: Metric, text: &str) -> Option<f64> {
-    let value = match metric {
-        Metric::NumericalValue => parse_float(text)?,
-        Metric::Length => outlier_kernels::text_length(text) as f64,
-        Metric::Entropy => outlier_kernels::entropy(text),
-        Metric::RelativeEnglishEntropy => outlier_kernels::relative_english_entropy(text),
-        Metric::HexEncodedLength => outlier_kernels::hex_encoded_length(text).map_or(0.0, |(length, _)| length as f64),
-        Metric::Base64EncodedLength => {
-            outlier_kernels::base64_encoded_length(text).map_or(0.0, |(length, _)| length as f64)
-        }
-        Metric::UrlLength => url::url_length(text).map_or(0.0, |(length, _)| length as f64),
-    };
+    let value = (definition(metric).value)(text)?;
     // turns -0.0 into 0.0, so that both are one value
     value.is_finite().then_some(value + 0.0)
 }
 
 /// True if all numbers of `metric` are integers and are written as integers.
 pub fn is_integer(metric: Metric) -> bool {
-    match metric {
-        Metric::Length | Metric::HexEncodedLength | Metric::Base64EncodedLength | Metric::UrlLength => true,
-        Metric::NumericalValue | Metric::Entropy | Metric::RelativeEnglishEntropy => false,
-    }
+    matches!(definition(metric).form, NumberForm::Integer)
 }
 
-/// Turns `value` into the number that is stored. Integers have no fraction; neither has an entropy
-/// to which no character contributed.
+/// Turns `value`, the metric of `text`, into the number that is stored.
 pub fn metric_number(metric: Metric, text: &str, value: f64) -> Number {
-    let is_integer = match metric {
-        Metric::Entropy => !text.chars().any(|character| u32::from(character) <= 0xff),
-        Metric::RelativeEnglishEntropy => !text.chars().any(outlier_kernels::has_english_frequency),
-        _ => is_integer(metric),
+    let is_integer = match definition(metric).form {
+        NumberForm::Integer => true,
+        NumberForm::Float => false,
+        NumberForm::FloatOrZero { contributes } => !text.chars().any(contributes),
     };
     if is_integer { Number::from(value as i64) } else { Number::from_f64(value).unwrap_or_else(|| Number::from(0)) }
 }
 
 /// Returns the observations on `text` beside its number.
 pub fn metric_observations(metric: Metric, text: &str) -> Map<String, Value> {
-    let mut seen = Map::new();
-    match metric {
-        Metric::HexEncodedLength => {
-            if let Some((length, range)) = outlier_kernels::hex_encoded_length(text) {
-                seen.insert("max_hex_encoded_length".to_owned(), length.into());
-                seen.insert("max_hex_encoded_word".to_owned(), text[range].into());
-            }
-        }
-        Metric::Base64EncodedLength => {
-            if let Some((length, word)) = outlier_kernels::base64_encoded_length(text) {
-                seen.insert("max_base64_decoded_length".to_owned(), length.into());
-                seen.insert("max_base64_decoded_word".to_owned(), word.into());
-            }
-        }
-        Metric::UrlLength => {
-            if let Some((length, urls)) = url::url_length(text) {
-                seen.insert("extracted_urls_length".to_owned(), length.into());
-                seen.insert("extracted_urls".to_owned(), urls.into());
-            }
-        }
-        Metric::NumericalValue | Metric::Length | Metric::Entropy | Metric::RelativeEnglishEntropy => {}
-    }
-    seen
+    let seen = (definition(metric).observations)(text);
+    seen.into_iter().map(|(key, value)| (key.name.to_owned(), value)).collect()
+}
+
+/// Keys of [`metric_observations`], of all metrics.
+pub fn stored_by_metrics() -> impl Iterator<Item = &'static StoredKey> {
+    Metric::NAMES.into_iter().flat_map(|(_, metric)| definition(metric).stored)
 }
 
 #[cfg(test)]
@@ -105,5 +121,9 @@ mod tests {
         let seen = metric_observations(Metric::HexEncodedLength, "x deadbeefdeadbeef");
         assert_eq!(seen["max_hex_encoded_word"], "deadbeefdeadbeef");
         assert!(metric_observations(Metric::HexEncodedLength, "none").is_empty());
+        let text = "deadbeefdeadbeef aGVsbG8gd29ybGQgaGVsbG8= http://www.dance.com";
+        let seen = Metric::NAMES.into_iter().flat_map(|(_, metric)| metric_observations(metric, text));
+        let seen: Vec<String> = seen.map(|(key, _)| key).collect();
+        assert_eq!(seen, stored_by_metrics().map(|key| key.name).collect::<Vec<_>>());
     }
 }

@@ -9,12 +9,12 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{col, lit};
 use futures::stream::{FuturesUnordered, StreamExt, TryStreamExt};
 
-use super::bucket::{Judged, judge_texts};
+use super::bucket::{JudgedTexts, judge_texts};
 use super::corpus::Text;
 use super::neural::TrainingDevice;
 use super::training::{SavedModel, Training};
 use crate::config::{FieldPath, Word2vec};
-use crate::models::{Settings, column, rows, text_of};
+use crate::models::{Inputs, column, rows, text_of};
 use crate::runtime::on_rayon;
 use crate::table::View;
 
@@ -23,7 +23,7 @@ pub(super) struct JudgedAggregator {
     /// Rank of the aggregator's text.
     pub(super) rank: u32,
     /// Results for its texts.
-    pub(super) judged: Judged,
+    pub(super) judged: JudgedTexts,
     /// Ranks of the flagged texts.
     pub(super) targets: Vec<u32>,
 }
@@ -33,9 +33,9 @@ pub(super) struct JudgedAggregator {
 pub(super) async fn judge_aggregators(
     word2vec: &Word2vec,
     view: &View,
-    settings: Settings<'_>,
+    inputs: Inputs<'_>,
 ) -> Result<Vec<JudgedAggregator>, DataFusionError> {
-    let mut texts = rows(view, &settings)?
+    let mut texts = rows(view, &inputs)?
         .aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])?
         .sort(vec![col("aggregator").sort(true, false), col("target").sort(true, false)])?
         .execute_stream()
@@ -43,9 +43,9 @@ pub(super) async fn judge_aggregators(
     let judge = Arc::new(Judge {
         word2vec: word2vec.clone(),
         view: view.clone(),
-        device: settings.device.clone(),
-        memory_limit: settings.memory_limit,
-        use_case: settings.use_case.to_owned(),
+        device: inputs.device.clone(),
+        memory_limit: inputs.memory_limit,
+        use_case: inputs.use_case.to_owned(),
     });
     let mut judged = Vec::new();
     let mut under_way = FuturesUnordered::new();
@@ -58,7 +58,7 @@ pub(super) async fn judge_aggregators(
             if n_texts == 0 || n_texts < word2vec.min_target_buckets {
                 continue;
             }
-            if under_way.len() >= settings.n_partitions
+            if under_way.len() >= inputs.n_partitions
                 && let Some(done) = under_way.next().await
             {
                 judged.push(done?);

@@ -14,7 +14,7 @@ use crate::config::Word2vec;
 
 /// Results for one aggregator.
 #[derive(Debug, Default)]
-pub struct Judged {
+pub struct JudgedTexts {
     /// Outliers, in the order of the texts.
     pub flagged: Vec<Flagged>,
     /// Table of scores for each outlier, if requested.
@@ -30,9 +30,13 @@ pub struct Judged {
 ///
 /// # Errors
 /// If the neural form cannot be trained.
-pub fn judge_texts(word2vec: &Word2vec, texts: &[Text<'_>], training: &Training<'_>) -> Result<Judged, ModelError> {
+pub fn judge_texts(
+    word2vec: &Word2vec,
+    texts: &[Text<'_>],
+    training: &Training<'_>,
+) -> Result<JudgedTexts, ModelError> {
     let corpus = Corpus::new(word2vec, texts);
-    let mut judged = Judged { n_given_up: corpus.n_given_up(), ..Judged::default() };
+    let mut judged = JudgedTexts { n_given_up: corpus.n_given_up(), ..JudgedTexts::default() };
     let table = PairTable::new(&corpus, word2vec.size_window);
     if table.pairs().is_empty() {
         return Ok(judged);

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 
 use super::one_of_each::OneOfEach;
 use crate::config::Word2vec;
-use crate::models::{Candidate, Finding, Settings, column, places, rows_of, with_flagged};
+use crate::models::{Candidate, Evidence, Inputs, column, places, rows_of, with_flagged};
 use crate::table::View;
 
 /// Aggregator and target of each flagged text, and its index among the observations.
@@ -46,23 +46,22 @@ pub(super) async fn candidates(
     word2vec: &Word2vec,
     view: &View,
     flagged: FlaggedTexts,
-    settings: Settings<'_>,
+    inputs: Inputs<'_>,
 ) -> Result<Vec<Candidate>, DataFusionError> {
     let mut candidates = Vec::new();
     if flagged.targets.is_empty() {
         return Ok(candidates);
     }
     let aggregators = flagged.aggregators.iter().copied().collect();
-    let found =
-        with_flagged(rows_of(view, aggregators, &settings)?, flagged.into_batch()?, &settings)?.collect().await?;
+    let found = with_flagged(rows_of(view, aggregators, &inputs)?, flagged.into_batch()?, &inputs)?.collect().await?;
     let mut one_of_each = OneOfEach::default();
     for batch in &found {
         let targets = column::<UInt32Type>(batch, "target")?;
         let seen = column::<UInt32Type>(batch, "seen")?;
         let ties = if word2vec.drop_duplicates { Some(column::<UInt64Type>(batch, "tie")?) } else { None };
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let finding = Finding::Text(seen.value(row));
-            let candidate = Candidate { element, aggregator, target: targets.value(row), finding };
+            let evidence = Evidence::Text(seen.value(row));
+            let candidate = Candidate { element, aggregator, target: targets.value(row), evidence };
             match ties {
                 Some(ties) => one_of_each.offer(seen.value(row), (ties.value(row), element), candidate),
                 None => candidates.push(candidate),

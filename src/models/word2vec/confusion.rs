@@ -12,8 +12,11 @@ use serde::Serialize;
 
 use super::one_of_each::OneOfEach;
 use crate::config::Word2vec;
-use crate::models::{Settings, column, places, rows};
+use crate::models::{Inputs, column, places, rows};
 use crate::table::View;
+
+/// Field that says if an event is known to be an outlier.
+pub(super) const LABEL: &str = "label";
 
 /// Labels of known outliers: the number or text 1, or true. Events with any other label are
 /// ordinary.
@@ -84,7 +87,7 @@ pub(super) async fn compare(
     view: &View,
     judged: &FxHashSet<u32>,
     found: &FxHashSet<(u32, u32)>,
-    settings: Settings<'_>,
+    inputs: Inputs<'_>,
 ) -> Result<BTreeMap<u32, Confusion>, DataFusionError> {
     let mut by_aggregator: BTreeMap<u32, Confusion> = judged.iter().map(|&rank| (rank, Confusion::default())).collect();
     let mut count = |aggregator: u32, target: u32, is_known: Option<bool>| {
@@ -93,7 +96,7 @@ pub(super) async fn compare(
         }
     };
     let mut one_of_each = OneOfEach::default();
-    let mut batches = rows(view, &settings)?.execute_stream().await?;
+    let mut batches = rows(view, &inputs)?.execute_stream().await?;
     while let Some(batch) = batches.try_next().await? {
         let targets = column::<UInt32Type>(&batch, "target")?;
         let ties = if word2vec.drop_duplicates { Some(column::<UInt64Type>(&batch, "tie")?) } else { None };

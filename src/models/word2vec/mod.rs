@@ -35,17 +35,51 @@ mod words;
 
 use datafusion::error::DataFusionError;
 use rustc_hash::FxHashSet;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tracing::info;
 
-use super::{Candidate, Evaluation, Finding, Settings, text_of};
-use crate::config::Word2vec;
+use super::{Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, WholeEvent, text_of};
+use crate::config::{FieldPath, Word2vec};
+use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
 use crate::terminal::escape_controls;
 use aggregators::{JudgedAggregator, judge_aggregators};
 use candidates::{FlaggedTexts, candidates};
 use confusion::Confusion;
 use judge::{Seen, Verdict};
+use training::Effort;
+
+pub(super) const STORED: &[StoredKey] = &[
+    StoredKey::new("score", StoredKind::Number, PerOutlier::UpToOne),
+    StoredKey::new("decision_frontier", StoredKind::Number, PerOutlier::UpToOne),
+    StoredKey::new("confidence", StoredKind::Number, PerOutlier::UpToOne),
+    StoredKey::new("outlier_words", StoredKind::Text, PerOutlier::Any),
+    StoredKey::new("words", StoredKind::Objects(WORD), PerOutlier::Any),
+    StoredKey::new("size_window", StoredKind::Text, PerOutlier::UpToOne),
+    StoredKey::new("score_type", StoredKind::Text, PerOutlier::UpToOne),
+];
+
+/// Members of the objects in `words`.
+const WORD: &[StoredKey] = &[
+    StoredKey::new("word", StoredKind::Text, PerOutlier::Any),
+    StoredKey::new("expected_word", StoredKind::Text, PerOutlier::Any),
+    StoredKey::new("expected_window_words", StoredKind::Text, PerOutlier::Any),
+    StoredKey::new("score", StoredKind::Number, PerOutlier::Any),
+    StoredKey::new("decision_frontier", StoredKind::Number, PerOutlier::Any),
+    StoredKey::new("confidence", StoredKind::Number, PerOutlier::Any),
+];
+
+/// Numbers of this model in the report.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Statistics {
+    /// Effort spent on training, if models were trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<Effort>,
+    /// Comparison of flagged rows with labels, for `print_confusion_matrix`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confusion_matrix: Option<Confusion>,
+}
 
 /// Reason why a model could not be trained or used.
 #[derive(Debug, thiserror::Error)]
@@ -77,49 +111,96 @@ pub enum ModelError {
     Candle(#[from] candle_core::Error),
 }
 
-pub(super) async fn evaluate(
-    word2vec: &Word2vec,
-    view: &View,
-    settings: Settings<'_>,
-) -> Result<Evaluation, DataFusionError> {
-    let judged = judge_aggregators(word2vec, view, settings).await?;
-    let mut evaluation = Evaluation::default();
+impl Method for Word2vec {
+    fn columns(&self) -> Columns<'_> {
+        Columns {
+            aggregator: Some(Key::each(&self.aggregator)),
+            target: Some(Key { joiner: self.separators.joiner(), ..Key::each(&self.target) }),
+            // of several events with the same text, one stands for all
+            tie: self.drop_duplicates,
+            label: self.print_confusion_matrix.then(|| FieldPath::new(confusion::LABEL)),
+            ..Columns::default()
+        }
+    }
+
+    fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
+        Box::pin(evaluate(self, view, inputs))
+    }
+
+    fn observations(
+        &self,
+        _: &View,
+        evaluation: &Evaluation,
+        candidate: &Candidate,
+        _: &WholeEvent<'_>,
+    ) -> Map<String, Value> {
+        let mut seen = Map::new();
+        let (Evidence::Text(idx), Details::Texts(texts)) = (candidate.evidence, &evaluation.details) else {
+            return seen;
+        };
+        match texts.get(idx as usize) {
+            Some(Seen::Text(verdict)) => seen.extend(numbers(verdict)),
+            Some(Seen::Words(words)) => {
+                let texts: Vec<&str> = words.iter().map(|word| &*word.word).collect();
+                seen.insert("outlier_words".to_owned(), json!(texts));
+                seen.insert("words".to_owned(), words.iter().map(word_object).collect());
+            }
+            None => {}
+        }
+        seen.insert("size_window".to_owned(), self.size_window.into());
+        seen.insert("score_type".to_owned(), self.trigger_score.as_str().into());
+        seen
+    }
+}
+
+async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
+    let judged = judge_aggregators(word2vec, view, inputs).await?;
     let mut flagged = FlaggedTexts::default();
+    let mut texts = Vec::new();
+    let mut effort = Effort::default();
+    let mut regexps_given_up = 0;
     let ranks: FxHashSet<u32> = judged.iter().map(|aggregator| aggregator.rank).collect();
     for JudgedAggregator { rank, targets, judged } in judged {
-        evaluation.regexps_given_up += judged.n_given_up;
-        evaluation.effort += judged.effort;
+        regexps_given_up += judged.n_given_up;
+        effort += judged.effort;
         let aggregator = shown_aggregator(view, rank);
         for table in judged.score_tables {
-            info!(use_case = settings.use_case, aggregator, "scores of an outlier\n{table}");
+            info!(use_case = inputs.use_case, aggregator, "scores of an outlier\n{table}");
         }
         for (text, target) in judged.flagged.into_iter().zip(targets) {
-            flagged.push(rank, target, evaluation.texts.len() as u32);
-            evaluation.texts.push(text.seen);
+            flagged.push(rank, target, texts.len() as u32);
+            texts.push(text.seen);
         }
     }
-    if word2vec.print_confusion_matrix {
-        let by_aggregator = confusion::compare(word2vec, view, &ranks, &flagged.to_set(), settings).await?;
+    let confusion_matrix = if word2vec.print_confusion_matrix {
+        let by_aggregator = confusion::compare(word2vec, view, &ranks, &flagged.to_set(), inputs).await?;
         let mut total = Confusion::default();
         for (rank, confusion) in by_aggregator {
-            tell(&shown_aggregator(view, rank), &confusion, settings);
+            tell(&shown_aggregator(view, rank), &confusion, inputs);
             total += confusion;
         }
-        evaluation.confusion = Some(total);
-    }
-    evaluation.candidates = candidates(word2vec, view, flagged, settings).await?;
-    Ok(evaluation)
+        Some(total)
+    } else {
+        None
+    };
+    let training = (effort != Effort::default()).then_some(effort);
+    Ok(Evaluation {
+        candidates: candidates(word2vec, view, flagged, inputs).await?,
+        details: Details::Texts(texts),
+        statistics: super::Statistics::Word2vec(Statistics { training, confusion_matrix }),
+        regexps_given_up,
+    })
 }
 
 fn shown_aggregator(view: &View, rank: u32) -> String {
     escape_controls(text_of(view, view.columns().aggregator, rank).as_str().unwrap_or_default())
 }
 
-fn tell(aggregator: &str, confusion: &Confusion, settings: Settings<'_>) {
+fn tell(aggregator: &str, confusion: &Confusion, inputs: Inputs<'_>) {
     let shown = |share: Option<f64>| share.map_or_else(|| "none".to_owned(), |share| format!("{share:.4}"));
     let Confusion { true_positives, false_positives, false_negatives, true_negatives, unlabelled } = *confusion;
     info!(
-        use_case = settings.use_case,
+        use_case = inputs.use_case,
         aggregator,
         true_positives,
         false_positives,
@@ -131,23 +212,6 @@ fn tell(aggregator: &str, confusion: &Confusion, settings: Settings<'_>) {
         f_score = shown(confusion.f_score()),
         "outliers compared with labels"
     );
-}
-
-pub(super) fn observations(word2vec: &Word2vec, evaluation: &Evaluation, candidate: &Candidate) -> Map<String, Value> {
-    let mut seen = Map::new();
-    let Finding::Text(idx) = candidate.finding else { return seen };
-    match evaluation.texts.get(idx as usize) {
-        Some(Seen::Text(verdict)) => seen.extend(numbers(verdict)),
-        Some(Seen::Words(words)) => {
-            let texts: Vec<&str> = words.iter().map(|word| &*word.word).collect();
-            seen.insert("outlier_words".to_owned(), json!(texts));
-            seen.insert("words".to_owned(), words.iter().map(word_object).collect());
-        }
-        None => {}
-    }
-    seen.insert("size_window".to_owned(), word2vec.size_window.into());
-    seen.insert("score_type".to_owned(), word2vec.trigger_score.as_str().into());
-    seen
 }
 
 /// Words are stored as values, never as field names: an index limits the number of field names, and

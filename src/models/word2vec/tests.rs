@@ -1,6 +1,6 @@
 //! Shared fixtures of the tests in this module, and the reference's own example.
 
-use super::bucket::{Judged, judge_texts};
+use super::bucket::{JudgedTexts, judge_texts};
 use super::corpus::Text;
 use super::judge::{Seen, Verdict};
 use super::neural::TrainingDevice;
@@ -43,7 +43,7 @@ pub(super) fn settings(change: impl FnOnce(&mut Word2vec)) -> Word2vec {
     word2vec
 }
 
-pub(super) fn judge(word2vec: &Word2vec, distinct: &[(&str, u64)]) -> Judged {
+pub(super) fn judge(word2vec: &Word2vec, distinct: &[(&str, u64)]) -> JudgedTexts {
     judge_texts(word2vec, &texts(distinct), &Training::on(&TrainingDevice::CPU)).unwrap()
 }
 

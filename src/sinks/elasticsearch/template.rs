@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::config::ModelType;
 use crate::elastic::{Flavour, Server};
+use crate::event::{StoredKey, StoredKind};
+use crate::models::stored_keys;
+use crate::outlier::COMMON;
 
 /// Name of the component template.
 pub const TEMPLATE_NAME: &str = "outliers@mappings";
@@ -41,65 +45,17 @@ impl TemplateDialect {
     }
 }
 
-/// Texts that every outlier, or every outlier of some models, has.
-const TEXTS: [&str; 20] = [
-    "type",
-    "reason",
-    "model_name",
-    "model_type",
-    "elasticsearch_filter",
-    "assets",
-    "target",
-    "aggregator",
-    "term",
-    "trigger_method",
-    "non_outlier_values_sample",
-    "target_value",
-    "aggregator_value",
-    "size_time_window",
-    "start_time_window",
-    "end_time_window",
-    "matched_values",
-    "size_window",
-    "score_type",
-    "outlier_words",
-];
-
-/// Numbers that outliers of some models have.
-const NUMBERS: [&str; 8] = [
-    "metric",
-    "decision_frontier",
-    "confidence",
-    "term_count",
-    "score",
-    "num_target_value_in_window",
-    "max_hex_encoded_length",
-    "max_base64_decoded_length",
-];
-
 /// The body of the component template.
 pub fn component_template(dialect: TemplateDialect) -> Value {
-    let mut fields = Map::new();
-    fields.extend(TEXTS.map(|name| (name.to_owned(), text())));
-    fields.extend(NUMBERS.map(|name| (name.to_owned(), json!({"type": "double"}))));
-    let mut summary = text();
-    summary["fields"]["text"] = json!({"type": "text"});
-    fields.insert("summary".to_owned(), summary);
-    fields.insert("total_outliers".to_owned(), json!({"type": "integer"}));
-    fields.insert("matched_fields".to_owned(), dialect.object());
-    let number = || json!({"type": "double"});
-    let word = json!({
-        "word": text(), "expected_word": text(), "expected_window_words": text(),
-        "score": number(), "decision_frontier": number(), "confidence": number(),
-    });
-    fields.insert("words".to_owned(), json!({"properties": word}));
+    let keys = COMMON.iter().chain(ModelType::ALL.into_iter().flat_map(stored_keys));
+    let fields = properties(keys, dialect);
     // other keys of use cases and derived fields: whatever their first value looks like
     let kinds = [
         ("string", text()),
         ("date", text()),
         ("boolean", text()),
-        ("long", json!({"type": "double"})),
-        ("double", json!({"type": "double"})),
+        ("long", number()),
+        ("double", number()),
         ("object", dialect.object()),
     ];
     let dynamic: Vec<Value> = kinds
@@ -118,6 +74,31 @@ pub fn component_template(dialect: TemplateDialect) -> Value {
         },
         "_meta": {"description": "fields that ee-outliers writes; compose it into the index templates of your events"},
     })
+}
+
+fn properties(keys: impl Iterator<Item = &'static StoredKey>, dialect: TemplateDialect) -> Map<String, Value> {
+    keys.filter_map(|key| Some((key.name.to_owned(), mapping(key.kind, dialect)?))).collect()
+}
+
+/// Mapping of a key; `None` leaves it to the dynamic templates.
+fn mapping(kind: StoredKind, dialect: TemplateDialect) -> Option<Value> {
+    Some(match kind {
+        StoredKind::Text => text(),
+        StoredKind::Prose => {
+            let mut prose = text();
+            prose["fields"]["text"] = json!({"type": "text"});
+            prose
+        }
+        StoredKind::Number => number(),
+        StoredKind::Count => json!({"type": "integer"}),
+        StoredKind::Object => dialect.object(),
+        StoredKind::Objects(members) => json!({"properties": properties(members.iter(), dialect)}),
+        StoredKind::Dynamic => return None,
+    })
+}
+
+fn number() -> Value {
+    json!({"type": "double"})
 }
 
 /// A text with the second name that dynamic mapping gives texts, which queries and dashboards may use.
@@ -146,7 +127,11 @@ mod tests {
             assert_eq!(fields["matched_fields"]["type"], object);
             assert_eq!(fields["model_name"]["fields"]["keyword"]["type"], "keyword");
             assert_eq!(fields["total_outliers"]["type"], "integer");
-            assert_eq!(fields.len(), TEXTS.len() + NUMBERS.len() + 4, "no name is in two lists");
+            let declared = COMMON.iter().chain(ModelType::ALL.into_iter().flat_map(stored_keys));
+            for key in declared {
+                let expected = mapping(key.kind, dialect);
+                assert_eq!(fields.get(key.name), expected.as_ref(), "{} has one kind in all models", key.name);
+            }
             let dynamic = template["template"]["mappings"]["dynamic_templates"].as_array().unwrap();
             assert_eq!(dynamic.len(), 6);
         }

@@ -56,8 +56,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Search {
     /// Queries in the server's form.
     queries: Queries,
-    /// Per use case, the model name by which earlier outliers exclude a document.
-    tags: Vec<Option<String>>,
+    /// Per use case, the tag by which earlier outliers exclude a document.
+    tags: Vec<Option<tagged::Tag>>,
 }
 
 impl Search {
@@ -282,6 +282,10 @@ impl EventSource for ElasticEvents {
                     (error, may_help)
                 }
             };
+            // the deadline counts from the last progress
+            if summary.events > n_before {
+                attempts = Attempts::new(self.indices.client.deadline());
+            }
             match attempts.next_wait(Class::Retry, None) {
                 Some(wait) if may_help && pass < MAX_PASSES => {
                     tracing::warn!(

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::ids::{Identity, PageIds};
 use super::queries::query_idx;
 use super::slice::{self, NextPage, SliceEnd, SlicePage, SlicedSearch};
-use super::tagged::take_out;
+use super::tagged::{Tag, take_out};
 use crate::elastic::{Cursor, ElasticError, Hit, Page};
 use crate::event::decode::{Decoder, EventBatch, HitText, Identity as IdentityHash, Projection};
 use crate::runtime::InOrder;
@@ -149,8 +149,8 @@ pub(super) struct Decoders {
     pub(super) n_queries: usize,
     /// Index of each use case's query.
     pub(super) query_of: Vec<usize>,
-    /// Per use case, the model name by which earlier outliers exclude a document.
-    pub(super) tags: Vec<Option<String>>,
+    /// Per use case, the tag by which earlier outliers exclude a document.
+    pub(super) tags: Vec<Option<Tag>>,
     /// Name of the source.
     pub(super) name: Arc<str>,
     /// Documents that an earlier pass delivered.

@@ -1,24 +1,27 @@
-//! Excludes documents that a simplequery use case has already tagged.
+//! Excludes documents that a use case tagged before from its events, for models that skip them.
 
 use arrow::array::{AsArray, BooleanBufferBuilder, ListArray, RecordBatch};
 use arrow::datatypes::UInt32Type;
 
 use crate::config::{FieldPath, ModelType};
 use crate::event::decode::ColumnKind;
+use crate::models::method;
 use crate::plan::{PlannedUseCase, TAGGED_BY, column_name};
 
-/// Returns the model name that marks earlier outliers of a use case; `None` if they are not
-/// excluded.
-pub(super) fn tag_of(planned: &PlannedUseCase) -> Option<String> {
+/// Name and type of the model by which earlier outliers of a use case are recognised.
+pub(super) type Tag = (String, ModelType);
+
+/// Returns the tag of a use case; `None` if its earlier outliers are not excluded.
+pub(super) fn tag_of(planned: &PlannedUseCase) -> Option<Tag> {
     let use_case = &planned.use_case;
-    (use_case.model_type == ModelType::SimpleQuery).then(|| use_case.model_name.clone())
+    method(&use_case.model).skips_tagged().then(|| (use_case.model_name.clone(), use_case.model_type))
 }
 
 /// Removes from each mask the rows that already have an outlier of its use case.
 ///
 /// The names and types of a document's outliers are parallel lists: an outlier belongs to the use
 /// case only if both match at the same position.
-pub(super) fn take_out(masks: &mut [BooleanBufferBuilder], tags: &[Option<String>], columns: &RecordBatch) {
+pub(super) fn take_out(masks: &mut [BooleanBufferBuilder], tags: &[Option<Tag>], columns: &RecordBatch) {
     let lists =
         TAGGED_BY.map(|field| columns.column_by_name(&column_name(ColumnKind::Elements, &FieldPath::new(field))));
     let [Some(names), Some(types)] = lists else { return };
@@ -29,10 +32,9 @@ pub(super) fn take_out(masks: &mut [BooleanBufferBuilder], tags: &[Option<String
         }
         let (names, types) = (texts(names, row), texts(types, row));
         for (mask, tag) in masks.iter_mut().zip(tags) {
-            let is_own = |(name, model_type): (&String, &String)| {
-                Some(name) == tag.as_ref() && model_type == ModelType::SimpleQuery.as_str()
-            };
-            if tag.is_some() && names.iter().zip(&types).any(is_own) {
+            let Some((own_name, own_type)) = tag else { continue };
+            let is_own = |(name, model_type): (&String, &String)| name == own_name && model_type == own_type.as_str();
+            if names.iter().zip(&types).any(is_own) {
                 mask.set_bit(row, false);
             }
         }

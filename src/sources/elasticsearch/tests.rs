@@ -8,7 +8,7 @@ use arrow::datatypes::UInt32Type;
 use serde_json::json;
 
 use super::*;
-use crate::config::FieldPath;
+use crate::config::{FieldPath, ModelType};
 use crate::elastic::script::{HELLO, OLD_HELLO, Received, Reply, Script};
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::query::parse_timestamp;
@@ -146,7 +146,8 @@ fn events_within(server: &Script, runtime: &tokio::runtime::Runtime, es_retry_de
         ElasticIndices::open(&client, &settings, "logs", &folder, &documents).await.unwrap()
     });
     let queries = Queries::new([1, 2].map(|n| json!({"bool": {"filter": [{"term": {"n": n}}]}})));
-    indices.events(Search { queries, tags: vec![None, Some("even".to_owned())] })
+    let tags = vec![None, Some(("even".to_owned(), ModelType::SimpleQuery))];
+    indices.events(Search { queries, tags })
 }
 
 fn scan(events: &ElasticEvents) -> Result<(Scanned, ScanSummary), SourceError> {

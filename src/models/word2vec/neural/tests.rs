@@ -10,7 +10,7 @@ use outlier_kernels::skipgram::{Adam, Moments, Pair, Parameters, ParametersMut, 
 use rayon::ThreadPoolBuilder;
 
 use super::super::ModelError;
-use super::super::bucket::{Judged, judge_texts};
+use super::super::bucket::{JudgedTexts, judge_texts};
 use super::super::corpus::Corpus;
 use super::super::judge::{Seen, Verdict};
 use super::super::tests::{settings, texts};
@@ -200,7 +200,7 @@ fn paths() -> Vec<(String, u64)> {
     paths
 }
 
-fn judge_paths(change: impl FnOnce(&mut Word2vec)) -> Result<Judged, ModelError> {
+fn judge_paths(change: impl FnOnce(&mut Word2vec)) -> Result<JudgedTexts, ModelError> {
     let paths = paths();
     let borrowed: Vec<(&str, u64)> = paths.iter().map(|(path, n)| (path.as_str(), *n)).collect();
     let word2vec = settings(|word2vec| {

@@ -1,14 +1,35 @@
-//! URLs in texts: `SCHEME://[USERINFO@]HOST[:PORT][PATH][?QUERY][#FRAGMENT]`, by the rules that
-//! existing use cases expect.
+//! `url_length`: summed length of the URLs; 0 without any.
+//!
+//! URLs are `SCHEME://[USERINFO@]HOST[:PORT][PATH][?QUERY][#FRAGMENT]`, by the rules that existing
+//! use cases expect.
 //!
 //! Letters are a-z in any case, digits and U+00A1 to U+FFFF. A host name ends in a top-level domain
 //! of letters. Punycode is not accepted.
 
 use std::net::Ipv6Addr;
 
+use serde_json::Value;
+
+use super::{Definition, NumberForm};
+use crate::event::{PerOutlier, StoredKey, StoredKind};
+
+const LENGTH: StoredKey = StoredKey::new("extracted_urls_length", StoredKind::Dynamic, PerOutlier::UpToOne);
+const URLS: StoredKey = StoredKey::new("extracted_urls", StoredKind::Dynamic, PerOutlier::UpToOne);
+
+pub(super) const METRIC: Definition = Definition {
+    stored: &[LENGTH, URLS],
+    observations,
+    ..Definition::new(|text| Some(url_length(text).map_or(0.0, |(length, _)| length as f64)), NumberForm::Integer)
+};
+
+fn observations(text: &str) -> Vec<(StoredKey, Value)> {
+    let Some((length, urls)) = url_length(text) else { return Vec::new() };
+    vec![(LENGTH, length.into()), (URLS, urls.into())]
+}
+
 /// Returns the length in characters of all URLs of `text`, and the URLs joined by commas; `None`
 /// without any. Words are separated by white space and double quotes.
-pub(super) fn url_length(text: &str) -> Option<(usize, String)> {
+fn url_length(text: &str) -> Option<(usize, String)> {
     let words = text.split(|character: char| character.is_whitespace() || character == '"');
     let urls: Vec<&str> = words.filter(|word| is_url(word)).collect();
     let length: usize = urls.iter().map(|url| url.chars().count()).sum();

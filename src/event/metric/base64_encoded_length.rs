@@ -1,0 +1,25 @@
+//! `base64_encoded_length`: length of the longest text that is base64-encoded in a word; 0 without
+//! one.
+
+use outlier_kernels::base64_encoded_length;
+use serde_json::Value;
+
+use super::{Definition, NumberForm};
+use crate::event::{PerOutlier, StoredKey, StoredKind};
+
+const LENGTH: StoredKey = StoredKey::new("max_base64_decoded_length", StoredKind::Number, PerOutlier::UpToOne);
+const WORD: StoredKey = StoredKey::new("max_base64_decoded_word", StoredKind::Dynamic, PerOutlier::UpToOne);
+
+pub(super) const METRIC: Definition = Definition {
+    stored: &[LENGTH, WORD],
+    observations,
+    ..Definition::new(
+        |text| Some(base64_encoded_length(text).map_or(0.0, |(length, _)| length as f64)),
+        NumberForm::Integer,
+    )
+};
+
+fn observations(text: &str) -> Vec<(StoredKey, Value)> {
+    let Some((length, word)) = base64_encoded_length(text) else { return Vec::new() };
+    vec![(LENGTH, length.into()), (WORD, word.into())]
+}
