@@ -19,9 +19,9 @@ pub enum ElasticError {
     Unreachable {
         /// Address of the host.
         host: String,
-        /// What happened.
+        /// Reason.
         reason: String,
-        /// What to do.
+        /// Cure.
         cure: String,
     },
     /// A setting is unusable.
@@ -29,9 +29,9 @@ pub enum ElasticError {
     Setting {
         /// Key of the setting.
         key: &'static str,
-        /// What is wrong.
+        /// Reason.
         reason: String,
-        /// What to do.
+        /// Cure.
         cure: &'static str,
     },
     /// The credentials were rejected or do not allow the request.
@@ -41,7 +41,7 @@ pub enum ElasticError {
         what: String,
         /// The answer.
         fault: Fault,
-        /// What to do.
+        /// Cure.
         cure: &'static str,
     },
     /// Any other error from the server.
@@ -57,7 +57,7 @@ pub enum ElasticError {
     Unreadable {
         /// Purpose of the request.
         what: String,
-        /// What is wrong with it.
+        /// Reason.
         reason: String,
     },
     /// A search did not see all documents.
@@ -65,7 +65,7 @@ pub enum ElasticError {
     Incomplete {
         /// Purpose of the request.
         what: String,
-        /// What is missing.
+        /// Missing part.
         reason: String,
     },
     /// The run was interrupted while waiting for the server.

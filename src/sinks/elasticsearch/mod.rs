@@ -2,7 +2,7 @@
 //! its document and applied only if that state is still current.
 //!
 //! If someone else has changed a document meanwhile, it is read again and its change is recomputed.
-//! Several requests are in flight at once, while more documents are prepared; see `changes.rs`.
+//! Several requests are in flight at once, while more documents are prepared; see `changes`.
 
 mod changes;
 mod enrich;
