@@ -1,8 +1,9 @@
 //! The loop: evaluate -> describe -> whitelist -> evaluate again without the accepted rows.
 //!
-//! A round judges the population, describes its candidates from their whole documents and tests them against the whitelist. Rows that are
-//! whitelisted leave the population; aggregators that lost rows are judged again, the outliers of the others stand. Each round with
-//! whitelisted rows makes the population smaller, so the loop ends.
+//! A round judges the population, describes its candidates from their whole documents and tests
+//! them against the whitelist. Rows that are whitelisted leave the population; aggregators that
+//! lost rows are judged again, the outliers of the others stand. Each round with whitelisted rows
+//! makes the population smaller, so the loop ends.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -69,7 +70,8 @@ pub struct FoundOutlier {
 }
 
 impl KeptOutliers {
-    /// Upper limit on the memory for outliers of one evaluation; beyond it they are spilled to disk.
+    /// Upper limit on the memory for outliers of one evaluation; beyond it they are spilled to
+    /// disk.
     const MEMORY_BYTES: usize = 1 << 20;
 
     fn new(spill_dir: &Path) -> Self {
@@ -102,7 +104,8 @@ pub struct Detected {
     pub whitelisted: u64,
     /// Evaluations that it took.
     pub rounds: u32,
-    /// Regexps of whitelists and separators that were given up because a text made them too slow; each counts as no match.
+    /// Regexps of whitelists and separators that were given up because a text made them too slow;
+    /// each counts as no match.
     pub regexps_given_up: u64,
     /// Numbers of the model, from the last round.
     pub statistics: Statistics,
@@ -187,7 +190,8 @@ impl Detection<'_> {
         }
     }
 
-    /// Takes whitelisted rows out of the population and drops what must be judged again; false when all stands.
+    /// Takes whitelisted rows out of the population and drops what must be judged again; false when
+    /// all stands.
     fn refine(&self, round: &mut Round, population: &mut Population) -> bool {
         let refinement = models::method(&self.use_case.model).refinement();
         if round.whitelisted.is_empty() || refinement == Refinement::Never {

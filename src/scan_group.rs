@@ -72,8 +72,9 @@ pub enum GroupError {
     Detection(#[from] DetectionError),
 }
 
-/// Reads a scan group, judges it with all its use cases, and gathers what they found; they come behind `n_before` others
-/// of the run. One use case's failure leaves the others alone. Blocks: not for tokio's own threads.
+/// Reads a scan group, judges it with all its use cases, and gathers what they found; they come
+/// behind `n_before` others of the run. One use case's failure leaves the others alone. Blocks: not
+/// for tokio's own threads.
 ///
 /// # Errors
 /// Events that could not be read, and failures that no other use case would be spared.

@@ -11,7 +11,8 @@ use crate::runtime::Interrupt;
 use crate::spill;
 use crate::telemetry;
 
-/// Removes all outliers from the documents of all indices that the configuration and its use cases name. `quiet` leaves the summary out.
+/// Removes all outliers from the documents of all indices that the configuration and its use cases
+/// name. `quiet` leaves the summary out.
 pub async fn wipe(args: &WipeArgs, quiet: bool, interrupt: Interrupt) -> Exit {
     let mut cleaned = Cleaned::default();
     let result = clean(args, &interrupt, &mut cleaned).await;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::sources::DocumentKey;
-use crate::spill::{Merge, SortedRuns, SpillError};
+use crate::spill::{MergedRuns, SortedRuns, SpillError};
 
 /// Upper limit on the memory for outliers; the rest is sorted on disk.
 const MEMORY_BYTES: usize = 32 << 20;
@@ -94,7 +94,7 @@ impl Gathered {
 
 /// Gathered outliers, one document after the other.
 #[derive(Debug)]
-pub struct GatheredDocuments(Merge<GatheredOutlier>);
+pub struct GatheredDocuments(MergedRuns<GatheredOutlier>);
 
 impl GatheredDocuments {
     /// Returns the next documents, at most `n_documents`; none after the last one.
@@ -132,7 +132,8 @@ mod tests {
         DocumentKey { id, place: None }
     }
 
-    /// Two scan groups over the same 100 documents, the first of which finds something in every third only.
+    /// Two scan groups over the same 100 documents, the first of which finds something in every
+    /// third only.
     fn documents(memory_bytes: usize) -> Vec<(DocumentKey, Vec<(usize, String)>)> {
         let folder = tempfile::tempdir().unwrap();
         let mut gathered = Gathered::with_memory(folder.path(), memory_bytes);

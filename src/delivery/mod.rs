@@ -1,8 +1,9 @@
-//! From outliers to documents: gathers what all use cases of a run found by document, merges it into the document as
-//! it is now, and hands the result to the sinks. Files and clusters take the same path.
+//! From outliers to documents: gathers what all use cases of a run found by document, merges it
+//! into the document as it is now, and hands the result to the sinks. Files and clusters take the
+//! same path.
 //!
-//! Delivery starts when all scan groups are judged: a run that fails while it reads has written nothing, and use cases
-//! of several scan groups that find the same document change it together.
+//! Delivery starts when all scan groups are judged: a run that fails while it reads has written
+//! nothing, and use cases of several scan groups that find the same document change it together.
 
 mod gathered;
 mod written;
@@ -40,7 +41,8 @@ pub struct Delivered {
     pub id: DocumentId,
     /// State of the document that the outliers were merged into.
     pub version: DocumentVersion,
-    /// The document with its outliers if some sink wants whole documents, else only what outliers change.
+    /// The document with its outliers if some sink wants whole documents, else only what outliers
+    /// change.
     pub source: Map<String, Value>,
     /// What the outliers changed; `None` if the document had all of them.
     pub additions: Option<Additions>,
@@ -159,8 +161,8 @@ pub struct Delivery {
     pub lost: Written,
 }
 
-/// Merges gathered outliers into their documents, in the order of index and id, and hands them to the sinks; adds to
-/// `delivery` what it does. Blocks: not for tokio's own threads.
+/// Merges gathered outliers into their documents, in the order of index and id, and hands them to
+/// the sinks; adds to `delivery` what it does. Blocks: not for tokio's own threads.
 ///
 /// # Errors
 /// Why it ended early.

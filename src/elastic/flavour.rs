@@ -81,7 +81,8 @@ impl Server {
         };
         let mut numbers = version.number.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
         let release = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        // builds from the free source call themselves `oss`, or `unknown` if run from the jars alone
+        // builds from the free source call themselves `oss`, or `unknown` if run from the jars
+        // alone
         let is_default_build = !matches!(version.build_flavor.as_deref(), Some("oss" | "unknown"));
         Ok(Self { flavour, version: version.number, release, is_default_build, cluster: cluster_name })
     }

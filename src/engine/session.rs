@@ -44,7 +44,8 @@ impl Compute {
         &self.runtime.memory_pool
     }
 
-    /// A session for one use case, whose plans share the run's memory and use `n_partitions` threads.
+    /// A session for one use case, whose plans share the run's memory and use `n_partitions`
+    /// threads.
     ///
     /// # Errors
     /// None that is known: building on a runtime that exists opens nothing.
@@ -69,19 +70,21 @@ impl Compute {
 pub struct UseCaseMemory {
     pool: Arc<dyn MemoryPool>,
     limit: usize,
-    /// Memory limit that would have been enough for the last request that was denied; 0 before the first one.
+    /// Memory limit that would have been enough for the last request that was denied; 0 before the
+    /// first one.
     denied: AtomicUsize,
 }
 
 impl UseCaseMemory {
-    /// The limit that would have been enough for the last request that was denied, and the limit that there is, in
-    /// bytes; `None` while every request was granted.
+    /// The limit that would have been enough for the last request that was denied, and the limit
+    /// that there is, in bytes; `None` while every request was granted.
     pub fn denied(&self) -> Option<(usize, usize)> {
         let needed = self.denied.load(Ordering::Relaxed);
         (needed > 0).then_some((needed, self.limit))
     }
 
-    /// A consumer that can spill gets a fair share of the limit, which grows with it; any other one gets what is left.
+    /// A consumer that can spill gets a fair share of the limit, which grows with it; any other one
+    /// gets what is left.
     fn enough_for(&self, reservation: &MemoryReservation, additional: usize) -> usize {
         let in_all = self.pool.reserved().saturating_add(additional);
         let size = reservation.size();

@@ -22,7 +22,8 @@ use crate::elastic::DocumentId;
 pub struct DocumentFile {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
-    /// Lines of the last index and id, which are sorted by their text: the order of reading leaves no trace.
+    /// Lines of the last index and id, which are sorted by their text: the order of reading leaves
+    /// no trace.
     last: Option<(DocumentId, Vec<Vec<u8>>)>,
 }
 

@@ -146,7 +146,8 @@ pub struct DocRef {
 /// Names a document so that it can be read again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DocumentKey {
-    /// Index and id; those of a line in a file, unless it says more, are the file's name and the line's number.
+    /// Index and id; those of a line in a file, unless it says more, are the file's name and the
+    /// line's number.
     pub id: DocumentId,
     /// Place in the files of a scan: several lines may have the same id. `None` in a cluster.
     pub place: Option<DocRef>,

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 pub use bytes::{Compressed, Copied, Spool};
 pub use columns::{Segment, SpillFile};
 pub use log::Log;
-pub use sorted_runs::{Merge, SortedRuns};
+pub use sorted_runs::{MergedRuns, SortedRuns};
 
 /// Temporary data could not be written or read back.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,5 @@
-//! Records in order, however many there are: an external sort. Records beyond the memory limit are sorted and written
-//! to disk as a run; reading merges the runs.
+//! Records in order, however many there are: an external sort. Records beyond the memory limit are
+//! sorted and written to disk as a run; reading merges the runs.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -53,7 +53,7 @@ impl<T: Ord + Serialize + DeserializeOwned> SortedRuns<T> {
     ///
     /// # Errors
     /// A file that cannot be made, written or read.
-    pub fn merge(self) -> Result<Merge<T>, SpillError> {
+    pub fn merge(self) -> Result<MergedRuns<T>, SpillError> {
         let in_folder = SpillError::in_folder(&self.folder);
         self.into_merge().map_err(in_folder)
     }
@@ -73,7 +73,7 @@ impl<T: Ord + Serialize + DeserializeOwned> SortedRuns<T> {
         Ok(())
     }
 
-    fn into_merge(mut self) -> io::Result<Merge<T>> {
+    fn into_merge(mut self) -> io::Result<MergedRuns<T>> {
         self.records.sort_unstable();
         let mut runs = vec![Run::InMemory(std::mem::take(&mut self.records).into_iter())];
         if let Some(file) = self.file.take() {
@@ -84,7 +84,7 @@ impl<T: Ord + Serialize + DeserializeOwned> SortedRuns<T> {
                 runs.push(Run::OnDisk(BufReader::with_capacity(READ_AHEAD, section)));
             }
         }
-        let mut merge = Merge { folder: self.folder, runs, heads: BinaryHeap::new() };
+        let mut merge = MergedRuns { folder: self.folder, runs, heads: BinaryHeap::new() };
         for run_idx in 0..merge.runs.len() {
             merge.advance(run_idx)?;
         }
@@ -94,14 +94,14 @@ impl<T: Ord + Serialize + DeserializeOwned> SortedRuns<T> {
 
 /// Sorted records, one after the other.
 #[derive(Debug)]
-pub struct Merge<T> {
+pub struct MergedRuns<T> {
     folder: PathBuf,
     runs: Vec<Run<T>>,
     /// Next record of each run.
     heads: BinaryHeap<Reverse<(T, usize)>>,
 }
 
-impl<T: Ord + DeserializeOwned> Merge<T> {
+impl<T: Ord + DeserializeOwned> MergedRuns<T> {
     /// Returns the next record if `is_wanted` accepts it, which stays the next one otherwise.
     ///
     /// # Errors

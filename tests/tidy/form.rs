@@ -16,14 +16,7 @@ const LONG_FILES: &[(&str, &str)] =
 const MAX_COMMENT: usize = 100;
 
 /// Folders and files whose comments are still wider; this list is to be emptied.
-const NOT_WRAPPED: &[&str] = &[
-    "src/commands/",
-    "src/config/",
-    "src/detection.rs",
-    "src/engine/",
-    "src/pipeline/",
-    "src/sinks/elasticsearch/template.rs",
-];
+const NOT_WRAPPED: &[&str] = &["src/config/"];
 
 const TOP_LEVEL: &[&str] = &[
     ".cargo",

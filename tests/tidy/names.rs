@@ -7,17 +7,14 @@ use regex::Regex;
 use super::{assert_listed, files, source};
 
 /// Names of several public types, and the reason.
-const SHARED_NAMES: &[(&str, &str)] = &[
-    ("Settings", "to be resolved: of the configuration, and of models"),
-    ("Verdict", "to be resolved: of the whitelist, and of word2vec"),
-];
+const SHARED_NAMES: &[(&str, &str)] = &[];
 
 /// Functions with a `bool` parameter, and the reason why an enum would not say more.
 const SWITCHES: &[(&str, &[&str])] = &[
     (
         "an option of the user, under the name that the user gives it",
         &[
-            "src/commands/run/cluster.rs detect",
+            "src/commands/run/judging.rs new",
             "src/commands/run/mod.rs detect",
             "src/commands/run/mod.rs run",
             "src/commands/run/progress.rs start",
@@ -52,10 +49,8 @@ const SWITCHES: &[(&str, &[&str])] = &[
     (
         "to be resolved: an enum or two functions would say what the switch means",
         &[
-            "src/commands/run/cluster.rs write",
             "src/event/decode/walk.rs read_hit",
             "src/event/decode/walk.rs read_line",
-            "src/pipeline/cluster/mod.rs enrich",
             "src/python/regex/class.rs posix_set",
             "src/python/regex/groups.rs new",
             "src/python/wrap/mod.rs fill_line",

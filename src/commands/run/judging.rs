@@ -1,4 +1,5 @@
-//! The steps that every run takes, wherever its events come from: judge scan groups, then deliver what they found.
+//! The steps that every run takes, wherever its events come from: judge scan groups, then deliver
+//! what they found.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -66,7 +67,8 @@ impl<'a> Judging<'a> {
         })
     }
 
-    /// Reads a scan group and judges it with its use cases. `total_bytes`: size of the source, if it is known.
+    /// Reads a scan group and judges it with its use cases. `total_bytes`: size of the source, if
+    /// it is known.
     pub(super) fn judge(
         &mut self,
         plan: &Arc<ScanPlan>,
@@ -172,7 +174,8 @@ fn limits(args: &RunArgs) -> Result<Limits, RunError> {
     })
 }
 
-/// Where models are trained. A GPU that was asked for must be there; without a model to train, none is looked for.
+/// Where models are trained. A GPU that was asked for must be there; without a model to train, none
+/// is looked for.
 fn device(args: &RunArgs, use_cases: &[Arc<UseCase>]) -> Result<TrainingDevice, RunError> {
     let learns = |use_case: &Arc<UseCase>| matches!(&use_case.model, Model::Word2vec(model) if !model.use_prob_model);
     match args.device {

@@ -39,7 +39,8 @@ pub(super) fn check(args: &RunArgs, settings: &Settings) -> Result<(), RunError>
     Ok(())
 }
 
-/// Opens the file for documents with outliers, if one is wanted, and checks that the report can be written.
+/// Opens the file for documents with outliers, if one is wanted, and checks that the report can be
+/// written.
 ///
 /// # Errors
 /// A place that cannot be written.

@@ -24,14 +24,14 @@ pub struct Flagged {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
     /// Score of the text as a whole.
-    Text(Verdict),
+    Text(TextVerdict),
     /// Words that are outliers, each once, in order of occurrence.
     Words(Vec<SeenWord>),
 }
 
 /// Score beyond the decision frontier.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Verdict {
+pub struct TextVerdict {
     /// Score of the text or word.
     pub score: f64,
     /// Decision frontier that the score is beyond.
@@ -44,7 +44,7 @@ pub struct SeenWord {
     /// Text of the word.
     pub word: Arc<str>,
     /// Score of the word at this place, and the frontier of this word.
-    pub verdict: Verdict,
+    pub verdict: TextVerdict,
     /// Word that fits best between the same neighbours, if it is a different one.
     pub expected: Option<Arc<str>>,
     /// Neighbours that fit this word best.
@@ -75,7 +75,7 @@ fn judge_texts<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outp
     scored
         .into_iter()
         .filter(|&(_, score)| beyond(score, frontier, kernel_side(word2vec.trigger.on)))
-        .map(|(text_idx, score)| Flagged { text_idx, seen: Seen::Text(Verdict { score, frontier }) })
+        .map(|(text_idx, score)| Flagged { text_idx, seen: Seen::Text(TextVerdict { score, frontier }) })
         .collect()
 }
 

@@ -47,7 +47,7 @@ use crate::terminal::escape_controls;
 use aggregators::{JudgedAggregator, judge_aggregators};
 use candidates::{FlaggedTexts, candidates};
 use confusion::Confusion;
-use judge::{Seen, Verdict};
+use judge::{Seen, TextVerdict};
 use training::Effort;
 
 pub(super) const STORED: &[StoredKey] = &[
@@ -225,8 +225,8 @@ fn word_object(seen: &judge::SeenWord) -> Value {
     Value::Object(object)
 }
 
-fn numbers(verdict: &Verdict) -> [(String, Value); 3] {
-    let Verdict { score, frontier } = *verdict;
+fn numbers(verdict: &TextVerdict) -> [(String, Value); 3] {
+    let TextVerdict { score, frontier } = *verdict;
     [("score", score), ("decision_frontier", frontier), ("confidence", (frontier - score).abs())]
         .map(|(name, number)| (name.to_owned(), number.into()))
 }

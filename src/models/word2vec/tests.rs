@@ -2,7 +2,7 @@
 
 use super::bucket::{JudgedTexts, judge_texts};
 use super::corpus::Text;
-use super::judge::{Seen, Verdict};
+use super::judge::{Seen, TextVerdict};
 use super::neural::TrainingDevice;
 use super::training::Training;
 use crate::config::{FieldPath, Separators, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec};
@@ -47,7 +47,7 @@ pub(super) fn judge(word2vec: &Word2vec, distinct: &[(&str, u64)]) -> JudgedText
     judge_texts(word2vec, &texts(distinct), &Training::on(&TrainingDevice::CPU)).unwrap()
 }
 
-fn check_close(got: Verdict, score: f64, frontier: f64) {
+fn check_close(got: TextVerdict, score: f64, frontier: f64) {
     let is_close = |got: f64, expected: f64| (got - expected).abs() <= 1e-12 * expected.abs();
     assert!(is_close(got.score, score) && is_close(got.frontier, frontier), "{got:?}: {score} {frontier}");
 }

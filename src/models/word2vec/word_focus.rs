@@ -12,7 +12,7 @@ use outlier_kernels::beyond;
 use rustc_hash::FxHashMap;
 
 use super::corpus::{Corpus, Vocabulary};
-use super::judge::{Flagged, Seen, SeenWord, Verdict, multiset, texts_with_pairs};
+use super::judge::{Flagged, Seen, SeenWord, TextVerdict, multiset, texts_with_pairs};
 use super::means::Mean;
 use super::pairs::for_each_pair;
 use super::scores::{Outputs, Scores};
@@ -48,7 +48,7 @@ pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: 
             let expected = uses.uses[best_word[composition as usize] as usize].word;
             let seen_word = SeenWord {
                 word: spelling.word(word),
-                verdict: Verdict { score, frontier },
+                verdict: TextVerdict { score, frontier },
                 expected: (expected != word).then(|| spelling.word(expected)),
                 expected_window: Arc::clone(window),
             };

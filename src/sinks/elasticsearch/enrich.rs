@@ -48,8 +48,8 @@ fn edited(document: &Delivered) -> serde_json::Result<Edited<Enrichment>> {
     })
 }
 
-/// A partial update gives exactly what merging gives: fields of `outliers` are added or replaced as a whole, never
-/// removed, and what is an object stays one or becomes a list.
+/// A partial update gives exactly what merging gives: fields of `outliers` are added or replaced as
+/// a whole, never removed, and what is an object stays one or becomes a list.
 fn change(additions: &Additions) -> serde_json::Result<Change> {
     let bulk = BulkChange::Merge(to_raw_value(&additions.fields)?);
     Ok(Change { bulk, n_outliers: additions.n_added() })

@@ -84,7 +84,8 @@ impl<E: Edit> DocumentWriter<E> {
         self.blocks.send(documents).await.is_ok()
     }
 
-    /// Waits until everything is written; returns the counts, and the reason if writing ended early.
+    /// Waits until everything is written; returns the counts, and the reason if writing ended
+    /// early.
     pub async fn finish(self) -> (Written, Option<ElasticError>) {
         drop(self.blocks);
         match self.task.await {

@@ -101,7 +101,8 @@ fn number() -> Value {
     json!({"type": "double"})
 }
 
-/// A text with the second name that dynamic mapping gives texts, which queries and dashboards may use.
+/// A text with the second name that dynamic mapping gives texts, which queries and dashboards may
+/// use.
 fn text() -> Value {
     json!({
         "type": "keyword",

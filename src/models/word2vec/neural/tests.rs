@@ -12,7 +12,7 @@ use rayon::ThreadPoolBuilder;
 use super::super::ModelError;
 use super::super::bucket::{JudgedTexts, judge_texts};
 use super::super::corpus::Corpus;
-use super::super::judge::{Seen, Verdict};
+use super::super::judge::{Seen, TextVerdict};
 use super::super::tests::{settings, texts};
 use super::batches::FEW_PAIRS;
 use super::kernel::n_parameters;
@@ -220,7 +220,7 @@ fn finds_the_text_that_is_out_of_place() {
     let judged = judge_paths(|_| {}).unwrap();
     let found: Vec<String> = judged.flagged.iter().map(|text| paths()[text.text_idx].0.clone()).collect();
     assert_eq!(found, ["D:\\Users\\System1\\tool3.exe"]);
-    let Seen::Text(Verdict { score, frontier }) = judged.flagged[0].seen else { panic!("{judged:?}") };
+    let Seen::Text(TextVerdict { score, frontier }) = judged.flagged[0].seen else { panic!("{judged:?}") };
     assert!(0.0 < score && score < frontier, "{score} {frontier}");
     let words = judge_paths(|word2vec| word2vec.trigger_focus = TriggerFocus::Word).unwrap();
     let odd = words.flagged.iter().find(|text| paths()[text.text_idx].0 == "D:\\Users\\System1\\tool3.exe");
