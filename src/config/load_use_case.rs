@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::Settings;
+use super::Configuration;
 use super::field::FieldPath;
 use super::ini::{Dialect, Entry, Ini, Section, parse};
 use super::keys::Keys;
@@ -62,7 +62,7 @@ pub(super) fn load_file(
     file: Arc<Path>,
     text: &str,
     defaults: &Defaults<'_>,
-    settings: &mut Settings,
+    settings: &mut Configuration,
     problems: &mut Vec<Problem>,
 ) {
     let (ini, found) = parse(text, Dialect::UseCases, &file);

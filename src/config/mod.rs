@@ -44,7 +44,7 @@ pub use whitelist_entries::WhitelistEntries;
 
 /// Everything the configuration says, and everything that is wrong with it.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct Configuration {
     /// The main configuration, with defaults where nothing or something invalid is written.
     pub main: MainConfig,
     /// The valid use cases, sorted by file, then in the order of the file.
@@ -69,8 +69,8 @@ pub struct Settings {
 
 /// Reads all configuration files and the use cases in all files that match the patterns; without a pattern, those that ship with the program.
 ///
-/// Never panics and never stops early: what is wrong is in [`Settings::problems`].
-pub fn load(config_files: &[PathBuf], use_case_patterns: &[String]) -> Settings {
+/// Never panics and never stops early: what is wrong is in [`Configuration::problems`].
+pub fn load(config_files: &[PathBuf], use_case_patterns: &[String]) -> Configuration {
     load_in(config_files, use_case_patterns, &|name| std::env::var(name).ok())
 }
 
@@ -79,8 +79,8 @@ fn load_in(
     config_files: &[PathBuf],
     use_case_patterns: &[String],
     environment: &load_main::Environment<'_>,
-) -> Settings {
-    let mut settings = Settings::default();
+) -> Configuration {
+    let mut settings = Configuration::default();
     let mut problems = Vec::new();
     let main_ini = load_main::read_all(config_files, &mut problems);
     settings.main = load_main::load(&main_ini, environment, &mut problems);

@@ -22,7 +22,7 @@ const WORD2VEC: &str = "[word2vec_a]\nes_query_filter=*\noutlier_type=t\noutlier
     trigger_method=percentile\ntrigger_sensitivity=5\nseed=43\n";
 
 /// Loads one main configuration and one file of use cases, with an environment.
-fn load_with(main: &[u8], use_cases: &[u8], environment: &[(&str, &str)]) -> Settings {
+fn load_with(main: &[u8], use_cases: &[u8], environment: &[(&str, &str)]) -> Configuration {
     let folder = tempfile::tempdir().unwrap();
     let (main_path, path) = (folder.path().join("main.conf"), folder.path().join("u.conf"));
     std::fs::write(&main_path, main).unwrap();
@@ -31,7 +31,7 @@ fn load_with(main: &[u8], use_cases: &[u8], environment: &[(&str, &str)]) -> Set
     load_in(&[main_path], &[path.display().to_string()], &|name| environment.get(name).map(|value| (*value).to_owned()))
 }
 
-fn load_texts(main: &str, use_cases: &str) -> Settings {
+fn load_texts(main: &str, use_cases: &str) -> Configuration {
     load_with(main.as_bytes(), use_cases.as_bytes(), &[])
 }
 
@@ -43,7 +43,7 @@ fn use_case(text: &str) -> UseCase {
 }
 
 /// `FILE:LINE:COLUMN SEVERITY KEY: MESSAGE` of each problem.
-fn shown(settings: &Settings) -> Vec<String> {
+fn shown(settings: &Configuration) -> Vec<String> {
     let shown = |problem: &Problem| {
         let location = problem.location.clone().unwrap();
         let file = location.file.file_name().unwrap().to_string_lossy().into_owned();

@@ -11,7 +11,7 @@ use super::super::error::RunError;
 use super::outputs;
 use super::progress::Progress;
 use crate::cli::RunArgs;
-use crate::config::{MainConfig, Problem, Settings, UseCase};
+use crate::config::{Configuration, MainConfig, Problem, UseCase};
 use crate::elastic::{Block, Class, Client, ElasticError, Fault};
 use crate::engine::Compute;
 use crate::housekeeping::{Cleaned, Housekeeping};
@@ -52,7 +52,7 @@ pub(super) async fn detect(
     args: &RunArgs,
     quiet: bool,
     interrupt: &Interrupt,
-    settings: &Settings,
+    settings: &Configuration,
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<(), RunError> {

@@ -13,7 +13,7 @@ use tracing::{error, info};
 use super::error::RunError;
 use super::{load, read_mapping, tell_problems};
 use crate::cli::{DeviceChoice, RunArgs};
-use crate::config::{Model, Settings, UseCase};
+use crate::config::{Configuration, Model, UseCase};
 use crate::engine::Compute;
 use crate::models::word2vec::neural::TrainingDevice;
 use crate::pipeline::{self, ScanGroup};
@@ -115,7 +115,7 @@ async fn detect(args: &RunArgs, quiet: bool, interrupt: &Interrupt, report: &mut
 }
 
 /// Tells all problems; active use cases that pass `--only`.
-fn choose(settings: &Settings, args: &RunArgs, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
+fn choose(settings: &Configuration, args: &RunArgs, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
     report.problems(&settings.problems);
     tell_problems(settings)?;
     if settings.ignored_batch_sizes {
