@@ -1,46 +1,58 @@
-//! What the user wrote -> what the program may rely on.
+//! Configuration: from what the user wrote to what the program relies on.
 //!
-//! 1. [`ini`] takes the text apart, with the place of every section, key and value.
-//! 2. `main_config` and `use_case` are the valid types; everything that is wrong on the way to them becomes a [`Problem`].
+//! 1. [`ini`] parses the text and keeps the place of every section, key and value.
+//! 2. Each section, or family of keys, has a file: the valid type, the keys, their defaults and the
+//!    reader. `main_config` and `use_case` put them together. Everything wrong becomes a [`Problem`].
 //! 3. [`load`] does it for all files at once. A bad file or use case never stops another one.
 //!
 //! Two dialects of the same format are read, because existing files rely on it: see [`ini::Dialect`].
 
-mod elastic_settings;
-mod elastic_url;
 mod field;
-mod files;
-pub mod ini;
-mod keys;
-mod load_elastic;
-mod load_main;
-mod load_use_case;
-mod main_config;
-mod model;
-mod model_keys;
 mod problem;
 mod secret;
-mod separators;
-mod shipped;
-mod use_case;
 pub mod values;
-mod whitelist_entries;
+pub mod ini;
+mod files;
+mod shipped;
+mod keys;
+mod history_window;
+mod general;
+mod cluster;
+mod log;
+mod assets;
+mod derived_fields;
+mod whitelist;
+mod notifier;
+mod daemon;
+mod models;
+mod main_config;
+mod use_case;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-pub use elastic_settings::{Authentication, ClientCertificate, ElasticSettings};
+pub use assets::Asset;
+pub use cluster::{Authentication, ClientCertificate, ElasticSettings};
+pub use derived_fields::DerivedField;
 pub use field::FieldPath;
-pub use main_config::{Asset, DerivedField, LogLevel, LogSettings, MainConfig, NotifierSettings};
-pub use model::{
-    CountMethod, Metric, Metrics, Model, ModelType, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus,
-    TriggerMethod, TriggerOn, TriggerScore, Word2vec,
+pub use general::General;
+pub use history_window::HistoryWindow;
+pub use log::{LogLevel, LogSettings};
+pub use main_config::MainConfig;
+pub use models::{
+    CountMethod, Metric, Metrics, Model, ModelType, Separators, SimpleQuery, SuddenAppearance, Terms, Trigger,
+    TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
+pub use notifier::NotifierSettings;
 pub use problem::{Location, Problem, Severity};
 pub use secret::Secret;
-pub use separators::Separators;
 pub use use_case::{RejectedUseCase, UseCase, UseCaseQuery};
-pub use whitelist_entries::WhitelistEntries;
+pub use whitelist::WhitelistEntries;
+
+use cluster::Environment;
+use problem::n_errors;
+use use_case::file::{self, UseCaseFile};
 
 /// Everything the configuration says, and everything that is wrong with it.
 #[derive(Clone, Debug, Default)]
@@ -59,71 +71,79 @@ pub struct Configuration {
     pub rejected: Vec<RejectedUseCase>,
     /// How many use-case files could not be read as a whole.
     pub rejected_files: usize,
-    /// How many problems there are in whitelist entries of the main configuration, which are left out.
+    /// How many whitelist entries of the main configuration are left out because of errors.
     pub rejected_entries: usize,
-    /// How many of the problems are other errors in the main configuration: with any, what [`Self::main`] says is not what the user meant.
+    /// How many of the problems are other errors in the main configuration: with any, [`Self::main`] is
+    /// not what the user meant.
     pub main_errors: usize,
-    /// Whether a batch size is configured: batches do not exist any more, which is worth one note per run.
+    /// Whether a batch size is configured. There are no batches, which is worth one note per run.
     pub ignored_batch_sizes: bool,
 }
 
-/// Reads all configuration files and the use cases in all files that match the patterns; without a pattern, those that ship with the program.
+/// Reads all configuration files, and the use cases in all files that match the patterns; without a
+/// pattern, those that ship with the program.
 ///
-/// Never panics and never stops early: what is wrong is in [`Configuration::problems`].
+/// Never panics and never stops early: [`Configuration::problems`] holds everything that is wrong.
 pub fn load(config_files: &[PathBuf], use_case_patterns: &[String]) -> Configuration {
     load_in(config_files, use_case_patterns, &|name| std::env::var(name).ok())
 }
 
 /// As [`load`], in the given environment.
-fn load_in(
-    config_files: &[PathBuf],
-    use_case_patterns: &[String],
-    environment: &load_main::Environment<'_>,
-) -> Configuration {
-    let mut settings = Configuration::default();
+fn load_in(config_files: &[PathBuf], use_case_patterns: &[String], environment: &Environment<'_>) -> Configuration {
     let mut problems = Vec::new();
-    let main_ini = load_main::read_all(config_files, &mut problems);
-    settings.main = load_main::load(&main_ini, environment, &mut problems);
-    settings.derived_fields.clone_from(&settings.main.derived_fields);
-    settings.ignored_batch_sizes = load_main::has_batch_sizes(&main_ini);
-    settings.rejected_entries = problems.iter().filter(|problem| is_of_entry(problem)).count();
-    settings.main_errors = n_errors(&problems) - settings.rejected_entries;
-    let defaults = load_use_case::Defaults::new(&settings.main, &main_ini);
+    let ini = main_config::read_files(config_files, &mut problems);
+    let (main, model_defaults) = main_config::read(&ini, environment, &mut problems);
+    let rejected_entries = problems.iter().filter(|problem| is_of_entry(problem)).count();
+    let mut configuration = Configuration {
+        derived_fields: main.derived_fields.clone(),
+        ignored_batch_sizes: models::has_batch_sizes(&ini),
+        rejected_entries,
+        main_errors: n_errors(&problems) - rejected_entries,
+        ..Configuration::default()
+    };
+    let read = |file: &Arc<Path>, text: &str, problems: &mut Vec<Problem>| {
+        file::read(file, text, &main, &model_defaults, problems)
+    };
     if use_case_patterns.is_empty() {
         for (path, text) in shipped::USE_CASES {
-            load_use_case::load_file(Path::new(path).into(), text, &defaults, &mut settings, &mut problems);
+            configuration.add(read(&Path::new(path).into(), text, &mut problems));
         }
     }
     let n_before = n_errors(&problems);
-    let paths = files::expand(use_case_patterns, &mut problems);
-    // each is a file that is not there, or a pattern that is none
-    settings.rejected_files += n_errors(&problems) - n_before;
-    settings.files.clone_from(&paths);
-    for path in paths {
+    configuration.files = files::expand(use_case_patterns, &mut problems);
+    // each is a file that does not exist, or an invalid pattern
+    configuration.rejected_files += n_errors(&problems) - n_before;
+    for path in configuration.files.clone() {
         match files::read(&path) {
-            Ok((file, text)) => load_use_case::load_file(file, &text, &defaults, &mut settings, &mut problems),
+            Ok((file, text)) => configuration.add(read(&file, &text, &mut problems)),
             Err(problem) => {
                 problems.push(*problem);
-                settings.rejected_files += 1;
+                configuration.rejected_files += 1;
             }
         }
     }
-    warn_of_duplicates(&settings.use_cases, &mut problems);
-    settings.problems = problems;
-    settings
+    warn_of_duplicates(&configuration.use_cases, &mut problems);
+    use_case::warn_of_notifications(&configuration.use_cases, &mut problems);
+    Configuration { main, problems, ..configuration }
 }
 
-fn n_errors(problems: &[Problem]) -> usize {
-    problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+impl Configuration {
+    fn add(&mut self, file: UseCaseFile) {
+        self.use_cases.extend(file.use_cases);
+        self.rejected.extend(file.rejected);
+        self.derived_fields.extend(file.derived_fields);
+        self.rejected_files += usize::from(file.is_rejected);
+        self.ignored_batch_sizes |= file.has_batch_sizes;
+    }
 }
 
-/// Whether an entry of a whitelist cannot be used: without it less is accepted, and nothing else changes.
+/// Whether an entry of a whitelist cannot be used. Without it, less is accepted and nothing else changes.
 fn is_of_entry(problem: &Problem) -> bool {
     let is_whitelist = problem.section.as_deref().is_some_and(|section| section.starts_with("whitelist_"));
     problem.severity == Severity::Error && is_whitelist && problem.key.is_some()
 }
 
-/// Two use cases of one name would be told apart nowhere in the results.
+/// Results do not distinguish two use cases of one name.
 fn warn_of_duplicates(use_cases: &[UseCase], problems: &mut Vec<Problem>) {
     let mut known: HashMap<String, &UseCase> = HashMap::new();
     for use_case in use_cases {

@@ -150,6 +150,10 @@ impl Problem {
     }
 }
 
+pub(super) fn n_errors(problems: &[Problem]) -> usize {
+    problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+}
+
 /// `text` between backticks, cut after 60 characters: values may be long and are only shown to be recognised.
 pub(crate) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;

@@ -30,6 +30,11 @@ pub(crate) fn comma_list(text: &str) -> Vec<String> {
     without_spaces.split(',').map(|name| strip(name).to_owned()).collect()
 }
 
+/// Returns the name of `value` in a table that names every value.
+pub(super) fn name_of<T: Copy + PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
+    names.iter().find(|(_, named)| *named == value).map_or("", |(name, _)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

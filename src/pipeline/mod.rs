@@ -212,7 +212,7 @@ fn write(
         }
         for (document, line) in enrich(group.source, table, block)? {
             count_documents(&document, |use_case_idx| use_cases[use_case_idx].documents += 1);
-            if group.main.print_outliers_to_console {
+            if group.main.general.print_outliers_to_console {
                 log_outliers(&document, |idx| group.plan.use_cases[idx].use_case.id());
             }
             outputs.add(&document, &line)?;

@@ -67,7 +67,7 @@ pub(super) async fn detect(
         Period::Everything => Period::HistoryUntil(Utc::now()),
         given => given,
     };
-    let saves = main.save_results && !args.dry_run;
+    let saves = main.general.save_results && !args.dry_run;
     let housekeeping = Housekeeping {
         client: &client,
         main,
@@ -76,7 +76,7 @@ pub(super) async fn detect(
         interrupt,
         dry_run: !saves,
     };
-    if main.wipe_all_existing_outliers {
+    if main.general.wipe_all_existing_outliers {
         let cleaned = report.wiped.insert(Cleaned::default());
         housekeeping.wipe(cleaned).await?;
     }
@@ -92,7 +92,7 @@ pub(super) async fn detect(
     let names = found.names.clone();
     run.write(found, &mut outputs, saves, report).await?;
     outputs::finish(outputs, &names)?;
-    if main.wipe_all_whitelisted_outliers {
+    if main.general.wipe_all_whitelisted_outliers {
         let cleaned = report.housekeeping.insert(Cleaned::default());
         housekeeping.remove_whitelisted(cleaned).await?;
     }
@@ -183,7 +183,7 @@ impl Run<'_> {
         let Found { gathered, names, mut groups } = found;
         let mut n_documents = vec![0; names.len()];
         let mut writer = saves.then(|| DocumentWriter::new(&self.client));
-        let logged = self.main.print_outliers_to_console.then_some(&names[..]);
+        let logged = self.main.general.print_outliers_to_console.then_some(&names[..]);
         let (documents, interrupt) = (&*self.documents, self.interrupt);
         let mut lost = Written::default();
         let to = ClusterOutputs { documents, interrupt, outputs, logged, writer: writer.as_mut(), lost: &mut lost };

@@ -69,7 +69,7 @@ async fn detect(args: &RunArgs, quiet: bool, interrupt: &Interrupt, report: &mut
         return Err(RunError::Usage(format!("--from {from} is later than --to {to}: no event is between them")));
     }
     let settings = load(&args.config);
-    telemetry::follow(&settings.main.log, settings.main.print_outliers_to_console);
+    telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
     outputs::check(args, &settings)?;
     let mapping = read_mapping(args.config.mapping.as_deref())?;
     let use_cases = choose(&settings, args, report)?;

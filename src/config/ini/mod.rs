@@ -97,6 +97,11 @@ impl Ini {
         self.sections.iter().find(|section| section.name == name)
     }
 
+    /// The pairs of the section of that name, without the defaults; none if it is missing.
+    pub(super) fn own_entries(&self, name: &str) -> &[Entry] {
+        self.section(name).map(|section| section.entries.as_slice()).unwrap_or_default()
+    }
+
     /// All pairs visible in `section`: the defaults, then its own; its own value wins, at the place of the default.
     pub fn visible<'a>(&'a self, section: &'a Section) -> Vec<&'a Entry> {
         let mut visible: Vec<&Entry> = self.defaults.iter().collect();

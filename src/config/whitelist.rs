@@ -1,15 +1,21 @@
-//! What is accepted: the entries of whitelist sections.
+//! `[whitelist_literals]` and `[whitelist_regexps]`: accepted outliers.
 //!
-//! The value of an entry is a list of parts separated by commas. `\,` is a comma inside a part; so a literal that ends in a backslash
-//! is written with a blank before the next comma, since blanks around parts do not count.
+//! The value of an entry is a list of parts separated by commas. `\,` is a comma inside a part, and
+//! whitespace around parts is removed. So a literal that ends in a backslash is written with a blank
+//! before the next comma.
 
 use std::collections::HashSet;
 
-use super::ini::Entry;
+use super::ini::{Entry, Ini};
+use super::keys::Keys;
 use super::problem::{Location, Problem, quoted};
 use crate::python::{PrefixRegex, is_space, strip};
 
-/// Whitelist entries of one origin. An entry matches when each of its parts matches some value; no entry is without parts.
+pub(super) const LITERALS: &str = "whitelist_literals";
+pub(super) const REGEXPS: &str = "whitelist_regexps";
+
+/// Whitelist entries of one origin. An entry matches when each of its parts matches some value. Each
+/// entry has at least one part.
 #[derive(Clone, Debug, Default)]
 pub struct WhitelistEntries {
     /// Entries whose parts are whole values, compared with case.
@@ -24,17 +30,41 @@ impl WhitelistEntries {
         self.literals.is_empty() && self.regexps.is_empty()
     }
 
-    /// Adds a line of a section of literals.
-    pub(super) fn add_literal(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
+    /// Reads the whitelist sections of a file. Pairs of `[DEFAULT]` are not entries.
+    pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Self {
+        let mut entries = Self::default();
+        ini.own_entries(LITERALS).iter().for_each(|entry| entries.add_literal(entry, LITERALS, problems));
+        ini.own_entries(REGEXPS).iter().for_each(|entry| entries.add_regexp(entry, REGEXPS, problems));
+        entries
+    }
+
+    /// Adds the entries inside a use case, as older versions had them.
+    pub(super) fn add_old_entries(&mut self, keys: &mut Keys<'_>) {
+        let old: Vec<&Entry> = keys.entries().filter(|entry| is_old_entry(&entry.key)).collect();
+        for entry in old {
+            if entry.key.starts_with(LITERALS) {
+                self.add_literal(entry, keys.section, &mut keys.problems);
+            } else {
+                self.add_regexp(entry, keys.section, &mut keys.problems);
+            }
+            keys.warn(
+                &entry.key,
+                "whitelist entries inside a use case are an old form",
+                "the entry is used; move it to a section [whitelist_literals] or [whitelist_regexps] of the file",
+            );
+        }
+    }
+
+    fn add_literal(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
         let parts = parts(entry, section, problems);
         if !parts.is_empty() {
             self.literals.push(parts.into_iter().map(|part| part.text).collect());
         }
     }
 
-    /// Adds a line of a section of regular expressions; an entry with a bad part is dropped as a whole, since without that part it
-    /// would accept more.
-    pub(super) fn add_regexp(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
+    /// Adds a line of regular expressions. An entry with a bad part is dropped as a whole: without that
+    /// part it would accept more.
+    fn add_regexp(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
         let parts = parts(entry, section, problems);
         let error = |message: String, location: Location| {
             Problem::error(message).at(location).in_section(section).of_key(&entry.key).help(
@@ -66,8 +96,13 @@ impl WhitelistEntries {
     }
 }
 
-/// Whether `before` and `behind` look like the halves of a pattern with `{1,3}`. To Python they are two valid patterns, but none that
-/// anybody means: they match a brace. Existing files have them, so they are kept as they are.
+/// Whether a use case's key is an entry in the old form.
+pub(super) fn is_old_entry(key: &str) -> bool {
+    key.starts_with(LITERALS) || key.starts_with(REGEXPS)
+}
+
+/// Whether `before` and `behind` look like the halves of a pattern with `{1,3}`. Python compiles both,
+/// but they match a brace, which nobody means. Existing files have them, so they are kept as they are.
 fn is_torn_quantifier(before: &str, behind: &str) -> bool {
     let is_digit = |c: char| c.is_ascii_digit();
     let opened = before.trim_end_matches(is_digit);
@@ -81,7 +116,7 @@ struct Part {
     offset: usize,
 }
 
-/// The parts of an entry, without doubles and empty ones.
+/// Returns the parts of an entry without duplicates and empty ones.
 fn parts(entry: &Entry, section: &str, problems: &mut Vec<Problem>) -> Vec<Part> {
     let mut known: HashSet<String> = HashSet::new();
     let mut parts = Vec::new();
