@@ -12,7 +12,7 @@ pub(super) fn read_schedule(keys: &mut Keys<'_>) -> Option<String> {
     keys.warn(
         "schedule",
         "not built yet: [daemon] is read and checked, but nothing is scheduled",
-        "start runs with cron or a systemd timer; remove the key to leave this warning out",
+        "start runs with cron or a systemd timer; remove the key to silence this warning",
     );
     Some(schedule)
 }

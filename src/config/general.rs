@@ -27,12 +27,6 @@ pub struct General {
     pub test_models: bool,
 }
 
-impl Default for General {
-    fn default() -> Self {
-        Self::read(&mut Keys::empty(SECTION))
-    }
-}
-
 impl General {
     pub(super) fn read(keys: &mut Keys<'_>) -> Self {
         Self {

@@ -14,13 +14,9 @@ pub struct HistoryWindow {
     hours: u32,
 }
 
-impl Default for HistoryWindow {
-    fn default() -> Self {
-        Self { days: 7, hours: 12 }
-    }
-}
-
 impl HistoryWindow {
+    const DEFAULT: Self = Self { days: 7, hours: 12 };
+
     /// The whole length.
     pub fn duration(self) -> TimeDelta {
         TimeDelta::hours(i64::from(self.days) * 24 + i64::from(self.hours))
@@ -33,16 +29,15 @@ impl HistoryWindow {
 
     /// Reads the window of the main configuration.
     pub(super) fn read(keys: &mut Keys<'_>) -> Self {
-        let default = Self::default();
-        let days = keys.count(DAYS).unwrap_or(default.days.into());
-        let hours = keys.count(HOURS).unwrap_or(default.hours.into());
+        let days = keys.count(DAYS).unwrap_or(Self::DEFAULT.days.into());
+        let hours = keys.count(HOURS).unwrap_or(Self::DEFAULT.hours.into());
         Self::new(days, hours).unwrap_or_else(|| {
             keys.error(DAYS, "too long", "write at most 1000000 days");
-            default
+            Self::DEFAULT
         })
     }
 
-    /// Reads the window of a use case. What it does not say comes from `self`; an explicit 0 counts.
+    /// Reads the window of a use case. `self` supplies what it does not say; an explicit 0 counts.
     pub(super) fn read_over(self, keys: &mut Keys<'_>) -> Option<Self> {
         let mut part = |key: &'static str, default: u32| match keys.count(key) {
             None if keys.entry(key).is_some() => None,

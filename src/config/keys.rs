@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::field::FieldPath;
 use super::ini::{Entry, Ini, Section};
@@ -13,54 +12,44 @@ use super::values::{comma_list, parse_bool};
 use crate::python::{parse_float, parse_int};
 use crate::spelling::nearest;
 
-/// The pairs of a section and the problems found in them.
+/// The pairs of a section and the problems found in them. Without pairs, readers return defaults.
+#[derive(Default)]
 pub(super) struct Keys<'a> {
     pub(super) section: &'a str,
-    location: Location,
+    location: Option<Location>,
     entries: Vec<&'a Entry>,
     /// Entries that stand in for keys the section does not have.
-    fallback: Vec<&'a Entry>,
-    /// The keys asked for, in the order of the first time.
+    pub(super) fallback: Vec<&'a Entry>,
+    /// The keys asked for so far.
     asked: Vec<&'static str>,
     pub(super) problems: Vec<Problem>,
-    /// Those of the problems that say that a number or switch cannot be read as one.
+    /// Those of the problems that are about malformed numbers and switches.
     pub(super) unreadable: Vec<Problem>,
 }
 
 impl<'a> Keys<'a> {
     pub(super) fn of_section(ini: &'a Ini, section: &'a Section) -> Self {
-        Keys {
-            section: &section.name,
-            location: section.location.clone(),
-            entries: ini.visible(section),
-            ..Self::empty("")
-        }
+        let location = Some(section.location.clone());
+        Keys { section: &section.name, location, entries: ini.visible(section), ..Self::default() }
     }
 
     /// The keys of the section called `name`; none if it is missing.
     pub(super) fn of(ini: &'a Ini, name: &'a str) -> Self {
-        ini.section(name).map_or_else(|| Self::empty(name), |section| Self::of_section(ini, section))
+        let missing = || Keys { section: name, ..Self::default() };
+        ini.section(name).map_or_else(missing, |section| Self::of_section(ini, section))
     }
 
-    /// A section without keys. What is read from it are the defaults.
-    pub(super) fn empty(section: &'a str) -> Self {
-        let nowhere = Location { file: Arc::from(Path::new("built-in defaults")), line: 1, column: 1 };
-        Keys {
-            section,
-            location: nowhere,
-            entries: Vec::new(),
-            fallback: Vec::new(),
-            asked: Vec::new(),
-            problems: Vec::new(),
-            unreadable: Vec::new(),
-        }
-    }
-
-    /// Calls `read` while `fallback` stands in for keys that the section does not have.
-    pub(super) fn falling_back<T>(&mut self, fallback: &[&'a Entry], read: impl FnOnce(&mut Self) -> T) -> T {
-        self.fallback = fallback.to_vec();
-        let found = read(self);
-        self.fallback.clear();
+    /// Calls `read` with the keys of the section called `name`, and reports its problems.
+    pub(super) fn read<T>(
+        ini: &'a Ini,
+        name: &'a str,
+        problems: &mut Vec<Problem>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let mut keys = Self::of(ini, name);
+        let found = read(&mut keys);
+        problems.extend(keys.misspelled());
+        problems.append(&mut keys.problems);
         found
     }
 
@@ -72,7 +61,6 @@ impl<'a> Keys<'a> {
         found
     }
 
-    /// Whether `key` was asked for.
     pub(super) fn knows(&self, key: &str) -> bool {
         self.asked.contains(&key)
     }
@@ -92,17 +80,12 @@ impl<'a> Keys<'a> {
         self.entries.iter().filter_map(warning).collect()
     }
 
-    /// Reports what is wrong with the section: unknown keys first.
-    pub(super) fn finish(self, problems: &mut Vec<Problem>) {
-        problems.extend(self.misspelled());
-        problems.extend(self.problems);
-    }
-
     /// The section's own pairs.
     pub(super) fn entries(&self) -> impl Iterator<Item = &'a Entry> + use<'a, '_> {
         self.entries.iter().copied()
     }
 
+    /// The pair of `key`, which is known from now on.
     pub(super) fn entry(&mut self, key: &'static str) -> Option<&'a Entry> {
         if !self.knows(key) {
             self.asked.push(key);
@@ -110,16 +93,10 @@ impl<'a> Keys<'a> {
         self.find(key)
     }
 
-    /// Makes `key` known without reading its value.
-    pub(super) fn know(&mut self, key: &'static str) {
-        self.entry(key);
-    }
-
     fn find(&self, key: &str) -> Option<&'a Entry> {
         self.entries.iter().chain(&self.fallback).copied().find(|entry| entry.key == key)
     }
 
-    /// The value of `key`.
     pub(super) fn text(&mut self, key: &'static str) -> Option<&'a str> {
         self.entry(key).map(|entry| entry.value.text())
     }
@@ -180,25 +157,21 @@ impl<'a> Keys<'a> {
         found
     }
 
-    /// One of some names.
+    /// The value that one of `names` stands for.
     pub(super) fn named<T: Copy>(&mut self, key: &'static str, names: &[(&str, T)]) -> Option<T> {
         let text = self.text(key)?;
         let found = names.iter().find(|(name, _)| *name == text).map(|&(_, value)| value);
         if found.is_none() {
-            let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-            let help = match nearest(text, known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`? known: {}", known.join(", ")),
-                None => format!("known: {}", known.join(", ")),
-            };
-            self.error(key, format!("unknown value {}", quoted(text)), help);
+            let near = nearest(text, names.iter().map(|(name, _)| *name));
+            let meant = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            self.error(key, format!("unknown value {}", quoted(text)), format!("{meant}known: {}", listed(names)));
         }
         found
     }
 
     pub(super) fn required_named<T: Copy>(&mut self, key: &'static str, names: &[(&str, T)]) -> Option<T> {
         if self.entry(key).is_none() {
-            let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-            self.missing(key, &format!("write one of {}", known.join(", ")));
+            self.missing(key, &format!("write one of {}", listed(names)));
         }
         self.named(key, names)
     }
@@ -232,7 +205,7 @@ impl<'a> Keys<'a> {
     pub(super) fn missing(&mut self, key: &str, help: &str) {
         let problem = match self.find(key) {
             Some(entry) => Problem::error("empty").at(entry.location.clone()),
-            None => Problem::error("missing").at(self.location.clone()),
+            None => Problem::error("missing").at(self.place()),
         };
         self.problems.push(problem.in_section(self.section).of_key(key).help(help));
     }
@@ -256,7 +229,16 @@ impl<'a> Keys<'a> {
 
     /// The problem at the place of `key`, or of the section if it has no such key.
     fn placed(&self, problem: Problem, key: &str) -> Problem {
-        let location = self.find(key).map_or_else(|| self.location.clone(), |entry| entry.value.location());
+        let location = self.find(key).map_or_else(|| self.place(), |entry| entry.value.location());
         problem.at(location).in_section(self.section).of_key(key)
     }
+
+    fn place(&self) -> Location {
+        let nowhere = || Location { file: Path::new("built-in defaults").into(), line: 1, column: 1 };
+        self.location.clone().unwrap_or_else(nowhere)
+    }
+}
+
+fn listed<T>(names: &[(&str, T)]) -> String {
+    names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }

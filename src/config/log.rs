@@ -15,12 +15,6 @@ pub struct LogSettings {
     pub file: Option<PathBuf>,
 }
 
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self::read(&mut Keys::empty(""))
-    }
-}
-
 impl LogSettings {
     pub(super) fn read(keys: &mut Keys<'_>) -> Self {
         Self {
@@ -31,7 +25,7 @@ impl LogSettings {
     }
 }
 
-/// Which messages are logged: those at least as serious.
+/// The least serious messages that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LogLevel {
     /// `CRITICAL` or `FATAL`.
@@ -49,7 +43,7 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// All levels with the names the configuration gives them, upper case only.
+    /// All levels with their names in the configuration, upper case only.
     pub const NAMES: [(&'static str, Self); 8] = [
         ("CRITICAL", Self::Critical),
         ("FATAL", Self::Critical),

@@ -30,8 +30,8 @@ const SECTIONS: [&str; 8] = [
     "machine_learning",
 ];
 
-/// Everything that is not a use case. Its default is what holds where nothing is written.
-#[derive(Clone, Debug, Default)]
+/// Everything that is not a use case.
+#[derive(Clone, Debug)]
 pub struct MainConfig {
     /// What holds for all use cases.
     pub general: General,
@@ -79,13 +79,9 @@ pub(super) fn read<'a>(
     let general = General::read(&mut keys);
     let log = LogSettings::read(&mut keys);
     problems.append(&mut keys.problems);
-    keys.finish(problems);
-    let mut keys = Keys::of(ini, notifier::SECTION);
-    let notifier = notifier::read(&mut keys);
-    keys.finish(problems);
-    let mut keys = Keys::of(ini, daemon::SECTION);
-    let schedule = daemon::read_schedule(&mut keys);
-    keys.finish(problems);
+    problems.extend(keys.misspelled());
+    let notifier = Keys::read(ini, notifier::SECTION, problems, notifier::read);
+    let schedule = Keys::read(ini, daemon::SECTION, problems, daemon::read_schedule);
     let model_defaults = ModelDefaults::read(ini, problems);
     let main = MainConfig {
         general,
@@ -117,9 +113,7 @@ fn warn_of_sections(ini: &Ini, problems: &mut Vec<Problem>) {
 
 /// Whether the section is called `terms_name` or the like.
 fn is_use_case(section: &str) -> bool {
-    ModelType::ALL.iter().any(|model_type| {
-        section
-            .strip_prefix(model_type.as_str())
-            .is_some_and(|rest| rest.len() > 1 && rest.starts_with(['_', '-', '.', ' ']))
+    ModelType::of_section(section).is_some_and(|(model_type, name)| {
+        !name.is_empty() && section[model_type.as_str().len()..].starts_with(['_', '-', '.', ' '])
     })
 }

@@ -2,10 +2,10 @@
 //!
 //! 1. [`ini`] parses the text and keeps the place of every section, key and value.
 //! 2. Each section, or family of keys, has a file: the valid type, the keys, their defaults and the
-//!    reader. `main_config` and `use_case` put them together. Everything wrong becomes a [`Problem`].
+//!    reader. `main_config` and `use_case` combine them. What is wrong becomes a [`Problem`].
 //! 3. [`load`] does it for all files at once. A bad file or use case never stops another one.
 //!
-//! Two dialects of the same format are read, because existing files rely on it: see [`ini::Dialect`].
+//! Existing files rely on two dialects of the format: see [`ini::Dialect`].
 
 mod field;
 mod problem;
@@ -30,7 +30,6 @@ mod use_case;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 pub use assets::Asset;
 pub use cluster::{Authentication, ClientCertificate, ElasticSettings};
@@ -52,10 +51,10 @@ pub use whitelist::WhitelistEntries;
 
 use cluster::Environment;
 use problem::n_errors;
-use use_case::file::{self, UseCaseFile};
+use use_case::file::UseCaseFiles;
 
 /// Everything the configuration says, and everything that is wrong with it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Configuration {
     /// The main configuration, with defaults where nothing or something invalid is written.
     pub main: MainConfig,
@@ -69,12 +68,11 @@ pub struct Configuration {
     pub derived_fields: Vec<DerivedField>,
     /// The use cases that cannot run because of configuration errors.
     pub rejected: Vec<RejectedUseCase>,
-    /// How many use-case files could not be read as a whole.
+    /// Number of use-case files that cannot be read as a whole.
     pub rejected_files: usize,
-    /// How many whitelist entries of the main configuration are left out because of errors.
+    /// Number of errors in whitelist entries of the main configuration, which are left out.
     pub rejected_entries: usize,
-    /// How many of the problems are other errors in the main configuration: with any, [`Self::main`] is
-    /// not what the user meant.
+    /// Number of other errors in the main configuration: with any, [`Self::main`] is not as meant.
     pub main_errors: usize,
     /// Whether a batch size is configured. There are no batches, which is worth one note per run.
     pub ignored_batch_sizes: bool,
@@ -94,68 +92,60 @@ fn load_in(config_files: &[PathBuf], use_case_patterns: &[String], environment: 
     let ini = main_config::read_files(config_files, &mut problems);
     let (main, model_defaults) = main_config::read(&ini, environment, &mut problems);
     let rejected_entries = problems.iter().filter(|problem| is_of_entry(problem)).count();
-    let mut configuration = Configuration {
-        derived_fields: main.derived_fields.clone(),
-        ignored_batch_sizes: models::has_batch_sizes(&ini),
-        rejected_entries,
-        main_errors: n_errors(&problems) - rejected_entries,
-        ..Configuration::default()
-    };
-    let read = |file: &Arc<Path>, text: &str, problems: &mut Vec<Problem>| {
-        file::read(file, text, &main, &model_defaults, problems)
-    };
+    let main_errors = n_errors(&problems) - rejected_entries;
+    let mut found = UseCaseFiles::default();
     if use_case_patterns.is_empty() {
         for (path, text) in shipped::USE_CASES {
-            configuration.add(read(&Path::new(path).into(), text, &mut problems));
+            found.read(&Path::new(path).into(), text, &main, &model_defaults, &mut problems);
         }
     }
     let n_before = n_errors(&problems);
-    configuration.files = files::expand(use_case_patterns, &mut problems);
+    let files = files::expand(use_case_patterns, &mut problems);
     // each is a file that does not exist, or an invalid pattern
-    configuration.rejected_files += n_errors(&problems) - n_before;
-    for path in configuration.files.clone() {
-        match files::read(&path) {
-            Ok((file, text)) => configuration.add(read(&file, &text, &mut problems)),
+    found.n_rejected += n_errors(&problems) - n_before;
+    for path in &files {
+        match files::read(path) {
+            Ok((file, text)) => found.read(&file, &text, &main, &model_defaults, &mut problems),
             Err(problem) => {
                 problems.push(*problem);
-                configuration.rejected_files += 1;
+                found.n_rejected += 1;
             }
         }
     }
-    warn_of_duplicates(&configuration.use_cases, &mut problems);
-    use_case::warn_of_notifications(&configuration.use_cases, &mut problems);
-    Configuration { main, problems, ..configuration }
-}
-
-impl Configuration {
-    fn add(&mut self, file: UseCaseFile) {
-        self.use_cases.extend(file.use_cases);
-        self.rejected.extend(file.rejected);
-        self.derived_fields.extend(file.derived_fields);
-        self.rejected_files += usize::from(file.is_rejected);
-        self.ignored_batch_sizes |= file.has_batch_sizes;
+    warn_of_duplicates(&found.use_cases, &mut problems);
+    use_case::warn_of_notifications(&found.use_cases, &mut problems);
+    Configuration {
+        derived_fields: main.derived_fields.iter().cloned().chain(found.derived_fields).collect(),
+        main,
+        use_cases: found.use_cases,
+        files,
+        problems,
+        rejected: found.rejected,
+        rejected_files: found.n_rejected,
+        rejected_entries,
+        main_errors,
+        ignored_batch_sizes: models::has_batch_sizes(&ini) || found.has_batch_sizes,
     }
 }
 
-/// Whether an entry of a whitelist cannot be used. Without it, less is accepted and nothing else changes.
+/// Whether a whitelist entry cannot be used. Without it, less is accepted; nothing else changes.
 fn is_of_entry(problem: &Problem) -> bool {
     let is_whitelist = problem.section.as_deref().is_some_and(|section| section.starts_with("whitelist_"));
     problem.severity == Severity::Error && is_whitelist && problem.key.is_some()
 }
 
-/// Results do not distinguish two use cases of one name.
+/// Warns of use cases that results could not tell apart.
 fn warn_of_duplicates(use_cases: &[UseCase], problems: &mut Vec<Problem>) {
     let mut known: HashMap<String, &UseCase> = HashMap::new();
     for use_case in use_cases {
-        if let Some(first) = known.get(&use_case.id()) {
+        let first = *known.entry(use_case.id()).or_insert(use_case);
+        if !std::ptr::eq(first, use_case) {
             problems.push(
                 Problem::warning(format!("the name is also used at {}", first.location))
                     .at(use_case.location.clone())
                     .in_section(&use_case.section)
                     .help("give each use case a name of its own: both run, and their outliers look alike"),
             );
-        } else {
-            known.insert(use_case.id(), use_case);
         }
     }
 }

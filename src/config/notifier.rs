@@ -34,7 +34,7 @@ pub(super) fn read(keys: &mut Keys<'_>) -> Option<NotifierSettings> {
     keys.warn(
         "email_notifier",
         "not built yet: [notifier] is read and checked, but nothing is sent",
-        "write email_notifier = 0 to leave this warning out",
+        "write email_notifier = 0 to silence this warning",
     );
     Some(settings)
 }

@@ -1,4 +1,4 @@
-//! Who we are: `es_username`, `es_api_key` and the like. A secret is written, or in a file that is named.
+//! `es_username`, `es_api_key` and the like. A secret is written, or in a file that is named.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use crate::config::secret::Secret;
 /// Upper limit on the size of a file with a secret: a longer one is something else.
 const MAX_SECRET_BYTES: u64 = 64 << 10;
 
-/// How requests are authenticated; each secret comes from the configuration, a file or the environment.
+/// How requests are authenticated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Authentication {
-    /// Not at all.
+    /// Without credentials.
     #[default]
     None,
     /// User name and password.
@@ -47,18 +47,14 @@ impl Authentication {
 }
 
 fn in_file(keys: &mut Keys<'_>) -> Vec<Authentication> {
-    let mut found = Vec::new();
-    let username = keys.filled("es_username").map(str::to_owned);
+    let username = keys.filled("es_username");
     let password = written_secret(keys, "es_password", "es_password_file");
-    match (username, password) {
-        (Some(username), Some(password)) => found.push(Authentication::Basic { username, password }),
-        (Some(username), None) => found.push(Authentication::Basic { username, password: Secret::new("") }),
-        (None, Some(_)) => keys.missing("es_username", "needed because es_password is given"),
-        (None, None) => {}
+    if username.is_none() && password.is_some() {
+        keys.missing("es_username", "needed because es_password is given");
     }
-    found.extend(written_secret(keys, "es_api_key", "es_api_key_file").map(Authentication::ApiKey));
-    found.extend(written_secret(keys, "es_bearer_auth", "es_bearer_auth_file").map(Authentication::Bearer));
-    found
+    let api_key = written_secret(keys, "es_api_key", "es_api_key_file");
+    let bearer = written_secret(keys, "es_bearer_auth", "es_bearer_auth_file");
+    all_of(username.map(str::to_owned), password, api_key, bearer)
 }
 
 /// Reads the variables, whose names are lower-case.
@@ -75,12 +71,20 @@ fn in_environment(keys: &mut Keys<'_>, variable: &dyn Fn(&str) -> Option<String>
         });
         variable(name).map(Secret::new).or(from_file)
     };
-    let password = secret("es_password");
-    let api_key = secret("es_api_key").map(Authentication::ApiKey);
-    let bearer = secret("es_bearer_auth").map(Authentication::Bearer);
-    let basic = variable("es_username")
-        .map(|username| Authentication::Basic { username, password: password.unwrap_or_else(|| Secret::new("")) });
-    [basic, api_key, bearer].into_iter().flatten().collect()
+    let (password, api_key, bearer) = (secret("es_password"), secret("es_api_key"), secret("es_bearer_auth"));
+    all_of(variable("es_username"), password, api_key, bearer)
+}
+
+/// Returns every way to authenticate that is given. A user without a password has an empty one.
+fn all_of(
+    username: Option<String>,
+    password: Option<Secret>,
+    api_key: Option<Secret>,
+    bearer: Option<Secret>,
+) -> Vec<Authentication> {
+    let password = password.unwrap_or_else(|| Secret::new(""));
+    let basic = username.map(|username| Authentication::Basic { username, password });
+    [basic, api_key.map(Authentication::ApiKey), bearer.map(Authentication::Bearer)].into_iter().flatten().collect()
 }
 
 /// The value of `key`, or the content of the file that `file_key` names.

@@ -18,22 +18,22 @@ pub(super) type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
 /// How Elasticsearch is reached and read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElasticSettings {
-    /// `http://` or `https://` addresses without credentials, in the order in which they are tried; at least one. The port may be missing,
-    /// a path prefix may follow.
+    /// `http://` or `https://` addresses without credentials, in the order in which they are tried;
+    /// at least one. The port is optional, and so is a path prefix.
     pub es_urls: Vec<String>,
     /// Indices to read, comma-separated, with wildcards.
     pub es_index_pattern: String,
     /// Most documents per page; at least 1.
     pub es_scan_size: usize,
-    /// How long a scroll or point in time is kept between two pages, in the notation of Elasticsearch (`25m`).
+    /// How long a scroll or point in time is kept between two pages, such as `25m`.
     pub es_scroll_time: String,
     /// How long one request may take.
     pub es_timeout: Duration,
-    /// How long a run goes on trying when the cluster does not answer or refuses work.
+    /// How long a run retries when the cluster does not answer or refuses work.
     pub es_retry_deadline: Duration,
-    /// Whether answers are compressed on their way: worth it where the network is slower than about 3 Gbit/s.
+    /// Whether responses are compressed: worth it on networks slower than about 3 Gbit/s.
     pub http_compress: bool,
-    /// Who we are.
+    /// How requests are authenticated.
     pub authentication: Authentication,
     /// Whether the server's certificate is verified.
     pub verify_certs: bool,
@@ -54,7 +54,7 @@ pub struct ClientCertificate {
 
 impl Default for ElasticSettings {
     fn default() -> Self {
-        Self::read(&mut Keys::empty(""), &|_| None)
+        Self::read(&mut Keys::default(), &|_| None)
     }
 }
 
@@ -80,7 +80,7 @@ impl ElasticSettings {
     }
 }
 
-/// The addresses, and the credentials that one of them holds. An address with credentials is never shown.
+/// Reads the addresses, and the credentials in one of them. No message shows a wrong address.
 fn read_urls(keys: &mut Keys<'_>) -> (Vec<String>, Option<Authentication>) {
     let parse = |text: &str| text.split(',').map(|url| url::parse(url.trim())).collect::<Option<Vec<_>>>();
     let urls = keys.text("es_url").map(parse);

@@ -4,7 +4,6 @@ use crate::config::secret::Secret;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ElasticUrl {
-    /// The address without credentials.
     pub(super) url: String,
     /// User name and password, if it holds them.
     pub(super) credentials: Option<(String, Secret)>,

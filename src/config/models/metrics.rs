@@ -3,7 +3,7 @@
 use super::trigger::Trigger;
 use crate::config::field::FieldPath;
 use crate::config::keys::Keys;
-use crate::config::values::name_of;
+use crate::config::values::named_values;
 
 /// Settings of `metrics`.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,54 +28,27 @@ impl Metrics {
     }
 }
 
-/// Checks `[metrics]` of the main configuration. Its key is ignored: statistics cover the whole window.
+/// Checks `[metrics]` of the main configuration, which is ignored: there are no batches.
 pub(super) fn check_section(keys: &mut Keys<'_>) {
     keys.lenient(|keys| keys.count("metrics_batch_eval_size"));
 }
 
-/// The number `metrics` computes from the text of its target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Metric {
-    /// The number the text is.
-    NumericalValue,
-    /// Its number of characters.
-    Length,
-    /// Its Shannon entropy, in bits per character.
-    Entropy,
-    /// Its divergence from the character frequencies of common domain names, in bits per character.
-    RelativeEnglishEntropy,
-    /// The length of the longest hexadecimal word in it.
-    HexEncodedLength,
-    /// The length of the longest text that is base64-encoded in it.
-    Base64EncodedLength,
-    /// The summed length of the URLs in it.
-    UrlLength,
-}
-
-impl Metric {
-    /// All metrics with the names the configuration gives them.
-    pub const NAMES: [(&'static str, Self); 7] = [
-        ("numerical_value", Self::NumericalValue),
-        ("length", Self::Length),
-        ("entropy", Self::Entropy),
-        ("relative_english_entropy", Self::RelativeEnglishEntropy),
-        ("hex_encoded_length", Self::HexEncodedLength),
-        ("base64_encoded_length", Self::Base64EncodedLength),
-        ("url_length", Self::UrlLength),
-    ];
-
-    /// The name the configuration gives it.
-    pub fn as_str(self) -> &'static str {
-        name_of(&Self::NAMES, self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_value_has_its_own_name() {
-        assert_eq!(Metric::UrlLength.as_str(), "url_length");
+named_values! {
+    /// The number `metrics` computes from the text of its target.
+    Metric {
+        /// The text itself, as a number.
+        NumericalValue = "numerical_value",
+        /// Its number of characters.
+        Length = "length",
+        /// Its Shannon entropy, in bits per character.
+        Entropy = "entropy",
+        /// Its divergence from the characters of common domain names, in bits per character.
+        RelativeEnglishEntropy = "relative_english_entropy",
+        /// The length of the longest hexadecimal word in it.
+        HexEncodedLength = "hex_encoded_length",
+        /// The length of the longest text that is base64-encoded in it.
+        Base64EncodedLength = "base64_encoded_length",
+        /// The summed length of the URLs in it.
+        UrlLength = "url_length",
     }
 }

@@ -52,8 +52,8 @@ impl ModelType {
         }
     }
 
-    /// The type that the name of a section begins with, and the model's name: what follows the type and
-    /// one more character.
+    /// The type that a section name begins with, and the model name: what follows the type and one
+    /// more character.
     pub(super) fn of_section(section: &str) -> Option<(Self, &str)> {
         Self::ALL.into_iter().find_map(|model_type| {
             let mut rest = section.strip_prefix(model_type.as_str())?.chars();
@@ -79,17 +79,6 @@ pub enum Model {
 }
 
 impl Model {
-    /// The type of this model.
-    pub fn model_type(&self) -> ModelType {
-        match self {
-            Self::SimpleQuery(_) => ModelType::SimpleQuery,
-            Self::Metrics(_) => ModelType::Metrics,
-            Self::Terms(_) => ModelType::Terms,
-            Self::SuddenAppearance(_) => ModelType::SuddenAppearance,
-            Self::Word2vec(_) => ModelType::Word2vec,
-        }
-    }
-
     /// Reads the keys of the model of a use case that looks back as far as `history`.
     pub(super) fn read<'a>(
         model_type: ModelType,
@@ -103,16 +92,18 @@ impl Model {
             ModelType::Terms => Terms::read(keys).map(Self::Terms),
             ModelType::SuddenAppearance => SuddenAppearance::read(keys, history).map(Self::SuddenAppearance),
             ModelType::Word2vec => {
-                let word2vec = keys.falling_back(&defaults.word2vec, Word2vec::read);
+                keys.fallback.clone_from(&defaults.word2vec);
+                let word2vec = Word2vec::read(keys);
+                keys.fallback.clear();
                 word2vec.map(|word2vec| Self::Word2vec(Box::new(word2vec)))
             }
         }
     }
 
-    /// Whether a use case of some model has this key.
+    /// Whether a use case of some model may have this key.
     pub(super) fn any_has_key(key: &str) -> bool {
         ModelType::ALL.into_iter().any(|model_type| {
-            let mut keys = Keys::empty("");
+            let mut keys = Keys::default();
             Self::read(model_type, &mut keys, &ModelDefaults::default(), None);
             keys.knows(key)
         })
@@ -129,39 +120,28 @@ pub(super) struct ModelDefaults<'a> {
 impl<'a> ModelDefaults<'a> {
     /// Reads the sections named after models, in the order in which their problems are reported.
     pub(super) fn read(ini: &'a Ini, problems: &mut Vec<Problem>) -> Self {
-        let mut defaults = Self::default();
-        for model_type in [
-            ModelType::SimpleQuery,
-            ModelType::Terms,
-            ModelType::Metrics,
-            ModelType::SuddenAppearance,
-            ModelType::Word2vec,
-        ] {
-            let mut keys = Keys::of(ini, model_type.as_str());
-            match model_type {
-                ModelType::SimpleQuery => defaults.simplequery = SimpleQuery::read(&mut keys, SimpleQuery::default()),
-                ModelType::Terms => terms::check_section(&mut keys),
-                ModelType::Metrics => metrics::check_section(&mut keys),
-                ModelType::SuddenAppearance => sudden_appearance::check_section(&mut keys),
-                ModelType::Word2vec => {
-                    word2vec::check_section(&mut keys);
-                    defaults.word2vec = keys.entries().collect();
-                }
-            }
-            keys.finish(problems);
-        }
-        defaults
+        let simplequery = Keys::read(ini, ModelType::SimpleQuery.as_str(), problems, |keys| {
+            SimpleQuery::read(keys, SimpleQuery::default())
+        });
+        Keys::read(ini, ModelType::Terms.as_str(), problems, terms::check_section);
+        Keys::read(ini, ModelType::Metrics.as_str(), problems, metrics::check_section);
+        Keys::read(ini, ModelType::SuddenAppearance.as_str(), problems, sudden_appearance::check_section);
+        let word2vec = Keys::read(ini, ModelType::Word2vec.as_str(), problems, |keys| {
+            word2vec::check_section(keys);
+            keys.entries().collect()
+        });
+        Self { simplequery, word2vec }
     }
 }
 
-/// Whether the main configuration says how many events to judge at once, which is ignored.
+/// Whether the main configuration has a batch size, which is ignored.
 pub(super) fn has_batch_sizes(main: &Ini) -> bool {
     [ModelType::Terms, ModelType::Metrics, ModelType::Word2vec].into_iter().any(|model_type| {
         main.own_entries(model_type.as_str()).iter().any(|entry| entry.key.ends_with("_batch_eval_size"))
     })
 }
 
-/// Whether some use case of a file says so.
+/// Whether some use case of a file has one.
 pub(super) fn has_batch_sizes_in_use_cases(ini: &Ini) -> bool {
     let mut entries = ini.sections.iter().flat_map(|section| &section.entries).chain(&ini.defaults);
     entries.any(|entry| entry.key == word2vec::BATCH_EVAL_SIZE)
@@ -169,11 +149,70 @@ pub(super) fn has_batch_sizes_in_use_cases(ini: &Ini) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::config::ini::{Dialect, parse};
 
     #[test]
     fn types_are_matched_in_this_order() {
         let names: Vec<_> = ModelType::ALL.iter().map(|t| t.as_str()).collect();
         assert_eq!(names, ["simplequery", "metrics", "word2vec", "terms", "sudden_appearance"]);
     }
+
+    /// Keys that a reader leaves out would be stored with outliers as parameters.
+    #[test]
+    fn readers_ask_for_the_same_keys_whatever_the_values_are() {
+        let file: Arc<Path> = Arc::from(Path::new("a.conf"));
+        let known = |model_type, text: &str| {
+            let (ini, _) = parse(text, Dialect::UseCases, &file);
+            let mut keys = Keys::of(&ini, "a");
+            Model::read(model_type, &mut keys, &ModelDefaults::default(), None);
+            let keys = ALL_KEYS.iter().filter(|key| keys.knows(key));
+            keys.copied().collect::<Vec<_>>()
+        };
+        for (model_type, n_known) in ModelType::ALL.into_iter().zip([1, 6, 24, 7, 5]) {
+            let expected = known(model_type, "");
+            assert_eq!(expected.len(), n_known, "{model_type:?}: {expected:?}");
+            for value in ["", "x", "1", "0", "1:0:0", "mean", "word", "high", "percentile", "coeff_of_variation"] {
+                let text = ALL_KEYS.iter().fold("[a]\n".to_owned(), |text, key| text + key + "=" + value + "\n");
+                assert_eq!(known(model_type, &text), expected, "{model_type:?} {value}");
+            }
+        }
+    }
+
+    const ALL_KEYS: [&str; 31] = [
+        "aggregator",
+        "batch_size",
+        "drop_duplicates",
+        "embedding_size",
+        "highlight_match",
+        "learning_rate",
+        "metric",
+        "min_aggregator_bucket",
+        "min_target_buckets",
+        "min_uniq_word_occurrence",
+        "model_cache_dir",
+        "num_epoch",
+        "num_epochs",
+        "output_prob",
+        "print_confusion_matrix",
+        "print_score_table",
+        "seed",
+        "separators",
+        "size_window",
+        "sliding_window_size",
+        "sliding_window_step_size",
+        "target",
+        "target_count_method",
+        "trigger_focus",
+        "trigger_method",
+        "trigger_on",
+        "trigger_score",
+        "trigger_sensitivity",
+        "use_prob_model",
+        "word2vec_batch_eval_size",
+        "unknown",
+    ];
 }

@@ -24,7 +24,7 @@ impl Separators {
         Self::new(pattern).map_err(|reason| keys.error("separators", error(reason), "mend it")).ok()
     }
 
-    /// Compiles a regular expression of Python's dialect. With an empty one, every character is a word.
+    /// Compiles a Python regular expression. If it is empty, every character is a word.
     pub(crate) fn new(pattern: &str) -> Result<Self, PatternError> {
         let regex = match pattern {
             "" => None,
@@ -44,15 +44,14 @@ impl Separators {
         self.regex.as_ref()
     }
 
-    /// The text between the values of several target fields: the first character of the pattern that
-    /// separates words, so that no word spans two fields.
+    /// Joins the values of several target fields: the first character of the pattern that separates
+    /// words, so that no word spans two fields.
     pub fn joiner(&self) -> &str {
         &self.joiner
     }
 }
 
-/// The first character of the pattern that it matches, else a usual separator that it matches, else
-/// a space.
+/// The first character of the pattern, else a usual separator, that it matches; else a space.
 fn joiner(pattern: &str, regex: &fancy_regex::Regex) -> String {
     const USUAL: [char; 10] = [' ', '\t', '\n', '/', '\\', '.', ',', ';', '-', '_'];
     let separates = |character: &char| {

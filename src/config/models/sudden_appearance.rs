@@ -9,7 +9,7 @@ use crate::config::values::parse_duration;
 /// Settings of `sudden_appearance`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SuddenAppearance {
-    /// The fields whose first appearance is looked for.
+    /// The fields whose values are outliers when they first appear.
     pub target: Vec<FieldPath>,
     /// The fields that form the groups.
     pub aggregator: Vec<FieldPath>,
@@ -17,7 +17,7 @@ pub struct SuddenAppearance {
     pub window: TimeDelta,
     /// How far the window slides each time; positive.
     pub step: TimeDelta,
-    /// A value is only an outlier when its aggregator has more events than this in the window; `None`: always.
+    /// A value is an outlier only if its aggregator has more events than this in the window.
     pub min_aggregator_bucket: Option<u64>,
 }
 

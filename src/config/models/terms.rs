@@ -3,7 +3,7 @@
 use super::trigger::{Trigger, TriggerMethod, TriggerOn};
 use crate::config::field::FieldPath;
 use crate::config::keys::Keys;
-use crate::config::values::name_of;
+use crate::config::values::named_values;
 
 /// Settings of `terms`.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Terms {
     pub count_method: CountMethod,
     /// When a count is an outlier.
     pub trigger: Trigger,
-    /// Aggregators with fewer distinct targets are not judged; always `None` with across aggregators.
+    /// Aggregators with fewer distinct targets are not judged; `None` across aggregators.
     pub min_target_buckets: Option<u64>,
 }
 
@@ -59,37 +59,17 @@ impl Terms {
     }
 }
 
-/// Checks `[terms]` of the main configuration. Its key is ignored: statistics cover the whole window.
+/// Checks `[terms]` of the main configuration, which is ignored: there are no batches.
 pub(super) fn check_section(keys: &mut Keys<'_>) {
     keys.lenient(|keys| keys.count("terms_batch_eval_size"));
 }
 
-/// What `terms` counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CountMethod {
-    /// The occurrences of each distinct target within one aggregator.
-    WithinAggregator,
-    /// The distinct targets of each aggregator, compared with those of the other aggregators.
-    AcrossAggregators,
-}
-
-impl CountMethod {
-    /// Both methods with the names the configuration gives them.
-    pub const NAMES: [(&'static str, Self); 2] =
-        [("within_aggregator", Self::WithinAggregator), ("across_aggregators", Self::AcrossAggregators)];
-
-    /// The name the configuration gives it.
-    pub fn as_str(self) -> &'static str {
-        name_of(&Self::NAMES, self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_value_has_its_own_name() {
-        assert_eq!(CountMethod::AcrossAggregators.as_str(), "across_aggregators");
+named_values! {
+    /// What `terms` counts.
+    CountMethod {
+        /// The occurrences of each distinct target within one aggregator.
+        WithinAggregator = "within_aggregator",
+        /// The distinct targets of each aggregator, compared with those of the other aggregators.
+        AcrossAggregators = "across_aggregators",
     }
 }

@@ -1,7 +1,7 @@
 //! `trigger_on`, `trigger_method` and `trigger_sensitivity`: when a value is an outlier.
 
 use crate::config::keys::Keys;
-use crate::config::values::name_of;
+use crate::config::values::named_values;
 
 const ON: &str = "trigger_on";
 const METHOD: &str = "trigger_method";
@@ -27,8 +27,8 @@ impl Trigger {
         Self { on: on?, method: method?, sensitivity: sensitivity? }.checked(keys)
     }
 
-    /// Reads the trigger of `word2vec`: it is on low scores unless written otherwise, and a coefficient
-    /// of variation needs no sensitivity.
+    /// Reads the trigger of `word2vec`: low scores by default, and no sensitivity is needed for a
+    /// coefficient of variation.
     pub(super) fn read_of_word2vec(keys: &mut Keys<'_>) -> Option<Self> {
         let on = keys.named(ON, &TriggerOn::NAMES).unwrap_or(TriggerOn::Low);
         let method = keys.required_named(METHOD, &TriggerMethod::NAMES);
@@ -51,75 +51,36 @@ impl Trigger {
     }
 }
 
-/// Which side of the decision frontier is an outlier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TriggerOn {
-    /// Strictly above.
-    High,
-    /// Strictly below.
-    Low,
-}
-
-impl TriggerOn {
-    /// Both sides with their names.
-    pub const NAMES: [(&'static str, Self); 2] = [("high", Self::High), ("low", Self::Low)];
-
-    /// The name the configuration gives it.
-    pub fn as_str(self) -> &'static str {
-        name_of(&Self::NAMES, self)
+named_values! {
+    /// Which side of the decision frontier is an outlier.
+    TriggerOn {
+        /// Strictly above.
+        High = "high",
+        /// Strictly below.
+        Low = "low",
     }
 }
 
-/// How the decision frontier is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TriggerMethod {
-    /// A percentile of the distinct values.
-    Percentile,
-    /// A percentage of the greatest value.
-    PctOfMaxValue,
-    /// A percentage of the median.
-    PctOfMedianValue,
-    /// A percentage of the mean.
-    PctOfAvgValue,
-    /// The median plus or minus a number of median absolute deviations.
-    Mad,
-    /// The same, but never below 0.
-    Madpos,
-    /// The mean plus or minus a number of standard deviations.
-    Stdev,
-    /// The sensitivity itself.
-    Float,
-    /// The standard deviation divided by the mean.
-    CoeffOfVariation,
-}
-
-impl TriggerMethod {
-    /// All methods with the names the configuration gives them.
-    pub const NAMES: [(&'static str, Self); 9] = [
-        ("percentile", Self::Percentile),
-        ("pct_of_max_value", Self::PctOfMaxValue),
-        ("pct_of_median_value", Self::PctOfMedianValue),
-        ("pct_of_avg_value", Self::PctOfAvgValue),
-        ("mad", Self::Mad),
-        ("madpos", Self::Madpos),
-        ("stdev", Self::Stdev),
-        ("float", Self::Float),
-        ("coeff_of_variation", Self::CoeffOfVariation),
-    ];
-
-    /// The name the configuration gives it, also stored as `trigger_method`.
-    pub fn as_str(self) -> &'static str {
-        name_of(&Self::NAMES, self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_value_has_its_own_name() {
-        assert_eq!(TriggerMethod::Madpos.as_str(), "madpos");
-        assert_eq!(TriggerOn::Low.as_str(), "low");
+named_values! {
+    /// How the decision frontier is computed.
+    TriggerMethod {
+        /// A percentile of the distinct values.
+        Percentile = "percentile",
+        /// A percentage of the greatest value.
+        PctOfMaxValue = "pct_of_max_value",
+        /// A percentage of the median.
+        PctOfMedianValue = "pct_of_median_value",
+        /// A percentage of the mean.
+        PctOfAvgValue = "pct_of_avg_value",
+        /// The median plus or minus a number of median absolute deviations.
+        Mad = "mad",
+        /// The same, but never below 0.
+        Madpos = "madpos",
+        /// The mean plus or minus a number of standard deviations.
+        Stdev = "stdev",
+        /// The sensitivity itself.
+        Float = "float",
+        /// The standard deviation divided by the mean.
+        CoeffOfVariation = "coeff_of_variation",
     }
 }

@@ -6,7 +6,7 @@ use super::separators::Separators;
 use super::trigger::Trigger;
 use crate::config::field::FieldPath;
 use crate::config::keys::Keys;
-use crate::config::values::name_of;
+use crate::config::values::named_values;
 
 /// Ignored: statistics cover the whole history window.
 pub(super) const BATCH_EVAL_SIZE: &str = "word2vec_batch_eval_size";
@@ -26,7 +26,7 @@ pub struct Word2vec {
     pub size_window: usize,
     /// Words seen less often count as unknown.
     pub min_uniq_word_occurrence: u64,
-    /// Whether a text is looked at once per aggregator only.
+    /// Whether equal texts of an aggregator count once.
     pub drop_duplicates: bool,
     /// Whether probabilities are counted instead of learned by the neural model.
     pub use_prob_model: bool,
@@ -34,7 +34,7 @@ pub struct Word2vec {
     pub output_prob: bool,
     /// How often the neural model sees every pair; at least 1.
     pub num_epochs: u64,
-    /// Pairs of a step of training, at least 1; `None`: 16 or more, by the number of pairs.
+    /// Pairs per training step, at least 1; `None`: 16 or more, by the number of pairs.
     pub batch_size: Option<usize>,
     /// Learning rate of the neural model for steps of 16 pairs; positive.
     pub learning_rate: f64,
@@ -42,7 +42,7 @@ pub struct Word2vec {
     pub embedding_size: usize,
     /// Seed of the neural model.
     pub seed: i64,
-    /// Folder in which neural models are kept from one run to the next; `None`: they are not.
+    /// Folder in which neural models are kept from run to run; `None`: they are not kept.
     pub model_cache_dir: Option<PathBuf>,
     /// Whether a table of scores is logged for each outlier.
     pub print_score_table: bool,
@@ -52,13 +52,13 @@ pub struct Word2vec {
     pub trigger_focus: TriggerFocus,
     /// The score that is judged; never `Mean` when words are judged.
     pub trigger_score: TriggerScore,
-    /// When a score is an outlier. The sensitivity is 0 when a coefficient of variation was given none.
+    /// When a score is an outlier. A coefficient of variation without sensitivity has 0.
     pub trigger: Trigger,
 }
 
 impl Word2vec {
     pub(super) fn read(keys: &mut Keys<'_>) -> Option<Self> {
-        keys.know(BATCH_EVAL_SIZE);
+        keys.entry(BATCH_EVAL_SIZE);
         let count = |keys: &mut Keys<'_>, key: &'static str, default: u64, least: u64| {
             let value = keys.count(key).unwrap_or(default);
             if value < least {
@@ -73,12 +73,11 @@ impl Word2vec {
         let epochs_key = epochs_key(keys);
         let num_epochs = count(keys, epochs_key, 1, 1);
         let batch_size = keys.entry("batch_size").map(|_| count(keys, "batch_size", 1, 1));
-        let switch = |keys: &mut Keys<'_>, key: &'static str, default: bool| keys.bool(key).unwrap_or(default);
-        let drop_duplicates = switch(keys, "drop_duplicates", false);
-        let use_prob_model = switch(keys, "use_prob_model", false);
-        let output_prob = switch(keys, "output_prob", true);
-        let print_score_table = switch(keys, "print_score_table", false);
-        let print_confusion_matrix = switch(keys, "print_confusion_matrix", false);
+        let drop_duplicates = keys.bool("drop_duplicates").unwrap_or(false);
+        let use_prob_model = keys.bool("use_prob_model").unwrap_or(false);
+        let output_prob = keys.bool("output_prob").unwrap_or(true);
+        let print_score_table = keys.bool("print_score_table").unwrap_or(false);
+        let print_confusion_matrix = keys.bool("print_confusion_matrix").unwrap_or(false);
         let learning_rate = keys.float("learning_rate").unwrap_or(0.001);
         if learning_rate <= 0.0 || learning_rate.is_infinite() {
             keys.error("learning_rate", "not positive", "write a number such as 0.001");
@@ -119,8 +118,8 @@ impl Word2vec {
     }
 }
 
-/// Checks `[word2vec]` of the main configuration. Its keys stand in where a use case has none, so only
-/// numbers and switches can be judged here: the use case may add or change what the rest depends on.
+/// Checks numbers and switches of `[word2vec]` in the main configuration. Its keys stand in where a
+/// use case has none, so the use case may change what its other keys depend on.
 pub(super) fn check_section(keys: &mut Keys<'_>) {
     keys.lenient(|keys| {
         keys.count(BATCH_EVAL_SIZE);
@@ -140,56 +139,26 @@ fn epochs_key(keys: &mut Keys<'_>) -> &'static str {
     "num_epochs"
 }
 
-/// What a `word2vec` trigger judges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TriggerFocus {
-    /// Each word.
-    Word,
-    /// Each whole text.
-    Text,
-}
-
-impl TriggerFocus {
-    /// Both with the names the configuration gives them.
-    pub const NAMES: [(&'static str, Self); 2] = [("word", Self::Word), ("text", Self::Text)];
-
-    /// The name the configuration gives it.
-    pub fn as_str(self) -> &'static str {
-        name_of(&Self::NAMES, self)
+named_values! {
+    /// What a `word2vec` trigger judges.
+    TriggerFocus {
+        /// Each word.
+        Word = "word",
+        /// Each whole text.
+        Text = "text",
     }
 }
 
-/// The score a `word2vec` trigger looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TriggerScore {
-    /// How well a word, as centre, predicts its neighbours.
-    Center,
-    /// How well the neighbours predict a word.
-    Context,
-    /// The mean of both.
-    Total,
-    /// The mean over all pairs of a text.
-    Mean,
-}
-
-impl TriggerScore {
-    /// All scores with the names the configuration gives them.
-    pub const NAMES: [(&'static str, Self); 4] =
-        [("center", Self::Center), ("context", Self::Context), ("total", Self::Total), ("mean", Self::Mean)];
-
-    /// The name the configuration gives it, also stored as `score_type`.
-    pub fn as_str(self) -> &'static str {
-        name_of(&Self::NAMES, self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_value_has_its_own_name() {
-        assert_eq!(TriggerFocus::Text.as_str(), "text");
-        assert_eq!(TriggerScore::Mean.as_str(), "mean");
+named_values! {
+    /// The score a `word2vec` trigger looks at.
+    TriggerScore {
+        /// How well a word, as centre, predicts its neighbours.
+        Center = "center",
+        /// How well the neighbours predict a word.
+        Context = "context",
+        /// The mean of both.
+        Total = "total",
+        /// The mean over all pairs of a text.
+        Mean = "mean",
     }
 }

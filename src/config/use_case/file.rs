@@ -13,57 +13,60 @@ use crate::config::problem::{Location, Problem, n_errors};
 use crate::config::whitelist::{self, WhitelistEntries};
 use crate::spelling::nearest;
 
-/// What one file says.
-pub(in crate::config) struct UseCaseFile {
-    /// The valid use cases, in the order of the file.
+/// What all files of use cases say.
+#[derive(Default)]
+pub(in crate::config) struct UseCaseFiles {
+    /// The valid use cases, in the order of the files.
     pub(in crate::config) use_cases: Vec<UseCase>,
     pub(in crate::config) rejected: Vec<RejectedUseCase>,
     pub(in crate::config) derived_fields: Vec<DerivedField>,
-    /// Whether the file, or an entry of its whitelist, cannot be read.
-    pub(in crate::config) is_rejected: bool,
+    /// Number of files that cannot be read, or that have a whitelist with errors.
+    pub(in crate::config) n_rejected: usize,
     pub(in crate::config) has_batch_sizes: bool,
 }
 
-/// Reads the `text` of a file.
-pub(in crate::config) fn read(
-    file: &Arc<Path>,
-    text: &str,
-    main: &MainConfig,
-    model_defaults: &ModelDefaults<'_>,
-    problems: &mut Vec<Problem>,
-) -> UseCaseFile {
-    let n_before = n_errors(problems);
-    let (ini, found) = parse(text, Dialect::UseCases, file);
-    problems.extend(found);
-    let is_broken = n_errors(problems) > n_before;
-    let whitelist = WhitelistEntries::read(&ini, problems);
-    let context = Context { main, model_defaults, ini: &ini, whitelist, derived_fields: derived_fields::read(&ini) };
-    let is_rejected = n_errors(problems) > n_before;
-    let (mut use_cases, mut rejected) = (Vec::new(), Vec::new());
-    if !ini.sections.iter().any(|section| ModelType::of_section(&section.name).is_some()) {
-        problems.push(without_use_case(file));
-    }
-    for section in &ini.sections {
-        let Some((model_type, model_name)) = ModelType::of_section(&section.name) else {
-            warn_of_section(section, problems);
-            continue;
-        };
-        let (use_case, found) = context.read(section, model_type, model_name);
-        let n_errors = n_errors(&found);
+impl UseCaseFiles {
+    pub(in crate::config) fn read(
+        &mut self,
+        file: &Arc<Path>,
+        text: &str,
+        main: &MainConfig,
+        model_defaults: &ModelDefaults<'_>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let n_before = n_errors(problems);
+        let (ini, found) = parse(text, Dialect::UseCases, file);
         problems.extend(found);
-        match use_case {
-            Some(use_case) if n_errors == 0 && !is_broken => use_cases.push(use_case),
-            _ => rejected.push(RejectedUseCase {
-                file: Arc::clone(file),
-                section: section.name.clone(),
-                model_type: Some(model_type),
-                model_name: model_name.to_owned(),
-                problems: n_errors,
-            }),
+        let is_broken = n_errors(problems) > n_before;
+        let whitelist = WhitelistEntries::read(&ini, problems);
+        self.n_rejected += usize::from(n_errors(problems) > n_before);
+        self.has_batch_sizes |= has_batch_sizes_in_use_cases(&ini);
+        let derived_fields = derived_fields::read(&ini);
+        self.derived_fields.extend_from_slice(&derived_fields);
+        if !ini.sections.iter().any(|section| ModelType::of_section(&section.name).is_some()) {
+            problems.push(without_use_case(file));
+        }
+        let context = Context { main, model_defaults, ini: &ini, whitelist, derived_fields };
+        for section in &ini.sections {
+            let Some((model_type, model_name)) = ModelType::of_section(&section.name) else {
+                warn_of_section(section, problems);
+                continue;
+            };
+            let (use_case, found) = context.read(section, model_type, model_name);
+            let n_errors = n_errors(&found);
+            problems.extend(found);
+            match use_case {
+                Some(use_case) if n_errors == 0 && !is_broken => self.use_cases.push(use_case),
+                _ => self.rejected.push(RejectedUseCase {
+                    file: Arc::clone(file),
+                    section: section.name.clone(),
+                    model_type: Some(model_type),
+                    model_name: model_name.to_owned(),
+                    problems: n_errors,
+                }),
+            }
         }
     }
-    let has_batch_sizes = has_batch_sizes_in_use_cases(&ini);
-    UseCaseFile { use_cases, rejected, derived_fields: context.derived_fields, is_rejected, has_batch_sizes }
 }
 
 fn without_use_case(file: &Arc<Path>) -> Problem {

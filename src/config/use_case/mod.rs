@@ -47,7 +47,7 @@ pub struct UseCase {
     pub history_window: TimeDelta,
     /// The indices to read, when they are not those of the main configuration.
     pub es_index: Option<String>,
-    /// Whether a person is told of its outliers, if the notifier is on.
+    /// Whether its outliers are sent to a person, if the notifier is on.
     pub should_notify: bool,
     /// Whether derived fields take part.
     pub use_derived_fields: bool,
@@ -61,7 +61,7 @@ pub struct UseCase {
     pub outlier_summary: String,
     /// Arbitrary parameters in section order, copied into each outlier; none has a reserved name.
     pub arbitrary: Vec<(String, String)>,
-    /// Whitelist entries of its file and of its own section, without those of the main configuration.
+    /// Whitelist entries of its file and of its own section.
     pub whitelist: Arc<WhitelistEntries>,
     /// The main configuration's derived fields, then those of its file; empty unless
     /// [`Self::use_derived_fields`].
@@ -75,18 +75,14 @@ pub struct UseCase {
 impl UseCase {
     /// `TYPE_NAME`, by which it is named in logs and reports.
     pub fn id(&self) -> String {
-        use_case_id(self.model_type, &self.model_name)
+        format!("{}_{}", self.model_type.as_str(), self.model_name)
     }
 
-    /// An error in the value of one of its keys that only a later stage can see, at the key's place.
+    /// Returns an error at the place of one of its keys, which only a later stage can find.
     pub fn problem(&self, key: &str, message: impl Into<String>, help: impl Into<String>) -> Problem {
         let location = self.key_locations.get(key).unwrap_or(&self.location);
         Problem::error(message).at(location.clone()).in_section(&self.section).of_key(key).help(help)
     }
-}
-
-pub(crate) fn use_case_id(model_type: ModelType, model_name: &str) -> String {
-    format!("{}_{model_name}", model_type.as_str())
 }
 
 /// A use case that cannot run because of configuration errors.
@@ -114,8 +110,7 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Reads the use case in `section`; `None` if something is wrong. There may be errors in a use case
-    /// that is returned.
+    /// Reads the use case in `section`. One with errors may be returned, too: the problems count.
     fn read(&self, section: &Section, model_type: ModelType, model_name: &str) -> (Option<UseCase>, Vec<Problem>) {
         let general = &self.main.general;
         let mut keys = Keys::of_section(self.ini, section);
@@ -133,6 +128,8 @@ impl Context<'_> {
         let timestamp_field =
             keys.filled("timestamp_field").map_or_else(|| general.timestamp_field.clone(), FieldPath::new);
         let es_index = keys.filled("es_index").map(str::to_owned);
+        let derived_fields = self.main.derived_fields.iter().chain(&self.derived_fields);
+        let derived_fields = derived_fields.filter(|_| use_derived_fields).cloned().collect();
         let mut whitelist = self.whitelist.clone();
         whitelist.add_old_entries(&mut keys);
         let arbitrary = read_arbitrary(&mut keys);
@@ -155,25 +152,19 @@ impl Context<'_> {
                 outlier_summary: outlier_summary?.to_owned(),
                 arbitrary,
                 whitelist: Arc::new(whitelist),
-                derived_fields: if use_derived_fields { self.derived_fields() } else { Arc::from([]) },
+                derived_fields,
                 model: model?,
                 key_locations,
             })
         };
         (build(), keys.problems)
     }
-
-    fn derived_fields(&self) -> Arc<[DerivedField]> {
-        self.main.derived_fields.iter().chain(&self.derived_fields).cloned().collect()
-    }
 }
 
-/// Reads `run_model` and `test_model`. A switch that the main configuration overrules is not checked.
+/// Reads `run_model` and `test_model`. A switch the main configuration overrules is not checked.
 fn is_active(keys: &mut Keys<'_>, general: &General) -> bool {
-    keys.know("run_model");
-    keys.know("test_model");
-    let runs = general.run_models && keys.bool("run_model").unwrap_or(false);
-    let tests = general.test_models && keys.bool("test_model").unwrap_or(false);
+    let runs = keys.entry("run_model").is_some() && general.run_models && keys.bool("run_model") == Some(true);
+    let tests = keys.entry("test_model").is_some() && general.test_models && keys.bool("test_model") == Some(true);
     runs || tests
 }
 
@@ -199,7 +190,7 @@ fn read_arbitrary(keys: &mut Keys<'_>) -> Vec<(String, String)> {
     parameters
 }
 
-/// Warns once about all use cases that want a person to be told.
+/// Warns once about all use cases that ask for notifications.
 pub(super) fn warn_of_notifications(use_cases: &[UseCase], problems: &mut Vec<Problem>) {
     let mut notifying = use_cases.iter().filter(|use_case| use_case.should_notify);
     let Some(first) = notifying.next() else { return };
@@ -209,6 +200,6 @@ pub(super) fn warn_of_notifications(use_cases: &[UseCase], problems: &mut Vec<Pr
         n_others => format!("; {n_others} other use cases have it, too"),
     };
     let message = format!("not built yet: the key is read and checked, but nothing is sent{others}");
-    let help = "remove the key, or write 0, to leave this warning out";
+    let help = "remove the key, or write 0, to silence this warning";
     problems.push(Problem { severity: Severity::Warning, ..first.problem(SHOULD_NOTIFY, message, help) });
 }

@@ -8,16 +8,16 @@ use crate::config::problem::Problem;
 const LUCENE: &str = "es_query_filter";
 const DSL: &str = "es_dsl_filter";
 
-/// The events a use case looks at: those that match the Lucene query and every DSL query. At least one
-/// is given.
+/// The events a use case looks at: those that match the Lucene query and every DSL query. At least
+/// one is given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UseCaseQuery {
     /// `es_query_filter`, a Lucene query string.
     pub lucene: Option<String>,
     /// The `X` of each `{"query": X}` of `es_dsl_filter`, always an object.
     pub dsl: Vec<serde_json::Value>,
-    /// The text of the filter as written, stored with outliers as `elasticsearch_filter`. If both are
-    /// given, they are joined by ` AND `.
+    /// The query as written, stored with outliers as `elasticsearch_filter`; both are joined by
+    /// ` AND `.
     pub recorded: String,
 }
 
