@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::{DerivedField, FieldPath, Metric, Problem, Settings, UseCase};
+use crate::config::{Configuration, DerivedField, FieldPath, Metric, Problem, UseCase};
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
@@ -111,7 +111,7 @@ fn plan_with(
 }
 
 /// Returns the problems that [`plan`] would find, without a plan; the command `check` reports them.
-pub fn check(settings: &Settings, mapping: Option<&Mapping>, now: DateTime<Utc>) -> Vec<Problem> {
+pub fn check(settings: &Configuration, mapping: Option<&Mapping>, now: DateTime<Utc>) -> Vec<Problem> {
     let of_query = |use_case: &UseCase| compile_query(use_case, mapping, now).err().unwrap_or_default();
     let of_queries = settings.use_cases.iter().flat_map(of_query);
     of_queries.chain(DerivedFields::compile(&settings.derived_fields).1).collect()

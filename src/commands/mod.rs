@@ -11,7 +11,7 @@ use std::path::Path;
 use tracing::{error, info, warn};
 
 use crate::cli::ConfigArgs;
-use crate::config::{MainConfig, Settings, Severity};
+use crate::config::{Configuration, MainConfig, Severity};
 use crate::elastic::Client;
 use crate::query::Mapping;
 use crate::runtime::Interrupt;
@@ -28,12 +28,12 @@ async fn connect(main: &MainConfig, interrupt: &Interrupt) -> Result<Client, Run
     Ok(client)
 }
 
-fn load(args: &ConfigArgs) -> Settings {
+fn load(args: &ConfigArgs) -> Configuration {
     crate::config::load(&args.config, &args.use_cases)
 }
 
 /// Tells all problems; an error when the main configuration has any.
-fn tell_problems(settings: &Settings) -> Result<(), RunError> {
+fn tell_problems(settings: &Configuration) -> Result<(), RunError> {
     for problem in &settings.problems {
         match problem.severity {
             Severity::Error => error!("{}", problem.without_severity()),

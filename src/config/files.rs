@@ -11,15 +11,12 @@ use crate::paths::matching_paths;
 /// A configuration is written by people: a greater file was matched by mistake.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// The files of all patterns, sorted by path, each once even when several paths lead to it. Folders and hidden files do not match.
+/// Returns the files of all patterns, sorted by path and each once. Folders and hidden files do not
+/// match.
 pub(super) fn expand(patterns: &[String], problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut files: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
     for pattern in patterns {
-        let matches = matching(pattern, problems);
-        if matches.is_empty() {
-            continue;
-        }
-        for path in matches {
+        for path in matching(pattern, problems) {
             let real = path.canonicalize().unwrap_or_else(|_| path.clone());
             files.insert(path, real);
         }
@@ -28,7 +25,7 @@ pub(super) fn expand(patterns: &[String], problems: &mut Vec<Problem>) -> Vec<Pa
     files.into_iter().filter(|(_, real)| known.insert(real.clone())).map(|(path, _)| path).collect()
 }
 
-/// The files of one pattern. A path that is there is taken as it is, even with the characters of a pattern in it.
+/// Returns the files of one pattern. A path that exists is taken literally.
 fn matching(pattern: &str, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     if Path::new(pattern).is_file() {
         return vec![PathBuf::from(pattern)];

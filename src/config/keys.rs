@@ -1,33 +1,83 @@
 //! Typed reading of the keys of one section: what is wrong becomes a problem at the key's place.
+//!
+//! Readers ask for every key they know, whatever the values are. Keys nobody asked for are unknown.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::field::FieldPath;
-use super::ini::Entry;
-use super::problem::{Location, Problem, quoted};
+use super::ini::{Entry, Ini, Section};
+use super::problem::{Location, Problem, Severity, quoted};
 use super::values::{comma_list, parse_bool};
 use crate::python::{parse_float, parse_int};
 use crate::spelling::nearest;
 
-/// The pairs of a section and the problems found in them.
+/// The pairs of a section and the problems found in them. Without pairs, readers return defaults.
+#[derive(Default)]
 pub(super) struct Keys<'a> {
     pub(super) section: &'a str,
-    location: Location,
+    location: Option<Location>,
     entries: Vec<&'a Entry>,
     /// Entries that stand in for keys the section does not have.
-    fallback: Vec<&'a Entry>,
+    pub(super) fallback: Vec<&'a Entry>,
+    /// The keys asked for so far.
+    asked: Vec<&'static str>,
     pub(super) problems: Vec<Problem>,
+    /// Those of the problems that are about malformed numbers and switches.
+    pub(super) unreadable: Vec<Problem>,
 }
 
 impl<'a> Keys<'a> {
-    pub(super) fn new(section: &'a str, location: Location, entries: Vec<&'a Entry>) -> Self {
-        Keys { section, location, entries, fallback: Vec::new(), problems: Vec::new() }
+    pub(super) fn of_section(ini: &'a Ini, section: &'a Section) -> Self {
+        let location = Some(section.location.clone());
+        Keys { section: &section.name, location, entries: ini.visible(section), ..Self::default() }
     }
 
-    /// The same keys, with others to look into for those that are missing.
-    pub(super) fn with_fallback(mut self, fallback: Vec<&'a Entry>) -> Self {
-        self.fallback = fallback;
-        self
+    /// The keys of the section called `name`; none if it is missing.
+    pub(super) fn of(ini: &'a Ini, name: &'a str) -> Self {
+        let missing = || Keys { section: name, ..Self::default() };
+        ini.section(name).map_or_else(missing, |section| Self::of_section(ini, section))
+    }
+
+    /// Calls `read` with the keys of the section called `name`, and reports its problems.
+    pub(super) fn read<T>(
+        ini: &'a Ini,
+        name: &'a str,
+        problems: &mut Vec<Problem>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let mut keys = Self::of(ini, name);
+        let found = read(&mut keys);
+        problems.extend(keys.misspelled());
+        problems.append(&mut keys.problems);
+        found
+    }
+
+    /// Calls `read` and turns its errors into warnings: no run relies on the values it reads.
+    pub(super) fn lenient<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let n_problems = self.problems.len();
+        let found = read(self);
+        self.problems[n_problems..].iter_mut().for_each(|problem| problem.severity = Severity::Warning);
+        found
+    }
+
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.asked.contains(&key)
+    }
+
+    /// The known key that the unknown `key` was probably meant to be.
+    pub(super) fn meant_by(&self, key: &str) -> Option<&'static str> {
+        nearest(key, self.asked.iter().copied())
+    }
+
+    /// Returns a warning for each key of the section that is nearly a known one.
+    pub(super) fn misspelled(&self) -> Vec<Problem> {
+        let warning = |entry: &&Entry| {
+            let near = self.meant_by(&entry.key)?;
+            let problem = Problem::warning("unknown key").help(format!("did you mean `{near}`?"));
+            Some(self.placed(problem, &entry.key))
+        };
+        self.entries.iter().filter_map(warning).collect()
     }
 
     /// The section's own pairs.
@@ -35,21 +85,28 @@ impl<'a> Keys<'a> {
         self.entries.iter().copied()
     }
 
-    pub(super) fn entry(&self, key: &str) -> Option<&'a Entry> {
+    /// The pair of `key`, which is known from now on.
+    pub(super) fn entry(&mut self, key: &'static str) -> Option<&'a Entry> {
+        if !self.knows(key) {
+            self.asked.push(key);
+        }
+        self.find(key)
+    }
+
+    fn find(&self, key: &str) -> Option<&'a Entry> {
         self.entries.iter().chain(&self.fallback).copied().find(|entry| entry.key == key)
     }
 
-    /// The value of `key`.
-    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
+    pub(super) fn text(&mut self, key: &'static str) -> Option<&'a str> {
         self.entry(key).map(|entry| entry.value.text())
     }
 
     /// The value of `key`, unless it is empty.
-    pub(super) fn filled(&self, key: &str) -> Option<&'a str> {
+    pub(super) fn filled(&mut self, key: &'static str) -> Option<&'a str> {
         self.text(key).filter(|text| !text.is_empty())
     }
 
-    pub(super) fn required(&mut self, key: &str, help: &str) -> Option<&'a str> {
+    pub(super) fn required(&mut self, key: &'static str, help: &str) -> Option<&'a str> {
         let found = self.filled(key);
         if found.is_none() {
             self.missing(key, help);
@@ -57,8 +114,8 @@ impl<'a> Keys<'a> {
         found
     }
 
-    /// The value of `key`, which may be empty though that is worth a warning.
-    pub(super) fn required_text(&mut self, key: &str, help: &str) -> Option<&'a str> {
+    /// The value of `key`; an empty one is worth a warning.
+    pub(super) fn required_text(&mut self, key: &'static str, help: &str) -> Option<&'a str> {
         let found = self.text(key);
         match found {
             None => self.missing(key, help),
@@ -68,49 +125,59 @@ impl<'a> Keys<'a> {
         found
     }
 
-    pub(super) fn int(&mut self, key: &str) -> Option<i64> {
+    pub(super) fn int(&mut self, key: &'static str) -> Option<i64> {
         self.parsed(key, "not a whole number", "write digits, such as 10", parse_int)
     }
 
-    pub(super) fn count(&mut self, key: &str) -> Option<u64> {
+    pub(super) fn count(&mut self, key: &'static str) -> Option<u64> {
         let is_count = |text: &str| parse_int(text).and_then(|number| u64::try_from(number).ok());
-        self.parsed(key, "not a whole number from 0 on", "write digits, such as 10", is_count)
+        self.readable(key, "not a whole number from 0 on", "write digits, such as 10", is_count)
     }
 
-    pub(super) fn float(&mut self, key: &str) -> Option<f64> {
+    pub(super) fn float(&mut self, key: &'static str) -> Option<f64> {
         let finite = |text: &str| parse_float(text).filter(|number| !number.is_nan());
         self.parsed(key, "not a number", "write a number, such as 2.5", finite)
     }
 
-    pub(super) fn bool(&mut self, key: &str) -> Option<bool> {
-        self.parsed(key, "not a switch", "write 1 or 0", parse_bool)
+    pub(super) fn bool(&mut self, key: &'static str) -> Option<bool> {
+        self.readable(key, "not a switch", "write 1 or 0", parse_bool)
     }
 
-    /// One of some names.
-    pub(super) fn named<T: Copy>(&mut self, key: &str, names: &[(&str, T)]) -> Option<T> {
+    /// As [`Self::parsed`]; the problem is also recorded in [`Self::unreadable`].
+    fn readable<T>(
+        &mut self,
+        key: &'static str,
+        wrong: &str,
+        help: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let n_problems = self.problems.len();
+        let found = self.parsed(key, wrong, help, parse);
+        self.unreadable.extend_from_slice(&self.problems[n_problems..]);
+        found
+    }
+
+    /// The value that one of `names` stands for.
+    pub(super) fn named<T: Copy>(&mut self, key: &'static str, names: &[(&str, T)]) -> Option<T> {
         let text = self.text(key)?;
         let found = names.iter().find(|(name, _)| *name == text).map(|&(_, value)| value);
         if found.is_none() {
-            let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-            let help = match nearest(text, known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`? known: {}", known.join(", ")),
-                None => format!("known: {}", known.join(", ")),
-            };
-            self.error(key, format!("unknown value {}", quoted(text)), help);
+            let near = nearest(text, names.iter().map(|(name, _)| *name));
+            let meant = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            self.error(key, format!("unknown value {}", quoted(text)), format!("{meant}known: {}", listed(names)));
         }
         found
     }
 
-    pub(super) fn required_named<T: Copy>(&mut self, key: &str, names: &[(&str, T)]) -> Option<T> {
+    pub(super) fn required_named<T: Copy>(&mut self, key: &'static str, names: &[(&str, T)]) -> Option<T> {
         if self.entry(key).is_none() {
-            let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-            self.missing(key, &format!("write one of {}", known.join(", ")));
+            self.missing(key, &format!("write one of {}", listed(names)));
         }
         self.named(key, names)
     }
 
-    /// A list of fields: separated by commas, blanks do not count.
-    pub(super) fn required_fields(&mut self, key: &str) -> Option<Vec<FieldPath>> {
+    /// A list of fields, separated by commas. Whitespace is removed.
+    pub(super) fn required_fields(&mut self, key: &'static str) -> Option<Vec<FieldPath>> {
         let text = self.required(key, "name one or several fields, separated by commas")?;
         let fields: Vec<FieldPath> = comma_list(text).iter().map(|name| FieldPath::new(name)).collect();
         if fields.iter().any(|field| field.as_str().is_empty()) {
@@ -122,7 +189,7 @@ impl<'a> Keys<'a> {
 
     pub(super) fn parsed<T>(
         &mut self,
-        key: &str,
+        key: &'static str,
         wrong: &str,
         help: &str,
         parse: impl Fn(&str) -> Option<T>,
@@ -136,9 +203,9 @@ impl<'a> Keys<'a> {
     }
 
     pub(super) fn missing(&mut self, key: &str, help: &str) {
-        let problem = match self.entry(key) {
+        let problem = match self.find(key) {
             Some(entry) => Problem::error("empty").at(entry.location.clone()),
-            None => Problem::error("missing").at(self.location.clone()),
+            None => Problem::error("missing").at(self.place()),
         };
         self.problems.push(problem.in_section(self.section).of_key(key).help(help));
     }
@@ -156,7 +223,22 @@ impl<'a> Keys<'a> {
     }
 
     fn push(&mut self, problem: Problem, key: &str, help: impl Into<String>) {
-        let location = self.entry(key).map_or_else(|| self.location.clone(), |entry| entry.value.location());
-        self.problems.push(problem.at(location).in_section(self.section).of_key(key).help(help));
+        let problem = self.placed(problem, key).help(help);
+        self.problems.push(problem);
     }
+
+    /// The problem at the place of `key`, or of the section if it has no such key.
+    fn placed(&self, problem: Problem, key: &str) -> Problem {
+        let location = self.find(key).map_or_else(|| self.place(), |entry| entry.value.location());
+        problem.at(location).in_section(self.section).of_key(key)
+    }
+
+    fn place(&self) -> Location {
+        let nowhere = || Location { file: Path::new("built-in defaults").into(), line: 1, column: 1 };
+        self.location.clone().unwrap_or_else(nowhere)
+    }
+}
+
+fn listed<T>(names: &[(&str, T)]) -> String {
+    names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }

@@ -1,149 +1,119 @@
-//! The main configuration as the program may rely on it, with the shipped values as defaults.
+//! The main configuration: all of its sections together.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use super::assets::{self, Asset};
+use super::cluster::{ElasticSettings, Environment};
+use super::daemon;
+use super::derived_fields::{self, DerivedField};
+use super::files;
+use super::general::{self, General};
+use super::ini::{Dialect, Ini, parse};
+use super::keys::Keys;
+use super::log::LogSettings;
+use super::models::{ModelDefaults, ModelType};
+use super::notifier::{self, NotifierSettings};
+use super::problem::Problem;
+use super::whitelist::{self, WhitelistEntries};
+use crate::spelling::nearest;
 
-use super::elastic_settings::ElasticSettings;
-use super::field::FieldPath;
-use super::problem::Location;
-use super::secret::Secret;
-use super::whitelist_entries::WhitelistEntries;
+/// The sections besides those named after models. `[machine_learning]` is accepted and ignored.
+const SECTIONS: [&str; 8] = [
+    general::SECTION,
+    assets::SECTION,
+    derived_fields::SECTION,
+    whitelist::LITERALS,
+    whitelist::REGEXPS,
+    notifier::SECTION,
+    daemon::SECTION,
+    "machine_learning",
+];
 
 /// Everything that is not a use case.
 #[derive(Clone, Debug)]
 pub struct MainConfig {
+    /// What holds for all use cases.
+    pub general: General,
     /// How Elasticsearch is reached and read.
     pub elastic: ElasticSettings,
-    /// The field that holds the time of an event, unless a use case names another.
-    pub timestamp_field: FieldPath,
-    /// How far back events are read, unless a use case says otherwise; never negative.
-    pub history_window: TimeDelta,
-    /// Whether outliers are written to their documents.
-    pub save_results: bool,
-    /// Whether each outlier is logged.
-    pub print_outliers_to_console: bool,
-    /// Whether all outliers are removed from documents before a run.
-    pub wipe_all_existing_outliers: bool,
-    /// Whether outliers that are whitelisted by now are removed from documents.
-    pub wipe_all_whitelisted_outliers: bool,
-    /// Whether use cases with `run_model` run.
-    pub run_models: bool,
-    /// Whether use cases with `test_model` run.
-    pub test_models: bool,
     /// What is logged and where.
     pub log: LogSettings,
-    /// Who is told of outliers; `None` when nobody.
+    /// Who is told of outliers; `None` for nobody.
     pub notifier: Option<NotifierSettings>,
-    /// When the daemon runs, as cron text; `None` when not given.
+    /// When the daemon runs, as a cron expression; `None` if not given.
     pub schedule: Option<String>,
     /// The fields that name what an outlier touches, in configuration order.
     pub assets: Vec<Asset>,
-    /// Fields made of other fields, for use cases that want derived fields.
+    /// Fields made from other fields, for use cases that want derived fields.
     pub derived_fields: Vec<DerivedField>,
-    /// Whitelist entries of all use cases.
+    /// Whitelist entries for all use cases.
     pub whitelist: Arc<WhitelistEntries>,
 }
 
-/// What is logged and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSettings {
-    /// How often progress is told; 0 is least.
-    pub verbosity: i64,
-    /// What is logged; `None` when not given.
-    pub level: Option<LogLevel>,
-    /// The file to which the log is written as well.
-    pub file: Option<PathBuf>,
+/// Merges all files; later ones win.
+pub(super) fn read_files(paths: &[PathBuf], problems: &mut Vec<Problem>) -> Ini {
+    let mut merged = Ini::default();
+    for path in paths {
+        match files::read(path) {
+            Ok((file, text)) => {
+                let (ini, found) = parse(&text, Dialect::Main, &file);
+                problems.extend(found);
+                merged.merge(ini);
+            }
+            Err(problem) => problems.push(*problem),
+        }
+    }
+    merged
 }
 
-/// Which messages are logged: those at least as serious.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// `CRITICAL` or `FATAL`.
-    Critical,
-    /// `ERROR`.
-    Error,
-    /// `WARNING` or `WARN`.
-    Warning,
-    /// `INFO`.
-    Info,
-    /// `DEBUG`.
-    Debug,
-    /// `NOTSET`: everything.
-    NotSet,
+/// Reads all sections, and what they say for use cases of single models.
+pub(super) fn read<'a>(
+    ini: &'a Ini,
+    environment: &Environment<'_>,
+    problems: &mut Vec<Problem>,
+) -> (MainConfig, ModelDefaults<'a>) {
+    warn_of_sections(ini, problems);
+    let mut keys = Keys::of(ini, general::SECTION);
+    let elastic = ElasticSettings::read(&mut keys, environment);
+    let general = General::read(&mut keys);
+    let log = LogSettings::read(&mut keys);
+    problems.append(&mut keys.problems);
+    problems.extend(keys.misspelled());
+    let notifier = Keys::read(ini, notifier::SECTION, problems, notifier::read);
+    let schedule = Keys::read(ini, daemon::SECTION, problems, daemon::read_schedule);
+    let model_defaults = ModelDefaults::read(ini, problems);
+    let main = MainConfig {
+        general,
+        elastic,
+        log,
+        notifier,
+        schedule,
+        assets: assets::read(ini),
+        derived_fields: derived_fields::read(ini),
+        whitelist: Arc::new(WhitelistEntries::read(ini, problems)),
+    };
+    (main, model_defaults)
 }
 
-/// Who is told of outliers by e-mail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotifierSettings {
-    /// Host name of the mail server.
-    pub smtp_server: String,
-    /// Its port.
-    pub smtp_port: u16,
-    /// User name, also the sender.
-    pub smtp_user: String,
-    /// Password.
-    pub smtp_password: Secret,
-    /// The recipient.
-    pub notification_email: String,
-    /// How many recent notifications are remembered so as not to repeat them; 0 repeats all.
-    pub max_cache_ignore: usize,
-}
-
-/// A field that names what an outlier touches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asset {
-    /// The field.
-    pub field: FieldPath,
-    /// What it names: `host`, `user`, `ip` ...
-    pub asset_type: String,
-}
-
-/// Fields to be made from the text of another field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DerivedField {
-    /// The field whose text is taken apart.
-    pub source: FieldPath,
-    /// The GROK pattern that takes it apart; not yet compiled.
-    pub pattern: String,
-    /// Where the pattern is written.
-    pub location: Location,
-}
-
-impl Default for MainConfig {
-    /// The shipped values, which also stand for keys that are not written. `log_level` and `log_file` are the exceptions: none.
-    fn default() -> Self {
-        Self {
-            elastic: ElasticSettings::default(),
-            timestamp_field: FieldPath::new("@timestamp"),
-            history_window: TimeDelta::hours(7 * 24 + 12),
-            save_results: true,
-            print_outliers_to_console: false,
-            wipe_all_existing_outliers: false,
-            wipe_all_whitelisted_outliers: true,
-            run_models: true,
-            test_models: false,
-            log: LogSettings { verbosity: 1, level: None, file: None },
-            notifier: None,
-            schedule: None,
-            assets: Vec::new(),
-            derived_fields: Vec::new(),
-            whitelist: Arc::default(),
+fn warn_of_sections(ini: &Ini, problems: &mut Vec<Problem>) {
+    let known: Vec<&str> = SECTIONS.into_iter().chain(ModelType::ALL.map(ModelType::as_str)).collect();
+    for section in ini.sections.iter().filter(|section| !known.contains(&section.name.as_str())) {
+        let warning = |message: &str, help: String| {
+            Problem::warning(message).at(section.location.clone()).in_section(&section.name).help(help)
+        };
+        if let Some(near) = nearest(&section.name, known.iter().copied()) {
+            problems.push(warning("unknown section", format!("did you mean [{near}]?")));
+        } else if is_use_case(&section.name) {
+            let help = "move it to a file named with --use-cases";
+            problems.push(warning("a use case is ignored in the main configuration", help.to_owned()));
         }
     }
 }
 
-impl LogLevel {
-    /// All levels with the names the configuration gives them, upper case only.
-    pub const NAMES: [(&'static str, Self); 8] = [
-        ("CRITICAL", Self::Critical),
-        ("FATAL", Self::Critical),
-        ("ERROR", Self::Error),
-        ("WARNING", Self::Warning),
-        ("WARN", Self::Warning),
-        ("INFO", Self::Info),
-        ("DEBUG", Self::Debug),
-        ("NOTSET", Self::NotSet),
-    ];
+/// Whether the section is called `terms_name` or the like.
+fn is_use_case(section: &str) -> bool {
+    ModelType::of_section(section).is_some_and(|(model_type, name)| {
+        !name.is_empty() && section[model_type.as_str().len()..].starts_with(['_', '-', '.', ' '])
+    })
 }

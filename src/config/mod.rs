@@ -1,50 +1,61 @@
-//! What the user wrote -> what the program may rely on.
+//! Configuration: from what the user wrote to what the program relies on.
 //!
-//! 1. [`ini`] takes the text apart, with the place of every section, key and value.
-//! 2. `main_config` and `use_case` are the valid types; everything that is wrong on the way to them becomes a [`Problem`].
+//! 1. [`ini`] parses the text and keeps the place of every section, key and value.
+//! 2. Each section, or family of keys, has a file: the valid type, the keys, their defaults and the
+//!    reader. `main_config` and `use_case` combine them. What is wrong becomes a [`Problem`].
 //! 3. [`load`] does it for all files at once. A bad file or use case never stops another one.
 //!
-//! Two dialects of the same format are read, because existing files rely on it: see [`ini::Dialect`].
+//! Existing files rely on two dialects of the format: see [`ini::Dialect`].
 
-mod elastic_settings;
-mod elastic_url;
 mod field;
-mod files;
-pub mod ini;
-mod keys;
-mod load_elastic;
-mod load_main;
-mod load_use_case;
-mod main_config;
-mod model;
-mod model_keys;
 mod problem;
 mod secret;
-mod separators;
-mod shipped;
-mod use_case;
 pub mod values;
-mod whitelist_entries;
+pub mod ini;
+mod files;
+mod shipped;
+mod keys;
+mod history_window;
+mod general;
+mod cluster;
+mod log;
+mod assets;
+mod derived_fields;
+mod whitelist;
+mod notifier;
+mod daemon;
+mod models;
+mod main_config;
+mod use_case;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-pub use elastic_settings::{Authentication, ClientCertificate, ElasticSettings};
+pub use assets::Asset;
+pub use cluster::{Authentication, ClientCertificate, ElasticSettings};
+pub use derived_fields::DerivedField;
 pub use field::FieldPath;
-pub use main_config::{Asset, DerivedField, LogLevel, LogSettings, MainConfig, NotifierSettings};
-pub use model::{
-    CountMethod, Metric, Metrics, Model, ModelType, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus,
-    TriggerMethod, TriggerOn, TriggerScore, Word2vec,
+pub use general::General;
+pub use history_window::HistoryWindow;
+pub use log::{LogLevel, LogSettings};
+pub use main_config::MainConfig;
+pub use models::{
+    CountMethod, Metric, Metrics, Model, ModelType, Separators, SimpleQuery, SuddenAppearance, Terms, Trigger,
+    TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
+pub use notifier::NotifierSettings;
 pub use problem::{Location, Problem, Severity};
 pub use secret::Secret;
-pub use separators::Separators;
 pub use use_case::{RejectedUseCase, UseCase, UseCaseQuery};
-pub use whitelist_entries::WhitelistEntries;
+pub use whitelist::WhitelistEntries;
+
+use cluster::Environment;
+use problem::n_errors;
+use use_case::file::UseCaseFiles;
 
 /// Everything the configuration says, and everything that is wrong with it.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
+#[derive(Clone, Debug)]
+pub struct Configuration {
     /// The main configuration, with defaults where nothing or something invalid is written.
     pub main: MainConfig,
     /// The valid use cases, sorted by file, then in the order of the file.
@@ -57,85 +68,84 @@ pub struct Settings {
     pub derived_fields: Vec<DerivedField>,
     /// The use cases that cannot run because of configuration errors.
     pub rejected: Vec<RejectedUseCase>,
-    /// How many use-case files could not be read as a whole.
+    /// Number of use-case files that cannot be read as a whole.
     pub rejected_files: usize,
-    /// How many problems there are in whitelist entries of the main configuration, which are left out.
+    /// Number of errors in whitelist entries of the main configuration, which are left out.
     pub rejected_entries: usize,
-    /// How many of the problems are other errors in the main configuration: with any, what [`Self::main`] says is not what the user meant.
+    /// Number of other errors in the main configuration: with any, [`Self::main`] is not as meant.
     pub main_errors: usize,
-    /// Whether a batch size is configured: batches do not exist any more, which is worth one note per run.
+    /// Whether a batch size is configured. There are no batches, which is worth one note per run.
     pub ignored_batch_sizes: bool,
 }
 
-/// Reads all configuration files and the use cases in all files that match the patterns; without a pattern, those that ship with the program.
+/// Reads all configuration files, and the use cases in all files that match the patterns; without a
+/// pattern, those that ship with the program.
 ///
-/// Never panics and never stops early: what is wrong is in [`Settings::problems`].
-pub fn load(config_files: &[PathBuf], use_case_patterns: &[String]) -> Settings {
+/// Never panics and never stops early: [`Configuration::problems`] holds everything that is wrong.
+pub fn load(config_files: &[PathBuf], use_case_patterns: &[String]) -> Configuration {
     load_in(config_files, use_case_patterns, &|name| std::env::var(name).ok())
 }
 
 /// As [`load`], in the given environment.
-fn load_in(
-    config_files: &[PathBuf],
-    use_case_patterns: &[String],
-    environment: &load_main::Environment<'_>,
-) -> Settings {
-    let mut settings = Settings::default();
+fn load_in(config_files: &[PathBuf], use_case_patterns: &[String], environment: &Environment<'_>) -> Configuration {
     let mut problems = Vec::new();
-    let main_ini = load_main::read_all(config_files, &mut problems);
-    settings.main = load_main::load(&main_ini, environment, &mut problems);
-    settings.derived_fields.clone_from(&settings.main.derived_fields);
-    settings.ignored_batch_sizes = load_main::has_batch_sizes(&main_ini);
-    settings.rejected_entries = problems.iter().filter(|problem| is_of_entry(problem)).count();
-    settings.main_errors = n_errors(&problems) - settings.rejected_entries;
-    let defaults = load_use_case::Defaults::new(&settings.main, &main_ini);
+    let ini = main_config::read_files(config_files, &mut problems);
+    let (main, model_defaults) = main_config::read(&ini, environment, &mut problems);
+    let rejected_entries = problems.iter().filter(|problem| is_of_entry(problem)).count();
+    let main_errors = n_errors(&problems) - rejected_entries;
+    let mut found = UseCaseFiles::default();
     if use_case_patterns.is_empty() {
         for (path, text) in shipped::USE_CASES {
-            load_use_case::load_file(Path::new(path).into(), text, &defaults, &mut settings, &mut problems);
+            found.read(&Path::new(path).into(), text, &main, &model_defaults, &mut problems);
         }
     }
     let n_before = n_errors(&problems);
-    let paths = files::expand(use_case_patterns, &mut problems);
-    // each is a file that is not there, or a pattern that is none
-    settings.rejected_files += n_errors(&problems) - n_before;
-    settings.files.clone_from(&paths);
-    for path in paths {
-        match files::read(&path) {
-            Ok((file, text)) => load_use_case::load_file(file, &text, &defaults, &mut settings, &mut problems),
+    let files = files::expand(use_case_patterns, &mut problems);
+    // each is a file that does not exist, or an invalid pattern
+    found.n_rejected += n_errors(&problems) - n_before;
+    for path in &files {
+        match files::read(path) {
+            Ok((file, text)) => found.read(&file, &text, &main, &model_defaults, &mut problems),
             Err(problem) => {
                 problems.push(*problem);
-                settings.rejected_files += 1;
+                found.n_rejected += 1;
             }
         }
     }
-    warn_of_duplicates(&settings.use_cases, &mut problems);
-    settings.problems = problems;
-    settings
+    warn_of_duplicates(&found.use_cases, &mut problems);
+    use_case::warn_of_notifications(&found.use_cases, &mut problems);
+    Configuration {
+        derived_fields: main.derived_fields.iter().cloned().chain(found.derived_fields).collect(),
+        main,
+        use_cases: found.use_cases,
+        files,
+        problems,
+        rejected: found.rejected,
+        rejected_files: found.n_rejected,
+        rejected_entries,
+        main_errors,
+        ignored_batch_sizes: models::has_batch_sizes(&ini) || found.has_batch_sizes,
+    }
 }
 
-fn n_errors(problems: &[Problem]) -> usize {
-    problems.iter().filter(|problem| problem.severity == Severity::Error).count()
-}
-
-/// Whether an entry of a whitelist cannot be used: without it less is accepted, and nothing else changes.
+/// Whether a whitelist entry cannot be used. Without it, less is accepted; nothing else changes.
 fn is_of_entry(problem: &Problem) -> bool {
     let is_whitelist = problem.section.as_deref().is_some_and(|section| section.starts_with("whitelist_"));
     problem.severity == Severity::Error && is_whitelist && problem.key.is_some()
 }
 
-/// Two use cases of one name would be told apart nowhere in the results.
+/// Warns of use cases that results could not tell apart.
 fn warn_of_duplicates(use_cases: &[UseCase], problems: &mut Vec<Problem>) {
     let mut known: HashMap<String, &UseCase> = HashMap::new();
     for use_case in use_cases {
-        if let Some(first) = known.get(&use_case.id()) {
+        let first = *known.entry(use_case.id()).or_insert(use_case);
+        if !std::ptr::eq(first, use_case) {
             problems.push(
                 Problem::warning(format!("the name is also used at {}", first.location))
                     .at(use_case.location.clone())
                     .in_section(&use_case.section)
                     .help("give each use case a name of its own: both run, and their outliers look alike"),
             );
-        } else {
-            known.insert(use_case.id(), use_case);
         }
     }
 }

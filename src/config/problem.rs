@@ -150,7 +150,11 @@ impl Problem {
     }
 }
 
-/// `text` between backticks, cut after 60 characters: values may be long and are only shown to be recognised.
+pub(super) fn n_errors(problems: &[Problem]) -> usize {
+    problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+}
+
+/// `text` between backticks, cut after 60 characters: it only has to be recognised.
 pub(crate) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
     match text.char_indices().nth(SHOWN) {

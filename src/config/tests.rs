@@ -22,7 +22,7 @@ const WORD2VEC: &str = "[word2vec_a]\nes_query_filter=*\noutlier_type=t\noutlier
     trigger_method=percentile\ntrigger_sensitivity=5\nseed=43\n";
 
 /// Loads one main configuration and one file of use cases, with an environment.
-fn load_with(main: &[u8], use_cases: &[u8], environment: &[(&str, &str)]) -> Settings {
+fn load_with(main: &[u8], use_cases: &[u8], environment: &[(&str, &str)]) -> Configuration {
     let folder = tempfile::tempdir().unwrap();
     let (main_path, path) = (folder.path().join("main.conf"), folder.path().join("u.conf"));
     std::fs::write(&main_path, main).unwrap();
@@ -31,7 +31,7 @@ fn load_with(main: &[u8], use_cases: &[u8], environment: &[(&str, &str)]) -> Set
     load_in(&[main_path], &[path.display().to_string()], &|name| environment.get(name).map(|value| (*value).to_owned()))
 }
 
-fn load_texts(main: &str, use_cases: &str) -> Settings {
+fn load_texts(main: &str, use_cases: &str) -> Configuration {
     load_with(main.as_bytes(), use_cases.as_bytes(), &[])
 }
 
@@ -43,7 +43,7 @@ fn use_case(text: &str) -> UseCase {
 }
 
 /// `FILE:LINE:COLUMN SEVERITY KEY: MESSAGE` of each problem.
-fn shown(settings: &Settings) -> Vec<String> {
+fn shown(settings: &Configuration) -> Vec<String> {
     let shown = |problem: &Problem| {
         let location = problem.location.clone().unwrap();
         let file = location.file.file_name().unwrap().to_string_lossy().into_owned();
@@ -517,5 +517,60 @@ fn credentials_that_contradict_each_other_are_errors() {
         let shown: Vec<String> = settings.problems.iter().map(ToString::to_string).collect();
         assert!(shown.iter().any(|problem| problem.contains(expected)), "{general}: {shown:?}");
         assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+}
+
+#[test]
+fn what_is_not_built_yet_is_said_once() {
+    let notifier = "[notifier]\nemail_notifier=1\nsmtp_server=s\nsmtp_user=u\nsmtp_pass=p\nnotification_email=e\n";
+    let section =
+        "main.conf:2:16 warning email_notifier: not built yet: [notifier] is read and checked, but nothing is sent";
+    let daemon =
+        "main.conf:2:10 warning schedule: not built yet: [daemon] is read and checked, but nothing is scheduled";
+    let key = "u.conf:7:15 warning should_notify: not built yet: the key is read and checked, but nothing is sent";
+    let notifying = |names: &[&str]| -> String {
+        let use_case = |name: &&str| SIMPLE.replace("simplequery_a", name) + "should_notify=1\n";
+        names.iter().map(use_case).collect()
+    };
+    let (one, two) = (notifying(&["simplequery_a"]), notifying(&["simplequery_a", "simplequery_b"]));
+    let three = notifying(&["simplequery_a", "simplequery_b", "simplequery_c"]);
+    let (of_two, of_three) =
+        (format!("{key}; 1 other use case has it, too"), format!("{key}; 2 other use cases have it, too"));
+    for (main, use_cases, expected) in [
+        (notifier, SIMPLE, &[section][..]),
+        ("[notifier]\nemail_notifier=0\n", SIMPLE, &[]),
+        ("[daemon]\nschedule=0 0 * * *\n", SIMPLE, &[daemon]),
+        ("[daemon]\nschedule=never\n", SIMPLE, &["main.conf:2:10 warning schedule: not a cron expression: `never`"]),
+        ("", &one, &[key]),
+        ("", &two, &[&of_two]),
+        (notifier, &three, &[section, &of_three]),
+        ("", &one.replace("should_notify=1", "should_notify=0"), &[]),
+    ] {
+        let configuration = load_texts(main, use_cases);
+        assert_eq!(shown(&configuration), expected);
+        assert_eq!((configuration.main_errors, configuration.rejected.len()), (0, 0), "warnings reject nothing");
+        assert!(configuration.problems.iter().all(|problem| problem.help.is_some()));
+    }
+}
+
+#[test]
+fn near_misses_of_every_section_are_found() {
+    for (section, key, expected) in [
+        ("general", "es_timout", Some("es_timeout")),
+        ("general", "log_levle", Some("log_level")),
+        ("notifier", "smtp_prot", Some("smtp_port")),
+        ("daemon", "scedule", Some("schedule")),
+        ("simplequery", "highlight_macth", Some("highlight_match")),
+        ("terms", "terms_batch_eval_sizes", Some("terms_batch_eval_size")),
+        ("sudden_appearance", "max_num_target", Some("max_num_targets")),
+        ("word2vec", "seperators", Some("separators")),
+        ("word2vec", "word2vec_batch_evalsize", Some("word2vec_batch_eval_size")),
+        ("general", "smtp_prot", None),
+        ("assets", "es_timout", None),
+    ] {
+        let help = expected.map(|expected| format!("did you mean `{expected}`?"));
+        let configuration = load_texts(&format!("[{section}]\n{key}=1\n"), SIMPLE);
+        let helps: Vec<_> = configuration.problems.into_iter().filter_map(|problem| problem.help).collect();
+        assert_eq!(helps, Vec::from_iter(help), "[{section}] {key}");
     }
 }

@@ -13,7 +13,7 @@ pub fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// A duration `DAYS:HOURS:MINUTES` of three integers without upper bound; blanks around them do not count.
+/// A duration `DAYS:HOURS:MINUTES`: three integers of any size, with whitespace around them.
 pub fn parse_duration(text: &str) -> Option<TimeDelta> {
     let parts: Vec<&str> = text.split(':').collect();
     let [days, hours, minutes] = parts.as_slice() else {
@@ -24,11 +24,36 @@ pub fn parse_duration(text: &str) -> Option<TimeDelta> {
         .checked_add(&TimeDelta::try_minutes(parse_int(minutes)?)?)
 }
 
-/// A comma list: every space is removed, also inside names, and blanks around each name. Names may be empty.
+/// A comma list. Every space is removed, also inside names. Names may be empty.
 pub(crate) fn comma_list(text: &str) -> Vec<String> {
     let without_spaces = text.replace(' ', "");
     without_spaces.split(',').map(|name| strip(name).to_owned()).collect()
 }
+
+/// Declares an enum, each of whose values has a name in the configuration.
+macro_rules! named_values {
+    ($(#[$about:meta])* $enum:ident { $($(#[$about_value:meta])* $value:ident = $name:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $enum {
+            $($(#[$about_value])* $value,)+
+        }
+
+        impl $enum {
+            /// All values with their names in the configuration.
+            pub const NAMES: [(&'static str, Self); [$($name),+].len()] = [$(($name, Self::$value)),+];
+
+            /// The name in the configuration.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$value => $name,)+
+                }
+            }
+        }
+    };
+}
+
+pub(super) use named_values;
 
 #[cfg(test)]
 mod tests {

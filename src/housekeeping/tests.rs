@@ -30,7 +30,7 @@ message=from %{WORD:origin}
 ";
 
 /// Loads a main configuration with whitelists, and use cases.
-fn settings(main: &str) -> config::Settings {
+fn settings(main: &str) -> config::Configuration {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| -> PathBuf {
         let path = folder.path().join(name);

@@ -167,12 +167,12 @@ fn n_searches(bench: &Bench, index: &str) -> u64 {
 fn a_small_page_size_gives_many_pages() {
     for kind in Kind::ALL {
         let bench = Bench::new(kind);
-        bench.index("reading-pages", &mappings(), &n_documents("reading-pages", N_DOCUMENTS));
-        let before = n_searches(&bench, "reading-pages");
-        let (code, messages, found) = find_with(&bench, "reading-pages", "es_scan_size=1\n");
+        bench.index("pages-small", &mappings(), &n_documents("pages-small", N_DOCUMENTS));
+        let before = n_searches(&bench, "pages-small");
+        let (code, messages, found) = find_with(&bench, "pages-small", "es_scan_size=1\n");
         assert_eq!((code, found.len()), (0, N_DOCUMENTS / 2), "{}: {messages}", bench.name());
         // two slices, or one; a query and a count come first
-        let n_pages = n_searches(&bench, "reading-pages") - before;
+        let n_pages = n_searches(&bench, "pages-small") - before;
         assert!(n_pages > N_DOCUMENTS as u64 / 2, "{}: {n_pages} pages", bench.name());
     }
 }
@@ -184,10 +184,10 @@ fn check_many(kind: Kind) {
         id: format!("{idx:05}"),
         source: json!({"@timestamp": "2024-05-01T00:00:00Z", "level": "high", "name": "n"}).to_string(),
     };
-    bench.index("reading-many", &mappings(), &(0..N).map(event).collect::<Vec<_>>());
+    bench.index("pages-many", &mappings(), &(0..N).map(event).collect::<Vec<_>>());
     let use_case = USE_CASE.replace("level:high", "level:low OR name:n");
     bench.write("use_case.conf", &use_case.replace("[simplequery_high]", MANY));
-    bench.write_cluster("reading-many", "es_save_results=0\n");
+    bench.write_cluster("pages-many", "es_save_results=0\n");
     let options = "--from 2024-01-01T00:00:00Z -o out.ndjson --report report.json";
     bench.run(&format!("run --config cluster.conf --use-cases use_case.conf {options}")).expect_code(0);
     let report = bench.report("report.json");

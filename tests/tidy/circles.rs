@@ -13,7 +13,6 @@ use super::{File, assert_listed, files};
 
 /// Folders with the siblings that are in circles, and the reason.
 const CIRCLES: &[(&str, &[&str], &str)] = &[
-    ("config", &["load_elastic", "load_main", "model_keys"], "to be resolved: configuration by section"),
     ("models/word2vec", &["judge", "neural", "training", "word_focus"], "to be resolved: models are being rebuilt"),
     ("python/regex", &["class", "groups", "translate"], "one translator, whose methods fill three files"),
 ];

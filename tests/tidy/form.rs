@@ -16,7 +16,7 @@ const LONG_FILES: &[(&str, &str)] =
 const MAX_COMMENT: usize = 100;
 
 /// Folders and files whose comments are still wider; this list is to be emptied.
-const NOT_WRAPPED: &[&str] = &["src/config/"];
+const NOT_WRAPPED: &[&str] = &[];
 
 const TOP_LEVEL: &[&str] = &[
     ".cargo",

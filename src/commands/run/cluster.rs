@@ -10,7 +10,7 @@ use super::super::connect;
 use super::super::error::RunError;
 use super::judging::Judging;
 use crate::cli::RunArgs;
-use crate::config::{MainConfig, Problem, Settings, UseCase};
+use crate::config::{Configuration, MainConfig, Problem, UseCase};
 use crate::delivery::Sink;
 use crate::elastic::{Block, Class, Client, ElasticError, Fault};
 use crate::housekeeping::{Cleaned, Housekeeping};
@@ -23,7 +23,7 @@ use crate::sources::elasticsearch::{DocumentCache, ElasticIndices, Search};
 pub(super) async fn detect(
     args: &RunArgs,
     mut judging: Judging<'_>,
-    settings: &Settings,
+    settings: &Configuration,
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<(), RunError> {
@@ -33,7 +33,7 @@ pub(super) async fn detect(
     if judging.period == Period::Everything {
         judging.period = Period::HistoryUntil(Utc::now());
     }
-    let saves = main.save_results && !args.dry_run;
+    let saves = main.general.save_results && !args.dry_run;
     let spill_dir = judging.compute.limits().spill_dir.clone();
     let housekeeping = Housekeeping {
         client: &client,
@@ -43,7 +43,7 @@ pub(super) async fn detect(
         interrupt: judging.interrupt,
         dry_run: !saves,
     };
-    if main.wipe_all_existing_outliers {
+    if main.general.wipe_all_existing_outliers {
         let cleaned = report.wiped.insert(Cleaned::default());
         housekeeping.wipe(cleaned).await?;
     }
@@ -57,7 +57,7 @@ pub(super) async fn detect(
     }
     let sink = saves.then(|| Box::new(ClusterSink::new(&client)) as Box<dyn Sink>);
     judging.deliver(&*documents, sink, report)?;
-    if main.wipe_all_whitelisted_outliers {
+    if main.general.wipe_all_whitelisted_outliers {
         let cleaned = report.housekeeping.insert(Cleaned::default());
         housekeeping.remove_whitelisted(cleaned).await?;
     }

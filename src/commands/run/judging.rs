@@ -114,7 +114,7 @@ impl<'a> Judging<'a> {
     ) -> Result<(), RunError> {
         let started = Instant::now();
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-        if self.main.print_outliers_to_console {
+        if self.main.general.print_outliers_to_console {
             sinks.push(Box::new(OutlierLog::new(&self.names)));
         }
         sinks.push(match self.output.take() {

@@ -15,7 +15,7 @@ use tracing::{error, info};
 use super::error::RunError;
 use super::{load, read_mapping, tell_problems};
 use crate::cli::RunArgs;
-use crate::config::{Settings, UseCase};
+use crate::config::{Configuration, UseCase};
 use crate::report::{Exit, Report, summary};
 use crate::runtime::Interrupt;
 use crate::telemetry;
@@ -59,7 +59,7 @@ pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
 async fn detect(args: &RunArgs, quiet: bool, interrupt: &Interrupt, report: &mut Report) -> Result<(), RunError> {
     check_period(args)?;
     let settings = load(&args.config);
-    telemetry::follow(&settings.main.log, settings.main.print_outliers_to_console);
+    telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
     outputs::check(args, &settings)?;
     let mapping = read_mapping(args.config.mapping.as_deref())?;
     let use_cases = choose(&settings, args, report)?;
@@ -81,7 +81,7 @@ fn check_period(args: &RunArgs) -> Result<(), RunError> {
 }
 
 /// Tells all problems; active use cases that pass `--only`.
-fn choose(settings: &Settings, args: &RunArgs, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
+fn choose(settings: &Configuration, args: &RunArgs, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
     report.problems(&settings.problems);
     tell_problems(settings)?;
     if settings.ignored_batch_sizes {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::error::RunError;
 use crate::cli::RunArgs;
-use crate::config::Settings;
+use crate::config::Configuration;
 use crate::report::Report;
 use crate::sinks::files::{DocumentFile, check_writable, write_whole};
 use crate::sources::files::event_files;
@@ -15,7 +15,7 @@ use crate::sources::files::event_files;
 ///
 /// # Errors
 /// Which it would be.
-pub(super) fn check(args: &RunArgs, settings: &Settings) -> Result<(), RunError> {
+pub(super) fn check(args: &RunArgs, settings: &Configuration) -> Result<(), RunError> {
     let events = event_files(&args.events);
     let configuration = args.config.config.iter().chain(&args.config.mapping).chain(&settings.files);
     let read: Vec<(&PathBuf, Identity)> =

@@ -1,11 +1,12 @@
-//! The INI dialect of the configuration files, as Python's `RawConfigParser` reads it, with the place of everything.
+//! The INI dialect of the configuration files, as Python's `RawConfigParser` reads it, with places.
 //!
 //! * Comment lines begin with `#` or `;`, at any indentation; there are no comments behind a value.
-//! * A key ends at the first `=` or `:` of its line. Blanks around key and value do not count.
-//! * A line indented deeper than the key line above it continues the value of that key. So do blank lines, if a continuation follows.
+//! * A key ends at the first `=` or `:` of its line. Whitespace around key and value is removed.
+//! * A line indented deeper than the key line above it continues that value. So do blank lines
+//!   before such a line.
 //! * The pairs of `[DEFAULT]` are visible in every other section of the file.
 //!
-//! Deliberate difference: a byte order mark at the beginning of a file is skipped, where Python rejects the file.
+//! Deliberate difference: a byte order mark is skipped, where Python rejects the file.
 
 mod parser;
 
@@ -18,7 +19,7 @@ use super::problem::{Location, Problem};
 /// What differs between the two kinds of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// Main configuration: the case of keys counts; a section or key given again is merged, the last value wins.
+    /// Main configuration: case matters; a section or key given again is merged, the last one wins.
     Main,
     /// Use cases: keys are lower-cased; a section or key given twice is an error.
     UseCases,
@@ -92,12 +93,17 @@ impl Value {
 }
 
 impl Ini {
-    /// The section of that name, if there is one. `[DEFAULT]` is none.
+    /// The section of that name; never `[DEFAULT]`.
     pub fn section(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.name == name)
     }
 
-    /// All pairs visible in `section`: the defaults, then its own; its own value wins, at the place of the default.
+    /// The pairs of the section of that name, without the defaults; none if it is missing.
+    pub(super) fn own_entries(&self, name: &str) -> &[Entry] {
+        self.section(name).map(|section| section.entries.as_slice()).unwrap_or_default()
+    }
+
+    /// All pairs visible in `section`: the defaults, then its own. Its own values replace defaults.
     pub fn visible<'a>(&'a self, section: &'a Section) -> Vec<&'a Entry> {
         let mut visible: Vec<&Entry> = self.defaults.iter().collect();
         let positions: HashMap<&str, usize> =
@@ -134,7 +140,8 @@ fn merge_entries(known: &mut Vec<Entry>, later: Vec<Entry>) {
     }
 }
 
-/// Takes a text apart. What can be understood is returned even when there are problems; each error means that Python rejects the file.
+/// Parses a text. What can be understood is returned even with problems. Each error means that
+/// Python rejects the file.
 pub fn parse(text: &str, dialect: Dialect, file: &Arc<Path>) -> (Ini, Vec<Problem>) {
     parser::parse(text.strip_prefix('\u{feff}').unwrap_or(text), dialect, file)
 }

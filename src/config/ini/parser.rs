@@ -18,7 +18,7 @@ pub(super) fn parse(text: &str, dialect: Dialect, file: &Arc<Path>) -> (Ini, Vec
     (parser.ini, parser.problems)
 }
 
-/// Lines as Python's text mode sees them: `\n`, `\r\n` and a lone `\r` end a line, nothing else does.
+/// Lines as Python's text mode sees them: only `\n`, `\r\n` and a lone `\r` end a line.
 fn lines(mut rest: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -255,7 +255,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// What may be shown of a line that cannot be parsed: the rest may be a password whose `=` was forgotten.
+/// The part of a broken line that may be shown: the rest may be a password without its `=`.
 fn first_word(content: &str) -> &str {
     let end = content.find(|c: char| is_space(c) || ['=', ':'].contains(&c));
     &content[..end.unwrap_or(content.len())]

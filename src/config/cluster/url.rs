@@ -1,17 +1,15 @@
-//! The address of Elasticsearch and the credentials it may hold.
+//! `es_url`: the address of Elasticsearch and the credentials it may hold.
 
-use super::secret::Secret;
+use crate::config::secret::Secret;
 
-/// An address taken apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ElasticUrl {
-    /// The address without credentials.
     pub(super) url: String,
     /// User name and password, if it holds them.
     pub(super) credentials: Option<(String, Secret)>,
 }
 
-/// Takes `[http[s]://][user[:password]@]host[:port][/prefix]` apart; `None` when it is something else.
+/// Parses `[http[s]://][user[:password]@]host[:port][/prefix]`; `None` if it is something else.
 pub(super) fn parse(text: &str) -> Option<ElasticUrl> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
     let scheme = scheme.to_ascii_lowercase();
@@ -43,7 +41,7 @@ fn is_host_and_port(text: &str) -> bool {
     !host.is_empty() && (behind.is_empty() || behind.strip_prefix(':').is_some_and(is_port))
 }
 
-/// `%40` is `@`; anything that is no such escape stands for itself.
+/// `%40` is `@`; any other text stands for itself.
 fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

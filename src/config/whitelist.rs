@@ -1,20 +1,25 @@
-//! What is accepted: the entries of whitelist sections.
+//! `[whitelist_literals]` and `[whitelist_regexps]`: accepted outliers.
 //!
-//! The value of an entry is a list of parts separated by commas. `\,` is a comma inside a part; so a literal that ends in a backslash
-//! is written with a blank before the next comma, since blanks around parts do not count.
+//! An entry is a list of parts separated by commas. `\,` is a comma inside a part, and whitespace
+//! around parts is removed. After a literal that ends in a backslash, write a blank and the comma.
 
 use std::collections::HashSet;
 
-use super::ini::Entry;
-use super::problem::{Location, Problem, quoted};
+use super::ini::{Entry, Ini};
+use super::keys::Keys;
+use super::problem::{Problem, quoted};
 use crate::python::{PrefixRegex, is_space, strip};
 
-/// Whitelist entries of one origin. An entry matches when each of its parts matches some value; no entry is without parts.
+pub(super) const LITERALS: &str = "whitelist_literals";
+pub(super) const REGEXPS: &str = "whitelist_regexps";
+
+/// Whitelist entries of one origin. Each has at least one part, and matches if every part matches
+/// some value.
 #[derive(Clone, Debug, Default)]
 pub struct WhitelistEntries {
-    /// Entries whose parts are whole values, compared with case.
+    /// Entries whose parts are whole values; case matters.
     pub literals: Vec<Vec<String>>,
-    /// Entries whose parts match the beginning of a value, ignoring case.
+    /// Entries whose parts match the beginning of a value; case is ignored.
     pub regexps: Vec<Vec<PrefixRegex>>,
 }
 
@@ -24,30 +29,49 @@ impl WhitelistEntries {
         self.literals.is_empty() && self.regexps.is_empty()
     }
 
-    /// Adds a line of a section of literals.
-    pub(super) fn add_literal(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
+    /// Reads the whitelist sections of a file. Pairs of `[DEFAULT]` are not entries.
+    pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Self {
+        let mut entries = Self::default();
+        ini.own_entries(LITERALS).iter().for_each(|entry| entries.add_literal(entry, LITERALS, problems));
+        ini.own_entries(REGEXPS).iter().for_each(|entry| entries.add_regexp(entry, REGEXPS, problems));
+        entries
+    }
+
+    /// Adds the entries inside a use case, as older versions had them.
+    pub(super) fn add_old_entries(&mut self, keys: &mut Keys<'_>) {
+        let old: Vec<&Entry> = keys.entries().filter(|entry| is_old_entry(&entry.key)).collect();
+        for entry in old {
+            if entry.key.starts_with(LITERALS) {
+                self.add_literal(entry, keys.section, &mut keys.problems);
+            } else {
+                self.add_regexp(entry, keys.section, &mut keys.problems);
+            }
+            keys.warn(
+                &entry.key,
+                "whitelist entries inside a use case are an old form",
+                "the entry is used; move it to a section [whitelist_literals] or [whitelist_regexps] of the file",
+            );
+        }
+    }
+
+    fn add_literal(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
         let parts = parts(entry, section, problems);
         if !parts.is_empty() {
             self.literals.push(parts.into_iter().map(|part| part.text).collect());
         }
     }
 
-    /// Adds a line of a section of regular expressions; an entry with a bad part is dropped as a whole, since without that part it
-    /// would accept more.
-    pub(super) fn add_regexp(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
+    /// Adds a line of regular expressions. An entry with a bad part is dropped: without the bad
+    /// part, it would accept more.
+    fn add_regexp(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
         let parts = parts(entry, section, problems);
-        let error = |message: String, location: Location| {
-            Problem::error(message).at(location).in_section(section).of_key(&entry.key).help(
-                "the whole entry is ignored until it is mended; a comma separates parts, so write \\, for a comma, also in {1\\,3}",
-            )
+        let placed = |problem: Problem, offset| {
+            problem.at(entry.value.location_at(offset)).in_section(section).of_key(&entry.key)
         };
-        for pair in parts.windows(2) {
-            if is_torn_quantifier(&pair[0].text, &pair[1].text) {
-                let message = format!("a comma tears {} from {}", quoted(&pair[0].text), quoted(&pair[1].text));
-                let location = entry.value.location_at(pair[0].offset);
-                let torn = Problem::warning(message).at(location).in_section(section).of_key(&entry.key);
-                problems.push(torn.help("a comma separates parts: write \\, for a comma, also in {1\\,3}"));
-            }
+        for pair in parts.windows(2).filter(|pair| is_torn_quantifier(&pair[0].text, &pair[1].text)) {
+            let message = format!("a comma tears {} from {}", quoted(&pair[0].text), quoted(&pair[1].text));
+            let torn = placed(Problem::warning(message), pair[0].offset);
+            problems.push(torn.help("a comma separates parts: write \\, for a comma, also in {1\\,3}"));
         }
         let n_problems = problems.len();
         let mut compiled = Vec::with_capacity(parts.len());
@@ -56,7 +80,9 @@ impl WhitelistEntries {
                 Ok(regex) => compiled.push(regex),
                 Err(reason) => {
                     let message = format!("not a regular expression: {}: {reason}", quoted(&part.text));
-                    problems.push(error(message, entry.value.location_at(part.offset)));
+                    problems.push(placed(Problem::error(message), part.offset).help(
+                        "the whole entry is ignored until it is mended; a comma separates parts, so write \\, for a comma, also in {1\\,3}",
+                    ));
                 }
             }
         }
@@ -66,8 +92,13 @@ impl WhitelistEntries {
     }
 }
 
-/// Whether `before` and `behind` look like the halves of a pattern with `{1,3}`. To Python they are two valid patterns, but none that
-/// anybody means: they match a brace. Existing files have them, so they are kept as they are.
+/// Whether a use case's key is an entry in the old form.
+pub(super) fn is_old_entry(key: &str) -> bool {
+    key.starts_with(LITERALS) || key.starts_with(REGEXPS)
+}
+
+/// Whether `before` and `behind` look like the halves of a pattern with `{1,3}`. Python compiles
+/// both, but they match a brace, which nobody means. Existing files have them, so they are kept.
 fn is_torn_quantifier(before: &str, behind: &str) -> bool {
     let is_digit = |c: char| c.is_ascii_digit();
     let opened = before.trim_end_matches(is_digit);
@@ -77,11 +108,11 @@ fn is_torn_quantifier(before: &str, behind: &str) -> bool {
 
 struct Part {
     text: String,
-    /// Where it begins in the value, in bytes.
+    /// Byte in the value at which it begins.
     offset: usize,
 }
 
-/// The parts of an entry, without doubles and empty ones.
+/// Returns the parts of an entry without duplicates and empty ones.
 fn parts(entry: &Entry, section: &str, problems: &mut Vec<Problem>) -> Vec<Part> {
     let mut known: HashSet<String> = HashSet::new();
     let mut parts = Vec::new();
@@ -108,7 +139,7 @@ fn parts(entry: &Entry, section: &str, problems: &mut Vec<Problem>) -> Vec<Part>
     parts
 }
 
-/// Splits at commas that do not follow an odd number of backslashes: `\\,` is an escaped backslash and then the end of a part.
+/// Splits at commas, except after an odd number of backslashes: `\\,` ends a part.
 fn split(value: &str) -> Vec<Part> {
     let mut parts = vec![Part { text: String::new(), offset: 0 }];
     let mut n_backslashes = 0;

@@ -1,5 +1,7 @@
-//! How `word2vec` splits texts into words.
+//! `separators`: where `word2vec` splits texts into words.
 
+use crate::config::keys::Keys;
+use crate::config::problem::quoted;
 use crate::python::{PatternError, compile_search};
 
 /// The value of the key `separators`.
@@ -11,7 +13,18 @@ pub struct Separators {
 }
 
 impl Separators {
-    /// Compiles a regular expression of Python's dialect; the empty pattern stands for "every character is a word".
+    pub(super) fn read(keys: &mut Keys<'_>) -> Option<Self> {
+        let Some(text) = keys.text("separators") else {
+            keys.missing("separators", "write a regular expression in double quotes, such as \"\\\\\" or \" \"");
+            return None;
+        };
+        let pattern = text.strip_prefix('"').unwrap_or(text);
+        let pattern = pattern.strip_suffix('"').unwrap_or(pattern);
+        let error = |error| format!("not a regular expression: {}: {error}", quoted(pattern));
+        Self::new(pattern).map_err(|reason| keys.error("separators", error(reason), "mend it")).ok()
+    }
+
+    /// Compiles a Python regular expression. If it is empty, every character is a word.
     pub(crate) fn new(pattern: &str) -> Result<Self, PatternError> {
         let regex = match pattern {
             "" => None,
@@ -26,19 +39,19 @@ impl Separators {
         &self.pattern
     }
 
-    /// What separates words, to be searched anywhere in a text; `None` when every character is a word.
+    /// Matches what separates words, anywhere in a text; `None` if every character is a word.
     pub fn regex(&self) -> Option<&fancy_regex::Regex> {
         self.regex.as_ref()
     }
 
-    /// What joins the values of several target fields to one text: the first character of the pattern that separates words, so that no
-    /// word reaches from one field into the next.
+    /// Joins the values of several target fields: the first character of the pattern that separates
+    /// words, so that no word spans two fields.
     pub fn joiner(&self) -> &str {
         &self.joiner
     }
 }
 
-/// The first character of the pattern that it matches, else a usual separator that it matches, else a blank.
+/// The first character of the pattern, else a usual separator, that it matches; else a space.
 fn joiner(pattern: &str, regex: &fancy_regex::Regex) -> String {
     const USUAL: [char; 10] = [' ', '\t', '\n', '/', '\\', '.', ',', ';', '-', '_'];
     let separates = |character: &char| {

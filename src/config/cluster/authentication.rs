@@ -1,0 +1,119 @@
+//! `es_username`, `es_api_key` and the like. A secret is written, or in a file that is named.
+
+use std::path::Path;
+
+use crate::config::keys::Keys;
+use crate::config::problem::Problem;
+use crate::config::secret::Secret;
+
+/// Upper limit on the size of a file with a secret: a longer one is something else.
+const MAX_SECRET_BYTES: u64 = 64 << 10;
+
+/// How requests are authenticated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Authentication {
+    /// Without credentials.
+    #[default]
+    None,
+    /// User name and password.
+    Basic {
+        /// User name.
+        username: String,
+        /// Password.
+        password: Secret,
+    },
+    /// An API key: as the server shows it (`encoded`), or its id and key with a colon between.
+    ApiKey(Secret),
+    /// A bearer token.
+    Bearer(Secret),
+}
+
+impl Authentication {
+    /// Reads the credentials; `of_url` are those in an address.
+    pub(super) fn read(keys: &mut Keys<'_>, variable: &dyn Fn(&str) -> Option<String>, of_url: Option<Self>) -> Self {
+        let mut found: Vec<Self> = of_url.into_iter().chain(in_file(keys)).collect();
+        if found.is_empty() {
+            found = in_environment(keys, variable);
+        }
+        if found.len() > 1 {
+            keys.problems.push(
+                Problem::error("more than one way to authenticate is given")
+                    .in_section(keys.section)
+                    .help("keep one of: user and password (es_url or es_username), es_api_key, es_bearer_auth"),
+            );
+        }
+        found.pop().unwrap_or_default()
+    }
+}
+
+fn in_file(keys: &mut Keys<'_>) -> Vec<Authentication> {
+    let username = keys.filled("es_username");
+    let password = written_secret(keys, "es_password", "es_password_file");
+    if username.is_none() && password.is_some() {
+        keys.missing("es_username", "needed because es_password is given");
+    }
+    let api_key = written_secret(keys, "es_api_key", "es_api_key_file");
+    let bearer = written_secret(keys, "es_bearer_auth", "es_bearer_auth_file");
+    all_of(username.map(str::to_owned), password, api_key, bearer)
+}
+
+/// Reads the variables, whose names are lower-case.
+fn in_environment(keys: &mut Keys<'_>, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Authentication> {
+    let mut secret = |name: &str| {
+        let path = variable(&format!("{name}_file"));
+        let from_file = path.and_then(|path| match read_secret(Path::new(&path)) {
+            Ok(secret) => Some(secret),
+            Err(reason) => {
+                let help = "check the path and its permissions";
+                keys.problems.push(Problem::error(format!("variable {name}_file: {reason}")).help(help));
+                None
+            }
+        });
+        variable(name).map(Secret::new).or(from_file)
+    };
+    let (password, api_key, bearer) = (secret("es_password"), secret("es_api_key"), secret("es_bearer_auth"));
+    all_of(variable("es_username"), password, api_key, bearer)
+}
+
+/// Returns every way to authenticate that is given. A user without a password has an empty one.
+fn all_of(
+    username: Option<String>,
+    password: Option<Secret>,
+    api_key: Option<Secret>,
+    bearer: Option<Secret>,
+) -> Vec<Authentication> {
+    let password = password.unwrap_or_else(|| Secret::new(""));
+    let basic = username.map(|username| Authentication::Basic { username, password });
+    [basic, api_key.map(Authentication::ApiKey), bearer.map(Authentication::Bearer)].into_iter().flatten().collect()
+}
+
+/// The value of `key`, or the content of the file that `file_key` names.
+fn written_secret(keys: &mut Keys<'_>, key: &'static str, file_key: &'static str) -> Option<Secret> {
+    let written = keys.filled(key).map(Secret::new);
+    let Some(path) = keys.filled(file_key) else { return written };
+    if written.is_some() {
+        keys.error(file_key, format!("{key} is given too"), "keep one of both");
+    }
+    match read_secret(Path::new(path)) {
+        Ok(secret) => Some(secret),
+        Err(reason) => {
+            keys.error(file_key, reason, "check the path and its permissions");
+            None
+        }
+    }
+}
+
+/// Reads a file without the line end that editors add.
+fn read_secret(path: &Path) -> Result<Secret, String> {
+    use std::io::Read;
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    file.take(MAX_SECRET_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    match text.trim_end_matches(['\n', '\r']) {
+        "" => Err(format!("{} is empty", path.display())),
+        text if text.len() as u64 > MAX_SECRET_BYTES => Err(format!("{} is too large for a secret", path.display())),
+        text => Ok(Secret::new(text)),
+    }
+}

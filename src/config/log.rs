@@ -1,0 +1,57 @@
+//! `log_verbosity`, `log_level` and `log_file` of `[general]`.
+
+use std::path::PathBuf;
+
+use super::keys::Keys;
+
+/// What is logged and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// How often progress is reported; 0 is the least.
+    pub verbosity: i64,
+    /// What is logged; `None` if not given.
+    pub level: Option<LogLevel>,
+    /// The file to which the log is written as well.
+    pub file: Option<PathBuf>,
+}
+
+impl LogSettings {
+    pub(super) fn read(keys: &mut Keys<'_>) -> Self {
+        Self {
+            verbosity: keys.int("log_verbosity").unwrap_or(1),
+            level: keys.named("log_level", &LogLevel::NAMES),
+            file: keys.filled("log_file").map(PathBuf::from),
+        }
+    }
+}
+
+/// The least serious messages that are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// `CRITICAL` or `FATAL`.
+    Critical,
+    /// `ERROR`.
+    Error,
+    /// `WARNING` or `WARN`.
+    Warning,
+    /// `INFO`.
+    Info,
+    /// `DEBUG`.
+    Debug,
+    /// `NOTSET`: everything.
+    NotSet,
+}
+
+impl LogLevel {
+    /// All levels with their names in the configuration, upper case only.
+    pub const NAMES: [(&'static str, Self); 8] = [
+        ("CRITICAL", Self::Critical),
+        ("FATAL", Self::Critical),
+        ("ERROR", Self::Error),
+        ("WARNING", Self::Warning),
+        ("WARN", Self::Warning),
+        ("INFO", Self::Info),
+        ("DEBUG", Self::Debug),
+        ("NOTSET", Self::NotSet),
+    ];
+}

@@ -1,0 +1,54 @@
+//! `metrics`: a number computed from a field is beyond a frontier.
+
+use super::trigger::Trigger;
+use crate::config::field::FieldPath;
+use crate::config::keys::Keys;
+use crate::config::values::named_values;
+
+/// Settings of `metrics`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metrics {
+    /// The field the metric is computed from.
+    pub target: FieldPath,
+    /// The fields that form the groups.
+    pub aggregator: Vec<FieldPath>,
+    /// The number computed from the target.
+    pub metric: Metric,
+    /// When it is an outlier.
+    pub trigger: Trigger,
+}
+
+impl Metrics {
+    pub(super) fn read(keys: &mut Keys<'_>) -> Option<Self> {
+        let target = keys.required("target", "name the field whose values are measured").map(FieldPath::new);
+        let aggregator = keys.required_fields("aggregator");
+        let metric = keys.required_named("metric", &Metric::NAMES);
+        let trigger = Trigger::read(keys);
+        Some(Self { target: target?, aggregator: aggregator?, metric: metric?, trigger: trigger? })
+    }
+}
+
+/// Checks `[metrics]` of the main configuration, which is ignored: there are no batches.
+pub(super) fn check_section(keys: &mut Keys<'_>) {
+    keys.lenient(|keys| keys.count("metrics_batch_eval_size"));
+}
+
+named_values! {
+    /// The number `metrics` computes from the text of its target.
+    Metric {
+        /// The text itself, as a number.
+        NumericalValue = "numerical_value",
+        /// Its number of characters.
+        Length = "length",
+        /// Its Shannon entropy, in bits per character.
+        Entropy = "entropy",
+        /// Its divergence from the characters of common domain names, in bits per character.
+        RelativeEnglishEntropy = "relative_english_entropy",
+        /// The length of the longest hexadecimal word in it.
+        HexEncodedLength = "hex_encoded_length",
+        /// The length of the longest text that is base64-encoded in it.
+        Base64EncodedLength = "base64_encoded_length",
+        /// The summed length of the URLs in it.
+        UrlLength = "url_length",
+    }
+}

@@ -1,0 +1,231 @@
+//! The models of use cases, one file each, and the sections of the main configuration about them.
+
+mod metrics;
+mod separators;
+mod simplequery;
+mod sudden_appearance;
+mod terms;
+mod trigger;
+mod word2vec;
+
+use chrono::TimeDelta;
+
+use super::ini::{Entry, Ini};
+use super::keys::Keys;
+use super::problem::Problem;
+
+pub use metrics::{Metric, Metrics};
+pub use separators::Separators;
+pub use simplequery::SimpleQuery;
+pub use sudden_appearance::SuddenAppearance;
+pub use terms::{CountMethod, Terms};
+pub use trigger::{Trigger, TriggerMethod, TriggerOn};
+pub use word2vec::{TriggerFocus, TriggerScore, Word2vec};
+
+/// The method that finds outliers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ModelType {
+    /// Every event of the query is an outlier.
+    SimpleQuery,
+    /// A number computed from a field is beyond a frontier.
+    Metrics,
+    /// The number of occurrences of a value, or of distinct values, is beyond a frontier.
+    Terms,
+    /// A value appears for the first time.
+    SuddenAppearance,
+    /// A text holds words that do not belong together.
+    Word2vec,
+}
+
+impl ModelType {
+    /// All model types, in the order in which section names are matched against them.
+    pub const ALL: [Self; 5] = [Self::SimpleQuery, Self::Metrics, Self::Word2vec, Self::Terms, Self::SuddenAppearance];
+
+    /// The prefix of section names, also stored as `model_type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SimpleQuery => "simplequery",
+            Self::Metrics => "metrics",
+            Self::Terms => "terms",
+            Self::SuddenAppearance => "sudden_appearance",
+            Self::Word2vec => "word2vec",
+        }
+    }
+
+    /// The type that a section name begins with, and the model name: what follows the type and one
+    /// more character.
+    pub(super) fn of_section(section: &str) -> Option<(Self, &str)> {
+        Self::ALL.into_iter().find_map(|model_type| {
+            let mut rest = section.strip_prefix(model_type.as_str())?.chars();
+            rest.next();
+            Some((model_type, rest.as_str()))
+        })
+    }
+}
+
+/// The settings that only one model type has.
+#[derive(Clone, Debug)]
+pub enum Model {
+    /// See [`SimpleQuery`].
+    SimpleQuery(SimpleQuery),
+    /// See [`Metrics`].
+    Metrics(Metrics),
+    /// See [`Terms`].
+    Terms(Terms),
+    /// See [`SuddenAppearance`].
+    SuddenAppearance(SuddenAppearance),
+    /// See [`Word2vec`].
+    Word2vec(Box<Word2vec>),
+}
+
+impl Model {
+    /// Type of this model.
+    pub fn model_type(&self) -> ModelType {
+        match self {
+            Self::SimpleQuery(_) => ModelType::SimpleQuery,
+            Self::Metrics(_) => ModelType::Metrics,
+            Self::Terms(_) => ModelType::Terms,
+            Self::SuddenAppearance(_) => ModelType::SuddenAppearance,
+            Self::Word2vec(_) => ModelType::Word2vec,
+        }
+    }
+}
+
+impl Model {
+    /// Reads the keys of the model of a use case that looks back as far as `history`.
+    pub(super) fn read<'a>(
+        model_type: ModelType,
+        keys: &mut Keys<'a>,
+        defaults: &ModelDefaults<'a>,
+        history: Option<TimeDelta>,
+    ) -> Option<Self> {
+        match model_type {
+            ModelType::SimpleQuery => Some(Self::SimpleQuery(SimpleQuery::read(keys, defaults.simplequery))),
+            ModelType::Metrics => Metrics::read(keys).map(Self::Metrics),
+            ModelType::Terms => Terms::read(keys).map(Self::Terms),
+            ModelType::SuddenAppearance => SuddenAppearance::read(keys, history).map(Self::SuddenAppearance),
+            ModelType::Word2vec => {
+                keys.fallback.clone_from(&defaults.word2vec);
+                let word2vec = Word2vec::read(keys);
+                keys.fallback.clear();
+                word2vec.map(|word2vec| Self::Word2vec(Box::new(word2vec)))
+            }
+        }
+    }
+
+    /// Whether a use case of some model may have this key.
+    pub(super) fn any_has_key(key: &str) -> bool {
+        ModelType::ALL.into_iter().any(|model_type| {
+            let mut keys = Keys::default();
+            Self::read(model_type, &mut keys, &ModelDefaults::default(), None);
+            keys.knows(key)
+        })
+    }
+}
+
+/// What the main configuration says for all use cases of a model.
+#[derive(Default)]
+pub(super) struct ModelDefaults<'a> {
+    simplequery: SimpleQuery,
+    word2vec: Vec<&'a Entry>,
+}
+
+impl<'a> ModelDefaults<'a> {
+    /// Reads the sections named after models, in the order in which their problems are reported.
+    pub(super) fn read(ini: &'a Ini, problems: &mut Vec<Problem>) -> Self {
+        let simplequery = Keys::read(ini, ModelType::SimpleQuery.as_str(), problems, |keys| {
+            SimpleQuery::read(keys, SimpleQuery::default())
+        });
+        Keys::read(ini, ModelType::Terms.as_str(), problems, terms::check_section);
+        Keys::read(ini, ModelType::Metrics.as_str(), problems, metrics::check_section);
+        Keys::read(ini, ModelType::SuddenAppearance.as_str(), problems, sudden_appearance::check_section);
+        let word2vec = Keys::read(ini, ModelType::Word2vec.as_str(), problems, |keys| {
+            word2vec::check_section(keys);
+            keys.entries().collect()
+        });
+        Self { simplequery, word2vec }
+    }
+}
+
+/// Whether the main configuration has a batch size, which is ignored.
+pub(super) fn has_batch_sizes(main: &Ini) -> bool {
+    [ModelType::Terms, ModelType::Metrics, ModelType::Word2vec].into_iter().any(|model_type| {
+        main.own_entries(model_type.as_str()).iter().any(|entry| entry.key.ends_with("_batch_eval_size"))
+    })
+}
+
+/// Whether some use case of a file has one.
+pub(super) fn has_batch_sizes_in_use_cases(ini: &Ini) -> bool {
+    let mut entries = ini.sections.iter().flat_map(|section| &section.entries).chain(&ini.defaults);
+    entries.any(|entry| entry.key == word2vec::BATCH_EVAL_SIZE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::ini::{Dialect, parse};
+
+    #[test]
+    fn types_are_matched_in_this_order() {
+        let names: Vec<_> = ModelType::ALL.iter().map(|t| t.as_str()).collect();
+        assert_eq!(names, ["simplequery", "metrics", "word2vec", "terms", "sudden_appearance"]);
+    }
+
+    /// Keys that a reader leaves out would be stored with outliers as parameters.
+    #[test]
+    fn readers_ask_for_the_same_keys_whatever_the_values_are() {
+        let file: Arc<Path> = Arc::from(Path::new("a.conf"));
+        let known = |model_type, text: &str| {
+            let (ini, _) = parse(text, Dialect::UseCases, &file);
+            let mut keys = Keys::of(&ini, "a");
+            Model::read(model_type, &mut keys, &ModelDefaults::default(), None);
+            let keys = ALL_KEYS.iter().filter(|key| keys.knows(key));
+            keys.copied().collect::<Vec<_>>()
+        };
+        for (model_type, n_known) in ModelType::ALL.into_iter().zip([1, 6, 24, 7, 5]) {
+            let expected = known(model_type, "");
+            assert_eq!(expected.len(), n_known, "{model_type:?}: {expected:?}");
+            for value in ["", "x", "1", "0", "1:0:0", "mean", "word", "high", "percentile", "coeff_of_variation"] {
+                let text = ALL_KEYS.iter().fold("[a]\n".to_owned(), |text, key| text + key + "=" + value + "\n");
+                assert_eq!(known(model_type, &text), expected, "{model_type:?} {value}");
+            }
+        }
+    }
+
+    const ALL_KEYS: [&str; 31] = [
+        "aggregator",
+        "batch_size",
+        "drop_duplicates",
+        "embedding_size",
+        "highlight_match",
+        "learning_rate",
+        "metric",
+        "min_aggregator_bucket",
+        "min_target_buckets",
+        "min_uniq_word_occurrence",
+        "model_cache_dir",
+        "num_epoch",
+        "num_epochs",
+        "output_prob",
+        "print_confusion_matrix",
+        "print_score_table",
+        "seed",
+        "separators",
+        "size_window",
+        "sliding_window_size",
+        "sliding_window_step_size",
+        "target",
+        "target_count_method",
+        "trigger_focus",
+        "trigger_method",
+        "trigger_on",
+        "trigger_score",
+        "trigger_sensitivity",
+        "use_prob_model",
+        "word2vec_batch_eval_size",
+        "unknown",
+    ];
+}

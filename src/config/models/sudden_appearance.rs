@@ -1,0 +1,61 @@
+//! `sudden_appearance`: a value appears for the first time.
+
+use chrono::TimeDelta;
+
+use crate::config::field::FieldPath;
+use crate::config::keys::Keys;
+use crate::config::values::parse_duration;
+
+/// Settings of `sudden_appearance`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuddenAppearance {
+    /// The fields whose values are outliers when they first appear.
+    pub target: Vec<FieldPath>,
+    /// The fields that form the groups.
+    pub aggregator: Vec<FieldPath>,
+    /// The length of the sliding window; at least [`Self::step`], at most the history window.
+    pub window: TimeDelta,
+    /// How far the window slides each time; positive.
+    pub step: TimeDelta,
+    /// A value is an outlier only if its aggregator has more events than this in the window.
+    pub min_aggregator_bucket: Option<u64>,
+}
+
+impl SuddenAppearance {
+    /// Reads a use case that looks back as far as `history`; `None` if that is not known.
+    pub(super) fn read(keys: &mut Keys<'_>, history: Option<TimeDelta>) -> Option<Self> {
+        let target = keys.required_fields("target");
+        let aggregator = keys.required_fields("aggregator");
+        let min_aggregator_bucket = keys.count("min_aggregator_bucket");
+        let window = duration(keys, "sliding_window_size");
+        let step = duration(keys, "sliding_window_step_size");
+        let (window, step) = (window?, step?);
+        if step > window {
+            keys.error("sliding_window_step_size", "longer than the window", "make it at most sliding_window_size");
+            return None;
+        }
+        if history.is_some_and(|history| window > history) {
+            keys.error(
+                "sliding_window_size",
+                "longer than the history window",
+                "make it at most history_window_days and history_window_hours",
+            );
+            return None;
+        }
+        Some(Self { target: target?, aggregator: aggregator?, window, step, min_aggregator_bucket })
+    }
+}
+
+/// Checks `[sudden_appearance]` of the main configuration. Its keys are ignored: there is no limit.
+pub(super) fn check_section(keys: &mut Keys<'_>) {
+    keys.lenient(|keys| {
+        keys.count("max_num_aggregators");
+        keys.count("max_num_targets");
+    });
+}
+
+fn duration(keys: &mut Keys<'_>, key: &'static str) -> Option<TimeDelta> {
+    keys.required(key, "write days:hours:minutes, such as 7:00:00")?;
+    let positive = |text: &str| parse_duration(text).filter(|duration| *duration > TimeDelta::zero());
+    keys.parsed(key, "not a duration", "write days:hours:minutes, such as 7:00:00", positive)
+}

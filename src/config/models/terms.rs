@@ -1,0 +1,75 @@
+//! `terms`: a number of occurrences, or of distinct values, is beyond a frontier.
+
+use super::trigger::{Trigger, TriggerMethod, TriggerOn};
+use crate::config::field::FieldPath;
+use crate::config::keys::Keys;
+use crate::config::values::named_values;
+
+/// Settings of `terms`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms {
+    /// The fields whose values are counted.
+    pub target: Vec<FieldPath>,
+    /// The fields that form the groups.
+    pub aggregator: Vec<FieldPath>,
+    /// What is counted.
+    pub count_method: CountMethod,
+    /// When a count is an outlier.
+    pub trigger: Trigger,
+    /// Aggregators with fewer distinct targets are not judged; `None` across aggregators.
+    pub min_target_buckets: Option<u64>,
+}
+
+impl Terms {
+    pub(super) fn read(keys: &mut Keys<'_>) -> Option<Self> {
+        let target = keys.required_fields("target");
+        let aggregator = keys.required_fields("aggregator");
+        let count_method = keys.required_named("target_count_method", &CountMethod::NAMES);
+        let trigger = Trigger::read(keys);
+        let mut min_target_buckets = keys.count("min_target_buckets");
+        let uses_variation = trigger.is_some_and(|trigger| trigger.method == TriggerMethod::CoeffOfVariation);
+        if count_method == Some(CountMethod::AcrossAggregators) {
+            if uses_variation {
+                keys.error(
+                    "trigger_method",
+                    "coeff_of_variation has no meaning across aggregators",
+                    "it judges the counts of one aggregator: use target_count_method = within_aggregator or another method",
+                );
+            }
+            if min_target_buckets.take().is_some() {
+                keys.warn("min_target_buckets", "is ignored across aggregators", "remove it");
+            }
+        } else if uses_variation
+            && trigger.is_some_and(|trigger| trigger.on == TriggerOn::Low)
+            && min_target_buckets.unwrap_or(0) < 2
+        {
+            keys.warn(
+                "trigger_method",
+                "an aggregator with a single target has a coefficient of variation of 0 and is always flagged",
+                "write min_target_buckets = 2 or more",
+            );
+        }
+        Some(Self {
+            target: target?,
+            aggregator: aggregator?,
+            count_method: count_method?,
+            trigger: trigger?,
+            min_target_buckets,
+        })
+    }
+}
+
+/// Checks `[terms]` of the main configuration, which is ignored: there are no batches.
+pub(super) fn check_section(keys: &mut Keys<'_>) {
+    keys.lenient(|keys| keys.count("terms_batch_eval_size"));
+}
+
+named_values! {
+    /// What `terms` counts.
+    CountMethod {
+        /// The occurrences of each distinct target within one aggregator.
+        WithinAggregator = "within_aggregator",
+        /// The distinct targets of each aggregator, compared with those of the other aggregators.
+        AcrossAggregators = "across_aggregators",
+    }
+}

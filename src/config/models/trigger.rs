@@ -1,0 +1,86 @@
+//! `trigger_on`, `trigger_method` and `trigger_sensitivity`: when a value is an outlier.
+
+use crate::config::keys::Keys;
+use crate::config::values::named_values;
+
+const ON: &str = "trigger_on";
+const METHOD: &str = "trigger_method";
+const SENSITIVITY: &str = "trigger_sensitivity";
+const SENSITIVITY_HELP: &str = "write a number; what it means depends on trigger_method";
+
+/// When a value is an outlier.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trigger {
+    /// The side of the frontier.
+    pub on: TriggerOn,
+    /// How the frontier is computed.
+    pub method: TriggerMethod,
+    /// The method's parameter; never NaN, and between 0 and 100 for [`TriggerMethod::Percentile`].
+    pub sensitivity: f64,
+}
+
+impl Trigger {
+    pub(super) fn read(keys: &mut Keys<'_>) -> Option<Self> {
+        let on = keys.required_named(ON, &TriggerOn::NAMES);
+        let method = keys.required_named(METHOD, &TriggerMethod::NAMES);
+        let sensitivity = keys.required(SENSITIVITY, SENSITIVITY_HELP).and_then(|_| keys.float(SENSITIVITY));
+        Self { on: on?, method: method?, sensitivity: sensitivity? }.checked(keys)
+    }
+
+    /// Reads the trigger of `word2vec`: low scores by default, and no sensitivity is needed for a
+    /// coefficient of variation.
+    pub(super) fn read_of_word2vec(keys: &mut Keys<'_>) -> Option<Self> {
+        let on = keys.named(ON, &TriggerOn::NAMES).unwrap_or(TriggerOn::Low);
+        let method = keys.required_named(METHOD, &TriggerMethod::NAMES);
+        let has_sensitivity = keys.entry(SENSITIVITY).is_some();
+        let method = method?;
+        if !has_sensitivity && method != TriggerMethod::CoeffOfVariation {
+            keys.missing(SENSITIVITY, SENSITIVITY_HELP);
+            return None;
+        }
+        let sensitivity = keys.float(SENSITIVITY).unwrap_or(0.0);
+        Self { on, method, sensitivity }.checked(keys)
+    }
+
+    fn checked(self, keys: &mut Keys<'_>) -> Option<Self> {
+        if self.method == TriggerMethod::Percentile && !(0.0..=100.0).contains(&self.sensitivity) {
+            keys.error(SENSITIVITY, "not a percentile", "write a number from 0 to 100");
+            return None;
+        }
+        Some(self)
+    }
+}
+
+named_values! {
+    /// Which side of the decision frontier is an outlier.
+    TriggerOn {
+        /// Strictly above.
+        High = "high",
+        /// Strictly below.
+        Low = "low",
+    }
+}
+
+named_values! {
+    /// How the decision frontier is computed.
+    TriggerMethod {
+        /// A percentile of the distinct values.
+        Percentile = "percentile",
+        /// A percentage of the greatest value.
+        PctOfMaxValue = "pct_of_max_value",
+        /// A percentage of the median.
+        PctOfMedianValue = "pct_of_median_value",
+        /// A percentage of the mean.
+        PctOfAvgValue = "pct_of_avg_value",
+        /// The median plus or minus a number of median absolute deviations.
+        Mad = "mad",
+        /// The same, but never below 0.
+        Madpos = "madpos",
+        /// The mean plus or minus a number of standard deviations.
+        Stdev = "stdev",
+        /// The sensitivity itself.
+        Float = "float",
+        /// The standard deviation divided by the mean.
+        CoeffOfVariation = "coeff_of_variation",
+    }
+}

@@ -1,0 +1,205 @@
+//! The sections of use-case files that are named after models.
+
+pub(super) mod file;
+mod query;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::derived_fields::DerivedField;
+use super::field::FieldPath;
+use super::general::General;
+use super::history_window::HistoryWindow;
+use super::ini::{Ini, Section};
+use super::keys::Keys;
+use super::main_config::MainConfig;
+use super::models::{Model, ModelDefaults, ModelType};
+use super::problem::{Location, Problem, Severity};
+use super::whitelist::{WhitelistEntries, is_old_entry};
+
+pub use query::UseCaseQuery;
+
+/// Names under which outliers store what they are: parameters must not replace them.
+const RESERVED: [&str; 8] =
+    ["type", "reason", "summary", "assets", "model_name", "model_type", "elasticsearch_filter", "total_outliers"];
+
+const SHOULD_NOTIFY: &str = "should_notify";
+
+/// One named detection: which events, which model, which texts. All of it is valid.
+#[derive(Clone, Debug)]
+pub struct UseCase {
+    /// Where its section header is.
+    pub location: Location,
+    /// The whole section name.
+    pub section: String,
+    /// The model that judges the events.
+    pub model_type: ModelType,
+    /// What follows the model type and one separating character in the section name; may be empty.
+    pub model_name: String,
+    /// Which events it looks at.
+    pub query: UseCaseQuery,
+    /// The field that holds the time of an event.
+    pub timestamp_field: FieldPath,
+    /// How far back events are read; never negative.
+    pub history_window: TimeDelta,
+    /// The indices to read, when they are not those of the main configuration.
+    pub es_index: Option<String>,
+    /// Whether its outliers are sent to a person, if the notifier is on.
+    pub should_notify: bool,
+    /// Whether derived fields take part.
+    pub use_derived_fields: bool,
+    /// Whether it runs at all.
+    pub active: bool,
+    /// Outlier types, comma-separated, with `{field}` placeholders.
+    pub outlier_type: String,
+    /// Reasons, comma-separated, with `{field}` placeholders.
+    pub outlier_reason: String,
+    /// Summary with `{field}` placeholders.
+    pub outlier_summary: String,
+    /// Arbitrary parameters in section order, copied into each outlier; none has a reserved name.
+    pub arbitrary: Vec<(String, String)>,
+    /// Whitelist entries of its file and of its own section.
+    pub whitelist: Arc<WhitelistEntries>,
+    /// The main configuration's derived fields, then those of its file; empty unless
+    /// [`Self::use_derived_fields`].
+    pub derived_fields: Arc<[DerivedField]>,
+    /// The settings of its model.
+    pub model: Model,
+    /// Where each of its keys is written, for problems that are only found later.
+    pub key_locations: BTreeMap<String, Location>,
+}
+
+impl UseCase {
+    /// `TYPE_NAME`, by which it is named in logs and reports.
+    pub fn id(&self) -> String {
+        format!("{}_{}", self.model_type.as_str(), self.model_name)
+    }
+
+    /// Returns an error at the place of one of its keys, which only a later stage can find.
+    pub fn problem(&self, key: &str, message: impl Into<String>, help: impl Into<String>) -> Problem {
+        let location = self.key_locations.get(key).unwrap_or(&self.location);
+        Problem::error(message).at(location.clone()).in_section(&self.section).of_key(key).help(help)
+    }
+}
+
+/// A use case that cannot run because of configuration errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedUseCase {
+    /// The file it is in.
+    pub file: Arc<Path>,
+    /// The whole section name.
+    pub section: String,
+    /// The model type its section name begins with.
+    pub model_type: Option<ModelType>,
+    /// The rest of its section name.
+    pub model_name: String,
+    /// How many errors it has.
+    pub problems: usize,
+}
+
+/// What a use case takes from its file and from the main configuration.
+struct Context<'a> {
+    main: &'a MainConfig,
+    model_defaults: &'a ModelDefaults<'a>,
+    ini: &'a Ini,
+    whitelist: WhitelistEntries,
+    derived_fields: Vec<DerivedField>,
+}
+
+impl Context<'_> {
+    /// Reads the use case in `section`. One with errors may be returned, too: the problems count.
+    fn read(&self, section: &Section, model_type: ModelType, model_name: &str) -> (Option<UseCase>, Vec<Problem>) {
+        let general = &self.main.general;
+        let mut keys = Keys::of_section(self.ini, section);
+        let query = UseCaseQuery::read(&mut keys);
+        let history_window = general.history_window.read_over(&mut keys).map(HistoryWindow::duration);
+        let model = Model::read(model_type, &mut keys, self.model_defaults, history_window);
+        let text_help = "outliers are described by it; fields are written as {field}";
+        let outlier_type = keys.required_text("outlier_type", text_help);
+        let outlier_reason = keys.required_text("outlier_reason", text_help);
+        let outlier_summary = keys.required_text("outlier_summary", text_help);
+        let active = is_active(&mut keys, general);
+        let use_derived_fields = keys.bool("use_derived_fields").unwrap_or(false);
+        let should_notify = keys.bool(SHOULD_NOTIFY).unwrap_or(false);
+        keys.bool("process_documents_chronologically");
+        let timestamp_field =
+            keys.filled("timestamp_field").map_or_else(|| general.timestamp_field.clone(), FieldPath::new);
+        let es_index = keys.filled("es_index").map(str::to_owned);
+        let derived_fields = self.main.derived_fields.iter().chain(&self.derived_fields);
+        let derived_fields = derived_fields.filter(|_| use_derived_fields).cloned().collect();
+        let mut whitelist = self.whitelist.clone();
+        whitelist.add_old_entries(&mut keys);
+        let arbitrary = read_arbitrary(&mut keys);
+        let key_locations = keys.locations();
+        let build = || {
+            Some(UseCase {
+                location: section.location.clone(),
+                section: section.name.clone(),
+                model_type,
+                model_name: model_name.to_owned(),
+                query: query?,
+                timestamp_field,
+                history_window: history_window?,
+                es_index,
+                should_notify,
+                use_derived_fields,
+                active,
+                outlier_type: outlier_type?.to_owned(),
+                outlier_reason: outlier_reason?.to_owned(),
+                outlier_summary: outlier_summary?.to_owned(),
+                arbitrary,
+                whitelist: Arc::new(whitelist),
+                derived_fields,
+                model: model?,
+                key_locations,
+            })
+        };
+        (build(), keys.problems)
+    }
+}
+
+/// Reads `run_model` and `test_model`. A switch the main configuration overrules is not checked.
+fn is_active(keys: &mut Keys<'_>, general: &General) -> bool {
+    let runs = keys.entry("run_model").is_some() && general.run_models && keys.bool("run_model") == Some(true);
+    let tests = keys.entry("test_model").is_some() && general.test_models && keys.bool("test_model") == Some(true);
+    runs || tests
+}
+
+/// Reads what nobody asked for: parameters that are stored with each outlier.
+fn read_arbitrary(keys: &mut Keys<'_>) -> Vec<(String, String)> {
+    let mut parameters = Vec::new();
+    for entry in keys.entries().collect::<Vec<_>>() {
+        let key = entry.key.as_str();
+        if keys.knows(key) || is_old_entry(key) {
+            continue;
+        }
+        if RESERVED.contains(&key) {
+            keys.warn(key, "the name is taken: the parameter is ignored", "outliers store their own text under it");
+            continue;
+        }
+        // keys of other models are stored like any other
+        if let Some(near) = keys.meant_by(key).filter(|_| !Model::any_has_key(key)) {
+            let help = format!("did you mean `{near}`? as it is, it is stored with each outlier and changes nothing");
+            keys.warn(key, "unknown key", help);
+        }
+        parameters.push((key.to_owned(), entry.value.text().to_owned()));
+    }
+    parameters
+}
+
+/// Warns once about all use cases that ask for notifications.
+pub(super) fn warn_of_notifications(use_cases: &[UseCase], problems: &mut Vec<Problem>) {
+    let mut notifying = use_cases.iter().filter(|use_case| use_case.should_notify);
+    let Some(first) = notifying.next() else { return };
+    let others = match notifying.count() {
+        0 => String::new(),
+        1 => "; 1 other use case has it, too".to_owned(),
+        n_others => format!("; {n_others} other use cases have it, too"),
+    };
+    let message = format!("not built yet: the key is read and checked, but nothing is sent{others}");
+    let help = "remove the key, or write 0, to silence this warning";
+    problems.push(Problem { severity: Severity::Warning, ..first.problem(SHOULD_NOTIFY, message, help) });
+}

@@ -1,0 +1,69 @@
+//! `es_query_filter` and `es_dsl_filter`: which events a use case looks at.
+
+use serde_json::Value as Json;
+
+use crate::config::keys::Keys;
+use crate::config::problem::Problem;
+
+const LUCENE: &str = "es_query_filter";
+const DSL: &str = "es_dsl_filter";
+
+/// The events a use case looks at: those that match the Lucene query and every DSL query. At least
+/// one is given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UseCaseQuery {
+    /// `es_query_filter`, a Lucene query string.
+    pub lucene: Option<String>,
+    /// The `X` of each `{"query": X}` of `es_dsl_filter`, always an object.
+    pub dsl: Vec<serde_json::Value>,
+    /// The query as written, stored with outliers as `elasticsearch_filter`; both are joined by
+    /// ` AND `.
+    pub recorded: String,
+}
+
+impl UseCaseQuery {
+    pub(super) fn read(keys: &mut Keys<'_>) -> Option<Self> {
+        let lucene = keys.filled(LUCENE);
+        let dsl_text = keys.filled(DSL);
+        let recorded = match (lucene, dsl_text) {
+            (None, None) => {
+                keys.missing(LUCENE, "say which events to look at: es_query_filter = * means all");
+                return None;
+            }
+            (Some(lucene), Some(dsl)) => format!("{lucene} AND {dsl}"),
+            (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        };
+        let dsl = dsl_text.map_or(Some(Vec::new()), |text| read_dsl(text, keys))?;
+        Some(Self { lucene: lucene.map(str::to_owned), dsl, recorded })
+    }
+}
+
+/// Reads `{"query": X}` or a list of such objects.
+fn read_dsl(text: &str, keys: &mut Keys<'_>) -> Option<Vec<Json>> {
+    let help = "write {\"query\": ...} or a list of such objects";
+    let parsed: Json = match serde_json::from_str(text) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let message = format!("not JSON: {error}");
+            if let Some(entry) = keys.entry(DSL) {
+                let line_start: usize =
+                    text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+                let location = entry.value.location_at(line_start + error.column().saturating_sub(1));
+                keys.problems
+                    .push(Problem::error(message).at(location).in_section(keys.section).of_key(DSL).help(help));
+            }
+            return None;
+        }
+    };
+    let filters = match parsed {
+        Json::Array(filters) => filters,
+        one => vec![one],
+    };
+    let query = |filter: &Json| filter.get("query").filter(|query| query.is_object()).cloned();
+    let queries: Option<Vec<Json>> = filters.iter().map(query).collect();
+    if queries.as_ref().is_none_or(Vec::is_empty) {
+        keys.error(DSL, "without an object named `query`", help);
+        return None;
+    }
+    queries
+}
