@@ -1,4 +1,4 @@
-//! Text of others on a terminal.
+//! Text for terminals: escaping what others wrote, numbers, plurals.
 
 use std::fmt::Write;
 
@@ -21,6 +21,24 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Formats `1,234,567`.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (idx, digit) in digits.chars().enumerate() {
+        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Formats `1 document` or `1,234 documents`.
+pub fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(n), if n == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,5 +47,21 @@ mod tests {
     fn text_cannot_steer_the_terminal() {
         assert_eq!(escape_controls("a\u{1b}[2Jb\nc\u{202e}d\u{9b}"), "a\\u{1b}[2Jb\\nc\\u{202e}d\\u{9b}");
         assert_eq!(escape_controls("plain é"), "plain é");
+    }
+
+    #[test]
+    fn thousands_are_separated() {
+        let check = |n: u64, expected: &str| assert_eq!(thousands(n), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1000, "1,000");
+        check(1_234_567, "1,234,567");
+    }
+
+    #[test]
+    fn nouns_agree_with_their_number() {
+        for (n, expected) in [(0, "0 events"), (1, "1 event"), (2, "2 events"), (1000, "1,000 events")] {
+            assert_eq!(counted(n, "event", "events"), expected);
+        }
     }
 }

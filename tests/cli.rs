@@ -241,7 +241,7 @@ fn an_event_with_too_many_combinations_is_skipped_and_named() {
     let line = "run --use-cases terms.conf --events events.ndjson -o out.ndjson --report report.json";
     run(folder.path(), line).expect_code(3);
     let report = Report::read(&folder.path().join("report.json"));
-    let missing = "terms_x: 1 events skipped: too many combinations of values";
+    let missing = "terms_x: 1 event skipped: too many combinations of values";
     assert_eq!(report.json()["missing"], serde_json::json!([missing]));
     let skipped = &report.json()["use_cases"][0]["skipped_events"];
     assert_eq!(skipped["too many combinations of values"], 1, "{skipped}");

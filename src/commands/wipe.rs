@@ -10,6 +10,7 @@ use crate::report::{Exit, summary};
 use crate::runtime::Interrupt;
 use crate::spill;
 use crate::telemetry;
+use crate::terminal::counted;
 
 /// Removes all outliers from the documents of all indices that the configuration and its use cases
 /// name. `quiet` leaves the summary out.
@@ -22,7 +23,8 @@ pub async fn wipe(args: &WipeArgs, quiet: bool, interrupt: Interrupt) -> Exit {
     }
     match result {
         Err(_) if interrupt.is_raised() => {
-            error!("interrupted: {} documents were changed", cleaned.written.updated);
+            let updated = counted(cleaned.written.updated, "document was", "documents were");
+            error!("interrupted: {updated} changed");
             Exit::Interrupted
         }
         Err(run_error) => {

@@ -12,6 +12,25 @@ use super::values::{comma_list, parse_bool};
 use crate::python::{parse_float, parse_int};
 use crate::spelling::nearest;
 
+/// Keys that readers asked for in this thread, of all sections, for the test of the documentation.
+#[cfg(test)]
+pub(super) mod asked_in_this_thread {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    thread_local! {
+        static KEYS: RefCell<BTreeSet<&'static str>> = RefCell::default();
+    }
+
+    pub(super) fn note(key: &'static str) {
+        KEYS.with_borrow_mut(|keys| keys.insert(key));
+    }
+
+    pub(in crate::config) fn take() -> BTreeSet<&'static str> {
+        KEYS.take()
+    }
+}
+
 /// The pairs of a section and the problems found in them. Without pairs, readers return defaults.
 #[derive(Default)]
 pub(super) struct Keys<'a> {
@@ -89,6 +108,8 @@ impl<'a> Keys<'a> {
     pub(super) fn entry(&mut self, key: &'static str) -> Option<&'a Entry> {
         if !self.knows(key) {
             self.asked.push(key);
+            #[cfg(test)]
+            asked_in_this_thread::note(key);
         }
         self.find(key)
     }

@@ -151,4 +151,6 @@ fn warn_of_duplicates(use_cases: &[UseCase], problems: &mut Vec<Problem>) {
 }
 
 #[cfg(test)]
+mod documentation;
+#[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::elastic::{Block, Class, DocumentId, Fault};
+use crate::terminal::{counted, escape_controls};
 
 /// Maximum number of sample reasons kept.
 const SAMPLES: usize = 5;
@@ -35,26 +36,32 @@ pub struct Written {
     pub not_written: u64,
 }
 
+fn were(n_documents: u64) -> String {
+    counted(n_documents, "document was", "documents were")
+}
+
 impl Written {
     /// Returns one line per reason why documents were not changed; empty if nothing is missing.
     pub fn missing(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.conflicts > 0 {
-            lines.push(format!("{} documents were not written: others kept changing them; run again", self.conflicts));
+            lines.push(format!("{} not written: others kept changing them; run again", were(self.conflicts)));
         }
         if self.rejected > 0 {
             let sample = self.rejected_samples.first().map_or("", String::as_str);
             // a field below `outliers` has a conflicting type
             let is_mapping = sample.contains("outliers.") && sample.contains("status 400");
             let cure = if is_mapping { "; `ee-outliers setup` gives these fields their types" } else { "" };
-            lines.push(format!("{} documents were not written: first {sample}{cure}", self.rejected));
+            lines.push(format!("{} not written: first {sample}{cure}", were(self.rejected)));
         }
         for (index, n_documents) in &self.blocked {
             let reason = self.blocked_reasons.get(index).map_or("", String::as_str);
-            lines.push(format!("{n_documents} documents of index {index} were not written: {reason}"));
+            let [one, many] = ["document", "documents"].map(|noun| format!("{noun} of index {index}"));
+            let verb = if *n_documents == 1 { "was" } else { "were" };
+            lines.push(format!("{} {verb} not written: {reason}", counted(*n_documents, &one, &many)));
         }
         if self.not_written > 0 {
-            lines.push(format!("{} documents were not written: the run ended first", self.not_written));
+            lines.push(format!("{} not written: the run ended first", were(self.not_written)));
         }
         lines
     }
@@ -80,7 +87,7 @@ impl Written {
     pub fn reject(&mut self, index: &str, id: &str, reason: &str) {
         self.rejected += 1;
         if self.rejected_samples.len() < SAMPLES {
-            let name = crate::terminal::escape_controls(&format!("{index} {id}"));
+            let name = escape_controls(&format!("{index} {id}"));
             self.rejected_samples.push(format!("{name}: {reason}"));
         }
     }

@@ -19,6 +19,7 @@ use crate::housekeeping::Cleaned;
 use crate::plan::ScanPlan;
 use crate::scan_group::{GroupResult, UseCaseResult};
 use crate::sources::ScanSummary;
+use crate::terminal::counted;
 pub use exit::Exit;
 pub use resources::Resources;
 use use_case::{GrokGivenUp, TOO_MANY_COMBINATIONS, UseCaseReport};
@@ -194,8 +195,11 @@ impl Report {
         }
         match (n_updated, n_left) {
             (0, _) => NOTHING_WRITTEN.to_owned(),
-            (_, 0) => format!("{n_updated} documents were changed"),
-            _ => format!("{n_updated} documents were changed, {n_left} were not"),
+            (_, 0) => format!("{} changed", counted(n_updated, "document was", "documents were")),
+            _ => {
+                let updated = counted(n_updated, "document was", "documents were");
+                format!("{updated} changed, {n_left} {} not", if n_left == 1 { "was" } else { "were" })
+            }
         }
     }
 
@@ -224,7 +228,8 @@ impl Report {
             });
         }
         if n_files > 0 {
-            self.missing.push(format!("{n_files} use-case files could not be used"));
+            self.missing
+                .push(format!("{} could not be used", counted(n_files as u64, "use-case file", "use-case files")));
         }
     }
 
@@ -283,7 +288,7 @@ impl Report {
             let samples =
                 samples.iter().map(|sample| format!("{}:{}: {}", sample.file, sample.line + 1, sample.text)).collect();
             warn!(lines, reason = reason.as_str(), "lines were skipped");
-            self.missing.push(format!("{lines} lines skipped: {}", reason.as_str()));
+            self.missing.push(format!("{} skipped: {}", counted(lines, "line", "lines"), reason.as_str()));
             self.source.skipped_lines.insert(reason.as_str(), SkippedReport { lines, samples });
         }
         for part in &summary.incomplete {
@@ -300,7 +305,11 @@ impl Report {
         if result.usage.too_many_rows > 0 {
             let n_events = result.usage.too_many_rows;
             warn!(use_case = report.name, n_events, "events with too many combinations of values were skipped");
-            self.missing.push(format!("{}: {n_events} events skipped: {TOO_MANY_COMBINATIONS}", report.name));
+            self.missing.push(format!(
+                "{}: {} skipped: {TOO_MANY_COMBINATIONS}",
+                report.name,
+                counted(n_events, "event", "events")
+            ));
         }
         match result.outcome {
             Ok(detected) => {

@@ -9,7 +9,7 @@ use crate::config::Problem;
 use crate::delivery::Written;
 use crate::housekeeping::Cleaned;
 use crate::sinks::console::table_for;
-use crate::terminal::escape_controls;
+use crate::terminal::{counted, escape_controls, thousands};
 
 /// Prints all problems of a check.
 pub(crate) fn print_problems(problems: &[Problem]) {
@@ -19,19 +19,22 @@ pub(crate) fn print_problems(problems: &[Problem]) {
 
 /// Prints the result of a check.
 pub(crate) fn print_checked(n_use_cases: usize, n_errors: usize, n_warnings: usize) {
-    to_stderr(&format!("{n_use_cases} use cases checked: {n_errors} errors, {n_warnings} warnings\n"));
+    let use_cases = counted(n_use_cases as u64, "use case", "use cases");
+    let errors = counted(n_errors as u64, "error", "errors");
+    let warnings = counted(n_warnings as u64, "warning", "warnings");
+    to_stderr(&format!("{use_cases} checked: {errors}, {warnings}\n"));
 }
 
 /// Prints the summary of a run.
 pub(crate) fn print(report: &Report) {
     let mut text = format!("{}\n", table(report));
     text.push_str(&format!(
-        "{} events, {} outliers, {} whitelisted; {} of {} use cases completed in {:.1} s (read {:.1} s, write {:.1} s)\n",
-        thousands(report.source.events),
-        thousands(report.totals.outliers),
+        "{}, {}, {} whitelisted; {} of {} completed in {:.1} s (read {:.1} s, write {:.1} s)\n",
+        counted(report.source.events, "event", "events"),
+        counted(report.totals.outliers, "outlier", "outliers"),
         thousands(report.totals.whitelisted),
         report.totals.completed,
-        report.totals.use_cases,
+        counted(report.totals.use_cases as u64, "use case", "use cases"),
         report.seconds,
         report.phases.read,
         report.phases.write,
@@ -54,9 +57,9 @@ pub(crate) fn print(report: &Report) {
 fn counts(written: &Written) -> String {
     let Written { updated, outliers, unchanged, gone, .. } = written;
     format!(
-        "{} documents with {} outliers, {} unchanged, {} deleted meanwhile",
-        thousands(*updated),
-        thousands(*outliers),
+        "{} with {}, {} unchanged, {} deleted meanwhile",
+        counted(*updated, "document", "documents"),
+        counted(*outliers, "outlier", "outliers"),
         thousands(*unchanged),
         thousands(*gone)
     )
@@ -79,12 +82,16 @@ pub(crate) fn print_stored(template: &str) {
 /// Formats the counts of removed outliers, or of those to remove.
 fn cleaned_counts(cleaned: &Cleaned) -> String {
     let Cleaned { dry_run, checked, documents, outliers, written, .. } = cleaned;
-    let found =
-        format!("{} outliers in {} of {} documents", thousands(*outliers), thousands(*documents), thousands(*checked));
+    let found = format!(
+        "{} in {} of {}",
+        counted(*outliers, "outlier", "outliers"),
+        thousands(*documents),
+        counted(*checked, "document", "documents")
+    );
     if *dry_run {
         format!("{found}; nothing was changed")
     } else {
-        format!("{found}; {} documents changed", thousands(written.updated))
+        format!("{found}; {} changed", counted(written.updated, "document", "documents"))
     }
 }
 
@@ -117,31 +124,4 @@ fn table(report: &Report) -> Table {
 /// Writes to standard error; a closed pipe is not a reason to fail.
 fn to_stderr(text: &str) {
     drop(io::stderr().lock().write_all(text.as_bytes()));
-}
-
-/// Formats `1,234,567`.
-pub(crate) fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (idx, digit) in digits.chars().enumerate() {
-        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_separated() {
-        let check = |n: u64, expected: &str| assert_eq!(thousands(n), expected);
-        check(0, "0");
-        check(999, "999");
-        check(1000, "1,000");
-        check(1_234_567, "1,234,567");
-    }
 }

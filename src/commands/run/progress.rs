@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::report::summary::thousands;
 use crate::sources::ScanProgress;
+use crate::terminal::counted;
 
 /// A progress bar on a terminal, or nothing.
 pub(super) struct Progress {
@@ -49,7 +49,7 @@ fn show(total_bytes: Option<u64>, progress: &ScanProgress, stop: &AtomicBool) {
     }
     while !stop.load(Ordering::Relaxed) {
         bar.set_position(progress.bytes());
-        bar.set_message(format!("{} events", thousands(progress.events())));
+        bar.set_message(counted(progress.events(), "event", "events"));
         std::thread::sleep(Duration::from_millis(100));
     }
     bar.finish_and_clear();

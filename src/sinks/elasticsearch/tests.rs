@@ -259,7 +259,7 @@ async fn documents_that_others_keep_changing_are_given_up() {
     assert!(ended.is_none());
     assert_eq!(written, Written { updated: 2, outliers: 4, conflicts: 1, ..Written::default() });
     assert_eq!(cluster.n_bulks.load(Ordering::Relaxed), 6);
-    assert_eq!(written.missing(), ["1 documents were not written: others kept changing them; run again"]);
+    assert_eq!(written.missing(), ["1 document was not written: others kept changing them; run again"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -407,7 +407,7 @@ async fn a_blocked_index_is_named_and_not_retried() {
     assert_eq!((written.updated, &written.blocked), (3000, &BTreeMap::from([("i1".to_owned(), 3000)])));
     assert_eq!(written.missing().len(), 1);
     assert!(
-        written.missing()[0].contains("3000 documents of index i1") && written.missing()[0].contains("FORBIDDEN/8")
+        written.missing()[0].contains("3,000 documents of index i1") && written.missing()[0].contains("FORBIDDEN/8")
     );
 }
 
