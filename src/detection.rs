@@ -5,13 +5,12 @@
 //! lost rows are judged again, the outliers of the others stand. Each round with whitelisted rows
 //! makes the population smaller, so the loop ends.
 
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
-use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use crate::config::{Asset, UseCase};
@@ -21,7 +20,7 @@ use crate::models::{self, Candidate, Evaluation, EvaluationError, Inputs, Refine
 use crate::outlier::{Description, describe};
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
-use crate::spill::{Log, SpillError};
+use crate::spill::{Decoder, Encoder, Log, Record, SpillError};
 use crate::table::{Population, TableError, View};
 use crate::whitelist::Whitelist;
 
@@ -58,15 +57,30 @@ pub struct KeptOutliers {
 }
 
 /// One outlier, encoded, and where it was found.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub struct FoundOutlier {
     /// The document.
     pub document: DocumentKey,
     /// Row of the event table.
     pub element: u64,
-    /// The encoded outlier.
-    pub outlier: Box<RawValue>,
+    /// The outlier as JSON.
+    pub outlier: String,
     aggregator: u32,
+}
+
+impl Record for FoundOutlier {
+    fn encode(&self, fields: &mut Encoder) {
+        self.document.encode(fields);
+        fields.number(self.element);
+        fields.text(&self.outlier);
+        fields.number(u64::from(self.aggregator));
+    }
+
+    fn decode(fields: &mut Decoder<'_>) -> io::Result<Self> {
+        let document = DocumentKey::decode(fields)?;
+        let (element, outlier) = (fields.number()?, fields.text()?);
+        Ok(FoundOutlier { document, element, outlier, aggregator: fields.small()? })
+    }
 }
 
 impl KeptOutliers {
@@ -79,7 +93,7 @@ impl KeptOutliers {
     }
 
     fn push(&mut self, found: FoundOutlier) -> Result<(), SpillError> {
-        let n_bytes = found.outlier.get().len() + size_of::<FoundOutlier>();
+        let n_bytes = found.outlier.len() + size_of::<FoundOutlier>();
         self.log.push(found, n_bytes)
     }
 
@@ -271,7 +285,7 @@ impl Detection<'_> {
             let found = FoundOutlier {
                 document: key.clone(),
                 element: candidate.element.0,
-                outlier: to_raw_value(&outlier)?,
+                outlier: serde_json::to_string(&outlier)?,
                 aggregator: candidate.aggregator,
             };
             let outlier = if verdict.whitelisted { None } else { Some(found) };

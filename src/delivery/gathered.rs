@@ -1,12 +1,10 @@
 //! Outliers by document, over all scan groups of a run.
 
+use std::io;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
 use crate::sources::DocumentKey;
-use crate::spill::{MergedRuns, SortedRuns, SpillError};
+use crate::spill::{Decoder, Encoder, MergedRuns, Record, SortedRuns, SpillError};
 
 /// Upper limit on the memory for outliers; the rest is sorted on disk.
 const MEMORY_BYTES: usize = 32 << 20;
@@ -16,7 +14,7 @@ const MEMORY_BYTES: usize = 32 << 20;
 pub struct Gathered(SortedRuns<GatheredOutlier>);
 
 /// One outlier, encoded, and where it belongs.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub struct GatheredOutlier {
     /// The document.
     pub document: DocumentKey,
@@ -24,13 +22,28 @@ pub struct GatheredOutlier {
     pub use_case_idx: usize,
     /// Row of the event table: orders the outliers that a use case has in a document.
     pub element: u64,
-    /// The encoded outlier.
-    pub outlier: Box<RawValue>,
+    /// The outlier as JSON.
+    pub outlier: String,
+}
+
+impl Record for GatheredOutlier {
+    fn encode(&self, fields: &mut Encoder) {
+        self.document.encode(fields);
+        fields.number(self.use_case_idx as u64);
+        fields.number(self.element);
+        fields.text(&self.outlier);
+    }
+
+    fn decode(fields: &mut Decoder<'_>) -> io::Result<Self> {
+        let document = DocumentKey::decode(fields)?;
+        let (use_case_idx, element) = (fields.small()?, fields.number()?);
+        Ok(GatheredOutlier { document, use_case_idx, element, outlier: fields.text()? })
+    }
 }
 
 impl GatheredOutlier {
     fn order(&self) -> (&DocumentKey, usize, u64, &str) {
-        (&self.document, self.use_case_idx, self.element, self.outlier.get())
+        (&self.document, self.use_case_idx, self.element, &self.outlier)
     }
 }
 
@@ -59,8 +72,8 @@ impl Ord for GatheredOutlier {
 pub struct DocumentOutliers {
     /// The document.
     pub document: DocumentKey,
-    /// Use case and encoded outlier.
-    pub outliers: Vec<(usize, Box<RawValue>)>,
+    /// Use case, and outlier as JSON.
+    pub outliers: Vec<(usize, String)>,
 }
 
 impl Gathered {
@@ -79,7 +92,7 @@ impl Gathered {
     /// A file that cannot be made or written.
     pub fn push(&mut self, outlier: GatheredOutlier) -> Result<(), SpillError> {
         let id = &outlier.document.id;
-        let n_bytes = id.index.len() + id.id.len() + outlier.outlier.get().len() + size_of::<GatheredOutlier>();
+        let n_bytes = id.index.len() + id.id.len() + outlier.outlier.len() + size_of::<GatheredOutlier>();
         self.0.push(outlier, n_bytes)
     }
 
@@ -141,8 +154,7 @@ mod tests {
             for n in (0..100).rev().step_by(step) {
                 let index = if n < 50 { "b" } else { "a" };
                 for (use_case_idx, text) in [(use_case_idx + 1, format!("[{n}]")), (use_case_idx, format!("\"{n}\""))] {
-                    let outlier = RawValue::from_string(text).unwrap();
-                    let element = n as u64;
+                    let (element, outlier) = (n as u64, text);
                     gathered.push(GatheredOutlier { document: key(index, n), use_case_idx, element, outlier }).unwrap();
                 }
             }
@@ -154,9 +166,7 @@ mod tests {
             if block.is_empty() {
                 return all;
             }
-            all.extend(block.into_iter().map(|DocumentOutliers { document, outliers }| {
-                (document, outliers.into_iter().map(|(idx, raw)| (idx, raw.get().to_owned())).collect())
-            }));
+            all.extend(block.into_iter().map(|DocumentOutliers { document, outliers }| (document, outliers)));
         }
     }
 

@@ -12,7 +12,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::elastic::{Class, DocumentId, DocumentVersion, ElasticError, Lookup, StoredDocument};
@@ -59,8 +58,8 @@ pub struct DeliveredOutlier {
     pub use_case_idx: usize,
     /// The outlier.
     pub outlier: Outlier,
-    /// The same, encoded.
-    pub encoded: Box<RawValue>,
+    /// The same as JSON.
+    pub json: String,
 }
 
 impl Delivered {
@@ -255,9 +254,8 @@ fn merge(
         Ok(source) => source,
         Err(reason) => return Err(DeliveryError::Document { id, reason }),
     };
-    let decode = |(use_case_idx, encoded): (usize, Box<RawValue>)| {
-        let outlier = serde_json::from_str(encoded.get())?;
-        Ok(DeliveredOutlier { use_case_idx, outlier, encoded })
+    let decode = |(use_case_idx, json): (usize, String)| {
+        Ok(DeliveredOutlier { use_case_idx, outlier: serde_json::from_str(&json)?, json })
     };
     let outliers = found.outliers.into_iter().map(decode).collect::<Result<Vec<_>, DeliveryError>>()?;
     let additions = merge_all(&mut source, outliers.iter().map(|found| &found.outlier), usize::MAX);

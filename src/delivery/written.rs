@@ -45,7 +45,7 @@ impl Written {
     pub fn missing(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.conflicts > 0 {
-            lines.push(format!("{} not written: others kept changing them; run again", were(self.conflicts)));
+            lines.push(format!("{} not written: conflicts with other writers; run again", were(self.conflicts)));
         }
         if self.rejected > 0 {
             let sample = self.rejected_samples.first().map_or("", String::as_str);

@@ -3,7 +3,7 @@
 use elasticsearch::MgetParts;
 use elasticsearch::http::Method;
 use futures::{StreamExt, TryStreamExt};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ const DOCUMENTS_AT_ONCE: usize = 256;
 const REQUESTS_AT_ONCE: usize = 4;
 
 /// Identity of a document.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DocumentId {
     /// Concrete index, never an alias or data stream.
     pub index: String,

@@ -6,16 +6,17 @@ mod error;
 pub mod files;
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use error::SourceError;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::elastic::{DocumentId, Lookup};
 use crate::event::decode::{EventBatch, Projection, SkippedLines};
 use crate::runtime::Interrupt;
+use crate::spill::{Decoder, Encoder, Record};
 
 /// A source of events.
 pub trait EventSource: Send + Sync + fmt::Debug {
@@ -131,7 +132,7 @@ pub struct Incomplete {
 }
 
 /// Where a document is: a batch of a scan and a place in it, both as the [`EventBatch`] said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocRef {
     /// [`EventBatch::number`]
     pub batch: u32,
@@ -144,13 +145,39 @@ pub struct DocRef {
 }
 
 /// Names a document so that it can be read again.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocumentKey {
     /// Index and id; those of a line in a file, unless it says more, are the file's name and the
     /// line's number.
     pub id: DocumentId,
     /// Place in the files of a scan: several lines may have the same id. `None` in a cluster.
     pub place: Option<DocRef>,
+}
+
+impl Record for DocumentKey {
+    fn encode(&self, fields: &mut Encoder) {
+        let DocumentKey { id: DocumentId { index, id, routing }, place } = self;
+        fields.text(index);
+        fields.text(id);
+        fields.number(u64::from(routing.is_some()));
+        routing.iter().for_each(|routing| fields.text(routing));
+        fields.number(u64::from(place.is_some()));
+        if let Some(DocRef { batch, offset, length, line }) = *place {
+            [batch, offset, length, line].into_iter().for_each(|number| fields.number(u64::from(number)));
+        }
+    }
+
+    fn decode(fields: &mut Decoder<'_>) -> io::Result<Self> {
+        let (index, id) = (fields.text()?, fields.text()?);
+        let routing = if fields.number()? == 1 { Some(fields.text()?) } else { None };
+        let has_place = fields.number()? == 1;
+        let mut place = || {
+            let (batch, offset) = (fields.small()?, fields.small()?);
+            Ok::<_, io::Error>(DocRef { batch, offset, length: fields.small()?, line: fields.small()? })
+        };
+        let place = if has_place { Some(place()?) } else { None };
+        Ok(DocumentKey { id: DocumentId { index, id, routing }, place })
+    }
 }
 
 /// A document as stored.

@@ -5,10 +5,8 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use super::{SpillError, read_record, unnamed_file, write_record};
+use super::record::{self, Encoder, Record};
+use super::{SpillError, unnamed_file};
 
 /// A sequence of records.
 #[derive(Debug)]
@@ -18,12 +16,20 @@ pub struct Log<T> {
     records: VecDeque<T>,
     n_bytes: usize,
     file: Option<BufWriter<File>>,
+    buffer: Encoder,
 }
 
-impl<T: Serialize + DeserializeOwned> Log<T> {
+impl<T: Record> Log<T> {
     /// Without records. Once there are more than `memory_bytes` of them, all go to `folder`.
     pub fn new(folder: &Path, memory_bytes: usize) -> Self {
-        Log { folder: folder.to_owned(), memory_bytes, records: VecDeque::new(), n_bytes: 0, file: None }
+        Log {
+            folder: folder.to_owned(),
+            memory_bytes,
+            records: VecDeque::new(),
+            n_bytes: 0,
+            file: None,
+            buffer: Encoder::default(),
+        }
     }
 
     /// Adds a record that takes about `n_bytes` of memory.
@@ -45,7 +51,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
             none => none.insert(BufWriter::new(unnamed_file(&self.folder)?)),
         };
         for record in self.records.drain(..) {
-            write_record(file, &record)?;
+            record::write(file, &record, &mut self.buffer)?;
         }
         Ok(())
     }
@@ -59,8 +65,8 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         if let Some(file) = self.file.take() {
             let mut file = file.into_inner().map_err(|error| in_folder(error.into_error()))?;
             file.rewind().map_err(&in_folder)?;
-            let mut reader = BufReader::new(file);
-            while let Some(record) = read_record(&mut reader).map_err(&in_folder)? {
+            let (mut reader, mut buffer) = (BufReader::new(file), Vec::new());
+            while let Some(record) = record::read(&mut reader, &mut buffer).map_err(&in_folder)? {
                 take(record)?;
             }
         }
@@ -71,12 +77,13 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spill::record::tests::Pair;
 
     #[test]
     fn records_come_back_in_their_order() {
         let folder = tempfile::tempdir().unwrap();
         for memory_bytes in [usize::MAX, 100, 0] {
-            let mut log = Log::new(folder.path(), memory_bytes);
+            let mut log: Log<Pair> = Log::new(folder.path(), memory_bytes);
             (0..50u64).for_each(|n| log.push((n, "x".repeat(n as usize)), 9).unwrap());
             let mut numbers = Vec::new();
             let taken: Result<(), SpillError> = log.drain(|(n, text)| {
@@ -91,9 +98,9 @@ mod tests {
 
     #[test]
     fn an_error_of_the_taker_ends_it() {
-        let mut log = Log::new(Path::new("."), 100);
-        (0..3u64).for_each(|n| log.push(n, 8).unwrap());
+        let mut log: Log<Pair> = Log::new(Path::new("."), 100);
+        (0..3u64).for_each(|n| log.push((n, String::new()), 8).unwrap());
         let error = || SpillError { folder: PathBuf::new(), source: io::ErrorKind::Other.into() };
-        assert!(log.drain(|n| if n < 2 { Ok(()) } else { Err(error()) }).is_err());
+        assert!(log.drain(|(n, _)| if n < 2 { Ok(()) } else { Err(error()) }).is_err());
     }
 }

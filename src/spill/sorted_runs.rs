@@ -9,10 +9,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use rayon::prelude::*;
 
-use super::{SpillError, read_record, unnamed_file, write_record};
+use super::record::{self, Encoder, Record};
+use super::{SpillError, unnamed_file};
 
 /// Size of the read buffer of each run.
 const READ_AHEAD: usize = 64 << 10;
@@ -29,7 +29,7 @@ pub struct SortedRuns<T> {
     ends: Vec<u64>,
 }
 
-impl<T: Ord + Serialize + DeserializeOwned> SortedRuns<T> {
+impl<T: Ord + Record + Send> SortedRuns<T> {
     /// Without records. More than `memory_bytes` of them go to `folder`.
     pub fn new(folder: &Path, memory_bytes: usize) -> Self {
         let folder = folder.to_owned();
@@ -59,14 +59,15 @@ impl<T: Ord + Serialize + DeserializeOwned> SortedRuns<T> {
     }
 
     fn write_run(&mut self) -> io::Result<()> {
-        self.records.sort_unstable();
+        self.records.par_sort_unstable();
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(BufWriter::new(unnamed_file(&self.folder)?)),
         };
         let mut end = self.ends.last().copied().unwrap_or_default();
+        let mut buffer = Encoder::default();
         for record in self.records.drain(..) {
-            end += write_record(file, &record)?;
+            end += record::write(file, &record, &mut buffer)?;
         }
         self.ends.push(end);
         self.n_bytes = 0;
@@ -74,14 +75,14 @@ impl<T: Ord + Serialize + DeserializeOwned> SortedRuns<T> {
     }
 
     fn into_merge(mut self) -> io::Result<MergedRuns<T>> {
-        self.records.sort_unstable();
+        self.records.par_sort_unstable();
         let mut runs = vec![Run::InMemory(std::mem::take(&mut self.records).into_iter())];
         if let Some(file) = self.file.take() {
             let file = Arc::new(file.into_inner().map_err(io::IntoInnerError::into_error)?);
             let starts = [0].into_iter().chain(self.ends.iter().copied());
             for (at, &end) in starts.zip(&self.ends) {
                 let section = Section { file: Arc::clone(&file), at, end };
-                runs.push(Run::OnDisk(BufReader::with_capacity(READ_AHEAD, section)));
+                runs.push(Run::OnDisk(BufReader::with_capacity(READ_AHEAD, section), Vec::new()));
             }
         }
         let mut merge = MergedRuns { folder: self.folder, runs, heads: BinaryHeap::new() };
@@ -101,7 +102,7 @@ pub struct MergedRuns<T> {
     heads: BinaryHeap<Reverse<(T, usize)>>,
 }
 
-impl<T: Ord + DeserializeOwned> MergedRuns<T> {
+impl<T: Ord + Record + Send> MergedRuns<T> {
     /// Returns the next record if `is_wanted` accepts it, which stays the next one otherwise.
     ///
     /// # Errors
@@ -126,14 +127,15 @@ impl<T: Ord + DeserializeOwned> MergedRuns<T> {
 #[derive(Debug)]
 enum Run<T> {
     InMemory(std::vec::IntoIter<T>),
-    OnDisk(BufReader<Section>),
+    /// With a buffer for one record.
+    OnDisk(BufReader<Section>, Vec<u8>),
 }
 
-impl<T: DeserializeOwned> Run<T> {
+impl<T: Record> Run<T> {
     fn next_record(&mut self) -> io::Result<Option<T>> {
         match self {
             Run::InMemory(records) => Ok(records.next()),
-            Run::OnDisk(reader) => read_record(reader),
+            Run::OnDisk(reader, buffer) => record::read(reader, buffer),
         }
     }
 }
@@ -158,12 +160,13 @@ impl Read for Section {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spill::record::tests::Pair;
 
     #[test]
     fn records_come_in_order_from_memory_and_disk() {
         let folder = tempfile::tempdir().unwrap();
         for memory_bytes in [usize::MAX, 500, 0] {
-            let mut sorted = SortedRuns::new(folder.path(), memory_bytes);
+            let mut sorted: SortedRuns<Pair> = SortedRuns::new(folder.path(), memory_bytes);
             for n in 0..100u64 {
                 sorted.push((n * 37 % 100, format!("record {n}")), 20).unwrap();
             }
@@ -180,12 +183,14 @@ mod tests {
 
     #[test]
     fn a_record_that_is_not_wanted_stays_the_next() {
-        let mut sorted = SortedRuns::new(Path::new("."), 100);
-        [3, 1, 2].into_iter().for_each(|n: u64| sorted.push(n, 8).unwrap());
+        let pair = |n: u64| (n, String::new());
+        let mut sorted: SortedRuns<Pair> = SortedRuns::new(Path::new("."), 100);
+        [3, 1, 2].into_iter().for_each(|n| sorted.push(pair(n), 8).unwrap());
         let mut merge = sorted.merge().unwrap();
-        assert_eq!(merge.next_if(|n| *n == 1).unwrap(), Some(1));
-        assert_eq!(merge.next_if(|n| *n == 1).unwrap(), None);
-        assert_eq!(merge.next_if(|n| *n == 2).unwrap(), Some(2));
-        assert_eq!(SortedRuns::<u64>::new(Path::new("."), 100).merge().unwrap().next_if(|_| true).unwrap(), None);
+        assert_eq!(merge.next_if(|next| *next == pair(1)).unwrap(), Some(pair(1)));
+        assert_eq!(merge.next_if(|next| *next == pair(1)).unwrap(), None);
+        assert_eq!(merge.next_if(|next| *next == pair(2)).unwrap(), Some(pair(2)));
+        let nothing: SortedRuns<Pair> = SortedRuns::new(Path::new("."), 100);
+        assert_eq!(nothing.merge().unwrap().next_if(|_| true).unwrap(), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Outliers into their documents in the cluster.
 
 use rayon::prelude::*;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 use tokio::runtime::Handle;
 
 use super::{Change, DocumentWriter, Edit, Edited};
@@ -39,7 +39,7 @@ impl Sink for ClusterSink {
 }
 
 fn edited(document: &Delivered) -> serde_json::Result<Edited<Enrichment>> {
-    let outliers = document.outliers().map(|outlier| outlier.encoded.clone()).collect();
+    let outliers = document.outliers().map(|found| found.json.clone()).collect();
     Ok(Edited {
         id: document.id.clone(),
         version: document.version,
@@ -58,7 +58,7 @@ fn change(additions: &Additions) -> serde_json::Result<Change> {
 /// Adds outliers to a document; as text they take less memory, and they are rarely needed again.
 #[derive(Debug)]
 struct Enrichment {
-    outliers: Vec<Box<RawValue>>,
+    outliers: Vec<String>,
 }
 
 impl Edit for Enrichment {
@@ -76,8 +76,7 @@ impl Enrichment {
     /// The change that adds at most `n_outliers` of those that the document does not have.
     fn add(&self, source: &str, n_outliers: usize) -> Result<Option<Change>, String> {
         let mut source = changed_fields(source)?;
-        let outliers =
-            self.outliers.iter().map(|raw| serde_json::from_str(raw.get()).map_err(|error| error.to_string()));
+        let outliers = self.outliers.iter().map(|json| serde_json::from_str(json).map_err(|error| error.to_string()));
         let outliers = outliers.collect::<Result<Vec<Outlier>, String>>()?;
         let additions = merge_all(&mut source, &outliers, n_outliers);
         if additions.fields.is_empty() {
@@ -98,7 +97,7 @@ mod tests {
     }
 
     fn enrichment(outliers: &[Value]) -> Enrichment {
-        Enrichment { outliers: outliers.iter().map(|outlier| to_raw_value(outlier).unwrap()).collect() }
+        Enrichment { outliers: outliers.iter().map(Value::to_string).collect() }
     }
 
     fn text(change: Result<Option<Change>, String>) -> Option<(String, u64)> {

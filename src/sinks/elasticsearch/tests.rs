@@ -259,7 +259,7 @@ async fn documents_that_others_keep_changing_are_given_up() {
     assert!(ended.is_none());
     assert_eq!(written, Written { updated: 2, outliers: 4, conflicts: 1, ..Written::default() });
     assert_eq!(cluster.n_bulks.load(Ordering::Relaxed), 6);
-    assert_eq!(written.missing(), ["1 document was not written: others kept changing them; run again"]);
+    assert_eq!(written.missing(), ["1 document was not written: conflicts with other writers; run again"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
