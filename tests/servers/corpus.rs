@@ -230,7 +230,9 @@ impl Corpus {
         let bench = Bench::new(kind);
         bench.index(self.index, &self.mappings, &self.documents);
         bench.write("queries.conf", &self.use_cases());
-        bench.write_cluster(self.index, "es_save_results=0\n");
+        // pages so small that each slice has many
+        let small = (self.documents.len() / 20).max(1);
+        bench.write_cluster(self.index, &format!("es_save_results=0\nes_scan_size={small}\n"));
         let times = "--from 1970-01-01T00:00:00Z";
         let finished = bench.run(&format!(
             "run -q --config cluster.conf --use-cases queries.conf {times} --report report.json -o out.ndjson"

@@ -2,7 +2,7 @@
 //!
 //! Each metric has a file of its name: the meaning of its number, the number's written form, and
 //! the observations beside it. The numeric work is in `outlier-kernels`. A new metric needs its
-//! file, its line in [`definition`], and its name in [`Metric`].
+//! file, its line in `definition`, and its name in [`Metric`].
 
 mod base64_encoded_length;
 mod entropy;
