@@ -20,7 +20,7 @@ use crate::models::{self, Candidate, Evaluation, EvaluationError, Inputs, Refine
 use crate::outlier::{Description, describe};
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
-use crate::spill::{Decoder, Encoder, Log, Record, SpillError};
+use crate::spill::{FieldReader, FieldWriter, Log, Record, SpillError};
 use crate::table::{Population, TableError, View};
 use crate::whitelist::Whitelist;
 
@@ -69,14 +69,14 @@ pub struct FoundOutlier {
 }
 
 impl Record for FoundOutlier {
-    fn encode(&self, fields: &mut Encoder) {
+    fn encode(&self, fields: &mut FieldWriter) {
         self.document.encode(fields);
         fields.number(self.element);
         fields.text(&self.outlier);
         fields.number(u64::from(self.aggregator));
     }
 
-    fn decode(fields: &mut Decoder<'_>) -> io::Result<Self> {
+    fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
         let document = DocumentKey::decode(fields)?;
         let (element, outlier) = (fields.number()?, fields.text()?);
         Ok(FoundOutlier { document, element, outlier, aggregator: fields.small()? })

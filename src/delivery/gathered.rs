@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::sources::DocumentKey;
-use crate::spill::{Decoder, Encoder, MergedRuns, Record, SortedRuns, SpillError};
+use crate::spill::{FieldReader, FieldWriter, MergedRuns, Record, SortedRuns, SpillError};
 
 /// Upper limit on the memory for outliers; the rest is sorted on disk.
 const MEMORY_BYTES: usize = 32 << 20;
@@ -27,14 +27,14 @@ pub struct GatheredOutlier {
 }
 
 impl Record for GatheredOutlier {
-    fn encode(&self, fields: &mut Encoder) {
+    fn encode(&self, fields: &mut FieldWriter) {
         self.document.encode(fields);
         fields.number(self.use_case_idx as u64);
         fields.number(self.element);
         fields.text(&self.outlier);
     }
 
-    fn decode(fields: &mut Decoder<'_>) -> io::Result<Self> {
+    fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
         let document = DocumentKey::decode(fields)?;
         let (use_case_idx, element) = (fields.small()?, fields.number()?);
         Ok(GatheredOutlier { document, use_case_idx, element, outlier: fields.text()? })

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::classify::Class;
 use super::client::Client;
 use super::documents::{DocumentId, DocumentVersion};
-use super::error::{ElasticError, Fault};
+use super::error::{ElasticError, Fault, ItemError};
 use super::request::{Body, Request};
 
 /// Parts of the answer that are requested: the outcome of each item.
@@ -100,14 +100,6 @@ struct Outcome {
     result: String,
     #[serde(default)]
     error: Option<ItemError>,
-}
-
-#[derive(Deserialize)]
-struct ItemError {
-    #[serde(default, rename = "type")]
-    error_type: String,
-    #[serde(default)]
-    reason: Option<String>,
 }
 
 impl Client {
@@ -206,11 +198,7 @@ fn outcome(item: Item, action: &BulkAction) -> Result<BulkItem, String> {
             action.id.id, action.id.index
         ));
     }
-    let fault = match error {
-        Some(ItemError { error_type, reason }) => {
-            Some(Fault::new(status, &error_type, reason.as_deref().unwrap_or_default()))
-        }
-        None => (status >= 300).then(|| Fault::new(status, "", "")),
-    };
+    let unnamed = || (status >= 300).then(|| Fault::new(status, "", ""));
+    let fault = error.map(|error| error.fault(status)).or_else(unnamed);
     Ok(BulkItem { is_noop: result == "noop", fault })
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::classify::{Class, status_of};
 use super::client::Client;
-use super::error::{ElasticError, Fault};
+use super::error::{ElasticError, Fault, ItemError};
 use super::request::Request;
 use super::retry::Attempts;
 
@@ -101,14 +101,6 @@ struct Item {
     error: Option<ItemError>,
 }
 
-#[derive(Deserialize)]
-struct ItemError {
-    #[serde(default, rename = "type")]
-    error_type: String,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
 impl Client {
     /// Returns the documents in the order of `ids`. Those that the server cannot read now, because
     /// a shard is starting or a node is busy, are requested again until the retry deadline.
@@ -172,8 +164,8 @@ fn lookup(item: Item, id: &DocumentId) -> Result<Lookup, String> {
     if item.id != id.id {
         return Err(format!("document {} was requested, but {} came back", id.id, item.id));
     }
-    if let Some(ItemError { error_type, reason }) = item.error {
-        let fault = Fault::new(status_of(&error_type), &error_type, reason.as_deref().unwrap_or_default());
+    if let Some(error) = item.error {
+        let fault = error.fault(status_of(&error.error_type));
         return Ok(if fault.class() == Class::Gone { Lookup::Gone } else { Lookup::Failed(fault) });
     }
     if !item.found {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use elasticsearch::http::response::Exception;
+use serde::Deserialize;
 
 use super::classify::{Class, classify};
 use crate::runtime::Interrupted;
@@ -119,6 +120,22 @@ pub struct Fault {
     pub reason: String,
     /// Time that the server asks to wait (`Retry-After`).
     pub retry_after: Option<Duration>,
+}
+
+/// Error of one item of an answer, which stands without a status.
+#[derive(Debug, Deserialize)]
+pub(super) struct ItemError {
+    #[serde(default, rename = "type")]
+    pub(super) error_type: String,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+impl ItemError {
+    /// The fault that it means with this status.
+    pub(super) fn fault(&self, status: u16) -> Fault {
+        Fault::new(status, &self.error_type, self.reason.as_deref().unwrap_or_default())
+    }
 }
 
 impl Fault {

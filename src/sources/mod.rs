@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::elastic::{DocumentId, Lookup};
 use crate::event::decode::{EventBatch, Projection, SkippedLines};
 use crate::runtime::Interrupt;
-use crate::spill::{Decoder, Encoder, Record};
+use crate::spill::{FieldReader, FieldWriter, Record};
 
 /// A source of events.
 pub trait EventSource: Send + Sync + fmt::Debug {
@@ -155,7 +155,7 @@ pub struct DocumentKey {
 }
 
 impl Record for DocumentKey {
-    fn encode(&self, fields: &mut Encoder) {
+    fn encode(&self, fields: &mut FieldWriter) {
         let DocumentKey { id: DocumentId { index, id, routing }, place } = self;
         fields.text(index);
         fields.text(id);
@@ -167,7 +167,7 @@ impl Record for DocumentKey {
         }
     }
 
-    fn decode(fields: &mut Decoder<'_>) -> io::Result<Self> {
+    fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
         let (index, id) = (fields.text()?, fields.text()?);
         let routing = if fields.number()? == 1 { Some(fields.text()?) } else { None };
         let has_place = fields.number()? == 1;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek};
 use std::path::{Path, PathBuf};
 
-use super::record::{self, Encoder, Record};
+use super::record::{self, FieldWriter, Record};
 use super::{SpillError, unnamed_file};
 
 /// A sequence of records.
@@ -16,7 +16,7 @@ pub struct Log<T> {
     records: VecDeque<T>,
     n_bytes: usize,
     file: Option<BufWriter<File>>,
-    buffer: Encoder,
+    buffer: FieldWriter,
 }
 
 impl<T: Record> Log<T> {
@@ -28,7 +28,7 @@ impl<T: Record> Log<T> {
             records: VecDeque::new(),
             n_bytes: 0,
             file: None,
-            buffer: Encoder::default(),
+            buffer: FieldWriter::default(),
         }
     }
 

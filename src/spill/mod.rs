@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub use bytes::{Compressed, Copied, Spool};
 pub use columns::{Segment, SpillFile};
 pub use log::Log;
-pub use record::{Decoder, Encoder, Record};
+pub use record::{FieldReader, FieldWriter, Record};
 pub use sorted_runs::{MergedRuns, SortedRuns};
 
 /// Temporary data could not be written or read back.

@@ -5,20 +5,20 @@ use std::io::{self, Read, Write};
 /// A record that can be spilled.
 pub trait Record: Sized {
     /// Appends the fields to `fields`.
-    fn encode(&self, fields: &mut Encoder);
+    fn encode(&self, fields: &mut FieldWriter);
 
     /// Reads the fields in the order in which [`Self::encode`] appended them.
     ///
     /// # Errors
     /// Fields that end early or are not text.
-    fn decode(fields: &mut Decoder<'_>) -> io::Result<Self>;
+    fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self>;
 }
 
 /// Fields of a record under construction.
 #[derive(Debug, Default)]
-pub struct Encoder(Vec<u8>);
+pub struct FieldWriter(Vec<u8>);
 
-impl Encoder {
+impl FieldWriter {
     /// Appends a number.
     pub fn number(&mut self, number: u64) {
         self.0.extend(number.to_le_bytes());
@@ -33,9 +33,9 @@ impl Encoder {
 
 /// Fields of a record that are still to be read.
 #[derive(Debug)]
-pub struct Decoder<'a>(&'a [u8]);
+pub struct FieldReader<'a>(&'a [u8]);
 
-impl Decoder<'_> {
+impl FieldReader<'_> {
     /// Reads a number.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Decoder<'_> {
 }
 
 /// Writes one record; returns the bytes written. `buffer` is used again from record to record.
-pub(super) fn write(file: &mut impl Write, record: &impl Record, buffer: &mut Encoder) -> io::Result<u64> {
+pub(super) fn write(file: &mut impl Write, record: &impl Record, buffer: &mut FieldWriter) -> io::Result<u64> {
     buffer.0.clear();
     record.encode(buffer);
     file.write_all(&u32::try_from(buffer.0.len()).map_err(io::Error::other)?.to_le_bytes())?;
@@ -84,7 +84,7 @@ pub(super) fn read<T: Record>(reader: &mut impl Read, buffer: &mut Vec<u8>) -> i
     reader.read_exact(&mut len[1..])?;
     buffer.resize(u32::from_le_bytes(len) as usize, 0);
     reader.read_exact(buffer)?;
-    T::decode(&mut Decoder(buffer)).map(Some)
+    T::decode(&mut FieldReader(buffer)).map(Some)
 }
 
 #[cfg(test)]
@@ -95,12 +95,12 @@ pub(super) mod tests {
     pub(in crate::spill) type Pair = (u64, String);
 
     impl Record for Pair {
-        fn encode(&self, fields: &mut Encoder) {
+        fn encode(&self, fields: &mut FieldWriter) {
             fields.number(self.0);
             fields.text(&self.1);
         }
 
-        fn decode(fields: &mut Decoder<'_>) -> io::Result<Self> {
+        fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
             Ok((fields.number()?, fields.text()?))
         }
     }
@@ -109,14 +109,14 @@ pub(super) mod tests {
     fn records_that_end_early_are_errors() {
         let mut bytes = Vec::new();
         let pair: Pair = (7, "é".to_owned());
-        let n_bytes = write(&mut bytes, &pair, &mut Encoder::default()).unwrap();
+        let n_bytes = write(&mut bytes, &pair, &mut FieldWriter::default()).unwrap();
         assert_eq!(n_bytes, bytes.len() as u64);
         assert_eq!(read::<Pair>(&mut &bytes[..], &mut Vec::new()).unwrap(), Some(pair));
         assert_eq!(read::<Pair>(&mut &bytes[..0], &mut Vec::new()).unwrap(), None);
         for len in 1..bytes.len() {
             assert!(read::<Pair>(&mut &bytes[..len], &mut Vec::new()).is_err(), "{len}");
         }
-        assert!(Decoder(&[255; 16]).text().is_err());
-        assert!(Decoder(&[255; 8]).small::<u32>().is_err());
+        assert!(FieldReader(&[255; 16]).text().is_err());
+        assert!(FieldReader(&[255; 8]).small::<u32>().is_err());
     }
 }

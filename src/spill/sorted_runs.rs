@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::record::{self, Encoder, Record};
+use super::record::{self, FieldWriter, Record};
 use super::{SpillError, unnamed_file};
 
 /// Size of the read buffer of each run.
@@ -65,7 +65,7 @@ impl<T: Ord + Record + Send> SortedRuns<T> {
             none => none.insert(BufWriter::new(unnamed_file(&self.folder)?)),
         };
         let mut end = self.ends.last().copied().unwrap_or_default();
-        let mut buffer = Encoder::default();
+        let mut buffer = FieldWriter::default();
         for record in self.records.drain(..) {
             end += record::write(file, &record, &mut buffer)?;
         }
