@@ -34,13 +34,13 @@ pub struct Detection<'a> {
     pub use_case: &'a UseCase,
     /// Its rows.
     pub view: View,
-    /// Where whole documents come from.
+    /// Source of whole documents.
     pub source: &'a dyn EventSource,
     /// Its derived fields.
     pub derived: Option<&'a DerivedFields>,
-    /// What is accepted.
+    /// Whitelist of accepted outliers.
     pub whitelist: Whitelist,
-    /// Which fields name assets.
+    /// Fields that name assets.
     pub assets: &'a [Asset],
     /// Folder for outliers that do not fit in memory.
     pub spill_dir: &'a Path,
@@ -107,7 +107,7 @@ impl KeptOutliers {
     }
 }
 
-/// What a detection found.
+/// Result of a detection.
 #[derive(Debug, Default)]
 pub struct Detected {
     /// Outliers, per evaluation.
@@ -116,12 +116,12 @@ pub struct Detected {
     pub outliers: u64,
     /// Whitelisted rows.
     pub whitelisted: u64,
-    /// Evaluations that it took.
+    /// Number of evaluations.
     pub rounds: u32,
     /// Regexps of whitelists and separators that were given up because a text made them too slow;
     /// each counts as no match.
     pub regexps_given_up: u64,
-    /// Numbers of the model, from the last round.
+    /// Figures of the model, from the last round.
     pub statistics: Statistics,
     /// Candidates whose documents were deleted since they were read, counted in every round.
     pub gone: u64,
@@ -131,7 +131,7 @@ pub struct Detected {
     pub describing: Duration,
 }
 
-/// Why a detection failed.
+/// Reasons why a detection failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectionError {
     /// The model could not judge the events.
@@ -143,26 +143,26 @@ pub enum DetectionError {
     /// The event table could not be read back.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// A document is no JSON object any more.
+    /// A document is no longer a JSON object.
     #[error("document {id} of {index}: {reason}")]
     Document {
         /// Its index or file.
         index: String,
         /// Its id.
         id: String,
-        /// What is wrong.
+        /// Error from the parser.
         reason: String,
     },
     /// Outliers could not be spooled to disk, or read back.
     #[error(transparent)]
     Spill(#[from] SpillError),
-    /// An outlier is not JSON: a fault of this program.
+    /// An outlier is not JSON: a bug in this program.
     #[error("outlier: {0}")]
     Outlier(#[from] serde_json::Error),
 }
 
 impl DetectionError {
-    /// True for what no other use case would be spared: the run ends.
+    /// True for failures that would hit every other use case too: they end the run.
     pub fn ends_run(&self) -> bool {
         match self {
             Self::Spill(_) | Self::Table(TableError::Spill(_)) | Self::Model(EvaluationError::Spill(_)) => true,
@@ -243,7 +243,7 @@ impl Detection<'_> {
         Ok(round)
     }
 
-    /// The documents of `candidates` that are still there, each with its candidates.
+    /// Returns the documents of `candidates` that still exist, each with its candidates.
     fn documents<'c>(
         &self,
         view: &View,
@@ -329,10 +329,10 @@ fn parse(raw: &RawDocument) -> Result<Document, DetectionError> {
     }
 }
 
-/// An event with candidates, which is still there.
+/// An event with candidates that still exists.
 struct CandidateEvent<'c> {
     document: RawDocument,
-    /// Where the query matches, if that is wanted.
+    /// Places where the query matches, if requested.
     highlights: Map<String, Value>,
     candidates: &'c [Candidate],
 }

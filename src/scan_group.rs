@@ -16,52 +16,52 @@ use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::table::View;
 use crate::whitelist::Whitelist;
 
-/// What a scan group needs.
+/// Inputs of a scan group.
 #[derive(Debug)]
 pub struct ScanGroup<'a> {
-    /// What to read and judge.
+    /// Plan of what to read and judge.
     pub plan: Arc<ScanPlan>,
-    /// Where from.
+    /// Source of the events.
     pub source: &'a dyn EventSource,
     /// Assets, global whitelist.
     pub main: &'a MainConfig,
     /// Threads, memory, temporary files.
     pub compute: &'a Compute,
-    /// How to read.
+    /// Options for reading.
     pub options: ScanOptions,
-    /// Which times.
+    /// Period of the events to read.
     pub period: Period,
-    /// Where models are trained.
+    /// Device on which models are trained.
     pub device: &'a TrainingDevice,
 }
 
-/// What became of a scan group.
+/// Result of a scan group.
 #[derive(Debug)]
 pub struct GroupResult {
-    /// What was read.
+    /// Summary of what was read.
     pub summary: ScanSummary,
-    /// Seconds of reading.
+    /// Time spent reading.
     pub reading: Duration,
-    /// Batches of the event table that went to disk.
+    /// Batches of the event table that were spilled to disk.
     pub n_spilled: usize,
     /// Bytes of memory that the event table takes.
     pub table_bytes: usize,
-    /// Per use case of the plan.
+    /// Results, per use case of the plan.
     pub use_cases: Vec<UseCaseResult>,
 }
 
-/// What became of a use case.
+/// Result of a use case.
 #[derive(Debug)]
 pub struct UseCaseResult {
-    /// What it got of the events.
+    /// Share of the events that it used.
     pub usage: Usage,
-    /// What was found, without the outliers themselves, or why it failed.
+    /// Findings without the outliers themselves, or the reason why it failed.
     pub outcome: Result<Detected, DetectionError>,
     /// Documents with outliers of this use case.
     pub documents: u64,
 }
 
-/// Why a scan group failed as a whole.
+/// Reasons why a scan group failed as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum GroupError {
     /// Reading failed.
@@ -109,7 +109,7 @@ fn gather(rounds: Vec<KeptOutliers>, use_case_idx: usize, gathered: &mut Gathere
     })
 }
 
-/// All use cases, as many at once as there are threads; the results in the order of the plan.
+/// Judges all use cases, up to one per thread at once; returns results in the order of the plan.
 fn judge_all(group: &ScanGroup<'_>, ingested: &Ingested) -> Vec<UseCaseResult> {
     let n_threads = group.compute.limits().threads.get();
     let n_at_once = n_threads.min(group.plan.use_cases.len()).max(1);
@@ -121,7 +121,7 @@ fn judge_all(group: &ScanGroup<'_>, ingested: &Ingested) -> Vec<UseCaseResult> {
     })
 }
 
-/// The first failure that ends the run, if there is one.
+/// Takes the first failure that ends the run, if there is one.
 fn take_end_of_run(use_cases: &mut Vec<UseCaseResult>) -> Option<DetectionError> {
     let idx = use_cases.iter().position(|result| result.outcome.as_ref().is_err_and(DetectionError::ends_run))?;
     use_cases.swap_remove(idx).outcome.err()

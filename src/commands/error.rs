@@ -1,4 +1,4 @@
-//! Why a command ended early, and the exit code for it.
+//! Reasons why a command ended early, and their exit codes.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::sources::SourceError;
 use crate::spill::SpillError;
 use crate::table::TableError;
 
-/// Why a run ended early.
+/// Reasons why a run ended early.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RunError {
     #[error("{0}")]

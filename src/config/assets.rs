@@ -10,7 +10,7 @@ pub(super) const SECTION: &str = "assets";
 pub struct Asset {
     /// The field.
     pub field: FieldPath,
-    /// What it names: `host`, `user`, `ip` ...
+    /// Type of the assets it names: `host`, `user`, `ip` ...
     pub asset_type: String,
 }
 

@@ -13,7 +13,7 @@ pub struct DerivedField {
     pub source: FieldPath,
     /// The GROK pattern that is applied to it; not yet compiled.
     pub pattern: String,
-    /// Where the pattern is written.
+    /// Location of the pattern.
     pub location: Location,
 }
 

@@ -6,24 +6,24 @@ use super::keys::Keys;
 
 pub(super) const SECTION: &str = "general";
 
-/// What holds for all use cases.
+/// Settings that apply to all use cases.
 #[derive(Clone, Debug)]
 pub struct General {
     /// The field that holds the time of an event, unless a use case names another.
     pub timestamp_field: FieldPath,
-    /// How far back events are read, unless a use case says otherwise.
+    /// Length of the history over which events are read, unless a use case sets its own.
     pub history_window: HistoryWindow,
-    /// Whether outliers are written to their documents.
+    /// True to write outliers to their documents.
     pub save_results: bool,
-    /// Whether each outlier is logged.
+    /// True to log each outlier.
     pub print_outliers_to_console: bool,
-    /// Whether all outliers are removed from documents before a run.
+    /// True to remove all outliers from documents before a run.
     pub wipe_all_existing_outliers: bool,
-    /// Whether outliers that have been whitelisted since are removed from documents.
+    /// True to remove outliers from documents if they have been whitelisted since.
     pub wipe_all_whitelisted_outliers: bool,
-    /// Whether use cases with `run_model` run.
+    /// True to run use cases with `run_model`.
     pub run_models: bool,
-    /// Whether use cases with `test_model` run.
+    /// True to run use cases with `test_model`.
     pub test_models: bool,
 }
 

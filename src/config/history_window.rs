@@ -7,7 +7,7 @@ use super::keys::Keys;
 const DAYS: &str = "history_window_days";
 const HOURS: &str = "history_window_hours";
 
-/// How far back events are read: never more than 1,000,000 days.
+/// Length of the history over which events are read; at most 1,000,000 days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryWindow {
     days: u32,

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use super::keys::Keys;
 
-/// What is logged and where.
+/// Log settings: level, verbosity and file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
-    /// How often progress is reported; 0 is the least.
+    /// Frequency of progress reports; 0 is the lowest.
     pub verbosity: i64,
-    /// What is logged; `None` if not given.
+    /// Least severe level that is logged; `None` if not given.
     pub level: Option<LogLevel>,
-    /// The file to which the log is written as well.
+    /// File to which the log is also written.
     pub file: Option<PathBuf>,
 }
 

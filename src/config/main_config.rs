@@ -33,13 +33,13 @@ const SECTIONS: [&str; 8] = [
 /// Everything that is not a use case.
 #[derive(Clone, Debug)]
 pub struct MainConfig {
-    /// What holds for all use cases.
+    /// Settings that apply to all use cases.
     pub general: General,
-    /// How Elasticsearch is reached and read.
+    /// Settings for connecting to Elasticsearch and reading from it.
     pub elastic: ElasticSettings,
-    /// What is logged and where.
+    /// Log settings.
     pub log: LogSettings,
-    /// Who is told of outliers; `None` for nobody.
+    /// Settings for notifications about outliers; `None` if there are none.
     pub notifier: Option<NotifierSettings>,
     /// When the daemon runs, as a cron expression; `None` if not given.
     pub schedule: Option<String>,
@@ -111,7 +111,7 @@ fn warn_of_sections(ini: &Ini, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Whether the section is called `terms_name` or the like.
+/// True if the section has a name such as `terms_name`.
 fn is_use_case(section: &str) -> bool {
     ModelType::of_section(section).is_some_and(|(model_type, name)| {
         !name.is_empty() && section[model_type.as_str().len()..].starts_with(['_', '-', '.', ' '])

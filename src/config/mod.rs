@@ -74,7 +74,7 @@ pub struct Configuration {
     pub rejected_entries: usize,
     /// Number of other errors in the main configuration: with any, [`Self::main`] is not as meant.
     pub main_errors: usize,
-    /// Whether a batch size is configured. There are no batches, which is worth one note per run.
+    /// True if a batch size is configured. It has no effect, which is worth one note per run.
     pub ignored_batch_sizes: bool,
 }
 
@@ -128,7 +128,8 @@ fn load_in(config_files: &[PathBuf], use_case_patterns: &[String], environment: 
     }
 }
 
-/// Whether a whitelist entry cannot be used. Without it, less is accepted; nothing else changes.
+/// True if `problem` makes a whitelist entry unusable. Without the entry, less is accepted; nothing
+/// else changes.
 fn is_of_entry(problem: &Problem) -> bool {
     let is_whitelist = problem.section.as_deref().is_some_and(|section| section.starts_with("whitelist_"));
     problem.severity == Severity::Error && is_whitelist && problem.key.is_some()

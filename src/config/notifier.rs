@@ -19,7 +19,7 @@ pub struct NotifierSettings {
     pub smtp_password: Secret,
     /// The recipient.
     pub notification_email: String,
-    /// How many recent notifications are remembered so as not to repeat them; 0 repeats all.
+    /// Number of recent notifications to remember and not repeat; 0 repeats all.
     pub max_cache_ignore: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong in a configuration, where, and what would be right.
+//! Problems in a configuration: their location, and help to fix them.
 
 use std::fmt;
 use std::path::Path;
@@ -24,7 +24,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// How bad a [`Problem`] is.
+/// Severity of a [`Problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
     /// Something the user wrote cannot be honoured.
@@ -46,17 +46,17 @@ impl Severity {
 /// One thing that is wrong in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Whether something is not honoured or only doubtful.
+    /// Error if something cannot be honoured, warning if it is only doubtful.
     pub severity: Severity,
-    /// Where it is; `None` for problems of no file, such as an environment variable.
+    /// Location in a file; `None` if the problem is elsewhere, such as in an environment variable.
     pub location: Option<Location>,
     /// The section it is in.
     pub section: Option<String>,
     /// The key it is about.
     pub key: Option<String>,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
-    /// What would be right.
+    /// Suggestion for fixing it.
     pub help: Option<String>,
 }
 

@@ -24,7 +24,7 @@ pub struct WhitelistEntries {
 }
 
 impl WhitelistEntries {
-    /// Whether nothing is accepted.
+    /// True if there are no entries, so nothing is accepted.
     pub fn is_empty(&self) -> bool {
         self.literals.is_empty() && self.regexps.is_empty()
     }
@@ -92,13 +92,14 @@ impl WhitelistEntries {
     }
 }
 
-/// Whether a use case's key is an entry in the old form.
+/// True if a use case's key is a whitelist entry in the old form.
 pub(super) fn is_old_entry(key: &str) -> bool {
     key.starts_with(LITERALS) || key.starts_with(REGEXPS)
 }
 
-/// Whether `before` and `behind` look like the halves of a pattern with `{1,3}`. Python compiles
-/// both, but they match a brace, which nobody means. Existing files have them, so they are kept.
+/// True if `before` and `behind` look like the halves of a pattern with `{1,3}`. Python compiles
+/// both, but they match a literal brace, which nobody intends. Existing files contain them, so they
+/// are kept.
 fn is_torn_quantifier(before: &str, behind: &str) -> bool {
     let is_digit = |c: char| c.is_ascii_digit();
     let opened = before.trim_end_matches(is_digit);
@@ -167,7 +168,7 @@ mod tests {
     use super::super::ini::{Dialect, parse};
     use super::*;
 
-    /// What a line of regular expressions and of literals becomes, and the problems of the first.
+    /// Reads `value` as regular expressions and as literals; returns the problems of the former.
     fn read(value: &str) -> (WhitelistEntries, Vec<Problem>) {
         let file: Arc<Path> = Arc::from(Path::new("w.conf"));
         let (ini, _) = parse(&format!("[w]\nk = {value}"), Dialect::UseCases, &file);

@@ -43,11 +43,11 @@ pub struct Delivered {
     /// The document with its outliers if some sink wants whole documents, else only what outliers
     /// change.
     pub source: Map<String, Value>,
-    /// What the outliers changed; `None` if the document had all of them.
+    /// Changes made by the outliers; `None` if the document already had all of them.
     pub additions: Option<Additions>,
     /// Outliers that the document did not have, in the order of the use cases.
     pub new: Vec<DeliveredOutlier>,
-    /// Outliers that the document had already, in the same order.
+    /// Outliers that the document already had, in the same order.
     pub known: Vec<DeliveredOutlier>,
 }
 
@@ -79,29 +79,29 @@ pub trait Sink: fmt::Debug {
     /// Takes documents. Over all calls, they come sorted by index and id.
     ///
     /// # Errors
-    /// A sink that can take no more, which ends the run.
+    /// The sink cannot accept more documents; this ends the run.
     fn deliver(&mut self, documents: &[Delivered]) -> Result<(), DeliveryError>;
 
-    /// Waits for what is under way, at the end of every run, whatever became of it.
+    /// Waits for pending work. Called at the end of every run, successful or not.
     fn close(&mut self) -> Closed {
         Closed::default()
     }
 
-    /// Brings the result to its place, at the end of a run that was delivered as a whole.
+    /// Moves the result into place. Called at the end of a run that was delivered completely.
     ///
     /// # Errors
-    /// A place that cannot be written.
+    /// The destination cannot be written.
     fn finish(self: Box<Self>) -> Result<(), SinkError> {
         Ok(())
     }
 }
 
-/// What became of a sink's documents.
+/// Result of closing a sink.
 #[derive(Debug, Default)]
 pub struct Closed {
     /// Counts of documents, if the sink changes them one by one.
     pub written: Option<Written>,
-    /// Why it stopped before it had written all of them.
+    /// Error that stopped the sink before it had written all documents.
     pub ended: Option<ElasticError>,
 }
 
@@ -109,21 +109,21 @@ pub struct Closed {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}: {source}: check the folder, its permissions and free space", path.display())]
 pub struct SinkError {
-    /// What was written.
+    /// File that was being written.
     pub path: PathBuf,
-    /// What the system said.
+    /// Error from the system.
     pub source: std::io::Error,
 }
 
 impl SinkError {
-    /// Names what could not be written.
+    /// Adds the file that could not be written.
     pub fn new(path: &Path) -> impl Fn(std::io::Error) -> SinkError + use<> {
         let path = path.to_owned();
         move |source| SinkError { path: path.clone(), source }
     }
 }
 
-/// Why delivery ended early.
+/// Reasons why delivery ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
     /// A document could not be read, or the run was interrupted.
@@ -140,7 +140,7 @@ pub enum DeliveryError {
     Document {
         /// The document.
         id: DocumentId,
-        /// What is wrong.
+        /// Description of the problem.
         reason: String,
     },
     /// An outlier cannot be encoded or decoded: a bug in this program.
@@ -151,20 +151,20 @@ pub enum DeliveryError {
     Stopped,
 }
 
-/// What was delivered.
+/// Counts of delivered and lost documents.
 #[derive(Debug, Default)]
 pub struct Delivery {
     /// Documents with outliers, per use case of the run.
     pub n_documents: Vec<u64>,
-    /// Documents that did not come as far as the sinks.
+    /// Documents that did not reach the sinks.
     pub lost: Written,
 }
 
 /// Merges gathered outliers into their documents, in the order of index and id, and hands them to
-/// the sinks; adds to `delivery` what it does. Blocks: not for tokio's own threads.
+/// the sinks; adds its counts to `delivery`. Blocks: not for tokio's own threads.
 ///
 /// # Errors
-/// Why it ended early.
+/// The reason why it ended early.
 pub fn deliver(
     gathered: Gathered,
     documents: &dyn Documents,
@@ -274,10 +274,10 @@ fn whole(source: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(&with_valid_surrogates(source)).map_err(|error| error.to_string())
 }
 
-/// Parses what outliers change of the document `source`; the rest is not looked at.
+/// Parses the fields of the document `source` that outliers change; the rest is not looked at.
 ///
 /// # Errors
-/// Why it cannot be parsed.
+/// The reason why it cannot be parsed.
 pub fn changed_fields(source: &str) -> Result<Map<String, Value>, String> {
     let values = members(source, CHANGED_FIELDS).ok_or("it is not a JSON object")?;
     let parse = |(field, text): (&str, Option<&str>)| {

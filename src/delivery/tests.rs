@@ -11,7 +11,7 @@ fn outlier(summary: &str, metric: Value) -> Value {
     json!({"fields": {"summary": summary, "metric": metric}, "unwrapped_summary": summary})
 }
 
-/// What a document of the cluster is.
+/// Returns a document as the cluster answers it.
 fn stored(index: &str, id: &str) -> Value {
     let mut stored = json!({"_index": index, "_id": id, "found": id != "gone", "_seq_no": 3, "_primary_term": 1});
     stored["_source"] = match id {

@@ -34,7 +34,7 @@ impl Compute {
         Ok(Compute { limits, runtime })
     }
 
-    /// What the run may use.
+    /// Returns the limits of the run.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -48,7 +48,7 @@ impl Compute {
     /// threads.
     ///
     /// # Errors
-    /// None that is known: building on a runtime that exists opens nothing.
+    /// Passed on from DataFusion; not expected, as building on an existing runtime opens nothing.
     pub fn session(&self, n_partitions: usize) -> Result<SessionContext, DataFusionError> {
         let mut config = SessionConfig::new()
             .with_target_partitions(n_partitions)
@@ -65,7 +65,7 @@ impl Compute {
     }
 }
 
-/// The run's memory as the plans of one use case see it: it remembers what they could not have.
+/// The run's memory as the plans of one use case see it; remembers requests that were denied.
 #[derive(Debug)]
 pub struct UseCaseMemory {
     pool: Arc<dyn MemoryPool>,
@@ -76,15 +76,15 @@ pub struct UseCaseMemory {
 }
 
 impl UseCaseMemory {
-    /// The limit that would have been enough for the last request that was denied, and the limit
-    /// that there is, in bytes; `None` while every request was granted.
+    /// Returns the limit that would have been enough for the last denied request, and the current
+    /// limit, in bytes; `None` while every request was granted.
     pub fn denied(&self) -> Option<(usize, usize)> {
         let needed = self.denied.load(Ordering::Relaxed);
         (needed > 0).then_some((needed, self.limit))
     }
 
-    /// A consumer that can spill gets a fair share of the limit, which grows with it; any other one
-    /// gets what is left.
+    /// A consumer that can spill gets a fair share of the limit, which grows with it; others get
+    /// what is left.
     fn enough_for(&self, reservation: &MemoryReservation, additional: usize) -> usize {
         let in_all = self.pool.reserved().saturating_add(additional);
         let size = reservation.size();

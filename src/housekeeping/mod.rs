@@ -1,4 +1,4 @@
-//! Removes outliers from documents: all of them (wipe), or those that are whitelisted by now.
+//! Removes outliers from documents: all of them (wipe), or those that have since been whitelisted.
 //!
 //! A field can be removed only by a script, which clusters may forbid, or by storing the whole
 //! document anew. So documents are stored anew, in their current state except for `outliers` and
@@ -104,8 +104,8 @@ impl Housekeeping<'_> {
         Ok(())
     }
 
-    /// Removes outliers that are whitelisted by now. Each is judged by its own values and those of
-    /// its event. Adds its counts to `cleaned`.
+    /// Removes outliers that have since been whitelisted. Each is judged by its own values and
+    /// those of its event. Adds its counts to `cleaned`.
     ///
     /// # Errors
     /// The reason why it ended early; `cleaned` has the counts until then.

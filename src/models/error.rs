@@ -1,4 +1,4 @@
-//! Why a model could not judge the events.
+//! Reasons why a model could not judge the events.
 
 use std::path::PathBuf;
 

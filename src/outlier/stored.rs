@@ -55,7 +55,7 @@ pub fn merge_into(source: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
 pub struct Additions {
     /// Fields that changed, with their new values; empty if nothing did.
     pub fields: Map<String, Value>,
-    /// What became of each outlier that was looked at.
+    /// Result for each outlier that was looked at.
     pub merges: Vec<Merge>,
 }
 

@@ -62,7 +62,7 @@ pub struct Report {
     /// Counts of outliers removed before the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wiped: Option<Cleaned>,
-    /// Counts of outliers removed after the run because they are whitelisted by now.
+    /// Counts of outliers removed after the run because they have since been whitelisted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub housekeeping: Option<Cleaned>,
     /// Use cases, in the order of the configuration files.

@@ -131,7 +131,7 @@ pub struct Incomplete {
     pub reason: String,
 }
 
-/// Where a document is: a batch of a scan and a place in it, both as the [`EventBatch`] said.
+/// Place of a document: a batch of a scan and a position in it, as given by the [`EventBatch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocRef {
     /// [`EventBatch::number`]

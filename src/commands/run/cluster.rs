@@ -19,7 +19,7 @@ use crate::report::Report;
 use crate::sinks::elasticsearch::ClusterSink;
 use crate::sources::elasticsearch::{DocumentCache, ElasticIndices, Search};
 
-/// Detects in the cluster of the configuration.
+/// Detects outliers in the configured cluster.
 pub(super) async fn detect(
     args: &RunArgs,
     mut judging: Judging<'_>,
@@ -77,7 +77,7 @@ fn groups(main: &MainConfig, use_cases: Vec<Arc<UseCase>>) -> Vec<(String, Vec<A
     groups
 }
 
-/// Where scan groups are read.
+/// The cluster from which scan groups are read.
 struct Cluster<'a> {
     client: &'a Client,
     documents: &'a Arc<DocumentCache>,
@@ -125,7 +125,7 @@ impl Cluster<'_> {
     }
 }
 
-/// A plan of the use cases whose queries the server takes; `None` when it takes none.
+/// Returns a plan of the use cases whose queries the server accepts; `None` if it accepts none.
 async fn plan_taken(
     period: Period,
     indices: &ElasticIndices,

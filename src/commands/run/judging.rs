@@ -174,8 +174,8 @@ fn limits(args: &RunArgs) -> Result<Limits, RunError> {
     })
 }
 
-/// Where models are trained. A GPU that was asked for must be there; without a model to train, none
-/// is looked for.
+/// Returns the device on which models are trained. A GPU that was asked for must exist; `auto` does
+/// not look for one unless there is a model to train.
 fn device(args: &RunArgs, use_cases: &[Arc<UseCase>]) -> Result<TrainingDevice, RunError> {
     let learns = |use_case: &Arc<UseCase>| matches!(&use_case.model, Model::Word2vec(model) if !model.use_prob_model);
     match args.device {

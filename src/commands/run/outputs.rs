@@ -1,4 +1,4 @@
-//! The files that a run writes, which must be none that it reads.
+//! Files that a run writes, which must not be files that it reads.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -14,7 +14,7 @@ use crate::sources::files::event_files;
 /// Refuses an output that would replace a file that the run reads, or the other output.
 ///
 /// # Errors
-/// Which it would be.
+/// The file that would be replaced.
 pub(super) fn check(args: &RunArgs, settings: &Configuration) -> Result<(), RunError> {
     let events = event_files(&args.events);
     let configuration = args.config.config.iter().chain(&args.config.mapping).chain(&settings.files);
@@ -43,7 +43,7 @@ pub(super) fn check(args: &RunArgs, settings: &Configuration) -> Result<(), RunE
 /// written.
 ///
 /// # Errors
-/// A place that cannot be written.
+/// The destination cannot be written.
 pub(super) fn open(args: &RunArgs) -> Result<Option<DocumentFile>, RunError> {
     if let Some(path) = &args.report {
         check_writable(path)?;
@@ -51,7 +51,7 @@ pub(super) fn open(args: &RunArgs) -> Result<Option<DocumentFile>, RunError> {
     Ok(documents(args).map(DocumentFile::create).transpose()?)
 }
 
-/// Writes the report, where one is wanted.
+/// Writes the report, if one is wanted.
 pub(super) fn write_report(path: Option<&Path>, report: &Report) -> Result<(), RunError> {
     let Some(path) = path else { return Ok(()) };
     let mut text = serde_json::to_vec_pretty(report).map_err(|error| RunError::Internal(error.to_string()))?;
@@ -60,22 +60,22 @@ pub(super) fn write_report(path: Option<&Path>, report: &Report) -> Result<(), R
     Ok(())
 }
 
-/// Where documents go; a dry run writes none.
+/// Returns the file for documents; a dry run writes none.
 fn documents(args: &RunArgs) -> Option<&Path> {
     args.output.as_deref().filter(|_| !args.dry_run)
 }
 
-/// What tells whether two paths are one file.
+/// Identity of a file: equal if two paths lead to the same file.
 #[derive(Debug, PartialEq, Eq)]
 enum Identity {
-    /// A file that is there: its device and number.
+    /// An existing file: its device and inode number.
     There(u64, u64),
-    /// One that is not: its folder, and its name.
+    /// A file that does not exist yet: its folder and name.
     NotYet(PathBuf, PathBuf),
 }
 
 impl Identity {
-    /// `None` for what is no file: many may write to a terminal or a pipe.
+    /// Returns `None` if it is not a regular file: a terminal or pipe may be shared.
     fn of(path: &Path) -> Option<Self> {
         match std::fs::metadata(path) {
             Ok(found) => Some(found).filter(Metadata::is_file).map(|found| Self::There(found.dev(), found.ino())),

@@ -9,7 +9,7 @@ use crate::config::secret::Secret;
 /// Upper limit on the size of a file with a secret: a longer one is something else.
 const MAX_SECRET_BYTES: u64 = 64 << 10;
 
-/// How requests are authenticated.
+/// Authentication of requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Authentication {
     /// Without credentials.

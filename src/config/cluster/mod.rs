@@ -1,6 +1,6 @@
-//! The keys `es_...` of `[general]` that say how the cluster is reached and read.
+//! Keys `es_...` of `[general]`: connecting to the cluster and reading from it.
 //!
-//! What a file says wins over the environment.
+//! Settings in a file take precedence over the environment.
 
 mod authentication;
 mod url;
@@ -15,7 +15,7 @@ pub use authentication::Authentication;
 /// Looks up a variable of the environment.
 pub(super) type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// How Elasticsearch is reached and read.
+/// Settings for connecting to Elasticsearch and reading from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElasticSettings {
     /// `http://` or `https://` addresses without credentials, in the order in which they are tried;
@@ -25,17 +25,17 @@ pub struct ElasticSettings {
     pub es_index_pattern: String,
     /// Most documents per page; at least 1.
     pub es_scan_size: usize,
-    /// How long a scroll or point in time is kept between two pages, such as `25m`.
+    /// Time for which a scroll or point in time is kept between two pages, such as `25m`.
     pub es_scroll_time: String,
-    /// How long one request may take.
+    /// Time-out of a request.
     pub es_timeout: Duration,
-    /// How long a run retries when the cluster does not answer or refuses work.
+    /// Time for which a run retries when the cluster does not answer or refuses work.
     pub es_retry_deadline: Duration,
-    /// Whether responses are compressed: worth it on networks slower than about 3 Gbit/s.
+    /// True to compress responses: worth it on networks slower than about 3 Gbit/s.
     pub http_compress: bool,
-    /// How requests are authenticated.
+    /// Authentication of requests.
     pub authentication: Authentication,
-    /// Whether the server's certificate is verified.
+    /// True to verify the server's certificate.
     pub verify_certs: bool,
     /// File with the certificates to trust instead of the system's.
     pub ca_certs: Option<PathBuf>,

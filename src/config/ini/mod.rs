@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::problem::{Location, Problem};
 
-/// What differs between the two kinds of files.
+/// Syntax rules that differ between the two kinds of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// Main configuration: case matters; a section or key given again is merged, the last one wins.
@@ -39,7 +39,7 @@ pub struct Ini {
 pub struct Section {
     /// The text between the brackets, verbatim.
     pub name: String,
-    /// Where the header is.
+    /// Location of the header.
     pub location: Location,
     /// The pairs, each key once, in order of first appearance.
     pub entries: Vec<Entry>,
@@ -50,7 +50,7 @@ pub struct Section {
 pub struct Entry {
     /// The key, lower-cased where the dialect says so.
     pub key: String,
-    /// Where the key is.
+    /// Location of the key.
     pub location: Location,
     /// The value.
     pub value: Value,
@@ -71,12 +71,12 @@ impl Value {
         &self.text
     }
 
-    /// Where the value begins.
+    /// Returns the location of the value's first character.
     pub fn location(&self) -> Location {
         self.location_at(0)
     }
 
-    /// Where the character at the byte `offset` of [`Self::text`] is in the file.
+    /// Returns the location in the file of the character at the byte `offset` of [`Self::text`].
     pub fn location_at(&self, offset: usize) -> Location {
         let before = self.text.as_bytes().get(..offset).unwrap_or(self.text.as_bytes());
         let line_idx = before.iter().filter(|byte| **byte == b'\n').count();

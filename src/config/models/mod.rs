@@ -113,7 +113,7 @@ impl Model {
         }
     }
 
-    /// Whether a use case of some model may have this key.
+    /// True if use cases of at least one model may have this key.
     pub(super) fn any_has_key(key: &str) -> bool {
         ModelType::ALL.into_iter().any(|model_type| {
             let mut keys = Keys::default();
@@ -123,7 +123,7 @@ impl Model {
     }
 }
 
-/// What the main configuration says for all use cases of a model.
+/// Settings in the main configuration that apply to all use cases of a model.
 #[derive(Default)]
 pub(super) struct ModelDefaults<'a> {
     simplequery: SimpleQuery,
@@ -147,14 +147,14 @@ impl<'a> ModelDefaults<'a> {
     }
 }
 
-/// Whether the main configuration has a batch size, which is ignored.
+/// True if the main configuration sets a batch size, which is ignored.
 pub(super) fn has_batch_sizes(main: &Ini) -> bool {
     [ModelType::Terms, ModelType::Metrics, ModelType::Word2vec].into_iter().any(|model_type| {
         main.own_entries(model_type.as_str()).iter().any(|entry| entry.key.ends_with("_batch_eval_size"))
     })
 }
 
-/// Whether some use case of a file has one.
+/// True if any use case of a file sets a batch size, which is ignored.
 pub(super) fn has_batch_sizes_in_use_cases(ini: &Ini) -> bool {
     let mut entries = ini.sections.iter().flat_map(|section| &section.entries).chain(&ini.defaults);
     entries.any(|entry| entry.key == word2vec::BATCH_EVAL_SIZE)

@@ -5,7 +5,7 @@ use crate::config::keys::Keys;
 /// Settings of `simplequery`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SimpleQuery {
-    /// Whether the matching parts of the event are stored with the outlier.
+    /// True to store the matching parts of the event with the outlier.
     pub highlight_match: bool,
 }
 

@@ -15,7 +15,7 @@ pub struct SuddenAppearance {
     pub aggregator: Vec<FieldPath>,
     /// The length of the sliding window; at least [`Self::step`], at most the history window.
     pub window: TimeDelta,
-    /// How far the window slides each time; positive.
+    /// Time by which the window slides at each step; positive.
     pub step: TimeDelta,
     /// A value is an outlier only if its aggregator has more events than this in the window.
     pub min_aggregator_bucket: Option<u64>,
@@ -46,7 +46,8 @@ impl SuddenAppearance {
     }
 }
 
-/// Checks `[sudden_appearance]` of the main configuration. Its keys are ignored: there is no limit.
+/// Checks `[sudden_appearance]` of the main configuration. Its keys are ignored, as nothing is
+/// limited.
 pub(super) fn check_section(keys: &mut Keys<'_>) {
     keys.lenient(|keys| {
         keys.count("max_num_aggregators");

@@ -12,9 +12,9 @@ pub struct Terms {
     pub target: Vec<FieldPath>,
     /// The fields that form the groups.
     pub aggregator: Vec<FieldPath>,
-    /// What is counted.
+    /// Counting method.
     pub count_method: CountMethod,
-    /// When a count is an outlier.
+    /// Condition under which a count is an outlier.
     pub trigger: Trigger,
     /// Aggregators with fewer distinct targets are not judged; `None` across aggregators.
     pub min_target_buckets: Option<u64>,
@@ -65,7 +65,7 @@ pub(super) fn check_section(keys: &mut Keys<'_>) {
 }
 
 named_values! {
-    /// What `terms` counts.
+    /// Counting method of `terms`.
     CountMethod {
         /// The occurrences of each distinct target within one aggregator.
         WithinAggregator = "within_aggregator",

@@ -13,7 +13,7 @@ const SENSITIVITY_HELP: &str = "write a number; what it means depends on trigger
 pub struct Trigger {
     /// The side of the frontier.
     pub on: TriggerOn,
-    /// How the frontier is computed.
+    /// Method that computes the frontier.
     pub method: TriggerMethod,
     /// The method's parameter; never NaN, and between 0 and 100 for [`TriggerMethod::Percentile`].
     pub sensitivity: f64,
@@ -62,7 +62,7 @@ named_values! {
 }
 
 named_values! {
-    /// How the decision frontier is computed.
+    /// Method that computes the decision frontier.
     TriggerMethod {
         /// A percentile of the distinct values.
         Percentile = "percentile",

@@ -20,19 +20,19 @@ pub struct Word2vec {
     pub aggregator: Vec<FieldPath>,
     /// Aggregators with fewer texts are not judged.
     pub min_target_buckets: u64,
-    /// How a text is split into words.
+    /// Separators that split a text into words.
     pub separators: Separators,
-    /// How many words on each side of a word are its context; at least 1.
+    /// Number of words on each side of a word that form its context; at least 1.
     pub size_window: usize,
     /// Words seen less often count as unknown.
     pub min_uniq_word_occurrence: u64,
-    /// Whether equal texts of an aggregator count once.
+    /// True to count equal texts of an aggregator once.
     pub drop_duplicates: bool,
-    /// Whether probabilities are counted instead of learned by the neural model.
+    /// True to count probabilities instead of learning them with the neural model.
     pub use_prob_model: bool,
-    /// Whether outputs are probabilities (with geometric means) and not raw values.
+    /// True to output probabilities (with geometric means) instead of raw values.
     pub output_prob: bool,
-    /// How often the neural model sees every pair; at least 1.
+    /// Number of times the neural model sees each pair; at least 1.
     pub num_epochs: u64,
     /// Pairs per training step, at least 1; `None`: 16 or more, by the number of pairs.
     pub batch_size: Option<usize>,
@@ -44,11 +44,11 @@ pub struct Word2vec {
     pub seed: i64,
     /// Folder in which neural models are kept from run to run; `None`: they are not kept.
     pub model_cache_dir: Option<PathBuf>,
-    /// Whether a table of scores is logged for each outlier.
+    /// True to log a table of scores for each outlier.
     pub print_score_table: bool,
-    /// Whether the outliers are compared with the events' `label`.
+    /// True to compare the outliers with the events' `label`.
     pub print_confusion_matrix: bool,
-    /// What is judged.
+    /// Unit that is judged: words or texts.
     pub trigger_focus: TriggerFocus,
     /// The score that is judged; never `Mean` when words are judged.
     pub trigger_score: TriggerScore,
@@ -140,7 +140,7 @@ fn epochs_key(keys: &mut Keys<'_>) -> &'static str {
 }
 
 named_values! {
-    /// What a `word2vec` trigger judges.
+    /// Unit that a `word2vec` trigger judges.
     TriggerFocus {
         /// Each word.
         Word = "word",
@@ -152,9 +152,9 @@ named_values! {
 named_values! {
     /// The score a `word2vec` trigger looks at.
     TriggerScore {
-        /// How well a word, as centre, predicts its neighbours.
+        /// Score of a word, as centre, for predicting its neighbours.
         Center = "center",
-        /// How well the neighbours predict a word.
+        /// Score of the neighbours for predicting a word.
         Context = "context",
         /// The mean of both.
         Total = "total",

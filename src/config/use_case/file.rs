@@ -13,7 +13,7 @@ use crate::config::problem::{Location, Problem, n_errors};
 use crate::config::whitelist::{self, WhitelistEntries};
 use crate::spelling::nearest;
 
-/// What all files of use cases say.
+/// Contents of all use case files.
 #[derive(Default)]
 pub(in crate::config) struct UseCaseFiles {
     /// The valid use cases, in the order of the files.

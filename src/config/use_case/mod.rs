@@ -31,27 +31,27 @@ const SHOULD_NOTIFY: &str = "should_notify";
 /// One named detection: which events, which model, which texts. All of it is valid.
 #[derive(Clone, Debug)]
 pub struct UseCase {
-    /// Where its section header is.
+    /// Location of its section header.
     pub location: Location,
     /// The whole section name.
     pub section: String,
     /// The model that judges the events.
     pub model_type: ModelType,
-    /// What follows the model type and one separating character in the section name; may be empty.
+    /// Rest of the section name after the model type and one separating character; may be empty.
     pub model_name: String,
-    /// Which events it looks at.
+    /// Query for the events it looks at.
     pub query: UseCaseQuery,
     /// The field that holds the time of an event.
     pub timestamp_field: FieldPath,
-    /// How far back events are read; never negative.
+    /// Length of the history over which events are read; never negative.
     pub history_window: TimeDelta,
     /// The indices to read, when they are not those of the main configuration.
     pub es_index: Option<String>,
-    /// Whether its outliers are sent to a person, if the notifier is on.
+    /// True to notify people of its outliers, if the notifier is on.
     pub should_notify: bool,
-    /// Whether derived fields take part.
+    /// True to use derived fields.
     pub use_derived_fields: bool,
-    /// Whether it runs at all.
+    /// True if it runs at all.
     pub active: bool,
     /// Outlier types, comma-separated, with `{field}` placeholders.
     pub outlier_type: String,
@@ -68,7 +68,7 @@ pub struct UseCase {
     pub derived_fields: Arc<[DerivedField]>,
     /// The settings of its model.
     pub model: Model,
-    /// Where each of its keys is written, for problems that are only found later.
+    /// Location of each of its keys, for problems that are only found later.
     pub key_locations: BTreeMap<String, Location>,
 }
 
@@ -96,11 +96,11 @@ pub struct RejectedUseCase {
     pub model_type: Option<ModelType>,
     /// The rest of its section name.
     pub model_name: String,
-    /// How many errors it has.
+    /// Number of errors.
     pub problems: usize,
 }
 
-/// What a use case takes from its file and from the main configuration.
+/// Settings that a use case takes from its file and from the main configuration.
 struct Context<'a> {
     main: &'a MainConfig,
     model_defaults: &'a ModelDefaults<'a>,

@@ -26,7 +26,7 @@ pub enum TemplateDialect {
 }
 
 impl TemplateDialect {
-    /// What fits a server.
+    /// Returns the dialect for a server.
     pub fn of(server: &Server) -> Self {
         match server.flavour {
             Flavour::Elasticsearch if server.has_flattened() => Self::Elasticsearch,

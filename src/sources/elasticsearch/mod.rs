@@ -51,7 +51,7 @@ const MAX_PASSES: u32 = 6;
 /// Time-out for closing a search context, which soon expires anyway.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What to look for in the indices: the queries of some use cases.
+/// Search of the indices, with the queries of some use cases.
 #[derive(Clone, Debug)]
 pub struct Search {
     /// Queries in the server's form.

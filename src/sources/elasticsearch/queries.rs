@@ -75,7 +75,7 @@ fn filters(query: &UseCaseQuery) -> Vec<Value> {
 fn range(field: &str, window: TimeWindow) -> Option<Value> {
     let mut bounds = serde_json::Map::new();
     for (name, micros) in [("gte", window.from), ("lte", window.to)] {
-        // a bound beyond the calendar is no limit
+        // a bound beyond the calendar does not limit anything
         if let Some(time) = DateTime::from_timestamp_micros(micros) {
             bounds.insert(name.to_owned(), json!(time.to_rfc3339_opts(SecondsFormat::Micros, true)));
         }
