@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, StructArray, UInt64Array};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type, UInt64Type};
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDFImpl, Expr, GroupsAccumulator, Signature, TypeSignature, Volatility, lit,
-};
+use arrow::datatypes::{DataType, Field, Fields, Int64Type, UInt64Type};
+use datafusion::error::Result;
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{Expr, GroupsAccumulator, Signature, Volatility, lit};
 
 use super::collect::{Collect, Record, list_of, state_field};
+use super::group_function::GroupFunction;
 use super::parameters::integer;
 
 /// Windows of equal length that slide over a history in steps, in microseconds. The last one ends
@@ -92,55 +91,29 @@ pub fn appearances_of(column: &StructArray, row: usize) -> Vec<Appearance> {
         .collect()
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct AppearancesFunction {
-    signature: Signature,
-}
-
-impl Default for AppearancesFunction {
-    fn default() -> Self {
-        let mut exact = vec![DataType::Int64, DataType::UInt64, DataType::UInt64];
-        exact.extend([const { DataType::Int64 }; 4]);
-        AppearancesFunction { signature: Signature::new(TypeSignature::Exact(exact), Volatility::Immutable) }
+/// The function of DataFusion.
+pub(super) fn function() -> GroupFunction {
+    let mut arguments = vec![DataType::Int64, DataType::UInt64, DataType::UInt64];
+    arguments.extend([const { DataType::Int64 }; 4]);
+    GroupFunction {
+        name: "appearances",
+        signature: Signature::exact(arguments, Volatility::Immutable),
+        result: DataType::Struct(result_fields()),
+        state_fields: |name| vec![state_field(name)],
+        accumulator,
     }
 }
 
-impl AggregateUDFImpl for AppearancesFunction {
-    fn name(&self) -> &str {
-        "appearances"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Struct(result_fields()))
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Err(DataFusionError::NotImplemented(format!("{} works on groups only", args.name)))
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        Ok(vec![state_field(args.name)])
-    }
-
-    fn groups_accumulator_supported(&self, _args: AccumulatorArgs<'_>) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
-        let windows = SlidingWindows {
-            end: integer(&args, 3)?,
-            history: integer(&args, 4)?,
-            window: integer(&args, 5)?,
-            step: integer(&args, 6)?,
-        };
-        Ok(Box::new(Collect::<3>::new(Box::new(move |groups| {
-            Ok(to_array(groups.into_iter().map(|group| find(group, &windows)).collect()))
-        }))))
-    }
+fn accumulator(args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+    let windows = SlidingWindows {
+        end: integer(args, 3)?,
+        history: integer(args, 4)?,
+        window: integer(args, 5)?,
+        step: integer(args, 6)?,
+    };
+    Ok(Box::new(Collect::<3>::new(Box::new(move |groups| {
+        Ok(to_array(groups.into_iter().map(|group| find(group, &windows)).collect()))
+    }))))
 }
 
 /// Finds the appearances among (time, tie, element) records. An event counts once, even if several

@@ -6,12 +6,11 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Float64
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, UInt64Type};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, Signature, TypeSignature, Volatility,
-};
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{EmitTo, Expr, GroupsAccumulator, Signature, Volatility};
 use outlier_kernels::{Multiset, Runs};
 
+use super::group_function::GroupFunction;
 use super::parameters::FrontierParameters;
 use crate::config::Trigger;
 
@@ -22,59 +21,35 @@ pub fn frontier(value: Expr, trigger: &Trigger) -> Result<Expr> {
     Ok(super::by_name("frontier")?.call(args))
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct FrontierFunction {
-    signature: Signature,
-}
-
-impl Default for FrontierFunction {
-    fn default() -> Self {
-        let exact = vec![DataType::Float64, DataType::Utf8, DataType::Utf8, DataType::Float64];
-        FrontierFunction { signature: Signature::new(TypeSignature::Exact(exact), Volatility::Immutable) }
+/// The function of DataFusion.
+pub(super) fn function() -> GroupFunction {
+    GroupFunction {
+        name: "frontier",
+        signature: Signature::exact(
+            vec![DataType::Float64, DataType::Utf8, DataType::Utf8, DataType::Float64],
+            Volatility::Immutable,
+        ),
+        result: DataType::Float64,
+        state_fields: multiset_state_fields,
+        accumulator,
     }
 }
 
-impl AggregateUDFImpl for FrontierFunction {
-    fn name(&self) -> &str {
-        "frontier"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Float64)
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Err(DataFusionError::NotImplemented(format!("{} works on groups only", args.name)))
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        Ok(multiset_state_fields(args.name))
-    }
-
-    fn groups_accumulator_supported(&self, _args: AccumulatorArgs<'_>) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
-        let parameters = FrontierParameters::read(&args, 1)?;
-        Ok(Box::new(Multisets::new(Box::new(move |groups| {
-            let mut frontiers = Float64Builder::with_capacity(groups.len());
-            for mut group in groups {
-                let runs = group.finish();
-                frontiers.append_option(outlier_kernels::frontier(
-                    parameters.method,
-                    parameters.side,
-                    parameters.sensitivity,
-                    runs,
-                ));
-            }
-            Ok(Arc::new(frontiers.finish()) as ArrayRef)
-        }))))
-    }
+fn accumulator(args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+    let parameters = FrontierParameters::read(args, 1)?;
+    Ok(Box::new(Multisets::new(Box::new(move |groups| {
+        let mut frontiers = Float64Builder::with_capacity(groups.len());
+        for mut group in groups {
+            let runs = group.finish();
+            frontiers.append_option(outlier_kernels::frontier(
+                parameters.method,
+                parameters.side,
+                parameters.sensitivity,
+                runs,
+            ));
+        }
+        Ok(Arc::new(frontiers.finish()) as ArrayRef)
+    }))))
 }
 
 type FinishMultisets = Box<dyn Fn(Vec<Multiset>) -> Result<ArrayRef> + Send>;

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, AsArray, Float64Array, Float64Builder, RecordBatch, StructArray, UInt32Array, UInt64Array,
 };
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{DataType, Field, Fields, Float64Type, UInt32Type, UInt64Type};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDFImpl, Expr, GroupsAccumulator, Signature, TypeSignature, Volatility, lit,
-};
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{Expr, GroupsAccumulator, Signature, Volatility, lit};
 use outlier_kernels::{FrontierMethod, Multiset, beyond};
 
 use super::SAMPLE_SIZE;
 use super::collect::{Collect, Record, list_of, state_field};
+use super::group_function::GroupFunction;
 use super::parameters::{FrontierParameters, integer};
 use crate::config::Trigger;
 
@@ -71,53 +70,28 @@ impl<'a> TermsJudgement<'a> {
     }
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct JudgeTermsFunction {
-    signature: Signature,
-}
-
-impl Default for JudgeTermsFunction {
-    fn default() -> Self {
-        let exact =
-            vec![DataType::UInt32, DataType::Int64, DataType::Utf8, DataType::Utf8, DataType::Float64, DataType::Int64];
-        JudgeTermsFunction { signature: Signature::new(TypeSignature::Exact(exact), Volatility::Immutable) }
+/// The function of DataFusion.
+pub(super) fn function() -> GroupFunction {
+    GroupFunction {
+        name: "judge_terms",
+        signature: Signature::exact(
+            vec![DataType::UInt32, DataType::Int64, DataType::Utf8, DataType::Utf8, DataType::Float64, DataType::Int64],
+            Volatility::Immutable,
+        ),
+        result: DataType::Struct(result_fields()),
+        state_fields: |name| vec![state_field(name)],
+        accumulator,
     }
 }
 
-impl AggregateUDFImpl for JudgeTermsFunction {
-    fn name(&self) -> &str {
-        "judge_terms"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Struct(result_fields()))
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Err(DataFusionError::NotImplemented(format!("{} works on groups only", args.name)))
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        Ok(vec![state_field(args.name)])
-    }
-
-    fn groups_accumulator_supported(&self, _args: AccumulatorArgs<'_>) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
-        let parameters = FrontierParameters::read(&args, 2)?;
-        let min_targets = usize::try_from(integer(&args, 5)?).unwrap_or(0);
-        Ok(Box::new(Collect::<2>::new(Box::new(move |groups| {
-            let judged: Vec<GroupVerdict> =
-                groups.into_iter().map(|group| judge(group, &parameters, min_targets)).collect();
-            Ok(to_array(judged))
-        }))))
-    }
+fn accumulator(args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+    let parameters = FrontierParameters::read(args, 2)?;
+    let min_targets = usize::try_from(integer(args, 5)?).unwrap_or(0);
+    Ok(Box::new(Collect::<2>::new(Box::new(move |groups| {
+        let judged: Vec<GroupVerdict> =
+            groups.into_iter().map(|group| judge(group, &parameters, min_targets)).collect();
+        Ok(to_array(judged))
+    }))))
 }
 
 #[derive(Debug, Default, PartialEq)]

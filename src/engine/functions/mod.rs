@@ -8,6 +8,7 @@
 mod appearances;
 mod collect;
 mod frontier;
+mod group_function;
 mod judge_terms;
 mod most_frequent;
 mod parameters;
@@ -44,10 +45,7 @@ pub(crate) fn by_name(name: &str) -> Result<Arc<AggregateUDF>> {
 }
 
 fn all() -> Vec<AggregateUDF> {
-    vec![
-        AggregateUDF::new_from_impl(frontier::FrontierFunction::default()),
-        AggregateUDF::new_from_impl(judge_terms::JudgeTermsFunction::default()),
-        AggregateUDF::new_from_impl(most_frequent::MostFrequentFunction::default()),
-        AggregateUDF::new_from_impl(appearances::AppearancesFunction::default()),
-    ]
+    [frontier::function(), judge_terms::function(), most_frequent::function(), appearances::function()]
+        .map(AggregateUDF::new_from_impl)
+        .into()
 }

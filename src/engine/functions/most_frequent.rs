@@ -3,64 +3,39 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
-use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Expr, GroupsAccumulator, Signature, Volatility};
+use arrow::datatypes::{DataType, Field};
+use datafusion::error::Result;
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{Expr, GroupsAccumulator, Signature, Volatility};
 use outlier_kernels::Runs;
 
 use super::SAMPLE_SIZE;
 use super::collect::list_of;
 use super::frontier::{Multisets, multiset_state_fields};
+use super::group_function::GroupFunction;
 
 /// The [`SAMPLE_SIZE`] most frequent values, most frequent first; smaller values win ties.
 pub fn most_frequent(value: Expr) -> Result<Expr> {
     Ok(super::by_name("most_frequent")?.call(vec![value]))
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct MostFrequentFunction {
-    signature: Signature,
-}
-
-impl Default for MostFrequentFunction {
-    fn default() -> Self {
-        MostFrequentFunction { signature: Signature::exact(vec![DataType::Float64], Volatility::Immutable) }
+/// The function of DataFusion.
+pub(super) fn function() -> GroupFunction {
+    GroupFunction {
+        name: "most_frequent",
+        signature: Signature::exact(vec![DataType::Float64], Volatility::Immutable),
+        result: DataType::List(Arc::new(Field::new_list_field(DataType::Float64, false))),
+        state_fields: multiset_state_fields,
+        accumulator,
     }
 }
 
-impl AggregateUDFImpl for MostFrequentFunction {
-    fn name(&self) -> &str {
-        "most_frequent"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::List(Arc::new(Field::new_list_field(DataType::Float64, false))))
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Err(DataFusionError::NotImplemented(format!("{} works on groups only", args.name)))
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        Ok(multiset_state_fields(args.name))
-    }
-
-    fn groups_accumulator_supported(&self, _args: AccumulatorArgs<'_>) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Multisets::new(Box::new(|groups| {
-            let samples: Vec<Vec<f64>> = groups.into_iter().map(|mut group| sample(group.finish())).collect();
-            let values: Float64Array = samples.iter().flatten().copied().collect::<Vec<f64>>().into();
-            Ok(list_of(&samples, Arc::new(values) as ArrayRef))
-        }))))
-    }
+fn accumulator(_args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+    Ok(Box::new(Multisets::new(Box::new(|groups| {
+        let samples: Vec<Vec<f64>> = groups.into_iter().map(|mut group| sample(group.finish())).collect();
+        let values: Float64Array = samples.iter().flatten().copied().collect::<Vec<f64>>().into();
+        Ok(list_of(&samples, Arc::new(values) as ArrayRef))
+    }))))
 }
 
 fn sample(runs: Runs<'_>) -> Vec<f64> {
