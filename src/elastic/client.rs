@@ -198,7 +198,6 @@ impl Inner {
                 Err(Failed { error, .. }) => *error,
             };
             let class = error.class();
-            let asked = error.fault().and_then(|fault| fault.retry_after);
             if request.repeat == Repeat::Never
                 || !matches!(class, Class::Retry | Class::BackPressure | Class::Blocked(_))
             {
@@ -212,9 +211,7 @@ impl Inner {
                 }
                 hosts_left = self.hosts.len();
             }
-            let Some(wait) = attempts.next_wait(class, asked) else { return Err(error) };
-            tracing::warn!(seconds = wait.as_secs_f32(), attempt = attempts.failed(), "{error}: retrying");
-            self.interrupt.wait(wait).await?;
+            attempts.wait_after(error, &self.interrupt).await?;
         }
     }
 

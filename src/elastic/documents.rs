@@ -120,9 +120,7 @@ impl Client {
             let open: Vec<usize> = (0..ids.len()).filter(|&idx| documents[idx].is_transient()).collect();
             let Some(Lookup::Failed(fault)) = open.first().map(|&idx| &documents[idx]) else { return Ok(documents) };
             let error = ElasticError::of(format!("reading {} documents", open.len()), fault.clone());
-            let Some(wait) = attempts.next_wait(error.class(), None) else { return Err(error) };
-            tracing::warn!(seconds = wait.as_secs_f32(), attempt = attempts.failed(), "{error}: retrying");
-            self.interrupt().wait(wait).await?;
+            attempts.wait_after(error, self.interrupt()).await?;
             let again = self.mget_once(&open.iter().map(|&idx| &ids[idx]).collect::<Vec<_>>()).await?;
             for (idx, document) in open.into_iter().zip(again) {
                 documents[idx] = document;

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::ElasticError;
 use super::classify::{Block, Class};
+use crate::runtime::Interrupt;
 
 /// Upper limit on the first wait; it doubles with each failure.
 const FIRST: Duration = Duration::from_millis(500);
@@ -31,6 +33,17 @@ impl Attempts {
     /// Starts attempts that end `deadline` from now.
     pub fn new(deadline: Duration) -> Self {
         Attempts { started: Instant::now(), deadline, failed: 0 }
+    }
+
+    /// Waits before the attempt that follows one that failed with `error`.
+    ///
+    /// # Errors
+    /// `error` if another attempt does not help or would be too late; and the interrupt.
+    pub(super) async fn wait_after(&mut self, error: ElasticError, interrupt: &Interrupt) -> Result<(), ElasticError> {
+        let asked = error.fault().and_then(|fault| fault.retry_after);
+        let Some(wait) = self.next_wait(error.class(), asked) else { return Err(error) };
+        tracing::warn!(seconds = wait.as_secs_f32(), attempt = self.failed, "{error}: retrying");
+        Ok(interrupt.wait(wait).await?)
     }
 
     /// Returns the number of failed attempts so far.

@@ -11,7 +11,7 @@ use crate::event::text::flatten;
 
 /// Result of the rules for one field of one event: `None` if no rule applies, else a value that
 /// hides the event's own (`Some(None)`: no usable value).
-type Derived = Option<Option<String>>;
+pub(super) type Derived = Option<Option<String>>;
 
 /// Returns, per event, the text that `rules` derive for `key`.
 pub(super) fn derived_texts<'a>(

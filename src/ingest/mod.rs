@@ -11,6 +11,7 @@ use arrow::array::{
 use arrow::compute::{filter, filter_record_batch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType, UInt32Type};
 
+use crate::config::FieldPath;
 use crate::engine::Compute;
 use crate::event::decode::{ColumnKind, EventBatch, Projection, RowRef};
 use crate::event::metric::metric_value;
@@ -21,7 +22,7 @@ use crate::runtime::InOrder;
 use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::spill::SpillFile;
 use crate::table::{EventTable, FieldSource, KeySpec, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder};
-use derive::{derived_texts, overlay_elements, overlay_texts};
+use derive::{Derived, derived_texts, overlay_elements, overlay_texts};
 
 /// Counts of the events and rows of one use case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -180,27 +181,24 @@ fn key(plan: &ScanPlan, spec: &KeySpec, columns: &RecordBatch) -> anyhow::Result
 
 fn field_elements(plan: &ScanPlan, field: &FieldSource, columns: &RecordBatch) -> anyhow::Result<LocalKey> {
     let own = elements(column(columns, &column_name(ColumnKind::Elements, &field.path))?.as_list::<i32>());
-    match &field.derived {
-        None => Ok(own),
-        Some((rule_set, key)) => {
-            let derived = derived_texts(&plan.rule_sets[*rule_set], key, |source| {
-                column(columns, &column_name(ColumnKind::Strings, source))
-            })?;
-            Ok(overlay_elements(own, derived))
-        }
-    }
+    Ok(match derived(plan, field, columns)? {
+        None => own,
+        Some(derived) => overlay_elements(own, derived),
+    })
+}
+
+/// Texts that grok derives for `field`; `None` if no pattern derives it.
+fn derived(plan: &ScanPlan, field: &FieldSource, columns: &RecordBatch) -> anyhow::Result<Option<Vec<Derived>>> {
+    let Some((rule_set, key)) = &field.derived else { return Ok(None) };
+    let strings = |source: &FieldPath| column(columns, &column_name(ColumnKind::Strings, source));
+    derived_texts(&plan.rule_sets[*rule_set], key, strings).map(Some)
 }
 
 fn metric(plan: &ScanPlan, spec: &MetricSpec, columns: &RecordBatch) -> anyhow::Result<ArrayRef> {
     let own = column(columns, &column_name(ColumnKind::Joined, &spec.field.path))?;
-    let texts = match &spec.field.derived {
+    let texts = match derived(plan, &spec.field, columns)? {
         None => Arc::clone(own),
-        Some((rule_set, key)) => {
-            let derived = derived_texts(&plan.rule_sets[*rule_set], key, |source| {
-                column(columns, &column_name(ColumnKind::Strings, source))
-            })?;
-            overlay_texts(own, &derived)
-        }
+        Some(derived) => overlay_texts(own, &derived),
     };
     let dictionary = texts.as_dictionary::<UInt32Type>();
     let distinct = dictionary.values().as_string::<i32>();

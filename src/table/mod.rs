@@ -110,7 +110,6 @@ pub struct EventTable {
     keys: Vec<Dictionary>,
     chunks: Vec<Chunk>,
     spill: SpillFile,
-    n_spilled: usize,
     memory: [MemoryReservation; 2],
 }
 
@@ -164,14 +163,12 @@ impl TableBuilder {
 
     /// Freezes the table once everything is read.
     pub fn finish(self) -> EventTable {
-        let n_spilled = self.chunks.iter().filter(|chunk| matches!(chunk.columns, ChunkColumns::Spilled(_))).count();
         EventTable {
             keys: self.keys.into_iter().map(DictionaryBuilder::freeze).collect(),
             layout: self.layout,
             schema: self.schema,
             chunks: self.chunks,
             spill: self.spill,
-            n_spilled,
             memory: [self.chunk_memory, self.dictionary_memory],
         }
     }
@@ -239,7 +236,7 @@ impl EventTable {
 
     /// Number of batches that were spilled to disk.
     pub fn n_spilled(&self) -> usize {
-        self.n_spilled
+        self.chunks.iter().filter(|chunk| matches!(chunk.columns, ChunkColumns::Spilled(_))).count()
     }
 
     /// Bytes of memory in use: texts, and batches that were not spilled.

@@ -1,5 +1,7 @@
 //! A line as a document: an event, or an exported hit around one.
 
+use std::borrow::Cow;
+
 use serde::de::Error;
 use serde_json::value::RawValue;
 
@@ -69,8 +71,8 @@ pub fn line_id(line: u64) -> String {
 
 /// Replaces lone surrogates in JSON text by U+FFFD. Some exporters write such escaped halves of
 /// surrogate pairs.
-pub fn with_valid_surrogates(json: &str) -> String {
-    replace_lone_surrogates(json).unwrap_or_else(|| json.to_owned())
+pub fn with_valid_surrogates(json: &str) -> Cow<'_, str> {
+    replace_lone_surrogates(json).map_or(Cow::Borrowed(json), Cow::Owned)
 }
 
 #[cfg(test)]

@@ -315,7 +315,7 @@ impl EventSource for ElasticEvents {
 }
 
 fn raw(document: StoredDocument) -> RawDocument {
-    let bytes = with_valid_surrogates(document.source.get()).into_bytes();
+    let bytes = with_valid_surrogates(document.source.get()).into_owned().into_bytes();
     RawDocument { key: DocumentKey { id: document.id, place: None }, bytes }
 }
 

@@ -111,7 +111,7 @@ impl Batch<'_> {
             id: split.id.unwrap_or_else(|| line_id(self.place.first_line + u64::from(document.line))),
             routing: None,
         };
-        let bytes = with_valid_surrogates(split.source).into_bytes();
+        let bytes = with_valid_surrogates(split.source).into_owned().into_bytes();
         Ok(RawDocument { key: DocumentKey { id, place: Some(document) }, bytes })
     }
 
