@@ -232,7 +232,7 @@ impl Planner {
     }
 
     fn rule_set(&mut self, use_case: &UseCase) -> Result<Option<usize>, Vec<Problem>> {
-        if !use_case.use_derived_fields || use_case.derived_fields.is_empty() {
+        if use_case.derived_fields.is_empty() {
             return Ok(None);
         }
         let fields = use_case.derived_fields.to_vec();

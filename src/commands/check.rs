@@ -4,7 +4,7 @@ use chrono::Utc;
 
 use super::{load, read_mapping};
 use crate::cli::CheckArgs;
-use crate::config::{Problem, Severity};
+use crate::config::{Problem, n_errors};
 use crate::plan;
 use crate::report::{Exit, summary};
 
@@ -17,7 +17,7 @@ pub fn check(args: &CheckArgs) -> Exit {
         Ok(mapping) => problems.extend(plan::check(&settings, mapping.as_ref(), Utc::now())),
         Err(error) => problems.push(Problem::error(error.to_string())),
     }
-    let n_errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let n_errors = n_errors(&problems);
     summary::print_problems(&problems);
     summary::print_checked(settings.use_cases.len() + settings.rejected.len(), n_errors, problems.len() - n_errors);
     if n_errors > 0 { Exit::Configuration } else { Exit::Done }

@@ -44,13 +44,13 @@ pub use models::{
     TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
 pub use notifier::NotifierSettings;
+pub(crate) use problem::n_errors;
 pub use problem::{Location, Problem, Severity};
 pub use secret::Secret;
 pub use use_case::{RejectedUseCase, UseCase, UseCaseQuery};
 pub use whitelist::WhitelistEntries;
 
 use cluster::Environment;
-use problem::n_errors;
 use use_case::file::UseCaseFiles;
 
 /// Everything the configuration says, and everything that is wrong with it.

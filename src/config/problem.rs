@@ -150,7 +150,8 @@ impl Problem {
     }
 }
 
-pub(super) fn n_errors(problems: &[Problem]) -> usize {
+/// Number of errors among `problems`.
+pub(crate) fn n_errors(problems: &[Problem]) -> usize {
     problems.iter().filter(|problem| problem.severity == Severity::Error).count()
 }
 

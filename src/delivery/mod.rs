@@ -215,12 +215,13 @@ fn deliver_block(
     let mut stored = Vec::with_capacity(block.len());
     for (found, document) in documents.read(&keys)?.into_iter().zip(block) {
         match found {
-            Lookup::Found(found) => stored.push((found, document)),
-            Lookup::Gone => delivery.lost.gone += 1,
-            Lookup::Failed(fault) if fault.class() == Class::Refused => {
-                Lookup::Failed(fault).into_found(&document.document.id).map_err(SourceError::from)?;
+            Lookup::Failed(fault) if fault.class() != Class::Refused => {
+                delivery.lost.fail(&document.document.id, &fault);
             }
-            Lookup::Failed(fault) => delivery.lost.fail(&document.document.id, &fault),
+            found => match found.into_found(&document.document.id).map_err(SourceError::from)? {
+                Some(found) => stored.push((found, document)),
+                None => delivery.lost.gone += 1,
+            },
         }
     }
     let n_bytes: usize = stored.iter().map(|(stored, _)| stored.source.get().len()).sum();

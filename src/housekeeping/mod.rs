@@ -16,12 +16,12 @@ use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 
 use crate::config::{MainConfig, UseCase};
-use crate::delivery::Written;
+use crate::delivery::{Written, changed_fields};
 use crate::elastic::{
     Block, BulkChange, Class, Client, DocumentId, ElasticError, Lookup, SearchTarget, StoredDocument,
 };
 use crate::event::Document;
-use crate::event::decode::{Projection, members, with_members, with_valid_surrogates};
+use crate::event::decode::{Projection, with_members, with_valid_surrogates};
 use crate::event::derived::DerivedFields;
 use crate::outlier::{TAG, take_apart, untagged, without};
 use crate::query::parse_timestamp;
@@ -256,17 +256,17 @@ struct Wipe;
 
 impl Rule for Wipe {
     fn change(&self, _: &DocumentId, source: &str) -> Result<Option<Change>, String> {
-        let tags = value_of(source, "tags")?;
-        let is_tagged = tags.as_ref().is_some_and(|tags| untagged(tags).as_ref() != Some(tags));
-        let outliers = value_of(source, "outliers")?;
-        let stored = outliers.as_ref().and_then(Value::as_object);
+        let fields = changed_fields(source)?;
+        let tags = fields.get("tags");
+        let is_tagged = tags.is_some_and(|tags| untagged(tags).as_ref() != Some(tags));
+        let stored = fields.get("outliers").and_then(Value::as_object);
         let is_ours =
             stored.is_some_and(|stored| stored.contains_key("total_outliers") && stored.contains_key("summary"));
         if !is_tagged && !is_ours {
             return Ok(None);
         }
         let n_outliers = stored.map_or(0, |stored| take_apart(stored).map_or(1, |outliers| outliers.len() as u64));
-        replaced(source, None, tags.as_ref(), n_outliers).map(Some)
+        replaced(source, None, tags, n_outliers).map(Some)
     }
 }
 
@@ -283,8 +283,8 @@ impl Accepted {
     fn new(main: &MainConfig, use_cases: &[UseCase]) -> Self {
         let of_use_case = |use_case: &UseCase| {
             let whitelist = Whitelist::new(Arc::clone(&main.whitelist), Arc::clone(&use_case.whitelist));
-            let has_derived = use_case.use_derived_fields && !use_case.derived_fields.is_empty();
-            let derived = has_derived.then(|| DerivedFields::compile(&use_case.derived_fields).0);
+            let derived =
+                (!use_case.derived_fields.is_empty()).then(|| DerivedFields::compile(&use_case.derived_fields).0);
             (use_case.id(), (whitelist, derived))
         };
         Accepted {
@@ -301,11 +301,11 @@ impl Accepted {
 
 impl Rule for Accepted {
     fn change(&self, id: &DocumentId, source: &str) -> Result<Option<Change>, String> {
-        let event: Map<String, Value> =
-            serde_json::from_str(&with_valid_surrogates(source)).map_err(|error| error.to_string())?;
+        let source_fields = serde_json::from_str(&with_valid_surrogates(source)).map_err(|error| error.to_string())?;
+        let document = Document { index: id.index.clone(), id: id.id.clone(), source: source_fields };
+        let event = &document.source;
         let Some(Value::Object(stored)) = event.get("outliers") else { return Ok(None) };
         let Some(outliers) = take_apart(stored) else { return Ok(None) };
-        let document = Document { index: id.index.clone(), id: id.id.clone(), source: event.clone() };
         let is_accepted: Vec<bool> = outliers
             .iter()
             .map(|stored| {
@@ -314,7 +314,7 @@ impl Rule for Accepted {
                     Some((whitelist, derived)) => (whitelist, derived.as_ref()),
                     None => (&self.global, None),
                 };
-                let verdict = match derived.map(|derived| derived.derive(&event)) {
+                let verdict = match derived.map(|derived| derived.derive(event)) {
                     Some(fields) => {
                         let mut document = document.clone();
                         document.source.extend(fields);
@@ -354,12 +354,6 @@ fn replaced(
     let json = with_members(source, &changes).into_owned();
     let source = RawValue::from_string(json).map_err(|error| error.to_string())?;
     Ok(Change { bulk: BulkChange::Replace(source), n_outliers })
-}
-
-fn value_of(source: &str, name: &str) -> Result<Option<Value>, String> {
-    let text = members(source, [name]).and_then(|[value]| value);
-    let parsed = text.map(|text| serde_json::from_str(&with_valid_surrogates(text))).transpose();
-    parsed.map_err(|error| format!("{name} cannot be read: {error}"))
 }
 
 #[cfg(test)]

@@ -49,8 +49,6 @@ pub struct UseCase {
     pub es_index: Option<String>,
     /// True to notify people of its outliers, if the notifier is on.
     pub should_notify: bool,
-    /// True to use derived fields.
-    pub use_derived_fields: bool,
     /// True if it runs at all.
     pub active: bool,
     /// Outlier types, comma-separated, with `{field}` placeholders.
@@ -64,7 +62,7 @@ pub struct UseCase {
     /// Whitelist entries of its file and of its own section.
     pub whitelist: Arc<WhitelistEntries>,
     /// The main configuration's derived fields, then those of its file; empty unless
-    /// [`Self::use_derived_fields`].
+    /// the use case uses derived fields.
     pub derived_fields: Arc<[DerivedField]>,
     /// The settings of its model.
     pub model: Model,
@@ -145,7 +143,6 @@ impl Context<'_> {
                 history_window: history_window?,
                 es_index,
                 should_notify,
-                use_derived_fields,
                 active,
                 outlier_type: outlier_type?.to_owned(),
                 outlier_reason: outlier_reason?.to_owned(),
