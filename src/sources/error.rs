@@ -18,12 +18,12 @@ pub enum SourceError {
         source: io::Error,
     },
     /// A pattern or folder contains no event file.
-    #[error(
-        "no event file in {name}: known endings are .ndjson .jsonl .json .parquet, and .ndjson.gz .json.zst and the like"
-    )]
+    #[error("no event file in {name}: known endings are {endings}, and .ndjson.gz .json.zst and the like")]
     NothingFound {
         /// pattern or folder as given
         name: String,
+        /// endings of the names of event files
+        endings: String,
     },
     /// A pattern cannot be parsed.
     #[error("bad pattern {name}: {reason}; quote literal brackets as [[] and []]")]

@@ -59,7 +59,6 @@ const SWITCHES: &[(&str, &[&str])] = &[
             "src/query/predicate/compile.rs instant",
             "src/sources/elasticsearch/slice.rs body",
             "src/sources/elasticsearch/slice.rs page",
-            "src/sources/files/mod.rs start",
         ],
     ),
 ];

@@ -9,10 +9,6 @@ use super::skipped::SkippedLines;
 pub struct EventBatch {
     /// number of the batch in its source, which document references carry; a decoder leaves it 0
     pub number: u32,
-    /// index of the file in its source
-    pub file: u32,
-    /// 0-based number, in the file, of the first line of the batch
-    pub first_line: u64,
     /// column `i` is the `i`-th column specification of the projection
     pub columns: RecordBatch,
     /// position of each row, in row order

@@ -24,8 +24,6 @@ use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES};
 pub struct Chunk<'a> {
     /// Whole lines; the last one may lack its line end.
     pub bytes: &'a [u8],
-    /// Index of the file in its source.
-    pub file: u32,
     /// Name of the file; it is the index of events that have none.
     pub name: &'a Arc<str>,
     /// 0-based number of the first line.
@@ -112,7 +110,7 @@ impl Decoder {
                 }
             }
         }
-        self.finish(chunk, rows, hashes, skipped)
+        self.finish(rows, hashes, skipped)
     }
 
     /// Decodes the wanted columns of the documents that a search found. `name` says where they are
@@ -128,7 +126,7 @@ impl Decoder {
         let projection = self.projection.clone();
         let plan = projection.plan();
         let mut row = Row::new(&plan.trie);
-        let chunk = Chunk { bytes: &[], file: 0, name, first_line: 0, is_last: false };
+        let chunk = Chunk { bytes: &[], name, first_line: 0, is_last: false };
         let (mut rows, mut hashes, mut skipped) = (Vec::new(), Vec::new(), SkippedLines::default());
         for (hit_idx, hit) in hits.into_iter().enumerate() {
             match self.decode_hit(&hit, plan, &mut row, &chunk) {
@@ -139,7 +137,7 @@ impl Decoder {
                 Err(reason) => skipped.add(reason, name, hit_idx as u64, hit.source.as_bytes()),
             }
         }
-        self.finish(&chunk, rows, hashes, skipped)
+        self.finish(rows, hashes, skipped)
     }
 
     fn decode_hit<'de>(
@@ -163,19 +161,11 @@ impl Decoder {
     }
 
     /// Turns the rows so far into a batch.
-    fn finish(
-        &mut self,
-        chunk: &Chunk<'_>,
-        rows: Vec<RowRef>,
-        hashes: Vec<u64>,
-        skipped: SkippedLines,
-    ) -> Result<EventBatch, ArrowError> {
+    fn finish(&mut self, rows: Vec<RowRef>, hashes: Vec<u64>, skipped: SkippedLines) -> Result<EventBatch, ArrowError> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let columns = self.cells.columns.iter_mut().map(Column::take).collect::<Result<Vec<_>, _>>()?;
         Ok(EventBatch {
             number: 0,
-            file: chunk.file,
-            first_line: chunk.first_line,
             columns: RecordBatch::try_new_with_options(self.projection.schema(), columns, &options)?,
             rows,
             id_hash: (self.identity == Identity::Hashed).then_some(hashes),

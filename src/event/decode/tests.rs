@@ -26,7 +26,7 @@ fn projection(columns: &[(&str, ColumnKind)]) -> Projection {
 }
 
 fn decode_chunk(projection: &Projection, bytes: &[u8], first_line: u64, is_last: bool) -> EventBatch {
-    let chunk = Chunk { bytes, file: 0, name: &Arc::from("events.ndjson"), first_line, is_last };
+    let chunk = Chunk { bytes, name: &Arc::from("events.ndjson"), first_line, is_last };
     Decoder::new(projection, Identity::Hashed).decode(&chunk).unwrap()
 }
 
@@ -211,11 +211,10 @@ fn a_decoder_keeps_nothing_of_the_previous_batch() {
     let mut decoder = Decoder::new(&projection, Identity::NotWanted);
     let name = Arc::from("f");
     for text in ["{\"a\":\"x\"}\n{\"a\":\"y\"}", "{\"a\":\"y\"}", "", "{\"a\":3}\n{}"] {
-        let chunk = Chunk { bytes: text.as_bytes(), file: 3, name: &name, first_line: 0, is_last: false };
+        let chunk = Chunk { bytes: text.as_bytes(), name: &name, first_line: 0, is_last: false };
         let again = decoder.decode(&chunk).unwrap();
         let fresh = Decoder::new(&projection, Identity::NotWanted).decode(&chunk).unwrap();
         assert_eq!(again.columns, fresh.columns);
-        assert_eq!(again.file, 3);
         assert!(again.id_hash.is_none());
         let texts = again.columns.column(1).as_dictionary::<UInt32Type>().values().len();
         assert!(texts <= text.lines().count(), "texts of earlier batches are gone");

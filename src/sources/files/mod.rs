@@ -1,20 +1,19 @@
 //! Events from files: NDJSON, exported hits, JSON arrays and Parquet, plain or compressed; folders,
 //! patterns and standard input.
 //!
-//! A scan cuts each file into chunks of whole lines and decodes them on rayon's threads. Whole
-//! documents are read again from the file if it is plain, else from a compressed copy of the chunks
-//! in the spill directory.
+//! A scan cuts each file into blocks and decodes them on rayon's threads. Whole documents are read
+//! again from the file if it is plain, else from a compressed copy of the block in the spill
+//! directory.
 
-mod array;
-mod chunks;
+mod contents;
 mod documents;
-mod input;
-mod parquet_lines;
+mod file;
+mod formats;
 mod paths;
 mod stream;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,12 +26,12 @@ use super::{
     SourceError,
 };
 use crate::elastic::{DocumentVersion, Lookup, StoredDocument};
-use crate::event::decode::{Chunk, Decoder, EventBatch, Identity, Projection};
+use crate::event::decode::{Decoder, EventBatch, Identity, Projection};
 use crate::runtime::InOrder;
-use crate::spill::{Compressed, Spool};
-use chunks::{Block, Chunks};
+use crate::spill::{SpillError, Spool};
 use documents::Place;
-use input::{Input, InputFile};
+use file::{InputFile, named};
+use formats::{Block, Kept};
 
 /// Options for reading files.
 #[derive(Debug, Clone)]
@@ -45,7 +44,7 @@ pub struct FileOptions {
 #[derive(Debug)]
 pub struct EventFiles {
     files: Vec<InputFile>,
-    spool: Spool,
+    spool: Arc<Spool>,
     places: Mutex<Vec<Place>>,
     is_read: AtomicBool,
 }
@@ -58,12 +57,15 @@ impl EventFiles {
     pub fn open(paths: &[String], options: FileOptions) -> Result<Self, Vec<SourceError>> {
         let mut errors = Vec::new();
         let found = paths::find(paths, &mut errors);
-        let files: Vec<InputFile> = found.into_iter().filter_map(|path| input_file(path, &mut errors)).collect();
+        let files: Vec<InputFile> = found
+            .into_iter()
+            .map(input_file)
+            .filter_map(|file| file.map_err(|error| errors.push(error)).ok())
+            .collect();
         if errors.is_empty() {
-            let files = input::named(files);
             Ok(EventFiles {
-                files,
-                spool: Spool::new(&options.spill_dir),
+                files: named(files),
+                spool: Arc::new(Spool::new(&options.spill_dir)),
                 places: Mutex::default(),
                 is_read: AtomicBool::new(false),
             })
@@ -95,14 +97,13 @@ pub fn event_files(paths: &[String]) -> Vec<PathBuf> {
     paths::find(paths, &mut Vec::new()).into_iter().flatten().collect()
 }
 
-fn input_file(path: Option<PathBuf>, errors: &mut Vec<SourceError>) -> Option<InputFile> {
-    match InputFile::inspect(path.as_deref().map(Path::to_owned)) {
-        Ok(file) => Some(file),
-        Err(error) => {
-            errors.push(error);
-            None
-        }
+/// Looks up a file, and checks its format unless it can be read only once.
+fn input_file(path: Option<PathBuf>) -> Result<InputFile, SourceError> {
+    let file = InputFile::new(path)?;
+    if file.size().is_some() {
+        formats::check(&file)?;
     }
+    Ok(file)
 }
 
 impl EventSource for EventFiles {
@@ -183,35 +184,31 @@ struct Scan<'a, 'b> {
 
 struct Decoded {
     file_idx: usize,
-    batch: Result<EventBatch, ArrowError>,
-    offset: u64,
     first_line: u64,
-    /// compressed copy of the chunk, if the file does not support random access
-    copy: Option<Compressed>,
+    batch: Result<EventBatch, ArrowError>,
+    kept: Result<Box<dyn Kept>, SpillError>,
 }
 
 impl Scan<'_, '_> {
     fn file(&mut self, file_idx: usize, options: &ScanOptions) -> Result<(), SourceError> {
         let file = &self.files.files[file_idx];
         let is_cancelled = || options.interrupt.is_raised();
-        let input = match Input::open(file, &options.progress, &options.interrupt) {
-            Ok(input) => input,
+        let mut blocks = match formats::open(file, &options.progress, &options.interrupt) {
+            Ok(blocks) => blocks,
             Err(_) if is_cancelled() => return Err(SourceError::Cancelled),
             Err(error) => {
                 self.incomplete(file, error.to_string());
                 return Ok(());
             }
         };
-        let keeps_copy = !input.is_plain();
-        let mut chunks = Chunks::new(input);
         loop {
-            let next = chunks.next();
+            let next = blocks.next();
             if is_cancelled() {
                 return Err(SourceError::Cancelled);
             }
             match next {
                 Ok(None) => return Ok(()),
-                Ok(Some(block)) => self.start(file_idx, block, keeps_copy)?,
+                Ok(Some(block)) => self.start(file_idx, block)?,
                 Err(error) => {
                     self.incomplete(file, error.to_string());
                     return Ok(());
@@ -220,42 +217,26 @@ impl Scan<'_, '_> {
         }
     }
 
-    fn start(&mut self, file_idx: usize, block: Block, keeps_copy: bool) -> Result<(), SourceError> {
-        let decoders = Arc::clone(&self.decoders);
+    fn start(&mut self, file_idx: usize, block: Box<dyn Block>) -> Result<(), SourceError> {
+        let (decoders, spool) = (Arc::clone(&self.decoders), Arc::clone(&self.files.spool));
         let name = Arc::clone(&self.files.files[file_idx].name);
-        let decoded = self.decoding.start(move || {
-            let chunk = Chunk {
-                bytes: &block.bytes,
-                file: file_idx as u32,
-                name: &name,
-                first_line: block.first_line,
-                is_last: block.is_last,
-            };
-            Decoded {
-                file_idx,
-                batch: decoders.decode(&chunk),
-                offset: block.offset,
-                first_line: block.first_line,
-                copy: keeps_copy.then(|| Compressed::new(&block.bytes)),
-            }
+        let decoded = self.decoding.start(move || Decoded {
+            file_idx,
+            first_line: block.first_line(),
+            batch: decoders.decode(&*block, &name),
+            kept: block.keep(&spool),
         });
         decoded.map_or(Ok(()), |decoded| self.deliver(decoded))
     }
 
     fn deliver(&mut self, decoded: Decoded) -> Result<(), SourceError> {
-        let file = &self.files.files[decoded.file_idx];
-        let name = || file.name.to_string();
-        let mut batch = decoded.batch.map_err(|source| SourceError::Columns { name: name(), source })?;
-        let copy = decoded.copy.map(|chunk| self.files.spool.append(chunk)).transpose()?;
+        let Decoded { file_idx, first_line, batch, kept } = decoded;
+        let name = || self.files.files[file_idx].name.to_string();
+        let mut batch = batch.map_err(|source| SourceError::Columns { name: name(), source })?;
         {
             let mut places = self.files.lock_places();
             batch.number = places.len() as u32;
-            places.push(Place {
-                file_idx: decoded.file_idx,
-                offset: decoded.offset,
-                first_line: decoded.first_line,
-                copy,
-            });
+            places.push(Place { file_idx, first_line, kept: kept? });
         }
         let n_events = batch.rows.len() as u64;
         self.summary.events += n_events;
@@ -285,11 +266,11 @@ struct Decoders {
 }
 
 impl Decoders {
-    fn decode(&self, chunk: &Chunk<'_>) -> Result<EventBatch, ArrowError> {
+    fn decode(&self, block: &dyn Block, name: &Arc<str>) -> Result<EventBatch, ArrowError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let identity = if self.options.id_hash { Identity::Hashed } else { Identity::NotWanted };
         let mut decoder = idle.unwrap_or_else(|| Decoder::new(&self.projection, identity));
-        let batch = decoder.decode(chunk);
+        let batch = block.decode(&mut decoder, name);
         if batch.is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(decoder);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::formats::{ending, known_endings, with_ending};
 use crate::paths::matching_paths;
 use crate::sources::SourceError;
 
@@ -39,7 +40,7 @@ pub(super) fn find(paths: &[String], errors: &mut Vec<SourceError>) -> Vec<Optio
 
 fn add(given: &str, files: BTreeSet<PathBuf>, found: &mut BTreeSet<Option<PathBuf>>, errors: &mut Vec<SourceError>) {
     if files.is_empty() {
-        errors.push(SourceError::NothingFound { name: given.to_owned() });
+        errors.push(SourceError::NothingFound { name: given.to_owned(), endings: known_endings() });
     }
     found.extend(files.into_iter().map(Some));
 }
@@ -68,7 +69,7 @@ fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>, errors: &mut Vec<SourceErr
         // links to folders are not followed: they may be circular
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             walk(&path, files, errors);
-        } else if path.is_file() && has_known_ending(&path) {
+        } else if path.is_file() && with_ending(&ending(&path)).is_some() {
             files.insert(path);
         }
     }
@@ -76,10 +77,4 @@ fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>, errors: &mut Vec<SourceErr
 
 fn unreadable(folder: &Path, source: std::io::Error) -> SourceError {
     SourceError::Open { name: folder.display().to_string(), source }
-}
-
-fn has_known_ending(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    [".ndjson", ".jsonl", ".json", ".parquet"].iter().any(|ending| name.ends_with(ending))
 }

@@ -307,17 +307,27 @@ fn streams_are_recognised_by_their_content() {
     let text = lines(&events(10));
     let array = serde_json::to_vec(&events(10)).unwrap();
     for stored in [text.clone().into_bytes(), gzip(text.as_bytes()), zstd(text.as_bytes()), gzip(&array)] {
-        let input = Input::from_stream(std::io::Cursor::new(stored), input::Layout::Any, &Arc::default()).unwrap();
-        let mut chunks = Chunks::new(input);
-        let mut found = String::new();
-        while let Some(block) = chunks.next().unwrap() {
-            found.push_str(std::str::from_utf8(&block.bytes).unwrap());
+        let (spool, mut decoder) =
+            (Spool::new(&std::env::temp_dir()), Decoder::new(&projection(), Identity::NotWanted));
+        let mut blocks = blocks_of(stored).unwrap();
+        let mut parsed: Vec<Value> = Vec::new();
+        while let Some(block) = blocks.next().unwrap() {
+            let batch = block.decode(&mut decoder, &Arc::from("stream")).unwrap();
+            let kept = block.keep(&spool).unwrap();
+            let read = kept.documents(&InputFile::new(None).unwrap(), &spool).unwrap();
+            parsed.extend(batch.rows.iter().map(|row| {
+                let (offset, length, line) = (row.offset_in_batch, row.length, row.line_in_batch);
+                serde_json::from_slice::<Value>(&read(DocRef { batch: 0, offset, length, line }).unwrap()).unwrap()
+            }));
         }
-        let parsed: Vec<Value> = found.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(parsed, events(10));
     }
-    let parquet = std::io::Cursor::new(b"PAR1....");
-    assert!(Input::from_stream(parquet, input::Layout::Any, &Arc::default()).is_err());
+    assert!(blocks_of(b"PAR1....".to_vec()).is_err());
+}
+
+fn blocks_of(stored: Vec<u8>) -> std::io::Result<Box<dyn formats::Blocks>> {
+    let contents = contents::Contents::of_stream(std::io::Cursor::new(stored), &Arc::default())?;
+    formats::format_of(contents.start(), "").open(contents)
 }
 
 #[cfg(unix)]

@@ -2,9 +2,32 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use super::lines::ONLY_LINES;
+use super::text::{Keeping, TextBlocks};
+use super::{Blocks, Format};
+use crate::sources::files::contents::Contents;
+
+pub(super) struct JsonArray;
+
+impl Format for JsonArray {
+    fn endings(&self) -> &'static [&'static str] {
+        &["json"]
+    }
+
+    fn recognises(&self, start: &[u8], ending: &str) -> bool {
+        let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+        !ONLY_LINES.contains(&ending) && text.trim_ascii_start().starts_with(b"[")
+    }
+
+    fn open(&self, contents: Contents) -> io::Result<Box<dyn Blocks>> {
+        // elements have no offsets in the file
+        Ok(Box::new(TextBlocks::new(ArrayLines::new(contents), Keeping::InCopies)))
+    }
+}
+
 /// Reader that turns `[ {..}, {..} ]` into lines. Text that is not such an array gives lines that
 /// are not events and are counted as such. An array without an end fails like a truncated file.
-pub(super) struct ArrayLines<R> {
+struct ArrayLines<R> {
     reader: BufReader<R>,
     scanner: Scanner,
 }
@@ -32,7 +55,7 @@ enum State {
 }
 
 impl<R: Read> ArrayLines<R> {
-    pub(super) fn new(reader: R) -> Self {
+    fn new(reader: R) -> Self {
         let scanner = Scanner { state: State::Before, depth: 0 };
         ArrayLines { reader: BufReader::with_capacity(1 << 16, reader), scanner }
     }

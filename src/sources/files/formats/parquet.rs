@@ -12,24 +12,61 @@ use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use super::text::{Keeping, TextBlocks};
+use super::{Blocks, Format};
+use crate::sources::files::contents::Contents;
+
 /// Rows rendered at once.
 const BATCH_ROWS: usize = 1024;
 
 /// Timestamps without a zone are UTC.
 const TIMESTAMP_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
 
+pub(super) struct Parquet;
+
+impl Format for Parquet {
+    fn endings(&self) -> &'static [&'static str] {
+        &["parquet"]
+    }
+
+    fn recognises(&self, start: &[u8], _: &str) -> bool {
+        start.starts_with(b"PAR1")
+    }
+
+    fn open(&self, contents: Contents) -> io::Result<Box<dyn Blocks>> {
+        let broken = |error: io::Error| io::Error::new(io::ErrorKind::InvalidData, error);
+        if !self.recognises(contents.start(), "") {
+            return Err(broken(io::Error::other("it is not a Parquet file")));
+        }
+        let Some(file) = contents.into_file() else {
+            return Err(io::Error::other("Parquet needs random access: write it to a file first"));
+        };
+        let mut lines = ParquetLines::new(file?).map_err(broken)?;
+        lines.fill()?;
+        Ok(Box::new(TextBlocks::new(lines, Keeping::InCopies)))
+    }
+}
+
 /// Reader that turns the rows of a Parquet file into lines of JSON. A NULL is a missing field.
 /// Columns `_index` and `_id` make a row a hit.
-pub(super) struct ParquetLines {
+struct ParquetLines {
     batches: ParquetRecordBatchReader,
     lines: Cursor<Vec<u8>>,
 }
 
 impl ParquetLines {
-    pub(super) fn new(file: File) -> io::Result<Self> {
+    fn new(file: File) -> io::Result<Self> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(io::Error::other)?;
         let batches = builder.with_batch_size(BATCH_ROWS).build().map_err(io::Error::other)?;
         Ok(ParquetLines { batches, lines: Cursor::default() })
+    }
+
+    /// Renders the next rows; false if there are none.
+    fn fill(&mut self) -> io::Result<bool> {
+        let Some(batch) = self.batches.next() else { return Ok(false) };
+        let lines = batch.map_err(io::Error::other).and_then(|batch| lines(&batch))?;
+        self.lines = Cursor::new(lines);
+        Ok(true)
     }
 }
 
@@ -37,12 +74,9 @@ impl Read for ParquetLines {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let n = self.lines.read(buffer)?;
-            if n > 0 || buffer.is_empty() {
+            if n > 0 || buffer.is_empty() || !self.fill()? {
                 return Ok(n);
             }
-            let Some(batch) = self.batches.next() else { return Ok(0) };
-            let lines = batch.map_err(io::Error::other).and_then(|batch| lines(&batch))?;
-            self.lines = Cursor::new(lines);
         }
     }
 }

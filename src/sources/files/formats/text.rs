@@ -1,28 +1,119 @@
-//! Chunks of whole lines of a stream.
+//! Blocks of whole lines: what the formats that are text share.
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
-use super::input::read_full;
-use crate::event::decode::MAX_LINE_BYTES;
+use arrow::error::ArrowError;
+
+use super::{Block, Blocks, Kept, ReadDocument};
+use crate::event::decode::{Chunk, Decoder, EventBatch, MAX_LINE_BYTES};
+use crate::sources::files::contents::read_full;
+use crate::sources::files::file::InputFile;
+use crate::sources::{DocRef, SourceError};
+use crate::spill::{Compressed, Copied, SpillError, Spool};
 
 /// Bytes decoded at once: large enough to keep threads busy, small enough that a few in flight need
 /// little memory.
 const CHUNK_BYTES: usize = 2 << 20;
 
+/// Place where the lines of a stream can be read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// At the same offsets of the file.
+    InFile,
+    /// In a compressed copy.
+    InCopies,
+}
+
+/// Lines of a stream, in blocks.
+pub(super) struct TextBlocks<R> {
+    chunks: Chunks<R>,
+    keeping: Keeping,
+}
+
+impl<R: Read> TextBlocks<R> {
+    pub(super) fn new(lines: R, keeping: Keeping) -> Self {
+        TextBlocks { chunks: Chunks::new(lines), keeping }
+    }
+}
+
+impl<R: Read> Blocks for TextBlocks<R> {
+    fn next(&mut self) -> io::Result<Option<Box<dyn Block>>> {
+        let keeping = self.keeping;
+        Ok(self.chunks.next()?.map(|lines| Box::new(TextBlock { lines, keeping }) as Box<dyn Block>))
+    }
+}
+
+struct TextBlock {
+    lines: LineBlock,
+    keeping: Keeping,
+}
+
+impl Block for TextBlock {
+    fn first_line(&self) -> u64 {
+        self.lines.first_line
+    }
+
+    fn decode(&self, decoder: &mut Decoder, name: &Arc<str>) -> Result<EventBatch, ArrowError> {
+        let LineBlock { bytes, first_line, is_last, .. } = &self.lines;
+        decoder.decode(&Chunk { bytes, name, first_line: *first_line, is_last: *is_last })
+    }
+
+    fn keep(self: Box<Self>, spool: &Spool) -> Result<Box<dyn Kept>, SpillError> {
+        Ok(match self.keeping {
+            Keeping::InFile => Box::new(InFile { offset: self.lines.offset }),
+            Keeping::InCopies => Box::new(InCopy(spool.append(Compressed::new(&self.lines.bytes))?)),
+        })
+    }
+}
+
+/// Lines in the file itself.
+#[derive(Debug)]
+struct InFile {
+    offset: u64,
+}
+
+impl Kept for InFile {
+    fn documents<'a>(&'a self, file: &InputFile, _: &Spool) -> Result<ReadDocument<'a>, SourceError> {
+        let file: File = file.reopen()?;
+        Ok(Box::new(move |document: DocRef| {
+            let mut line = vec![0; document.length as usize];
+            file.read_exact_at(&mut line, self.offset + u64::from(document.offset))?;
+            Ok(line)
+        }))
+    }
+}
+
+/// Lines in a copy.
+#[derive(Debug)]
+struct InCopy(Copied);
+
+impl Kept for InCopy {
+    fn documents<'a>(&'a self, _: &InputFile, spool: &Spool) -> Result<ReadDocument<'a>, SourceError> {
+        let copy = spool.read(&self.0)?;
+        Ok(Box::new(move |document: DocRef| {
+            let (start, len) = (document.offset as usize, document.length as usize);
+            copy.get(start..start + len).map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        }))
+    }
+}
+
 /// Whole lines of a stream.
 #[derive(Debug)]
-pub(super) struct Block {
-    pub(super) bytes: Vec<u8>,
+struct LineBlock {
+    bytes: Vec<u8>,
     /// Offset of the first byte in the stream.
-    pub(super) offset: u64,
+    offset: u64,
     /// 0-based number of the first line.
-    pub(super) first_line: u64,
+    first_line: u64,
     /// True for the last block of the stream.
-    pub(super) is_last: bool,
+    is_last: bool,
 }
 
 /// Reader that cuts a stream into blocks.
-pub(super) struct Chunks<R> {
+struct Chunks<R> {
     input: R,
     chunk_bytes: usize,
     rest: Vec<u8>,
@@ -41,7 +132,7 @@ enum State {
 }
 
 impl<R: Read> Chunks<R> {
-    pub(super) fn new(input: R) -> Self {
+    fn new(input: R) -> Self {
         Chunks::with_size(input, CHUNK_BYTES)
     }
 
@@ -51,7 +142,7 @@ impl<R: Read> Chunks<R> {
 
     /// Returns the next whole lines. If the stream fails, the whole lines before the fault come
     /// first, then the error, then nothing.
-    pub(super) fn next(&mut self) -> io::Result<Option<Block>> {
+    fn next(&mut self) -> io::Result<Option<LineBlock>> {
         if matches!(self.state, State::Start) {
             self.state = State::Middle;
             self.skip_byte_order_mark();
@@ -131,11 +222,11 @@ impl<R: Read> Chunks<R> {
         }
     }
 
-    fn block(&mut self, bytes: Vec<u8>) -> Block {
+    fn block(&mut self, bytes: Vec<u8>) -> LineBlock {
         let (offset, first_line) = (self.offset, self.line);
         self.offset += bytes.len() as u64;
         self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
-        Block { bytes, offset, first_line, is_last: self.rest.is_empty() && matches!(self.state, State::End) }
+        LineBlock { bytes, offset, first_line, is_last: self.rest.is_empty() && matches!(self.state, State::End) }
     }
 }
 
@@ -164,7 +255,7 @@ mod tests {
         }
     }
 
-    fn blocks(input: Slow<'_>, chunk_bytes: usize) -> (Vec<Block>, bool) {
+    fn blocks(input: Slow<'_>, chunk_bytes: usize) -> (Vec<LineBlock>, bool) {
         let mut chunks = Chunks::with_size(input, chunk_bytes);
         let mut blocks = Vec::new();
         loop {

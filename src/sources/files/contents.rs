@@ -1,0 +1,149 @@
+//! Contents of files and streams, decompressed. Compression is recognised by content.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::file::InputFile;
+use super::stream::Stream;
+use crate::runtime::Interrupt;
+use crate::sources::ScanProgress;
+
+/// log2 of the largest accepted zstd window: that of `zstd --long`.
+const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// Bytes at the start from which compression and format are recognised.
+const START_BYTES: usize = 1 << 16;
+
+/// Contents of a file, whose first bytes were read in advance.
+pub(super) struct Contents {
+    start: Cursor<Vec<u8>>,
+    /// The fault that followed them.
+    fault: Option<io::Error>,
+    rest: Box<dyn Read + Send>,
+    plain: Option<PlainFile>,
+}
+
+/// A regular file that is not compressed.
+struct PlainFile {
+    path: PathBuf,
+    size: u64,
+    progress: Arc<ScanProgress>,
+}
+
+impl Contents {
+    /// Opens a file. A stream that keeps its reader waiting fails once `interrupt` is raised.
+    pub(super) fn open(file: &InputFile, progress: &Arc<ScanProgress>, interrupt: &Interrupt) -> io::Result<Self> {
+        let Some(path) = file.path.clone() else {
+            return Contents::of_stream(Stream::start(|| Ok(io::stdin()), interrupt)?, progress);
+        };
+        let Some(size) = file.size() else {
+            return Contents::of_stream(Stream::start(|| File::open(path), interrupt)?, progress);
+        };
+        let is_compressed = |ending: &OsStr| ["gz", "zst"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+        if size == 0 && path.extension().is_some_and(is_compressed) {
+            let reason = "the file is empty, so it is not valid gzip or zstd";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason));
+        }
+        let contents = Contents::stored(File::open(&path)?, progress);
+        let plain = PlainFile { path, size, progress: Arc::clone(progress) };
+        Contents { plain: Some(plain), ..contents }.decompressed()
+    }
+
+    /// Opens a stream.
+    pub(super) fn of_stream(stored: impl Read + Send + 'static, progress: &Arc<ScanProgress>) -> io::Result<Self> {
+        Contents::stored(stored, progress).decompressed()
+    }
+
+    fn stored(stored: impl Read + Send + 'static, progress: &Arc<ScanProgress>) -> Self {
+        Contents::peek(Box::new(Counted { reader: stored, progress: Arc::clone(progress) }))
+    }
+
+    fn peek(mut rest: Box<dyn Read + Send>) -> Self {
+        let mut start = vec![0; START_BYTES];
+        let (n, fault) = read_full(&mut rest, &mut start);
+        start.truncate(n);
+        Contents { start: Cursor::new(start), fault, rest, plain: None }
+    }
+
+    fn decompressed(self) -> io::Result<Self> {
+        match self.start() {
+            [0x1f, 0x8b, ..] => {
+                let stored = BufReader::with_capacity(1 << 16, self);
+                Ok(Contents::peek(Box::new(flate2::read::MultiGzDecoder::new(stored))))
+            }
+            // a frame, or one to be skipped
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+                let mut decoder = zstd::Decoder::new(self)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                Ok(Contents::peek(Box::new(decoder)))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// First bytes, by which formats are recognised.
+    pub(super) fn start(&self) -> &[u8] {
+        self.start.get_ref()
+    }
+
+    /// Takes the fault that ends the first bytes, if there is one.
+    pub(super) fn take_fault(&mut self) -> Option<io::Error> {
+        self.fault.take()
+    }
+
+    /// True if offsets in the contents are offsets in a regular file.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain.is_some()
+    }
+
+    /// Returns the file, for formats that need random access; `None` for streams and compressed
+    /// files. All of it counts as read.
+    pub(super) fn into_file(self) -> Option<io::Result<File>> {
+        let PlainFile { path, size, progress } = self.plain?;
+        progress.add_bytes(size.saturating_sub(self.start.get_ref().len() as u64));
+        Some(File::open(path))
+    }
+}
+
+impl Read for Contents {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match (self.start.read(buffer)?, self.fault.take()) {
+            (0, None) => self.rest.read(buffer),
+            (0, Some(fault)) => Err(fault),
+            (n, fault) => {
+                self.fault = fault;
+                Ok(n)
+            }
+        }
+    }
+}
+
+/// Reads until `buffer` is full or the stream ends or fails; also returns the bytes before a fault.
+pub(super) fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
+    let mut n = 0;
+    while n < buffer.len() {
+        match reader.read(&mut buffer[n..]) {
+            Ok(0) => break,
+            Ok(more) => n += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (n, Some(error)),
+        }
+    }
+    (n, None)
+}
+
+struct Counted<R> {
+    reader: R,
+    progress: Arc<ScanProgress>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        self.progress.add_bytes(n as u64);
+        Ok(n)
+    }
+}
