@@ -51,9 +51,6 @@ const SWITCHES: &[(&str, &[&str])] = &[
         &[
             "src/event/decode/walk.rs read_hit",
             "src/event/decode/walk.rs read_line",
-            "src/python/regex/class.rs posix_set",
-            "src/python/regex/groups.rs new",
-            "src/python/wrap/mod.rs fill_line",
             "src/query/mapping.rs date",
             "src/query/predicate/compile.rs date",
             "src/query/predicate/compile.rs instant",

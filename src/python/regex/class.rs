@@ -7,14 +7,20 @@ use super::translate::Dialect;
 
 /// Meaning of an escape.
 pub(super) enum Escape {
-    /// One character.
-    Literal(char),
-    /// A set of characters, as the inside of a `[...]`.
-    Set(Cow<'static, str>),
+    /// Characters that match.
+    Member(Member),
     /// A position in the text: `A`, `Z`, `b` or `B`, and in `regex` also `z`, `G`, `K`, `m` or `M`.
     Assertion(char),
     /// Any line break, in `regex` only.
     LineBreak,
+}
+
+/// Part of a `[...]`.
+pub(super) enum Member {
+    /// One character.
+    Literal(char),
+    /// A set of characters, as the inside of a `[...]`.
+    Set(Cow<'static, str>),
 }
 
 /// Meaning of letters, digits and whitespace.
@@ -77,13 +83,15 @@ pub(super) fn read_escape(rest: &str, alphabet: Alphabet) -> Result<(Escape, &st
         (Some(c @ ('A' | 'Z' | 'b' | 'B')), _) => Ok((Escape::Assertion(c), &rest[1..])),
         (Some(c @ ('z' | 'G' | 'K' | 'm' | 'M')), Dialect::Regex) => Ok((Escape::Assertion(c), &rest[1..])),
         (Some('R'), Dialect::Regex) => Ok((Escape::LineBreak, &rest[1..])),
-        (Some('N'), Dialect::Regex) if !rest.starts_with("N{") => Ok((Escape::Set("^\\n".into()), &rest[1..])),
-        _ => read_member_escape(rest, alphabet),
+        (Some('N'), Dialect::Regex) if !rest.starts_with("N{") => {
+            Ok((Escape::Member(Member::Set("^\\n".into())), &rest[1..]))
+        }
+        _ => read_member_escape(rest, alphabet).map(|(member, behind)| (Escape::Member(member), behind)),
     }
 }
 
 /// Reads the escape after a backslash, inside `[...]`.
-fn read_member_escape(rest: &str, alphabet: Alphabet) -> Result<(Escape, &str), PatternError> {
+fn read_member_escape(rest: &str, alphabet: Alphabet) -> Result<(Member, &str), PatternError> {
     let Some(c) = rest.chars().next() else {
         return Err("a `\\` at the end".to_owned());
     };
@@ -95,11 +103,11 @@ fn read_member_escape(rest: &str, alphabet: Alphabet) -> Result<(Escape, &str), 
             // the same in the engines
             (false, Dialect::Regex) => Cow::Owned(format!("\\{c}")),
         };
-        return Ok((Escape::Set(set), behind));
+        return Ok((Member::Set(set), behind));
     }
     if alphabet.dialect == Dialect::Regex {
         match c {
-            'h' => return Ok((Escape::Set("\\t\\p{Zs}".into()), behind)),
+            'h' => return Ok((Member::Set("\\t\\p{Zs}".into()), behind)),
             'p' | 'P' if behind.starts_with('{') => return property(c, behind),
             _ => {}
         }
@@ -119,31 +127,31 @@ fn read_member_escape(rest: &str, alphabet: Alphabet) -> Result<(Escape, &str), 
         _ if c.is_ascii_alphanumeric() => return Err(format!("unknown escape `\\{c}`")),
         _ => c,
     };
-    Ok((Escape::Literal(literal), behind))
+    Ok((Member::Literal(literal), behind))
 }
 
-fn hexadecimal(rest: &str, n_digits: usize) -> Result<(Escape, &str), PatternError> {
+fn hexadecimal(rest: &str, n_digits: usize) -> Result<(Member, &str), PatternError> {
     let digits = rest.get(..n_digits).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
     match code {
-        Some(c) => Ok((Escape::Literal(c), &rest[n_digits..])),
+        Some(c) => Ok((Member::Literal(c), &rest[n_digits..])),
         None => Err(format!("an escape needs {n_digits} hexadecimal digits of a character")),
     }
 }
 
-fn octal(rest: &str) -> Result<(Escape, &str), PatternError> {
+fn octal(rest: &str) -> Result<(Member, &str), PatternError> {
     let n_digits = rest.bytes().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
     let (digits, behind) = rest.split_at(n_digits);
     match u8::from_str_radix(digits, 8) {
-        Ok(code) => Ok((Escape::Literal(char::from(code)), behind)),
+        Ok(code) => Ok((Member::Literal(char::from(code)), behind)),
         Err(_) => Err(format!("`\\{digits}` is beyond `\\377`")),
     }
 }
 
 /// Reads `\p{Name}`; the engine checks the name.
-fn property(letter: char, behind: &str) -> Result<(Escape, &str), PatternError> {
+fn property(letter: char, behind: &str) -> Result<(Member, &str), PatternError> {
     let (name, behind) = behind.split_once('}').ok_or("a `}` is missing after `\\p`")?;
-    Ok((Escape::Set(format!("\\{letter}{name}}}").into()), behind))
+    Ok((Member::Set(format!("\\{letter}{name}}}").into()), behind))
 }
 
 /// Reads a set after its `[` and writes it; returns the rest after its `]`.
@@ -158,33 +166,27 @@ pub(super) fn push_class<'a>(class: &'a str, alphabet: Alphabet, out: &mut Strin
     out.push_str(negation);
     let mut is_first = true;
     loop {
-        let (low, behind) = read_member(rest, alphabet)?;
-        rest = behind;
-        if matches!(low, Member::Bracket) && !is_first {
+        if !is_first && let Some(behind) = rest.strip_prefix(']') {
             out.push(']');
-            return Ok(rest);
+            return Ok(behind);
         }
         is_first = false;
-        let Some(behind) = rest.strip_prefix('-') else {
+        let (low, behind) = read_member(rest, alphabet)?;
+        rest = behind;
+        // a dash before the end is a literal, which is read next
+        let Some(behind) = rest.strip_prefix('-').filter(|behind| !behind.starts_with(']')) else {
             low.push(out);
             continue;
         };
-        // a dash before the end is a literal; the end is read next
-        if behind.starts_with(']') {
-            low.push(out);
-            push_member('-', out);
-            rest = behind;
-            continue;
-        }
         let (high, behind) = read_member(behind, alphabet)?;
-        match (low.literal(), high.literal()) {
-            (Some(low), Some(high)) if low <= high => {
-                push_member(low, out);
+        match (&low, &high) {
+            (Member::Literal(first), Member::Literal(last)) if first <= last => {
+                low.push(out);
                 out.push('-');
-                push_member(high, out);
+                high.push(out);
             }
             // a set cannot end a range, so the dash is a literal
-            _ if alphabet.dialect == Dialect::Regex && (low.literal().is_none() || high.literal().is_none()) => {
+            (Member::Set(_), _) | (_, Member::Set(_)) if alphabet.dialect == Dialect::Regex => {
                 low.push(out);
                 push_member('-', out);
                 high.push(out);
@@ -195,27 +197,11 @@ pub(super) fn push_class<'a>(class: &'a str, alphabet: Alphabet, out: &mut Strin
     }
 }
 
-enum Member {
-    Literal(char),
-    Set(Cow<'static, str>),
-    /// An unescaped `]`.
-    Bracket,
-}
-
 impl Member {
-    fn literal(&self) -> Option<char> {
-        match self {
-            Self::Literal(c) => Some(*c),
-            Self::Bracket => Some(']'),
-            Self::Set(_) => None,
-        }
-    }
-
     fn push(&self, out: &mut String) {
-        match (self, self.literal()) {
-            (Self::Set(set), _) => out.push_str(set),
-            (_, Some(c)) => push_member(c, out),
-            (_, None) => {}
+        match self {
+            Self::Literal(c) => push_member(*c, out),
+            Self::Set(set) => out.push_str(set),
         }
     }
 }
@@ -226,27 +212,22 @@ fn read_member(rest: &str, alphabet: Alphabet) -> Result<(Member, &str), Pattern
     };
     let behind = &rest[c.len_utf8()..];
     match c {
-        ']' => Ok((Member::Bracket, behind)),
         '[' if alphabet.dialect == Dialect::Regex && behind.starts_with(':') && behind.contains(":]") => {
-            posix_set(&behind[1..], alphabet.ascii)
+            posix_set(&behind[1..], alphabet)
         }
-        '\\' => match read_member_escape(behind, alphabet)? {
-            (Escape::Set(set), behind) => Ok((Member::Set(set), behind)),
-            (Escape::Literal(c) | Escape::Assertion(c), behind) => Ok((Member::Literal(c), behind)),
-            (Escape::LineBreak, _) => Err("`\\R` is not allowed in a set".to_owned()),
-        },
+        '\\' => read_member_escape(behind, alphabet),
         _ => Ok((Member::Literal(c), behind)),
     }
 }
 
 /// Reads the rest of `[:name:]` or `[:^name:]`.
-fn posix_set(rest: &str, ascii: bool) -> Result<(Member, &str), PatternError> {
+fn posix_set(rest: &str, alphabet: Alphabet) -> Result<(Member, &str), PatternError> {
     let (name, behind) = rest.split_once(":]").unwrap_or((rest, ""));
     let positive = name.strip_prefix('^').unwrap_or(name);
     let Some((_, set)) = POSIX_SETS.iter().find(|(known, _)| *known == positive) else {
         return Err(format!("unknown character class `[:{name}:]`"));
     };
     let negation = if positive == name { "" } else { "^" };
-    let limit = if ascii { "&&[\\x{0}-\\x{7f}]" } else { "" };
+    let limit = if alphabet.ascii { "&&[\\x{0}-\\x{7f}]" } else { "" };
     Ok((Member::Set(format!("[{negation}[{set}]{limit}]").into()), behind))
 }

@@ -32,11 +32,19 @@ pub(super) struct Open {
     first_inside: usize,
 }
 
+/// Groups of a pattern that capture in the translation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Captures {
+    All,
+    /// Those with names, because unused groups cost time.
+    Named,
+}
+
 /// Numbers of groups: groups with the same name share a number, and unnamed groups capture only if
 /// necessary.
 #[derive(Debug)]
 pub(super) struct Numbers<'a> {
-    only_named: bool,
+    captures: Captures,
     /// Names with their numbers, in the order of first appearance.
     names: Vec<(&'a str, usize)>,
     /// By number minus one: the groups of the translation, in the order in which they are closed.
@@ -51,9 +59,9 @@ pub(super) struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    pub(super) fn new(only_named: bool) -> Self {
+    pub(super) fn new(captures: Captures) -> Self {
         Numbers {
-            only_named,
+            captures,
             names: Vec::new(),
             captured: Vec::new(),
             next: 1,
@@ -81,7 +89,7 @@ impl<'a> Numbers<'a> {
         self.are_referred_to = true;
         match self.captured[number - 1].as_slice() {
             // the pattern is read again with all groups
-            [] if self.only_named => Ok(0),
+            [] if self.captures == Captures::Named => Ok(0),
             [group] => Ok(*group),
             _ => Err(format!("group {number} occurs several times: references to it are not supported")),
         }
@@ -160,7 +168,11 @@ impl<'a> Translator<'a> {
 
     fn capture_unnamed(&mut self) {
         self.numbers.captured.push(Vec::new());
-        self.open_group(if self.numbers.only_named { "(?:" } else { "(" }, Some(self.numbers.count()));
+        let start = match self.numbers.captures {
+            Captures::All => "(",
+            Captures::Named => "(?:",
+        };
+        self.open_group(start, Some(self.numbers.count()));
     }
 
     /// Opens a named group. Names are resolved here: one engine does not accept names and numbers

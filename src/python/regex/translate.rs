@@ -1,8 +1,8 @@
 //! Translation from Python's dialects to syntax that `fancy_regex` and `regex` interpret alike.
 
 use super::PatternError;
-use super::class::{Alphabet, Escape, push_class, push_literal, read_escape};
-use super::groups::{NamedGroup, Numbers, Open};
+use super::class::{Alphabet, Escape, Member, push_class, push_literal, read_escape};
+use super::groups::{Captures, NamedGroup, Numbers, Open};
 
 /// Use of the compiled pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,20 +53,21 @@ const ASCII_INSIDE: &str = "(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_
 /// Translates a pattern, or explains what is wrong with it.
 pub(super) fn translate(pattern: &str, purpose: Purpose) -> Result<Translation, PatternError> {
     let mut flags = Flags { ignore_case: purpose == Purpose::Prefix, ..Flags::default() };
-    // unused groups cost time
-    let mut only_named = purpose == Purpose::Groups;
+    let mut captures = if purpose == Purpose::Groups { Captures::Named } else { Captures::All };
     loop {
-        let mut translator = Translator::new(pattern, purpose, flags, Numbers::new(only_named));
+        let mut translator = Translator::new(pattern, purpose, flags, Numbers::new(captures));
         translator.read_all()?;
         // a flag for the whole pattern may stand anywhere in it, and applies from the beginning
-        let is_settled = translator.global == flags && !(only_named && translator.numbers.are_referred_to);
-        if is_settled {
+        let lacks_groups = captures == Captures::Named && translator.numbers.are_referred_to;
+        if translator.global == flags && !lacks_groups {
             let case = if flags.ignore_case { "(?i:" } else { "(?:" };
             let pattern = format!("{case}{})", translator.out);
             return Ok(Translation { pattern, named: translator.numbers.into_named() });
         }
         flags = translator.global;
-        only_named &= !translator.numbers.are_referred_to;
+        if lacks_groups {
+            captures = Captures::All;
+        }
     }
 }
 
@@ -293,8 +294,8 @@ impl<'a> Translator<'a> {
         let (escape, rest) = read_escape(self.rest, self.alphabet())?;
         self.rest = rest;
         match escape {
-            Escape::Literal(c) => self.literal(c),
-            Escape::Set(set) => self.item(&format!("[{set}]")),
+            Escape::Member(Member::Literal(c)) => self.literal(c),
+            Escape::Member(Member::Set(set)) => self.item(&format!("[{set}]")),
             Escape::LineBreak => self.item("(?>\\r\\n|[\\n-\\r\\x{85}\\x{2028}\\x{2029}])"),
             Escape::Assertion('A' | 'G') => self.assertion("\\A"),
             Escape::Assertion('Z' | 'z') => self.assertion("\\z"),

@@ -15,12 +15,15 @@ pub fn wrap(text: &str) -> String {
         // the common case: one line
         return text.trim_end_matches(' ').to_owned();
     }
-    let characters: Vec<char> = blanks_only(text);
+    let characters = blanks_only(text);
     let mut chunks = split(&characters);
     chunks.reverse();
     let mut lines: Vec<String> = Vec::new();
     while !chunks.is_empty() {
-        let line = fill_line(&mut chunks, lines.is_empty());
+        if !lines.is_empty() {
+            chunks.pop_if(|chunk| is_blank(chunk));
+        }
+        let line = fill_line(&mut chunks);
         if !line.is_empty() {
             lines.push(line);
         }
@@ -53,29 +56,22 @@ fn blanks_only(text: &str) -> Vec<char> {
 }
 
 /// Takes chunks from the end of `chunks` until the line is full.
-fn fill_line(chunks: &mut Vec<Vec<char>>, is_first: bool) -> String {
-    if !is_first && chunks.last().is_some_and(|chunk| is_blank(chunk)) {
-        chunks.pop();
-    }
-    let mut line: Vec<Vec<char>> = Vec::new();
+fn fill_line(chunks: &mut Vec<&[char]>) -> String {
+    let mut line = Vec::new();
     let mut length = 0;
-    while let Some(chunk) = chunks.last() {
-        if length + chunk.len() > WIDTH {
-            break;
-        }
+    while let Some(chunk) = chunks.pop_if(|chunk| length + chunk.len() <= WIDTH) {
         length += chunk.len();
-        line.extend(chunks.pop());
+        line.push(chunk);
     }
     if let Some(chunk) = chunks.last_mut()
         && chunk.len() > WIDTH
     {
         // a word longer than a line is cut at the end of the line
-        let rest = chunk.split_off(WIDTH - length);
-        line.push(std::mem::replace(chunk, rest));
+        let (start, rest) = chunk.split_at(WIDTH - length);
+        line.push(start);
+        *chunk = rest;
     }
-    if line.last().is_some_and(|chunk| is_blank(chunk)) {
-        line.pop();
-    }
+    line.pop_if(|chunk| is_blank(chunk));
     line.into_iter().flatten().collect()
 }
 
@@ -102,12 +98,12 @@ fn is_word_punctuation(character: char) -> bool {
 
 /// Splits into the pieces between which a line may break: runs of spaces, em-dashes between words,
 /// and words that end after a hyphen between letters.
-fn split(text: &[char]) -> Vec<Vec<char>> {
+fn split(text: &[char]) -> Vec<&[char]> {
     let mut chunks = Vec::new();
     let mut start = 0;
     while start < text.len() {
         let end = next_end(text, start);
-        chunks.push(text[start..end].to_vec());
+        chunks.push(&text[start..end]);
         start = end;
     }
     chunks
@@ -150,14 +146,8 @@ fn ends_behind_hyphen(text: &[char], start: usize, at: usize) -> bool {
     if at < start + 2 || text[at - 1] != '-' || text[at] == '-' {
         return false;
     }
-    let letter_at =
-        |idx: Option<usize>| idx.and_then(|idx| text.get(idx)).is_some_and(|&character| is_letter(character));
-    let hyphen_at = |idx: Option<usize>| idx.and_then(|idx| text.get(idx)) == Some(&'-');
-    let before = letter_at(at.checked_sub(2))
-        && (letter_at(at.checked_sub(3)) || (hyphen_at(at.checked_sub(3)) && letter_at(at.checked_sub(4))));
-    let after =
-        letter_at(Some(at)) && (letter_at(Some(at + 1)) || (hyphen_at(Some(at + 1)) && letter_at(Some(at + 2))));
-    before && after
+    matches!(text[..at - 1], [.., a, b] | [.., a, '-', b] if is_letter(a) && is_letter(b))
+        && matches!(text[at..], [a, b, ..] | [a, '-', b, ..] if is_letter(a) && is_letter(b))
 }
 
 #[cfg(test)]
