@@ -40,7 +40,6 @@ const SWITCHES: &[(&str, &[&str])] = &[
             "src/python/regex/translate.rs set",
             "src/query/dsl/object.rs flag",
             "src/query/lower.rs balanced",
-            "src/query/time/parse.rs exponent_millis",
             "src/sinks/elasticsearch/changes/mod.rs done",
             "src/sinks/elasticsearch/changes/mod.rs send",
         ],

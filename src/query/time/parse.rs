@@ -1,6 +1,10 @@
 //! Parses `strict_date_optional_time||epoch_millis`, the default date format of Elasticsearch. It
 //! runs for every event, so it does not allocate.
 
+use chrono::NaiveDate;
+
+use super::MICROS_PER_MILLI;
+
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
 const MICROS_PER_DAY: i64 = 24 * 60 * MICROS_PER_MINUTE;
@@ -55,81 +59,57 @@ pub fn parse_with_offset(text: &str, offset_minutes: i32) -> Option<Parsed> {
 }
 
 fn iso(bytes: &[u8], offset_minutes: i32) -> Option<Parsed> {
-    let year = i64::from(digits(bytes.get(..YEAR_LEN)?)?);
+    let year = digits(bytes.get(..YEAR_LEN)?)? as i32;
     let missing_offset = i64::from(offset_minutes) * MICROS_PER_MINUTE;
-    let parsed = |days: i64, time: i64, offset: i64, precision| {
+    let parsed = |month, day, time, offset, precision| {
+        let days = i64::from(NaiveDate::from_ymd_opt(year, month, day)?.to_epoch_days());
         Some(Parsed { micros: days * MICROS_PER_DAY + time - offset, precision })
     };
     if bytes.len() == YEAR_LEN {
-        return parsed(days_from_civil(year, 1, 1), 0, missing_offset, Precision::Year);
+        return parsed(1, 1, 0, missing_offset, Precision::Year);
     }
-    let month = i64::from(digits_after(bytes, YEAR_LEN, b'-')?);
-    if !(1..=12).contains(&month) {
-        return None;
-    }
+    let month = digits_after(bytes, YEAR_LEN, b'-')?;
     if bytes.len() == MONTH_LEN {
-        return parsed(days_from_civil(year, month, 1), 0, missing_offset, Precision::Month);
+        return parsed(month, 1, 0, missing_offset, Precision::Month);
     }
-    let day = i64::from(digits_after(bytes, MONTH_LEN, b'-')?);
-    if day < 1 || day > days_in_month(year, month) {
-        return None;
+    let day = digits_after(bytes, MONTH_LEN, b'-')?;
+    match &bytes[DAY_LEN..] {
+        [] | [b'T'] => parsed(month, day, 0, missing_offset, Precision::Day),
+        [b'T' | b' ', time @ ..] => {
+            let (time, precision, zone) = time_of_day(time)?;
+            let offset = if zone.is_empty() { missing_offset } else { zone_offset(zone)? };
+            parsed(month, day, time, offset, precision)
+        }
+        _ => None,
     }
-    let days = days_from_civil(year, month, day);
-    if bytes.len() == DAY_LEN {
-        return parsed(days, 0, missing_offset, Precision::Day);
-    }
-    let [b'T' | b' ', time @ ..] = &bytes[DAY_LEN..] else { return None };
-    if time.is_empty() {
-        return (bytes[DAY_LEN] == b'T')
-            .then_some(Parsed { micros: days * MICROS_PER_DAY - missing_offset, precision: Precision::Day });
-    }
-    let (time, precision, zone) = time_of_day(time)?;
-    let offset = if zone.is_empty() { missing_offset } else { zone_offset(zone)? };
-    parsed(days, time, offset, precision)
 }
 
 /// Returns microseconds since midnight, the last part that was written, and the rest, which is the
 /// zone.
 fn time_of_day(bytes: &[u8]) -> Option<(i64, Precision, &[u8])> {
-    let hour = i64::from(digits(bytes.get(..2)?)?);
-    if hour > 23 {
-        return None;
-    }
-    let hour = hour * 60 * MICROS_PER_MINUTE;
+    let part = |at: usize, last: u32| digits(bytes.get(at..at + 2)?).filter(|part| *part <= last).map(i64::from);
+    let hour = part(0, 23)? * 60 * MICROS_PER_MINUTE;
     if bytes.get(2) != Some(&b':') {
         return Some((hour, Precision::Hour, &bytes[2..]));
     }
-    let minute = i64::from(digits_after(bytes, 2, b':')?);
-    if minute > 59 {
-        return None;
-    }
-    let minute = hour + minute * MICROS_PER_MINUTE;
+    let minute = hour + part(3, 59)? * MICROS_PER_MINUTE;
     if bytes.get(5) != Some(&b':') {
         return Some((minute, Precision::Minute, &bytes[5..]));
     }
-    let second = i64::from(digits_after(bytes, 5, b':')?);
-    if second > 59 {
-        return None;
-    }
-    let second = minute + second * MICROS_PER_SECOND;
-    match bytes.get(8) {
-        Some(b'.' | b',') => {
-            let (micros, length) = fraction(&bytes[9..])?;
-            Some((second + micros, Precision::Fraction, &bytes[9 + length..]))
+    let second = minute + part(6, 59)? * MICROS_PER_SECOND;
+    match &bytes[8..] {
+        [b'.' | b',', rest @ ..] => {
+            let (fraction, zone) = rest.split_at(rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
+            let micros = second + leading_digits(fraction, 6);
+            (1..=9).contains(&fraction.len()).then_some((micros, Precision::Fraction, zone))
         }
-        _ => Some((second, Precision::Second, &bytes[8..])),
+        zone => Some((second, Precision::Second, zone)),
     }
 }
 
-/// Returns the microseconds of a fraction of one to nine digits, and its number of digits.
-fn fraction(bytes: &[u8]) -> Option<(i64, usize)> {
-    let length = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if !(1..=9).contains(&length) {
-        return None;
-    }
-    let digit = |idx: usize| if idx < length { i64::from(bytes[idx] - b'0') } else { 0 };
-    let micros = (0..6).fold(0, |micros, idx| micros * 10 + digit(idx));
-    Some((micros, length))
+/// Returns the first `n` of `digits` as a number, with zeros for those that are missing.
+fn leading_digits(digits: &[u8], n: usize) -> i64 {
+    (0..n).fold(0, |number, idx| number * 10 + digits.get(idx).map_or(0, |digit| i64::from(digit - b'0')))
 }
 
 /// Returns microseconds east of UTC for `Z`, `+02`, `+0200` or `+02:00`.
@@ -156,9 +136,9 @@ pub(super) fn offset_minutes(zone: &str) -> Option<i32> {
 
 /// Reads milliseconds since 1970; a fraction is truncated to microseconds.
 fn epoch_millis(bytes: &[u8]) -> Option<Parsed> {
-    let (negative, bytes) = match bytes {
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, bytes),
+    let (sign, bytes) = match bytes {
+        [b'-', rest @ ..] => (-1, rest),
+        _ => (1, bytes),
     };
     let whole_len = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (whole, rest) = bytes.split_at(whole_len);
@@ -168,28 +148,24 @@ fn epoch_millis(bytes: &[u8]) -> Option<Parsed> {
     let millis =
         whole.iter().try_fold(0_i64, |number, byte| number.checked_mul(10)?.checked_add(i64::from(byte - b'0')))?;
     let micros = match rest {
-        [] => 0,
+        [] => millis.checked_mul(MICROS_PER_MILLI)?,
         [b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {
-            (0..3).fold(0, |micros, idx| micros * 10 + digits.get(idx).map_or(0, |digit| i64::from(digit - b'0')))
+            millis.checked_mul(MICROS_PER_MILLI)?.checked_add(leading_digits(digits, 3))?
         }
-        _ => return exponent_millis(negative, bytes),
+        _ => exponent_micros(bytes)?,
     };
-    let micros = millis.checked_mul(super::MICROS_PER_MILLI)?.checked_add(micros)?;
-    Some(Parsed { micros: if negative { -micros } else { micros }, precision: Precision::Fraction })
+    Some(Parsed { micros: sign * micros, precision: Precision::Fraction })
 }
 
-/// Reads a number with an exponent (`1.7e12`), as JSON may write it.
-fn exponent_millis(negative: bool, bytes: &[u8]) -> Option<Parsed> {
+/// Reads milliseconds with an exponent (`1.7e12`), as JSON may write them.
+fn exponent_micros(bytes: &[u8]) -> Option<i64> {
     let has_exponent = bytes.iter().any(|byte| byte.eq_ignore_ascii_case(&b'e'));
     let number =
         has_exponent && bytes.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
     let millis: f64 = std::str::from_utf8(bytes).ok().filter(|_| number)?.parse().ok()?;
     let micros = millis * 1_000.0;
     // above this limit a float has no whole microseconds, and no event is that late
-    (micros < 9e15).then(|| {
-        let micros = micros.trunc() as i64;
-        Parsed { micros: if negative { -micros } else { micros }, precision: Precision::Fraction }
-    })
+    (micros < 9e15).then_some(micros as i64)
 }
 
 /// Reads the two digits after `separator` at `at`.
@@ -199,26 +175,6 @@ fn digits_after(bytes: &[u8], at: usize, separator: u8) -> Option<u32> {
 
 fn digits(bytes: &[u8]) -> Option<u32> {
     bytes.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
-}
-
-/// Days since 1970-01-01 of a date in the proleptic Gregorian calendar (Howard Hinnant's
-/// `days_from_civil`).
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
-fn days_in_month(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
 }
 
 #[cfg(test)]
