@@ -2,20 +2,21 @@
 //! batch.
 
 use std::collections::BTreeSet;
+use std::ops::Add;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{Column, DFSchema, internal_datafusion_err, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, ScalarUDF, lit};
+use datafusion::logical_expr::{Expr, cast, lit};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::QueryColumn;
 use super::filter::Filter;
-use super::leaves::{AnyLeafMatches, AtLeast, leaves_type};
+use super::leaves::{any_leaf_matches, leaves_type};
 
 /// A query, ready for evaluation on record batches.
 #[derive(Clone, Debug)]
@@ -84,18 +85,18 @@ fn lower(filter: Filter, columns: &mut BTreeSet<QueryColumn>) -> Expr {
     match filter {
         Filter::All => lit(true),
         Filter::None => lit(false),
-        Filter::And(parts) => balanced(lower_all(parts, columns), Expr::and, true),
-        Filter::Or(parts) => balanced(lower_all(parts, columns), Expr::or, false),
+        Filter::And(parts) => balanced(lower_all(parts, columns), Expr::and).unwrap_or_else(|| lit(true)),
+        Filter::Or(parts) => balanced(lower_all(parts, columns), Expr::or).unwrap_or_else(|| lit(false)),
         Filter::Not(part) => !lower(*part, columns),
         Filter::AtLeast(count, parts) => {
-            let parts = lower_all(parts, columns);
-            ScalarUDF::new_from_impl(AtLeast::new(count, parts.len())).call(parts)
+            let ones = lower_all(parts, columns).into_iter().map(|part| cast(part, DataType::UInt64)).collect();
+            balanced(ones, Expr::add).unwrap_or_else(|| lit(0_u64)).gt_eq(lit(count as u64))
         }
         Filter::Some(column, predicate) => {
             // not parsed, because field names may contain any character
             let argument = Expr::Column(Column::new_unqualified(column.name()));
             columns.insert(column);
-            ScalarUDF::new_from_impl(AnyLeafMatches::new(predicate)).call(vec![argument])
+            any_leaf_matches(predicate).call(vec![argument])
         }
     }
 }
@@ -105,18 +106,11 @@ fn lower_all(parts: Vec<Filter>, columns: &mut BTreeSet<QueryColumn>) -> Vec<Exp
 }
 
 /// Joins the parts into a tree as flat as possible: planning descends it recursively, and a query
-/// may have thousands of clauses.
-fn balanced(mut parts: Vec<Expr>, join: fn(Expr, Expr) -> Expr, of_none: bool) -> Expr {
-    while parts.len() > 1 {
-        let mut pairs = Vec::with_capacity(parts.len().div_ceil(2));
-        let mut left = parts.into_iter();
-        while let Some(first) = left.next() {
-            pairs.push(match left.next() {
-                Some(second) => join(first, second),
-                None => first,
-            });
-        }
-        parts = pairs;
+/// may have thousands of clauses. `None` if there are no parts.
+fn balanced(mut parts: Vec<Expr>, join: fn(Expr, Expr) -> Expr) -> Option<Expr> {
+    if parts.len() < 2 {
+        return parts.pop();
     }
-    parts.pop().unwrap_or_else(|| lit(of_none))
+    let right = parts.split_off(parts.len() / 2);
+    Some(join(balanced(parts, join)?, balanced(right, join)?))
 }

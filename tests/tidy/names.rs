@@ -39,7 +39,6 @@ const SWITCHES: &[(&str, &[&str])] = &[
             "src/models/word2vec/confusion.rs count",
             "src/python/regex/translate.rs set",
             "src/query/dsl/object.rs flag",
-            "src/query/lower.rs balanced",
             "src/sinks/elasticsearch/changes/mod.rs done",
             "src/sinks/elasticsearch/changes/mod.rs send",
         ],
