@@ -38,11 +38,12 @@ impl Analyzer {
 
     /// Returns the words of `text`, in order.
     pub fn words(self, text: &str) -> Vec<String> {
-        let cut = |words: Vec<&str>| words.iter().map(|word| self.normalize(word)).collect();
         match self {
             Analyzer::Standard => standard_words(text),
-            Analyzer::Simple => cut(text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect()),
-            Analyzer::Whitespace => cut(text.split_whitespace().collect()),
+            Analyzer::Simple => {
+                text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).map(lower_case).collect()
+            }
+            Analyzer::Whitespace => text.split_whitespace().map(str::to_owned).collect(),
             Analyzer::Keyword => vec![text.to_owned()],
         }
     }

@@ -6,20 +6,17 @@ pub(super) fn interval(low: u32, high: u32, digits: Option<usize>) -> String {
     let mut alternatives = Vec::new();
     let mut from = u64::from(low);
     let high = u64::from(high);
+    let n_digits = digits.unwrap_or(0);
     while from <= high {
         // one width at a time, so that both ends have the same number of digits
-        let width = decimal_width(from);
-        let to = high.min(10_u64.saturating_pow(width) - 1);
-        same_width(&from.to_string(), &to.to_string(), String::new(), &mut alternatives);
+        let width = from.checked_ilog10().unwrap_or(0) + 1;
+        let to = high.min(10_u64.pow(width) - 1);
+        let (first, last) = (format!("{from:0n_digits$}"), format!("{to:0n_digits$}"));
+        same_width(&first, &last, String::new(), &mut alternatives);
         from = to + 1;
     }
-    let Some(digits) = digits else { return format!("0*(?:{})", alternatives.join("|")) };
-    let padded = alternatives.iter().map(|pattern| pad(pattern, digits));
-    format!("(?:{})", padded.collect::<Vec<_>>().join("|"))
-}
-
-fn decimal_width(number: u64) -> u32 {
-    number.checked_ilog10().unwrap_or(0) + 1
+    let leading = if digits.is_some() { "" } else { "0*" };
+    format!("{leading}(?:{})", alternatives.join("|"))
 }
 
 /// Splits a range of numbers of equal length into prefix, one digit class, and free digits.
@@ -51,24 +48,6 @@ fn same_width(low: &str, high: &str, prefix: String, alternatives: &mut Vec<Stri
 fn split_digit(number: &str) -> Option<(u8, &str)> {
     let digit = number.bytes().next()?;
     Some((digit - b'0', &number[1..]))
-}
-
-/// Adds leading zeros up to `digits`; each class of a pattern stands for one digit.
-fn pad(pattern: &str, digits: usize) -> String {
-    let mut width = 0;
-    let mut inside = false;
-    for byte in pattern.bytes() {
-        match byte {
-            b'[' => {
-                inside = true;
-                width += 1;
-            }
-            b']' => inside = false,
-            _ if !inside => width += 1,
-            _ => {}
-        }
-    }
-    format!("{}{pattern}", "0".repeat(digits.saturating_sub(width)))
 }
 
 #[cfg(test)]
