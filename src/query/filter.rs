@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::QueryColumn;
 use super::ast::{BoolQuery, FieldRef, Query, Test};
 use super::mapping::{Field, FieldType, Mapping, untyped};
-use super::predicate::{Context, Predicate, Refusal, Shape, compile};
+use super::predicate::{Predicate, Refusal, Shape, compile};
 
 /// Upper limit on the fields that a clause without a field, or with a pattern, stands for;
 /// Elasticsearch has the same limit.
@@ -190,7 +190,7 @@ fn resolve_leaf(
     }
     let mut filters = Vec::new();
     for field in &fields {
-        match on_field(field, test, context) {
+        match on_field(field, test, context.now) {
             Ok(filter) => filters.extend(filter),
             Err(Refusal::Mismatch(_)) if lenient => filters.push(Filter::None),
             Err(Refusal::Mismatch(reason) | Refusal::Unknowable(reason)) => {
@@ -218,19 +218,18 @@ fn identity(name: &str, test: &Test) -> Result<Filter, Refused> {
     let keyword = FieldType::Keyword { ignore_above: None, lowercase: false };
     let field = Field { sources: vec![name.to_owned()], field_type: keyword };
     // tests of keywords do not depend on the time
-    let context = FilterContext { mapping: None, now: DateTime::UNIX_EPOCH };
-    match on_field(&field, test, &context) {
+    match on_field(&field, test, DateTime::UNIX_EPOCH) {
         Ok(filter) => Ok(filter.unwrap_or(Filter::None)),
         Err(Refusal::Mismatch(reason) | Refusal::Unknowable(reason)) => Err(refused(name, &reason)),
     }
 }
 
-fn on_field(field: &Field, test: &Test, context: &FilterContext<'_>) -> Result<Option<Filter>, Refusal> {
+fn on_field(field: &Field, test: &Test, now: DateTime<Utc>) -> Result<Option<Filter>, Refusal> {
     let some = |predicate: Predicate| {
         let column = |source: &String| Filter::Some(QueryColumn(source.clone()), predicate.clone());
         Filter::or(field.sources.iter().map(column).collect())
     };
-    Ok(match compile(test, &field.field_type, Context { now: context.now })? {
+    Ok(match compile(test, &field.field_type, now)? {
         Shape::All => Some(Filter::All),
         Shape::None => Some(Filter::None),
         Shape::Dropped => None,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::time::MICROS_PER_MILLI;
 use super::words::Analyzer;
 
 /// Type of a field, which decides how its values are compared.
@@ -27,11 +28,8 @@ pub enum FieldType {
     Text(Analyzer),
     /// A number.
     Number(NumberKind),
-    /// A time, in whole milliseconds unless `nanos` is set.
-    Date {
-        /// True for `date_nanos`; compared in microseconds.
-        nanos: bool,
-    },
+    /// A time.
+    Date(DateResolution),
     /// An IP address.
     Ip,
     /// A boolean.
@@ -53,6 +51,25 @@ pub enum NumberKind {
     Single,
     /// Numbers rounded to a multiple of `1 / factor`.
     Scaled(f64),
+}
+
+/// Resolution of a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateResolution {
+    /// Whole milliseconds.
+    Millis,
+    /// Nanoseconds, compared in microseconds.
+    Nanos,
+}
+
+impl DateResolution {
+    /// Truncates a time in microseconds.
+    pub(super) fn truncate(self, micros: i64) -> i64 {
+        match self {
+            DateResolution::Millis => micros.div_euclid(MICROS_PER_MILLI) * MICROS_PER_MILLI,
+            DateResolution::Nanos => micros,
+        }
+    }
 }
 
 /// Fields of one or several indices.
@@ -106,11 +123,12 @@ impl Mapping {
             return field.clone();
         }
         let parent = name.match_indices('.').map(|(at, _)| &name[..at]).find_map(|parent| self.fields.get(parent));
-        if let Some(Field { field_type: field_type @ (FieldType::Opaque(_) | FieldType::Unsearchable(_)), .. }) = parent
-        {
-            return Field { sources: vec![name.to_owned()], field_type: field_type.clone() };
+        match parent.map(|parent| &parent.field_type) {
+            Some(field_type @ (FieldType::Opaque(_) | FieldType::Unsearchable(_))) => {
+                Field { sources: vec![name.to_owned()], field_type: field_type.clone() }
+            }
+            _ => untyped(name),
         }
-        untyped(name)
     }
 
     /// Returns all searchable fields whose names pass `is_wanted`.
@@ -148,7 +166,7 @@ impl FieldType {
             FieldType::Constant(_) => "a constant keyword",
             FieldType::Text(_) => "text",
             FieldType::Number(_) => "a number",
-            FieldType::Date { .. } => "a date",
+            FieldType::Date(_) => "a date",
             FieldType::Ip => "an ip",
             FieldType::Boolean => "a boolean",
             FieldType::Opaque(_) | FieldType::Unsearchable(_) => "of another type",
@@ -177,13 +195,18 @@ impl Index {
     fn add(&mut self, prefix: &str, properties: &Map<String, Value>, opaque: Option<&str>) {
         for (name, definition) in properties {
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-            let nested = definition.get("type").and_then(Value::as_str) == Some("nested");
-            let opaque =
-                if nested { Some("it is inside a nested object, which only a nested query reaches") } else { opaque };
-            if let Some(inner) = definition.get("properties").and_then(Value::as_object) {
-                self.add(&path, inner, opaque);
-            } else {
-                self.add_field(&path, definition, opaque);
+            let kind = text(definition, "type");
+            let opaque = match kind {
+                Some("nested") => Some("it is inside a nested object, which only a nested query reaches"),
+                _ => opaque,
+            };
+            match (definition.get("properties").and_then(Value::as_object), kind) {
+                (Some(inner), _) => self.add(&path, inner, opaque),
+                (None, None | Some("object")) => {}
+                (None, Some("alias")) => {
+                    self.aliases.push((path, text(definition, "path").unwrap_or_default().to_owned()));
+                }
+                (None, Some(_)) => self.add_field(&path, definition, opaque),
             }
         }
     }
@@ -192,15 +215,6 @@ impl Index {
         let field_type = |definition: &Value| {
             opaque.map_or_else(|| field_type(definition), |reason| FieldType::Unsearchable(reason.to_owned()))
         };
-        match definition.get("type").and_then(Value::as_str) {
-            None | Some("object") => return,
-            Some("alias") => {
-                let target = definition.get("path").and_then(Value::as_str).unwrap_or_default();
-                self.aliases.push((path.to_owned(), target.to_owned()));
-                return;
-            }
-            Some(_) => {}
-        }
         let field = |definition: &Value| Field { sources: vec![path.to_owned()], field_type: field_type(definition) };
         for (name, sub) in definition.get("fields").and_then(Value::as_object).into_iter().flatten() {
             self.fields.insert(format!("{path}.{name}"), field(sub));
@@ -237,8 +251,12 @@ fn properties_of(index: &Value) -> Option<&Map<String, Value>> {
     index.get("mappings").unwrap_or(index).get("properties")?.as_object()
 }
 
+fn text<'a>(definition: &'a Value, key: &str) -> Option<&'a str> {
+    definition.get(key)?.as_str()
+}
+
 fn field_type(definition: &Value) -> FieldType {
-    let text = |key: &str| definition.get(key).and_then(Value::as_str);
+    let text = |key: &str| text(definition, key);
     let name = text("type").unwrap_or("object");
     let off = |key: &str| definition.get(key) == Some(&Value::Bool(false));
     // values stored in columns can be searched without an index
@@ -266,7 +284,8 @@ fn field_type(definition: &Value) -> FieldType {
             Some(factor) if factor > 0.0 => FieldType::Number(NumberKind::Scaled(factor)),
             _ => FieldType::Opaque("its scaling factor is missing".to_owned()),
         },
-        "date" | "date_nanos" => date(text("format"), name == "date_nanos"),
+        "date" => date(text("format"), DateResolution::Millis),
+        "date_nanos" => date(text("format"), DateResolution::Nanos),
         "ip" => FieldType::Ip,
         "boolean" => FieldType::Boolean,
         "half_float" | "version" | "search_as_you_type" | "annotated_text" => {
@@ -279,14 +298,14 @@ fn field_type(definition: &Value) -> FieldType {
 fn keyword(definition: &Value) -> FieldType {
     let ignore_above =
         definition.get("ignore_above").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
-    match definition.get("normalizer").and_then(Value::as_str) {
+    match text(definition, "normalizer") {
         None => FieldType::Keyword { ignore_above, lowercase: false },
         Some("lowercase") => FieldType::Keyword { ignore_above, lowercase: true },
         Some(_) => FieldType::Opaque("its normalizer is not lowercase".to_owned()),
     }
 }
 
-fn date(format: Option<&str>, nanos: bool) -> FieldType {
+fn date(format: Option<&str>, resolution: DateResolution) -> FieldType {
     let known = |format: &str| {
         let format = format.strip_prefix("strict_").unwrap_or(format);
         matches!(
@@ -300,7 +319,7 @@ fn date(format: Option<&str>, nanos: bool) -> FieldType {
         )
     };
     match format.unwrap_or("date_optional_time") {
-        format if format.split("||").all(known) => FieldType::Date { nanos },
+        format if format.split("||").all(known) => FieldType::Date(resolution),
         format => FieldType::Opaque(format!("its date format is `{format}`")),
     }
 }
@@ -338,7 +357,7 @@ mod tests {
             ("c", vec!["c"], FieldType::Constant("v".to_owned())),
             ("f", vec!["f"], keyword(None)),
             ("f.sub", vec!["f.sub"], FieldType::Untyped),
-            ("d", vec!["d"], FieldType::Date { nanos: false }),
+            ("d", vec!["d"], FieldType::Date(DateResolution::Millis)),
             ("x.keyword", vec!["x"], FieldType::Untyped),
         ] {
             let found = mapping.field(name);

@@ -26,11 +26,10 @@ mod words;
 use chrono::{DateTime, Utc};
 
 use crate::config::{FieldPath, UseCaseQuery};
-use ast::Query;
 use filter::{Filter, FilterContext};
 
 pub use lower::CompiledQuery;
-pub use mapping::{FieldType, Mapping, NumberKind};
+pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
 pub use time::{TimeWindow, parse_timestamp};
 pub use words::Analyzer;
 
@@ -50,6 +49,28 @@ pub struct QueryError {
     pub path: Option<String>,
     /// Key of the use case that holds the query.
     pub key: &'static str,
+}
+
+/// Syntax error in the text of a query or of a regular expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// Byte offset in the text.
+    pub at: usize,
+    /// Description of the error.
+    pub message: String,
+    /// Advice on what was expected, or how to write it.
+    pub help: String,
+}
+
+impl SyntaxError {
+    fn new(at: usize, message: impl Into<String>, help: impl Into<String>) -> Self {
+        SyntaxError { at, message: message.into(), help: help.into() }
+    }
+
+    /// Position in characters of `text`, from 0 on.
+    pub fn position_in(&self, text: &str) -> usize {
+        text.char_indices().take_while(|(byte, _)| *byte < self.at).count()
+    }
 }
 
 /// A column of leaves that a query needs: `List<Dictionary<UInt32, Utf8>>`. Each leaf starts with a
@@ -81,27 +102,10 @@ pub fn compile(
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
     let context = FilterContext { mapping, now };
+    let lucene = query.lucene.iter().map(|text| lucene_filter(text, &context));
+    let dsl = query.dsl.iter().enumerate().map(|(idx, value)| dsl_filter(value, idx, &context));
     let mut errors = Vec::new();
-    let mut filters = Vec::new();
-    let lucene = query.lucene.iter().map(|text| (read_lucene(text), None, LUCENE_KEY));
-    let dsl =
-        query.dsl.iter().enumerate().map(|(idx, value)| (read_dsl(value, idx), Some(format!("[{idx}]")), DSL_KEY));
-    for (parsed, path, key) in lucene.chain(dsl) {
-        let filter = parsed.and_then(|query| {
-            let refused = |error: filter::Refused| QueryError {
-                message: error.message,
-                help: error.help,
-                position: None,
-                path,
-                key,
-            };
-            filter::of(&query, &context).map_err(refused)
-        });
-        match filter {
-            Ok(filter) => filters.push(filter),
-            Err(error) => errors.push(error),
-        }
-    }
+    let filters = lucene.chain(dsl).filter_map(|filter| filter.map_err(|error| errors.push(error)).ok()).collect();
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -111,22 +115,20 @@ pub fn compile(
     })
 }
 
-fn read_lucene(text: &str) -> Result<Query, QueryError> {
-    lucene::parse(text, &lucene::Defaults::default()).map_err(|error| QueryError {
-        position: Some(error.position_in(text)),
-        message: error.message,
-        help: error.help,
-        path: None,
-        key: LUCENE_KEY,
-    })
+fn lucene_filter(text: &str, context: &FilterContext<'_>) -> Result<Filter, QueryError> {
+    let error = |message, help, position| QueryError { message, help, position, path: None, key: LUCENE_KEY };
+    let query = lucene::parse(text, &lucene::Defaults::default()).map_err(|syntax| {
+        let position = syntax.position_in(text);
+        error(syntax.message, syntax.help, Some(position))
+    })?;
+    filter::of(&query, context).map_err(|refused| error(refused.message, refused.help, None))
 }
 
-fn read_dsl(value: &serde_json::Value, idx: usize) -> Result<Query, QueryError> {
-    dsl::parse(value).map_err(|error| QueryError {
-        message: error.message,
-        help: error.help,
-        position: None,
-        path: Some(format!("[{idx}]{}", error.path)),
-        key: DSL_KEY,
-    })
+fn dsl_filter(value: &serde_json::Value, idx: usize, context: &FilterContext<'_>) -> Result<Filter, QueryError> {
+    let error = |message, help, path: &str| {
+        let path = Some(format!("[{idx}]{path}"));
+        QueryError { message, help, position: None, path, key: DSL_KEY }
+    };
+    let query = dsl::parse(value).map_err(|dsl| error(dsl.message, dsl.help, &dsl.path))?;
+    filter::of(&query, context).map_err(|refused| error(refused.message, refused.help, ""))
 }

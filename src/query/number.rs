@@ -47,6 +47,18 @@ impl Number {
     }
 }
 
+impl PartialEq for Number {
+    fn eq(&self, other: &Number) -> bool {
+        self.compare(*other).is_eq()
+    }
+}
+
+impl PartialOrd for Number {
+    fn partial_cmp(&self, other: &Number) -> Option<Ordering> {
+        Some(self.compare(*other))
+    }
+}
+
 /// Compares exactly. Without the fraction, the cast is exact unless it saturates, and saturation
 /// keeps the order.
 fn integer_to_float(integer: i128, float: f64) -> Ordering {

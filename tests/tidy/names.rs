@@ -20,7 +20,6 @@ const SWITCHES: &[(&str, &[&str])] = &[
             "src/commands/run/progress.rs start",
             "src/commands/wipe.rs wipe",
             "src/query/filter.rs resolve_leaf",
-            "src/query/predicate/compile.rs fuzzy",
             "src/query/predicate/fuzzy.rs new",
             "src/query/predicate/mod.rs new",
             "src/query/regexp/mod.rs new",
@@ -49,9 +48,6 @@ const SWITCHES: &[(&str, &[&str])] = &[
         &[
             "src/event/decode/walk.rs read_hit",
             "src/event/decode/walk.rs read_line",
-            "src/query/mapping.rs date",
-            "src/query/predicate/compile.rs date",
-            "src/query/predicate/compile.rs instant",
             "src/sources/elasticsearch/slice.rs body",
             "src/sources/elasticsearch/slice.rs page",
         ],

@@ -1,10 +1,12 @@
 //! Queries on the values of a field.
 
+use std::ops::Bound;
+
 use serde_json::Value;
 
 use super::object::{Object, list_of_scalars, scalar, single_field, text};
 use super::{DslError, Parsed, fields, minimum, offset_minutes, operator};
-use crate::query::ast::{Bound, Edits, FieldRef, Query, Test, ZeroTerms};
+use crate::query::ast::{Edits, FieldRef, Query, Test, ZeroTerms};
 use crate::query::regexp::{Flags, LuceneRegexp};
 
 /// Names of date formats in the DSL that mean the default format.
@@ -199,16 +201,16 @@ fn range(body: &Value, path: &str) -> Parsed<Test> {
     Ok(Test::Range { lower, upper, offset_minutes: offset_minutes(&object)?, normalize: false })
 }
 
-fn bound(object: &Object<'_>, keys: [(&str, bool); 3]) -> Parsed<Bound> {
-    let mut bound = Bound::Open;
+fn bound(object: &Object<'_>, keys: [(&str, bool); 3]) -> Parsed<Bound<String>> {
+    let mut bound = Bound::Unbounded;
     for (key, inclusive) in keys {
         let Some(value) = object.get(key) else { continue };
-        if bound != Bound::Open {
+        if bound != Bound::Unbounded {
             let help = format!("give one of {}, {} and {}", keys[0].0, keys[1].0, keys[2].0);
             return Err(DslError::new(&object.path(key), "two bounds for one end", help));
         }
         let text = scalar(value, &object.path(key))?;
-        bound = if inclusive { Bound::Inclusive(text) } else { Bound::Exclusive(text) };
+        bound = if inclusive { Bound::Included(text) } else { Bound::Excluded(text) };
     }
     Ok(bound)
 }

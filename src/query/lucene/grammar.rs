@@ -1,9 +1,11 @@
 //! Parses tokens into an AST: the productions of Lucene's classic grammar, one method each.
 
+use std::ops::Bound;
+
 use super::lexer::{Spanned, Token};
-use super::text::{bounds, describe, unescape};
+use super::text::{describe, range_end, unescape};
 use super::{Defaults, SyntaxError};
-use crate::query::ast::{BoolQuery, Bound, Edits, FieldRef, Operator, Query, Test, ZeroTerms};
+use crate::query::ast::{BoolQuery, Edits, FieldRef, Operator, Query, Test, ZeroTerms};
 use crate::query::regexp::{Flags, LuceneRegexp};
 
 /// Upper limit on nested groups: anybody may have written the query, and each group uses stack.
@@ -20,21 +22,6 @@ pub(super) struct Grammar<'a> {
     end: usize,
     depth: usize,
     defaults: &'a Defaults,
-}
-
-/// Operator between a clause and the one before it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Conjunction {
-    None,
-    And,
-    Or,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Modifier {
-    None,
-    Required,
-    Prohibited,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,9 +53,9 @@ impl<'a> Grammar<'a> {
         loop {
             if let Some(text) = self.neighbouring_terms()? {
                 let query = self.text(field, text);
-                clauses.push((if self.defaults.operator == Operator::Or { Occur::Should } else { Occur::Must }, query));
+                self.add(&mut clauses, None, None, query);
             } else {
-                let conjunction = if clauses.is_empty() { Conjunction::None } else { self.conjunction() };
+                let conjunction = if clauses.is_empty() { None } else { self.conjunction() };
                 let modifier = self.modifier();
                 let query = self.clause(field)?;
                 self.add(&mut clauses, conjunction, modifier, query);
@@ -80,48 +67,51 @@ impl<'a> Grammar<'a> {
     }
 
     /// Adds a clause by Lucene's rule: an operator also changes the clause before it.
-    fn add(&self, clauses: &mut Vec<(Occur, Query)>, conjunction: Conjunction, modifier: Modifier, query: Query) {
-        let all_required = self.defaults.operator == Operator::And;
+    fn add(
+        &self,
+        clauses: &mut Vec<(Occur, Query)>,
+        conjunction: Option<Operator>,
+        modifier: Option<Occur>,
+        query: Query,
+    ) {
+        let default = self.defaults.operator;
         if let Some((occur, _)) = clauses.last_mut().filter(|(occur, _)| *occur != Occur::MustNot) {
-            match conjunction {
-                Conjunction::And => *occur = Occur::Must,
-                Conjunction::Or if all_required => *occur = Occur::Should,
-                Conjunction::Or | Conjunction::None => {}
+            match (conjunction, default) {
+                (Some(Operator::And), _) => *occur = Occur::Must,
+                (Some(Operator::Or), Operator::And) => *occur = Occur::Should,
+                (Some(Operator::Or), Operator::Or) | (None, _) => {}
             }
         }
-        let required = match (modifier, conjunction) {
-            (Modifier::Required, Conjunction::Or) => !all_required,
-            (Modifier::Required, _) => true,
-            (_, Conjunction::And) => true,
-            (_, Conjunction::None) => all_required,
-            (_, Conjunction::Or) => false,
-        };
-        let occur = match modifier {
-            Modifier::Prohibited => Occur::MustNot,
-            _ if required => Occur::Must,
-            _ => Occur::Should,
+        let occur = match (modifier, conjunction.unwrap_or(default)) {
+            (Some(Occur::MustNot), _) => Occur::MustNot,
+            (_, Operator::And) => Occur::Must,
+            // with AND as the default, OR makes even `+b` optional
+            (Some(occur), Operator::Or) if default == Operator::Or => occur,
+            (_, Operator::Or) => Occur::Should,
         };
         clauses.push((occur, query));
     }
 
-    fn conjunction(&mut self) -> Conjunction {
-        let conjunction = match self.peek(0) {
-            Some(Token::And) => Conjunction::And,
-            Some(Token::Or) => Conjunction::Or,
-            _ => return Conjunction::None,
+    /// Takes the operator between a clause and the one before it.
+    fn conjunction(&mut self) -> Option<Operator> {
+        let conjunction = match self.peek(0)? {
+            Token::And => Operator::And,
+            Token::Or => Operator::Or,
+            _ => return None,
         };
         self.next += 1;
-        conjunction
+        Some(conjunction)
     }
 
-    fn modifier(&mut self) -> Modifier {
-        let modifier = match self.peek(0) {
-            Some(Token::Plus) => Modifier::Required,
-            Some(Token::Minus | Token::Not) => Modifier::Prohibited,
-            _ => return Modifier::None,
+    /// Takes the sign of a clause.
+    fn modifier(&mut self) -> Option<Occur> {
+        let modifier = match self.peek(0)? {
+            Token::Plus => Occur::Must,
+            Token::Minus | Token::Not => Occur::MustNot,
+            _ => return None,
         };
         self.next += 1;
-        modifier
+        Some(modifier)
     }
 
     /// Joins adjacent terms into one text, except terms that an operator, colon or suffix claims.
@@ -175,11 +165,8 @@ impl<'a> Grammar<'a> {
         let query = self.query(field)?;
         self.depth -= 1;
         if self.peek(0) != Some(Token::Close) {
-            return Err(SyntaxError {
-                at: opened_at,
-                message: "a `(` is not closed".to_owned(),
-                help: "expected `)`; write `\\(` for the character itself, or quote the text".to_owned(),
-            });
+            let help = "expected `)`; write `\\(` for the character itself, or quote the text";
+            return Err(SyntaxError::new(opened_at, "a `(` is not closed", help));
         }
         self.next += 1;
         self.skip_boost();
@@ -190,19 +177,30 @@ impl<'a> Grammar<'a> {
         let at = self.position();
         let Some(token) = self.peek(0) else { return Err(self.unexpected()) };
         match token {
-            Token::Term(_)
-            | Token::BareOperator(_)
-            | Token::Star
-            | Token::Prefix(_)
-            | Token::Wildcard(_)
-            | Token::Regexp(_) => {
-                self.next += 1;
-                let fuzzy = self.suffix();
-                self.bare_term(field, token, fuzzy, at)
+            Token::Term(text) | Token::BareOperator(text) => match self.take_term() {
+                Some((edits, edits_at)) => self.fuzzy(field, unescape(text, at)?, edits, edits_at),
+                None => Ok(self.text(field, unescape(text, at)?)),
+            },
+            Token::Star => {
+                self.take_term();
+                Ok(self.any_value(field))
+            }
+            Token::Prefix(text) => {
+                self.take_term();
+                let text = unescape(text, at)?;
+                Ok(self.leaf(field, Test::Prefix { text, case_insensitive: false, normalize: true }))
+            }
+            Token::Wildcard(pattern) => {
+                self.take_term();
+                let pattern = pattern.to_owned();
+                Ok(self.leaf(field, Test::Wildcard { pattern, case_insensitive: false, normalize: true }))
+            }
+            Token::Regexp(pattern) => {
+                self.take_term();
+                self.regexp(field, pattern, at)
             }
             Token::Quoted(text) => {
-                self.next += 1;
-                let slop = self.suffix().and_then(|(slop, _)| slop.parse::<f32>().ok()).unwrap_or(0.0);
+                let slop = self.take_term().and_then(|(slop, _)| slop.parse::<f32>().ok()).unwrap_or(0.0);
                 let text = unescape(text, at + 1)?;
                 if is_exists(field) {
                     return Ok(self.exists(&text));
@@ -210,40 +208,10 @@ impl<'a> Grammar<'a> {
                 // a float keeps Lucene's reading of `~1.5`; the cast truncates and saturates
                 Ok(self.leaf(field, Test::Phrase { text, slop: slop as u32, zero_terms: ZeroTerms::Drop }))
             }
-            Token::Range(range) => {
+            Token::Range(lower, upper) => {
                 self.next += 1;
                 self.skip_boost();
-                let (lower, upper) = bounds(&range, at)?;
-                Ok(self.leaf(field, self.range(lower, upper)))
-            }
-            _ => Err(self.unexpected()),
-        }
-    }
-
-    fn bare_term(
-        &self,
-        field: Option<&FieldRef>,
-        token: Token<'_>,
-        fuzzy: Option<(&str, usize)>,
-        at: usize,
-    ) -> Result<Query, SyntaxError> {
-        match token {
-            Token::Star => Ok(self.any_value(field)),
-            Token::Wildcard(pattern) => {
-                let pattern = pattern.to_owned();
-                Ok(self.leaf(field, Test::Wildcard { pattern, case_insensitive: false, normalize: true }))
-            }
-            Token::Prefix(text) => {
-                let text = unescape(text, at)?;
-                Ok(self.leaf(field, Test::Prefix { text, case_insensitive: false, normalize: true }))
-            }
-            Token::Regexp(pattern) => self.regexp(field, pattern, at),
-            Token::Term(text) | Token::BareOperator(text) => {
-                let text = unescape(text, at)?;
-                match fuzzy {
-                    Some((edits, at)) => self.fuzzy(field, text, edits, at),
-                    None => Ok(self.text(field, text)),
-                }
+                Ok(self.leaf(field, self.range(range_end(lower, at)?, range_end(upper, at)?)))
             }
             _ => Err(self.unexpected()),
         }
@@ -251,25 +219,18 @@ impl<'a> Grammar<'a> {
 
     fn regexp(&self, field: Option<&FieldRef>, pattern: &str, at: usize) -> Result<Query, SyntaxError> {
         if pattern.chars().count() > MAX_REGEXP_CHARS {
-            return Err(SyntaxError {
-                at,
-                message: format!("a regular expression of more than {MAX_REGEXP_CHARS} characters"),
-                help: "shorten it; the limit is that of Elasticsearch".to_owned(),
-            });
+            let message = format!("a regular expression of more than {MAX_REGEXP_CHARS} characters");
+            return Err(SyntaxError::new(at, message, "shorten it; the limit is that of Elasticsearch"));
         }
-        if let Err(error) = LuceneRegexp::new(pattern, false, Flags::ALL) {
-            return Err(SyntaxError { at: at + 1 + error.at, message: error.message, help: error.help });
-        }
+        LuceneRegexp::new(pattern, false, Flags::ALL)
+            .map_err(|error| SyntaxError { at: at + 1 + error.at, ..error })?;
         Ok(self.leaf(field, Test::Regexp { pattern: pattern.to_owned(), case_insensitive: false, flags: Flags::ALL }))
     }
 
     fn fuzzy(&self, field: Option<&FieldRef>, text: String, edits: &str, at: usize) -> Result<Query, SyntaxError> {
         let edits = if edits.is_empty() { Some(Edits::AUTO) } else { Edits::parse(edits) };
-        let edits = edits.ok_or_else(|| SyntaxError {
-            at,
-            message: "a fuzzy term with a distance it cannot have".to_owned(),
-            help: "expected `~`, `~AUTO`, `~0`, `~1` or `~2`; write `\\~` for the character itself".to_owned(),
-        })?;
+        let help = "expected `~`, `~AUTO`, `~0`, `~1` or `~2`; write `\\~` for the character itself";
+        let edits = edits.ok_or_else(|| SyntaxError::new(at, "a fuzzy term with a distance it cannot have", help))?;
         Ok(self.leaf(field, Test::Fuzzy { text, edits, prefix_length: 0, transpositions: true, normalize: true }))
     }
 
@@ -284,15 +245,15 @@ impl<'a> Grammar<'a> {
             _ => return None,
         };
         let bound = match (bound, inclusive) {
-            ("*", _) => Bound::Open,
-            (text, true) => Bound::Inclusive(text.to_owned()),
-            (text, false) => Bound::Exclusive(text.to_owned()),
+            ("*", _) => Bound::Unbounded,
+            (text, true) => Bound::Included(text.to_owned()),
+            (text, false) => Bound::Excluded(text.to_owned()),
         };
-        let (lower, upper) = if low { (bound, Bound::Open) } else { (Bound::Open, bound) };
+        let (lower, upper) = if low { (bound, Bound::Unbounded) } else { (Bound::Unbounded, bound) };
         named.then(|| self.leaf(field, self.range(lower, upper)))
     }
 
-    fn range(&self, lower: Bound, upper: Bound) -> Test {
+    fn range(&self, lower: Bound<String>, upper: Bound<String>) -> Test {
         Test::Range { lower, upper, offset_minutes: self.defaults.offset_minutes, normalize: true }
     }
 
@@ -330,8 +291,10 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    /// Reads `~2`, `^3` or both in either order; returns the text after `~` and its position.
-    fn suffix(&mut self) -> Option<(&'a str, usize)> {
+    /// Takes a term and the `~2`, `^3` or both in either order after it; returns the text after `~`
+    /// and its position.
+    fn take_term(&mut self) -> Option<(&'a str, usize)> {
+        self.next += 1;
         self.skip_boost();
         let Some(Token::Fuzzy(text)) = self.peek(0) else { return None };
         let at = self.position();
@@ -374,7 +337,7 @@ impl<'a> Grammar<'a> {
     }
 
     fn error(&self, message: &str, help: &str) -> SyntaxError {
-        SyntaxError { at: self.position(), message: message.to_owned(), help: help.to_owned() }
+        SyntaxError::new(self.position(), message, help)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Splits text into tokens by the rule of Lucene's own scanner: at each position the longest token
 //! wins.
 
-use winnow::combinator::{alt, opt, preceded, repeat};
-use winnow::error::{ContextError, ErrMode};
+use std::ops::Bound;
+
+use winnow::combinator::{alt, delimited, opt, preceded, repeat, terminated};
 use winnow::prelude::*;
-use winnow::stream::{LocatingSlice, Location};
+use winnow::stream::LocatingSlice;
 use winnow::token::{any, none_of, one_of, take_while};
 
 use super::SyntaxError;
@@ -44,23 +45,8 @@ pub(super) enum Token<'a> {
     Wildcard(&'a str),
     /// Pattern without the slashes.
     Regexp(&'a str),
-    Range(RangeToken<'a>),
-}
-
-/// `[a TO b}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RangeToken<'a> {
-    pub(super) lower: RangeBound<'a>,
-    pub(super) upper: RangeBound<'a>,
-    pub(super) lower_inclusive: bool,
-    pub(super) upper_inclusive: bool,
-}
-
-/// Text of one end of a range, without quotes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RangeBound<'a> {
-    pub(super) text: &'a str,
-    pub(super) quoted: bool,
+    /// Bounds of `[a TO b}` without quotes; an open end is a `*`.
+    Range(Bound<&'a str>, Bound<&'a str>),
 }
 
 /// A token, and the byte where it begins.
@@ -72,22 +58,14 @@ pub(super) struct Spanned<'a> {
 
 /// Returns all tokens of `text`.
 pub(super) fn tokens(text: &str) -> Result<Vec<Spanned<'_>>, SyntaxError> {
-    let mut input = LocatingSlice::new(text);
-    let mut tokens = Vec::new();
-    loop {
-        skip_whitespace(&mut input);
-        if input.is_empty() {
-            return Ok(tokens);
-        }
-        let start = input.current_token_start();
-        let token = token(&mut input).map_err(|_| lexical_error(&text[start..], start))?;
-        tokens.push(Spanned { token, start });
-    }
+    let spanned = token.with_span().map(|(token, span)| Spanned { token, start: span.start });
+    preceded(blanks, repeat(0.., terminated(spanned, blanks)))
+        .parse(LocatingSlice::new(text))
+        .map_err(|error| lexical_error(text, error.offset()))
 }
 
-fn skip_whitespace(input: &mut Input<'_>) {
-    let skipped: Result<&str, ErrMode<ContextError>> = take_while(0.., WHITESPACE).parse_next(input);
-    debug_assert!(skipped.is_ok(), "taking no blank at all is fine");
+fn blanks<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
+    take_while(0.., WHITESPACE).parse_next(input)
 }
 
 fn token<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
@@ -149,12 +127,12 @@ fn first_wildcard(text: &str) -> Option<usize> {
 
 fn quoted<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
     let inside = repeat::<_, _, (), _, _>(0.., alt((escaped, none_of(['"', '\\']).void()))).take();
-    ('"', inside, '"').map(|(_, text, _)| Token::Quoted(text)).parse_next(input)
+    delimited('"', inside, '"').map(Token::Quoted).parse_next(input)
 }
 
 fn regexp<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
     let inside = repeat::<_, _, (), _, _>(0.., alt((r"\/".void(), none_of('/').void()))).take();
-    ('/', inside, '/').map(|(_, text, _)| Token::Regexp(text)).parse_next(input)
+    delimited('/', inside, '/').map(Token::Regexp).parse_next(input)
 }
 
 fn fuzzy<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
@@ -168,25 +146,25 @@ fn boost<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
 }
 
 fn range<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
-    let blanks = || take_while(0.., WHITESPACE);
     let open = one_of(['[', '{']).parse_next(input)?;
-    let lower = preceded(blanks(), range_bound).parse_next(input)?;
+    let lower = preceded(blanks, range_bound).parse_next(input)?;
     (take_while(1.., WHITESPACE), "TO", take_while(1.., WHITESPACE)).parse_next(input)?;
     let upper = range_bound.parse_next(input)?;
-    let close = preceded(blanks(), one_of([']', '}'])).parse_next(input)?;
-    Ok(Token::Range(RangeToken { lower, upper, lower_inclusive: open == '[', upper_inclusive: close == ']' }))
+    let close = preceded(blanks, one_of([']', '}'])).parse_next(input)?;
+    let lower = if open == '[' { Bound::Included(lower) } else { Bound::Excluded(lower) };
+    let upper = if close == ']' { Bound::Included(upper) } else { Bound::Excluded(upper) };
+    Ok(Token::Range(lower, upper))
 }
 
-fn range_bound<'a>(input: &mut Input<'a>) -> ModalResult<RangeBound<'a>> {
+fn range_bound<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
     let inside = repeat::<_, _, (), _, _>(1.., alt((escaped, none_of(['"', '\\']).void()))).take();
-    let quoted = ('"', inside, '"').map(|(_, text, _)| RangeBound { text, quoted: true });
     let plain = take_while(1.., |c| !WHITESPACE.contains(&c) && c != ']' && c != '}');
-    alt((quoted, plain.map(|text| RangeBound { text, quoted: false }))).parse_next(input)
+    alt((delimited('"', inside, '"'), plain)).parse_next(input)
 }
 
-/// Explains to the user why no token begins at the start of `remaining`.
-fn lexical_error(remaining: &str, start: usize) -> SyntaxError {
-    let (message, help) = match remaining.chars().next() {
+/// Explains to the user why no token begins at `start`.
+fn lexical_error(text: &str, start: usize) -> SyntaxError {
+    let (message, help) = match text[start..].chars().next() {
         Some('"') => ("a quoted phrase is not closed", "expected a second `\"`; write `\\\"` for the character itself"),
         Some('/') => (
             "a regular expression is not closed",
@@ -204,7 +182,7 @@ fn lexical_error(remaining: &str, start: usize) -> SyntaxError {
         Some(']' | '}') => ("a range ends that was not opened", "write a backslash in front for the character itself"),
         _ => ("unexpected character", "write a backslash in front of special characters, or quote the text"),
     };
-    SyntaxError { at: start, message: message.to_owned(), help: help.to_owned() }
+    SyntaxError::new(start, message, help)
 }
 
 #[cfg(test)]
@@ -233,9 +211,6 @@ mod tests {
     #[test]
     fn ranges_keep_brackets_and_quotes() {
         let found = tokens("[\"a b\" TO *}").unwrap();
-        let Token::Range(range) = found[0].token else { panic!("{found:?}") };
-        assert_eq!(range.lower, RangeBound { text: "a b", quoted: true });
-        assert_eq!(range.upper, RangeBound { text: "*", quoted: false });
-        assert!(range.lower_inclusive && !range.upper_inclusive);
+        assert_eq!(found[0].token, Token::Range(Bound::Included("a b"), Bound::Excluded("*")));
     }
 }

@@ -18,25 +18,8 @@ mod grammar;
 mod lexer;
 mod text;
 
+use super::SyntaxError;
 use super::ast::{FieldRef, Operator, Query};
-
-/// Syntax error in a query text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    /// Byte offset in the text.
-    pub at: usize,
-    /// Description of the error.
-    pub message: String,
-    /// Advice on what was expected, or how to write it.
-    pub help: String,
-}
-
-impl SyntaxError {
-    /// Position in characters of `text`, from 0 on.
-    pub fn position_in(&self, text: &str) -> usize {
-        text.char_indices().take_while(|(byte, _)| *byte < self.at).count()
-    }
-}
 
 /// Settings for clauses that do not override them.
 #[derive(Clone, Debug)]

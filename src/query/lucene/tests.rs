@@ -1,7 +1,9 @@
+use std::ops::Bound;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::query::ast::{BoolQuery, Bound, Edits, Test, ZeroTerms};
+use crate::query::ast::{BoolQuery, Edits, Test, ZeroTerms};
 use crate::query::regexp::Flags;
 
 fn read(text: &str) -> Query {
@@ -149,8 +151,8 @@ fn leaf() -> impl Strategy<Value = Query> {
             normalize: true
         }),
         ("[a-z0-9 \"]{1,5}", "[a-z0-9\\]\\\\]{1,5}").prop_map(|(low, high)| Test::Range {
-            lower: Bound::Inclusive(low),
-            upper: Bound::Exclusive(high),
+            lower: Bound::Included(low),
+            upper: Bound::Excluded(high),
             offset_minutes: 0,
             normalize: true
         }),

@@ -1,20 +1,18 @@
 //! Texts of tokens: removes escapes, and describes tokens in messages.
 
-use super::SyntaxError;
-use super::lexer::{RangeBound, RangeToken, Token};
-use crate::query::ast::Bound;
+use std::ops::Bound;
 
-/// Reads both ends of a range; `*` is an open end.
-pub(super) fn bounds(range: &RangeToken<'_>, at: usize) -> Result<(Bound, Bound), SyntaxError> {
-    let bound = |bound: RangeBound<'_>, inclusive: bool| -> Result<Bound, SyntaxError> {
-        let text = unescape(bound.text, at)?;
-        Ok(match (text.as_str(), inclusive) {
-            ("*", _) => Bound::Open,
-            (_, true) => Bound::Inclusive(text),
-            (_, false) => Bound::Exclusive(text),
-        })
-    };
-    Ok((bound(range.lower, range.lower_inclusive)?, bound(range.upper, range.upper_inclusive)?))
+use super::SyntaxError;
+use super::lexer::Token;
+
+/// Reads one end of a range; `*` is an open end.
+pub(super) fn range_end(bound: Bound<&str>, at: usize) -> Result<Bound<String>, SyntaxError> {
+    Ok(match bound.map(|text| unescape(text, at)) {
+        Bound::Included(Ok(text)) | Bound::Excluded(Ok(text)) if text == "*" => Bound::Unbounded,
+        Bound::Included(text) => Bound::Included(text?),
+        Bound::Excluded(text) => Bound::Excluded(text?),
+        Bound::Unbounded => Bound::Unbounded,
+    })
 }
 
 /// Removes the backslashes; `\u0041` is the character with that code.
@@ -30,11 +28,8 @@ pub(super) fn unescape(text: &str, at: usize) -> Result<String, SyntaxError> {
         if escaped && c == 'u' {
             let hex: String = chars.by_ref().take(4).map(|(_, c)| c).collect();
             let unit = Some(&hex).filter(|hex| hex.len() == 4).and_then(|hex| u16::from_str_radix(hex, 16).ok());
-            units.push(unit.ok_or_else(|| SyntaxError {
-                at: at + idx,
-                message: "an incomplete unicode escape".to_owned(),
-                help: "expected four hexadecimal digits after `\\u`; write `\\\\u` for a backslash and a u".to_owned(),
-            })?);
+            let help = "expected four hexadecimal digits after `\\u`; write `\\\\u` for a backslash and a u";
+            units.push(unit.ok_or_else(|| SyntaxError::new(at + idx, "an incomplete unicode escape", help))?);
             continue;
         }
         plain.push_str(&String::from_utf16_lossy(&units));
@@ -58,7 +53,7 @@ pub(super) fn describe(token: &Token<'_>) -> String {
         Token::Star => "`*`".to_owned(),
         Token::Boost(_) => "boost `^`".to_owned(),
         Token::Fuzzy(_) => "`~`".to_owned(),
-        Token::Range(_) => "range".to_owned(),
+        Token::Range(..) => "range".to_owned(),
         Token::Quoted(text) => format!("phrase \"{}\"", text.escape_debug()),
         Token::Regexp(text) => format!("regular expression /{}/", text.escape_debug()),
         Token::Prefix(text) => format!("term `{}*`", text.escape_debug()),

@@ -7,11 +7,14 @@ mod range;
 mod text;
 
 use std::net::IpAddr;
+use std::ops::RangeBounds;
 
+use super::mapping::{DateResolution, NumberKind};
 use super::number::Number;
-use super::time::{MICROS_PER_MILLI, parse_timestamp};
+use super::time::parse_timestamp;
+use range::{Bounds, stored};
 
-pub(super) use compile::{Context, Refusal, Shape, compile};
+pub(super) use compile::{Refusal, Shape, compile};
 pub(super) use range::UntypedRange;
 pub(super) use text::{TextReading, TextTest, WordTest};
 
@@ -68,22 +71,22 @@ pub(crate) enum Predicate {
     },
     /// A test on the words of the value.
     Words(WordTest),
-    /// A number between two bounds.
-    Number(NumberRange),
-    /// A time between two instants in microseconds; both ends are inside.
+    /// A number between two bounds, in the form that a field stores.
+    Number {
+        /// Form of the number.
+        kind: NumberKind,
+        /// Bounds in this form.
+        bounds: Bounds<Number>,
+    },
+    /// A time between two instants in microseconds.
     Time {
-        from: i64,
-        to: i64,
-        /// True if values are truncated to milliseconds first.
-        millis: bool,
+        /// Resolution to which the time is truncated first.
+        resolution: DateResolution,
+        /// First and last instant.
+        bounds: Bounds<i64>,
     },
-    /// An address between two addresses; both ends are inside. IPv4 addresses are mapped to IPv6.
-    Address {
-        /// Lowest address.
-        from: u128,
-        /// Highest address.
-        to: u128,
-    },
+    /// An address between two addresses. IPv4 addresses are mapped to IPv6.
+    Address(Bounds<u128>),
     /// A boolean of this value.
     Boolean(bool),
     /// At least one of these tests passes.
@@ -99,17 +102,13 @@ impl Predicate {
             Predicate::Range(range) => range.matches(value),
             Predicate::Whole { reading, test } => reading.read(value).is_some_and(|text| test.matches(&text)),
             Predicate::Words(test) => test.matches(value.as_text()),
-            Predicate::Number(range) => {
-                Number::parse(value.as_text().trim()).is_some_and(|number| range.matches(number))
+            Predicate::Number { kind, bounds } => {
+                Number::parse(value.as_text().trim()).is_some_and(|number| bounds.contains(&stored(number, *kind)))
             }
-            Predicate::Time { from, to, millis } => {
-                let unit = if *millis { MICROS_PER_MILLI } else { 1 };
-                parse_timestamp(value.as_text())
-                    .is_some_and(|micros| (*from..=*to).contains(&(micros.div_euclid(unit) * unit)))
+            Predicate::Time { resolution, bounds } => {
+                parse_timestamp(value.as_text()).is_some_and(|micros| bounds.contains(&resolution.truncate(micros)))
             }
-            Predicate::Address { from, to } => {
-                address(value.as_text()).is_some_and(|address| (*from..=*to).contains(&address))
-            }
+            Predicate::Address(bounds) => address(value.as_text()).is_some_and(|address| bounds.contains(&address)),
             Predicate::Boolean(wanted) => boolean(value.as_text()) == Some(*wanted),
             Predicate::AnyOf(tests) => tests.iter().any(|test| test.matches(value)),
         }
@@ -160,26 +159,8 @@ impl Terms {
         } else {
             self.texts.contains(text)
         };
-        found || matches!(value, ValueRef::Number(_)) && !self.numbers.is_empty() && self.has_number(text)
-    }
-
-    fn has_number(&self, text: &str) -> bool {
-        Number::parse(text).is_some_and(|number| self.numbers.iter().any(|wanted| wanted.compare(number).is_eq()))
-    }
-}
-
-/// A range of numbers in the form that a field stores.
-#[derive(Clone, Debug)]
-pub(crate) struct NumberRange {
-    kind: super::mapping::NumberKind,
-    lower: Option<(Number, bool)>,
-    upper: Option<(Number, bool)>,
-}
-
-impl NumberRange {
-    fn matches(&self, number: Number) -> bool {
-        let stored = range::stored(number, self.kind);
-        range::is_inside(self.lower, self.upper, |bound| stored.compare(bound))
+        let has_number = || Number::parse(text).is_some_and(|number| self.numbers.contains(&number));
+        found || matches!(value, ValueRef::Number(_)) && !self.numbers.is_empty() && has_number()
     }
 }
 

@@ -1,27 +1,36 @@
 //! Ranges: numbers in the form that fields store, and values of unknown type.
 
-use std::cmp::Ordering;
+use std::ops::{Bound, RangeBounds};
 
 use super::ValueRef;
-use crate::query::mapping::NumberKind;
+use crate::query::mapping::{DateResolution, NumberKind};
 use crate::query::number::Number;
-use crate::query::time::{MICROS_PER_MILLI, parse_timestamp};
+use crate::query::time::parse_timestamp;
 
-/// Returns true if a value lies between two bounds. `compare` compares it with a bound; the flag of
-/// a bound is true if the bound itself is inside.
-pub(super) fn is_inside<B>(
-    lower: Option<(B, bool)>,
-    upper: Option<(B, bool)>,
-    compare: impl Fn(B) -> Ordering,
-) -> bool {
-    let side = |bound: Option<(B, bool)>, outside: Ordering| match bound {
-        None => true,
-        Some((bound, inclusive)) => match compare(bound) {
-            Ordering::Equal => inclusive,
-            ordering => ordering != outside,
-        },
-    };
-    side(lower, Ordering::Less) && side(upper, Ordering::Greater)
+/// Lower and upper bound.
+pub(crate) type Bounds<T> = (Bound<T>, Bound<T>);
+
+/// Reads the text of a bound, unless it is open.
+pub(super) fn read_bound<T, E>(bound: &Bound<String>, read: impl FnOnce(&str) -> Result<T, E>) -> Result<Bound<T>, E> {
+    Ok(match bound {
+        Bound::Unbounded => Bound::Unbounded,
+        Bound::Included(text) => Bound::Included(read(text)?),
+        Bound::Excluded(text) => Bound::Excluded(read(text)?),
+    })
+}
+
+/// Reads the texts of two bounds.
+pub(super) fn read_bounds<T, E>(
+    lower: &Bound<String>,
+    upper: &Bound<String>,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Result<Bounds<T>, E> {
+    Ok((read_bound(lower, &read)?, read_bound(upper, &read)?))
+}
+
+pub(super) fn is_text_inside(text: &str, (lower, upper): &Bounds<String>) -> bool {
+    let bounds = (lower.as_ref().map(String::as_str), upper.as_ref().map(String::as_str));
+    RangeBounds::<str>::contains(&bounds, text)
 }
 
 /// Converts a number to the form in which a field of this kind stores it.
@@ -34,75 +43,36 @@ pub(super) fn stored(number: Number, kind: NumberKind) -> Number {
     }
 }
 
-/// A range over values of unknown type. Dates are compared if both sides are dates, numbers if both
-/// are numbers, otherwise texts in Unicode order.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct UntypedRange {
-    pub(super) lower: Option<UntypedBound>,
-    pub(super) upper: Option<UntypedBound>,
-}
-
-/// One bound, in every possible reading.
+/// A range over values of unknown type, in every possible reading; `None` if a bound cannot be read
+/// so. Dates are compared if both sides are dates, numbers if both are numbers, otherwise texts in
+/// Unicode order.
 #[derive(Clone, Debug)]
-pub(crate) struct UntypedBound {
-    pub(super) text: String,
-    pub(super) inclusive: bool,
-    pub(super) number: Option<Number>,
-    /// microseconds, adjusted so that the bound itself is inside
-    pub(super) time: Option<i64>,
-    /// true for date math such as `now-1d`, which can only be a time
-    pub(super) is_expression: bool,
+pub(crate) struct UntypedRange {
+    pub(super) booleans: Option<Bounds<bool>>,
+    pub(super) numbers: Option<Bounds<Number>>,
+    /// Microseconds, in whole milliseconds.
+    pub(super) times: Option<Bounds<i64>>,
+    /// Absent with date math such as `now-1d`, which can only be a time.
+    pub(super) texts: Option<Bounds<String>>,
 }
 
 impl UntypedRange {
     pub(super) fn matches(&self, value: ValueRef<'_>) -> bool {
         match value {
-            ValueRef::Number(text) if self.bounds().all(|bound| bound.number.is_some()) => {
-                Number::parse(text).is_some_and(|number| self.has_number(number))
-            }
-            ValueRef::Number(text) => {
-                self.all_times() && parse_timestamp(text).is_some_and(|micros| self.has_time(micros))
-            }
-            ValueRef::Text(text) if self.all_times() && is_full_date(text) => {
-                parse_timestamp(text).is_some_and(|micros| self.has_time(micros))
-            }
-            ValueRef::Bool(_) => {
-                self.bounds().all(|bound| matches!(bound.text.as_str(), "true" | "false"))
-                    && self.has_text(value.as_text())
-            }
-            ValueRef::Text(_) => !self.bounds().any(|bound| bound.is_expression) && self.has_text(value.as_text()),
+            ValueRef::Bool(flag) => self.booleans.is_some_and(|booleans| booleans.contains(&flag)),
+            ValueRef::Number(text) => match self.numbers {
+                Some(numbers) => Number::parse(text).is_some_and(|number| numbers.contains(&number)),
+                None => self.has_time(text),
+            },
+            ValueRef::Text(text) if self.times.is_some() && is_full_date(text) => self.has_time(text),
+            ValueRef::Text(text) => self.texts.as_ref().is_some_and(|texts| is_text_inside(text, texts)),
         }
     }
 
-    /// Returns true for ranges such as `[now-1d TO x]`, which no value can satisfy.
-    pub(super) fn mixes_expression_and_text(&self) -> bool {
-        self.bounds().any(|bound| bound.is_expression) && !self.all_times()
-    }
-
-    fn bounds(&self) -> impl Iterator<Item = &UntypedBound> {
-        self.lower.iter().chain(&self.upper)
-    }
-
-    /// Returns true if each bound can be read as a time.
-    pub(super) fn all_times(&self) -> bool {
-        self.bounds().all(|bound| bound.time.is_some())
-    }
-
-    fn has_number(&self, number: Number) -> bool {
-        let side =
-            |bound: &Option<UntypedBound>| bound.as_ref().and_then(|bound| Some((bound.number?, bound.inclusive)));
-        is_inside(side(&self.lower), side(&self.upper), |bound| number.compare(bound))
-    }
-
-    fn has_time(&self, micros: i64) -> bool {
-        let millis = micros.div_euclid(MICROS_PER_MILLI) * MICROS_PER_MILLI;
-        let side = |bound: &Option<UntypedBound>| bound.as_ref().and_then(|bound| Some((bound.time?, true)));
-        is_inside(side(&self.lower), side(&self.upper), |bound| millis.cmp(&bound))
-    }
-
-    fn has_text(&self, text: &str) -> bool {
-        let side = |bound: &Option<UntypedBound>| bound.as_ref().map(|bound| (bound.text.clone(), bound.inclusive));
-        is_inside(side(&self.lower), side(&self.upper), |bound| text.cmp(bound.as_str()))
+    fn has_time(&self, text: &str) -> bool {
+        self.times
+            .zip(parse_timestamp(text))
+            .is_some_and(|(times, micros)| times.contains(&DateResolution::Millis.truncate(micros)))
     }
 }
 

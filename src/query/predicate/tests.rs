@@ -1,8 +1,10 @@
+use std::ops::Bound;
+
 use chrono::{DateTime, Utc};
 
 use super::*;
-use crate::query::ast::{Bound, Operator, Test, ZeroTerms};
-use crate::query::mapping::{FieldType, NumberKind};
+use crate::query::ast::{Operator, Test, ZeroTerms};
+use crate::query::mapping::{DateResolution, FieldType, NumberKind};
 use crate::query::words::Analyzer;
 
 fn now() -> DateTime<Utc> {
@@ -26,9 +28,9 @@ fn words(text: &str) -> Test {
 fn range(text: &str) -> Test {
     let (lower, upper) = text[1..text.len() - 1].split_once(" TO ").unwrap();
     let bound = |text: &str, inclusive: bool| match (text, inclusive) {
-        ("*", _) => Bound::Open,
-        (_, true) => Bound::Inclusive(text.to_owned()),
-        (_, false) => Bound::Exclusive(text.to_owned()),
+        ("*", _) => Bound::Unbounded,
+        (_, true) => Bound::Included(text.to_owned()),
+        (_, false) => Bound::Excluded(text.to_owned()),
     };
     Test::Range {
         lower: bound(lower, text.starts_with('[')),
@@ -39,7 +41,7 @@ fn range(text: &str) -> Test {
 }
 
 fn check(test: &Test, field_type: &FieldType, values: &[(&str, bool)]) {
-    let shape = compile(test, field_type, Context { now: now() }).unwrap_or_else(|error| panic!("{test:?}: {error:?}"));
+    let shape = compile(test, field_type, now()).unwrap_or_else(|error| panic!("{test:?}: {error:?}"));
     let Shape::Is(predicate) = shape else { panic!("{test:?}: {shape:?}") };
     for (tagged, expected) in values {
         let value = ValueRef::of_tagged(tagged).unwrap();
@@ -102,7 +104,7 @@ fn typed_values() {
     check(&range("{5.5 TO *]"), whole, &[("n6", true), ("n5", false), ("n5.9", false)]);
     check(&term("0.1"), &FieldType::Number(NumberKind::Single), &[("n0.1", true), ("n0.10000000149", true)]);
     check(&term("9007199254740993"), whole, &[("n9007199254740993", true), ("n9007199254740992", false)]);
-    let date = &FieldType::Date { nanos: false };
+    let date = &FieldType::Date(DateResolution::Millis);
     check(
         &term("2024-05-01"),
         date,
@@ -161,9 +163,9 @@ fn text_is_compared_word_by_word() {
         text,
         &[("sthe Quick", true)],
     );
-    let shape = compile(&words("a b"), text, Context { now: now() }).unwrap();
+    let shape = compile(&words("a b"), text, now()).unwrap();
     assert!(matches!(shape, Shape::AtLeast(1, tests) if tests.len() == 2));
-    assert!(matches!(compile(&words("--"), text, Context { now: now() }), Ok(Shape::Dropped)));
+    assert!(matches!(compile(&words("--"), text, now()), Ok(Shape::Dropped)));
 }
 
 #[test]
@@ -172,14 +174,14 @@ fn tests_that_a_type_lacks_are_refused() {
     for (test, field_type, message) in [
         (&prefix, FieldType::Ip, "it is an address: only values, ranges and existence can be asked for"),
         (&words("x"), FieldType::Number(NumberKind::Whole), "`x` is not a number"),
-        (&words("x"), FieldType::Date { nanos: false }, "`x` is not a time"),
+        (&words("x"), FieldType::Date(DateResolution::Millis), "`x` is not a time"),
         (&words("10.0.0.0/33"), FieldType::Ip, "`10.0.0.0/33` is not an address or network"),
         (&words("maybe"), FieldType::Boolean, "`maybe` is neither true nor false"),
         (&words("x"), FieldType::Opaque("its type is `geo_point`".to_owned()), "its type is `geo_point`"),
         (&range("[now-1x TO *]"), FieldType::Untyped, "`-1x` is not date math"),
         (&range("[now-1d TO x]"), FieldType::Untyped, "one bound is a time and the other is not"),
     ] {
-        let refusal = compile(test, &field_type, Context { now: now() }).expect_err(message);
+        let refusal = compile(test, &field_type, now()).expect_err(message);
         let (Refusal::Mismatch(text) | Refusal::Unknowable(text)) = refusal;
         assert_eq!(text, message, "{test:?}");
     }

@@ -6,6 +6,7 @@ use regex::Regex;
 
 use super::fuzzy::FuzzyText;
 use super::phrase::has_phrase;
+use super::range::{Bounds, is_text_inside};
 use super::{ValueRef, is_longer};
 use crate::query::regexp::LuceneRegexp;
 use crate::query::words::{Analyzer, lower_case};
@@ -56,8 +57,8 @@ pub(crate) enum TextTest {
     Regexp(LuceneRegexp),
     /// Within an edit distance.
     Fuzzy(FuzzyText),
-    /// Between two texts in Unicode order; a flag is true if its bound is inside.
-    Range(Option<(String, bool)>, Option<(String, bool)>),
+    /// Between two texts in Unicode order.
+    Range(Bounds<String>),
 }
 
 impl TextTest {
@@ -72,11 +73,7 @@ impl TextTest {
             TextTest::Wildcard(regex) => regex.is_match(text),
             TextTest::Regexp(regexp) => regexp.is_match(text),
             TextTest::Fuzzy(fuzzy) => fuzzy.matches(text),
-            TextTest::Range(lower, upper) => super::range::is_inside(
-                lower.as_ref().map(|(b, i)| (b, *i)),
-                upper.as_ref().map(|(b, i)| (b, *i)),
-                |bound| text.cmp(bound.as_str()),
-            ),
+            TextTest::Range(bounds) => is_text_inside(text, bounds),
         }
     }
 }

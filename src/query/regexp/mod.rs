@@ -9,6 +9,8 @@ mod parse;
 
 use regex::Regex;
 
+use super::SyntaxError;
+
 /// Optional operators that are enabled, as in `flags` of a `regexp` query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags {
@@ -51,34 +53,24 @@ impl Flags {
     }
 }
 
-/// Error in a regular expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegexpError {
-    /// Byte offset in the expression.
-    pub at: usize,
-    /// Description of the error.
-    pub message: String,
-    /// Advice on how to fix it.
-    pub help: String,
-}
-
 /// A compiled Lucene regular expression.
 #[derive(Clone, Debug)]
-pub struct LuceneRegexp(Matcher);
+pub struct LuceneRegexp(Node<Regex>);
 
+/// An expression: what the `regex` crate can express, with the other operators around it.
 #[derive(Clone, Debug)]
-enum Matcher {
-    Plain(Regex),
-    All(Vec<Matcher>),
-    Any(Vec<Matcher>),
-    Not(Box<Matcher>),
+enum Node<T> {
+    Plain(T),
+    All(Vec<Node<T>>),
+    Any(Vec<Node<T>>),
+    Not(Box<Node<T>>),
 }
 
 impl LuceneRegexp {
     /// Compiles `pattern`. As in Lucene, `case_insensitive` applies to ASCII letters only, and not
     /// to ranges of them.
-    pub fn new(pattern: &str, case_insensitive: bool, flags: Flags) -> Result<Self, RegexpError> {
-        matcher(parse::parse(pattern, case_insensitive, flags)?).map(LuceneRegexp)
+    pub fn new(pattern: &str, case_insensitive: bool, flags: Flags) -> Result<Self, SyntaxError> {
+        parse::parse(pattern, case_insensitive, flags)?.compile().map(LuceneRegexp)
     }
 
     /// Returns true if the expression matches the whole of `text`.
@@ -87,49 +79,39 @@ impl LuceneRegexp {
     }
 }
 
-impl Matcher {
+impl Node<Regex> {
     fn is_match(&self, text: &str) -> bool {
         match self {
-            Matcher::Plain(regex) => regex.is_match(text),
-            Matcher::All(parts) => parts.iter().all(|part| part.is_match(text)),
-            Matcher::Any(parts) => parts.iter().any(|part| part.is_match(text)),
-            Matcher::Not(part) => !part.is_match(text),
+            Node::Plain(regex) => regex.is_match(text),
+            Node::All(parts) => parts.iter().all(|part| part.is_match(text)),
+            Node::Any(parts) => parts.iter().any(|part| part.is_match(text)),
+            Node::Not(part) => !part.is_match(text),
         }
     }
 }
 
-/// An expression: syntax of the `regex` crate as far as possible, with the other operators around
-/// it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Node {
-    /// Syntax of the `regex` crate that may stand anywhere in a sequence.
-    Plain(String),
-    All(Vec<Node>),
-    Any(Vec<Node>),
-    Not(Box<Node>),
-}
-
-fn matcher(node: Node) -> Result<Matcher, RegexpError> {
-    Ok(match node {
-        Node::Plain(pattern) => Matcher::Plain(anchored(&pattern)?),
-        Node::All(parts) => Matcher::All(parts.into_iter().map(matcher).collect::<Result<_, _>>()?),
-        Node::Any(parts) => Matcher::Any(parts.into_iter().map(matcher).collect::<Result<_, _>>()?),
-        Node::Not(part) => Matcher::Not(Box::new(matcher(*part)?)),
-    })
+impl Node<String> {
+    fn compile(self) -> Result<Node<Regex>, SyntaxError> {
+        let compile_all = |parts: Vec<Self>| parts.into_iter().map(Self::compile).collect::<Result<_, _>>();
+        Ok(match self {
+            Node::Plain(pattern) => Node::Plain(anchored(&pattern)?),
+            Node::All(parts) => Node::All(compile_all(parts)?),
+            Node::Any(parts) => Node::Any(compile_all(parts)?),
+            Node::Not(part) => Node::Not(Box::new(part.compile()?)),
+        })
+    }
 }
 
 /// Compiles a pattern that must match the whole value; `.` matches newlines too.
-fn anchored(pattern: &str) -> Result<Regex, RegexpError> {
-    Regex::new(&format!(r"(?s)\A(?:{pattern})\z")).map_err(|_| RegexpError {
-        at: 0,
-        message: "the regular expression is too complex".to_owned(),
-        help: "shorten its repetitions, or split it into several expressions".to_owned(),
-    })
+fn anchored(pattern: &str) -> Result<Regex, SyntaxError> {
+    let help = "shorten its repetitions, or split it into several expressions";
+    Regex::new(&format!(r"(?s)\A(?:{pattern})\z"))
+        .map_err(|_| SyntaxError::new(0, "the regular expression is too complex", help))
 }
 
 /// Compiles a wildcard pattern: `*` stands for any text, `?` for any character, `\` escapes the
 /// next character.
-pub(super) fn wildcard(pattern: &str, case_insensitive: bool) -> Result<Regex, RegexpError> {
+pub(super) fn wildcard(pattern: &str, case_insensitive: bool) -> Result<Regex, SyntaxError> {
     let mut translated = String::new();
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {

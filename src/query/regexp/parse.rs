@@ -1,14 +1,16 @@
 //! Parser of Lucene's regular expression syntax.
 
 use super::interval::interval;
-use super::{Flags, Node, RegexpError, push_literal};
+use super::{Flags, SyntaxError, push_literal};
 
 /// Upper limit on nested groups, because each group uses stack.
 const MAX_DEPTH: usize = 100;
-/// Letters that stand for a class of characters after a backslash.
-const CLASSES: [char; 6] = ['d', 'D', 's', 'S', 'w', 'W'];
 
-pub(super) fn parse(pattern: &str, case_insensitive: bool, flags: Flags) -> Result<Node, RegexpError> {
+/// An expression whose plain parts, in the syntax of the `regex` crate, may stand anywhere in a
+/// sequence.
+type Node = super::Node<String>;
+
+pub(super) fn parse(pattern: &str, case_insensitive: bool, flags: Flags) -> Result<Node, SyntaxError> {
     if pattern.is_empty() {
         return Ok(Node::Plain(String::new()));
     }
@@ -29,7 +31,7 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn union(&mut self) -> Result<Node, RegexpError> {
+    fn union(&mut self) -> Result<Node, SyntaxError> {
         let mut parts = vec![self.intersection()?];
         while self.take('|') {
             parts.push(self.intersection()?);
@@ -44,7 +46,7 @@ impl Parser<'_> {
         })
     }
 
-    fn intersection(&mut self) -> Result<Node, RegexpError> {
+    fn intersection(&mut self) -> Result<Node, SyntaxError> {
         let mut parts = vec![self.sequence()?];
         while self.flags.intersection && self.take('&') {
             parts.push(self.sequence()?);
@@ -52,7 +54,7 @@ impl Parser<'_> {
         Ok(if parts.len() == 1 { parts.remove(0) } else { Node::All(parts) })
     }
 
-    fn sequence(&mut self) -> Result<Node, RegexpError> {
+    fn sequence(&mut self) -> Result<Node, SyntaxError> {
         let mut starts = vec![self.at];
         let mut parts = vec![self.repetition()?];
         while self.peek().is_some_and(|c| c != ')' && c != '|' && !(c == '&' && self.flags.intersection)) {
@@ -69,7 +71,7 @@ impl Parser<'_> {
         Ok(Node::Plain(pattern))
     }
 
-    fn repetition(&mut self) -> Result<Node, RegexpError> {
+    fn repetition(&mut self) -> Result<Node, SyntaxError> {
         let start = self.at;
         let mut node = self.complement()?;
         while let Some(c) = self.peek().filter(|c| "?*+{".contains(*c)) {
@@ -85,7 +87,7 @@ impl Parser<'_> {
         Ok(node)
     }
 
-    fn limits(&mut self, start: usize) -> Result<String, RegexpError> {
+    fn limits(&mut self, start: usize) -> Result<String, SyntaxError> {
         let Some(low) = self.number()? else {
             return Err(self.error(
                 "a repetition without a number",
@@ -97,7 +99,7 @@ impl Parser<'_> {
             return Err(self.error("a `{` is not closed", "expected `}`; write `\\{` for the character itself"));
         }
         match high {
-            Some(high) if high < low => Err(error_at(
+            Some(high) if high < low => Err(SyntaxError::new(
                 start,
                 "a repetition whose limits are in the wrong order",
                 "write the smaller number first",
@@ -107,7 +109,7 @@ impl Parser<'_> {
         }
     }
 
-    fn number(&mut self) -> Result<Option<u32>, RegexpError> {
+    fn number(&mut self) -> Result<Option<u32>, SyntaxError> {
         let digits = self.pattern[self.at..].bytes().take_while(u8::is_ascii_digit).count();
         let text = &self.pattern[self.at..self.at + digits];
         let number = text.parse().ok();
@@ -118,7 +120,7 @@ impl Parser<'_> {
         Ok(number)
     }
 
-    fn complement(&mut self) -> Result<Node, RegexpError> {
+    fn complement(&mut self) -> Result<Node, SyntaxError> {
         if self.flags.complement && self.take('~') {
             self.enter()?;
             let node = self.complement()?;
@@ -128,7 +130,7 @@ impl Parser<'_> {
         if self.take('[') { self.class() } else { self.simple() }
     }
 
-    fn class(&mut self) -> Result<Node, RegexpError> {
+    fn class(&mut self) -> Result<Node, SyntaxError> {
         let mut class = String::from(if self.take('^') { "[^" } else { "[" });
         loop {
             if self.peek().is_none() {
@@ -144,7 +146,7 @@ impl Parser<'_> {
         Ok(Node::Plain(class))
     }
 
-    fn class_member(&mut self, class: &mut String) -> Result<(), RegexpError> {
+    fn class_member(&mut self, class: &mut String) -> Result<(), SyntaxError> {
         let start = self.at;
         if let Some(predefined) = self.predefined()? {
             class.push_str(predefined);
@@ -152,18 +154,20 @@ impl Parser<'_> {
         }
         let low = self.character()?;
         if !self.take('-') {
-            push_class_char(class, low);
             if self.case_insensitive && low.is_ascii_alphabetic() {
-                push_class_char(
-                    class,
-                    if low.is_ascii_lowercase() { low.to_ascii_uppercase() } else { low.to_ascii_lowercase() },
-                );
+                class.extend([low.to_ascii_lowercase(), low.to_ascii_uppercase()]);
+            } else {
+                push_class_char(class, low);
             }
             return Ok(());
         }
         let high = self.character()?;
         if high < low {
-            return Err(error_at(start, "a character range in the wrong order", "write the smaller character first"));
+            return Err(SyntaxError::new(
+                start,
+                "a character range in the wrong order",
+                "write the smaller character first",
+            ));
         }
         push_class_char(class, low);
         class.push('-');
@@ -171,7 +175,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn simple(&mut self) -> Result<Node, RegexpError> {
+    fn simple(&mut self) -> Result<Node, SyntaxError> {
         let start = self.at;
         let pattern = match self.peek() {
             Some('.') => ".".to_owned(),
@@ -180,26 +184,22 @@ impl Parser<'_> {
             Some('"') => return self.quoted(),
             Some('(') => return self.group(),
             Some('<') if self.flags.interval => return self.interval(start),
-            _ => {
-                let predefined = self.predefined()?;
-                let pattern = match predefined {
-                    Some(predefined) => format!("[{predefined}]"),
-                    None => self.literal()?,
-                };
-                return Ok(Node::Plain(pattern));
-            }
+            _ => return self.literal(),
         };
         self.at += 1;
         Ok(Node::Plain(pattern))
     }
 
-    fn literal(&mut self) -> Result<String, RegexpError> {
+    fn literal(&mut self) -> Result<Node, SyntaxError> {
+        if let Some(predefined) = self.predefined()? {
+            return Ok(Node::Plain(format!("[{predefined}]")));
+        }
         let mut pattern = String::new();
         push_literal(&mut pattern, self.character()?, self.case_insensitive);
-        Ok(pattern)
+        Ok(Node::Plain(pattern))
     }
 
-    fn quoted(&mut self) -> Result<Node, RegexpError> {
+    fn quoted(&mut self) -> Result<Node, SyntaxError> {
         self.at += 1;
         let rest = &self.pattern[self.at..];
         let Some(length) = rest.find('"') else {
@@ -215,7 +215,7 @@ impl Parser<'_> {
         Ok(Node::Plain(pattern))
     }
 
-    fn group(&mut self) -> Result<Node, RegexpError> {
+    fn group(&mut self) -> Result<Node, SyntaxError> {
         self.at += 1;
         if self.take(')') {
             return Ok(Node::Plain("(?:)".to_owned()));
@@ -232,10 +232,10 @@ impl Parser<'_> {
         })
     }
 
-    fn interval(&mut self, start: usize) -> Result<Node, RegexpError> {
+    fn interval(&mut self, start: usize) -> Result<Node, SyntaxError> {
         let wrong = || {
             let help = "expected two numbers such as `<1-10>`; write `\\<` for the character itself";
-            error_at(start, "a named automaton or an incomplete numeric interval", help)
+            SyntaxError::new(start, "a named automaton or an incomplete numeric interval", help)
         };
         self.at += 1;
         let (inside, _) = self.pattern[self.at..].split_once('>').ok_or_else(wrong)?;
@@ -250,32 +250,28 @@ impl Parser<'_> {
     }
 
     /// Reads `\d` and the like, as the inside of a character class.
-    fn predefined(&mut self) -> Result<Option<&'static str>, RegexpError> {
+    fn predefined(&mut self) -> Result<Option<&'static str>, SyntaxError> {
         let mut ahead = self.pattern[self.at..].chars();
         let (Some('\\'), Some(letter)) = (ahead.next(), ahead.next()) else { return Ok(None) };
-        if !letter.is_ascii_alphabetic() {
-            return Ok(None);
-        }
-        if !CLASSES.contains(&letter) {
-            self.at += 1;
-            return Err(self.error(
-                "an unknown escape",
-                r"expected \d, \D, \s, \S, \w or \W, or a character that is not a letter",
-            ));
-        }
-        self.at += 2;
-        Ok(Some(match letter {
+        let class = match letter {
             'd' => "0-9",
             'D' => "[^0-9]",
             's' => r" \t\n\r",
             'S' => r"[^ \t\n\r]",
             'w' => "a-zA-Z_0-9",
-            _ => "[^a-zA-Z_0-9]",
-        }))
+            'W' => "[^a-zA-Z_0-9]",
+            _ if letter.is_ascii_alphabetic() => {
+                let help = r"expected \d, \D, \s, \S, \w or \W, or a character that is not a letter";
+                return Err(SyntaxError::new(self.at + 1, "an unknown escape", help));
+            }
+            _ => return Ok(None),
+        };
+        self.at += 2;
+        Ok(Some(class))
     }
 
     /// Reads one character, escaped or not.
-    fn character(&mut self) -> Result<char, RegexpError> {
+    fn character(&mut self) -> Result<char, SyntaxError> {
         self.take('\\');
         let c = self.peek().ok_or_else(|| {
             self.error(
@@ -287,7 +283,7 @@ impl Parser<'_> {
         Ok(c)
     }
 
-    fn enter(&mut self) -> Result<(), RegexpError> {
+    fn enter(&mut self) -> Result<(), SyntaxError> {
         if self.depth == MAX_DEPTH {
             return Err(self.error("too many groups inside each other", "take parentheses away"));
         }
@@ -307,13 +303,9 @@ impl Parser<'_> {
         found
     }
 
-    fn error(&self, message: &str, help: &str) -> RegexpError {
-        error_at(self.at, message, help)
+    fn error(&self, message: &str, help: &str) -> SyntaxError {
+        SyntaxError::new(self.at, message, help)
     }
-}
-
-fn error_at(at: usize, message: &str, help: &str) -> RegexpError {
-    RegexpError { at, message: message.to_owned(), help: help.to_owned() }
 }
 
 fn as_plain(node: &Node) -> Option<&str> {
@@ -323,10 +315,10 @@ fn as_plain(node: &Node) -> Option<&str> {
     }
 }
 
-fn plain_part(node: &Node, at: usize) -> Result<&str, RegexpError> {
+fn plain_part(node: &Node, at: usize) -> Result<&str, SyntaxError> {
     as_plain(node).ok_or_else(|| {
         let help = "events from files know these operators only around whole expressions: `~(...)`, `a&b`; combine two clauses with AND or NOT instead";
-        error_at(at, "`~` or `&` inside a sequence or repetition", help)
+        SyntaxError::new(at, "`~` or `&` inside a sequence or repetition", help)
     })
 }
 

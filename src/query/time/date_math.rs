@@ -14,18 +14,12 @@ pub enum Rounding {
     Up,
 }
 
-/// Error in a time expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DateError {
-    /// Description of the error.
-    pub message: String,
-    /// Advice on what was expected.
-    pub help: String,
-}
-
 /// Evaluates `text` to microseconds since 1970-01-01 UTC, in whole milliseconds. Times without a
 /// zone, and rounding to days and more, are in the zone `offset_minutes` east of UTC.
-pub fn evaluate(text: &str, now: DateTime<Utc>, rounding: Rounding, offset_minutes: i32) -> Result<i64, DateError> {
+///
+/// # Errors
+/// Returns a description of the first part that is wrong.
+pub fn evaluate(text: &str, now: DateTime<Utc>, rounding: Rounding, offset_minutes: i32) -> Result<i64, String> {
     let (start, math) = match (text.strip_prefix("now"), text.split_once("||")) {
         (Some(math), _) => (now, math),
         (None, Some((date, math))) => (instant(date, Rounding::Down, offset_minutes)?, math),
@@ -54,15 +48,10 @@ fn whole_millis(time: DateTime<Utc>) -> i64 {
     time.timestamp_millis() * MICROS_PER_MILLI
 }
 
-fn instant(text: &str, rounding: Rounding, offset_minutes: i32) -> Result<DateTime<Utc>, DateError> {
+fn instant(text: &str, rounding: Rounding, offset_minutes: i32) -> Result<DateTime<Utc>, String> {
     let parsed = parse_with_offset(text, offset_minutes)
         .and_then(|parsed| Some((DateTime::from_timestamp_micros(parsed.micros)?, parsed.precision)));
-    let (time, precision) = parsed.ok_or_else(|| DateError {
-        message: format!("`{}` is not a time", text.escape_debug()),
-        help:
-            "expected such as 2024-05-01, 2024-05-01T10:30:00Z, milliseconds since 1970, now-1d/d or 2024-05-01||+1M/d"
-                .to_owned(),
-    })?;
+    let (time, precision) = parsed.ok_or_else(|| format!("`{}` is not a time", text.escape_debug()))?;
     if rounding == Rounding::Down {
         return Ok(time);
     }
@@ -78,7 +67,7 @@ fn instant(text: &str, rounding: Rounding, offset_minutes: i32) -> Result<DateTi
     time.checked_add_signed(length - TimeDelta::milliseconds(1)).ok_or_else(too_far)
 }
 
-fn apply(mut time: DateTime<Utc>, math: &str, rounding: Rounding) -> Result<DateTime<Utc>, DateError> {
+fn apply(mut time: DateTime<Utc>, math: &str, rounding: Rounding) -> Result<DateTime<Utc>, String> {
     let mut rest = math;
     while let Some(operator) = rest.chars().next() {
         if !matches!(operator, '+' | '-' | '/') {
@@ -144,15 +133,12 @@ fn round(time: DateTime<Utc>, unit: char, rounding: Rounding) -> Option<DateTime
     }
 }
 
-fn wrong_math(math: &str) -> DateError {
-    DateError {
-        message: format!("`{}` is not date math", math.escape_debug()),
-        help: "expected steps such as +1d, -2h or /d with the units y, M, w, d, h, H, m and s".to_owned(),
-    }
+fn wrong_math(math: &str) -> String {
+    format!("`{}` is not date math", math.escape_debug())
 }
 
-fn too_far() -> DateError {
-    DateError { message: "a time too far away".to_owned(), help: "use a smaller number".to_owned() }
+fn too_far() -> String {
+    "a time too far away".to_owned()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod parse;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use date_math::{DateError, Rounding, evaluate, is_expression, parse_zone};
+pub use date_math::{Rounding, evaluate, is_expression, parse_zone};
 pub use parse::{Parsed, Precision, parse_timestamp, parse_with_offset};
 
 /// Microseconds in a millisecond, which is the resolution of Elasticsearch's `date` type.

@@ -1,8 +1,8 @@
-//! Prints an AST as Lucene text, for logs and so that tests can parse it again.
+//! Prints an AST as Lucene text, so that tests can parse it again.
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use super::{BoolQuery, Bound, Edits, FieldRef, Query, Test};
+use super::*;
 
 /// Characters that end or change a term and therefore need a backslash before them.
 const SPECIAL: &str = " \t\n\r\u{3000}+-!():^[]\"{}~*?\\/&|<>=";
@@ -71,13 +71,15 @@ fn print_leaf(f: &mut Formatter<'_>, field: &FieldRef, test: &Test) -> fmt::Resu
     }
 }
 
-fn print_range(f: &mut Formatter<'_>, lower: &Bound, upper: &Bound) -> fmt::Result {
-    let bound = |bound: &Bound| match bound.text() {
-        None => "*".to_owned(),
-        Some(text) => format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\"")),
+fn print_range(f: &mut Formatter<'_>, lower: &Bound<String>, upper: &Bound<String>) -> fmt::Result {
+    let bound = |bound: &Bound<String>| match bound {
+        Bound::Unbounded => "*".to_owned(),
+        Bound::Included(text) | Bound::Excluded(text) => {
+            format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
+        }
     };
-    let open = if matches!(lower, Bound::Exclusive(_)) { '{' } else { '[' };
-    let close = if matches!(upper, Bound::Exclusive(_)) { '}' } else { ']' };
+    let open = if matches!(lower, Bound::Excluded(_)) { '{' } else { '[' };
+    let close = if matches!(upper, Bound::Excluded(_)) { '}' } else { ']' };
     write!(f, "{open}{} TO {}{close}", bound(lower), bound(upper))
 }
 
@@ -91,4 +93,40 @@ fn escape(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
         f.write_char(c)?;
     }
     Ok(())
+}
+
+#[test]
+fn minimum_should_match_counts() {
+    for (text, clauses, expected) in [
+        ("2", 3, 2),
+        ("-1", 3, 2),
+        ("75%", 4, 3),
+        ("75%", 3, 2),
+        ("-25%", 4, 3),
+        ("-25%", 3, 3),
+        ("-5", 3, 0),
+        ("5", 3, 5),
+        ("100%", 3, 3),
+    ] {
+        assert_eq!(MinimumShouldMatch::parse(text).map(|m| m.of(clauses)), Some(expected), "{text} of {clauses}");
+    }
+    assert_eq!(MinimumShouldMatch::parse("3<90%"), None);
+}
+
+#[test]
+fn edits_by_length() {
+    for (text, length, expected) in [
+        ("AUTO", 2, 0),
+        ("auto", 3, 1),
+        ("AUTO", 5, 1),
+        ("AUTO", 6, 2),
+        ("AUTO:2,4", 2, 1),
+        ("AUTO:2,4", 4, 2),
+        ("2.0", 1, 2),
+    ] {
+        assert_eq!(Edits::parse(text).map(|e| e.for_length(length)), Some(expected), "{text} for {length}");
+    }
+    for text in ["3", "0.5", "AUTO:5,2", "x", "-1"] {
+        assert_eq!(Edits::parse(text), None, "{text}");
+    }
 }
