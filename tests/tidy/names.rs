@@ -37,7 +37,7 @@ const SWITCHES: &[(&str, &[&str])] = &[
             "src/event/decode/row.rs accept",
             "src/models/word2vec/confusion.rs count",
             "src/python/regex/translate.rs set",
-            "src/query/dsl/object.rs flag",
+            "src/query/dsl/element.rs flag",
             "src/sinks/elasticsearch/changes/mod.rs done",
             "src/sinks/elasticsearch/changes/mod.rs send",
         ],
