@@ -12,11 +12,10 @@ use std::ops::RangeBounds;
 use super::mapping::{DateResolution, NumberKind};
 use super::number::Number;
 use super::time::parse_timestamp;
-use range::{Bounds, stored};
+use range::{Bounds, UntypedRange, stored};
+use text::{TextReading, TextTest, WordTest};
 
 pub(super) use compile::{Refusal, Shape, compile};
-pub(super) use range::UntypedRange;
-pub(super) use text::{TextReading, TextTest, WordTest};
 
 /// A scalar of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
