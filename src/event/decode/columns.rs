@@ -23,7 +23,7 @@ pub(super) fn entry_field() -> Arc<Field> {
 }
 
 /// Texts of one column of one batch, each stored once.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Interner {
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
@@ -33,11 +33,6 @@ struct Interner {
 }
 
 impl Interner {
-    fn new() -> Self {
-        let hasher = DefaultHashBuilder::default();
-        Self { table: HashTable::new(), hasher, text: String::new(), ends: Vec::new(), last: None }
-    }
-
     fn code(&mut self, text: &str) -> u32 {
         // neighbouring events often hold the same text
         if let Some(last) = self.last
@@ -90,7 +85,7 @@ fn offsets(ends: &[usize]) -> Result<OffsetBuffer<i32>, ArrowError> {
 }
 
 /// A list of texts per row.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ListColumn {
     texts: Interner,
     codes: Vec<u32>,
@@ -99,10 +94,6 @@ pub(super) struct ListColumn {
 }
 
 impl ListColumn {
-    pub(super) fn new() -> Self {
-        Self { texts: Interner::new(), codes: Vec::new(), ends: Vec::new(), present: Vec::new() }
-    }
-
     pub(super) fn push(&mut self, text: &str) {
         self.codes.push(self.texts.code(text));
     }
@@ -124,17 +115,13 @@ impl ListColumn {
 }
 
 /// One text per row, or null.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct TextColumn {
     texts: Interner,
     codes: Vec<Option<u32>>,
 }
 
 impl TextColumn {
-    pub(super) fn new() -> Self {
-        Self { texts: Interner::new(), codes: Vec::new() }
-    }
-
     pub(super) fn push(&mut self, text: Option<&str>) {
         let code = text.map(|text| self.texts.code(text));
         self.codes.push(code);
@@ -161,8 +148,8 @@ pub(super) enum Column {
 impl Column {
     pub(super) fn new(kind: ColumnKind) -> Self {
         match kind {
-            ColumnKind::Elements | ColumnKind::Leaves => Self::Lists(ListColumn::new()),
-            ColumnKind::Joined | ColumnKind::Strings => Self::Texts(TextColumn::new()),
+            ColumnKind::Elements | ColumnKind::Leaves => Self::Lists(ListColumn::default()),
+            ColumnKind::Joined | ColumnKind::Strings => Self::Texts(TextColumn::default()),
             ColumnKind::Time => Self::Times(Vec::new()),
         }
     }

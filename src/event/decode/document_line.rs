@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde::de::Error;
 use serde_json::value::RawValue;
 
-use super::cursor::{Cursor, Kind, replace_lone_surrogates, string_content, unescape_into, unescaped};
+use super::cursor::{Kind, replace_lone_surrogates, string_content, unescape_into};
+use super::members::members;
 
 /// A line split into its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,32 +25,14 @@ pub struct DocumentLine<'a> {
 /// Fails if the line is not a JSON object.
 pub fn split_document(line: &str) -> serde_json::Result<DocumentLine<'_>> {
     let line = serde_json::from_str::<&RawValue>(line)?.get();
-    let event = DocumentLine { index: None, id: None, source: line };
-    if Kind::of(line) != Kind::Object {
+    let Some([index, id, source]) = members(line, ["_index", "_id", "_source"]) else {
         return Err(serde_json::Error::custom("not an object"));
-    }
-    let (mut index, mut id, mut source) = (None, None, None);
-    let mut fields = Cursor::new(line);
-    let mut scratch = String::new();
-    fields.enter();
-    while fields.next() {
-        // the last of several equal keys wins
-        let place = match unescaped(fields.key(), &mut scratch) {
-            "_index" => &mut index,
-            "_id" => &mut id,
-            "_source" => &mut source,
-            _ => {
-                fields.value();
-                continue;
-            }
-        };
-        *place = Some(fields.value());
-    }
+    };
     Ok(match source {
         Some(source) if Kind::of(source) == Kind::Object && (index.is_some() || id.is_some()) => {
             DocumentLine { index: index.map(identity_text), id: id.map(identity_text), source }
         }
-        _ => event,
+        _ => DocumentLine { index: None, id: None, source: line },
     })
 }
 

@@ -6,28 +6,10 @@ use super::cursor::{Cursor, Kind, string_content, unescape_into};
 /// [`super::ColumnKind::Leaves`]). If a key occurs several times in an object below `raw`, all its
 /// values are used.
 pub(super) fn leaves(raw: &str, scratch: &mut String, push: &mut dyn FnMut(&str)) {
-    if !raw.starts_with(['{', '[']) {
+    if raw.starts_with(['{', '[']) {
+        Walk { pattern: None, name: String::new(), scratch, push }.value(&mut Cursor::new(raw));
+    } else {
         push_leaf(raw, scratch, push);
-        return;
-    }
-    let mut cursor = Cursor::new(raw);
-    cursor.enter();
-    let mut open = vec![raw.starts_with('{')];
-    while let Some(&in_object) = open.last() {
-        if !cursor.next() {
-            open.pop();
-            continue;
-        }
-        if in_object {
-            cursor.key();
-        }
-        match cursor.peek() {
-            kind @ (Kind::Object | Kind::Array) => {
-                cursor.enter();
-                open.push(kind == Kind::Object);
-            }
-            _ => push_leaf(cursor.value(), scratch, push),
-        }
     }
 }
 
@@ -87,35 +69,47 @@ impl NamePattern {
         if self.is_all() {
             return leaves(source, scratch, push);
         }
-        let mut cursor = Cursor::new(source);
+        let mut walk = Walk { pattern: Some(self), name: String::new(), scratch, push };
+        walk.value(&mut Cursor::new(source));
+    }
+}
+
+/// Walk through a value whose nesting was checked.
+struct Walk<'w> {
+    /// Pattern for the full names of the leaves; without one, names are not put together.
+    pattern: Option<&'w NamePattern>,
+    name: String,
+    scratch: &'w mut String,
+    push: &'w mut dyn FnMut(&str),
+}
+
+impl Walk<'_> {
+    fn value(&mut self, cursor: &mut Cursor<'_>) {
+        let kind = cursor.peek();
+        if !matches!(kind, Kind::Object | Kind::Array) {
+            let raw = cursor.value();
+            if self.pattern.is_none_or(|pattern| pattern.matches(&self.name)) {
+                push_leaf(raw, self.scratch, self.push);
+            }
+            return;
+        }
+        let name_length = self.name.len();
         cursor.enter();
-        let mut name = String::new();
-        // per open object or array: true for an object, and the length of the name that leads to it
-        let mut open = vec![(true, 0)];
-        while let Some(&(in_object, name_length)) = open.last() {
-            if !cursor.next() {
-                open.pop();
-                continue;
+        while cursor.next() {
+            if kind == Kind::Object {
+                self.extend_name(cursor.key());
             }
-            name.truncate(name_length);
-            if in_object {
-                if !name.is_empty() {
-                    name.push('.');
-                }
-                unescape_into(cursor.key(), &mut name);
+            self.value(cursor);
+            self.name.truncate(name_length);
+        }
+    }
+
+    fn extend_name(&mut self, key: &str) {
+        if self.pattern.is_some() {
+            if !self.name.is_empty() {
+                self.name.push('.');
             }
-            match cursor.peek() {
-                kind @ (Kind::Object | Kind::Array) => {
-                    cursor.enter();
-                    open.push((kind == Kind::Object, name.len()));
-                }
-                _ => {
-                    let raw = cursor.value();
-                    if self.matches(&name) {
-                        push_leaf(raw, scratch, push);
-                    }
-                }
-            }
+            unescape_into(key, &mut self.name);
         }
     }
 }

@@ -53,15 +53,10 @@ pub(super) struct KeyMatch {
     pub(super) spelling: u64,
 }
 
-/// Collects the wanted paths of a trie.
+/// Collects the wanted paths below one key; those of a whole trie below none.
 #[derive(Debug, Default)]
 pub(super) struct TrieBuilder {
-    root: Draft,
-}
-
-#[derive(Debug, Default)]
-struct Draft {
-    children: BTreeMap<String, Draft>,
+    children: BTreeMap<String, TrieBuilder>,
     captured: bool,
     in_arrays: bool,
     leaves: bool,
@@ -82,13 +77,13 @@ impl TrieBuilder {
         (end.captured, end.leaves) = (true, true);
     }
 
-    fn end(&mut self, keys: &[String]) -> &mut Draft {
-        keys.iter().fold(&mut self.root, |draft, key| draft.children.entry(key.clone()).or_default())
+    fn end(&mut self, keys: &[String]) -> &mut Self {
+        keys.iter().fold(self, |builder, key| builder.children.entry(key.clone()).or_default())
     }
 
     pub(super) fn build(&self) -> Trie {
         let mut trie = Trie { nodes: Vec::new() };
-        trie.push("", &self.root);
+        trie.push("", self);
         trie
     }
 }
@@ -148,7 +143,7 @@ impl Trie {
         }
     }
 
-    fn push(&mut self, key: &str, draft: &Draft) -> NodeId {
+    fn push(&mut self, key: &str, wanted: &TrieBuilder) -> NodeId {
         let id = self.nodes.len();
         self.nodes.push(Node {
             key: key.into(),
@@ -156,14 +151,17 @@ impl Trie {
             children: Vec::new(),
             by_length: Vec::new(),
             end: 0,
-            captured: draft.captured,
-            in_arrays: draft.in_arrays,
-            leaves: draft.leaves,
+            captured: wanted.captured,
+            in_arrays: wanted.in_arrays,
+            leaves: wanted.leaves,
             dotted: key.contains('.'),
         });
-        let mut children: Vec<NodeId> = draft.children.iter().map(|(key, child)| self.push(key, child)).collect();
-        children.sort_by_key(|child| self.node(*child).lower.len());
-        let by_length = starts_by_length(children.iter().map(|child| self.node(*child).lower.len()));
+        let mut children: Vec<NodeId> = wanted.children.iter().map(|(key, child)| self.push(key, child)).collect();
+        let length = |child: &NodeId| self.node(*child).lower.len();
+        children.sort_by_key(length);
+        let longest = children.last().map_or(0, length);
+        let start = |least: usize| children.partition_point(|child| length(child) < least) as u32;
+        let by_length = (0..=longest + 1).map(start).collect();
         let end = self.nodes.len() as NodeId;
         let node = &mut self.nodes[id];
         (node.children, node.by_length, node.end) = (children, by_length, end);
@@ -180,20 +178,6 @@ impl Node {
         let exact = *self.key == *key;
         KeyMatch { node, exact, beyond: false, spelling: if exact { 0 } else { fnv1a(key.as_bytes()) } }
     }
-}
-
-/// Start index of each length in the sorted `lengths`, followed by the end index.
-fn starts_by_length(lengths: impl Iterator<Item = usize>) -> Vec<u32> {
-    let mut starts = vec![0];
-    let mut n = 0;
-    for length in lengths {
-        while starts.len() <= length {
-            starts.push(n);
-        }
-        n += 1;
-    }
-    starts.push(n);
-    starts
 }
 
 /// Lower-cases character by character, as [`crate::event::document::equal_ignoring_case`] compares.
