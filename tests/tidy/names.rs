@@ -46,8 +46,6 @@ const SWITCHES: &[(&str, &[&str])] = &[
     (
         "to be resolved: an enum or two functions would say what the switch means",
         &[
-            "src/event/decode/walk.rs read_hit",
-            "src/event/decode/walk.rs read_line",
             "src/sources/elasticsearch/slice.rs body",
             "src/sources/elasticsearch/slice.rs page",
         ],

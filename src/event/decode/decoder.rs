@@ -12,7 +12,7 @@ use super::columns::Column;
 use super::cursor::{depth, replace_lone_surrogates};
 use super::document_line::{identity_text, line_id};
 use super::leaves::leaves;
-use super::projection::{Plan, Projection, ValuePlace};
+use super::projection::{Projection, ValuePlace};
 use super::row::Row;
 use super::skipped::{SkipReason, SkippedLines};
 use super::values::{elements, flattened, string, timestamp};
@@ -75,8 +75,7 @@ impl Decoder {
     /// Fails if Arrow refuses a column: more than 2 GiB of text.
     pub fn decode(&mut self, chunk: &Chunk<'_>) -> Result<EventBatch, ArrowError> {
         let projection = self.projection.clone();
-        let plan = projection.plan();
-        let mut row = Row::new(&plan.trie);
+        let mut row = Row::new(projection.plan());
         // one check of the whole chunk is faster than one per line
         let text = std::str::from_utf8(chunk.bytes).ok();
         let (mut rows, mut hashes, mut skipped) = (Vec::new(), Vec::new(), SkippedLines::default());
@@ -94,7 +93,10 @@ impl Decoder {
                 Some(text) => text.get(start..start + length),
                 None => std::str::from_utf8(bytes).ok(),
             };
-            match self.decode_line(line, plan, &mut row, chunk, number) {
+            let decoded = line
+                .ok_or(SkipReason::InvalidUtf8)
+                .and_then(|line| self.decode_document(line, None, &mut row, chunk.name, number));
+            match decoded {
                 Ok(hash) => {
                     rows.push(RowRef {
                         line_in_batch: line_in_batch as u32,
@@ -124,12 +126,10 @@ impl Decoder {
         name: &Arc<str>,
     ) -> Result<EventBatch, ArrowError> {
         let projection = self.projection.clone();
-        let plan = projection.plan();
-        let mut row = Row::new(&plan.trie);
-        let chunk = Chunk { bytes: &[], name, first_line: 0, is_last: false };
+        let mut row = Row::new(projection.plan());
         let (mut rows, mut hashes, mut skipped) = (Vec::new(), Vec::new(), SkippedLines::default());
         for (hit_idx, hit) in hits.into_iter().enumerate() {
-            match self.decode_hit(&hit, plan, &mut row, &chunk) {
+            match self.decode_document(hit.source, Some(hit), &mut row, name, hit_idx as u64) {
                 Ok(hash) => {
                     rows.push(RowRef { line_in_batch: hit_idx as u32, offset_in_batch: 0, length: 0 });
                     hashes.push(hash);
@@ -140,24 +140,39 @@ impl Decoder {
         self.finish(rows, hashes, skipped)
     }
 
-    fn decode_hit<'de>(
+    /// Adds the row of a document unless it is bad. Returns the hash of the document's identity, or
+    /// 0 if it is not wanted. `name` and `number` identify documents that do not do it themselves.
+    fn decode_document<'de>(
         &mut self,
-        hit: &HitText<'de>,
-        plan: &Plan,
-        row: &mut Row<'de>,
-        chunk: &Chunk<'_>,
+        text: &'de str,
+        hit: Option<HitText<'de>>,
+        row: &mut Row<'_, 'de>,
+        name: &str,
+        number: u64,
     ) -> Result<u64, SkipReason> {
-        check_size(hit.source)?;
-        let envelope = Envelope { index: Some(hit.index), id: Some(hit.id), source: hit.source };
-        match read_source(&plan.trie, hit.source, row) {
-            Ok(()) => Ok(self.push(plan, row, &envelope, chunk, 0)),
+        check_size(text)?;
+        match self.read(text, hit, row) {
+            Ok(envelope) => Ok(self.push(row, &envelope, name, number)),
             Err(error) => {
-                let Some(valid) = replace_lone_surrogates(hit.source) else { return Err(reason(hit.source, &error)) };
-                let mut row = Row::new(&plan.trie);
-                read_source(&plan.trie, &valid, &mut row).map_err(|error| reason(hit.source, &error))?;
-                Ok(self.push(plan, &row, &Envelope { source: &valid, ..envelope }, chunk, 0))
+                // serde_json rejects lone surrogates, but only in the strings that it reads
+                let Some(valid) = replace_lone_surrogates(text) else { return Err(reason(text, &error)) };
+                let mut row = Row::new(row.plan);
+                let envelope = self.read(&valid, hit, &mut row).map_err(|error| reason(text, &error))?;
+                Ok(self.push(&row, &envelope, name, number))
             }
         }
+    }
+
+    /// Reads a line, or the source of `hit`, into `row`.
+    fn read<'de>(
+        &mut self,
+        text: &'de str,
+        hit: Option<HitText<'de>>,
+        row: &mut Row<'_, 'de>,
+    ) -> serde_json::Result<Envelope<'de>> {
+        let Some(HitText { index, id, .. }) = hit else { return read_line(text, &mut self.shape, row) };
+        read_source(text, row)?;
+        Ok(Envelope { index: Some(index), id: Some(id), source: text })
     }
 
     /// Turns the rows so far into a batch.
@@ -174,34 +189,10 @@ impl Decoder {
         })
     }
 
-    /// Adds the row of a line unless the line is bad. Returns the hash of the document's identity,
-    /// or 0 if it is not wanted.
-    fn decode_line<'de>(
-        &mut self,
-        line: Option<&'de str>,
-        plan: &Plan,
-        row: &mut Row<'de>,
-        chunk: &Chunk<'_>,
-        number: u64,
-    ) -> Result<u64, SkipReason> {
-        let line = line.ok_or(SkipReason::InvalidUtf8)?;
-        check_size(line)?;
-        match read_line(&plan.trie, line, plan.keeps_source, &mut self.shape, row) {
-            Ok(envelope) => Ok(self.push(plan, row, &envelope, chunk, number)),
-            Err(error) => {
-                // serde_json rejects lone surrogates, but only in the strings that it reads
-                let Some(valid) = replace_lone_surrogates(line) else { return Err(reason(line, &error)) };
-                let mut row = Row::new(&plan.trie);
-                let envelope = read_line(&plan.trie, &valid, plan.keeps_source, &mut self.shape, &mut row)
-                    .map_err(|error| reason(line, &error))?;
-                Ok(self.push(plan, &row, &envelope, chunk, number))
-            }
-        }
-    }
-
-    fn push(&mut self, plan: &Plan, row: &Row<'_>, envelope: &Envelope<'_>, chunk: &Chunk<'_>, number: u64) -> u64 {
-        let index = || envelope.index.map_or_else(|| chunk.name.to_string(), identity_text);
+    fn push(&mut self, row: &Row<'_, '_>, envelope: &Envelope<'_>, name: &str, number: u64) -> u64 {
+        let index = || envelope.index.map_or_else(|| name.to_owned(), identity_text);
         let id = || envelope.id.map_or_else(|| line_id(number), identity_text);
+        let plan = row.plan;
         for (column_idx, place) in plan.places.iter().enumerate() {
             let kind = plan.specs[column_idx].kind;
             match place {

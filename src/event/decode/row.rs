@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use super::trie::{KeyMatch, NodeId, Trie};
+use super::projection::Plan;
+use super::trie::{KeyMatch, NodeId};
 
 /// Texts of one document; reused for the next document.
 #[derive(Debug)]
-pub(super) struct Row<'de> {
+pub(super) struct Row<'p, 'de> {
+    pub(super) plan: &'p Plan,
     /// distinguishes the slots of this document from those of earlier ones
     epoch: u32,
     slots: Vec<Slot<'de>>,
@@ -32,11 +34,12 @@ struct Slot<'de> {
     raw: Option<&'de str>,
 }
 
-impl<'de> Row<'de> {
-    pub(super) fn new(trie: &Trie) -> Self {
+impl<'p, 'de> Row<'p, 'de> {
+    pub(super) fn new(plan: &'p Plan) -> Self {
         Self {
+            plan,
             epoch: 0,
-            slots: vec![Slot::default(); trie.len()],
+            slots: vec![Slot::default(); plan.trie.len()],
             in_arrays: Vec::new(),
             beyond: Vec::new(),
             any_dotted: false,
@@ -58,15 +61,16 @@ impl<'de> Row<'de> {
     /// Decides whether the value of a key is used. An equal key wins over one that differs in case.
     /// Among keys that differ in case, the first in the document wins. If the same key occurs
     /// twice, the last value wins.
-    pub(super) fn accept(&mut self, trie: &Trie, key: KeyMatch, exact_parent: bool) -> bool {
+    pub(super) fn accept(&mut self, key: KeyMatch, exact_parent: bool) -> bool {
+        let node = self.plan.trie.node(key.node);
         let seen = self.slots[key.node as usize];
         if seen.epoch == self.epoch {
             if !key.exact && (seen.exact_key || seen.spelling != key.spelling) {
                 return false;
             }
-            self.forget(key.node..trie.node(key.node).end);
+            self.forget(key.node..node.end);
         }
-        self.any_dotted |= trie.node(key.node).dotted;
+        self.any_dotted |= node.dotted;
         self.slots[key.node as usize] = Slot {
             epoch: self.epoch,
             exact_key: key.exact,
@@ -79,8 +83,8 @@ impl<'de> Row<'de> {
 
     /// Same inside an array of objects, where only equal keys are used; `start` is [`Row::mark`] at
     /// the object.
-    pub(super) fn accept_in_array(&mut self, trie: &Trie, key: KeyMatch, start: Mark) -> bool {
-        let node = trie.node(key.node);
+    pub(super) fn accept_in_array(&mut self, key: KeyMatch, start: Mark) -> bool {
+        let node = self.plan.trie.node(key.node);
         if !key.exact || !node.in_arrays {
             return false;
         }
@@ -104,9 +108,9 @@ impl<'de> Row<'de> {
 
     /// Keeps the value of a dotted name that goes on beyond its node. If the same name occurs
     /// twice, the last value wins.
-    pub(super) fn push_beyond(&mut self, trie: &Trie, key: KeyMatch, start: Mark, raw: &'de str) {
+    pub(super) fn push_beyond(&mut self, key: KeyMatch, start: Mark, raw: &'de str) {
         let same = |found: &(NodeId, u64, &str)| (found.0, found.1) == (key.node, key.spelling);
-        self.any_dotted |= trie.node(key.node).dotted;
+        self.any_dotted |= self.plan.trie.node(key.node).dotted;
         remove_from(&mut self.beyond, start.beyond, same);
         self.beyond.push((key.node, key.spelling, raw));
     }

@@ -1,7 +1,7 @@
 //! Leads `serde_json` along the trie: wanted values are kept as text, everything else is checked
 //! and skipped.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -30,47 +30,38 @@ pub(super) struct Envelope<'de> {
 /// Reads one line into `row`. The lines of a file mostly have the same shape, so `shape` is kept
 /// from line to line.
 pub(super) fn read_line<'de>(
-    trie: &Trie,
     line: &'de str,
-    keep_source: bool,
     shape: &mut Shape,
-    row: &mut Row<'de>,
+    row: &mut Row<'_, 'de>,
 ) -> serde_json::Result<Envelope<'de>> {
     if *shape == Shape::Hit {
-        if let Ok(Some(hit)) = read_hit(trie, line, keep_source, row) {
+        if let Ok(Some(hit)) = read_hit(line, row) {
             return Ok(hit);
         }
         *shape = Shape::Event;
     }
     row.start();
     let mut seen = Seen::default();
-    walk_document(line, EventVisitor { trie, row, seen: &mut seen })?;
-    if seen.is_hit()
-        && let Some(hit) = read_hit(trie, line, true, row)?
-    {
-        *shape = Shape::Hit;
-        return Ok(hit);
-    }
-    Ok(Envelope { index: None, id: None, source: line })
+    walk_document(line, EventVisitor { row, seen: &mut seen })?;
+    let Some(source) = seen.source.filter(|_| seen.is_hit()) else {
+        return Ok(Envelope { index: None, id: None, source: line });
+    };
+    read_source(source, row)?;
+    *shape = Shape::Hit;
+    Ok(Envelope { index: seen.index, id: seen.id, source })
 }
 
 /// Reads the fields of a document into `row`.
-pub(super) fn read_source<'de>(trie: &Trie, source: &'de str, row: &mut Row<'de>) -> serde_json::Result<()> {
+pub(super) fn read_source<'de>(source: &'de str, row: &mut Row<'_, 'de>) -> serde_json::Result<()> {
     row.start();
-    let place = Place { node: 0, inside: Inside::Objects { exact: true } };
-    walk_document(source, PlaceSeed { trie, row, place })
+    walk_document(source, PlaceSeed { row, place: Place::ROOT })
 }
 
 /// Reads one line as a hit; `None` if it is an event.
-fn read_hit<'de>(
-    trie: &Trie,
-    line: &'de str,
-    keep_source: bool,
-    row: &mut Row<'de>,
-) -> serde_json::Result<Option<Envelope<'de>>> {
+fn read_hit<'de>(line: &'de str, row: &mut Row<'_, 'de>) -> serde_json::Result<Option<Envelope<'de>>> {
     row.start();
     let mut seen = Seen::default();
-    walk_document(line, HitVisitor { trie, row, keep_source, seen: &mut seen })?;
+    walk_document(line, HitVisitor { row, seen: &mut seen })?;
     Ok(seen.is_hit().then(|| Envelope { index: seen.index, id: seen.id, source: seen.source.unwrap_or(line) }))
 }
 
@@ -90,12 +81,11 @@ struct Seen<'de> {
 }
 
 impl<'de> Seen<'de> {
-    fn note(&mut self, key: &TopKey, raw: &'de str) {
+    fn note(&mut self, key: HitKey, raw: &'de str) {
         match key {
-            TopKey::Index => self.index = Some(raw),
-            TopKey::Id => self.id = Some(raw),
-            TopKey::Source => (self.source, self.source_is_object) = (Some(raw), raw.starts_with('{')),
-            TopKey::Field(_) => {}
+            HitKey::Index => self.index = Some(raw),
+            HitKey::Id => self.id = Some(raw),
+            HitKey::Source => (self.source, self.source_is_object) = (Some(raw), raw.starts_with('{')),
         }
     }
 
@@ -104,28 +94,31 @@ impl<'de> Seen<'de> {
     }
 }
 
-/// Key at the top level of a line.
-enum TopKey {
+/// Key of a hit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HitKey {
     Index,
     Id,
     Source,
-    Field(Found),
 }
 
-/// Nodes that a key leads to.
-enum Found {
-    None,
-    One(KeyMatch),
-    Many(Vec<KeyMatch>),
+impl HitKey {
+    fn named(key: &str) -> Option<Self> {
+        match key {
+            "_source" => Some(Self::Source),
+            "_id" => Some(Self::Id),
+            "_index" => Some(Self::Index),
+            _ => None,
+        }
+    }
 }
 
-struct EventVisitor<'w, 'de> {
-    trie: &'w Trie,
-    row: &'w mut Row<'de>,
+struct EventVisitor<'w, 'p, 'de> {
+    row: &'w mut Row<'p, 'de>,
     seen: &'w mut Seen<'de>,
 }
 
-impl<'de> Visitor<'de> for EventVisitor<'_, 'de> {
+impl<'de> Visitor<'de> for EventVisitor<'_, '_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,35 +126,30 @@ impl<'de> Visitor<'de> for EventVisitor<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { trie, row, seen } = self;
-        let root = Place { node: 0, inside: Inside::Objects { exact: true } };
-        while let Some(key) = map.next_key_seed(TopKeySeed { trie })? {
-            let name = match key {
-                TopKey::Field(found) => {
-                    follow(trie, row, root, found, &mut map)?;
-                    continue;
-                }
-                TopKey::Index => "_index",
-                TopKey::Id => "_id",
-                TopKey::Source => "_source",
+        let Self { row, seen } = self;
+        let trie = &row.plan.trie;
+        while let Some((key, found)) =
+            map.next_key_seed(KeySeed(|key: &str| (HitKey::named(key), match_key(trie, 0, key))))?
+        {
+            let Some(key) = key else {
+                follow(row, Place::ROOT, found, &mut map)?;
+                continue;
             };
             let raw = map.next_value::<&RawValue>()?.get();
-            seen.note(&key, raw);
+            seen.note(key, raw);
             // in a plain event these are ordinary fields
-            follow_raw(trie, row, root, match_key(trie, 0, name), raw).map_err(A::Error::custom)?;
+            follow_raw(row, Place::ROOT, found, raw).map_err(A::Error::custom)?;
         }
         Ok(())
     }
 }
 
-struct HitVisitor<'w, 'de> {
-    trie: &'w Trie,
-    row: &'w mut Row<'de>,
-    keep_source: bool,
+struct HitVisitor<'w, 'p, 'de> {
+    row: &'w mut Row<'p, 'de>,
     seen: &'w mut Seen<'de>,
 }
 
-impl<'de> Visitor<'de> for HitVisitor<'_, 'de> {
+impl<'de> Visitor<'de> for HitVisitor<'_, '_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -169,24 +157,22 @@ impl<'de> Visitor<'de> for HitVisitor<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { trie, row, keep_source, seen } = self;
-        let root = Place { node: 0, inside: Inside::Objects { exact: true } };
-        while let Some(key) = map.next_key_seed(TopKeySeed { trie })? {
+        let Self { row, seen } = self;
+        while let Some(key) = map.next_key_seed(KeySeed(HitKey::named))? {
             match key {
-                TopKey::Index | TopKey::Id => seen.note(&key, map.next_value::<&RawValue>()?.get()),
-                TopKey::Source if keep_source => {
+                None => drop(map.next_value::<IgnoredAny>()?),
+                Some(HitKey::Source) if !row.plan.keeps_source => {
                     row.start();
-                    let raw = map.next_value::<&RawValue>()?.get();
-                    seen.note(&key, raw);
-                    walk_raw(trie, row, root, raw).map_err(A::Error::custom)?;
-                }
-                TopKey::Source => {
-                    row.start();
-                    map.next_value_seed(ObjectSeed(PlaceSeed { trie, row, place: root }))?;
+                    map.next_value_seed(ObjectSeed(PlaceSeed { row: &mut *row, place: Place::ROOT }))?;
                     seen.source_is_object = true;
                 }
-                TopKey::Field(_) => {
-                    map.next_value::<IgnoredAny>()?;
+                Some(key) => {
+                    let raw = map.next_value::<&RawValue>()?.get();
+                    seen.note(key, raw);
+                    if key == HitKey::Source {
+                        row.start();
+                        walk_raw(row, Place::ROOT, raw).map_err(A::Error::custom)?;
+                    }
                 }
             }
         }
@@ -210,100 +196,107 @@ enum Inside {
 }
 
 impl Place {
+    /// The top level of an event.
+    const ROOT: Self = Self { node: 0, inside: Inside::Objects { exact: true } };
+
     /// Returns the place below that a key leads to, if the key is used.
-    fn accept(self, trie: &Trie, row: &mut Row<'_>, key: KeyMatch) -> Option<Place> {
-        let accepted = match self.inside {
-            Inside::Objects { exact } => row.accept(trie, key, exact),
-            Inside::Array { start } => row.accept_in_array(trie, key, start),
-        };
-        let inside = match self.inside {
-            Inside::Objects { exact } => Inside::Objects { exact: exact && key.exact },
-            array @ Inside::Array { .. } => array,
+    fn accept(self, row: &mut Row<'_, '_>, key: KeyMatch) -> Option<Place> {
+        let (accepted, inside) = match self.inside {
+            Inside::Objects { exact } => (row.accept(key, exact), Inside::Objects { exact: exact && key.exact }),
+            Inside::Array { start } => (row.accept_in_array(key, start), self.inside),
         };
         accepted.then_some(Place { node: key.node, inside })
     }
 }
 
+/// Nodes that a key leads to: seldom more than one.
+struct Found {
+    first: KeyMatch,
+    others: Vec<KeyMatch>,
+}
+
+fn match_key(trie: &Trie, node: NodeId, key: &str) -> Option<Found> {
+    let mut found: Option<Found> = None;
+    trie.match_key(node, key, |key| match &mut found {
+        None => found = Some(Found { first: key, others: Vec::new() }),
+        Some(found) => found.others.push(key),
+    });
+    found
+}
+
 /// Walks the value of a key that led to `found`.
 fn follow<'de, A: MapAccess<'de>>(
-    trie: &Trie,
-    row: &mut Row<'de>,
+    row: &mut Row<'_, 'de>,
     parent: Place,
-    found: Found,
+    found: Option<Found>,
     map: &mut A,
 ) -> Result<(), A::Error> {
     let key = match found {
-        Found::None => return map.next_value::<IgnoredAny>().map(drop),
-        Found::One(key) if !key.beyond => key,
-        Found::One(_) | Found::Many(_) => {
+        None => return map.next_value::<IgnoredAny>().map(drop),
+        Some(Found { first, others }) if others.is_empty() && !first.beyond => first,
+        Some(_) => {
             let raw = map.next_value::<&RawValue>()?.get();
-            return follow_raw(trie, row, parent, found, raw).map_err(A::Error::custom);
+            return follow_raw(row, parent, found, raw).map_err(A::Error::custom);
         }
     };
-    let Some(place) = parent.accept(trie, row, key) else {
+    let Some(place) = parent.accept(row, key) else {
         return map.next_value::<IgnoredAny>().map(drop);
     };
-    if trie.node(place.node).captured {
+    if row.plan.trie.node(place.node).captured {
         let raw = map.next_value::<&RawValue>()?.get();
-        capture(trie, row, place, raw).map_err(A::Error::custom)
+        capture(row, place, raw).map_err(A::Error::custom)
     } else {
-        map.next_value_seed(PlaceSeed { trie, row, place })
+        map.next_value_seed(PlaceSeed { row, place })
     }
 }
 
 fn follow_raw<'de>(
-    trie: &Trie,
-    row: &mut Row<'de>,
+    row: &mut Row<'_, 'de>,
     parent: Place,
-    found: Found,
+    found: Option<Found>,
     raw: &'de str,
 ) -> serde_json::Result<()> {
-    let keys = match found {
-        Found::None => return Ok(()),
-        Found::One(key) => vec![key],
-        Found::Many(keys) => keys,
-    };
-    for key in keys {
+    let Some(Found { first, others }) = found else { return Ok(()) };
+    for key in iter::once(first).chain(others) {
         if key.beyond {
             match parent.inside {
                 Inside::Objects { exact: false } => {}
-                Inside::Objects { exact: true } => row.push_beyond(trie, key, Mark::default(), raw),
-                Inside::Array { start } => row.push_beyond(trie, key, start, raw),
+                Inside::Objects { exact: true } => row.push_beyond(key, Mark::default(), raw),
+                Inside::Array { start } => row.push_beyond(key, start, raw),
             }
-        } else if let Some(place) = parent.accept(trie, row, key) {
-            capture(trie, row, place, raw)?;
+        } else if let Some(place) = parent.accept(row, key) {
+            capture(row, place, raw)?;
         }
     }
     Ok(())
 }
 
 /// Keeps the value at a place if it is wanted, then walks into it.
-fn capture<'de>(trie: &Trie, row: &mut Row<'de>, place: Place, raw: &'de str) -> serde_json::Result<()> {
-    let node = trie.node(place.node);
+fn capture<'de>(row: &mut Row<'_, 'de>, place: Place, raw: &'de str) -> serde_json::Result<()> {
+    let node = row.plan.trie.node(place.node);
     if node.captured {
         match place.inside {
             Inside::Objects { .. } => row.set(place.node, raw),
             Inside::Array { .. } => row.push_in_array(place.node, raw),
         }
     }
-    if node.has_children() { walk_raw(trie, row, place, raw) } else { Ok(()) }
+    if node.has_children() { walk_raw(row, place, raw) } else { Ok(()) }
 }
 
-fn walk_raw<'de>(trie: &Trie, row: &mut Row<'de>, place: Place, raw: &'de str) -> serde_json::Result<()> {
+fn walk_raw<'de>(row: &mut Row<'_, 'de>, place: Place, raw: &'de str) -> serde_json::Result<()> {
     if raw.starts_with(['{', '[']) {
-        PlaceSeed { trie, row, place }.deserialize(&mut serde_json::Deserializer::from_str(raw))?;
+        PlaceSeed { row, place }.deserialize(&mut serde_json::Deserializer::from_str(raw))?;
     }
     Ok(())
 }
 
 /// Walks a value whose own text is not wanted.
-struct PlaceSeed<'w, 'de> {
-    trie: &'w Trie,
-    row: &'w mut Row<'de>,
+struct PlaceSeed<'w, 'p, 'de> {
+    row: &'w mut Row<'p, 'de>,
     place: Place,
 }
 
-impl<'de> DeserializeSeed<'de> for PlaceSeed<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for PlaceSeed<'_, '_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -311,7 +304,7 @@ impl<'de> DeserializeSeed<'de> for PlaceSeed<'_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for PlaceSeed<'_, 'de> {
+impl<'de> Visitor<'de> for PlaceSeed<'_, '_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -320,24 +313,25 @@ impl<'de> Visitor<'de> for PlaceSeed<'_, 'de> {
 
     /// With `arbitrary_precision`, some numbers arrive here too, under a key that no field has.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { trie, row, mut place } = self;
+        let Self { row, mut place } = self;
         if let Inside::Array { start } = &mut place.inside {
             *start = row.mark();
         }
-        while let Some(found) = map.next_key_seed(KeySeed { trie, node: place.node })? {
-            follow(trie, row, place, found, &mut map)?;
+        let trie = &row.plan.trie;
+        while let Some(found) = map.next_key_seed(KeySeed(|key: &str| match_key(trie, place.node, key)))? {
+            follow(row, place, found, &mut map)?;
         }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self { trie, row, place } = self;
-        if !trie.node(place.node).in_arrays || matches!(place.inside, Inside::Objects { exact: false }) {
+        let Self { row, place } = self;
+        if !row.plan.trie.node(place.node).in_arrays || matches!(place.inside, Inside::Objects { exact: false }) {
             while seq.next_element::<IgnoredAny>()?.is_some() {}
             return Ok(());
         }
         let place = Place { inside: Inside::Array { start: Mark::default() }, ..place };
-        while seq.next_element_seed(PlaceSeed { trie, row: &mut *row, place })?.is_some() {}
+        while seq.next_element_seed(PlaceSeed { row: &mut *row, place })?.is_some() {}
         Ok(())
     }
 
@@ -367,9 +361,9 @@ impl<'de> Visitor<'de> for PlaceSeed<'_, 'de> {
 }
 
 /// Walks a value that must be an object.
-struct ObjectSeed<'w, 'de>(PlaceSeed<'w, 'de>);
+struct ObjectSeed<'w, 'p, 'de>(PlaceSeed<'w, 'p, 'de>);
 
-impl<'de> DeserializeSeed<'de> for ObjectSeed<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for ObjectSeed<'_, '_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -377,75 +371,25 @@ impl<'de> DeserializeSeed<'de> for ObjectSeed<'_, 'de> {
     }
 }
 
-/// Reads a key and finds the nodes it leads to.
-#[derive(Clone, Copy)]
-struct KeySeed<'t> {
-    trie: &'t Trie,
-    node: NodeId,
-}
+/// Reads a key and applies a function to it.
+struct KeySeed<F>(F);
 
-impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
-    type Value = Found;
+impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for KeySeed<F> {
+    type Value = T;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for KeySeed<'_> {
-    type Value = Found;
+impl<T, F: FnOnce(&str) -> T> Visitor<'_> for KeySeed<F> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_str<E: Error>(self, key: &str) -> Result<Found, E> {
-        Ok(match_key(self.trie, self.node, key))
+    fn visit_str<E: Error>(self, key: &str) -> Result<T, E> {
+        Ok((self.0)(key))
     }
-}
-
-/// Reads a key at the top level of a line.
-#[derive(Clone, Copy)]
-struct TopKeySeed<'t> {
-    trie: &'t Trie,
-}
-
-impl<'de> DeserializeSeed<'de> for TopKeySeed<'_> {
-    type Value = TopKey;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<TopKey, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for TopKeySeed<'_> {
-    type Value = TopKey;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E: Error>(self, key: &str) -> Result<TopKey, E> {
-        Ok(match key {
-            "_source" => TopKey::Source,
-            "_id" => TopKey::Id,
-            "_index" => TopKey::Index,
-            key => TopKey::Field(match_key(self.trie, 0, key)),
-        })
-    }
-}
-
-fn match_key(trie: &Trie, node: NodeId, key: &str) -> Found {
-    let mut found = Found::None;
-    trie.match_key(node, key, |key| {
-        found = match std::mem::replace(&mut found, Found::None) {
-            Found::None => Found::One(key),
-            Found::One(first) => Found::Many(vec![first, key]),
-            Found::Many(mut keys) => {
-                keys.push(key);
-                Found::Many(keys)
-            }
-        };
-    });
-    found
 }
