@@ -52,7 +52,7 @@ async fn clean(args: &WipeArgs, interrupt: &Interrupt, cleaned: &mut Cleaned) ->
         dry_run: args.dry_run,
     };
     // use cases that cannot be used may name indices that nobody looks at
-    if settings.rejected_files > 0 || !settings.rejected.is_empty() {
+    if settings.has_rejected() {
         cleaned.incomplete.push("use cases with errors may name more indices: correct them and wipe again".to_owned());
     }
     Ok(housekeeping.wipe(cleaned).await?)

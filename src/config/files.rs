@@ -1,6 +1,6 @@
 //! The files of the configuration.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,15 +14,9 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Returns the files of all patterns, sorted by path and each once. Folders and hidden files do not
 /// match.
 pub(super) fn expand(patterns: &[String], problems: &mut Vec<Problem>) -> Vec<PathBuf> {
-    let mut files: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
-    for pattern in patterns {
-        for path in matching(pattern, problems) {
-            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-            files.insert(path, real);
-        }
-    }
+    let files: BTreeSet<PathBuf> = patterns.iter().flat_map(|pattern| matching(pattern, problems)).collect();
     let mut known = HashSet::new();
-    files.into_iter().filter(|(_, real)| known.insert(real.clone())).map(|(path, _)| path).collect()
+    files.into_iter().filter(|path| known.insert(path.canonicalize().unwrap_or_else(|_| path.clone()))).collect()
 }
 
 /// Returns the files of one pattern. A path that exists is taken literally.

@@ -99,14 +99,11 @@ pub(super) fn read<'a>(
 fn warn_of_sections(ini: &Ini, problems: &mut Vec<Problem>) {
     let known: Vec<&str> = SECTIONS.into_iter().chain(ModelType::ALL.map(ModelType::as_str)).collect();
     for section in ini.sections.iter().filter(|section| !known.contains(&section.name.as_str())) {
-        let warning = |message: &str, help: String| {
-            Problem::warning(message).at(section.location.clone()).in_section(&section.name).help(help)
-        };
         if let Some(near) = nearest(&section.name, known.iter().copied()) {
-            problems.push(warning("unknown section", format!("did you mean [{near}]?")));
+            problems.push(section.warning("unknown section", format!("did you mean [{near}]?")));
         } else if is_use_case(&section.name) {
             let help = "move it to a file named with --use-cases";
-            problems.push(warning("a use case is ignored in the main configuration", help.to_owned()));
+            problems.push(section.warning("a use case is ignored in the main configuration", help));
         }
     }
 }

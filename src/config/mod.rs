@@ -51,7 +51,6 @@ pub use use_case::{RejectedUseCase, UseCase, UseCaseQuery};
 pub use whitelist::WhitelistEntries;
 
 use cluster::Environment;
-use use_case::file::UseCaseFiles;
 
 /// Everything the configuration says, and everything that is wrong with it.
 #[derive(Clone, Debug)]
@@ -68,7 +67,7 @@ pub struct Configuration {
     pub derived_fields: Vec<DerivedField>,
     /// The use cases that cannot run because of configuration errors.
     pub rejected: Vec<RejectedUseCase>,
-    /// Number of use-case files that cannot be read as a whole.
+    /// Number of use-case files that cannot be read, or that have errors outside of use cases.
     pub rejected_files: usize,
     /// Number of errors in whitelist entries of the main configuration, which are left out.
     pub rejected_entries: usize,
@@ -76,6 +75,13 @@ pub struct Configuration {
     pub main_errors: usize,
     /// True if a batch size is configured. It has no effect, which is worth one note per run.
     pub ignored_batch_sizes: bool,
+}
+
+impl Configuration {
+    /// True if a use case, or a whole file of them, cannot be used.
+    pub fn has_rejected(&self) -> bool {
+        self.rejected_files > 0 || !self.rejected.is_empty()
+    }
 }
 
 /// Reads all configuration files, and the use cases in all files that match the patterns; without a
@@ -93,39 +99,37 @@ fn load_in(config_files: &[PathBuf], use_case_patterns: &[String], environment: 
     let (main, model_defaults) = main_config::read(&ini, environment, &mut problems);
     let rejected_entries = problems.iter().filter(|problem| is_of_entry(problem)).count();
     let main_errors = n_errors(&problems) - rejected_entries;
-    let mut found = UseCaseFiles::default();
+    let files = files::expand(use_case_patterns, &mut problems);
+    let mut configuration = Configuration {
+        derived_fields: main.derived_fields.clone(),
+        main,
+        use_cases: Vec::new(),
+        files: files.clone(),
+        rejected: Vec::new(),
+        // each is a file that does not exist, or an invalid pattern
+        rejected_files: n_errors(&problems) - main_errors - rejected_entries,
+        rejected_entries,
+        main_errors,
+        ignored_batch_sizes: models::has_batch_sizes(&ini),
+        problems,
+    };
     if use_case_patterns.is_empty() {
         for (path, text) in shipped::USE_CASES {
-            found.read(&Path::new(path).into(), text, &main, &model_defaults, &mut problems);
+            configuration.read_use_cases(&Path::new(path).into(), text, &model_defaults);
         }
     }
-    let n_before = n_errors(&problems);
-    let files = files::expand(use_case_patterns, &mut problems);
-    // each is a file that does not exist, or an invalid pattern
-    found.n_rejected += n_errors(&problems) - n_before;
     for path in &files {
         match files::read(path) {
-            Ok((file, text)) => found.read(&file, &text, &main, &model_defaults, &mut problems),
+            Ok((file, text)) => configuration.read_use_cases(&file, &text, &model_defaults),
             Err(problem) => {
-                problems.push(*problem);
-                found.n_rejected += 1;
+                configuration.problems.push(*problem);
+                configuration.rejected_files += 1;
             }
         }
     }
-    warn_of_duplicates(&found.use_cases, &mut problems);
-    use_case::warn_of_notifications(&found.use_cases, &mut problems);
-    Configuration {
-        derived_fields: main.derived_fields.iter().cloned().chain(found.derived_fields).collect(),
-        main,
-        use_cases: found.use_cases,
-        files,
-        problems,
-        rejected: found.rejected,
-        rejected_files: found.n_rejected,
-        rejected_entries,
-        main_errors,
-        ignored_batch_sizes: models::has_batch_sizes(&ini) || found.has_batch_sizes,
-    }
+    warn_of_duplicates(&configuration.use_cases, &mut configuration.problems);
+    use_case::warn_of_notifications(&configuration.use_cases, &mut configuration.problems);
+    configuration
 }
 
 /// True if `problem` makes a whitelist entry unusable. Without the entry, less is accepted; nothing

@@ -114,19 +114,11 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A problem for places that tell the severity themselves, such as the log.
-struct WithoutSeverity<'a>(&'a Problem);
-
-impl fmt::Display for WithoutSeverity<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.write(f, "")
-    }
-}
-
 impl Problem {
-    /// The same text, but for `error:` or `warning:`.
+    /// The same text, but for `error:` or `warning:`, for places that tell the severity themselves,
+    /// such as the log.
     pub fn without_severity(&self) -> impl fmt::Display {
-        WithoutSeverity(self)
+        fmt::from_fn(|f| self.write(f, ""))
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, severity: &str) -> fmt::Result {

@@ -231,8 +231,8 @@ fn a_bad_use_case_stops_no_other() {
     let settings = load_texts("", &text);
     assert_eq!(settings.use_cases.iter().map(UseCase::id).collect::<Vec<_>>(), ["metrics_a"]);
     let rejected = &settings.rejected[0];
-    assert_eq!((rejected.section.as_str(), rejected.model_name.as_str(), rejected.problems), ("simplequery_a", "a", 1));
-    assert_eq!((rejected.model_type, settings.rejected_files), (Some(ModelType::SimpleQuery), 0));
+    assert_eq!((rejected.section.as_str(), rejected.problems), ("simplequery_a", 1));
+    assert_eq!((rejected.model_type, settings.rejected_files), (ModelType::SimpleQuery, 0));
 }
 
 #[test]

@@ -40,6 +40,9 @@ macro_rules! named_values {
         }
 
         impl $enum {
+            /// All values, in this order.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$value),+];
+
             /// All values with their names in the configuration.
             pub const NAMES: [(&'static str, Self); [$($name),+].len()] = [$(($name, Self::$value)),+];
 

@@ -14,7 +14,7 @@ use crate::python::wrap;
 use placeholders::{Scope, expand};
 
 pub use removal::{StoredOutlier, take_apart, untagged, without};
-pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all, merge_into};
+pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all};
 
 /// Parts that an outlier is described from.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Outlier {
 pub fn describe(assets: &[Asset], description: Description<'_>) -> Outlier {
     let Description { use_case, document, derived, mut observations } = description;
     observations.insert("model_name".to_owned(), use_case.model_name.as_str().into());
-    observations.insert("model_type".to_owned(), use_case.model_type.as_str().into());
+    observations.insert("model_type".to_owned(), use_case.model.model_type().as_str().into());
     let event = &document.source;
     let scope = Scope { observations: &observations, event };
     let unwrapped_summary = expand(&use_case.outlier_summary, &scope);

@@ -222,7 +222,7 @@ impl Report {
                 error: Some(format!("{} problems in its section", use_case.problems)),
                 ..UseCaseReport::new(
                     use_case.section.clone(),
-                    use_case.model_type.map_or("unknown", |model_type| model_type.as_str()),
+                    use_case.model_type.as_str(),
                     use_case.file.display().to_string(),
                 )
             });

@@ -107,7 +107,7 @@ impl UseCaseReport {
     }
 
     pub(super) fn of(use_case: &UseCase) -> Self {
-        Self::new(use_case.id(), use_case.model_type.as_str(), use_case.location.to_string())
+        Self::new(use_case.id(), use_case.model.model_type().as_str(), use_case.location.to_string())
     }
 
     pub(super) fn usage(&mut self, usage: &Usage) {

@@ -100,7 +100,7 @@ fn choose(settings: &Configuration, args: &RunArgs, report: &mut Report) -> Resu
         }
     }
     if chosen.is_empty() {
-        let why = if !settings.rejected.is_empty() || settings.rejected_files > 0 {
+        let why = if settings.has_rejected() {
             "no use case can run: see the problems above"
         } else if settings.use_cases.is_empty() {
             "no use case was found: name files with --use-cases"

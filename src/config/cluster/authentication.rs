@@ -107,9 +107,8 @@ fn written_secret(keys: &mut Keys<'_>, key: &'static str, file_key: &'static str
 fn read_secret(path: &Path) -> Result<Secret, String> {
     use std::io::Read;
     let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    file.take(MAX_SECRET_BYTES + 1)
-        .read_to_string(&mut text)
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text))
         .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     match text.trim_end_matches(['\n', '\r']) {
         "" => Err(format!("{} is empty", path.display())),

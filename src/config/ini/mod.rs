@@ -10,6 +10,7 @@
 
 mod parser;
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +44,13 @@ pub struct Section {
     pub location: Location,
     /// The pairs, each key once, in order of first appearance.
     pub entries: Vec<Entry>,
+}
+
+impl Section {
+    /// Returns a warning at the header.
+    pub(super) fn warning(&self, message: &str, help: impl Into<String>) -> Problem {
+        Problem::warning(message).at(self.location.clone()).in_section(&self.name).help(help)
+    }
 }
 
 /// A key with its value.
@@ -106,14 +114,7 @@ impl Ini {
     /// All pairs visible in `section`: the defaults, then its own. Its own values replace defaults.
     pub fn visible<'a>(&'a self, section: &'a Section) -> Vec<&'a Entry> {
         let mut visible: Vec<&Entry> = self.defaults.iter().collect();
-        let positions: HashMap<&str, usize> =
-            visible.iter().enumerate().map(|(idx, entry)| (entry.key.as_str(), idx)).collect();
-        for entry in &section.entries {
-            match positions.get(entry.key.as_str()) {
-                Some(idx) => visible[*idx] = entry,
-                None => visible.push(entry),
-            }
-        }
+        merge_entries(&mut visible, &section.entries);
         visible
     }
 
@@ -129,11 +130,12 @@ impl Ini {
     }
 }
 
-fn merge_entries(known: &mut Vec<Entry>, later: Vec<Entry>) {
+/// Adds entries to `known`, or replaces those with the same keys.
+fn merge_entries<E: Borrow<Entry>>(known: &mut Vec<E>, later: impl IntoIterator<Item = E>) {
     let positions: HashMap<String, usize> =
-        known.iter().enumerate().map(|(idx, entry)| (entry.key.clone(), idx)).collect();
+        known.iter().enumerate().map(|(idx, entry)| (entry.borrow().key.clone(), idx)).collect();
     for entry in later {
-        match positions.get(&entry.key) {
+        match positions.get(&entry.borrow().key) {
             Some(idx) => known[*idx] = entry,
             None => known.push(entry),
         }

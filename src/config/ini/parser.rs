@@ -15,7 +15,8 @@ pub(super) fn parse(text: &str, dialect: Dialect, file: &Arc<Path>) -> (Ini, Vec
         parser.read_line(line);
     }
     parser.close_value();
-    (parser.ini, parser.problems)
+    let defaults = parser.sections.remove(DEFAULTS).entries;
+    (Ini { defaults, sections: parser.sections }, parser.problems)
 }
 
 /// Lines as Python's text mode sees them: only `\n`, `\r\n` and a lone `\r` end a line.
@@ -34,25 +35,21 @@ fn lines(mut rest: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whose pairs are being read.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Current {
-    Defaults,
-    Section(usize),
-}
+/// Index of `[DEFAULT]` while a file is read. Unlike other sections, it may be given several times.
+const DEFAULTS: usize = 0;
 
 struct Parser<'a> {
     dialect: Dialect,
     file: &'a Arc<Path>,
     /// The number of the line being read, from 1.
     number: u32,
-    ini: Ini,
+    sections: Vec<Section>,
     problems: Vec<Problem>,
     section_positions: HashMap<String, usize>,
-    /// Positions of keys in the defaults, and in each section.
-    default_keys: HashMap<String, usize>,
-    section_keys: Vec<HashMap<String, usize>>,
-    current: Option<Current>,
+    /// Positions of entries, by section and key.
+    key_positions: HashMap<(usize, String), usize>,
+    /// The section whose pairs are being read.
+    current: Option<usize>,
     /// The entry whose value deeper lines continue.
     open: Option<usize>,
     /// Indentation, in characters, of the line that a continuation must exceed.
@@ -62,20 +59,21 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn new(dialect: Dialect, file: &'a Arc<Path>) -> Self {
-        Self {
+        let mut parser = Self {
             dialect,
             file,
             number: 0,
-            ini: Ini::default(),
+            sections: Vec::new(),
             problems: Vec::new(),
             section_positions: HashMap::new(),
-            default_keys: HashMap::new(),
-            section_keys: Vec::new(),
+            key_positions: HashMap::new(),
             current: None,
             open: None,
             indent: 0,
             header_missed: false,
-        }
+        };
+        parser.add_section("DEFAULT");
+        parser
     }
 
     fn read_line(&mut self, line: &str) {
@@ -107,25 +105,23 @@ impl<'a> Parser<'a> {
     fn begin_section(&mut self, name: &str) {
         self.close_value();
         self.open = None;
-        if name == "DEFAULT" {
-            self.current = Some(Current::Defaults);
-            return;
-        }
-        if let Some(idx) = self.section_positions.get(name).copied() {
-            let first = self.ini.sections[idx].location.line;
+        let known = self.section_positions.get(name).copied();
+        if let Some(idx) = known.filter(|idx| *idx != DEFAULTS) {
+            let first = self.sections[idx].location.line;
             let problem = self.repeated("section", first).in_section(name);
             self.problems.push(problem);
-            self.current = Some(Current::Section(idx));
-            return;
         }
-        let idx = self.ini.sections.len();
-        self.ini.sections.push(Section { name: name.to_owned(), location: self.here(), entries: Vec::new() });
-        self.section_keys.push(HashMap::new());
-        self.section_positions.insert(name.to_owned(), idx);
-        self.current = Some(Current::Section(idx));
+        self.current = Some(known.unwrap_or_else(|| self.add_section(name)));
     }
 
-    fn read_pair(&mut self, current: Current, content: &str) {
+    fn add_section(&mut self, name: &str) -> usize {
+        let idx = self.sections.len();
+        self.sections.push(Section { name: name.to_owned(), location: self.here(), entries: Vec::new() });
+        self.section_positions.insert(name.to_owned(), idx);
+        idx
+    }
+
+    fn read_pair(&mut self, current: usize, content: &str) {
         let Some(delimiter) = content.find(['=', ':']) else {
             self.reject_line(current, content);
             return;
@@ -135,7 +131,7 @@ impl<'a> Parser<'a> {
         if written.is_empty() {
             let problem = Problem::error(format!("nothing before the `{}`", &content[delimiter..=delimiter]))
                 .at(self.here())
-                .in_section(self.current_name(current))
+                .in_section(&self.sections[current].name)
                 .help("write `key = value`");
             self.problems.push(problem);
             self.open = None;
@@ -161,30 +157,28 @@ impl<'a> Parser<'a> {
     }
 
     /// Keeps `entry`, at the place of an earlier one with the same key, and returns its position.
-    fn store(&mut self, current: Current, entry: Entry) -> usize {
-        let known = match current {
-            Current::Defaults => &mut self.default_keys,
-            Current::Section(idx) => &mut self.section_keys[idx],
-        };
-        let Some(position) = known.get(&entry.key).copied() else {
-            let entries = match current {
-                Current::Defaults => &mut self.ini.defaults,
-                Current::Section(idx) => &mut self.ini.sections[idx].entries,
-            };
-            known.insert(entry.key.clone(), entries.len());
-            entries.push(entry);
-            return entries.len() - 1;
-        };
-        let first = self.entry(current, position).location.line;
-        let problem = self.repeated("key", first).in_section(self.current_name(current)).of_key(&entry.key);
-        self.problems.push(problem);
-        *self.entry(current, position) = entry;
+    fn store(&mut self, current: usize, entry: Entry) -> usize {
+        let section = &self.sections[current];
+        let n_entries = section.entries.len();
+        let position = *self.key_positions.entry((current, entry.key.clone())).or_insert(n_entries);
+        if position == n_entries {
+            self.sections[current].entries.push(entry);
+        } else {
+            let first = section.entries[position].location.line;
+            let problem = self.repeated("key", first).in_section(&section.name).of_key(&entry.key);
+            self.problems.push(problem);
+            self.sections[current].entries[position] = entry;
+        }
         position
     }
 
+    /// The value that deeper lines continue.
+    fn open_value(&mut self) -> Option<&mut Value> {
+        Some(&mut self.sections[self.current?].entries[self.open?].value)
+    }
+
     fn continue_value(&mut self, line: &str, start: (u32, u32)) {
-        if let (Some(current), Some(open)) = (self.current, self.open) {
-            let value = &mut self.entry(current, open).value;
+        if let Some(value) = self.open_value() {
             value.text.push('\n');
             value.text.push_str(line);
             value.starts.push(start);
@@ -193,8 +187,7 @@ impl<'a> Parser<'a> {
 
     /// Blank lines behind a value are only part of it when a continuation followed them.
     fn close_value(&mut self) {
-        if let (Some(current), Some(open)) = (self.current, self.open) {
-            let value = &mut self.entry(current, open).value;
+        if let Some(value) = self.open_value() {
             value.text.truncate(value.text.trim_end_matches(is_space).len());
         }
     }
@@ -209,18 +202,18 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn reject_line(&mut self, current: Current, content: &str) {
+    fn reject_line(&mut self, current: usize, content: &str) {
         let help = if content.starts_with('[') {
             "close the section header: `[name]`"
         } else {
             "write `key = value`, or indent the line deeper than its key to continue a value"
         };
         // it may be the secret that a key without a value waits for
-        let is_value = self.open.is_some_and(|open| self.entry(current, open).value.text.is_empty());
+        let is_value = self.open_value().is_some_and(|value| value.text.is_empty());
         let line = if is_value { "the line".to_owned() } else { quoted(first_word(content)) };
         let problem = Problem::error(format!("{line} is neither a section nor a pair"))
             .at(self.here())
-            .in_section(self.current_name(current))
+            .in_section(&self.sections[current].name)
             .help(help);
         self.problems.push(problem);
     }
@@ -233,20 +226,6 @@ impl<'a> Parser<'a> {
                 .help("keep one of them; keys differing only in case are the same key"),
         }
         .at(self.here())
-    }
-
-    fn entry(&mut self, current: Current, position: usize) -> &mut Entry {
-        match current {
-            Current::Defaults => &mut self.ini.defaults[position],
-            Current::Section(idx) => &mut self.ini.sections[idx].entries[position],
-        }
-    }
-
-    fn current_name(&self, current: Current) -> &str {
-        match current {
-            Current::Defaults => "DEFAULT",
-            Current::Section(idx) => &self.ini.sections[idx].name,
-        }
     }
 
     /// The first character of the line that is not blank.

@@ -13,6 +13,7 @@ use chrono::TimeDelta;
 use super::ini::{Entry, Ini};
 use super::keys::Keys;
 use super::problem::Problem;
+use super::values::named_values;
 
 pub use metrics::{Metric, Metrics};
 pub use separators::Separators;
@@ -22,36 +23,24 @@ pub use terms::{CountMethod, Terms};
 pub use trigger::{Trigger, TriggerMethod, TriggerOn};
 pub use word2vec::{TriggerFocus, TriggerScore, Word2vec};
 
-/// The method that finds outliers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ModelType {
-    /// Every event of the query is an outlier.
-    SimpleQuery,
-    /// A number computed from a field is beyond a frontier.
-    Metrics,
-    /// The number of occurrences of a value, or of distinct values, is beyond a frontier.
-    Terms,
-    /// A value appears for the first time.
-    SuddenAppearance,
-    /// A text holds words that do not belong together.
-    Word2vec,
+named_values! {
+    /// The method that finds outliers. Its name is the prefix of section names, which are matched
+    /// against the types in this order, and is stored as `model_type`.
+    ModelType {
+        /// Every event of the query is an outlier.
+        SimpleQuery = "simplequery",
+        /// A number computed from a field is beyond a frontier.
+        Metrics = "metrics",
+        /// A text holds words that do not belong together.
+        Word2vec = "word2vec",
+        /// The number of occurrences of a value, or of distinct values, is beyond a frontier.
+        Terms = "terms",
+        /// A value appears for the first time.
+        SuddenAppearance = "sudden_appearance",
+    }
 }
 
 impl ModelType {
-    /// All model types, in the order in which section names are matched against them.
-    pub const ALL: [Self; 5] = [Self::SimpleQuery, Self::Metrics, Self::Word2vec, Self::Terms, Self::SuddenAppearance];
-
-    /// The prefix of section names, also stored as `model_type`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SimpleQuery => "simplequery",
-            Self::Metrics => "metrics",
-            Self::Terms => "terms",
-            Self::SuddenAppearance => "sudden_appearance",
-            Self::Word2vec => "word2vec",
-        }
-    }
-
     /// The type that a section name begins with, and the model name: what follows the type and one
     /// more character.
     pub(super) fn of_section(section: &str) -> Option<(Self, &str)> {
@@ -89,9 +78,7 @@ impl Model {
             Self::Word2vec(_) => ModelType::Word2vec,
         }
     }
-}
 
-impl Model {
     /// Reads the keys of the model of a use case that looks back as far as `history`.
     pub(super) fn read<'a>(
         model_type: ModelType,

@@ -3,65 +3,53 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Context, RejectedUseCase, UseCase};
+use super::{Context, RejectedUseCase};
+use crate::config::Configuration;
 use crate::config::assets;
-use crate::config::derived_fields::{self, DerivedField};
+use crate::config::derived_fields;
 use crate::config::ini::{Dialect, Section, parse};
-use crate::config::main_config::MainConfig;
+use crate::config::keys::Keys;
 use crate::config::models::{ModelDefaults, ModelType, has_batch_sizes_in_use_cases};
 use crate::config::problem::{Location, Problem, n_errors};
 use crate::config::whitelist::{self, WhitelistEntries};
 use crate::spelling::nearest;
 
-/// Contents of all use case files.
-#[derive(Default)]
-pub(in crate::config) struct UseCaseFiles {
-    /// The valid use cases, in the order of the files.
-    pub(in crate::config) use_cases: Vec<UseCase>,
-    pub(in crate::config) rejected: Vec<RejectedUseCase>,
-    pub(in crate::config) derived_fields: Vec<DerivedField>,
-    /// Number of files that cannot be read, or that have a whitelist with errors.
-    pub(in crate::config) n_rejected: usize,
-    pub(in crate::config) has_batch_sizes: bool,
-}
-
-impl UseCaseFiles {
-    pub(in crate::config) fn read(
+impl Configuration {
+    /// Adds the use cases of a file.
+    pub(in crate::config) fn read_use_cases(
         &mut self,
         file: &Arc<Path>,
         text: &str,
-        main: &MainConfig,
         model_defaults: &ModelDefaults<'_>,
-        problems: &mut Vec<Problem>,
     ) {
-        let n_before = n_errors(problems);
+        let n_before = n_errors(&self.problems);
         let (ini, found) = parse(text, Dialect::UseCases, file);
-        problems.extend(found);
-        let is_broken = n_errors(problems) > n_before;
-        let whitelist = WhitelistEntries::read(&ini, problems);
-        self.n_rejected += usize::from(n_errors(problems) > n_before);
-        self.has_batch_sizes |= has_batch_sizes_in_use_cases(&ini);
+        self.problems.extend(found);
+        let is_broken = n_errors(&self.problems) > n_before;
+        let whitelist = WhitelistEntries::read(&ini, &mut self.problems);
+        self.rejected_files += usize::from(n_errors(&self.problems) > n_before);
+        self.ignored_batch_sizes |= has_batch_sizes_in_use_cases(&ini);
         let derived_fields = derived_fields::read(&ini);
         self.derived_fields.extend_from_slice(&derived_fields);
         if !ini.sections.iter().any(|section| ModelType::of_section(&section.name).is_some()) {
-            problems.push(without_use_case(file));
+            self.problems.push(without_use_case(file));
         }
-        let context = Context { main, model_defaults, ini: &ini, whitelist, derived_fields };
+        let context = Context { main: &self.main, model_defaults, whitelist, derived_fields };
         for section in &ini.sections {
             let Some((model_type, model_name)) = ModelType::of_section(&section.name) else {
-                warn_of_section(section, problems);
+                self.problems.extend(warning_of_section(section));
                 continue;
             };
-            let (use_case, found) = context.read(section, model_type, model_name);
-            let n_errors = n_errors(&found);
-            problems.extend(found);
+            let mut keys = Keys::of_section(&ini, section);
+            let use_case = context.read(section, &mut keys, model_type, model_name);
+            let n_errors = n_errors(&keys.problems);
+            self.problems.append(&mut keys.problems);
             match use_case {
                 Some(use_case) if n_errors == 0 && !is_broken => self.use_cases.push(use_case),
                 _ => self.rejected.push(RejectedUseCase {
                     file: Arc::clone(file),
                     section: section.name.clone(),
-                    model_type: Some(model_type),
-                    model_name: model_name.to_owned(),
+                    model_type,
                     problems: n_errors,
                 }),
             }
@@ -77,19 +65,15 @@ fn without_use_case(file: &Arc<Path>) -> Problem {
 }
 
 /// Other sections are not ours, but a typo must not silently drop a use case.
-fn warn_of_section(section: &Section, problems: &mut Vec<Problem>) {
+fn warning_of_section(section: &Section) -> Option<Problem> {
     const LISTS: [&str; 3] = [whitelist::LITERALS, whitelist::REGEXPS, derived_fields::SECTION];
     let name = section.name.as_str();
     if LISTS.contains(&name) {
-        return;
+        return None;
     }
-    let warning = |message: &str, help: String| {
-        Problem::warning(message).at(section.location.clone()).in_section(name).help(help)
-    };
     if name == assets::SECTION {
         let help = "move the section to the main configuration, where assets hold for all use cases";
-        problems.push(warning("assets of a use-case file are ignored", help.to_owned()));
-        return;
+        return Some(section.warning("assets of a use-case file are ignored", help));
     }
     let types = ModelType::ALL.map(ModelType::as_str);
     let heads = name.match_indices(['_', '-', '.', ' ']).map(|(end, _)| &name[..end]).take(3).chain([name]);
@@ -98,5 +82,5 @@ fn warn_of_section(section: &Section, problems: &mut Vec<Problem>) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("name it after a model: {}, then _ and a name", types.join(", ")),
     };
-    problems.push(warning("no model: the section is ignored", help));
+    Some(section.warning("no model: the section is ignored", help))
 }

@@ -1,6 +1,6 @@
 //! The sections of use-case files that are named after models.
 
-pub(super) mod file;
+mod file;
 mod query;
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use super::derived_fields::DerivedField;
 use super::field::FieldPath;
 use super::general::General;
 use super::history_window::HistoryWindow;
-use super::ini::{Ini, Section};
+use super::ini::Section;
 use super::keys::Keys;
 use super::main_config::MainConfig;
 use super::models::{Model, ModelDefaults, ModelType};
@@ -35,8 +35,6 @@ pub struct UseCase {
     pub location: Location,
     /// The whole section name.
     pub section: String,
-    /// The model that judges the events.
-    pub model_type: ModelType,
     /// Rest of the section name after the model type and one separating character; may be empty.
     pub model_name: String,
     /// Query for the events it looks at.
@@ -73,7 +71,7 @@ pub struct UseCase {
 impl UseCase {
     /// `TYPE_NAME`, by which it is named in logs and reports.
     pub fn id(&self) -> String {
-        format!("{}_{}", self.model_type.as_str(), self.model_name)
+        format!("{}_{}", self.model.model_type().as_str(), self.model_name)
     }
 
     /// Returns an error at the place of one of its keys, which only a later stage can find.
@@ -91,9 +89,7 @@ pub struct RejectedUseCase {
     /// The whole section name.
     pub section: String,
     /// The model type its section name begins with.
-    pub model_type: Option<ModelType>,
-    /// The rest of its section name.
-    pub model_name: String,
+    pub model_type: ModelType,
     /// Number of errors.
     pub problems: usize,
 }
@@ -102,24 +98,23 @@ pub struct RejectedUseCase {
 struct Context<'a> {
     main: &'a MainConfig,
     model_defaults: &'a ModelDefaults<'a>,
-    ini: &'a Ini,
     whitelist: WhitelistEntries,
     derived_fields: Vec<DerivedField>,
 }
 
-impl Context<'_> {
-    /// Reads the use case in `section`. One with errors may be returned, too: the problems count.
-    fn read(&self, section: &Section, model_type: ModelType, model_name: &str) -> (Option<UseCase>, Vec<Problem>) {
+impl<'a> Context<'a> {
+    /// Reads the use case in `section` from its `keys`. One with errors may be returned, too: the
+    /// problems count.
+    fn read(&self, section: &Section, keys: &mut Keys<'a>, model_type: ModelType, model_name: &str) -> Option<UseCase> {
         let general = &self.main.general;
-        let mut keys = Keys::of_section(self.ini, section);
-        let query = UseCaseQuery::read(&mut keys);
-        let history_window = general.history_window.read_over(&mut keys).map(HistoryWindow::duration);
-        let model = Model::read(model_type, &mut keys, self.model_defaults, history_window);
+        let query = UseCaseQuery::read(keys);
+        let history_window = general.history_window.read_over(keys).map(HistoryWindow::duration);
+        let model = Model::read(model_type, keys, self.model_defaults, history_window);
         let text_help = "outliers are described by it; fields are written as {field}";
         let outlier_type = keys.required_text("outlier_type", text_help);
         let outlier_reason = keys.required_text("outlier_reason", text_help);
         let outlier_summary = keys.required_text("outlier_summary", text_help);
-        let active = is_active(&mut keys, general);
+        let active = is_active(keys, general);
         let use_derived_fields = keys.bool("use_derived_fields").unwrap_or(false);
         let should_notify = keys.bool(SHOULD_NOTIFY).unwrap_or(false);
         keys.bool("process_documents_chronologically");
@@ -129,32 +124,27 @@ impl Context<'_> {
         let derived_fields = self.main.derived_fields.iter().chain(&self.derived_fields);
         let derived_fields = derived_fields.filter(|_| use_derived_fields).cloned().collect();
         let mut whitelist = self.whitelist.clone();
-        whitelist.add_old_entries(&mut keys);
-        let arbitrary = read_arbitrary(&mut keys);
-        let key_locations = keys.locations();
-        let build = || {
-            Some(UseCase {
-                location: section.location.clone(),
-                section: section.name.clone(),
-                model_type,
-                model_name: model_name.to_owned(),
-                query: query?,
-                timestamp_field,
-                history_window: history_window?,
-                es_index,
-                should_notify,
-                active,
-                outlier_type: outlier_type?.to_owned(),
-                outlier_reason: outlier_reason?.to_owned(),
-                outlier_summary: outlier_summary?.to_owned(),
-                arbitrary,
-                whitelist: Arc::new(whitelist),
-                derived_fields,
-                model: model?,
-                key_locations,
-            })
-        };
-        (build(), keys.problems)
+        whitelist.add_old_entries(keys);
+        let arbitrary = read_arbitrary(keys);
+        Some(UseCase {
+            location: section.location.clone(),
+            section: section.name.clone(),
+            model_name: model_name.to_owned(),
+            query: query?,
+            timestamp_field,
+            history_window: history_window?,
+            es_index,
+            should_notify,
+            active,
+            outlier_type: outlier_type?.to_owned(),
+            outlier_reason: outlier_reason?.to_owned(),
+            outlier_summary: outlier_summary?.to_owned(),
+            arbitrary,
+            whitelist: Arc::new(whitelist),
+            derived_fields,
+            model: model?,
+            key_locations: keys.locations(),
+        })
     }
 }
 

@@ -87,7 +87,7 @@ pub fn metric_observations(metric: Metric, text: &str) -> Map<String, Value> {
 
 /// Keys of [`metric_observations`], of all metrics.
 pub fn stored_by_metrics() -> impl Iterator<Item = &'static StoredKey> {
-    Metric::NAMES.into_iter().flat_map(|(_, metric)| definition(metric).stored)
+    Metric::ALL.into_iter().flat_map(|metric| definition(metric).stored)
 }
 
 #[cfg(test)]

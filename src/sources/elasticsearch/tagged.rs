@@ -14,7 +14,7 @@ pub(super) type Tag = (String, ModelType);
 /// Returns the tag of a use case; `None` if its earlier outliers are not excluded.
 pub(super) fn tag_of(planned: &PlannedUseCase) -> Option<Tag> {
     let use_case = &planned.use_case;
-    method(&use_case.model).skips_tagged().then(|| (use_case.model_name.clone(), use_case.model_type))
+    method(&use_case.model).skips_tagged().then(|| (use_case.model_name.clone(), use_case.model.model_type()))
 }
 
 /// Removes from each mask the rows that already have an outlier of its use case.
