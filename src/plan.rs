@@ -14,7 +14,7 @@ use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
 use crate::event::sentences::SEPARATOR;
 use crate::models::{Key, method};
-use crate::query::{CompiledQuery, Mapping, QueryColumn, QueryError, TimeWindow, compile};
+use crate::query::{CompiledQuery, Mapping, QueryError, TimeWindow, compile};
 use crate::table::{FieldSource, KeySpec, MetricSpec, TableLayout, ViewColumns};
 
 /// Restriction of the events by time, because a source may hold more than the history window.
@@ -75,7 +75,7 @@ pub fn plan(
     period: Period,
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, period, |use_case| compile_query(use_case, mapping, now).map(Judge::Here))
+    plan_with(use_cases, period, |use_case| compile_query(use_case, mapping, now).map(Some))
 }
 
 /// Plans one scan like [`plan`], for a source that evaluates queries and windows itself.
@@ -84,26 +84,20 @@ pub fn plan(
 /// Returns the use cases whose derived fields are wrong, with their problems. The plan holds the
 /// other use cases.
 pub fn plan_search(use_cases: Vec<Arc<UseCase>>, period: Period) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, period, |_| Ok(Judge::Source))
+    plan_with(use_cases, period, |_| Ok(None))
 }
 
-/// Evaluator of the query and window of a use case.
-enum Judge {
-    /// This program, with this query.
-    Here(CompiledQuery),
-    /// The source, which evaluates them itself.
-    Source,
-}
-
+/// Plans one scan. `query` compiles the query of a use case; `None` if the source evaluates it, and
+/// the window, itself.
 fn plan_with(
     use_cases: Vec<Arc<UseCase>>,
     period: Period,
-    judge: impl Fn(&UseCase) -> Result<Judge, Vec<Problem>>,
+    query: impl Fn(&UseCase) -> Result<Option<CompiledQuery>, Vec<Problem>>,
 ) -> (ScanPlan, Vec<Refused>) {
     let mut planner = Planner::default();
     let mut refused = Vec::new();
     for use_case in use_cases {
-        if let Err(problems) = planner.add(&use_case, judge(&use_case), period) {
+        if let Err(problems) = planner.add(&use_case, query(&use_case), period) {
             refused.push((use_case, problems));
         }
     }
@@ -120,35 +114,28 @@ pub fn check(settings: &Configuration, mapping: Option<&Mapping>, now: DateTime<
 #[derive(Default)]
 struct Planner {
     columns: BTreeMap<String, ColumnSpec>,
-    keys: Vec<KeySpec>,
-    metrics: Vec<MetricSpec>,
-    times: Vec<FieldPath>,
+    layout: TableLayout,
     use_cases: Vec<PlannedUseCase>,
     rule_sets: Vec<(Vec<DerivedField>, Arc<DerivedFields>)>,
-    tie_break: bool,
 }
 
 impl Planner {
     fn add(
         &mut self,
         use_case: &Arc<UseCase>,
-        judge: Result<Judge, Vec<Problem>>,
+        query: Result<Option<CompiledQuery>, Vec<Problem>>,
         period: Period,
     ) -> Result<(), Vec<Problem>> {
-        let rule_set = self.rule_set(use_case);
-        let (judge, rule_set) = match (judge, rule_set) {
-            (Ok(judge), Ok(rule_set)) => (judge, rule_set),
-            (judge, rule_set) => {
-                return Err([judge.err(), rule_set.err()].into_iter().flatten().flatten().collect());
+        let (query, rule_set) = match (query, self.rule_set(use_case)) {
+            (Ok(query), Ok(rule_set)) => (query, rule_set),
+            (query, rule_set) => {
+                return Err([query.err(), rule_set.err()].into_iter().flatten().flatten().collect());
             }
         };
-        let is_judged_here = matches!(judge, Judge::Here(_));
-        let query = match judge {
-            Judge::Here(query) => query,
-            Judge::Source => CompiledQuery::match_all(),
-        };
+        let is_judged_here = query.is_some();
+        let query = query.unwrap_or_else(CompiledQuery::match_all);
         for column in query.columns() {
-            self.query_column(column);
+            self.add_column(ColumnSpec { name: column.name(), field: column.field(), kind: ColumnKind::Leaves });
         }
         if !is_judged_here && method(&use_case.model).skips_tagged() {
             TAGGED_BY.iter().for_each(|field| self.column(ColumnKind::Elements, &FieldPath::new(field)));
@@ -174,7 +161,7 @@ impl Planner {
 
     fn view(&mut self, use_case: &UseCase, rule_set: Option<usize>) -> ViewColumns {
         let columns = method(&use_case.model).columns();
-        self.tie_break |= columns.tie;
+        self.layout.tie_break |= columns.tie;
         ViewColumns {
             aggregator: columns.aggregator.map(|key| self.key(key, rule_set)),
             target: columns.target.map(|key| self.key(key, rule_set)),
@@ -190,17 +177,17 @@ impl Planner {
         // a joiner has no effect on a single value, so such keys are shared
         let joiner = if fields.len() > 1 { joiner } else { SEPARATOR };
         let fields = fields.iter().map(|field| self.field(field, ColumnKind::Elements, rule_set)).collect();
-        position(&mut self.keys, KeySpec { fields, values, joiner: joiner.to_owned() })
+        position(&mut self.layout.keys, KeySpec { fields, values, joiner: joiner.to_owned() })
     }
 
     fn metric(&mut self, metric: Metric, field: &FieldPath, rule_set: Option<usize>) -> usize {
         let field = self.field(field, ColumnKind::Joined, rule_set);
-        position(&mut self.metrics, MetricSpec { field, metric })
+        position(&mut self.layout.metrics, MetricSpec { field, metric })
     }
 
     fn time(&mut self, field: &FieldPath) -> usize {
         self.column(ColumnKind::Time, field);
-        position(&mut self.times, field.clone())
+        position(&mut self.layout.times, field.clone())
     }
 
     /// Adds a field. If derived rules may give it, their sources are read too; the event's own
@@ -221,14 +208,11 @@ impl Planner {
     }
 
     fn column(&mut self, kind: ColumnKind, field: &FieldPath) {
-        let name = column_name(kind, field);
-        self.columns.entry(name.clone()).or_insert_with(|| ColumnSpec { name, field: field.clone(), kind });
+        self.add_column(ColumnSpec { name: column_name(kind, field), field: field.clone(), kind });
     }
 
-    fn query_column(&mut self, column: &QueryColumn) {
-        let name = column.name();
-        let field = column.field();
-        self.columns.entry(name.clone()).or_insert_with(|| ColumnSpec { name, field, kind: ColumnKind::Leaves });
+    fn add_column(&mut self, column: ColumnSpec) {
+        self.columns.entry(column.name.clone()).or_insert(column);
     }
 
     fn rule_set(&mut self, use_case: &UseCase) -> Result<Option<usize>, Vec<Problem>> {
@@ -250,13 +234,7 @@ impl Planner {
     fn finish(self) -> ScanPlan {
         ScanPlan {
             columns: self.columns.into_values().collect(),
-            layout: TableLayout {
-                keys: self.keys,
-                metrics: self.metrics,
-                times: self.times,
-                n_masks: self.use_cases.len(),
-                tie_break: self.tie_break,
-            },
+            layout: TableLayout { n_masks: self.use_cases.len(), ..self.layout },
             use_cases: self.use_cases,
             rule_sets: self.rule_sets.into_iter().map(|(_, rules)| rules).collect(),
         }

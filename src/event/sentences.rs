@@ -39,6 +39,28 @@ pub struct LocalKey {
     pub texts: StringArray,
 }
 
+impl LocalKey {
+    /// Returns the sentences of event `row`, as local codes.
+    pub fn of_row(&self, row: usize) -> &[u32] {
+        &self.codes[self.offsets[row] as usize..self.offsets[row + 1] as usize]
+    }
+
+    fn n_rows(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Returns the same texts with other sentences per event.
+    fn with_rows<R: IntoIterator<Item = u32>>(&self, rows: impl Iterator<Item = R>) -> LocalKey {
+        let mut offsets = vec![0];
+        let mut codes = Vec::new();
+        for row in rows {
+            codes.extend(row);
+            offsets.push(codes.len() as u32);
+        }
+        LocalKey { offsets, codes, texts: self.texts.clone() }
+    }
+}
+
 /// Returns the elements of a column of kind `Elements` as one-field sentences.
 pub fn elements(column: &ListArray) -> LocalKey {
     let dictionary = column.values().as_dictionary::<UInt32Type>();
@@ -56,10 +78,9 @@ pub fn combine(fields: Vec<LocalKey>, values: Values, joiner: &str) -> (LocalKey
         Values::Each => fields,
         Values::Smallest => fields.into_iter().map(smallest).collect(),
     };
-    let n_rows = fields.first().map_or(0, |field| field.offsets.len() - 1);
+    let n_rows = fields.first().map_or(0, LocalKey::n_rows);
     if fields.len() == 1 {
-        let field = fields.remove(0);
-        return limit(field, n_rows);
+        return limit(fields.remove(0));
     }
     let mut tuples = Tuples::new(fields.len());
     let mut offsets = Vec::with_capacity(n_rows + 1);
@@ -68,7 +89,7 @@ pub fn combine(fields: Vec<LocalKey>, values: Values, joiner: &str) -> (LocalKey
     let mut too_many = Vec::new();
     let mut tuple = vec![0; fields.len()];
     for row in 0..n_rows {
-        let lists: Vec<&[u32]> = fields.iter().map(|field| row_codes(field, row)).collect();
+        let lists: Vec<&[u32]> = fields.iter().map(|field| field.of_row(row)).collect();
         let n_sentences = lists.iter().fold(1usize, |n, list| n.saturating_mul(list.len()));
         if n_sentences > MAX_SENTENCES {
             too_many.push(row);
@@ -87,38 +108,23 @@ pub fn combine(fields: Vec<LocalKey>, values: Values, joiner: &str) -> (LocalKey
     (LocalKey { offsets, codes, texts: tuples.texts(&fields, joiner) }, too_many)
 }
 
-fn row_codes(field: &LocalKey, row: usize) -> &[u32] {
-    &field.codes[field.offsets[row] as usize..field.offsets[row + 1] as usize]
-}
-
-fn limit(field: LocalKey, n_rows: usize) -> (LocalKey, Vec<usize>) {
-    let is_too_many = |row: &usize| (field.offsets[row + 1] - field.offsets[*row]) as usize > MAX_SENTENCES;
-    let too_many: Vec<usize> = (0..n_rows).filter(is_too_many).collect();
+/// Drops the sentences of rows that have too many.
+fn limit(field: LocalKey) -> (LocalKey, Vec<usize>) {
+    let is_too_many = |row: &usize| field.of_row(*row).len() > MAX_SENTENCES;
+    let too_many: Vec<usize> = (0..field.n_rows()).filter(is_too_many).collect();
     if too_many.is_empty() {
         return (field, too_many);
     }
-    let mut offsets = vec![0];
-    let mut codes = Vec::with_capacity(field.codes.len());
-    for row in 0..n_rows {
-        if !is_too_many(&row) {
-            codes.extend_from_slice(row_codes(&field, row));
-        }
-        offsets.push(codes.len() as u32);
-    }
-    (LocalKey { offsets, codes, texts: field.texts }, too_many)
+    let kept = |row| if is_too_many(&row) { &[] } else { field.of_row(row) };
+    (field.with_rows((0..field.n_rows()).map(|row| kept(row).iter().copied())), too_many)
 }
 
 fn smallest(field: LocalKey) -> LocalKey {
     if field.offsets.windows(2).all(|pair| pair[1] - pair[0] <= 1) {
         return field;
     }
-    let mut offsets = vec![0];
-    let mut codes = Vec::new();
-    for row in 0..field.offsets.len() - 1 {
-        codes.extend(row_codes(&field, row).iter().copied().min_by_key(|&code| field.texts.value(code as usize)));
-        offsets.push(codes.len() as u32);
-    }
-    LocalKey { offsets, codes, texts: field.texts }
+    let smallest = |row| field.of_row(row).iter().copied().min_by_key(|&code| field.texts.value(code as usize));
+    field.with_rows((0..field.n_rows()).map(smallest))
 }
 
 /// Distinct tuples of local codes, stored one after the other.
@@ -194,7 +200,7 @@ mod tests {
     fn check(fields: &[&[&[&str]]], values: Values, expected: &[&[&str]]) {
         let (key, _) = combine(fields.iter().map(|rows| field(rows)).collect(), values, SEPARATOR);
         let actual: Vec<Vec<&str>> = (0..key.offsets.len() - 1)
-            .map(|row| row_codes(&key, row).iter().map(|&code| key.texts.value(code as usize)).collect())
+            .map(|row| key.of_row(row).iter().map(|&code| key.texts.value(code as usize)).collect())
             .collect();
         assert_eq!(actual, expected);
     }

@@ -57,7 +57,7 @@ pub(super) fn overlay_elements(own: LocalKey, derived: Vec<Derived>) -> LocalKey
     let mut codes = Vec::with_capacity(own.codes.len());
     for (row, value) in derived.iter().enumerate() {
         match value {
-            None => codes.extend_from_slice(&own.codes[own.offsets[row] as usize..own.offsets[row + 1] as usize]),
+            None => codes.extend_from_slice(own.of_row(row)),
             Some(None) => {}
             Some(Some(text)) => codes.push(*codes_of.entry(text).or_insert_with(|| {
                 texts.push(Some(text));

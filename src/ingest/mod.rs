@@ -230,9 +230,7 @@ fn count_rows(
     metrics: &[ArrayRef],
     usage: &mut Usage,
 ) {
-    let n_sentences = |key_idx: Option<usize>, row: usize| {
-        key_idx.map_or(1, |key_idx| (keys[key_idx].offsets[row + 1] - keys[key_idx].offsets[row]) as usize)
-    };
+    let n_sentences = |key_idx: Option<usize>, row: usize| key_idx.map_or(1, |key_idx| keys[key_idx].of_row(row).len());
     let has_too_many = |row: usize| {
         let mut planned_keys = [planned.view.target, planned.view.aggregator].into_iter().flatten();
         planned_keys.any(|key_idx| too_many[key_idx].binary_search(&row).is_ok())

@@ -13,7 +13,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::Outlier;
-use super::stored::{COMMON, TAG, TOTAL};
+use super::stored::{COMMON, TAG, TOTAL, elements};
 use crate::config::ModelType;
 use crate::event::PerOutlier;
 use crate::models::stored_keys;
@@ -109,29 +109,16 @@ fn texts<'a>(stored: &'a Map<String, Value>, key: &str) -> Option<Vec<&'a str>> 
     elements(stored.get(key)?).iter().map(Value::as_str).collect()
 }
 
-/// Returns the elements of a list. A value that was not a list before a second outlier came is one
-/// element.
-fn elements(value: &Value) -> &[Value] {
-    match value {
-        Value::Array(elements) => elements,
-        other => std::slice::from_ref(other),
-    }
-}
-
 /// Returns the range of the values of `key` that each outlier has; `None` if several assignments
 /// are possible.
 fn spans(key: &str, values: &[Value], model_types: &[&str]) -> Option<Vec<Range<usize>>> {
-    let counts = counts(key, values, model_types)?;
-    let mut start = 0;
-    Some(
-        counts
-            .into_iter()
-            .map(|count| {
-                start += count;
-                start - count..start
-            })
-            .collect(),
-    )
+    let mut end = 0;
+    let span = |count| {
+        let start = end;
+        end += count;
+        start..end
+    };
+    Some(counts(key, values, model_types)?.into_iter().map(span).collect())
 }
 
 fn counts(key: &str, values: &[Value], model_types: &[&str]) -> Option<Vec<usize>> {

@@ -38,7 +38,7 @@ pub enum Merge {
 
 /// Adds an outlier to a document. Values that other programs wrote under these names are kept as
 /// far as possible.
-pub fn merge_into(source: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
+fn merge_into(source: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
     let merge = match source.get_mut("outliers") {
         Some(Value::Object(stored)) => merge_arrays(stored, outlier),
         _ => {
@@ -91,7 +91,7 @@ pub fn merge_all<'a>(
 }
 
 fn first(outlier: &Outlier) -> Map<String, Value> {
-    let arrays = outlier.fields().iter().map(|(key, value)| (key.clone(), Value::Array(elements(value))));
+    let arrays = outlier.fields().iter().map(|(key, value)| (key.clone(), Value::Array(elements(value).to_vec())));
     let mut stored: Map<String, Value> = arrays.collect();
     stored.insert(TOTAL.to_owned(), 1.into());
     stored
@@ -110,14 +110,12 @@ fn merge_arrays(stored: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
     let total = stored.get(TOTAL).map_or(0, total_of);
     for (key, value) in outlier.fields() {
         match stored.get_mut(key) {
-            Some(Value::Array(known)) => known.extend(elements(value)),
+            Some(Value::Array(known)) => known.extend_from_slice(elements(value)),
             Some(known) => {
-                let mut array = vec![known.take()];
-                array.extend(elements(value));
-                *known = Value::Array(array);
+                *known = Value::Array([&[known.take()], elements(value)].concat());
             }
             None => {
-                stored.insert(key.clone(), Value::Array(elements(value)));
+                stored.insert(key.clone(), Value::Array(elements(value).to_vec()));
             }
         }
     }
@@ -134,10 +132,11 @@ fn total_of(value: &Value) -> u64 {
     }
 }
 
-fn elements(value: &Value) -> Vec<Value> {
+/// Returns the elements of a list. Another value is one element, as before a second outlier came.
+pub(super) fn elements(value: &Value) -> &[Value] {
     match value {
-        Value::Array(elements) => elements.clone(),
-        other => vec![other.clone()],
+        Value::Array(elements) => elements,
+        other => std::slice::from_ref(other),
     }
 }
 

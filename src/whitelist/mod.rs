@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use regex::{RegexSet, RegexSetBuilder};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::config::WhitelistEntries;
 use crate::event::Document;
@@ -68,7 +68,7 @@ impl Whitelist {
         }
         let values = values(outlier, document);
         if self.matches_literal(&values) {
-            return Verdict { whitelisted: true, regexps_given_up: 0 };
+            return Verdict { whitelisted: true, ..Verdict::default() };
         }
         self.matches_regexp(&values)
     }
@@ -128,28 +128,20 @@ fn prepare(regexps: &[Vec<PrefixRegex>]) -> (RegexSet, Vec<usize>, Vec<usize>) {
 }
 
 fn values(outlier: &Outlier, document: &Document) -> BTreeSet<String> {
-    let mut values = BTreeSet::new();
     // a sample of other events must not whitelist this one
     let own = outlier.fields().iter().filter(|(key, _)| *key != "non_outlier_values_sample");
-    own.for_each(|(_, value)| add(value, &mut values));
-    values.insert(strip(outlier.unwrapped_summary()).to_owned());
     let fields = document.source.iter().filter(|(name, _)| *name != "outliers");
-    fields.for_each(|(_, value)| add(value, &mut values));
+    let mut values = BTreeSet::from([strip(outlier.unwrapped_summary()).to_owned()]);
+    own.chain(fields).for_each(|(_, value)| add(value, &mut values));
     values
-}
-
-fn add_object(object: &Map<String, Value>, values: &mut BTreeSet<String>) {
-    object.values().for_each(|value| add(value, values));
 }
 
 /// Adds the text of a value. The elements of a list are added one by one, each as one text.
 fn add(value: &Value, values: &mut BTreeSet<String>) {
     match value {
-        Value::Object(object) => add_object(object, values),
+        Value::Object(object) => object.values().for_each(|value| add(value, values)),
         Value::Array(elements) => values.extend(elements.iter().map(stripped_text)),
-        scalar => {
-            values.insert(stripped_text(scalar));
-        }
+        scalar => drop(values.insert(stripped_text(scalar))),
     }
 }
 

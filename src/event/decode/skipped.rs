@@ -2,7 +2,6 @@
 //! order of reading.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::terminal::escape_controls;
@@ -40,12 +39,6 @@ impl SkipReason {
             Self::TooDeep => "nested too deep",
             Self::TooLong => "line too long",
         }
-    }
-}
-
-impl fmt::Display for SkipReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
