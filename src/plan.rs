@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::{Configuration, DerivedField, FieldPath, Metric, Problem, UseCase};
+use crate::config::{Configuration, FieldPath, Metric, Problem, UseCase};
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
@@ -116,7 +116,7 @@ struct Planner {
     columns: BTreeMap<String, ColumnSpec>,
     layout: TableLayout,
     use_cases: Vec<PlannedUseCase>,
-    rule_sets: Vec<(Vec<DerivedField>, Arc<DerivedFields>)>,
+    rule_sets: Vec<Arc<DerivedFields>>,
 }
 
 impl Planner {
@@ -153,7 +153,7 @@ impl Planner {
             window,
             time_idx,
             view,
-            derived: rule_set.map(|idx| Arc::clone(&self.rule_sets[idx].1)),
+            derived: rule_set.map(|idx| Arc::clone(&self.rule_sets[idx])),
             use_case: Arc::clone(use_case),
         });
         Ok(())
@@ -195,7 +195,7 @@ impl Planner {
     fn field(&mut self, path: &FieldPath, kind: ColumnKind, rule_set: Option<usize>) -> FieldSource {
         self.column(kind, path);
         let derived = rule_set.and_then(|idx| {
-            let rules = Arc::clone(&self.rule_sets[idx].1);
+            let rules = Arc::clone(&self.rule_sets[idx]);
             let sources: Vec<FieldPath> = rules
                 .keys()
                 .filter(|(_, key)| equal_ignoring_case(key, path.as_str()))
@@ -219,15 +219,14 @@ impl Planner {
         if use_case.derived_fields.is_empty() {
             return Ok(None);
         }
-        let fields = use_case.derived_fields.to_vec();
-        if let Some(idx) = self.rule_sets.iter().position(|(known, _)| *known == fields) {
+        if let Some(idx) = self.rule_sets.iter().position(|known| known.fields().eq(&*use_case.derived_fields)) {
             return Ok(Some(idx));
         }
-        let (rules, problems) = DerivedFields::compile(&fields);
+        let (rules, problems) = DerivedFields::compile(&use_case.derived_fields);
         if !problems.is_empty() {
             return Err(problems);
         }
-        self.rule_sets.push((fields, Arc::new(rules)));
+        self.rule_sets.push(Arc::new(rules));
         Ok(Some(self.rule_sets.len() - 1))
     }
 
@@ -236,7 +235,7 @@ impl Planner {
             columns: self.columns.into_values().collect(),
             layout: TableLayout { n_masks: self.use_cases.len(), ..self.layout },
             use_cases: self.use_cases,
-            rule_sets: self.rule_sets.into_iter().map(|(_, rules)| rules).collect(),
+            rule_sets: self.rule_sets,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::Environment;
 use crate::config::keys::Keys;
 use crate::config::problem::Problem;
 use crate::config::secret::Secret;
@@ -30,7 +31,7 @@ pub enum Authentication {
 
 impl Authentication {
     /// Reads the credentials; `of_url` are those in an address.
-    pub(super) fn read(keys: &mut Keys<'_>, variable: &dyn Fn(&str) -> Option<String>, of_url: Option<Self>) -> Self {
+    pub(super) fn read(keys: &mut Keys<'_>, variable: &Environment<'_>, of_url: Option<Self>) -> Self {
         let mut found: Vec<Self> = of_url.into_iter().chain(in_file(keys)).collect();
         if found.is_empty() {
             found = in_environment(keys, variable);
@@ -58,7 +59,7 @@ fn in_file(keys: &mut Keys<'_>) -> Vec<Authentication> {
 }
 
 /// Reads the variables, whose names are lower-case.
-fn in_environment(keys: &mut Keys<'_>, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Authentication> {
+fn in_environment(keys: &mut Keys<'_>, variable: &Environment<'_>) -> Vec<Authentication> {
     let mut secret = |name: &str| {
         let path = variable(&format!("{name}_file"));
         let from_file = path.and_then(|path| match read_secret(Path::new(&path)) {

@@ -26,8 +26,7 @@ pub struct DerivedFields {
 
 #[derive(Debug)]
 struct Rule {
-    source: FieldPath,
-    written: String,
+    field: DerivedField,
     pattern: Arc<Pattern>,
     /// Hashes of the texts on which the pattern exceeded the step limit. A set, because the
     /// reported number must not depend on how often a text occurs.
@@ -52,12 +51,7 @@ impl DerivedFields {
         let mut problems = Vec::new();
         for field in fields {
             match Pattern::compiled(&field.pattern) {
-                Ok(pattern) => rules.push(Rule {
-                    source: field.source.clone(),
-                    written: field.pattern.clone(),
-                    pattern,
-                    given_up: Mutex::default(),
-                }),
+                Ok(pattern) => rules.push(Rule { field: field.clone(), pattern, given_up: Mutex::default() }),
                 Err(message) => problems.push(
                     Problem::error(message)
                         .at(field.location.clone())
@@ -70,15 +64,20 @@ impl DerivedFields {
         (DerivedFields { rules }, problems)
     }
 
+    /// Fields that were compiled.
+    pub fn fields(&self) -> impl Iterator<Item = &DerivedField> {
+        self.rules.iter().map(|rule| &rule.field)
+    }
+
     /// Source field and key of every value that may be derived.
     pub fn keys(&self) -> impl Iterator<Item = (&FieldPath, &str)> {
-        self.rules.iter().flat_map(|rule| rule.pattern.keys().map(|key| (&rule.source, key)))
+        self.rules.iter().flat_map(|rule| rule.pattern.keys().map(|key| (&rule.field.source, key)))
     }
 
     /// Applies the rules of `source` to its text. Of several values of a key, later ones replace
     /// earlier ones.
     pub fn apply(&self, source: &FieldPath, text: &str) -> Vec<(String, Option<Value>)> {
-        let rules = self.rules.iter().filter(|rule| rule.source == *source);
+        let rules = self.rules.iter().filter(|rule| rule.field.source == *source);
         rules.flat_map(|rule| rule.apply(text)).collect()
     }
 
@@ -86,7 +85,7 @@ impl DerivedFields {
     pub fn derive(&self, event: &Map<String, Value>) -> Vec<(String, Value)> {
         let mut derived: Vec<(String, Value)> = Vec::new();
         for rule in &self.rules {
-            let Some(Value::String(text)) = lookup(event, &rule.source) else { continue };
+            let Some(Value::String(text)) = lookup(event, &rule.field.source) else { continue };
             for (key, value) in rule.apply(text) {
                 let value = value.unwrap_or(Value::Null);
                 match derived.iter_mut().find(|(known, _)| *known == key) {
@@ -101,8 +100,8 @@ impl DerivedFields {
     /// Rules that exceeded the step limit on some texts so far, in the order of the configuration.
     pub fn given_up(&self) -> Vec<GivenUp<'_>> {
         let given_up = self.rules.iter().map(|rule| GivenUp {
-            source: &rule.source,
-            pattern: &rule.written,
+            source: &rule.field.source,
+            pattern: &rule.field.pattern,
             n_texts: rule.given_up.lock().unwrap_or_else(PoisonError::into_inner).len(),
         });
         given_up.filter(|rule| rule.n_texts > 0).collect()
