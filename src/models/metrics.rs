@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{AsArray, Float64Array, RecordBatch, UInt32Array};
-use arrow::datatypes::{DataType, Field, Float64Type, Schema, UInt32Type};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema};
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, not};
@@ -104,8 +104,8 @@ async fn evaluate(metrics: &Metrics, view: &View, inputs: Inputs<'_>) -> Result<
     let mut candidates = Vec::new();
     let mut buckets = Buckets::default();
     for batch in &found {
-        let values = column::<Float64Type>(batch, "value")?;
-        let batch_frontiers = column::<Float64Type>(batch, "frontier")?;
+        let values = column::<Float64Array>(batch, "value")?;
+        let batch_frontiers = column::<Float64Array>(batch, "frontier")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
             let evidence = Evidence::Metric(values.value(row));
             candidates.push(Candidate { element, aggregator, target: 0, evidence });
@@ -140,9 +140,9 @@ fn parts<'a>(view: &'a View, inputs: &Inputs<'_>) -> impl Iterator<Item = View> 
 fn finite(batches: &[RecordBatch]) -> Result<RecordBatch, DataFusionError> {
     let (mut aggregators, mut frontiers) = (Vec::new(), Vec::new());
     for batch in batches {
-        let column_of_frontiers = column::<Float64Type>(batch, "frontier")?;
+        let column_of_frontiers = column::<Float64Array>(batch, "frontier")?;
         for (&aggregator, frontier) in
-            column::<UInt32Type>(batch, "aggregator")?.values().iter().zip(column_of_frontiers)
+            column::<UInt32Array>(batch, "aggregator")?.values().iter().zip(column_of_frontiers)
         {
             if let Some(frontier) = frontier.filter(|frontier| !frontier.is_nan()) {
                 aggregators.push(aggregator);
@@ -189,7 +189,7 @@ async fn add_samples(
         .await?;
     for batch in &samples {
         let lists = batch.column(1).as_list::<i32>();
-        for (row, aggregator) in column::<UInt32Type>(batch, "aggregator")?.values().iter().enumerate() {
+        for (row, aggregator) in column::<UInt32Array>(batch, "aggregator")?.values().iter().enumerate() {
             if let Some(bucket) = buckets.get_mut(aggregator) {
                 bucket.sample = Sample::Values(lists.value(row).as_primitive::<Float64Type>().values().to_vec());
             }

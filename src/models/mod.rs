@@ -18,16 +18,16 @@ pub mod word2vec;
 pub use columns::{Columns, Key};
 pub use error::EvaluationError;
 
+use std::any::type_name;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{ArrowPrimitiveType, UInt32Type, UInt64Type};
-use datafusion::arrow::array::PrimitiveArray;
+use arrow::array::{Array, RecordBatch, UInt32Array, UInt64Array};
 use datafusion::catalog::MemTable;
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::future::BoxFuture;
+use futures::stream::{Stream, StreamExt};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -292,21 +292,40 @@ fn table(batch: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusio
     inputs.context.read_table(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
 }
 
-/// Column `name` of `batch`, which the plan gives type `T`.
-fn column<'a, T: ArrowPrimitiveType>(
-    batch: &'a RecordBatch,
-    name: &str,
-) -> Result<&'a PrimitiveArray<T>, DataFusionError> {
+/// Runs `plan` and adds the texts of keys to its result: for each of `keys`, a column of ranks such
+/// as `target`, the column `target_text` of type Utf8View. No other plan of a model sees texts, so
+/// this is the only place that depends on where the event table is. Texts are not copied.
+async fn stream_with_texts<'v, const N: usize>(
+    plan: DataFrame,
+    view: &'v View,
+    keys: [(&'static str, Option<usize>); N],
+) -> Result<impl Stream<Item = Result<RecordBatch, DataFusionError>> + Send + use<'v, N>, DataFusionError> {
+    let with_texts = move |batch: RecordBatch| {
+        let texts = keys.map(|(key, key_idx)| {
+            let key_idx = key_idx.ok_or_else(|| DataFusionError::Internal(format!("a view without a {key}")))?;
+            let texts = view.table().dictionary(key_idx).texts(column(&batch, key)?)?;
+            Ok::<_, DataFusionError>((format!("{key}_text"), texts))
+        });
+        let schema = batch.schema();
+        let columns = schema.fields().iter().map(|field| field.name().clone()).zip(batch.columns().iter().cloned());
+        let columns = columns.map(Ok).chain(texts).collect::<Result<Vec<_>, _>>()?;
+        Ok(RecordBatch::try_from_iter(columns)?)
+    };
+    Ok(plan.execute_stream().await?.map(move |batch| batch.and_then(&with_texts)))
+}
+
+/// Column `name` of `batch`, which the plan gives type `A`.
+fn column<'a, A: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a A, DataFusionError> {
     batch
         .column_by_name(name)
-        .and_then(|column| column.as_primitive_opt::<T>())
-        .ok_or_else(|| DataFusionError::Internal(format!("no column {name} of type {}", T::DATA_TYPE)))
+        .and_then(|column| column.as_any().downcast_ref())
+        .ok_or_else(|| DataFusionError::Internal(format!("no column {name} of type {}", type_name::<A>())))
 }
 
 /// Elements and aggregators in `batch`.
 fn places(batch: &RecordBatch) -> Result<impl Iterator<Item = (Element, u32)> + use<'_>, DataFusionError> {
-    let elements = column::<UInt64Type>(batch, "element")?.values();
-    let aggregators = column::<UInt32Type>(batch, "aggregator")?.values();
+    let elements = column::<UInt64Array>(batch, "element")?.values();
+    let aggregators = column::<UInt32Array>(batch, "aggregator")?.values();
     Ok(elements.iter().map(|&element| Element(element)).zip(aggregators.iter().copied()))
 }
 

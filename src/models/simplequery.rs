@@ -1,6 +1,6 @@
 //! Flags every event that matches the query.
 
-use arrow::datatypes::UInt64Type;
+use arrow::array::UInt64Array;
 use datafusion::error::DataFusionError;
 
 use serde_json::{Map, Value, json};
@@ -42,7 +42,7 @@ impl Method for SimpleQuery {
 async fn evaluate(view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
     let mut evaluation = Evaluation::default();
     for batch in rows(view, &inputs)?.collect().await? {
-        let elements = column::<UInt64Type>(&batch, "element")?.values();
+        let elements = column::<UInt64Array>(&batch, "element")?.values();
         evaluation.candidates.extend(elements.iter().map(|&element| Candidate {
             element: Element(element),
             aggregator: 0,

@@ -1,7 +1,7 @@
 //! Flags targets that appear in an aggregator for the first time in a sliding window.
 
-use arrow::array::{Array, AsArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt32Type};
+use arrow::array::{Array, Int64Array, RecordBatch, StructArray, UInt32Array};
+use arrow::datatypes::{DataType, Field, Schema};
 use chrono::{DateTime, TimeDelta};
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
@@ -104,7 +104,7 @@ fn microseconds(duration: TimeDelta) -> i64 {
 async fn newest(view: &View, inputs: &Inputs<'_>) -> Result<Option<i64>, DataFusionError> {
     let result = rows(view, inputs)?.aggregate(vec![], vec![max(col("time")).alias("newest")])?.collect().await?;
     for batch in &result {
-        let newest = column::<Int64Type>(batch, "newest")?;
+        let newest = column::<Int64Array>(batch, "newest")?;
         if !newest.is_empty() && newest.is_valid(0) {
             return Ok(Some(newest.value(0)));
         }
@@ -113,12 +113,9 @@ async fn newest(view: &View, inputs: &Inputs<'_>) -> Result<Option<i64>, DataFus
 }
 
 fn collect_candidates(batch: &RecordBatch, evaluation: &mut Evaluation) -> Result<(), DataFusionError> {
-    let aggregators = column::<UInt32Type>(batch, "aggregator")?;
-    let targets = column::<UInt32Type>(batch, "target")?;
-    let lists = batch
-        .column_by_name("appearances")
-        .and_then(|column| column.as_struct_opt())
-        .ok_or_else(|| DataFusionError::Internal("no column appearances".to_owned()))?;
+    let aggregators = column::<UInt32Array>(batch, "aggregator")?;
+    let targets = column::<UInt32Array>(batch, "target")?;
+    let lists = column::<StructArray>(batch, "appearances")?;
     for row in 0..batch.num_rows() {
         for appearance in appearances_of(lists, row) {
             evaluation.candidates.push(Candidate {
@@ -162,9 +159,9 @@ async fn drop_small_buckets(
         .await?;
     let mut n_by_bucket: FxHashMap<(u32, i64, i64), u64> = FxHashMap::default();
     for batch in &counted {
-        let aggregators = column::<UInt32Type>(batch, "aggregator")?;
-        let (starts, ends) = (column::<Int64Type>(batch, "start")?, column::<Int64Type>(batch, "end")?);
-        let counts = column::<Int64Type>(batch, "n")?;
+        let aggregators = column::<UInt32Array>(batch, "aggregator")?;
+        let (starts, ends) = (column::<Int64Array>(batch, "start")?, column::<Int64Array>(batch, "end")?);
+        let counts = column::<Int64Array>(batch, "n")?;
         for row in 0..batch.num_rows() {
             let bucket = (aggregators.value(row), starts.value(row), ends.value(row));
             n_by_bucket.insert(bucket, counts.value(row) as u64);

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array};
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, UInt32Type, UInt64Type};
+use arrow::array::{Float64Array, Int64Array, RecordBatch, StructArray, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{cast, col, lit};
@@ -87,8 +87,8 @@ async fn within_aggregator(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Re
     let mut buckets = Buckets::default();
     let mut flagged = Flagged::default();
     for batch in &judged {
-        let aggregators = column::<UInt32Type>(batch, "aggregator")?;
-        let judgements = TermsJudgement::column(batch, "judged")?;
+        let aggregators = column::<UInt32Array>(batch, "aggregator")?;
+        let judgements = column::<StructArray>(batch, "judged")?;
         for row in 0..batch.num_rows() {
             if let Some(judgement) = TermsJudgement::read(judgements, row) {
                 let aggregator = aggregators.value(row);
@@ -108,8 +108,8 @@ async fn within_aggregator(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Re
         .await?;
     let mut candidates = Vec::new();
     for batch in &found {
-        let targets = column::<UInt32Type>(batch, "target")?;
-        let counts = column::<UInt64Type>(batch, "n")?;
+        let targets = column::<UInt32Array>(batch, "target")?;
+        let counts = column::<UInt64Array>(batch, "n")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
             let evidence = Evidence::TermCount(counts.value(row));
             candidates.push(Candidate { element, aggregator, target: targets.value(row), evidence });
@@ -127,8 +127,8 @@ async fn across_aggregators(terms: &Terms, view: &View, inputs: Inputs<'_>) -> R
         .await?;
     let mut n_by_aggregator: FxHashMap<u32, u64> = FxHashMap::default();
     for batch in &n_targets {
-        let counts = column::<Int64Type>(batch, "n")?;
-        let aggregators = column::<UInt32Type>(batch, "aggregator")?;
+        let counts = column::<Int64Array>(batch, "n")?;
+        let aggregators = column::<UInt32Array>(batch, "aggregator")?;
         n_by_aggregator.extend(aggregators.values().iter().copied().zip(counts.values().iter().map(|&n| n as u64)));
     }
     let Some(frontier) = frontier_across(terms, &n_by_aggregator, inputs).await? else {
@@ -141,7 +141,7 @@ async fn across_aggregators(terms: &Terms, view: &View, inputs: Inputs<'_>) -> R
     let mut candidates = Vec::new();
     let found = rows_of(view, n_by_aggregator.keys().copied().collect(), &inputs)?.collect().await?;
     for batch in &found {
-        let targets = column::<UInt32Type>(batch, "target")?;
+        let targets = column::<UInt32Array>(batch, "target")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
             let evidence = Evidence::TermCount(n_by_aggregator[&aggregator]);
             candidates.push(Candidate { element, aggregator, target: targets.value(row), evidence });
@@ -164,7 +164,7 @@ async fn frontier_across(
     // group by a constant, because our functions support grouped aggregation only
     let result = table(batch, &inputs)?.aggregate(vec![lit(1).alias("all")], vec![expression.alias("frontier")])?;
     for batch in result.collect().await? {
-        let frontiers: &Float64Array = column::<Float64Type>(&batch, "frontier")?;
+        let frontiers = column::<Float64Array>(&batch, "frontier")?;
         if let Some(frontier) = frontiers.iter().next() {
             return Ok(frontier);
         }

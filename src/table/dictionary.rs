@@ -5,60 +5,78 @@
 //! for the same set of texts whatever the order of events, so ties broken by rank do not depend on
 //! that order.
 
+use arrow::array::{Array, ArrayRef, StringViewArray, StringViewBuilder, UInt32Array};
+use arrow::compute::take;
+use arrow::error::ArrowError;
 use hashbrown::HashTable;
 
 use crate::event::text::text_hash;
 
-/// Size of one block of the text arena. A longer text gets a block of its own.
+/// Size of one block of texts. A longer text gets a block of its own.
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// Dictionary under construction; interns each distinct text once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DictionaryBuilder {
     table: HashTable<u32>,
-    texts: Texts,
+    /// Hash of each text.
+    hashes: Vec<u64>,
+    texts: StringViewBuilder,
+}
+
+impl Default for DictionaryBuilder {
+    fn default() -> Self {
+        let texts = StringViewBuilder::with_capacity(0).with_fixed_block_size(BLOCK_BYTES as u32);
+        DictionaryBuilder { table: HashTable::new(), hashes: Vec::new(), texts }
+    }
 }
 
 impl DictionaryBuilder {
     /// Returns the code of `text`; a text not seen before gets a new one.
     pub fn intern(&mut self, text: &str) -> u32 {
         let hash = text_hash(text);
-        let texts = &self.texts;
-        if let Some(&code) = self.table.find(hash, |&code| texts.hash(code) == hash && texts.get(code) == text) {
+        let DictionaryBuilder { table, hashes, texts } = self;
+        let is_same = |&code: &u32| {
+            let code = code as usize;
+            hashes[code] == hash && texts.get_value(code) == text.as_bytes()
+        };
+        if let Some(&code) = table.find(hash, is_same) {
             return code;
         }
-        let code = self.texts.push(text, hash);
-        let texts = &self.texts;
-        self.table.insert_unique(hash, code, |&code| texts.hash(code));
+        let code = hashes.len() as u32;
+        hashes.push(hash);
+        texts.append_value(text);
+        table.insert_unique(hash, code, |&code| hashes[code as usize]);
         code
     }
 
     /// Bytes used on the heap.
     pub fn size_bytes(&self) -> usize {
-        self.table.allocation_size() + self.texts.size_bytes()
+        self.table.allocation_size() + self.hashes.capacity() * size_of::<u64>() + self.texts.allocated_size()
     }
 
     /// Ends interning and ranks the texts.
-    pub fn freeze(self) -> Dictionary {
-        let n = self.texts.entries.len() as u32;
-        let mut code_of_rank: Vec<u32> = (0..n).collect();
-        let texts = self.texts;
-        code_of_rank
-            .sort_unstable_by(|&a, &b| texts.hash(a).cmp(&texts.hash(b)).then_with(|| texts.get(a).cmp(texts.get(b))));
-        let mut rank_of_code = vec![0u32; n as usize];
+    pub fn freeze(mut self) -> Dictionary {
+        let texts = self.texts.finish();
+        let text = |code: u32| texts.value(code as usize);
+        let hash = |code: u32| self.hashes[code as usize];
+        let mut code_of_rank: Vec<u32> = (0..texts.len() as u32).collect();
+        code_of_rank.sort_unstable_by(|&a, &b| hash(a).cmp(&hash(b)).then_with(|| text(a).cmp(text(b))));
+        let mut rank_of_code = vec![0u32; texts.len()];
         for (rank, &code) in code_of_rank.iter().enumerate() {
             rank_of_code[code as usize] = rank as u32;
         }
-        Dictionary { texts, rank_of_code, code_of_rank }
+        Dictionary { texts, rank_of_code, code_of_rank: code_of_rank.into() }
     }
 }
 
 /// All texts of one key after reading, addressed by rank.
 #[derive(Debug)]
 pub struct Dictionary {
-    texts: Texts,
+    /// The texts by code.
+    texts: StringViewArray,
     rank_of_code: Vec<u32>,
-    code_of_rank: Vec<u32>,
+    code_of_rank: UInt32Array,
 }
 
 impl Dictionary {
@@ -69,62 +87,22 @@ impl Dictionary {
 
     /// Text of a rank.
     pub fn text(&self, rank: u32) -> &str {
-        self.texts.get(self.code_of_rank[rank as usize])
+        self.texts.value(self.code_of_rank.value(rank as usize) as usize)
+    }
+
+    /// Texts of `ranks`, as Utf8View. They are shared with the dictionary, not copied.
+    pub fn texts(&self, ranks: &UInt32Array) -> Result<ArrayRef, ArrowError> {
+        take(&self.texts, &take(&self.code_of_rank, ranks, None)?, None)
     }
 
     /// Number of distinct texts.
     pub fn len(&self) -> usize {
-        self.code_of_rank.len()
+        self.texts.len()
     }
 
     /// True if no text was interned.
     pub fn is_empty(&self) -> bool {
-        self.code_of_rank.is_empty()
-    }
-}
-
-/// Append-only arena of texts in blocks that never move.
-#[derive(Debug, Default)]
-struct Texts {
-    blocks: Vec<String>,
-    entries: Vec<Entry>,
-    bytes: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    hash: u64,
-    block: u32,
-    start: u32,
-    len: u32,
-}
-
-impl Texts {
-    fn push(&mut self, text: &str, hash: u64) -> u32 {
-        let fits = self.blocks.last().is_some_and(|block| block.len() + text.len() <= block.capacity());
-        if !fits {
-            let capacity = BLOCK_BYTES.max(text.len());
-            self.bytes += capacity;
-            self.blocks.push(String::with_capacity(capacity));
-        }
-        let block = self.blocks.len() - 1;
-        let start = self.blocks[block].len() as u32;
-        self.blocks[block].push_str(text);
-        self.entries.push(Entry { hash, block: block as u32, start, len: text.len() as u32 });
-        (self.entries.len() - 1) as u32
-    }
-
-    fn get(&self, code: u32) -> &str {
-        let entry = self.entries[code as usize];
-        &self.blocks[entry.block as usize][entry.start as usize..(entry.start + entry.len) as usize]
-    }
-
-    fn hash(&self, code: u32) -> u64 {
-        self.entries[code as usize].hash
-    }
-
-    fn size_bytes(&self) -> usize {
-        self.bytes + self.entries.capacity() * size_of::<Entry>()
+        self.texts.is_empty()
     }
 }
 

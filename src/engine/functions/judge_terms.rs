@@ -3,11 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, AsArray, Float64Array, Float64Builder, RecordBatch, StructArray, UInt32Array, UInt64Array,
-};
+use arrow::array::{ArrayRef, AsArray, Float64Array, Float64Builder, StructArray, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Fields, Float64Type, UInt32Type, UInt64Type};
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{Expr, GroupsAccumulator, Signature, Volatility, lit};
 use outlier_kernels::{FrontierMethod, Multiset, beyond};
@@ -59,14 +57,6 @@ impl<'a> TermsJudgement<'a> {
             counts: &list(2).1.as_primitive::<UInt64Type>().values()[range],
             sample: &sample.as_primitive::<UInt32Type>().values()[sample_range],
         })
-    }
-
-    /// Finds the column `name` in `batch`, which must have been computed by [`judge_terms`].
-    pub fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b StructArray> {
-        batch
-            .column_by_name(name)
-            .and_then(|column| column.as_struct_opt())
-            .ok_or_else(|| DataFusionError::Internal(format!("no judgements in column {name}")))
     }
 }
 

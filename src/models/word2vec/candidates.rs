@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::datatypes::{DataType, Field, Schema, UInt32Type, UInt64Type};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::error::DataFusionError;
 use rustc_hash::FxHashSet;
 
@@ -56,9 +56,9 @@ pub(super) async fn candidates(
     let found = with_flagged(rows_of(view, aggregators, &inputs)?, flagged.into_batch()?, &inputs)?.collect().await?;
     let mut one_of_each = OneOfEach::default();
     for batch in &found {
-        let targets = column::<UInt32Type>(batch, "target")?;
-        let seen = column::<UInt32Type>(batch, "seen")?;
-        let ties = if word2vec.drop_duplicates { Some(column::<UInt64Type>(batch, "tie")?) } else { None };
+        let targets = column::<UInt32Array>(batch, "target")?;
+        let seen = column::<UInt32Array>(batch, "seen")?;
+        let ties = if word2vec.drop_duplicates { Some(column::<UInt64Array>(batch, "tie")?) } else { None };
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
             let evidence = Evidence::Text(seen.value(row));
             let candidate = Candidate { element, aggregator, target: targets.value(row), evidence };

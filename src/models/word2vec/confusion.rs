@@ -1,18 +1,16 @@
 //! Confusion matrix against the labels: events may have a `label`.
 
-use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::{UInt32Type, UInt64Type};
+use arrow::array::{StringViewArray, UInt32Array, UInt64Array};
 use datafusion::error::DataFusionError;
 use futures::stream::TryStreamExt;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
 use super::one_of_each::OneOfEach;
 use crate::config::Word2vec;
-use crate::models::{Inputs, column, places, rows};
+use crate::models::{Inputs, column, places, rows, stream_with_texts};
 use crate::table::View;
 
 /// Field that says if an event is known to be an outlier.
@@ -80,46 +78,34 @@ fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// Compares findings with labels for each aggregator in `judged`. `found` holds the flagged texts
-/// as (aggregator, target). If duplicates are dropped, one row per text is counted.
+/// Compares findings with labels for each aggregator. `found` holds the flagged texts as
+/// (aggregator, target). If duplicates are dropped, one row per text is counted.
 pub(super) async fn compare(
     word2vec: &Word2vec,
     view: &View,
-    judged: &FxHashSet<u32>,
     found: &FxHashSet<(u32, u32)>,
     inputs: Inputs<'_>,
-) -> Result<BTreeMap<u32, Confusion>, DataFusionError> {
-    let mut by_aggregator: BTreeMap<u32, Confusion> = judged.iter().map(|&rank| (rank, Confusion::default())).collect();
+) -> Result<FxHashMap<u32, Confusion>, DataFusionError> {
+    let mut by_aggregator: FxHashMap<u32, Confusion> = FxHashMap::default();
     let mut count = |aggregator: u32, target: u32, is_known: Option<bool>| {
-        if let Some(confusion) = by_aggregator.get_mut(&aggregator) {
-            confusion.count(found.contains(&(aggregator, target)), is_known);
-        }
+        by_aggregator.entry(aggregator).or_default().count(found.contains(&(aggregator, target)), is_known);
     };
     let mut one_of_each = OneOfEach::default();
-    let mut batches = rows(view, &inputs)?.execute_stream().await?;
+    let mut batches = stream_with_texts(rows(view, &inputs)?, view, [("label", view.columns().label)]).await?;
     while let Some(batch) = batches.try_next().await? {
-        let targets = column::<UInt32Type>(&batch, "target")?;
-        let ties = if word2vec.drop_duplicates { Some(column::<UInt64Type>(&batch, "tie")?) } else { None };
-        let is_known = known(view, &batch)?;
-        for (row, (element, aggregator)) in places(&batch)?.enumerate() {
-            let target = targets.value(row);
+        let targets = column::<UInt32Array>(&batch, "target")?;
+        let ties = if word2vec.drop_duplicates { Some(column::<UInt64Array>(&batch, "tie")?) } else { None };
+        let labels = column::<StringViewArray>(&batch, "label_text")?;
+        for ((row, (element, aggregator)), label) in places(&batch)?.enumerate().zip(labels) {
+            let (target, is_known) = (targets.value(row), label.map(|label| POSITIVE.contains(&label)));
             match ties {
-                Some(ties) => one_of_each.offer((aggregator, target), (ties.value(row), element), is_known[row]),
-                None => count(aggregator, target, is_known[row]),
+                Some(ties) => one_of_each.offer((aggregator, target), (ties.value(row), element), is_known),
+                None => count(aggregator, target, is_known),
             }
         }
     }
     one_of_each.into_iter().for_each(|((aggregator, target), is_known)| count(aggregator, target, is_known));
     Ok(by_aggregator)
-}
-
-/// Label of each row: true for a known outlier, false for any other label, `None` without a label.
-fn known(view: &View, batch: &RecordBatch) -> Result<Vec<Option<bool>>, DataFusionError> {
-    let labels = column::<UInt32Type>(batch, "label")?;
-    let key_idx = view.columns().label.ok_or_else(|| DataFusionError::Internal("a view without a label".to_owned()))?;
-    let dictionary = view.table().dictionary(key_idx);
-    let is_positive = |rank: u32| POSITIVE.contains(&dictionary.text(rank));
-    Ok((0..labels.len()).map(|row| labels.is_valid(row).then(|| is_positive(labels.value(row)))).collect())
 }
 
 #[cfg(test)]

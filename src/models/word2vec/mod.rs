@@ -33,13 +33,14 @@ pub mod training;
 mod word_focus;
 mod words;
 
+use std::collections::BTreeMap;
+
 use datafusion::error::DataFusionError;
-use rustc_hash::FxHashSet;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tracing::info;
 
-use super::{Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, WholeEvent, text_of};
+use super::{Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, WholeEvent};
 use crate::config::{FieldPath, Word2vec};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
@@ -159,11 +160,11 @@ async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Resul
     let mut texts = Vec::new();
     let mut effort = Effort::default();
     let mut regexps_given_up = 0;
-    let ranks: FxHashSet<u32> = judged.iter().map(|aggregator| aggregator.rank).collect();
-    for JudgedAggregator { rank, targets, judged } in judged {
+    let mut shown_aggregators: BTreeMap<u32, String> = BTreeMap::new();
+    for JudgedAggregator { rank, text, targets, judged } in judged {
         regexps_given_up += judged.n_given_up;
         effort += judged.effort;
-        let aggregator = shown_aggregator(view, rank);
+        let aggregator = &*shown_aggregators.entry(rank).or_insert(escape_controls(&text));
         for table in judged.score_tables {
             info!(use_case = inputs.use_case, aggregator, "scores of an outlier\n{table}");
         }
@@ -173,10 +174,11 @@ async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Resul
         }
     }
     let confusion_matrix = if word2vec.print_confusion_matrix {
-        let by_aggregator = confusion::compare(word2vec, view, &ranks, &flagged.to_set(), inputs).await?;
+        let by_aggregator = confusion::compare(word2vec, view, &flagged.to_set(), inputs).await?;
         let mut total = Confusion::default();
-        for (rank, confusion) in by_aggregator {
-            tell(&shown_aggregator(view, rank), &confusion, inputs);
+        for (rank, aggregator) in &shown_aggregators {
+            let confusion = by_aggregator.get(rank).copied().unwrap_or_default();
+            tell(aggregator, &confusion, inputs);
             total += confusion;
         }
         Some(total)
@@ -190,10 +192,6 @@ async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Resul
         statistics: super::Statistics::Word2vec(Statistics { training, confusion_matrix }),
         regexps_given_up,
     })
-}
-
-fn shown_aggregator(view: &View, rank: u32) -> String {
-    escape_controls(text_of(view, view.columns().aggregator, rank).as_str().unwrap_or_default())
 }
 
 fn tell(aggregator: &str, confusion: &Confusion, inputs: Inputs<'_>) {
