@@ -186,7 +186,7 @@ impl Detection<'_> {
                 () = self.interrupt.raised() => return Err(SourceError::Cancelled.into()),
             };
             detected.rounds += 1;
-            detected.regexps_given_up += evaluation.regexps_given_up;
+            detected.regexps_given_up += evaluation.statistics.regexps_given_up();
             detected.statistics = evaluation.statistics;
             detected.evaluating += started.elapsed();
             let started = Instant::now();

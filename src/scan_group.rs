@@ -8,7 +8,6 @@ use crate::delivery::{Gathered, GatheredOutlier};
 use crate::detection::{Detected, Detection, DetectionError, FoundOutlier, KeptOutliers};
 use crate::engine::Compute;
 use crate::ingest::{Ingested, Usage, ingest};
-use crate::models::word2vec::neural::TrainingDevice;
 use crate::models::{EvaluationError, Inputs};
 use crate::plan::{Period, PlannedUseCase, ScanPlan};
 use crate::runtime::side_by_side;
@@ -31,8 +30,6 @@ pub struct ScanGroup<'a> {
     pub options: ScanOptions,
     /// Period of the events to read.
     pub period: Period,
-    /// Device on which models are trained.
-    pub device: &'a TrainingDevice,
 }
 
 /// Result of a scan group.
@@ -151,7 +148,6 @@ async fn detect(
         use_case: &name,
         memory_limit: group.compute.limits().memory,
         n_rows: ingested.usage[mask_idx].rows,
-        device: group.device,
     };
     Detection {
         use_case,

@@ -22,6 +22,7 @@ const SORT_RESERVATION_BYTES: usize = 1 << 20;
 pub struct Compute {
     limits: Limits,
     runtime: Arc<RuntimeEnv>,
+    config: SessionConfig,
 }
 
 impl Compute {
@@ -31,7 +32,14 @@ impl Compute {
         let disks =
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disks).build_arc()?;
-        Ok(Compute { limits, runtime })
+        Ok(Compute { limits, runtime, config: SessionConfig::new() })
+    }
+
+    /// Gives all sessions a resource of the run that one model needs. The model finds it by its
+    /// type, with [`SessionConfig::get_extension`].
+    #[must_use]
+    pub fn with_resource<T: Send + Sync + 'static>(self, resource: T) -> Self {
+        Compute { config: self.config.with_extension(Arc::new(resource)), ..self }
     }
 
     /// Returns the limits of the run.
@@ -50,7 +58,9 @@ impl Compute {
     /// # Errors
     /// Passed on from DataFusion; not expected, as building on an existing runtime opens nothing.
     pub fn session(&self, n_partitions: usize) -> Result<SessionContext, DataFusionError> {
-        let mut config = SessionConfig::new()
+        let mut config = self
+            .config
+            .clone()
             .with_target_partitions(n_partitions)
             .with_batch_size(BATCH_ROWS)
             .with_information_schema(false);

@@ -143,8 +143,6 @@ pub struct Evaluation {
     pub details: Details,
     /// Numbers for the report.
     pub statistics: Statistics,
-    /// Number of texts that were not split into words because matching took too many steps.
-    pub regexps_given_up: u64,
 }
 
 impl Evaluation {
@@ -181,6 +179,16 @@ pub enum Statistics {
     None,
     /// Training, and comparison with labels.
     Word2vec(word2vec::Statistics),
+}
+
+impl Statistics {
+    /// Number of texts on which a regexp was given up because matching took too many steps.
+    pub fn regexps_given_up(&self) -> u64 {
+        match self {
+            Statistics::None => 0,
+            Statistics::Word2vec(statistics) => statistics.regexps_given_up,
+        }
+    }
 }
 
 /// Frontier and sample of one aggregator with candidates.
@@ -240,8 +248,6 @@ pub struct Inputs<'a> {
     pub memory_limit: usize,
     /// Number of rows in the view.
     pub n_rows: u64,
-    /// Device on which models are trained.
-    pub device: &'a word2vec::neural::TrainingDevice,
 }
 
 /// Finds the candidates of `model` in `view`.

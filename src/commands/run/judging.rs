@@ -32,7 +32,6 @@ pub(super) struct Judging<'a> {
     pub(super) compute: Compute,
     pub(super) period: Period,
     quiet: bool,
-    device: TrainingDevice,
     /// The file for documents with outliers; without one, a table is printed.
     output: Option<DocumentFile>,
     gathered: Gathered,
@@ -51,7 +50,7 @@ impl<'a> Judging<'a> {
         use_cases: &[Arc<UseCase>],
     ) -> Result<Self, RunError> {
         let device = device(args, use_cases)?;
-        let compute = compute(args)?;
+        let compute = compute(args)?.with_resource(device);
         let gathered = Gathered::new(&compute.limits().spill_dir);
         Ok(Judging {
             interrupt,
@@ -59,7 +58,6 @@ impl<'a> Judging<'a> {
             compute,
             period: period(args),
             quiet,
-            device,
             output: outputs::open(args)?,
             gathered,
             names: Vec::new(),
@@ -89,7 +87,6 @@ impl<'a> Judging<'a> {
             compute: &self.compute,
             options,
             period: self.period,
-            device: &self.device,
         };
         let bar = Progress::start(self.quiet, total_bytes, progress);
         let n_before = self.names.len();

@@ -44,9 +44,10 @@ pub(super) async fn judge_aggregators(
         .sort(vec![col("aggregator").sort(true, false), col("target").sort(true, false)])?;
     let keys = [("aggregator", view.columns().aggregator), ("target", view.columns().target)];
     let batches = stream_with_texts(counted, view, keys).await?;
+    let device = inputs.context.copied_config().get_extension::<TrainingDevice>();
     let judge = Arc::new(Judge {
         word2vec: word2vec.clone(),
-        device: inputs.device.clone(),
+        device: device.ok_or_else(|| DataFusionError::Internal("a session without a training device".to_owned()))?,
         memory_limit: inputs.memory_limit,
         use_case: inputs.use_case.to_owned(),
     });
@@ -113,7 +114,7 @@ impl Aggregator {
 /// Inputs for judging an aggregator, usable on any thread.
 struct Judge {
     word2vec: Word2vec,
-    device: TrainingDevice,
+    device: Arc<TrainingDevice>,
     memory_limit: usize,
     use_case: String,
 }

@@ -72,7 +72,7 @@ const WORD: &[StoredKey] = &[
 ];
 
 /// Numbers of this model in the report.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Statistics {
     /// Effort spent on training, if models were trained.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +80,10 @@ pub struct Statistics {
     /// Comparison of flagged rows with labels, for `print_confusion_matrix`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confusion_matrix: Option<Confusion>,
+    /// Number of texts that were not split into words because matching took too many steps. The
+    /// report adds it to the regexps of the whitelist.
+    #[serde(skip)]
+    pub regexps_given_up: u64,
 }
 
 /// Reason why a model could not be trained or used.
@@ -189,8 +193,7 @@ async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Resul
     Ok(Evaluation {
         candidates: candidates(word2vec, view, flagged, inputs).await?,
         details: Details::Texts(texts),
-        statistics: super::Statistics::Word2vec(Statistics { training, confusion_matrix }),
-        regexps_given_up,
+        statistics: super::Statistics::Word2vec(Statistics { training, confusion_matrix, regexps_given_up }),
     })
 }
 
