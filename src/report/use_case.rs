@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
     use crate::models::word2vec;
-    use crate::models::word2vec::training::Effort;
+    use crate::models::word2vec::neural::training::Effort;
 
     #[test]
     fn numbers_of_the_model_stand_beside_the_others() {

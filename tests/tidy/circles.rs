@@ -12,10 +12,8 @@ use regex::Regex;
 use super::{File, assert_listed, files};
 
 /// Folders with the siblings that are in circles, and the reason.
-const CIRCLES: &[(&str, &[&str], &str)] = &[
-    ("models/word2vec", &["judge", "neural", "training", "word_focus"], "to be resolved: models are being rebuilt"),
-    ("python/regex", &["class", "groups", "translate"], "one translator, whose methods fill three files"),
-];
+const CIRCLES: &[(&str, &[&str], &str)] =
+    &[("python/regex", &["class", "groups", "translate"], "one translator, whose methods fill three files")];
 
 /// Segments of the path to a module or an item.
 type Names = Vec<String>;

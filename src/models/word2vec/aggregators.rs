@@ -12,7 +12,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use super::bucket::{JudgedTexts, judge_texts};
 use super::corpus::Text;
 use super::neural::TrainingDevice;
-use super::training::{SavedModel, Training};
+use super::neural::training::{SavedModel, Training};
 use crate::config::{FieldPath, Word2vec};
 use crate::models::{Inputs, column, rows, stream_with_texts};
 use crate::runtime::on_rayon;

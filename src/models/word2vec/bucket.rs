@@ -2,15 +2,14 @@
 
 use super::ModelError;
 use super::corpus::{Corpus, Text};
-use super::counted;
-use super::judge::{Flagged, judge};
-use super::means::{Arithmetic, Geometric};
-use super::neural;
+use super::judge::{self, Flagged};
+use super::means::{Arithmetic, Geometric, Mean};
+use super::neural::training::{Effort, Training};
 use super::pairs::PairTable;
 use super::score_table::score_table;
 use super::scores::Outputs;
-use super::training::{Effort, Training};
-use crate::config::Word2vec;
+use super::{counted, neural, word_focus};
+use crate::config::{TriggerFocus, Word2vec};
 
 /// Results for one aggregator.
 #[derive(Debug, Default)]
@@ -49,12 +48,24 @@ pub fn judge_texts(
         values
     };
     let outputs = Outputs::new(table, values);
-    judged.flagged = judge(word2vec, &corpus, &outputs);
-    if word2vec.print_score_table {
-        let of_text = if word2vec.output_prob { score_table::<Geometric> } else { score_table::<Arithmetic> };
-        let tables =
-            judged.flagged.iter().map(|text| of_text(word2vec, &corpus, &outputs, &texts[text.text_idx], text));
-        judged.score_tables = tables.collect();
-    }
+    let by_mean = if word2vec.output_prob { flag::<Geometric> } else { flag::<Arithmetic> };
+    (judged.flagged, judged.score_tables) = by_mean(word2vec, &corpus, &outputs, texts);
     Ok(judged)
+}
+
+/// Flags outliers by scores that are means of the outputs; also returns their score tables.
+fn flag<M: Mean>(
+    word2vec: &Word2vec,
+    corpus: &Corpus<'_>,
+    outputs: &Outputs,
+    texts: &[Text<'_>],
+) -> (Vec<Flagged>, Vec<String>) {
+    let flagged = match word2vec.trigger_focus {
+        TriggerFocus::Text => judge::judge::<M>(word2vec, corpus, outputs),
+        TriggerFocus::Word => word_focus::judge::<M>(word2vec, corpus, outputs),
+    };
+    let shown = if word2vec.print_score_table { &flagged[..] } else { &[] };
+    let tables = shown.iter().map(|text| score_table::<M>(word2vec, corpus, outputs, &texts[text.text_idx], text));
+    let tables = tables.collect();
+    (flagged, tables)
 }

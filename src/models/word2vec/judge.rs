@@ -1,14 +1,13 @@
-//! Decides which texts of an aggregator are outliers, and records the observations.
+//! Flags texts whose score as a whole is beyond the frontier, and declares the observations.
 
 use std::sync::Arc;
 
 use outlier_kernels::{Multiset, beyond};
 
 use super::corpus::Corpus;
-use super::means::{Arithmetic, Geometric, Mean};
+use super::means::Mean;
 use super::scores::{Outputs, Scores};
-use super::word_focus;
-use crate::config::{TriggerFocus, Word2vec};
+use crate::config::Word2vec;
 use crate::engine::functions::{frontier_of, kernel_side};
 
 /// Text that is an outlier.
@@ -51,18 +50,8 @@ pub struct SeenWord {
     pub expected_window: Arc<[Arc<str>]>,
 }
 
-/// Judges the texts of an aggregator by the outputs of its model.
-pub(super) fn judge(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Vec<Flagged> {
-    match (word2vec.trigger_focus, word2vec.output_prob) {
-        (TriggerFocus::Text, true) => judge_texts::<Geometric>(word2vec, corpus, outputs),
-        (TriggerFocus::Text, false) => judge_texts::<Arithmetic>(word2vec, corpus, outputs),
-        (TriggerFocus::Word, true) => word_focus::judge::<Geometric>(word2vec, corpus, outputs),
-        (TriggerFocus::Word, false) => word_focus::judge::<Arithmetic>(word2vec, corpus, outputs),
-    }
-}
-
 /// Flags texts by a frontier over the scores of all rows; equal texts count once per row.
-fn judge_texts<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Vec<Flagged> {
+pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Vec<Flagged> {
     let mut scores = Scores::<M>::new();
     let scored: Vec<(usize, f64)> = texts_with_pairs(corpus)
         .map(|text_idx| {

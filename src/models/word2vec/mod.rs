@@ -29,7 +29,6 @@ mod score_table;
 mod scores;
 #[cfg(test)]
 mod tests;
-pub mod training;
 mod word_focus;
 mod words;
 
@@ -49,7 +48,7 @@ use aggregators::{JudgedAggregator, judge_aggregators};
 use candidates::{FlaggedTexts, candidates};
 use confusion::Confusion;
 use judge::{Seen, TextVerdict};
-use training::Effort;
+use neural::training::Effort;
 
 pub(super) const STORED: &[StoredKey] = &[
     StoredKey::new("score", StoredKind::Number, PerOutlier::UpToOne),

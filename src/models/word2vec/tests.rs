@@ -4,7 +4,7 @@ use super::bucket::{JudgedTexts, judge_texts};
 use super::corpus::Text;
 use super::judge::{Seen, TextVerdict};
 use super::neural::TrainingDevice;
-use super::training::Training;
+use super::neural::training::Training;
 use crate::config::{FieldPath, Separators, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec};
 
 /// Program paths, with the number of rows of each.

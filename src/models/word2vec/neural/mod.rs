@@ -16,6 +16,7 @@ mod saved;
 mod tensors;
 #[cfg(test)]
 mod tests;
+pub mod training;
 
 use outlier_kernels::skipgram::{Shape, workspace_bytes};
 use tracing::{debug, warn};
@@ -23,10 +24,10 @@ use tracing::{debug, warn};
 use super::ModelError;
 use super::corpus::Vocabulary;
 use super::pairs::PairTable;
-use super::training::{Effort, Training};
 use crate::config::Word2vec;
 use batches::Batches;
 use order::Occurrences;
+use training::{Effort, Training};
 
 pub use device::TrainingDevice;
 pub use model::{Engine, SkipGram, initial_parameters};

@@ -14,8 +14,8 @@ use outlier_kernels::skipgram::Shape;
 use rustc_hash::FxHashMap;
 
 use super::super::corpus::Vocabulary;
-use super::super::training::SavedModel;
 use super::kernel::n_parameters;
+use super::training::SavedModel;
 
 /// Largest share of word occurrences that may belong to words unknown to the saved model. Beyond
 /// it, training starts from scratch.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::neural::TrainingDevice;
+use super::device::TrainingDevice;
 
 /// Resources for training the model of an aggregator.
 #[derive(Debug)]
