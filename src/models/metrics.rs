@@ -1,19 +1,17 @@
 //! Flags events whose metric lies beyond the frontier of their aggregator's metrics.
 
-use std::sync::Arc;
-
 use arrow::array::{AsArray, Float64Array, RecordBatch, UInt32Array};
-use arrow::datatypes::{DataType, Field, Float64Type, Schema};
+use arrow::datatypes::Float64Type;
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, not};
-use datafusion::prelude::{DataFrame, col};
+use datafusion::prelude::{DataFrame, col, lit};
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
 use super::{
     Bucket, Buckets, Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, Refinement,
-    Sample, WholeEvent, column, places, rows, rows_of, table, text_of,
+    Sample, WholeEvent, column, places, rows, rows_of, text_of,
 };
 use crate::config::{Metrics, TriggerOn};
 use crate::engine::functions::{frontier, most_frequent};
@@ -85,15 +83,16 @@ impl Method for Metrics {
 }
 
 async fn evaluate(metrics: &Metrics, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
-    let expression = frontier(col("value"), &metrics.trigger)?;
+    let frontier = frontier(col("value"), &metrics.trigger).alias("frontier");
     let mut frontiers = Vec::new();
     for part in parts(view, &inputs) {
-        let numbers = rows(&part, &inputs)?;
-        let of_part = numbers.aggregate(vec![col("aggregator")], vec![expression.clone().alias("frontier")])?;
+        let of_part = rows(&part, &inputs)?
+            .aggregate(vec![col("aggregator").alias("frontier_aggregator")], vec![frontier.clone()])?
+            // no value lies beyond null or NaN; NaN sorts outside the infinities
+            .filter(col("frontier").between(lit(f64::NEG_INFINITY), lit(f64::INFINITY)))?;
         frontiers.extend(of_part.collect().await?);
     }
-    let frontiers = finite(&frontiers)?;
-    if frontiers.num_rows() == 0 {
+    if frontiers.iter().all(|batch| batch.num_rows() == 0) {
         return Ok(Evaluation::default());
     }
     let found = with_frontier(rows(view, &inputs)?, frontiers.clone(), &inputs)?
@@ -136,31 +135,13 @@ fn parts<'a>(view: &'a View, inputs: &Inputs<'_>) -> impl Iterator<Item = View> 
     })
 }
 
-/// Frontiers by aggregator, without those that are null or NaN: no value lies beyond them.
-fn finite(batches: &[RecordBatch]) -> Result<RecordBatch, DataFusionError> {
-    let (mut aggregators, mut frontiers) = (Vec::new(), Vec::new());
-    for batch in batches {
-        let column_of_frontiers = column::<Float64Array>(batch, "frontier")?;
-        for (&aggregator, frontier) in
-            column::<UInt32Array>(batch, "aggregator")?.values().iter().zip(column_of_frontiers)
-        {
-            if let Some(frontier) = frontier.filter(|frontier| !frontier.is_nan()) {
-                aggregators.push(aggregator);
-                frontiers.push(frontier);
-            }
-        }
-    }
-    let schema = Arc::new(Schema::new(vec![
-        Field::new("frontier_aggregator", DataType::UInt32, false),
-        Field::new("frontier", DataType::Float64, false),
-    ]));
-    let columns: Vec<arrow::array::ArrayRef> =
-        vec![Arc::new(UInt32Array::from(aggregators)), Arc::new(Float64Array::from(frontiers))];
-    Ok(RecordBatch::try_new(schema, columns)?)
-}
-
-fn with_frontier(rows: DataFrame, frontiers: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
-    rows.join(table(frontiers, inputs)?, JoinType::Inner, &["aggregator"], &["frontier_aggregator"], None)
+fn with_frontier(
+    rows: DataFrame,
+    frontiers: Vec<RecordBatch>,
+    inputs: &Inputs<'_>,
+) -> Result<DataFrame, DataFusionError> {
+    let frontiers = inputs.context.read_batches(frontiers)?;
+    rows.join(frontiers, JoinType::Inner, &["aggregator"], &["frontier_aggregator"], None)
 }
 
 /// Condition for outliers: strictly beyond the frontier. Neither values nor frontiers are NaN here.
@@ -174,7 +155,7 @@ fn beyond(side: TriggerOn) -> Expr {
 async fn add_samples(
     metrics: &Metrics,
     view: &View,
-    frontiers: RecordBatch,
+    frontiers: Vec<RecordBatch>,
     buckets: &mut Buckets,
     inputs: Inputs<'_>,
 ) -> Result<(), DataFusionError> {
@@ -184,7 +165,7 @@ async fn add_samples(
     }
     let samples = with_frontier(rows_of(view, aggregators, &inputs)?, frontiers, &inputs)?
         .filter(not(beyond(metrics.trigger.on)))?
-        .aggregate(vec![col("aggregator")], vec![most_frequent(col("value"))?.alias("sample")])?
+        .aggregate(vec![col("aggregator")], vec![most_frequent(col("value")).alias("sample")])?
         .collect()
         .await?;
     for batch in &samples {

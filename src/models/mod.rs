@@ -9,6 +9,7 @@
 
 mod columns;
 mod error;
+mod flagged;
 mod metrics;
 mod simplequery;
 mod sudden_appearance;
@@ -22,8 +23,6 @@ use std::any::type_name;
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, UInt32Array, UInt64Array};
-use datafusion::catalog::MemTable;
-use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::future::BoxFuture;
@@ -284,18 +283,6 @@ fn rows(view: &View, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> 
 fn rows_of(view: &View, aggregators: FxHashSet<u32>, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
     let without = view.population().without.clone();
     rows(&view.with_population(Population { without, only: Some(aggregators) }), inputs)
-}
-
-/// Joins `rows` with `flagged`: aggregator and target must equal `flagged_aggregator` and
-/// `flagged_target`.
-fn with_flagged(rows: DataFrame, flagged: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
-    let flagged_columns = ["flagged_aggregator", "flagged_target"];
-    rows.join(table(flagged, inputs)?, JoinType::Inner, &["aggregator", "target"], &flagged_columns, None)
-}
-
-/// Wraps a record batch as a DataFusion table.
-fn table(batch: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
-    inputs.context.read_table(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
 }
 
 /// Runs `plan` and adds the texts of keys to its result: for each of `keys`, a column of ranks such

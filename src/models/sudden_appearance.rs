@@ -1,7 +1,6 @@
 //! Flags targets that appear in an aggregator for the first time in a sliding window.
 
-use arrow::array::{Array, Int64Array, RecordBatch, StructArray, UInt32Array};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{Array, ArrayRef, Int64Array, ListArray, RecordBatch, UInt32Array};
 use chrono::{DateTime, TimeDelta};
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
@@ -13,7 +12,7 @@ use std::sync::Arc;
 
 use super::{
     Candidate, Columns, Evaluating, Evaluation, Evidence, Inputs, Key, Method, WholeEvent, column, field_names, rows,
-    rows_of, table, text_of,
+    rows_of, text_of,
 };
 use crate::config::SuddenAppearance;
 use crate::engine::functions::{SlidingWindows, appearances, appearances_of};
@@ -82,7 +81,7 @@ async fn evaluate(sudden: &SuddenAppearance, view: &View, inputs: Inputs<'_>) ->
         window: microseconds(sudden.window),
         step: microseconds(sudden.step),
     };
-    let expression = appearances(col("time"), col("tie"), col("element"), &windows)?;
+    let expression = appearances(col("time"), col("tie"), col("element"), &windows);
     let found = rows(view, &inputs)?
         .filter(col("time").between(lit(windows.start()), lit(windows.end)))?
         .aggregate(vec![col("aggregator"), col("target")], vec![expression.alias("appearances")])?
@@ -115,7 +114,7 @@ async fn newest(view: &View, inputs: &Inputs<'_>) -> Result<Option<i64>, DataFus
 fn collect_candidates(batch: &RecordBatch, evaluation: &mut Evaluation) -> Result<(), DataFusionError> {
     let aggregators = column::<UInt32Array>(batch, "aggregator")?;
     let targets = column::<UInt32Array>(batch, "target")?;
-    let lists = column::<StructArray>(batch, "appearances")?;
+    let lists = column::<ListArray>(batch, "appearances")?;
     for row in 0..batch.num_rows() {
         for appearance in appearances_of(lists, row) {
             evaluation.candidates.push(Candidate {
@@ -143,16 +142,11 @@ async fn drop_small_buckets(
         return Ok(());
     }
     let aggregators = windows.iter().map(|&(aggregator, _, _)| aggregator).collect();
+    let windows_table = inputs.context.read_batch(windows_batch(&windows)?)?;
     let counted = rows_of(view, aggregators, &inputs)?
         // an event with several targets is one event of its aggregator
         .aggregate(vec![col("aggregator"), event_of(col("element")).alias("event"), col("time")], vec![])?
-        .join(
-            table(windows_batch(&windows)?, &inputs)?,
-            JoinType::Inner,
-            &["aggregator"],
-            &["window_aggregator"],
-            None,
-        )?
+        .join(windows_table, JoinType::Inner, &["aggregator"], &["window_aggregator"], None)?
         .filter(col("time").between(col("start"), col("end")))?
         .aggregate(vec![col("aggregator"), col("start"), col("end")], vec![count(lit(1)).alias("n")])?
         .collect()
@@ -184,17 +178,14 @@ fn event_of(element: datafusion::prelude::Expr) -> datafusion::prelude::Expr {
 }
 
 fn windows_batch(windows: &[(u32, i64, i64)]) -> Result<RecordBatch, DataFusionError> {
-    let schema = Arc::new(Schema::new(vec![
-        Field::new("window_aggregator", DataType::UInt32, false),
-        Field::new("start", DataType::Int64, false),
-        Field::new("end", DataType::Int64, false),
-    ]));
-    let columns: Vec<arrow::array::ArrayRef> = vec![
-        Arc::new(UInt32Array::from_iter_values(windows.iter().map(|window| window.0))),
-        Arc::new(Int64Array::from_iter_values(windows.iter().map(|window| window.1))),
-        Arc::new(Int64Array::from_iter_values(windows.iter().map(|window| window.2))),
-    ];
-    Ok(RecordBatch::try_new(schema, columns)?)
+    let numbers =
+        |number: fn(&(u32, i64, i64)) -> i64| Arc::new(Int64Array::from_iter_values(windows.iter().map(number)));
+    let aggregators = UInt32Array::from_iter_values(windows.iter().map(|window| window.0));
+    Ok(RecordBatch::try_from_iter([
+        ("window_aggregator", Arc::new(aggregators) as ArrayRef),
+        ("start", numbers(|window| window.1)),
+        ("end", numbers(|window| window.2)),
+    ])?)
 }
 
 /// Formats a time as `2024-05-01 00:00:00.123456`; a fraction of zero is omitted.

@@ -1,23 +1,21 @@
 //! Counts terms: the occurrences of each within its aggregator, or the distinct terms of each
 //! aggregator compared across aggregators.
 
-use std::sync::Arc;
-
-use arrow::array::{Float64Array, Int64Array, RecordBatch, StructArray, UInt32Array, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{Int64Array, StructArray, UInt32Array};
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::prelude::{cast, col, lit};
-use outlier_kernels::beyond;
+use datafusion::prelude::{col, lit};
+use outlier_kernels::{Multiset, beyond};
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
+use super::flagged::{Flagged, candidates};
 use super::{
     Bucket, Buckets, Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, Refinement,
-    Sample, WholeEvent, column, places, rows, rows_of, table, text_of, with_flagged,
+    Sample, WholeEvent, column, places, rows, rows_of, text_of,
 };
 use crate::config::{CountMethod, Terms};
-use crate::engine::functions::{TermsJudgement, frontier, judge_terms, kernel_side};
+use crate::engine::functions::{TermsJudgement, frontier_of, judge_terms, kernel_side};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
 
@@ -78,7 +76,7 @@ impl Method for Terms {
 
 /// Judges the counts of the distinct targets within each aggregator.
 async fn within_aggregator(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
-    let judgement = judge_terms(col("target"), col("n"), &terms.trigger, terms.min_target_buckets.unwrap_or(0))?;
+    let judgement = judge_terms(col("target"), col("n"), &terms.trigger, terms.min_target_buckets.unwrap_or(0));
     let judged = rows(view, &inputs)?
         .aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])?
         .aggregate(vec![col("aggregator")], vec![judgement.alias("judged")])?
@@ -92,29 +90,18 @@ async fn within_aggregator(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Re
         for row in 0..batch.num_rows() {
             if let Some(judgement) = TermsJudgement::read(judgements, row) {
                 let aggregator = aggregators.value(row);
-                flagged.extend(aggregator, &judgement);
+                for (&target, &n) in judgement.targets.iter().zip(judgement.counts) {
+                    flagged.push(aggregator, target, n);
+                }
                 let sample = Sample::Terms(judgement.sample.to_vec());
                 buckets.insert(aggregator, Bucket { frontier: judgement.frontier, sample });
             }
         }
     }
-    if flagged.targets.is_empty() {
+    if flagged.is_empty() {
         return Ok(Evaluation::default());
     }
-    let flagged_rows = rows_of(view, buckets.keys().copied().collect(), &inputs)?;
-    let found = with_flagged(flagged_rows, flagged.into_batch()?, &inputs)?
-        .select_columns(&["element", "aggregator", "target", "n"])?
-        .collect()
-        .await?;
-    let mut candidates = Vec::new();
-    for batch in &found {
-        let targets = column::<UInt32Array>(batch, "target")?;
-        let counts = column::<UInt64Array>(batch, "n")?;
-        for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let evidence = Evidence::TermCount(counts.value(row));
-            candidates.push(Candidate { element, aggregator, target: targets.value(row), evidence });
-        }
-    }
+    let candidates = candidates(flagged.rows(view, &inputs)?, Evidence::TermCount).await?;
     Ok(Evaluation { candidates, details: Details::Buckets(buckets), ..Evaluation::default() })
 }
 
@@ -131,7 +118,8 @@ async fn across_aggregators(terms: &Terms, view: &View, inputs: Inputs<'_>) -> R
         let aggregators = column::<UInt32Array>(batch, "aggregator")?;
         n_by_aggregator.extend(aggregators.values().iter().copied().zip(counts.values().iter().map(|&n| n as u64)));
     }
-    let Some(frontier) = frontier_across(terms, &n_by_aggregator, inputs).await? else {
+    let mut all_n: Multiset = n_by_aggregator.values().map(|&n| n as f64).collect();
+    let Some(frontier) = frontier_of(&terms.trigger, all_n.finish()) else {
         return Ok(Evaluation::default());
     };
     n_by_aggregator.retain(|_, &mut n| beyond(n as f64, frontier, kernel_side(terms.trigger.on)));
@@ -150,56 +138,6 @@ async fn across_aggregators(terms: &Terms, view: &View, inputs: Inputs<'_>) -> R
     let bucket = Bucket { frontier, sample: Sample::Terms(Vec::new()) };
     let buckets = n_by_aggregator.keys().map(|&aggregator| (aggregator, bucket.clone())).collect();
     Ok(Evaluation { candidates, details: Details::Buckets(buckets), ..Evaluation::default() })
-}
-
-async fn frontier_across(
-    terms: &Terms,
-    n_by_aggregator: &FxHashMap<u32, u64>,
-    inputs: Inputs<'_>,
-) -> Result<Option<f64>, DataFusionError> {
-    let counts = Int64Array::from_iter_values(n_by_aggregator.values().map(|&n| n as i64));
-    let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
-    let batch = RecordBatch::try_new(schema, vec![Arc::new(counts)])?;
-    let expression = frontier(cast(col("n"), DataType::Float64), &terms.trigger)?;
-    // group by a constant, because our functions support grouped aggregation only
-    let result = table(batch, &inputs)?.aggregate(vec![lit(1).alias("all")], vec![expression.alias("frontier")])?;
-    for batch in result.collect().await? {
-        let frontiers = column::<Float64Array>(&batch, "frontier")?;
-        if let Some(frontier) = frontiers.iter().next() {
-            return Ok(frontier);
-        }
-    }
-    Ok(None)
-}
-
-/// Aggregator, target and count of each flagged term.
-#[derive(Default)]
-struct Flagged {
-    aggregators: Vec<u32>,
-    targets: Vec<u32>,
-    counts: Vec<u64>,
-}
-
-impl Flagged {
-    fn extend(&mut self, aggregator: u32, judgement: &TermsJudgement<'_>) {
-        self.aggregators.resize(self.aggregators.len() + judgement.targets.len(), aggregator);
-        self.targets.extend_from_slice(judgement.targets);
-        self.counts.extend_from_slice(judgement.counts);
-    }
-
-    fn into_batch(self) -> Result<RecordBatch, DataFusionError> {
-        let schema = Arc::new(Schema::new(vec![
-            Field::new("flagged_aggregator", DataType::UInt32, false),
-            Field::new("flagged_target", DataType::UInt32, false),
-            Field::new("n", DataType::UInt64, false),
-        ]));
-        let columns: Vec<arrow::array::ArrayRef> = vec![
-            Arc::new(UInt32Array::from(self.aggregators)),
-            Arc::new(UInt32Array::from(self.targets)),
-            Arc::new(UInt64Array::from(self.counts)),
-        ];
-        Ok(RecordBatch::try_new(schema, columns)?)
-    }
 }
 
 fn sample_text(view: &View, sample: &Sample) -> Value {

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, StructArray, UInt64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StructArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Fields, Int64Type, UInt64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::AccumulatorArgs;
-use datafusion::logical_expr::{Expr, GroupsAccumulator, Signature, Volatility, lit};
+use datafusion::logical_expr::{AggregateUDF, Expr, GroupsAccumulator, Signature, Volatility, lit};
 
-use super::collect::{Collect, Record, list_of, state_field};
+use super::collect::{Collect, Record, state_field};
 use super::group_function::GroupFunction;
-use super::parameters::integer;
+use super::lists::{list_type, lists};
+use super::parameters::number;
 
 /// Windows of equal length that slide over a history in steps, in microseconds. The last one ends
 /// with the history.
@@ -59,10 +60,10 @@ impl SlidingWindows {
 
 /// Expression for the events of a group that are the first of their target in the window that
 /// judges them.
-pub fn appearances(time: Expr, tie: Expr, element: Expr, windows: &SlidingWindows) -> Result<Expr> {
+pub fn appearances(time: Expr, tie: Expr, element: Expr, windows: &SlidingWindows) -> Expr {
     let mut args = vec![time, tie, element];
     args.extend([windows.end, windows.history, windows.window, windows.step].map(lit));
-    Ok(super::by_name("appearances")?.call(args))
+    function().call(args)
 }
 
 /// Event with which a target first appears.
@@ -77,42 +78,39 @@ pub struct Appearance {
 }
 
 /// Reads the appearances in row `row` of a column computed by [`appearances`].
-pub fn appearances_of(column: &StructArray, row: usize) -> Vec<Appearance> {
-    let list = column.column(0).as_list::<i32>();
-    let range = list.value_offsets()[row] as usize..list.value_offsets()[row + 1] as usize;
-    let lane = |idx: usize| Arc::clone(column.column(idx).as_list::<i32>().values());
-    let (elements, starts, ends, counts) = (lane(0), lane(1), lane(2), lane(3));
-    range
-        .map(|idx| Appearance {
-            element: elements.as_primitive::<UInt64Type>().value(idx),
-            window: (starts.as_primitive::<Int64Type>().value(idx), ends.as_primitive::<Int64Type>().value(idx)),
-            n_in_window: counts.as_primitive::<UInt64Type>().value(idx),
-        })
+pub fn appearances_of(column: &ListArray, row: usize) -> Vec<Appearance> {
+    let found = column.value(row);
+    let found = found.as_struct();
+    let [elements, counts] = [0, 3].map(|idx| found.column(idx).as_primitive::<UInt64Type>().values());
+    let [starts, ends] = [1, 2].map(|idx| found.column(idx).as_primitive::<Int64Type>().values());
+    (0..found.len())
+        .map(|idx| Appearance { element: elements[idx], window: (starts[idx], ends[idx]), n_in_window: counts[idx] })
         .collect()
 }
 
 /// The function of DataFusion.
-pub(super) fn function() -> GroupFunction {
+pub(super) fn function() -> AggregateUDF {
     let mut arguments = vec![DataType::Int64, DataType::UInt64, DataType::UInt64];
     arguments.extend([const { DataType::Int64 }; 4]);
-    GroupFunction {
+    AggregateUDF::new_from_impl(GroupFunction {
         name: "appearances",
         signature: Signature::exact(arguments, Volatility::Immutable),
-        result: DataType::Struct(result_fields()),
+        result: list_type(DataType::Struct(result_fields())),
         state_fields: |name| vec![state_field(name)],
         accumulator,
-    }
+    })
 }
 
 fn accumulator(args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
     let windows = SlidingWindows {
-        end: integer(args, 3)?,
-        history: integer(args, 4)?,
-        window: integer(args, 5)?,
-        step: integer(args, 6)?,
+        end: number(args, 3)?,
+        history: number(args, 4)?,
+        window: number(args, 5)?,
+        step: number(args, 6)?,
     };
     Ok(Box::new(Collect::<3>::new(Box::new(move |groups| {
-        Ok(to_array(groups.into_iter().map(|group| find(group, &windows)).collect()))
+        let found: Vec<Vec<Appearance>> = groups.into_iter().map(|group| find(group, &windows)).collect();
+        to_array(&found)
     }))))
 }
 
@@ -134,30 +132,23 @@ fn find(mut records: Vec<Record<3>>, windows: &SlidingWindows) -> Vec<Appearance
 }
 
 fn result_fields() -> Fields {
-    let list = |name: &str, item: DataType| {
-        Field::new(name, DataType::List(Arc::new(Field::new_list_field(item, false))), false)
-    };
     Fields::from(vec![
-        list("element", DataType::UInt64),
-        list("start", DataType::Int64),
-        list("end", DataType::Int64),
-        list("n_in_window", DataType::UInt64),
+        Field::new("element", DataType::UInt64, false),
+        Field::new("start", DataType::Int64, false),
+        Field::new("end", DataType::Int64, false),
+        Field::new("n_in_window", DataType::UInt64, false),
     ])
 }
 
-fn to_array(groups: Vec<Vec<Appearance>>) -> ArrayRef {
+fn to_array(groups: &[Vec<Appearance>]) -> ArrayRef {
     let all = || groups.iter().flatten();
-    let elements: UInt64Array = all().map(|appearance| appearance.element).collect::<Vec<u64>>().into();
-    let starts: Int64Array = all().map(|appearance| appearance.window.0).collect::<Vec<i64>>().into();
-    let ends: Int64Array = all().map(|appearance| appearance.window.1).collect::<Vec<i64>>().into();
-    let counts: UInt64Array = all().map(|appearance| appearance.n_in_window).collect::<Vec<u64>>().into();
-    let columns = vec![
-        list_of(&groups, Arc::new(elements)),
-        list_of(&groups, Arc::new(starts)),
-        list_of(&groups, Arc::new(ends)),
-        list_of(&groups, Arc::new(counts)),
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(UInt64Array::from_iter_values(all().map(|appearance| appearance.element))),
+        Arc::new(Int64Array::from_iter_values(all().map(|appearance| appearance.window.0))),
+        Arc::new(Int64Array::from_iter_values(all().map(|appearance| appearance.window.1))),
+        Arc::new(UInt64Array::from_iter_values(all().map(|appearance| appearance.n_in_window))),
     ];
-    Arc::new(StructArray::new(result_fields(), columns, None))
+    lists(groups.iter().map(Vec::len), Arc::new(StructArray::new(result_fields(), columns, None)))
 }
 
 #[cfg(test)]

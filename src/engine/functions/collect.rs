@@ -4,17 +4,20 @@
 use std::mem::size_of;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, UInt64Array};
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array};
+use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type, UInt32Type, UInt64Type};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+
+use super::group_function::is_kept;
+use super::lists::{items, list_type, lists};
 
 /// One record: the first `N` arguments as 64-bit lanes.
 pub(super) type Record<const N: usize> = [u64; N];
 
 /// Turns the records of each group into one result per group.
-pub(super) type Finish<const N: usize> = Box<dyn Fn(Vec<Vec<Record<N>>>) -> Result<ArrayRef> + Send>;
+pub(super) type Finish<const N: usize> = Box<dyn Fn(Vec<Vec<Record<N>>>) -> ArrayRef + Send>;
 
 /// Records per group. The state of a group is a single list of their lanes.
 pub(super) struct Collect<const N: usize> {
@@ -54,7 +57,7 @@ impl<const N: usize> GroupsAccumulator for Collect<N> {
         self.groups.resize_with(total_num_groups, Vec::new);
         let lanes = lanes::<N>(values)?;
         for (row, &group_idx) in group_indices.iter().enumerate() {
-            if opt_filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row)) {
+            if is_kept(opt_filter, row) {
                 self.push(group_idx, std::array::from_fn(|lane| lanes[lane][row]));
             }
         }
@@ -63,13 +66,11 @@ impl<const N: usize> GroupsAccumulator for Collect<N> {
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
         self.groups.resize_with(total_num_groups, Vec::new);
-        let lists = values[0].as_list::<i32>();
-        let lanes = lists.values().as_primitive::<UInt64Type>().values();
-        let offsets = lists.value_offsets();
+        let states = values[0].as_list::<i32>();
         for (row, &group_idx) in group_indices.iter().enumerate() {
-            if lists.is_valid(row) {
-                for record in lanes[offsets[row] as usize..offsets[row + 1] as usize].chunks_exact(N) {
-                    self.push(group_idx, std::array::from_fn(|lane| record[lane]));
+            if states.is_valid(row) {
+                for &record in items::<UInt64Type>(states, row).as_chunks::<N>().0 {
+                    self.push(group_idx, record);
                 }
             }
         }
@@ -78,24 +79,22 @@ impl<const N: usize> GroupsAccumulator for Collect<N> {
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
         let groups = self.take(emit_to);
-        let lengths = groups.iter().map(|group| group.len() * N);
-        let offsets = OffsetBuffer::from_lengths(lengths);
-        let lanes: Vec<u64> = groups.into_iter().flatten().flatten().collect();
-        Ok(vec![state_array(offsets, lanes)])
+        let lanes = UInt64Array::from_iter_values(groups.iter().flatten().flatten().copied());
+        Ok(vec![lists(groups.iter().map(|group| group.len() * N), Arc::new(lanes))])
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let groups = self.take(emit_to);
-        (self.finish)(groups)
+        Ok((self.finish)(groups))
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let lanes = lanes::<N>(values)?;
         let n_rows = values[0].len();
-        let kept = |row: usize| opt_filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
-        let offsets = OffsetBuffer::from_lengths((0..n_rows).map(|row| if kept(row) { N } else { 0 }));
-        let flat = (0..n_rows).filter(|&row| kept(row)).flat_map(|row| (0..N).map(move |lane| (lane, row)));
-        Ok(vec![state_array(offsets, flat.map(|(lane, row)| lanes[lane][row]).collect())])
+        let lengths = (0..n_rows).map(|row| if is_kept(opt_filter, row) { N } else { 0 });
+        let kept = (0..n_rows).filter(|&row| is_kept(opt_filter, row));
+        let flat = UInt64Array::from_iter_values(kept.flat_map(|row| lanes.iter().map(move |lane| lane[row])));
+        Ok(vec![lists(lengths, Arc::new(flat))])
     }
 
     fn size(&self) -> usize {
@@ -105,22 +104,7 @@ impl<const N: usize> GroupsAccumulator for Collect<N> {
 
 /// State column of [`Collect`].
 pub(super) fn state_field(name: &str) -> FieldRef {
-    Arc::new(Field::new(format!("{name}[records]"), DataType::List(lane_field()), true))
-}
-
-/// List column with the results of all groups.
-pub(super) fn list_of<T>(groups: &[Vec<T>], values: ArrayRef) -> ArrayRef {
-    let offsets = OffsetBuffer::from_lengths(groups.iter().map(Vec::len));
-    let field = Arc::new(Field::new_list_field(values.data_type().clone(), false));
-    Arc::new(ListArray::new(field, offsets, values, None))
-}
-
-fn lane_field() -> FieldRef {
-    Arc::new(Field::new_list_field(DataType::UInt64, false))
-}
-
-fn state_array(offsets: OffsetBuffer<i32>, lanes: Vec<u64>) -> ArrayRef {
-    Arc::new(ListArray::new(lane_field(), offsets, Arc::new(UInt64Array::from(lanes)), None))
+    Arc::new(Field::new(format!("{name}[records]"), list_type(DataType::UInt64), true))
 }
 
 fn lanes<const N: usize>(values: &[ArrayRef]) -> Result<Vec<ScalarBuffer<u64>>> {

@@ -3,26 +3,27 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, Float64Builder, StructArray, UInt32Array, UInt64Array};
+use arrow::array::{ArrayRef, AsArray, Float64Builder, StructArray};
 use arrow::datatypes::{DataType, Field, Fields, Float64Type, UInt32Type, UInt64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::AccumulatorArgs;
-use datafusion::logical_expr::{Expr, GroupsAccumulator, Signature, Volatility, lit};
-use outlier_kernels::{FrontierMethod, Multiset, beyond};
+use datafusion::logical_expr::{AggregateUDF, Expr, GroupsAccumulator, Signature, Volatility, lit};
+use outlier_kernels::{Multiset, beyond};
 
 use super::SAMPLE_SIZE;
-use super::collect::{Collect, Record, list_of, state_field};
+use super::collect::{Collect, Record, state_field};
 use super::group_function::GroupFunction;
-use super::parameters::{FrontierParameters, integer};
-use crate::config::Trigger;
+use super::lists::{items, list_type, lists_of};
+use super::parameters::{frontier_of, kernel_side, number, read_trigger, trigger_literals};
+use crate::config::{Trigger, TriggerMethod};
 
 /// Judges the counts `n` of the distinct `target`s in a group; see [`TermsJudgement`] for the
 /// result. A group with fewer than `min_targets` distinct targets is not judged.
-pub fn judge_terms(target: Expr, n: Expr, trigger: &Trigger, min_targets: u64) -> Result<Expr> {
+pub fn judge_terms(target: Expr, n: Expr, trigger: &Trigger, min_targets: u64) -> Expr {
     let mut args = vec![target, n];
-    args.extend(FrontierParameters::literals(trigger));
+    args.extend(trigger_literals(trigger));
     args.push(lit(i64::try_from(min_targets).unwrap_or(i64::MAX)));
-    Ok(super::by_name("judge_terms")?.call(args))
+    function().call(args)
 }
 
 /// Result of [`judge_terms`] for one aggregator.
@@ -42,27 +43,20 @@ impl<'a> TermsJudgement<'a> {
     /// Reads the judgement in row `row` of a column computed by [`judge_terms`]; `None` if no
     /// target is an outlier.
     pub fn read(column: &'a StructArray, row: usize) -> Option<Self> {
-        let list = |idx: usize| {
-            let list = column.column(idx).as_list::<i32>();
-            (list.value_offsets()[row] as usize..list.value_offsets()[row + 1] as usize, list.values())
-        };
-        let (range, targets) = list(1);
-        if range.is_empty() {
-            return None;
-        }
-        let (sample_range, sample) = list(3);
-        Some(TermsJudgement {
+        let [targets, counts, sample] = [1, 2, 3].map(|idx| column.column(idx).as_list::<i32>());
+        let targets = items::<UInt32Type>(targets, row);
+        (!targets.is_empty()).then(|| TermsJudgement {
             frontier: column.column(0).as_primitive::<Float64Type>().value(row),
-            targets: &targets.as_primitive::<UInt32Type>().values()[range.clone()],
-            counts: &list(2).1.as_primitive::<UInt64Type>().values()[range],
-            sample: &sample.as_primitive::<UInt32Type>().values()[sample_range],
+            targets,
+            counts: items::<UInt64Type>(counts, row),
+            sample: items::<UInt32Type>(sample, row),
         })
     }
 }
 
 /// The function of DataFusion.
-pub(super) fn function() -> GroupFunction {
-    GroupFunction {
+pub(super) fn function() -> AggregateUDF {
+    AggregateUDF::new_from_impl(GroupFunction {
         name: "judge_terms",
         signature: Signature::exact(
             vec![DataType::UInt32, DataType::Int64, DataType::Utf8, DataType::Utf8, DataType::Float64, DataType::Int64],
@@ -71,16 +65,14 @@ pub(super) fn function() -> GroupFunction {
         result: DataType::Struct(result_fields()),
         state_fields: |name| vec![state_field(name)],
         accumulator,
-    }
+    })
 }
 
 fn accumulator(args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
-    let parameters = FrontierParameters::read(args, 2)?;
-    let min_targets = usize::try_from(integer(args, 5)?).unwrap_or(0);
+    let trigger = read_trigger(args, 2)?;
+    let min_targets = usize::try_from(number::<i64>(args, 5)?).unwrap_or(0);
     Ok(Box::new(Collect::<2>::new(Box::new(move |groups| {
-        let judged: Vec<GroupVerdict> =
-            groups.into_iter().map(|group| judge(group, &parameters, min_targets)).collect();
-        Ok(to_array(judged))
+        to_array(groups.into_iter().map(|group| judge(group, &trigger, min_targets)))
     }))))
 }
 
@@ -94,22 +86,21 @@ struct GroupVerdict {
 
 /// Judges the (target, count) records of one group. Sorting them makes the result independent of
 /// their order.
-fn judge(mut counts: Vec<Record<2>>, parameters: &FrontierParameters, min_targets: usize) -> GroupVerdict {
+fn judge(mut counts: Vec<Record<2>>, trigger: &Trigger, min_targets: usize) -> GroupVerdict {
     if counts.len() < min_targets {
         return GroupVerdict::default();
     }
     counts.sort_unstable();
     let mut multiset = Multiset::new();
     counts.iter().for_each(|&[_, n]| multiset.push(n as f64));
-    let frontier =
-        outlier_kernels::frontier(parameters.method, parameters.side, parameters.sensitivity, multiset.finish());
-    let Some(frontier) = frontier else { return GroupVerdict::default() };
+    let Some(frontier) = frontier_of(trigger, multiset.finish()) else { return GroupVerdict::default() };
     let mut judged = GroupVerdict { frontier: Some(frontier), ..GroupVerdict::default() };
-    let whole = parameters.method == FrontierMethod::CoeffOfVariation;
-    let whole_is_outlier = whole && beyond(frontier, parameters.sensitivity, parameters.side);
+    let side = kernel_side(trigger.on);
+    let whole = trigger.method == TriggerMethod::CoeffOfVariation;
+    let whole_is_outlier = whole && beyond(frontier, trigger.sensitivity, side);
     let mut others: Vec<(u64, u32)> = Vec::new();
     for [target, n] in counts {
-        let is_outlier = if whole { whole_is_outlier } else { beyond(n as f64, frontier, parameters.side) };
+        let is_outlier = if whole { whole_is_outlier } else { beyond(n as f64, frontier, side) };
         if is_outlier {
             judged.targets.push(target as u32);
             judged.counts.push(n);
@@ -122,10 +113,6 @@ fn judge(mut counts: Vec<Record<2>>, parameters: &FrontierParameters, min_target
     judged
 }
 
-fn list_type(item: DataType) -> DataType {
-    DataType::List(Arc::new(Field::new_list_field(item, false)))
-}
-
 fn result_fields() -> Fields {
     Fields::from(vec![
         Field::new("frontier", DataType::Float64, true),
@@ -135,8 +122,8 @@ fn result_fields() -> Fields {
     ])
 }
 
-fn to_array(judged: Vec<GroupVerdict>) -> ArrayRef {
-    let mut frontiers = Float64Builder::with_capacity(judged.len());
+fn to_array(judged: impl Iterator<Item = GroupVerdict>) -> ArrayRef {
+    let mut frontiers = Float64Builder::new();
     let (mut targets, mut counts, mut samples) = (Vec::new(), Vec::new(), Vec::new());
     for group in judged {
         frontiers.append_option(group.frontier);
@@ -144,39 +131,32 @@ fn to_array(judged: Vec<GroupVerdict>) -> ArrayRef {
         counts.push(group.counts);
         samples.push(group.sample);
     }
-    let frontiers: Float64Array = frontiers.finish();
-    let codes = |groups: &[Vec<u32>]| {
-        let flat: UInt32Array = groups.iter().flatten().copied().collect::<Vec<u32>>().into();
-        list_of(groups, Arc::new(flat))
-    };
-    let flat_counts: UInt64Array = counts.iter().flatten().copied().collect::<Vec<u64>>().into();
     let columns = vec![
-        Arc::new(frontiers) as ArrayRef,
-        codes(&targets),
-        list_of(&counts, Arc::new(flat_counts)),
-        codes(&samples),
+        Arc::new(frontiers.finish()) as ArrayRef,
+        lists_of::<UInt32Type>(&targets),
+        lists_of::<UInt64Type>(&counts),
+        lists_of::<UInt32Type>(&samples),
     ];
     Arc::new(StructArray::new(result_fields(), columns, None))
 }
 
 #[cfg(test)]
 mod tests {
-    use outlier_kernels::Side;
-
     use super::*;
+    use crate::config::TriggerOn;
 
     fn check(
         counts: &[Record<2>],
-        method: FrontierMethod,
+        method: TriggerMethod,
         sensitivity: f64,
         min_targets: usize,
         expected: GroupVerdict,
     ) {
-        let parameters = FrontierParameters { method, side: Side::Low, sensitivity };
-        assert_eq!(judge(counts.to_vec(), &parameters, min_targets), expected);
+        let trigger = Trigger { method, on: TriggerOn::Low, sensitivity };
+        assert_eq!(judge(counts.to_vec(), &trigger, min_targets), expected);
         let mut reversed = counts.to_vec();
         reversed.reverse();
-        assert_eq!(judge(reversed, &parameters, min_targets), expected);
+        assert_eq!(judge(reversed, &trigger, min_targets), expected);
     }
 
     #[test]
@@ -184,14 +164,14 @@ mod tests {
         let counts = [[0, 2], [1, 1], [2, 1], [3, 1]];
         check(
             &counts,
-            FrontierMethod::PctOfMaxValue,
+            TriggerMethod::PctOfMaxValue,
             75.0,
             0,
             GroupVerdict { frontier: Some(1.5), targets: vec![1, 2, 3], counts: vec![1, 1, 1], sample: vec![0] },
         );
         check(
             &counts[..1],
-            FrontierMethod::PctOfMaxValue,
+            TriggerMethod::PctOfMaxValue,
             75.0,
             0,
             GroupVerdict { frontier: Some(1.5), sample: vec![0], ..GroupVerdict::default() },
@@ -200,7 +180,7 @@ mod tests {
 
     #[test]
     fn too_few_targets_are_not_judged() {
-        check(&[[0, 2], [1, 1]], FrontierMethod::PctOfMaxValue, 75.0, 3, GroupVerdict::default());
+        check(&[[0, 2], [1, 1]], TriggerMethod::PctOfMaxValue, 75.0, 3, GroupVerdict::default());
     }
 
     #[test]
@@ -212,13 +192,13 @@ mod tests {
             counts: vec![2, 1, 1, 1],
             sample: vec![],
         };
-        check(&counts, FrontierMethod::CoeffOfVariation, 0.5, 0, all);
+        check(&counts, TriggerMethod::CoeffOfVariation, 0.5, 0, all);
     }
 
     #[test]
     fn the_sample_shows_the_most_frequent_terms() {
         let counts = [[0, 5], [1, 9], [2, 9], [3, 7], [4, 1]];
         let expected = GroupVerdict { frontier: Some(2.0), targets: vec![4], counts: vec![1], sample: vec![1, 2, 3] };
-        check(&counts, FrontierMethod::Float, 2.0, 0, expected);
+        check(&counts, TriggerMethod::Float, 2.0, 0, expected);
     }
 }

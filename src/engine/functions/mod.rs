@@ -10,12 +10,10 @@ mod collect;
 mod frontier;
 mod group_function;
 mod judge_terms;
+mod lists;
 mod most_frequent;
 mod parameters;
 
-use std::sync::Arc;
-
-use datafusion::error::Result;
 use datafusion::logical_expr::AggregateUDF;
 use datafusion::prelude::SessionContext;
 
@@ -35,17 +33,6 @@ pub fn register_all(context: &SessionContext) {
     }
 }
 
-/// Looks up the function named `name`.
-pub(crate) fn by_name(name: &str) -> Result<Arc<AggregateUDF>> {
-    all()
-        .into_iter()
-        .find(|function| function.name() == name)
-        .map(Arc::new)
-        .ok_or_else(|| datafusion::error::DataFusionError::Internal(format!("no aggregate function {name}")))
-}
-
 fn all() -> Vec<AggregateUDF> {
-    [frontier::function(), judge_terms::function(), most_frequent::function(), appearances::function()]
-        .map(AggregateUDF::new_from_impl)
-        .into()
+    vec![frontier::function(), judge_terms::function(), most_frequent::function(), appearances::function()]
 }

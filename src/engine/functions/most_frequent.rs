@@ -1,40 +1,36 @@
 //! `most_frequent(value)`: the most frequent values of a group, as a sample.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, Float64Array};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::AccumulatorArgs;
-use datafusion::logical_expr::{Expr, GroupsAccumulator, Signature, Volatility};
+use datafusion::logical_expr::{AggregateUDF, Expr, GroupsAccumulator, Signature, Volatility};
 use outlier_kernels::Runs;
 
 use super::SAMPLE_SIZE;
-use super::collect::list_of;
 use super::frontier::{Multisets, multiset_state_fields};
 use super::group_function::GroupFunction;
+use super::lists::{list_type, lists_of};
 
 /// The [`SAMPLE_SIZE`] most frequent values, most frequent first; smaller values win ties.
-pub fn most_frequent(value: Expr) -> Result<Expr> {
-    Ok(super::by_name("most_frequent")?.call(vec![value]))
+pub fn most_frequent(value: Expr) -> Expr {
+    function().call(vec![value])
 }
 
 /// The function of DataFusion.
-pub(super) fn function() -> GroupFunction {
-    GroupFunction {
+pub(super) fn function() -> AggregateUDF {
+    AggregateUDF::new_from_impl(GroupFunction {
         name: "most_frequent",
         signature: Signature::exact(vec![DataType::Float64], Volatility::Immutable),
-        result: DataType::List(Arc::new(Field::new_list_field(DataType::Float64, false))),
+        result: list_type(DataType::Float64),
         state_fields: multiset_state_fields,
         accumulator,
-    }
+    })
 }
 
 fn accumulator(_args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
     Ok(Box::new(Multisets::new(Box::new(|groups| {
         let samples: Vec<Vec<f64>> = groups.into_iter().map(|mut group| sample(group.finish())).collect();
-        let values: Float64Array = samples.iter().flatten().copied().collect::<Vec<f64>>().into();
-        Ok(list_of(&samples, Arc::new(values) as ArrayRef))
+        lists_of::<Float64Type>(&samples)
     }))))
 }
 

@@ -12,40 +12,23 @@ use outlier_kernels::{FrontierMethod, Runs, Side};
 
 use crate::config::{Trigger, TriggerMethod, TriggerOn};
 
-/// Parameters of a decision frontier.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FrontierParameters {
-    pub(super) method: FrontierMethod,
-    pub(super) side: Side,
-    pub(super) sensitivity: f64,
+/// Literals that [`read_trigger`] reads back.
+pub(super) fn trigger_literals(trigger: &Trigger) -> [Expr; 3] {
+    [lit(trigger.method.as_str()), lit(trigger.on.as_str()), lit(trigger.sensitivity)]
 }
 
-impl FrontierParameters {
-    /// Literals that [`FrontierParameters::read`] reads back.
-    pub(super) fn literals(trigger: &Trigger) -> [Expr; 3] {
-        [lit(trigger.method.as_str()), lit(trigger.on.as_str()), lit(trigger.sensitivity)]
-    }
-
-    /// Reads three literals, starting with argument `first`.
-    pub(super) fn read(args: &AccumulatorArgs<'_>, first: usize) -> Result<Self> {
-        let method = text(args, first)?;
-        let on = text(args, first + 1)?;
-        let trigger = |what: &str| DataFusionError::Plan(format!("{}: unknown {what}", args.name));
-        Ok(FrontierParameters {
-            method: kernel_method(named(&TriggerMethod::NAMES, &method).ok_or_else(|| trigger(&method))?),
-            side: kernel_side(named(&TriggerOn::NAMES, &on).ok_or_else(|| trigger(&on))?),
-            sensitivity: float(args, first + 2)?,
-        })
-    }
+/// Reads three literals, starting with argument `first`.
+pub(super) fn read_trigger(args: &AccumulatorArgs<'_>, first: usize) -> Result<Trigger> {
+    Ok(Trigger {
+        method: named(args, first, &TriggerMethod::NAMES)?,
+        on: named(args, first + 1, &TriggerOn::NAMES)?,
+        sensitivity: number(args, first + 2)?,
+    })
 }
 
 /// Decision frontier of `runs` for `trigger`; `None` if the method gives none.
 pub fn frontier_of(trigger: &Trigger, runs: Runs<'_>) -> Option<f64> {
     outlier_kernels::frontier(kernel_method(trigger.method), kernel_side(trigger.on), trigger.sensitivity, runs)
-}
-
-fn named<T: Copy>(names: &[(&str, T)], name: &str) -> Option<T> {
-    names.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
 }
 
 /// Converts a trigger method to that of the kernels.
@@ -71,25 +54,16 @@ pub fn kernel_side(on: TriggerOn) -> Side {
     }
 }
 
-pub(super) fn integer(args: &AccumulatorArgs<'_>, idx: usize) -> Result<i64> {
-    match literal(args, idx)? {
-        ScalarValue::Int64(Some(value)) => Ok(*value),
-        other => Err(wrong(args, idx, other)),
-    }
+fn named<T: Copy>(args: &AccumulatorArgs<'_>, idx: usize, names: &[(&str, T)]) -> Result<T> {
+    let value = literal(args, idx)?;
+    let Some(Some(name)) = value.try_as_str() else { return Err(wrong(args, idx, value)) };
+    let found = names.iter().find(|(known, _)| *known == name);
+    found.map(|&(_, value)| value).ok_or_else(|| DataFusionError::Plan(format!("{}: unknown {name}", args.name)))
 }
 
-fn float(args: &AccumulatorArgs<'_>, idx: usize) -> Result<f64> {
-    match literal(args, idx)? {
-        ScalarValue::Float64(Some(value)) => Ok(*value),
-        other => Err(wrong(args, idx, other)),
-    }
-}
-
-fn text(args: &AccumulatorArgs<'_>, idx: usize) -> Result<String> {
-    match literal(args, idx)?.try_as_str() {
-        Some(Some(value)) => Ok(value.to_owned()),
-        _ => Err(wrong(args, idx, literal(args, idx)?)),
-    }
+pub(super) fn number<T: TryFrom<ScalarValue>>(args: &AccumulatorArgs<'_>, idx: usize) -> Result<T> {
+    let value = literal(args, idx)?;
+    T::try_from(value.clone()).map_err(|_| wrong(args, idx, value))
 }
 
 fn literal<'a>(args: &'a AccumulatorArgs<'_>, idx: usize) -> Result<&'a ScalarValue> {

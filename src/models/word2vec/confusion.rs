@@ -2,15 +2,15 @@
 
 use std::ops::AddAssign;
 
-use arrow::array::{StringViewArray, UInt32Array, UInt64Array};
+use arrow::array::{StringViewArray, UInt32Array};
 use datafusion::error::DataFusionError;
 use futures::stream::TryStreamExt;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
-use super::one_of_each::OneOfEach;
+use super::one_per_text::one_per_text;
 use crate::config::Word2vec;
-use crate::models::{Inputs, column, places, rows, stream_with_texts};
+use crate::models::{Inputs, column, rows, stream_with_texts};
 use crate::table::View;
 
 /// Field that says if an event is known to be an outlier.
@@ -86,25 +86,22 @@ pub(super) async fn compare(
     found: &FxHashSet<(u32, u32)>,
     inputs: Inputs<'_>,
 ) -> Result<FxHashMap<u32, Confusion>, DataFusionError> {
+    let mut rows = rows(view, &inputs)?;
+    if word2vec.drop_duplicates {
+        rows = one_per_text(rows, &["label"])?;
+    }
+    let mut batches = stream_with_texts(rows, view, [("label", view.columns().label)]).await?;
     let mut by_aggregator: FxHashMap<u32, Confusion> = FxHashMap::default();
-    let mut count = |aggregator: u32, target: u32, is_known: Option<bool>| {
-        by_aggregator.entry(aggregator).or_default().count(found.contains(&(aggregator, target)), is_known);
-    };
-    let mut one_of_each = OneOfEach::default();
-    let mut batches = stream_with_texts(rows(view, &inputs)?, view, [("label", view.columns().label)]).await?;
     while let Some(batch) = batches.try_next().await? {
-        let targets = column::<UInt32Array>(&batch, "target")?;
-        let ties = if word2vec.drop_duplicates { Some(column::<UInt64Array>(&batch, "tie")?) } else { None };
+        let aggregators = column::<UInt32Array>(&batch, "aggregator")?.values();
+        let targets = column::<UInt32Array>(&batch, "target")?.values();
         let labels = column::<StringViewArray>(&batch, "label_text")?;
-        for ((row, (element, aggregator)), label) in places(&batch)?.enumerate().zip(labels) {
-            let (target, is_known) = (targets.value(row), label.map(|label| POSITIVE.contains(&label)));
-            match ties {
-                Some(ties) => one_of_each.offer((aggregator, target), (ties.value(row), element), is_known),
-                None => count(aggregator, target, is_known),
-            }
+        for ((&aggregator, &target), label) in aggregators.iter().zip(targets).zip(labels) {
+            let is_found = found.contains(&(aggregator, target));
+            let is_known = label.map(|label| POSITIVE.contains(&label));
+            by_aggregator.entry(aggregator).or_default().count(is_found, is_known);
         }
     }
-    one_of_each.into_iter().for_each(|((aggregator, target), is_known)| count(aggregator, target, is_known));
     Ok(by_aggregator)
 }
 

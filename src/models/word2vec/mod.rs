@@ -16,14 +16,13 @@
 
 mod aggregators;
 pub mod bucket;
-mod candidates;
 pub mod confusion;
 pub mod corpus;
 mod counted;
 pub mod judge;
 mod means;
 pub mod neural;
-mod one_of_each;
+mod one_per_text;
 pub mod pairs;
 mod score_table;
 mod scores;
@@ -39,16 +38,17 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tracing::info;
 
+use super::flagged::{Flagged, candidates};
 use super::{Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, WholeEvent};
 use crate::config::{FieldPath, Word2vec};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
 use crate::terminal::escape_controls;
 use aggregators::{JudgedAggregator, judge_aggregators};
-use candidates::{FlaggedTexts, candidates};
 use confusion::Confusion;
 use judge::{Seen, TextVerdict};
 use neural::training::Effort;
+use one_per_text::one_per_text;
 
 pub(super) const STORED: &[StoredKey] = &[
     StoredKey::new("score", StoredKind::Number, PerOutlier::UpToOne),
@@ -159,7 +159,7 @@ impl Method for Word2vec {
 
 async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
     let judged = judge_aggregators(word2vec, view, inputs).await?;
-    let mut flagged = FlaggedTexts::default();
+    let mut flagged = Flagged::default();
     let mut texts = Vec::new();
     let mut effort = Effort::default();
     let mut regexps_given_up = 0;
@@ -172,7 +172,7 @@ async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Resul
             info!(use_case = inputs.use_case, aggregator, "scores of an outlier\n{table}");
         }
         for (text, target) in judged.flagged.into_iter().zip(targets) {
-            flagged.push(rank, target, texts.len() as u32);
+            flagged.push(rank, target, texts.len() as u64);
             texts.push(text.seen);
         }
     }
@@ -190,10 +190,27 @@ async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Resul
     };
     let training = (effort != Effort::default()).then_some(effort);
     Ok(Evaluation {
-        candidates: candidates(word2vec, view, flagged, inputs).await?,
+        candidates: candidates_in(word2vec, view, flagged, inputs).await?,
         details: Details::Texts(texts),
         statistics: super::Statistics::Word2vec(Statistics { training, confusion_matrix, regexps_given_up }),
     })
+}
+
+/// Rows of the flagged texts; one row per text if duplicates are dropped.
+async fn candidates_in(
+    word2vec: &Word2vec,
+    view: &View,
+    flagged: Flagged,
+    inputs: Inputs<'_>,
+) -> Result<Vec<Candidate>, DataFusionError> {
+    if flagged.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut rows = flagged.rows(view, &inputs)?;
+    if word2vec.drop_duplicates {
+        rows = one_per_text(rows, &["element", "number"])?;
+    }
+    candidates(rows, |idx| Evidence::Text(idx as u32)).await
 }
 
 fn tell(aggregator: &str, confusion: &Confusion, inputs: Inputs<'_>) {
