@@ -5,22 +5,20 @@
 //! lost rows are judged again, the outliers of the others stand. Each round with whitelisted rows
 //! makes the population smaller, so the loop ends.
 
-use std::io;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 
 use crate::config::{Asset, UseCase};
 use crate::event::Document;
 use crate::event::derived::DerivedFields;
 use crate::models::{self, Candidate, Evaluation, EvaluationError, Inputs, Refinement, Statistics, WholeEvent};
-use crate::outlier::{Description, describe};
+use crate::outlier::{Description, Gathered, GatheredOutlier, describe};
 use crate::runtime::Interrupt;
-use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
-use crate::spill::{FieldReader, FieldWriter, Log, Record, SpillError};
+use crate::sources::{DocRef, EventSource, RawDocument, SourceError};
+use crate::spill::SpillError;
 use crate::table::{Population, TableError, View};
 use crate::whitelist::Whitelist;
 
@@ -42,76 +40,17 @@ pub struct Detection<'a> {
     pub whitelist: Whitelist,
     /// Fields that name assets.
     pub assets: &'a [Asset],
-    /// Folder for outliers that do not fit in memory.
-    pub spill_dir: &'a Path,
+    /// Destination of its outliers.
+    pub gathered: &'a Gathered,
+    /// Number of the use case in the run.
+    pub use_case_idx: usize,
     /// Ends it early with [`SourceError::Cancelled`].
     pub interrupt: &'a Interrupt,
-}
-
-/// Outliers of one evaluation, in the order of the events.
-#[derive(Debug)]
-pub struct KeptOutliers {
-    log: Log<FoundOutlier>,
-    /// Aggregators that a later evaluation judged again.
-    dropped: FxHashSet<u32>,
-}
-
-/// One outlier, encoded, and where it was found.
-#[derive(Debug)]
-pub struct FoundOutlier {
-    /// The document.
-    pub document: DocumentKey,
-    /// Row of the event table.
-    pub element: u64,
-    /// The outlier as JSON.
-    pub outlier: String,
-    aggregator: u32,
-}
-
-impl Record for FoundOutlier {
-    fn encode(&self, fields: &mut FieldWriter) {
-        self.document.encode(fields);
-        fields.number(self.element);
-        fields.text(&self.outlier);
-        fields.number(u64::from(self.aggregator));
-    }
-
-    fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
-        let document = DocumentKey::decode(fields)?;
-        let (element, outlier) = (fields.number()?, fields.text()?);
-        Ok(FoundOutlier { document, element, outlier, aggregator: fields.small()? })
-    }
-}
-
-impl KeptOutliers {
-    /// Upper limit on the memory for outliers of one evaluation; beyond it they are spilled to
-    /// disk.
-    const MEMORY_BYTES: usize = 1 << 20;
-
-    fn new(spill_dir: &Path) -> Self {
-        KeptOutliers { log: Log::new(spill_dir, Self::MEMORY_BYTES), dropped: FxHashSet::default() }
-    }
-
-    fn push(&mut self, found: FoundOutlier) -> Result<(), SpillError> {
-        let n_bytes = found.outlier.len() + size_of::<FoundOutlier>();
-        self.log.push(found, n_bytes)
-    }
-
-    /// Hands over the outliers that still stand.
-    ///
-    /// # Errors
-    /// Outliers that cannot be read back, and those of `take`.
-    pub fn drain<E: From<SpillError>>(self, mut take: impl FnMut(FoundOutlier) -> Result<(), E>) -> Result<(), E> {
-        let KeptOutliers { log, dropped } = self;
-        log.drain(|found| if dropped.contains(&found.aggregator) { Ok(()) } else { take(found) })
-    }
 }
 
 /// Result of a detection.
 #[derive(Debug, Default)]
 pub struct Detected {
-    /// Outliers, per evaluation.
-    pub rounds_kept: Vec<KeptOutliers>,
     /// Outliers without the whitelisted ones.
     pub outliers: u64,
     /// Whitelisted rows.
@@ -190,14 +129,14 @@ impl Detection<'_> {
             detected.statistics = evaluation.statistics;
             detected.evaluating += started.elapsed();
             let started = Instant::now();
-            let mut round = tokio::task::block_in_place(|| self.describe(&view, &evaluation))?;
+            let judged = Judged { view: &view, evaluation: &evaluation, round: detected.rounds };
+            let mut round = tokio::task::block_in_place(|| self.describe(&judged))?;
             detected.describing += started.elapsed();
             detected.regexps_given_up += round.regexps_given_up;
             detected.gone += round.gone;
             detected.whitelisted += round.whitelisted.len() as u64;
-            let again = self.refine(&mut round, &mut population);
+            let again = self.refine(&mut round, &mut population, detected.rounds);
             detected.outliers += round.kept.values().sum::<u64>();
-            detected.rounds_kept.push(round.outliers);
             if !again {
                 return Ok(detected);
             }
@@ -206,7 +145,7 @@ impl Detection<'_> {
 
     /// Takes whitelisted rows out of the population and drops what must be judged again; false when
     /// all stands.
-    fn refine(&self, round: &mut Round, population: &mut Population) -> bool {
+    fn refine(&self, round: &mut Round, population: &mut Population, n_rounds: u32) -> bool {
         let refinement = models::method(&self.use_case.model).refinement();
         if round.whitelisted.is_empty() || refinement == Refinement::Never {
             return false;
@@ -216,29 +155,24 @@ impl Detection<'_> {
             Refinement::SameAggregator => round.whitelisted.iter().map(|candidate| candidate.aggregator).collect(),
             _ => round.kept.keys().copied().collect(),
         };
-        round.outliers.dropped.extend(&again);
+        self.gathered.withdraw(self.use_case_idx, &again, n_rounds + 1);
         round.kept.retain(|aggregator, _| !again.contains(aggregator));
         population.only = (refinement == Refinement::SameAggregator).then_some(again);
         true
     }
 
-    /// Describes all candidates of an evaluation, block by block.
-    fn describe(&self, view: &View, evaluation: &Evaluation) -> Result<Round, DetectionError> {
-        let mut round = Round::new(self.spill_dir);
-        for block in evaluation.candidates.chunks(BLOCK) {
+    /// Describes all candidates of an evaluation, block by block, and gathers their outliers.
+    fn describe(&self, judged: &Judged<'_>) -> Result<Round, DetectionError> {
+        let mut round = Round::default();
+        for block in judged.evaluation.candidates.chunks(BLOCK) {
             self.interrupt.check().map_err(SourceError::from)?;
-            let events = self.documents(view, block)?;
+            let events = self.documents(judged.view, block)?;
             round.gone += (block.chunk_by(is_same_event).count() - events.len()) as u64;
-            let described: Vec<Described> = events
+            let described: Vec<Vec<Described>> = events
                 .par_iter()
-                .map(|event| self.describe_event(view, evaluation, event))
-                .collect::<Result<Vec<_>, DetectionError>>()?
-                .into_iter()
-                .flatten()
-                .collect();
-            for described in described {
-                round.add(described)?;
-            }
+                .map(|event| self.describe_event(judged, event))
+                .collect::<Result<_, DetectionError>>()?;
+            self.gathered.extend(described.into_iter().flatten().filter_map(|described| round.add(described)))?;
         }
         Ok(round)
     }
@@ -266,11 +200,10 @@ impl Detection<'_> {
 
     fn describe_event(
         &self,
-        view: &View,
-        evaluation: &Evaluation,
+        judged: &Judged<'_>,
         event: &CandidateEvent<'_>,
     ) -> Result<Vec<Described>, DetectionError> {
-        let key = &event.document.key;
+        let Judged { view, evaluation, round } = *judged;
         let mut document = parse(&event.document)?;
         let derived = self.derived.map(|rules| rules.derive(&document.source)).unwrap_or_default();
         // texts, assets and the whitelist see derived fields in place of the event's own
@@ -282,11 +215,13 @@ impl Detection<'_> {
                 Description { use_case: self.use_case, document: &document, derived: &derived, observations };
             let outlier = describe(self.assets, description);
             let verdict = self.whitelist.matches(&outlier, &document);
-            let found = FoundOutlier {
-                document: key.clone(),
+            let found = GatheredOutlier {
+                document: event.document.key.clone(),
+                use_case_idx: self.use_case_idx,
                 element: candidate.element.0,
                 outlier: serde_json::to_string(&outlier)?,
                 aggregator: candidate.aggregator,
+                round,
             };
             let outlier = if verdict.whitelisted { None } else { Some(found) };
             Ok(Described { candidate: *candidate, outlier, regexps_given_up: verdict.regexps_given_up })
@@ -340,38 +275,37 @@ struct CandidateEvent<'c> {
 struct Described {
     candidate: Candidate,
     /// `None`: whitelisted.
-    outlier: Option<FoundOutlier>,
+    outlier: Option<GatheredOutlier>,
     regexps_given_up: u64,
 }
 
+/// An evaluation and its rows.
+struct Judged<'a> {
+    view: &'a View,
+    evaluation: &'a Evaluation,
+    /// Number of the evaluation, from 1.
+    round: u32,
+}
+
+/// Result of an evaluation.
+#[derive(Default)]
 struct Round {
-    outliers: KeptOutliers,
-    kept: rustc_hash::FxHashMap<u32, u64>,
+    /// Number of outliers by aggregator.
+    kept: FxHashMap<u32, u64>,
     whitelisted: Vec<Candidate>,
     regexps_given_up: u64,
     gone: u64,
 }
 
 impl Round {
-    fn new(spill_dir: &Path) -> Self {
-        Round {
-            outliers: KeptOutliers::new(spill_dir),
-            kept: rustc_hash::FxHashMap::default(),
-            whitelisted: Vec::new(),
-            regexps_given_up: 0,
-            gone: 0,
+    /// Counts a candidate; returns its outlier unless it is whitelisted.
+    fn add(&mut self, described: Described) -> Option<GatheredOutlier> {
+        let Described { candidate, outlier, regexps_given_up } = described;
+        self.regexps_given_up += regexps_given_up;
+        match outlier {
+            Some(_) => *self.kept.entry(candidate.aggregator).or_default() += 1,
+            None => self.whitelisted.push(candidate),
         }
-    }
-
-    fn add(&mut self, described: Described) -> Result<(), DetectionError> {
-        self.regexps_given_up += described.regexps_given_up;
-        let candidate = described.candidate;
-        let Some(outlier) = described.outlier else {
-            self.whitelisted.push(candidate);
-            return Ok(());
-        };
-        *self.kept.entry(candidate.aggregator).or_default() += 1;
-        self.outliers.push(outlier)?;
-        Ok(())
+        outlier
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::MainConfig;
-use crate::delivery::{Gathered, GatheredOutlier};
-use crate::detection::{Detected, Detection, DetectionError, FoundOutlier, KeptOutliers};
+use crate::detection::{Detected, Detection, DetectionError};
 use crate::engine::Compute;
 use crate::ingest::{Ingested, Usage, ingest};
 use crate::models::{EvaluationError, Inputs};
+use crate::outlier::Gathered;
 use crate::plan::{Period, PlannedUseCase, ScanPlan};
 use crate::runtime::side_by_side;
 use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
@@ -30,6 +30,10 @@ pub struct ScanGroup<'a> {
     pub options: ScanOptions,
     /// Period of the events to read.
     pub period: Period,
+    /// Destination of the outliers.
+    pub gathered: &'a Gathered,
+    /// Number of use cases in the run's earlier groups.
+    pub n_before: usize,
 }
 
 /// Result of a scan group.
@@ -69,13 +73,12 @@ pub enum GroupError {
     Detection(#[from] DetectionError),
 }
 
-/// Reads a scan group, judges it with all its use cases, and gathers what they found; they come
-/// behind `n_before` others of the run. One use case's failure leaves the others alone. Blocks: not
-/// for tokio's own threads.
+/// Reads a scan group, judges it with all its use cases, and gathers what they found. One use
+/// case's failure leaves the others alone. Blocks: not for tokio's own threads.
 ///
 /// # Errors
 /// Events that could not be read, and failures that no other use case would be spared.
-pub fn judge(group: &ScanGroup<'_>, n_before: usize, gathered: &mut Gathered) -> Result<GroupResult, GroupError> {
+pub fn judge(group: &ScanGroup<'_>) -> Result<GroupResult, GroupError> {
     let started = Instant::now();
     let ingested = ingest(group.source, &group.plan, group.compute, &group.options)?;
     let reading = started.elapsed();
@@ -83,26 +86,12 @@ pub fn judge(group: &ScanGroup<'_>, n_before: usize, gathered: &mut Gathered) ->
     if let Some(error) = take_end_of_run(&mut use_cases) {
         return Err(error.into());
     }
-    for (idx, result) in use_cases.iter_mut().enumerate() {
-        if let Ok(detected) = &mut result.outcome {
-            gather(std::mem::take(&mut detected.rounds_kept), n_before + idx, gathered)?;
-        }
-        group.options.interrupt.check().map_err(SourceError::from)?;
-    }
     Ok(GroupResult {
         summary: ingested.summary,
         reading,
         n_spilled: ingested.table.n_spilled(),
         table_bytes: ingested.table.memory_bytes(),
         use_cases,
-    })
-}
-
-fn gather(rounds: Vec<KeptOutliers>, use_case_idx: usize, gathered: &mut Gathered) -> Result<(), DetectionError> {
-    rounds.into_iter().try_for_each(|round| {
-        round.drain(|FoundOutlier { document, element, outlier, .. }| {
-            Ok(gathered.push(GatheredOutlier { document, use_case_idx, element, outlier })?)
-        })
     })
 }
 
@@ -114,6 +103,9 @@ fn judge_all(group: &ScanGroup<'_>, ingested: &Ingested) -> Vec<UseCaseResult> {
     side_by_side(group.plan.use_cases.len(), n_at_once, async |mask_idx| {
         let planned = &group.plan.use_cases[mask_idx];
         let outcome = detect(group, ingested, planned, mask_idx, n_partitions).await;
+        if outcome.is_err() {
+            group.gathered.withdraw_use_case(group.n_before + mask_idx);
+        }
         UseCaseResult { usage: ingested.usage[mask_idx], outcome, documents: 0 }
     })
 }
@@ -156,7 +148,8 @@ async fn detect(
         derived: planned.derived.as_deref(),
         whitelist: Whitelist::new(Arc::clone(&group.main.whitelist), Arc::clone(&use_case.whitelist)),
         assets: &group.main.assets,
-        spill_dir: &group.compute.limits().spill_dir,
+        gathered: group.gathered,
+        use_case_idx: group.n_before + mask_idx,
         interrupt: &group.options.interrupt,
     }
     .run(inputs)

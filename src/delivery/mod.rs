@@ -1,11 +1,10 @@
-//! From outliers to documents: gathers what all use cases of a run found by document, merges it
-//! into the document as it is now, and hands the result to the sinks. Files and clusters take the
+//! From outliers to documents: merges what all use cases of a run found in a document into the
+//! document as it is now, and hands the result to the sinks. Files and clusters take the
 //! same path.
 //!
 //! Delivery starts when all scan groups are judged: a run that fails while it reads has written
 //! nothing, and use cases of several scan groups that find the same document change it together.
 
-mod gathered;
 mod written;
 
 use std::fmt;
@@ -16,12 +15,13 @@ use serde_json::{Map, Value};
 
 use crate::elastic::{Class, DocumentId, DocumentVersion, ElasticError, Lookup, StoredDocument};
 use crate::event::decode::{members, with_valid_surrogates};
-use crate::outlier::{Additions, CHANGED_FIELDS, Merge, Outlier, merge_all};
+use crate::outlier::{
+    Additions, CHANGED_FIELDS, DocumentOutliers, Gathered, GatheredDocuments, Merge, Outlier, merge_all,
+};
 use crate::runtime::Interrupt;
 use crate::sources::{DocumentKey, Documents, SourceError};
 use crate::spill::SpillError;
 
-pub use gathered::{DocumentOutliers, Gathered, GatheredDocuments, GatheredOutlier};
 pub use written::Written;
 
 /// Upper limit on the documents that are read and written at once.

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::ElasticSettings;
 use crate::elastic::Client;
 use crate::elastic::script::{Reply, Script};
+use crate::outlier::GatheredOutlier;
 use crate::sinks::elasticsearch::ClusterSink;
 use crate::sources::elasticsearch::DocumentCache;
 
@@ -42,7 +43,7 @@ fn cluster() -> Script {
 }
 
 fn gathered() -> Gathered {
-    let mut gathered = Gathered::new(&std::env::temp_dir());
+    let gathered = Gathered::new(&std::env::temp_dir());
     // two scan groups; the documents of the second come in another order
     for (use_case_idx, ids) in [(0, ["new", "gone", "known"]), (1, ["known", "new", "gone"])] {
         for id in ids {
@@ -51,7 +52,8 @@ fn gathered() -> Gathered {
             let summary = if use_case_idx == 0 { "s" } else { "t" };
             let outlier = outlier(summary, json!(1)).to_string();
             let document = DocumentKey { id, place: None };
-            gathered.push(GatheredOutlier { document, use_case_idx, element: 0, outlier }).unwrap();
+            let found = GatheredOutlier { document, use_case_idx, element: 0, outlier, aggregator: 0, round: 0 };
+            gathered.extend([found]).unwrap();
         }
     }
     gathered

@@ -1,5 +1,7 @@
-//! Outliers: their texts, assets and observations, and the form in which documents store them.
+//! Outliers: their texts, assets and observations, the way to their documents, and the form in which these store
+//! them.
 
+mod gathered;
 mod placeholders;
 mod removal;
 mod stored;
@@ -13,6 +15,7 @@ use crate::event::{Document, lookup};
 use crate::python::wrap;
 use placeholders::{Scope, expand};
 
+pub use gathered::{DocumentOutliers, Gathered, GatheredDocuments, GatheredOutlier};
 pub use removal::{StoredOutlier, take_apart, untagged, without};
 pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all};
 

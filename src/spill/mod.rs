@@ -3,7 +3,6 @@
 
 mod bytes;
 mod columns;
-mod log;
 mod record;
 mod sorted_runs;
 
@@ -13,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 pub use bytes::{Compressed, Copied, Spool};
 pub use columns::{Segment, SpillFile};
-pub use log::Log;
 pub use record::{FieldReader, FieldWriter, Record};
 pub use sorted_runs::{MergedRuns, SortedRuns};
 

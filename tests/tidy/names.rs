@@ -45,10 +45,7 @@ const SWITCHES: &[(&str, &[&str])] = &[
     ("a method of a trait that is not ours", &["src/event/decode/walk.rs visit_bool"]),
     (
         "to be resolved: an enum or two functions would say what the switch means",
-        &[
-            "src/sources/elasticsearch/slice.rs body",
-            "src/sources/elasticsearch/slice.rs page",
-        ],
+        &["src/sources/elasticsearch/slice.rs body", "src/sources/elasticsearch/slice.rs page"],
     ),
 ];
 

@@ -11,9 +11,10 @@ use super::outputs;
 use super::progress::Progress;
 use crate::cli::{DeviceChoice, RunArgs};
 use crate::config::{MainConfig, Model, UseCase};
-use crate::delivery::{Delivery, Gathered, Sink, deliver};
+use crate::delivery::{Delivery, Sink, deliver};
 use crate::engine::Compute;
 use crate::models::word2vec::neural::TrainingDevice;
+use crate::outlier::Gathered;
 use crate::plan::{Period, ScanPlan};
 use crate::query::TimeWindow;
 use crate::report::{NOTHING_WRITTEN, Report};
@@ -87,10 +88,11 @@ impl<'a> Judging<'a> {
             compute: &self.compute,
             options,
             period: self.period,
+            gathered: &self.gathered,
+            n_before: self.names.len(),
         };
         let bar = Progress::start(self.quiet, total_bytes, progress);
-        let n_before = self.names.len();
-        let result = tokio::task::block_in_place(|| scan_group::judge(&group, n_before, &mut self.gathered));
+        let result = tokio::task::block_in_place(|| scan_group::judge(&group));
         bar.stop();
         self.names.extend(plan.use_cases.iter().map(|planned| planned.use_case.id()));
         self.groups.push((Arc::clone(plan), result?));

@@ -2,6 +2,9 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::sources::DocumentKey;
 use crate::spill::{FieldReader, FieldWriter, MergedRuns, Record, SortedRuns, SpillError};
@@ -9,9 +12,21 @@ use crate::spill::{FieldReader, FieldWriter, MergedRuns, Record, SortedRuns, Spi
 /// Upper limit on the memory for outliers; the rest is sorted on disk.
 const MEMORY_BYTES: usize = 32 << 20;
 
-/// Outliers on their way to their documents.
+/// Outliers on their way to their documents. Use cases add to it at the same time, and withdraw
+/// what they judge again.
 #[derive(Debug)]
-pub struct Gathered(SortedRuns<GatheredOutlier>);
+pub struct Gathered {
+    outliers: Mutex<SortedRuns<GatheredOutlier>>,
+    withdrawn: Mutex<Withdrawn>,
+}
+
+/// Outliers that do not stand.
+#[derive(Debug, Default)]
+struct Withdrawn {
+    use_cases: FxHashSet<usize>,
+    /// By use case and aggregator, the first round whose outliers stand.
+    rounds: FxHashMap<(usize, u32), u32>,
+}
 
 /// One outlier, encoded, and where it belongs.
 #[derive(Debug)]
@@ -24,6 +39,10 @@ pub struct GatheredOutlier {
     pub element: u64,
     /// The outlier as JSON.
     pub outlier: String,
+    /// Rank of the aggregator's text.
+    pub aggregator: u32,
+    /// Number of the evaluation that found it.
+    pub round: u32,
 }
 
 impl Record for GatheredOutlier {
@@ -32,12 +51,15 @@ impl Record for GatheredOutlier {
         fields.number(self.use_case_idx as u64);
         fields.number(self.element);
         fields.text(&self.outlier);
+        fields.number(u64::from(self.aggregator));
+        fields.number(u64::from(self.round));
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
         let document = DocumentKey::decode(fields)?;
-        let (use_case_idx, element) = (fields.small()?, fields.number()?);
-        Ok(GatheredOutlier { document, use_case_idx, element, outlier: fields.text()? })
+        let (use_case_idx, element, outlier) = (fields.small()?, fields.number()?, fields.text()?);
+        let (aggregator, round) = (fields.small()?, fields.small()?);
+        Ok(GatheredOutlier { document, use_case_idx, element, outlier, aggregator, round })
     }
 }
 
@@ -83,17 +105,31 @@ impl Gathered {
     }
 
     fn with_memory(folder: &Path, memory_bytes: usize) -> Self {
-        Gathered(SortedRuns::new(folder, memory_bytes))
+        Gathered { outliers: Mutex::new(SortedRuns::new(folder, memory_bytes)), withdrawn: Mutex::default() }
     }
 
-    /// Adds an outlier.
+    /// Adds outliers.
     ///
     /// # Errors
     /// A file that cannot be made or written.
-    pub fn push(&mut self, outlier: GatheredOutlier) -> Result<(), SpillError> {
-        let id = &outlier.document.id;
-        let n_bytes = id.index.len() + id.id.len() + outlier.outlier.len() + size_of::<GatheredOutlier>();
-        self.0.push(outlier, n_bytes)
+    pub fn extend(&self, outliers: impl IntoIterator<Item = GatheredOutlier>) -> Result<(), SpillError> {
+        let mut gathered = self.outliers.lock().unwrap_or_else(PoisonError::into_inner);
+        outliers.into_iter().try_for_each(|outlier| {
+            let id = &outlier.document.id;
+            let n_bytes = id.index.len() + id.id.len() + outlier.outlier.len() + size_of::<GatheredOutlier>();
+            gathered.push(outlier, n_bytes)
+        })
+    }
+
+    /// Drops the outliers of `aggregators` that a use case found before `round`.
+    pub fn withdraw(&self, use_case_idx: usize, aggregators: &FxHashSet<u32>, round: u32) {
+        let mut withdrawn = self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner);
+        withdrawn.rounds.extend(aggregators.iter().map(|&aggregator| ((use_case_idx, aggregator), round)));
+    }
+
+    /// Drops all outliers of a use case.
+    pub fn withdraw_use_case(&self, use_case_idx: usize) {
+        self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner).use_cases.insert(use_case_idx);
     }
 
     /// Returns the documents, sorted by index and id.
@@ -101,13 +137,27 @@ impl Gathered {
     /// # Errors
     /// A file that cannot be made, written or read.
     pub fn into_documents(self) -> Result<GatheredDocuments, SpillError> {
-        self.0.merge().map(GatheredDocuments)
+        let outliers = self.outliers.into_inner().unwrap_or_else(PoisonError::into_inner).merge()?;
+        Ok(GatheredDocuments {
+            outliers,
+            withdrawn: self.withdrawn.into_inner().unwrap_or_else(PoisonError::into_inner),
+        })
+    }
+}
+
+impl Withdrawn {
+    fn contains(&self, found: &GatheredOutlier) -> bool {
+        let stands_from = || self.rounds.get(&(found.use_case_idx, found.aggregator));
+        self.use_cases.contains(&found.use_case_idx) || stands_from().is_some_and(|&round| found.round < round)
     }
 }
 
 /// Gathered outliers, one document after the other.
 #[derive(Debug)]
-pub struct GatheredDocuments(MergedRuns<GatheredOutlier>);
+pub struct GatheredDocuments {
+    outliers: MergedRuns<GatheredOutlier>,
+    withdrawn: Withdrawn,
+}
 
 impl GatheredDocuments {
     /// Returns the next documents, at most `n_documents`; none after the last one.
@@ -124,13 +174,20 @@ impl GatheredDocuments {
     }
 
     fn next_document(&mut self) -> Result<Option<DocumentOutliers>, SpillError> {
-        let Some(first) = self.0.next_if(|_| true)? else { return Ok(None) };
+        let Some(first) = self.next_if(|_| true)? else { return Ok(None) };
         let document = first.document;
         let mut outliers = vec![(first.use_case_idx, first.outlier)];
-        while let Some(next) = self.0.next_if(|next| next.document == document)? {
+        while let Some(next) = self.next_if(|next| next.document == document)? {
             outliers.push((next.use_case_idx, next.outlier));
         }
         Ok(Some(DocumentOutliers { document, outliers }))
+    }
+
+    /// Returns the next outlier that stands, if it is wanted.
+    fn next_if(&mut self, is_wanted: impl Fn(&GatheredOutlier) -> bool) -> Result<Option<GatheredOutlier>, SpillError> {
+        let withdrawn = &self.withdrawn;
+        while self.outliers.next_if(|next| withdrawn.contains(next))?.is_some() {}
+        self.outliers.next_if(is_wanted)
     }
 }
 
@@ -145,20 +202,28 @@ mod tests {
         DocumentKey { id, place: None }
     }
 
+    fn found(index: &str, n: usize, use_case_idx: usize, outlier: String) -> GatheredOutlier {
+        let document = key(index, n);
+        GatheredOutlier { document, use_case_idx, element: n as u64, outlier, aggregator: 0, round: 0 }
+    }
+
     /// Two scan groups over the same 100 documents, the first of which finds something in every
     /// third only.
     fn documents(memory_bytes: usize) -> Vec<(DocumentKey, Vec<(usize, String)>)> {
         let folder = tempfile::tempdir().unwrap();
-        let mut gathered = Gathered::with_memory(folder.path(), memory_bytes);
+        let gathered = Gathered::with_memory(folder.path(), memory_bytes);
         for (use_case_idx, step) in [(0, 3), (2, 1)] {
             for n in (0..100).rev().step_by(step) {
                 let index = if n < 50 { "b" } else { "a" };
-                for (use_case_idx, text) in [(use_case_idx + 1, format!("[{n}]")), (use_case_idx, format!("\"{n}\""))] {
-                    let (element, outlier) = (n as u64, text);
-                    gathered.push(GatheredOutlier { document: key(index, n), use_case_idx, element, outlier }).unwrap();
-                }
+                let texts = [(use_case_idx + 1, format!("[{n}]")), (use_case_idx, format!("\"{n}\""))];
+                gathered.extend(texts.map(|(use_case_idx, outlier)| found(index, n, use_case_idx, outlier))).unwrap();
             }
         }
+        // an aggregator that is judged again, and a use case that fails
+        let again = |round| GatheredOutlier { aggregator: 7, round, ..found("a", 60, 2, format!("\"again {round}\"")) };
+        gathered.extend([again(0), again(1), found("c", 1, 4, "1".to_owned())]).unwrap();
+        gathered.withdraw(2, &FxHashSet::from_iter([7]), 2);
+        gathered.withdraw_use_case(4);
         let mut documents = gathered.into_documents().unwrap();
         let mut all = Vec::new();
         loop {
@@ -184,6 +249,23 @@ mod tests {
         for memory_bytes in [usize::MAX, 2000, 0] {
             assert_eq!(documents(memory_bytes), expected, "{memory_bytes}");
         }
+    }
+
+    #[test]
+    fn outliers_of_the_last_round_stand() {
+        let gathered = Gathered::new(Path::new("."));
+        for round in 0..3 {
+            gathered.withdraw(0, &FxHashSet::from_iter([5]), round);
+            let judged = [5, 6].map(|aggregator| GatheredOutlier {
+                aggregator,
+                round,
+                ..found("a", 1, 0, format!("{aggregator} {round}"))
+            });
+            gathered.extend(judged).unwrap();
+        }
+        let documents = gathered.into_documents().unwrap().next_block(10).unwrap();
+        let outliers: Vec<&str> = documents[0].outliers.iter().map(|(_, outlier)| outlier.as_str()).collect();
+        assert_eq!((documents.len(), outliers), (1, vec!["5 2", "6 0", "6 1", "6 2"]));
     }
 
     #[test]
