@@ -93,7 +93,7 @@ fn write_outliers(
     let use_cases = scratch.join("writing_use_case.conf");
     let texts =
         "outlier_type=bench\noutlier_reason=bench\noutlier_summary={process.name} on {host.name}\nrun_model=1\n";
-    let refresh = Request::new(Method::Post, format!("/{index}/_refresh"), "refreshing");
+    let refresh = Request::new(Method::POST, format!("/{index}/_refresh"), "refreshing");
     let (mut rates, mut peers, mut n_documents) = (Vec::new(), Vec::new(), 0);
     for round in 0..N_WRITES {
         // a different name and summary in each round, so that there is something to write
@@ -182,7 +182,7 @@ async fn load(client: &Client, index: &str, events: &str) -> Result<()> {
         "settings": {"number_of_shards": 2, "number_of_replicas": 0, "refresh_interval": "-1"},
         "mappings": {"dynamic_templates": [{"strings": {"match_mapping_type": "string", "mapping": {"type": "keyword"}}}]},
     });
-    let create = Request::new(Method::Put, format!("/{index}"), "creating the index").json(&settings);
+    let create = Request::new(Method::PUT, format!("/{index}"), "creating the index").json(&settings);
     if client.send(&create).await.is_err() {
         return Ok(());
     }
@@ -194,7 +194,7 @@ async fn load(client: &Client, index: &str, events: &str) -> Result<()> {
         {
             writeln!(body, "{{\"index\":{{\"_index\":\"{index}\",\"_id\":\"{number:012}\"}}}}\n{}", line?)?;
         }
-        let mut request = Request::new(Method::Post, "/_bulk", "loading events");
+        let mut request = Request::new(Method::POST, "/_bulk", "loading events");
         request.body = Body::Lines(body.into_bytes());
         let answer: Value = client.read(&request).await?;
         // a few of the generated events do not fit the index mapping
@@ -204,7 +204,7 @@ async fn load(client: &Client, index: &str, events: &str) -> Result<()> {
             return Err(format!("{n_refused} of {} events were refused", items.len()).into());
         }
     }
-    client.send(&Request::new(Method::Post, format!("/{index}/_refresh"), "refreshing")).await?;
+    client.send(&Request::new(Method::POST, format!("/{index}/_refresh"), "refreshing")).await?;
     Ok(())
 }
 
@@ -278,12 +278,12 @@ async fn pull_slice(
         let answer = client.page(target, &Cursor::PointInTime, "5m", &body, drop).await?;
         // only the sort value where the next page starts is decoded
         const SORT: &[u8] = b"\"sort\":[";
-        let n_hits = memchr::memmem::find_iter(&answer.body, SORT).count();
+        let n_hits = memchr::memmem::find_iter(&answer, SORT).count();
         n_read += n_hits;
-        let Some(start) = memchr::memmem::rfind(&answer.body, SORT).filter(|_| n_hits == page) else {
+        let Some(start) = memchr::memmem::rfind(&answer, SORT).filter(|_| n_hits == page) else {
             return Ok(n_read);
         };
-        let digits = answer.body[start + SORT.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+        let digits = answer[start + SORT.len()..].iter().take_while(|byte| byte.is_ascii_digit());
         let sort: u64 = String::from_utf8(digits.copied().collect())?.parse()?;
         body["search_after"] = json!([sort]);
     }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use elasticsearch::http::Method;
-use elasticsearch::http::request::Body as _;
-use elasticsearch::{BulkOperation, BulkOperations, BulkParts};
-use serde::{Deserialize, Serialize};
+use elasticsearch::BulkParts;
+use reqwest::Method;
+use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -71,11 +70,6 @@ impl BulkItem {
     }
 }
 
-#[derive(Serialize)]
-struct Partial<'a> {
-    doc: &'a RawValue,
-}
-
 #[derive(Deserialize)]
 struct Answers {
     items: Vec<Item>,
@@ -98,7 +92,6 @@ struct Outcome {
     status: u16,
     #[serde(default)]
     result: String,
-    #[serde(default)]
     error: Option<ItemError>,
 }
 
@@ -115,30 +108,41 @@ impl Client {
         if actions.is_empty() {
             return Ok(Vec::new());
         }
-        let what = format!("writing {} documents", actions.len());
-        let unreadable = |reason: String| ElasticError::Unreadable { what: what.clone(), reason };
-        let mut operations = BulkOperations::new();
-        for &action in actions {
-            push(&mut operations, action).map_err(|error| unreadable(error.to_string()))?;
-        }
-        let path = format!("{}?refresh=false&filter_path={OUTCOME}", BulkParts::None.url());
-        let mut lines = operations.bytes().map(Vec::from).unwrap_or_default();
         let guards = guards(actions);
-        guards.iter().for_each(|guard| lines.extend(guard.as_bytes()));
-        let mut request = Request::new(Method::Post, path, what.clone()).finishing_within(GRACE);
-        request.body = Body::Lines(lines);
+        let n_items = actions.len() + guards.len();
+        let items: String = actions.iter().map(|action| item(action)).chain(guards).collect();
+        let path = format!("{}?refresh=false&filter_path={OUTCOME}", BulkParts::None.url());
+        let what = format!("writing {} documents", actions.len());
+        let mut request = Request::new(Method::POST, path, what).finishing_within(GRACE);
+        request.body = Body::Lines(items.into_bytes());
         let answer = self.send_once(&request).await?;
-        let answers: Answers = serde_json::from_slice(&answer.body).map_err(|error| unreadable(error.to_string()))?;
+        let answers: Answers = serde_json::from_slice(&answer).map_err(|error| request.unreadable(error))?;
         // Elasticsearch 7.10.2 and 7.11.1 returned more items than were sent
-        if answers.items.len() != actions.len() + guards.len() {
-            return Err(unreadable(format!("it has {} items", answers.items.len())));
+        if answers.items.len() != n_items {
+            return Err(request.unreadable(format!("it has {} items", answers.items.len())));
         }
-        answers
-            .items
-            .into_iter()
-            .zip(actions)
-            .map(|(item, action)| outcome(item, action).map_err(&unreadable))
-            .collect()
+        let outcomes = answers.items.into_iter().zip(actions);
+        outcomes.map(|(item, action)| outcome(item, action).map_err(|error| request.unreadable(error))).collect()
+    }
+}
+
+/// Returns the item for a change: a line that names the kind and the document, and a line with the
+/// data.
+fn item(action: &BulkAction) -> String {
+    let BulkAction { id: DocumentId { index, id, routing }, version, change } = action;
+    let mut head = json!({"_index": index, "_id": id});
+    if matches!(change, BulkChange::Replace(_)) {
+        // the document went through its ingest pipeline when it was first stored
+        head["pipeline"] = json!("_none");
+    }
+    head["if_seq_no"] = json!(version.seq_no);
+    head["if_primary_term"] = json!(version.primary_term);
+    if let Some(routing) = routing {
+        head["routing"] = json!(routing);
+    }
+    match change {
+        BulkChange::Merge(doc) => format!("{}\n{{\"doc\":{doc}}}\n", json!({"update": head})),
+        BulkChange::Replace(source) => format!("{}\n{source}\n", json!({"index": head})),
     }
 }
 
@@ -156,35 +160,6 @@ fn guards(actions: &[&BulkAction]) -> Vec<String> {
         format!("{head}\n{{\"doc\":{{}}}}\n")
     };
     indices.iter().map(guard).collect()
-}
-
-fn push(operations: &mut BulkOperations, action: &BulkAction) -> Result<(), elasticsearch::Error> {
-    let BulkAction { id: DocumentId { index, id, routing }, version, change } = action;
-    match change {
-        BulkChange::Merge(doc) => {
-            let operation = BulkOperation::update(id, Partial { doc })
-                .index(index)
-                .if_seq_no(version.seq_no)
-                .if_primary_term(version.primary_term);
-            operations.push(match routing {
-                Some(routing) => operation.routing(routing),
-                None => operation,
-            })
-        }
-        BulkChange::Replace(source) => {
-            let operation = BulkOperation::index(source)
-                .id(id)
-                .index(index)
-                // the document went through its ingest pipeline when it was first stored
-                .pipeline("_none")
-                .if_seq_no(version.seq_no)
-                .if_primary_term(version.primary_term);
-            operations.push(match routing {
-                Some(routing) => operation.routing(routing),
-                None => operation,
-            })
-        }
-    }
 }
 
 fn outcome(item: Item, action: &BulkAction) -> Result<BulkItem, String> {

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use elasticsearch::http::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Client as HttpClient, Url, redirect};
+use reqwest::{Client as HttpClient, Method, Response, Url, redirect};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -14,7 +13,7 @@ use super::credentials::authorization;
 use super::error::{ElasticError, Fault};
 use super::flavour::Server;
 use super::hosts::{Hosts, shown};
-use super::request::{Answer, Body, Repeat, Request};
+use super::request::{Body, Repeat, Request};
 use super::retry::Attempts;
 use super::tls;
 use crate::config::ElasticSettings;
@@ -96,9 +95,9 @@ impl Client {
                 "certificates are not verified: anyone between here and the cluster can read and change everything"
             );
         }
-        let hello = Request::new(Method::Get, "/", "connecting");
+        let hello = Request::new(Method::GET, "/", "connecting");
         let answer = inner.send_until(&hello, inner.deadline.min(FIRST_DEADLINE), |attempt| attempt).await?;
-        let server = Server::read(&answer.body).map_err(|error| {
+        let server = Server::read(&answer).map_err(|error| {
             hello.unreadable(format!("this is neither Elasticsearch nor OpenSearch ({error}); check es_url"))
         })?;
         if let Some(warning) = server.warning() {
@@ -113,11 +112,11 @@ impl Client {
     }
 
     /// Sends a request and retries it until it succeeds, must not be repeated, or the deadline
-    /// passes.
+    /// passes. Returns the body of the answer.
     ///
     /// # Errors
     /// The error of the last attempt.
-    pub async fn send(&self, request: &Request) -> Result<Answer, ElasticError> {
+    pub async fn send(&self, request: &Request) -> Result<Vec<u8>, ElasticError> {
         self.send_until(request, |attempt| attempt).await
     }
 
@@ -138,7 +137,7 @@ impl Client {
         request: &Request,
         mut read: impl FnMut(&[u8]) -> Result<T, ElasticError>,
     ) -> Result<T, ElasticError> {
-        self.send_until(request, |attempt| read(&attempt?.body).map_err(Failed::from)).await
+        self.send_until(request, |attempt| read(&attempt?).map_err(Failed::from)).await
     }
 
     /// As [`Self::send`], until `judge` accepts the outcome of an attempt.
@@ -148,7 +147,7 @@ impl Client {
     pub(super) async fn send_until<T>(
         &self,
         request: &Request,
-        judge: impl FnMut(Result<Answer, Failed>) -> Result<T, Failed>,
+        judge: impl FnMut(Result<Vec<u8>, Failed>) -> Result<T, Failed>,
     ) -> Result<T, ElasticError> {
         self.inner.send_until(request, self.inner.deadline, judge).await
     }
@@ -158,7 +157,7 @@ impl Client {
     ///
     /// # Errors
     /// The error of the attempt.
-    pub async fn send_once(&self, request: &Request) -> Result<Answer, ElasticError> {
+    pub async fn send_once(&self, request: &Request) -> Result<Vec<u8>, ElasticError> {
         let (host_idx, url) = self.inner.hosts.current();
         self.inner.send_to(request, url).await.map_err(|failed| {
             if !failed.is_final && failed.error.class() == Class::Retry {
@@ -186,7 +185,7 @@ impl Inner {
         &self,
         request: &Request,
         deadline: Duration,
-        mut judge: impl FnMut(Result<Answer, Failed>) -> Result<T, Failed>,
+        mut judge: impl FnMut(Result<Vec<u8>, Failed>) -> Result<T, Failed>,
     ) -> Result<T, ElasticError> {
         let mut attempts = Attempts::new(deadline);
         let mut hosts_left = self.hosts.len();
@@ -216,28 +215,18 @@ impl Inner {
     }
 
     /// Makes one attempt at one host; an error status is an error.
-    async fn send_to(&self, request: &Request, host: &Url) -> Result<Answer, Failed> {
+    async fn send_to(&self, request: &Request, host: &Url) -> Result<Vec<u8>, Failed> {
         let exchanged = self.interrupt.within(request.grace, self.exchange(request, host)).await;
-        let answer = exchanged.map_err(|interrupted| Failed::finally(interrupted.into()))??;
-        if (200..300).contains(&answer.status) {
-            return Ok(answer);
-        }
-        Err(answered(request, &answer).into())
+        exchanged.map_err(|interrupted| Failed::finally(interrupted.into()))?
     }
 
-    async fn exchange(&self, request: &Request, host: &Url) -> Result<Answer, Failed> {
+    async fn exchange(&self, request: &Request, host: &Url) -> Result<Vec<u8>, Failed> {
         let url = host.join(request.path.trim_start_matches('/')).map_err(|error| {
             let (reason, cure) = (error.to_string(), "write http://host:9200");
             Failed::finally(ElasticError::Setting { key: "es_url", reason, cure })
         })?;
-        let method = match request.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Put => reqwest::Method::PUT,
-            Method::Post => reqwest::Method::POST,
-            Method::Delete => reqwest::Method::DELETE,
-            Method::Head => reqwest::Method::HEAD,
-        };
-        let mut builder = self.http.request(method, url).timeout(self.timeout).header(ACCEPT, "application/json");
+        let mut builder = self.http.request(request.method.clone(), url);
+        builder = builder.timeout(self.timeout).header(ACCEPT, "application/json");
         if let Some(authorization) = &self.authorization {
             builder = builder.header(AUTHORIZATION, authorization.clone());
         }
@@ -247,15 +236,24 @@ impl Inner {
             Body::Lines(body) => builder.header(CONTENT_TYPE, "application/x-ndjson").body(body.clone()),
         };
         let mut response = builder.send().await.map_err(|error| self.unreachable(host, &error))?;
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
-        let status = response.status().as_u16();
         if response.status().is_redirection() {
             return Err(redirected(request, host, &response));
         }
+        let body = self.body(request, host, &mut response).await?;
+        if response.status().is_success() {
+            return Ok(body);
+        }
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
+        let fault = Fault { retry_after, ..Fault::read(response.status().as_u16(), &body) };
+        Err(ElasticError::of(request.what.clone(), fault).into())
+    }
+
+    /// Reads the body of an answer, part after part.
+    async fn body(&self, request: &Request, host: &Url, response: &mut Response) -> Result<Vec<u8>, Failed> {
         let mut body = Vec::with_capacity(response.content_length().map_or(0, |bytes| bytes.min(64 << 20) as usize));
         loop {
             let failed = match timeout(self.timeouts.idle, response.chunk()).await {
-                Ok(Ok(None)) => return Ok(Answer { status, body, retry_after }),
+                Ok(Ok(None)) => return Ok(body),
                 Ok(Ok(Some(chunk))) if body.len() + chunk.len() > MAX_ANSWER_BYTES => too_large(request),
                 Ok(Ok(Some(chunk))) => {
                     body.extend_from_slice(&chunk);
@@ -325,12 +323,7 @@ impl Failed {
     }
 }
 
-fn answered(request: &Request, answer: &Answer) -> ElasticError {
-    let fault = Fault { retry_after: answer.retry_after, ..Fault::read(answer.status, &answer.body) };
-    ElasticError::of(request.what.clone(), fault)
-}
-
-fn redirected(request: &Request, host: &Url, response: &reqwest::Response) -> Failed {
+fn redirected(request: &Request, host: &Url, response: &Response) -> Failed {
     let target = response.headers().get(reqwest::header::LOCATION).and_then(|value| value.to_str().ok());
     let reason = format!("{} redirects to {}", shown(host), target.unwrap_or("nowhere"));
     let fault = Fault::new(response.status().as_u16(), "", &reason);

@@ -1,8 +1,8 @@
 //! Whole documents, looked up by id in their current state.
 
 use elasticsearch::MgetParts;
-use elasticsearch::http::Method;
 use futures::{StreamExt, TryStreamExt};
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -95,9 +95,8 @@ struct Item {
     primary_term: i64,
     #[serde(default)]
     found: bool,
-    #[serde(default, rename = "_source")]
+    #[serde(rename = "_source")]
     source: Option<Box<RawValue>>,
-    #[serde(default)]
     error: Option<ItemError>,
 }
 
@@ -131,7 +130,7 @@ impl Client {
     async fn mget_once(&self, ids: &[&DocumentId]) -> Result<Vec<Lookup>, ElasticError> {
         let docs: Vec<Value> = ids.iter().map(|id| wanted(id)).collect();
         let what = format!("reading {} documents", ids.len());
-        let request = Request::new(Method::Post, MgetParts::None.url(), what).json(&json!({"docs": docs}));
+        let request = Request::new(Method::POST, MgetParts::None.url(), what).json(&json!({"docs": docs}));
         let read = |body: &[u8]| {
             let answer: Answer = serde_json::from_slice(body).map_err(|error| request.unreadable(error))?;
             if answer.docs.len() != ids.len() {

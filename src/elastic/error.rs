@@ -123,12 +123,11 @@ pub struct Fault {
 }
 
 /// Error of one item of an answer, which stands without a status.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct ItemError {
     #[serde(default, rename = "type")]
     pub(super) error_type: String,
-    #[serde(default)]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 impl ItemError {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use elasticsearch::SearchParts;
-use elasticsearch::http::Method;
-use serde::Deserialize;
+use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::classify::Class;
 use super::client::Client;
 use super::documents::DocumentId;
 use super::error::ElasticError;
+use super::page::Hit;
 use super::request::Request;
 use super::search::read_page;
 
@@ -20,23 +20,8 @@ const DOCUMENTS_AT_ONCE: usize = 256;
 /// Marks before and after a matching part.
 pub const MARKS: [&str; 2] = ["<value>", "</value>"];
 
-#[derive(Deserialize)]
-struct Answer {
-    hits: Hits,
-}
-
-#[derive(Deserialize)]
-struct Hits {
-    hits: Vec<Highlighted>,
-}
-
-#[derive(Deserialize)]
-struct Highlighted {
-    #[serde(rename = "_id")]
-    id: String,
-    #[serde(default)]
-    highlight: Map<String, Value>,
-}
+/// Id of a document, and its matching parts by field.
+type Highlighted = (String, Map<String, Value>);
 
 impl Client {
     /// Returns, for each document and by field, the fragments in which `query` matches, with
@@ -54,9 +39,9 @@ impl Client {
         for (index, wanted) in by_index {
             for some in wanted.chunks(DOCUMENTS_AT_ONCE) {
                 let places: BTreeMap<&str, usize> = some.iter().map(|&idx| (ids[idx].id.as_str(), idx)).collect();
-                for found in self.highlights_in(index, places.keys().copied().collect(), query).await? {
-                    if let Some(&idx) = places.get(found.id.as_str()) {
-                        highlights[idx] = found.highlight;
+                for (id, highlight) in self.highlights_in(index, places.keys().copied().collect(), query).await? {
+                    if let Some(&idx) = places.get(id.as_str()) {
+                        highlights[idx] = highlight;
                     }
                 }
             }
@@ -83,20 +68,24 @@ impl Client {
             },
         });
         let path = format!("{}?allow_partial_search_results=false", SearchParts::Index(&[index]).url());
-        let request = Request::new(Method::Post, path, format!("highlighting matches in {index}")).json(&body);
+        let request = Request::new(Method::POST, path, format!("highlighting matches in {index}")).json(&body);
         let read = |body: &[u8]| {
-            read_page(&request.what, body)?;
-            serde_json::from_slice(body).map_err(|error| request.unreadable(error))
+            let hits = read_page(&request.what, body)?.hits;
+            hits.iter().map(highlighted).collect::<Result<_, _>>().map_err(|error| request.unreadable(error))
         };
         match self.read_with(&request, read).await {
-            Ok(Answer { hits }) => Ok(hits.hits),
             // for example a text that is too long to be highlighted: the outliers are kept, without
             // highlights
             Err(error) if error.class() == Class::Poison => {
                 tracing::warn!(documents = ids.len(), "{error}: no matched_fields for these documents");
                 Ok(Vec::new())
             }
-            Err(error) => Err(error),
+            result => result,
         }
     }
+}
+
+fn highlighted(hit: &Hit<'_>) -> serde_json::Result<Highlighted> {
+    let highlight = hit.highlight.map_or_else(|| Ok(Map::new()), |highlight| serde_json::from_str(highlight.get()))?;
+    Ok((serde_json::from_str(hit.id.get())?, highlight))
 }

@@ -1,8 +1,8 @@
 //! Operations on whole indices: refreshing them, storing component templates.
 
 use elasticsearch::cluster::ClusterPutComponentTemplateParts;
-use elasticsearch::http::Method;
 use elasticsearch::indices::IndicesRefreshParts;
+use reqwest::Method;
 use serde_json::Value;
 
 use super::client::Client;
@@ -18,7 +18,7 @@ impl Client {
     pub async fn refresh(&self, target: &SearchTarget) -> Result<(), ElasticError> {
         let path = IndicesRefreshParts::Index(&[target.as_str()]).url();
         let what = format!("refreshing {}", target.as_str());
-        self.send(&Request::new(Method::Post, path, what)).await.map(drop)
+        self.send(&Request::new(Method::POST, path, what)).await.map(drop)
     }
 
     /// Stores a component template, replacing one of the same name.
@@ -28,6 +28,6 @@ impl Client {
     pub async fn put_component_template(&self, name: &str, body: &Value) -> Result<(), ElasticError> {
         let path = ClusterPutComponentTemplateParts::Name(name).url();
         let what = format!("storing the component template {name}");
-        self.send(&Request::new(Method::Put, path, what).json(body)).await.map(drop)
+        self.send(&Request::new(Method::PUT, path, what).json(body)).await.map(drop)
     }
 }

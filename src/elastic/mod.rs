@@ -1,6 +1,6 @@
 //! The only client of Elasticsearch and OpenSearch.
 //!
-//! Methods, paths and errors are those of the official crate. Its transport is not used: it follows
+//! Paths and errors are those of the official crate. Its transport is not used: it follows
 //! redirects, cannot limit the time to connect, trusts the built-in CAs in addition to the
 //! configured one, and takes a client certificate only instead of other credentials. So requests go
 //! through the HTTP library below it (`client.rs`). What to do after an answer is decided in one
@@ -33,11 +33,11 @@ pub use bulk::{BulkAction, BulkChange, BulkItem};
 pub use classify::{Block, Class, classify};
 pub use client::Client;
 pub use documents::{DocumentId, DocumentVersion, Lookup, StoredDocument};
-pub use elasticsearch::http::Method;
 pub use error::{ElasticError, Fault};
 pub use flavour::{Flavour, PitDialect, Server};
 pub use highlight::MARKS;
 pub use page::{Hit, Page};
-pub use request::{Answer, Body, Repeat, Request};
+pub use request::{Body, Repeat, Request};
+pub use reqwest::Method;
 pub use retry::Attempts;
 pub use search::{Cursor, MappedFields, PointInTime, SearchTarget, Survey};

@@ -6,7 +6,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::error::Fault;
+use super::error::{Fault, ItemError};
 
 const ENDED_EARLY: &str = "the search ended before it had seen all documents";
 
@@ -39,6 +39,9 @@ pub struct Hit<'a> {
     /// Sort values, from which the next page continues.
     #[serde(borrow, default)]
     pub sort: Option<&'a RawValue>,
+    /// Matching parts by field, if they were requested.
+    #[serde(borrow, default)]
+    pub highlight: Option<&'a RawValue>,
     /// Names of the queries that match.
     #[serde(borrow, default)]
     pub matched_queries: Vec<Cow<'a, str>>,
@@ -47,7 +50,6 @@ pub struct Hit<'a> {
 #[derive(Deserialize)]
 struct Envelope<'a> {
     timed_out: bool,
-    #[serde(default)]
     terminated_early: Option<bool>,
     #[serde(borrow, rename = "_shards")]
     shards: Shards<'a>,
@@ -74,7 +76,6 @@ struct Clusters {
 
 #[derive(Deserialize)]
 struct Hits<'a> {
-    #[serde(default)]
     total: Option<Total>,
     #[serde(borrow)]
     hits: Vec<Hit<'a>>,
@@ -115,20 +116,19 @@ impl<'a> Envelope<'a> {
     }
 
     fn into_page(self) -> Result<Page<'a>, String> {
-        let envelope = self;
-        if envelope.shards.failed > 0 {
-            let failure = envelope.shards.failures.first().map_or("{}", |failure| failure.get());
-            let Shards { total, failed, .. } = envelope.shards;
-            return Err(format!("{failed} of {total} shards failed: {}", shard_failure(failure)));
+        let Envelope { timed_out, shards, clusters, hits, .. } = self;
+        if shards.failed > 0 {
+            let failure = shards.failures.first().map_or("{}", |failure| failure.get());
+            return Err(format!("{} of {} shards failed: {}", shards.failed, shards.total, shard_failure(failure)));
         }
-        if envelope.clusters.skipped > 0 {
-            return Err(format!("remote clusters skipped: {}", envelope.clusters.skipped));
+        if clusters.skipped > 0 {
+            return Err(format!("remote clusters skipped: {}", clusters.skipped));
         }
-        if envelope.timed_out {
+        if timed_out {
             return Err(ENDED_EARLY.to_owned());
         }
-        let total = envelope.hits.total.filter(|total| total.relation == "eq").map(|total| total.value);
-        Ok(Page { total, shards: envelope.shards.total, hits: envelope.hits.hits })
+        let total = hits.total.filter(|total| total.relation == "eq").map(|total| total.value);
+        Ok(Page { total, shards: shards.total, hits: hits.hits })
     }
 }
 
@@ -167,23 +167,13 @@ fn shard_failure(failure: &str) -> String {
     #[derive(Deserialize)]
     struct Failure {
         #[serde(default)]
-        reason: Reason,
-        #[serde(default)]
-        status: u16,
+        reason: ItemError,
     }
-    #[derive(Default, Deserialize)]
-    struct Reason {
-        #[serde(default, rename = "type")]
-        error_type: String,
-        #[serde(default)]
-        reason: String,
-    }
-    match serde_json::from_str::<Failure>(failure) {
-        Ok(Failure { reason: Reason { error_type, reason }, status }) => {
-            let fault = Fault::new(status, "", &reason);
-            format!("{error_type}: {}", fault.reason)
+    match serde_json::from_str(failure) {
+        Ok(Failure { reason: ItemError { error_type, reason: Some(reason) } }) => {
+            format!("{error_type}: {}", Fault::new(0, "", &reason).reason)
         }
-        Err(_) => Fault::new(0, "", failure).reason,
+        _ => Fault::new(0, "", failure).reason,
     }
 }
 

@@ -1,8 +1,8 @@
-//! Requests and answers.
+//! Requests.
 
 use std::time::Duration;
 
-use elasticsearch::http::Method;
+use reqwest::Method;
 
 use super::error::ElasticError;
 
@@ -42,16 +42,6 @@ pub enum Repeat {
     /// Must not be repeated, such as a page of a scroll: the server has moved on, and the lost
     /// answer is gone.
     Never,
-}
-
-/// Answer of the server.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Body.
-    pub body: Vec<u8>,
-    pub(super) retry_after: Option<Duration>,
 }
 
 impl Request {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use elasticsearch::http::Method;
 use elasticsearch::indices::IndicesGetMappingParts;
 use elasticsearch::{
     ClearScrollParts, ClosePointInTimeParts, FieldCapsParts, MsearchParts, OpenPointInTimeParts, ScrollParts,
     SearchParts,
 };
+use reqwest::Method;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -19,7 +19,7 @@ use super::client::{Client, Failed};
 use super::error::{ElasticError, Fault};
 use super::flavour::PitDialect;
 use super::page::{Page, context_id};
-use super::request::{Answer, Body, Request};
+use super::request::{Body, Request};
 
 /// Queries checked in one request.
 const QUERIES_AT_ONCE: usize = 50;
@@ -97,7 +97,7 @@ impl Client {
     pub async fn survey(&self, target: &SearchTarget, query: &Value) -> Result<Survey, ElasticError> {
         let body = json!({"size": 0, "query": query, "track_total_hits": true});
         let request =
-            Request::new(Method::Post, search_path(target, ""), format!("counting documents in {}", target.0))
+            Request::new(Method::POST, search_path(target, ""), format!("counting documents in {}", target.0))
                 .json(&body);
         let survey = |page: Page<'_>| Survey { documents: page.total.unwrap_or_default(), shards: page.shards };
         self.read_with(&request, |body| read_page(&request.what, body).map(survey)).await
@@ -108,8 +108,8 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn sample(&self, target: &SearchTarget, body: &Value) -> Result<Vec<u8>, ElasticError> {
-        let request = Request::new(Method::Post, search_path(target, ""), format!("reading {}", target.0)).json(body);
-        Ok(self.send(&request).await?.body)
+        let request = Request::new(Method::POST, search_path(target, ""), format!("reading {}", target.0)).json(body);
+        self.send(&request).await
     }
 
     /// Returns the mapped fields of `target`.
@@ -124,10 +124,10 @@ impl Client {
         }
         let what = format!("reading the fields of {}", target.0);
         let path = format!("{}?fields=*&filter_path=fields.*.*.type", FieldCapsParts::Index(&[&target.0]).url());
-        let Capabilities { fields } = self.read(&Request::new(Method::Get, path, what.clone())).await?;
+        let Capabilities { fields } = self.read(&Request::new(Method::GET, path, what.clone())).await?;
         let path = IndicesGetMappingParts::Index(&[&target.0]).url();
-        let switches = Request::new(Method::Get, format!("{path}?filter_path=**.dynamic,**.enabled"), what);
-        let switches = self.send(&switches).await?.body;
+        let switches = Request::new(Method::GET, format!("{path}?filter_path=**.dynamic,**.enabled"), what);
+        let switches = self.send(&switches).await?;
         let mut types = fields.values().flat_map(BTreeMap::keys);
         // the answer also contains names, so this errs on the safe side
         let has_unmapped = memchr::memmem::find(&switches, b"false").is_some()
@@ -182,7 +182,7 @@ impl Client {
             lines.push('\n');
         }
         let path = MsearchParts::Index(&[&target.0]).url();
-        let mut request = Request::new(Method::Post, path, format!("checking queries on {}", target.0));
+        let mut request = Request::new(Method::POST, path, format!("checking queries on {}", target.0));
         request.body = Body::Lines(lines.into_bytes());
         let refused = |response: &&RawValue| {
             let text = response.get();
@@ -224,7 +224,7 @@ impl Client {
             PitDialect::OpenSearch => format!("{}/point_in_time", SearchParts::Index(&[&target.0]).url()),
         };
         let what = format!("opening a point in time of {}", target.0);
-        let request = Request::new(Method::Post, format!("{path}?keep_alive={keep_alive}"), what);
+        let request = Request::new(Method::POST, format!("{path}?keep_alive={keep_alive}"), what);
         let Opened { id } = self.read(&request.finishing_within(CONTEXT_GRACE)).await?;
         Ok(PointInTime { id, dialect })
     }
@@ -238,7 +238,7 @@ impl Client {
             PitDialect::Elasticsearch => (ClosePointInTimeParts::None.url(), json!({"id": pit.id})),
             PitDialect::OpenSearch => ("/_search/point_in_time".into(), json!({"pit_id": [pit.id]})),
         };
-        self.close(Request::new(Method::Delete, path, "closing a point in time").json(&body)).await
+        self.close(Request::new(Method::DELETE, path, "closing a point in time").json(&body)).await
     }
 
     /// Closes scrolls; those that have already expired are not errors.
@@ -247,7 +247,7 @@ impl Client {
     /// As [`Client::send`].
     pub async fn clear_scrolls(&self, ids: &[String]) -> Result<(), ElasticError> {
         let body = json!({"scroll_id": ids});
-        self.close(Request::new(Method::Delete, ClearScrollParts::None.url(), "closing scrolls").json(&body)).await
+        self.close(Request::new(Method::DELETE, ClearScrollParts::None.url(), "closing scrolls").json(&body)).await
     }
 
     async fn close(&self, request: Request) -> Result<(), ElasticError> {
@@ -257,7 +257,7 @@ impl Client {
         }
     }
 
-    /// Returns one page. Later pages of a scroll are never requested twice: the server has moved on
+    /// Returns one page, unparsed. Later pages of a scroll are never requested twice: the server has moved on
     /// when it answers. `on_context` receives the id of each context that an answer names, even if
     /// the answer broke off.
     ///
@@ -270,24 +270,24 @@ impl Client {
         keep_alive: &str,
         body: &Value,
         mut on_context: impl FnMut(String),
-    ) -> Result<Answer, ElasticError> {
+    ) -> Result<Vec<u8>, ElasticError> {
         let what = format!("reading {}", target.0);
         let request = match cursor {
             Cursor::PointInTime => {
                 let path = format!("{}?allow_partial_search_results=false", SearchParts::None.url());
-                Request::new(Method::Post, path, what).json(body)
+                Request::new(Method::POST, path, what).json(body)
             }
             Cursor::Scroll => {
                 let path = search_path(target, &format!("&scroll={keep_alive}"));
-                Request::new(Method::Post, path, what).json(body).finishing_within(CONTEXT_GRACE)
+                Request::new(Method::POST, path, what).json(body).finishing_within(CONTEXT_GRACE)
             }
             Cursor::Scrolled(id) => {
                 let body = json!({"scroll_id": id, "scroll": keep_alive});
-                Request::new(Method::Post, ScrollParts::None.url(), what).json(&body).once()
+                Request::new(Method::POST, ScrollParts::None.url(), what).json(&body).once()
             }
         };
         self.send_until(&request, |attempt| {
-            let begun = attempt.as_ref().map_or_else(|failed: &Failed| &failed.begun, |answer| &answer.body);
+            let begun = attempt.as_ref().map_or_else(|failed: &Failed| &failed.begun, |answer| answer);
             if let Some(id) = context_id(begun) {
                 on_context(id);
             }

@@ -28,7 +28,7 @@ async fn connect(settings: &ElasticSettings) -> Result<Client, ElasticError> {
 }
 
 fn get(path: &str) -> Request {
-    Request::new(Method::Get, path, "asking")
+    Request::new(Method::GET, path, "asking")
 }
 
 #[tokio::test]

@@ -10,6 +10,10 @@ use rustls::{AlertDescription, CertificateError};
 use super::error::ElasticError;
 use crate::config::ElasticSettings;
 
+const OTHER_HOST: &str = "use the host that it was issued for in es_url";
+const RENEW: &str = "renew it on the server";
+const UNVERIFIED: &str = "es_verify_certs = 0 (or verify_certs=false in the environment) connects without any check";
+
 /// Applies the certificate settings.
 ///
 /// # Errors
@@ -59,51 +63,39 @@ fn no_pem(key: &'static str, path: &Path, what: &str) -> ElasticError {
 
 /// Explains a failed TLS connection: reason and cure; `None` if the error is not from TLS.
 pub(super) fn explain(error: &(dyn Error + 'static)) -> Option<(String, String)> {
-    let (reason, cure) = match find(error)? {
+    Some(match find(error)? {
         rustls::Error::InvalidCertificate(wrong) => explain_certificate(wrong),
         rustls::Error::AlertReceived(alert) => explain_alert(*alert),
         rustls::Error::InvalidMessage(_) => {
             ("the server does not speak TLS".to_owned(), "write http:// in es_url".to_owned())
         }
         other => (format!("TLS failed: {other}"), "check the server's TLS settings".to_owned()),
-    };
-    Some((reason, cure))
+    })
 }
 
 fn explain_certificate(wrong: &CertificateError) -> (String, String) {
-    const UNVERIFIED: &str =
-        "es_verify_certs = 0 (or verify_certs=false in the environment) connects without any check";
     let (reason, cure) = match wrong {
-        CertificateError::NotValidForName => {
-            ("is for another host", "use the host that it was issued for in es_url".to_owned())
-        }
+        CertificateError::NotValidForName => ("is for another host".to_owned(), OTHER_HOST),
         CertificateError::NotValidForNameContext { presented, .. } => {
-            let names = presented.join(", ");
-            return (
-                format!("the server's certificate is for another host: it is for {names}"),
-                format!("use the host that it was issued for in es_url; {UNVERIFIED}"),
-            );
+            (format!("is for another host: it is for {}", presented.join(", ")), OTHER_HOST)
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            ("has expired", "renew it on the server and check this machine's clock".to_owned())
+            ("has expired".to_owned(), "renew it on the server and check this machine's clock")
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            ("is not valid yet", "check this machine's clock".to_owned())
+            ("is not valid yet".to_owned(), "check this machine's clock")
         }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => (
-            "is self-signed or signed by a CA that is not trusted",
-            "name the PEM file of the CA's certificate in es_ca_certs (or ca_certs in the environment)".to_owned(),
+            "is self-signed or signed by a CA that is not trusted".to_owned(),
+            "name the PEM file of the CA's certificate in es_ca_certs (or ca_certs in the environment)",
         ),
-        CertificateError::Revoked => ("is revoked", "renew it on the server".to_owned()),
+        CertificateError::Revoked => ("is revoked".to_owned(), RENEW),
         // rustls has no case of its own for a server that presents a CA's certificate as its own
         other if format!("{other:?}").contains("CaUsedAsEndEntity") => (
-            "is self-signed and is the certificate of a CA",
-            "give the server a certificate of its own, signed by the CA that es_ca_certs names".to_owned(),
+            "is self-signed and is the certificate of a CA".to_owned(),
+            "give the server a certificate of its own, signed by the CA that es_ca_certs names",
         ),
-        other => {
-            let reason = format!("the server's certificate is not valid: {other}");
-            return (reason, format!("renew it on the server; {UNVERIFIED}"));
-        }
+        other => (format!("is not valid: {other}"), RENEW),
     };
     (format!("the server's certificate {reason}"), format!("{cure}; {UNVERIFIED}"))
 }

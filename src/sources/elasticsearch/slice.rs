@@ -131,7 +131,7 @@ async fn page(
         let body = search.body(slice, *size, after, is_first);
         let keep = |id| search.contexts.keep(slice, &cursor, id);
         match search.client.page(&search.target, &cursor, &search.keep_alive, &body, keep).await {
-            Ok(answer) => return Ok((answer.body, cursor, *size)),
+            Ok(answer) => return Ok((answer, cursor, *size)),
             // a node may lack the memory for a page but have enough for half of it
             Err(error) if is_too_large(&error) && *size > SMALLEST_PAGE && !matches!(cursor, Cursor::Scrolled(_)) => {
                 *size = (*size / 2).max(SMALLEST_PAGE);
