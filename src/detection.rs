@@ -258,7 +258,7 @@ fn document_places(
 fn parse(raw: &RawDocument) -> Result<Document, DetectionError> {
     let id = &raw.key.id;
     let (index, id) = (id.index.clone(), id.id.clone());
-    match serde_json::from_slice(&raw.bytes) {
+    match serde_json::from_str(&raw.text) {
         Ok(source) => Ok(Document { index, id, source }),
         Err(error) => Err(DetectionError::Document { index, id, reason: error.to_string() }),
     }

@@ -97,7 +97,7 @@ pub fn hex_encoded_length(text: &str) -> Option<(usize, Range<usize>)> {
 #[must_use]
 pub fn base64_encoded_length(text: &str) -> Option<(usize, String)> {
     let word = simd::encoded::base64_word(text.as_bytes())?;
-    let decoded = simd::encoded::decode_ascii(&text.as_bytes()[word]);
+    let decoded = scalar::encoded::decode(&text.as_bytes()[word])?;
     Some((decoded.len(), decoded))
 }
 

@@ -224,7 +224,7 @@ fn deliver_block(
             },
         }
     }
-    let n_bytes: usize = stored.iter().map(|(stored, _)| stored.source.get().len()).sum();
+    let n_bytes: usize = stored.iter().map(|(stored, _)| stored.source.len()).sum();
     let is_whole = sinks.iter().any(|sink| sink.wants_whole_documents());
     let fields_of = if is_whole { whole } else { changed_fields };
     let merged = stored.into_par_iter().map(|(stored, found)| merge(stored, found, fields_of));
@@ -251,7 +251,7 @@ fn merge(
     fields_of: fn(&str) -> Result<Map<String, Value>, String>,
 ) -> Result<Delivered, DeliveryError> {
     let StoredDocument { id, version, source } = stored;
-    let mut source = match fields_of(source.get()) {
+    let mut source = match fields_of(&source) {
         Ok(source) => source,
         Err(reason) => return Err(DeliveryError::Document { id, reason }),
     };

@@ -3,7 +3,7 @@
 use elasticsearch::MgetParts;
 use futures::{StreamExt, TryStreamExt};
 use reqwest::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ const DOCUMENTS_AT_ONCE: usize = 256;
 const REQUESTS_AT_ONCE: usize = 4;
 
 /// Identity of a document.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DocumentId {
     /// Concrete index, never an alias or data stream.
     pub index: String,
@@ -31,7 +31,7 @@ pub struct DocumentId {
 }
 
 /// State of a document; a change can require that the document is still in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentVersion {
     /// `_seq_no`.
     pub seq_no: i64,
@@ -51,8 +51,8 @@ pub struct StoredDocument {
     pub id: DocumentId,
     /// Its state.
     pub version: DocumentVersion,
-    /// `_source`.
-    pub source: Box<RawValue>,
+    /// JSON text of its `_source`.
+    pub source: String,
 }
 
 /// Outcome of looking up a document.
@@ -170,7 +170,10 @@ fn lookup(item: Item, id: &DocumentId) -> Result<Lookup, String> {
     }
     let version = DocumentVersion { seq_no: item.seq_no, primary_term: item.primary_term };
     Ok(match item.source {
-        Some(source) => Lookup::Found(StoredDocument { id: id.clone(), version, source }),
+        Some(source) => {
+            let source = Box::<str>::from(source).into_string();
+            Lookup::Found(StoredDocument { id: id.clone(), version, source })
+        }
         None => Lookup::Failed(Fault::new(400, "", "it has no _source")),
     })
 }

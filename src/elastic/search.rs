@@ -287,7 +287,7 @@ impl Client {
             }
         };
         self.send_until(&request, |attempt| {
-            let begun = attempt.as_ref().map_or_else(|failed: &Failed| &failed.begun, |answer| answer);
+            let begun = attempt.as_ref().unwrap_or_else(|failed: &Failed| &failed.begun);
             if let Some(id) = context_id(begun) {
                 on_context(id);
             }

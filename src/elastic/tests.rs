@@ -166,7 +166,7 @@ async fn documents_are_matched_individually() {
     let client = connect(&settings(&[&server.url])).await.unwrap();
     let documents = client.mget(&[id("1", Some("r")), id("2", None), id("3", None)]).await.unwrap();
     let Lookup::Found(first) = &documents[0] else { panic!("{documents:?}") };
-    assert_eq!((first.version.seq_no, first.version.primary_term, first.source.get()), (7, 2, r#"{"x":1}"#));
+    assert_eq!((first.version.seq_no, first.version.primary_term, first.source.as_str()), (7, 2, r#"{"x":1}"#));
     assert!(documents[1..].iter().all(|document| matches!(document, Lookup::Gone)), "{documents:?}");
     let sent: serde_json::Value = serde_json::from_str(&server.received()[0].body).unwrap();
     assert_eq!(sent["docs"][0], json!({"_index": "a", "_id": "1", "routing": "r"}));
@@ -220,7 +220,7 @@ async fn documents_that_cannot_be_read_now_are_requested_again() {
         let sources: Vec<&str> = found
             .iter()
             .map(|found| match found {
-                Lookup::Found(document) => document.source.get(),
+                Lookup::Found(document) => document.source.as_str(),
                 other => panic!("{error_type}: {other:?}"),
             })
             .collect();

@@ -217,7 +217,7 @@ impl Housekeeping<'_> {
         }
         cleaned.checked += stored.len() as u64;
         let changes: Vec<Result<Option<Change>, String>> =
-            stored.par_iter().map(|stored| rule.change(&stored.id, stored.source.get())).collect();
+            stored.par_iter().map(|stored| rule.change(&stored.id, &stored.source)).collect();
         let mut edited = Vec::new();
         for (stored, change) in stored.into_iter().zip(changes) {
             let StoredDocument { id, version, .. } = stored;

@@ -39,32 +39,30 @@ impl EvaluationError {
     /// The failure of a plan in the session `context`.
     pub(super) fn new(error: &DataFusionError, context: &SessionContext) -> Self {
         let runtime = context.runtime_env();
-        let spill = |source: &std::io::Error| {
+        let plan = || Self::Plan(error.to_string());
+        let spill = |folder: PathBuf, source: &std::io::Error| {
+            Self::Spill(SpillError { folder, source: std::io::Error::new(source.kind(), source.to_string()) })
+        };
+        let spill_of_plan = |source: &std::io::Error| {
             let folder = runtime.disk_manager.temp_dir_paths().into_iter().next().unwrap_or_default();
             // the session's own directory lies in the one that was configured
-            let folder = folder.parent().map_or(PathBuf::new(), ToOwned::to_owned);
-            Self::Spill(SpillError { folder, source: std::io::Error::new(source.kind(), source.to_string()) })
+            spill(folder.parent().map_or(PathBuf::new(), ToOwned::to_owned), source)
         };
         match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => {
-                match runtime.memory_pool.downcast_ref::<UseCaseMemory>().and_then(UseCaseMemory::denied) {
-                    Some((needed, limit)) => Self::Memory { needed, limit },
-                    None => Self::Plan(error.to_string()),
-                }
+                let denied = runtime.memory_pool.downcast_ref::<UseCaseMemory>().and_then(UseCaseMemory::denied);
+                denied.map_or_else(plan, |(needed, limit)| Self::Memory { needed, limit })
             }
-            DataFusionError::IoError(source) => spill(source),
+            DataFusionError::IoError(source) => spill_of_plan(source),
             DataFusionError::ArrowError(error, _) => match &**error {
-                arrow::error::ArrowError::IoError(_, source) => spill(source),
-                _ => Self::Plan(error.to_string()),
+                arrow::error::ArrowError::IoError(_, source) => spill_of_plan(source),
+                _ => plan(),
             },
             DataFusionError::External(source) => match source.downcast_ref() {
-                Some(TableError::Spill(SpillError { folder, source })) => {
-                    let source = std::io::Error::new(source.kind(), source.to_string());
-                    Self::Spill(SpillError { folder: folder.clone(), source })
-                }
-                _ => Self::Plan(error.to_string()),
+                Some(TableError::Spill(SpillError { folder, source })) => spill(folder.clone(), source),
+                _ => plan(),
             },
-            _ => Self::Plan(error.to_string()),
+            _ => plan(),
         }
     }
 }

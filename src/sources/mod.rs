@@ -185,8 +185,8 @@ impl Record for DocumentKey {
 pub struct RawDocument {
     /// Which one it is.
     pub key: DocumentKey,
-    /// JSON text of its `_source`, valid UTF-8 without lone surrogates.
-    pub bytes: Vec<u8>,
+    /// JSON text of its `_source`, without lone surrogates.
+    pub text: String,
 }
 
 /// Whole documents of a run, as they are now.

@@ -43,10 +43,6 @@ const SWITCHES: &[(&str, &[&str])] = &[
         ],
     ),
     ("a method of a trait that is not ours", &["src/event/decode/walk.rs visit_bool"]),
-    (
-        "to be resolved: an enum or two functions would say what the switch means",
-        &["src/sources/elasticsearch/slice.rs body", "src/sources/elasticsearch/slice.rs page"],
-    ),
 ];
 
 /// Returns the names of the public types that `code` declares.

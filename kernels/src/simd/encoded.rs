@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::char_class::{base64_mask, hex_mask};
 use crate::scalar::char_class::CharSet;
-use crate::scalar::encoded::{MIN_DECODED, MIN_HEX, decode, is_hex_number, value};
+use crate::scalar::encoded::{MIN_DECODED, MIN_HEX, is_hex_number, value};
 
 /// Number of base64 characters, including padding, that encode [`MIN_DECODED`] bytes.
 const MIN_BASE64: usize = MIN_DECODED.div_ceil(3) * 4;
@@ -38,12 +38,6 @@ pub fn base64_word(text: &[u8]) -> Option<Range<usize>> {
         }
     });
     (!longest.is_empty()).then_some(longest)
-}
-
-/// Decodes a word found by [`base64_word`].
-#[must_use]
-pub fn decode_ascii(word: &[u8]) -> String {
-    decode(word).unwrap_or_default()
 }
 
 /// Calls `found` with every maximal run of `set` that is at least `MIN` bytes long (1 to 64), from

@@ -77,16 +77,14 @@ pub(super) fn texts_with_pairs(corpus: &Corpus<'_>) -> impl Iterator<Item = usiz
 pub(super) fn multiset(mut scores: Vec<(f64, u64)>) -> Multiset {
     scores.retain(|(score, _)| score.is_finite());
     scores.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut values, mut counts): (Vec<f64>, Vec<u64>) = (Vec::new(), Vec::new());
-    for (score, n) in scores {
-        match (values.last(), counts.last_mut()) {
-            // positive and negative zero are the same value
-            (Some(&last), Some(count)) if last == score => *count += n,
-            _ => {
-                values.push(score);
-                counts.push(n);
-            }
+    scores.dedup_by(|later, earlier| {
+        // positive and negative zero are the same value
+        let is_same = later.0 == earlier.0;
+        if is_same {
+            earlier.1 += later.1;
         }
-    }
+        is_same
+    });
+    let (values, counts) = scores.into_iter().unzip();
     Multiset::from_parts(values, counts).unwrap_or_default()
 }

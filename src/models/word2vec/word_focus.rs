@@ -30,7 +30,12 @@ pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: 
             frontiers[word_use.word as usize].is_some_and(|frontier| beyond(word_use.score, frontier, side))
         })
         .collect();
-    let mut spelling = Spelling { vocabulary: corpus.vocabulary(), words: FxHashMap::default() };
+    if !is_outlier.contains(&true) {
+        return Vec::new();
+    }
+    let spelled: Vec<Arc<str>> =
+        (0..corpus.vocabulary().len() as u32).map(|word| Arc::from(corpus.vocabulary().text(word))).collect();
+    let spell = |word: u32| Arc::clone(&spelled[word as usize]);
     let (best_window, best_word) = (uses.best_compositions(corpus.vocabulary()), uses.best_words());
     let mut windows: FxHashMap<u32, Arc<[Arc<str>]>> = FxHashMap::default();
     let mut flagged = Vec::new();
@@ -43,13 +48,13 @@ pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: 
             let Some(frontier) = frontiers[word as usize] else { continue };
             let window = windows.entry(word).or_insert_with(|| {
                 let best = uses.uses[best_window[word as usize] as usize].composition;
-                uses.compositions.words(best).iter().map(|&word| spelling.word(word)).collect()
+                uses.compositions.words(best).iter().map(|&word| spell(word)).collect()
             });
             let expected = uses.uses[best_word[composition as usize] as usize].word;
             let seen_word = SeenWord {
-                word: spelling.word(word),
+                word: spell(word),
                 verdict: TextVerdict { score, frontier },
-                expected: (expected != word).then(|| spelling.word(expected)),
+                expected: (expected != word).then(|| spell(expected)),
                 expected_window: Arc::clone(window),
             };
             // a word that occurs several times is shown once, as it last occurs
@@ -202,16 +207,4 @@ fn list_hash(words: &[u32]) -> u64 {
     let mut hasher = rustc_hash::FxHasher::default();
     words.iter().for_each(|&word| hasher.write_u32(word));
     hasher.finish()
-}
-
-/// Texts of words that outlive the corpus, each stored once.
-struct Spelling<'c, 't> {
-    vocabulary: &'c Vocabulary<'t>,
-    words: FxHashMap<u32, Arc<str>>,
-}
-
-impl Spelling<'_, '_> {
-    fn word(&mut self, word: u32) -> Arc<str> {
-        Arc::clone(self.words.entry(word).or_insert_with(|| Arc::from(self.vocabulary.text(word))))
-    }
 }

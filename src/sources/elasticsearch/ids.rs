@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -42,11 +44,6 @@ impl PageIds {
         Compressed::new(json!(self).to_string().as_bytes())
     }
 
-    fn unpack(spool: &Spool, place: &Copied) -> Result<Self, SpillError> {
-        let stored = spool.read(place)?;
-        serde_json::from_slice(&stored).map_err(|error| spool.error(error.into()))
-    }
-
     fn identities(self) -> impl Iterator<Item = Identity> {
         let PageIds { indices, hits } = self;
         hits.into_iter().map(move |(index_idx, id, _)| (indices[index_idx as usize].clone(), id))
@@ -59,29 +56,66 @@ impl PageIds {
     }
 }
 
-/// Returns the identities of all documents of some pages.
-pub(super) fn identities(spool: &Spool, pages: &[Copied]) -> Result<HashSet<Identity>, SpillError> {
-    let mut all = HashSet::new();
-    for place in pages {
-        all.extend(PageIds::unpack(spool, place)?.identities());
-    }
-    Ok(all)
+/// Identities of the documents of a scan.
+#[derive(Debug)]
+pub(super) struct ScannedIds {
+    spool: Spool,
+    /// Places of the pages; the number of a batch is its position here.
+    pages: Mutex<Vec<Copied>>,
 }
 
-/// Resolves references to documents, in the order of `documents`.
-pub(super) fn find(spool: &Spool, pages: &[Copied], documents: &[DocRef]) -> Result<Vec<DocumentId>, SourceError> {
-    let mut by_page: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (idx, document) in documents.iter().enumerate() {
-        by_page.entry(document.batch).or_default().push(idx);
+impl ScannedIds {
+    /// Has no pages yet; they are stored in `folder`.
+    pub(super) fn new(folder: &Path) -> Self {
+        ScannedIds { spool: Spool::new(folder), pages: Mutex::default() }
     }
-    let mut found = vec![None; documents.len()];
-    for (page_idx, wanted) in by_page {
-        let unknown = |idx: usize| SourceError::UnknownDocument { batch: page_idx, line: documents[idx].line };
-        let place = pages.get(page_idx as usize).ok_or_else(|| unknown(wanted[0]))?;
-        let ids = PageIds::unpack(spool, place)?;
-        for idx in wanted {
-            found[idx] = Some(ids.document(documents[idx].line as usize).map_err(|_| unknown(idx))?);
+
+    /// Forgets all pages.
+    pub(super) fn clear(&self) {
+        self.pages().clear();
+    }
+
+    /// Stores a page and returns its number.
+    pub(super) fn add(&self, ids: Compressed) -> Result<u32, SpillError> {
+        let place = self.spool.append(ids)?;
+        let mut pages = self.pages();
+        pages.push(place);
+        Ok(pages.len() as u32 - 1)
+    }
+
+    /// Returns the identities of all documents.
+    pub(super) fn all(&self) -> Result<HashSet<Identity>, SpillError> {
+        let mut all = HashSet::new();
+        for place in &*self.pages() {
+            all.extend(self.read(place)?.identities());
         }
+        Ok(all)
     }
-    Ok(found.into_iter().flatten().collect())
+
+    /// Resolves references to documents, in the order of `documents`.
+    pub(super) fn find(&self, documents: &[DocRef]) -> Result<Vec<DocumentId>, SourceError> {
+        let mut by_page: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for (idx, document) in documents.iter().enumerate() {
+            by_page.entry(document.batch).or_default().push(idx);
+        }
+        let pages = self.pages();
+        let mut found = vec![None; documents.len()];
+        for (page_idx, wanted) in by_page {
+            let unknown = |idx: usize| SourceError::UnknownDocument { batch: page_idx, line: documents[idx].line };
+            let place = pages.get(page_idx as usize).ok_or_else(|| unknown(wanted[0]))?;
+            let ids = self.read(place)?;
+            for idx in wanted {
+                found[idx] = Some(ids.document(documents[idx].line as usize).map_err(|_| unknown(idx))?);
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Vec<Copied>> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, place: &Copied) -> Result<PageIds, SpillError> {
+        serde_json::from_slice(&self.spool.read(place)?).map_err(|error| self.spool.error(error.into()))
+    }
 }

@@ -14,7 +14,6 @@ mod scan;
 mod slice;
 mod tagged;
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,9 +30,9 @@ use crate::elastic::{
 };
 use crate::event::decode::{Projection, with_valid_surrogates};
 use crate::plan::ScanPlan;
-use crate::spill::{Copied, Spool};
+use ids::ScannedIds;
 use queries::Queries;
-use scan::{Decoders, Ended, Pass};
+use scan::{Ended, Pass};
 use slice::{Contexts, SliceEnd, SlicedSearch};
 
 pub use documents::DocumentCache;
@@ -74,12 +73,13 @@ impl Search {
 }
 
 /// Some indices of a cluster.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ElasticIndices {
     client: Client,
     documents: Arc<DocumentCache>,
     target: SearchTarget,
     fields: MappedFields,
+    /// Maximum number of documents per page.
     max_page: usize,
     keep_alive: String,
     runtime: Handle,
@@ -89,10 +89,9 @@ pub struct ElasticIndices {
 /// Documents of some indices that match a search.
 #[derive(Debug)]
 pub struct ElasticEvents {
-    indices: ElasticIndices,
+    indices: Arc<ElasticIndices>,
     search: Search,
-    spool: Spool,
-    pages: Mutex<Vec<Copied>>,
+    scanned: ScannedIds,
 }
 
 impl ElasticIndices {
@@ -133,8 +132,8 @@ impl ElasticIndices {
 
     /// Returns the source of the documents that match `search`.
     pub fn events(self, search: Search) -> ElasticEvents {
-        let spool = Spool::new(&self.spill_dir);
-        ElasticEvents { indices: self, search, spool, pages: Mutex::default() }
+        let scanned = ScannedIds::new(&self.spill_dir);
+        ElasticEvents { indices: Arc::new(self), search, scanned }
     }
 
     /// Returns, per use case, the error with which the server refuses its query, or `None`.
@@ -171,8 +170,7 @@ impl ElasticEvents {
     /// # Errors
     /// References that did not come from a scan of this source.
     pub fn ids(&self, documents: &[DocRef]) -> Result<Vec<DocumentId>, SourceError> {
-        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        ids::find(&self.spool, &pages, documents)
+        self.scanned.find(documents)
     }
 
     async fn open_search(&self, survey: Survey, source: Value) -> Result<SlicedSearch, ElasticError> {
@@ -188,14 +186,11 @@ impl ElasticEvents {
             }
         };
         Ok(SlicedSearch {
-            client: self.indices.client.clone(),
-            target: self.indices.target.clone(),
+            indices: Arc::clone(&self.indices),
             query: self.search.queries.any(),
             source,
             sort: slice::sort(dialect, survey.shards),
             n_slices: n_slices as usize,
-            max_page: self.indices.max_page,
-            keep_alive: self.indices.keep_alive.clone(),
             contexts,
         })
     }
@@ -222,21 +217,6 @@ impl ElasticEvents {
             }
         }
     }
-
-    fn decoders(&self, projection: &Projection, options: &ScanOptions) -> Result<Decoders, SourceError> {
-        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen: HashSet<ids::Identity> = ids::identities(&self.spool, &pages)?;
-        Ok(Decoders {
-            projection: projection.clone(),
-            id_hash: options.id_hash,
-            query_of: self.search.queries.of_use_cases.clone(),
-            n_queries: self.search.queries.distinct.len(),
-            tags: self.search.tags.clone(),
-            name: self.indices.target.as_str().into(),
-            seen,
-            idle: Mutex::default(),
-        })
-    }
 }
 
 impl EventSource for ElasticEvents {
@@ -246,33 +226,23 @@ impl EventSource for ElasticEvents {
         options: &ScanOptions,
         on_batch: &mut OnBatch<'_>,
     ) -> Result<ScanSummary, SourceError> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.scanned.clear();
+        let ElasticIndices { client, runtime, target, fields, .. } = &*self.indices;
         let mut summary = ScanSummary::default();
-        let source = fields::source_filter(projection.specs(), &self.indices.fields);
-        let mut attempts = Attempts::new(self.indices.client.deadline());
+        let source = fields::source_filter(projection.specs(), fields);
+        let mut attempts = Attempts::new(client.deadline());
         for pass in 1.. {
             let n_before = summary.events;
-            let survey = self.indices.runtime.block_on(self.survey())?;
+            let survey = runtime.block_on(self.survey())?;
             if survey.documents == 0 {
                 break;
             }
-            let search = Arc::new(self.indices.runtime.block_on(self.open_search(survey, source.clone()))?);
-            let outcome = self.decoders(projection, options).map_err(Ended::from).and_then(|decoders| {
-                let mut pass = Pass {
-                    search: Arc::clone(&search),
-                    runtime: &self.indices.runtime,
-                    decoders: Arc::new(decoders),
-                    options,
-                    spool: &self.spool,
-                    pages: &self.pages,
-                    summary: &mut summary,
-                    on_batch,
-                };
-                pass.run()
-            });
-            self.indices.runtime.block_on(self.close(&search));
+            let search = Arc::new(runtime.block_on(self.open_search(survey, source.clone()))?);
+            let outcome =
+                Pass { source: self, search: &search, projection, options, summary: &mut summary, on_batch }.run();
+            runtime.block_on(self.close(&search));
             let (error, may_help) = match outcome {
-                Ok(ends) => match short(self.indices.target.as_str(), &ends) {
+                Ok(ends) => match short(target.as_str(), &ends) {
                     None => break,
                     Some(error) => (error, pass == 1 || summary.events > n_before),
                 },
@@ -284,7 +254,7 @@ impl EventSource for ElasticEvents {
             };
             // the deadline counts from the last progress
             if summary.events > n_before {
-                attempts = Attempts::new(self.indices.client.deadline());
+                attempts = Attempts::new(client.deadline());
             }
             match attempts.next_wait(Class::Retry, None) {
                 Some(wait) if may_help && pass < MAX_PASSES => {
@@ -293,7 +263,7 @@ impl EventSource for ElasticEvents {
                         seconds = wait.as_secs_f32(),
                         "{error}: reading the missing documents in another pass"
                     );
-                    self.indices.runtime.block_on(self.indices.client.interrupt().wait(wait))?;
+                    runtime.block_on(client.interrupt().wait(wait))?;
                 }
                 _ => return Err(error.into()),
             }
@@ -315,8 +285,8 @@ impl EventSource for ElasticEvents {
 }
 
 fn raw(document: StoredDocument) -> RawDocument {
-    let bytes = with_valid_surrogates(document.source.get()).into_owned().into_bytes();
-    RawDocument { key: DocumentKey { id: document.id, place: None }, bytes }
+    let text = with_valid_surrogates(&document.source).into_owned();
+    RawDocument { key: DocumentKey { id: document.id, place: None }, text }
 }
 
 /// True if another pass may succeed: the search context or an index behind a wildcard is gone, an

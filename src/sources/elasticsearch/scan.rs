@@ -12,12 +12,13 @@ use tokio::task::JoinSet;
 use super::ids::{Identity, PageIds};
 use super::queries::query_idx;
 use super::slice::{self, NextPage, SliceEnd, SlicePage, SlicedSearch};
-use super::tagged::{Tag, take_out};
+use super::tagged::take_out;
+use super::{ElasticEvents, Search};
 use crate::elastic::{Cursor, ElasticError, Hit, Page};
 use crate::event::decode::{Decoder, EventBatch, HitText, Identity as IdentityHash, Projection};
 use crate::runtime::InOrder;
 use crate::sources::{OnBatch, ScanOptions, ScanSummary, SourceError};
-use crate::spill::{Compressed, Copied, Spool};
+use crate::spill::Compressed;
 
 /// Pages of a slice that may wait to be decoded.
 const PAGES_AHEAD: usize = 2;
@@ -28,13 +29,10 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// State of a pass.
 pub(super) struct Pass<'a, 'b> {
-    pub(super) search: Arc<SlicedSearch>,
-    pub(super) runtime: &'a tokio::runtime::Handle,
-    pub(super) decoders: Arc<Decoders>,
+    pub(super) source: &'a ElasticEvents,
+    pub(super) search: &'a Arc<SlicedSearch>,
+    pub(super) projection: &'a Projection,
     pub(super) options: &'a ScanOptions,
-    pub(super) spool: &'a Spool,
-    /// Places of the stored ids of each page; the number of a batch is its position here.
-    pub(super) pages: &'a Mutex<Vec<Copied>>,
     pub(super) summary: &'a mut ScanSummary,
     pub(super) on_batch: &'a mut OnBatch<'b>,
 }
@@ -56,35 +54,41 @@ impl From<SourceError> for Ended {
 impl Pass<'_, '_> {
     /// Reads all slices and returns the end of each.
     pub(super) fn run(&mut self) -> Result<Vec<SliceEnd>, Ended> {
+        let runtime = &self.source.indices.runtime;
+        let decoders = Arc::new(Decoders::new(self.source, self.projection, self.options)?);
         let (sender, mut receiver) = mpsc::channel(self.search.n_slices * PAGES_AHEAD);
         let mut slices = JoinSet::new();
         for slice in 0..self.search.n_slices {
-            slices.spawn_on(slice::read(Arc::clone(&self.search), slice, sender.clone()), self.runtime);
+            slices.spawn_on(slice::read(Arc::clone(self.search), slice, sender.clone()), runtime);
         }
         drop(sender);
         let mut decoding = InOrder::new(2 * self.options.threads.max(1) + 1);
-        let outcome = self.take_pages(&mut receiver, &mut decoding);
-        drop(receiver);
+        let outcome = self.take_pages(&mut receiver, &mut decoding, &decoders);
         // once the receiver is dropped, slices end with their next answer
-        let patience = if outcome.is_err() { LAST_ANSWERS } else { Duration::MAX };
-        let ends = self.runtime.block_on(ends(&mut slices, patience));
-        outcome?;
-        ends.map_err(Ended::Lost)
+        drop(receiver);
+        if let Err(ended) = outcome {
+            // those that take longer are aborted
+            let last_answers = async { tokio::time::timeout(LAST_ANSWERS, slices.join_all()).await };
+            drop(runtime.block_on(last_answers));
+            return Err(ended);
+        }
+        runtime.block_on(slices.join_all()).into_iter().collect::<Result<_, _>>().map_err(Ended::Lost)
     }
 
     fn take_pages(
         &mut self,
         receiver: &mut mpsc::Receiver<SlicePage>,
         decoding: &mut InOrder<Result<Decoded, Ended>>,
+        decoders: &Arc<Decoders>,
     ) -> Result<(), Ended> {
         loop {
             let interrupt = &self.options.interrupt;
             interrupt.check().map_err(SourceError::from)?;
-            let received = self.runtime.block_on(interrupt.within(Duration::ZERO, receiver.recv()));
+            let received = self.source.indices.runtime.block_on(interrupt.within(Duration::ZERO, receiver.recv()));
             let Some(page) = received.map_err(SourceError::from)? else { break };
             self.options.progress.add_bytes(page.body.len() as u64);
             self.summary.bytes += page.body.len() as u64;
-            let decoders = Arc::clone(&self.decoders);
+            let decoders = Arc::clone(decoders);
             if let Some(decoded) = decoding.start(move || decoders.decode(page)) {
                 self.deliver(decoded?)?;
             }
@@ -97,12 +101,7 @@ impl Pass<'_, '_> {
 
     fn deliver(&mut self, decoded: Decoded) -> Result<(), Ended> {
         let Decoded { mut batch, ids } = decoded;
-        let place = self.spool.append(ids).map_err(SourceError::from)?;
-        {
-            let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-            batch.number = pages.len() as u32;
-            pages.push(place);
-        }
+        batch.number = self.source.scanned.add(ids).map_err(SourceError::from)?;
         let n_events = batch.rows.len() as u64;
         self.summary.events += n_events;
         self.options.progress.add_events(n_events);
@@ -111,54 +110,35 @@ impl Pass<'_, '_> {
     }
 }
 
-/// Collects the ends of the slices; those that take longer than `patience` are aborted.
-async fn ends(
-    slices: &mut JoinSet<Result<SliceEnd, ElasticError>>,
-    patience: Duration,
-) -> Result<Vec<SliceEnd>, ElasticError> {
-    let mut ends = Vec::new();
-    let mut lost = None;
-    let mut is_over = std::pin::pin!(tokio::time::sleep(patience));
-    loop {
-        let joined = tokio::select! {
-            joined = slices.join_next() => joined,
-            () = &mut is_over => break,
-        };
-        match joined {
-            None => break,
-            Some(Ok(Ok(end))) => ends.push(end),
-            Some(Ok(Err(error))) => lost = Some(error),
-            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Some(Err(_)) => {}
-        }
-    }
-    slices.abort_all();
-    lost.map_or(Ok(ends), Err)
-}
-
-pub(super) struct Decoded {
+struct Decoded {
     batch: EventBatch,
     ids: Compressed,
 }
 
 /// Idle decoders and their shared state.
-pub(super) struct Decoders {
-    pub(super) projection: Projection,
-    pub(super) id_hash: bool,
-    /// Number of distinct queries.
-    pub(super) n_queries: usize,
-    /// Index of each use case's query.
-    pub(super) query_of: Vec<usize>,
-    /// Per use case, the tag by which earlier outliers exclude a document.
-    pub(super) tags: Vec<Option<Tag>>,
+struct Decoders {
+    projection: Projection,
+    identity: IdentityHash,
+    search: Search,
     /// Name of the source.
-    pub(super) name: Arc<str>,
+    name: Arc<str>,
     /// Documents that an earlier pass delivered.
-    pub(super) seen: HashSet<Identity>,
-    pub(super) idle: Mutex<Vec<Decoder>>,
+    seen: HashSet<Identity>,
+    idle: Mutex<Vec<Decoder>>,
 }
 
 impl Decoders {
+    fn new(source: &ElasticEvents, projection: &Projection, options: &ScanOptions) -> Result<Self, SourceError> {
+        Ok(Decoders {
+            projection: projection.clone(),
+            identity: if options.id_hash { IdentityHash::Hashed } else { IdentityHash::NotWanted },
+            search: source.search.clone(),
+            name: source.indices.target.as_str().into(),
+            seen: source.scanned.all()?,
+            idle: Mutex::default(),
+        })
+    }
+
     /// Parses a page, lets its slice continue, and decodes the page.
     fn decode(&self, page: SlicePage) -> Result<Decoded, Ended> {
         let SlicePage { body, cursor, slice, next } = page;
@@ -178,8 +158,7 @@ impl Decoders {
 
     fn columns(&self, hits: &[Hit<'_>]) -> Result<EventBatch, arrow::error::ArrowError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let identity = if self.id_hash { IdentityHash::Hashed } else { IdentityHash::NotWanted };
-        let mut decoder = idle.unwrap_or_else(|| Decoder::new(&self.projection, identity));
+        let mut decoder = idle.unwrap_or_else(|| Decoder::new(&self.projection, self.identity));
         let wants_source = !self.projection.specs().is_empty();
         let texts = hits.iter().map(|hit| HitText {
             index: hit.index.get(),
@@ -196,8 +175,10 @@ impl Decoders {
     /// Returns, per use case, the rows that its query matches.
     fn masks(&self, hits: &[Hit<'_>], batch: &EventBatch) -> Vec<BooleanArray> {
         let n_rows = batch.rows.len();
+        let Search { queries, tags } = &self.search;
+        let n_queries = queries.distinct.len();
         // a single query has no name; every hit matches it
-        let mut matches = vec![vec![self.n_queries == 1; n_rows]; self.n_queries];
+        let mut matches = vec![vec![n_queries == 1; n_rows]; n_queries];
         for (row, place) in batch.rows.iter().enumerate() {
             let names = hits[place.line_in_batch as usize].matched_queries.iter();
             for idx in names.filter_map(|name| query_idx(name)) {
@@ -211,8 +192,8 @@ impl Decoders {
             mask.append_slice(&matches[*idx]);
             mask
         };
-        let mut masks: Vec<BooleanBufferBuilder> = self.query_of.iter().map(mask_of).collect();
-        take_out(&mut masks, &self.tags, &batch.columns);
+        let mut masks: Vec<BooleanBufferBuilder> = queries.of_use_cases.iter().map(mask_of).collect();
+        take_out(&mut masks, tags, &batch.columns);
         masks.iter_mut().map(|mask| BooleanArray::new(mask.finish(), None)).collect()
     }
 }

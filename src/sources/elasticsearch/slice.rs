@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::elastic::{Class, Client, Cursor, ElasticError, PitDialect, PointInTime, SearchTarget};
+use super::ElasticIndices;
+use crate::elastic::{Class, Cursor, ElasticError, PitDialect, PointInTime};
 
 /// Target size of an answer in bytes: large enough to keep a connection busy, small enough for many
 /// at once, as each slice and thread holds some.
@@ -17,20 +18,16 @@ const FIRST_PAGE: usize = 1000;
 /// Minimum number of documents per page.
 const SMALLEST_PAGE: usize = 10;
 
-/// SlicedSearch that is shared by its slices.
+/// Search that is shared by its slices.
 #[derive(Debug)]
 pub(super) struct SlicedSearch {
-    pub(super) client: Client,
-    pub(super) target: SearchTarget,
+    pub(super) indices: Arc<ElasticIndices>,
     pub(super) query: Value,
     /// `_source` filter of the hits.
     pub(super) source: Value,
     /// Order of the hits, by a place that no two documents share.
     pub(super) sort: Value,
     pub(super) n_slices: usize,
-    /// Maximum number of documents per page.
-    pub(super) max_page: usize,
-    pub(super) keep_alive: String,
     pub(super) contexts: Contexts,
 }
 
@@ -94,7 +91,7 @@ pub(super) async fn read(
     let mut size = first_size(&search).await?;
     let mut after = None;
     loop {
-        let (body, cursor, asked) = page(&search, slice, &mut size, after.as_ref(), end.seen == 0).await?;
+        let (body, cursor) = page(&search, slice, &mut size, after.as_ref()).await?;
         let n_bytes = body.len();
         let (sender, receiver) = oneshot::channel();
         if pages.send(SlicePage { body, cursor, slice, next: sender }).await.is_err() {
@@ -107,31 +104,32 @@ pub(super) async fn read(
         // a server that returns more documents than it counted would never end
         let is_complete = end.total.is_some_and(|total| end.seen >= total);
         let is_last = match search.contexts {
-            Contexts::PointInTime(_) => next.n_hits < asked,
+            Contexts::PointInTime(_) => next.n_hits < size,
             Contexts::Scrolls(_) => next.n_hits == 0,
         };
         if is_complete || is_last {
             return Ok(end);
         }
-        size = page_size(n_bytes, next.n_hits, search.max_page);
+        size = page_size(n_bytes, next.n_hits, search.indices.max_page);
         after = next.sort;
     }
 }
 
-/// Returns a page, its cursor, and the number of documents requested.
+/// Returns a page and its cursor. Lowers `size`, the number of documents requested, if the server
+/// cannot return so many at once.
 async fn page(
     search: &SlicedSearch,
     slice: usize,
     size: &mut usize,
     after: Option<&Value>,
-    is_first: bool,
-) -> Result<(Vec<u8>, Cursor, usize), ElasticError> {
+) -> Result<(Vec<u8>, Cursor), ElasticError> {
+    let SlicedSearch { indices, contexts, .. } = search;
     loop {
-        let cursor = search.contexts.cursor(slice);
-        let body = search.body(slice, *size, after, is_first);
-        let keep = |id| search.contexts.keep(slice, &cursor, id);
-        match search.client.page(&search.target, &cursor, &search.keep_alive, &body, keep).await {
-            Ok(answer) => return Ok((answer, cursor, *size)),
+        let cursor = contexts.cursor(slice);
+        let body = search.body(slice, *size, after);
+        let keep = |id| contexts.keep(slice, &cursor, id);
+        match indices.client.page(&indices.target, &cursor, &indices.keep_alive, &body, keep).await {
+            Ok(page) => return Ok((page, cursor)),
             // a node may lack the memory for a page but have enough for half of it
             Err(error) if is_too_large(&error) && *size > SMALLEST_PAGE && !matches!(cursor, Cursor::Scrolled(_)) => {
                 *size = (*size / 2).max(SMALLEST_PAGE);
@@ -153,11 +151,11 @@ fn is_too_large(error: &ElasticError) -> bool {
 async fn first_size(search: &SlicedSearch) -> Result<usize, ElasticError> {
     const SAMPLE: usize = 100;
     if matches!(search.contexts, Contexts::PointInTime(_)) {
-        return Ok(FIRST_PAGE.min(search.max_page));
+        return Ok(FIRST_PAGE.min(search.indices.max_page));
     }
     let body = json!({"size": SAMPLE, "query": search.query, "_source": search.source, "track_total_hits": false});
-    let sample = search.client.sample(&search.target, &body).await?;
-    Ok(page_size(sample.len(), SAMPLE, search.max_page))
+    let sample = search.indices.client.sample(&search.indices.target, &body).await?;
+    Ok(page_size(sample.len(), SAMPLE, search.indices.max_page))
 }
 
 /// Returns the number of documents in a page of the target size, if they are as large as the last
@@ -168,20 +166,21 @@ fn page_size(n_bytes: usize, n_hits: usize, most: usize) -> usize {
 }
 
 impl SlicedSearch {
-    fn body(&self, slice: usize, size: usize, after: Option<&Value>, is_first: bool) -> Value {
+    /// Returns the request for the page after the sort values `after`, or for the first page.
+    fn body(&self, slice: usize, size: usize, after: Option<&Value>) -> Value {
         let mut body = json!({
             "size": size,
             "query": self.query,
             "_source": self.source,
             "sort": self.sort,
-            "track_total_hits": is_first,
+            "track_total_hits": after.is_none(),
         });
         if self.n_slices > 1 {
             body["slice"] = json!({"id": slice, "max": self.n_slices});
         }
         if let Contexts::PointInTime(pit) = &self.contexts {
             let pit = pit.lock().unwrap_or_else(PoisonError::into_inner);
-            body["pit"] = json!({"id": pit.id, "keep_alive": self.keep_alive});
+            body["pit"] = json!({"id": pit.id, "keep_alive": self.indices.keep_alive});
         }
         if let Some(after) = after {
             body["search_after"] = after.clone();

@@ -217,7 +217,7 @@ fn check_on(hellos: &[&'static str], fault: fn(usize, &Received) -> Option<Reply
                     id: DocumentId { index: format!("logs-{}", number % 3), id: number.to_string(), routing: None },
                     place: None,
                 },
-                bytes: format!(r#"{{"whole":"{number}"}}"#).into_bytes(),
+                text: format!(r#"{{"whole":"{number}"}}"#),
             });
             assert_eq!(document, expected);
         }

@@ -70,6 +70,6 @@ fn raw_document(document: DocRef, text: &[u8], file: &InputFile, line: u64) -> i
         id: split.id.unwrap_or_else(|| line_id(line)),
         routing: None,
     };
-    let bytes = with_valid_surrogates(split.source).into_owned().into_bytes();
-    Ok(RawDocument { key: DocumentKey { id, place: Some(document) }, bytes })
+    let text = with_valid_surrogates(split.source).into_owned();
+    Ok(RawDocument { key: DocumentKey { id, place: Some(document) }, text })
 }

@@ -12,14 +12,11 @@ mod formats;
 mod paths;
 mod stream;
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::error::ArrowError;
-use rayon::prelude::*;
-use serde_json::value::RawValue;
 
 use super::{
     DocRef, DocumentKey, Documents, EventSource, Incomplete, OnBatch, RawDocument, ScanOptions, ScanSummary,
@@ -141,16 +138,13 @@ impl Documents for EventFiles {
     fn read(&self, documents: &[DocumentKey]) -> Result<Vec<Lookup>, SourceError> {
         let places: Vec<DocRef> = documents.iter().filter_map(|key| key.place).collect();
         debug_assert_eq!(places.len(), documents.len(), "documents of files have a place");
-        let stored = |document: Option<RawDocument>| {
-            let Some(RawDocument { key, bytes }) = document else { return Ok(Lookup::Gone) };
-            let name = || key.id.index.clone();
-            let source =
-                String::from_utf8(bytes).map_err(io::Error::other).and_then(|text| Ok(RawValue::from_string(text)?));
-            let source =
-                source.map_err(|source| SourceError::Read { name: name(), place: key.id.id.clone(), source })?;
-            Ok(Lookup::Found(StoredDocument { id: key.id, version: DocumentVersion::NONE, source }))
+        let stored = |document: Option<RawDocument>| match document {
+            Some(RawDocument { key, text: source }) => {
+                Lookup::Found(StoredDocument { id: key.id, version: DocumentVersion::NONE, source })
+            }
+            None => Lookup::Gone,
         };
-        self.fetch(&places)?.into_par_iter().map(stored).collect()
+        Ok(self.fetch(&places)?.into_iter().map(stored).collect())
     }
 }
 

@@ -117,7 +117,7 @@ fn every_form_of_the_same_events_gives_the_same_columns_and_documents() {
         ]
     );
     for (row, event) in events.iter().enumerate() {
-        assert_eq!(serde_json::from_slice::<Value>(&expected[row].1.bytes).unwrap(), *event);
+        assert_eq!(serde_json::from_str::<Value>(&expected[row].1.text).unwrap(), *event);
         assert_eq!(expected[row].1.key.id.id, format!("{row:012}"));
     }
     for (name, bytes) in forms {
@@ -128,7 +128,7 @@ fn every_form_of_the_same_events_gives_the_same_columns_and_documents() {
             assert_eq!(found.0[..3], expected.0[..3], "{name}");
             let [found_id, expected_id] = [&found.1.key.id, &expected.1.key.id];
             assert_eq!((&found_id.id, found_id.index.as_str()), (&expected_id.id, name));
-            let value = |event: &Event| serde_json::from_slice::<Value>(&event.1.bytes).unwrap();
+            let value = |event: &Event| serde_json::from_str::<Value>(&event.1.text).unwrap();
             assert_eq!(value(found), value(expected), "{name}");
         }
         assert!(summary.bytes >= bytes.len() as u64, "{name}");
@@ -157,7 +157,7 @@ fn parquet_gives_the_same_events_as_its_lines() {
     assert_eq!(found.len(), 3);
     for (found, expected) in found.iter().zip(&expected) {
         assert_eq!(found.0[..3], expected.0[..3]);
-        let value = |event: &Event| serde_json::from_slice::<Value>(&event.1.bytes).unwrap();
+        let value = |event: &Event| serde_json::from_str::<Value>(&event.1.text).unwrap();
         assert_eq!(value(found), value(expected));
     }
 }
@@ -167,10 +167,9 @@ fn hits_keep_their_identity_and_give_their_source() {
     let folder = TempDir::new().unwrap();
     let text = "{\"_source\":{\"a\":\"\\ud800\"},\"_id\":\"7\",\"_index\":\"i\"}\n\n{\"a\":2}\n";
     let (found, _) = scan(&open(&[&write(&folder, "f.ndjson", text.as_bytes())]).unwrap());
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let documents: Vec<_> = found
         .into_iter()
-        .map(|(_, RawDocument { key, bytes })| (key.id.index, key.id.id, key.id.routing, text(bytes)))
+        .map(|(_, RawDocument { key, text })| (key.id.index, key.id.id, key.id.routing, text))
         .collect();
     let document = |index: &str, id: &str, bytes: &str| (index.to_owned(), id.to_owned(), None, bytes.to_owned());
     assert_eq!(
@@ -344,7 +343,7 @@ fn a_pipe_is_read_once() {
     let (found, _) = scan(&files);
     writer.join().unwrap();
     assert_eq!(found.len(), 3);
-    assert_eq!(serde_json::from_slice::<Value>(&found[2].1.bytes).unwrap(), events(3)[2]);
+    assert_eq!(serde_json::from_str::<Value>(&found[2].1.text).unwrap(), events(3)[2]);
     let again = files.scan(&projection(), &ScanOptions::default(), &mut |_| Ok(()));
     assert!(matches!(again, Err(SourceError::Format { .. })));
 }

@@ -94,13 +94,15 @@ pub(super) fn n_parameters(shape: Shape) -> usize {
     shape.n_words * (2 * shape.n_dimensions + 1)
 }
 
-fn parts(shape: Shape, numbers: &[f32]) -> Parameters<'_> {
+/// Splits the parameters of a model.
+pub(super) fn parts(shape: Shape, numbers: &[f32]) -> Parameters<'_> {
     let (embeddings, rest) = numbers.split_at(shape.n_words * shape.n_dimensions);
     let (weights, biases) = rest.split_at(shape.n_words * shape.n_dimensions);
     Parameters { embeddings, weights, biases }
 }
 
-fn parts_mut(shape: Shape, numbers: &mut [f32]) -> ParametersMut<'_> {
+/// Mutable [`parts`].
+pub(super) fn parts_mut(shape: Shape, numbers: &mut [f32]) -> ParametersMut<'_> {
     let (embeddings, rest) = numbers.split_at_mut(shape.n_words * shape.n_dimensions);
     let (weights, biases) = rest.split_at_mut(shape.n_words * shape.n_dimensions);
     ParametersMut { embeddings, weights, biases }

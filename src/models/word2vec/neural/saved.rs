@@ -14,7 +14,7 @@ use outlier_kernels::skipgram::Shape;
 use rustc_hash::FxHashMap;
 
 use super::super::corpus::Vocabulary;
-use super::kernel::n_parameters;
+use super::kernel::{n_parameters, parts, parts_mut};
 use super::training::SavedModel;
 
 /// Largest share of word occurrences that may belong to words unknown to the saved model. Beyond
@@ -59,8 +59,11 @@ pub(super) fn load(
     if n_new as f64 > MAX_NEW_WORDS * n as f64 {
         return Ok(false);
     }
+    let (to, from, d) = (parts_mut(shape, parameters), parts(known, &numbers), shape.n_dimensions);
     for (word, place) in all.filter_map(|word| Some((word as usize, place(word)?))) {
-        copy_word((shape, parameters, word), (known, &numbers, place));
+        to.embeddings[word * d..][..d].copy_from_slice(&from.embeddings[place * d..][..d]);
+        to.weights[word * d..][..d].copy_from_slice(&from.weights[place * d..][..d]);
+        to.biases[word] = from.biases[place];
     }
     Ok(true)
 }
@@ -95,17 +98,6 @@ fn text(tensors: &HashMap<String, Tensor>, name: &str) -> Result<String, String>
     let tensor = tensors.get(name).filter(|tensor| tensor.dtype() == DType::U8).ok_or(format!("it has no {name}"))?;
     let bytes = tensor.to_vec1::<u8>().map_err(|error| first_line(&error))?;
     String::from_utf8(bytes).map_err(|error| error.to_string())
-}
-
-/// Copies embedding, weights and bias of one word.
-fn copy_word(to: (Shape, &mut [f32], usize), from: (Shape, &[f32], usize)) {
-    let ((shape, to, word), (known, from, place)) = (to, from);
-    let d = shape.n_dimensions;
-    for part in 0..2 {
-        let (end, known_end) = (part * shape.n_words * d, part * known.n_words * d);
-        to[end + word * d..][..d].copy_from_slice(&from[known_end + place * d..][..d]);
-    }
-    to[2 * shape.n_words * d + word] = from[2 * known.n_words * d + place];
 }
 
 /// First line of a candle error, which may be followed by a backtrace.

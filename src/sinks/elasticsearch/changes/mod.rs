@@ -370,7 +370,7 @@ impl<E: Edit> Changes<E> {
                 }
             };
             let edit = &pending.edit;
-            let change = if pending.in_steps { edit.step(source.get()) } else { edit.change(source.get()) };
+            let change = if pending.in_steps { edit.step(&source) } else { edit.change(&source) };
             match change {
                 Ok(Some(Change { bulk, n_outliers })) => {
                     pending.action.version = version;

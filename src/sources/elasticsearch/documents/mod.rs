@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
-use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 
 use crate::elastic::{Client, DocumentId, DocumentVersion, Lookup, StoredDocument};
@@ -36,7 +35,7 @@ pub struct DocumentCache {
 #[derive(Debug, Default)]
 struct Kept {
     /// Start and length of each record, by the hash of its id.
-    places: HashMap<u64, (u64, u32)>,
+    places: HashMap<u64, (u64, usize)>,
     n_bytes: u64,
 }
 
@@ -72,13 +71,13 @@ impl DocumentCache {
 
     fn known(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, SpillError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let places: Vec<Option<(u64, u32)>> =
+        let places: Vec<Option<(u64, usize)>> =
             ids.iter().map(|id| kept.places.get(&self.hasher.hash_one(id)).copied()).collect();
         drop(kept);
-        let read = |(id, place): (&DocumentId, Option<(u64, u32)>)| match place {
+        let read = |(id, place): (&DocumentId, Option<(u64, usize)>)| match place {
             None => Ok(None),
             Some((start, len)) => {
-                let record = self.spool.read_plain(start, len as usize)?;
+                let record = self.spool.read_plain(start, len)?;
                 decode(&record, id).map_err(|error| self.spool.error(error))
             }
         };
@@ -101,9 +100,7 @@ impl DocumentCache {
         let offset = self.spool.append_plain(&records)?;
         kept.n_bytes += records.len() as u64;
         for (hash, start, end) in ends {
-            // servers do not accept longer documents
-            let len = u32::try_from(end - start).map_err(|error| self.spool.error(io::Error::other(error)))?;
-            kept.places.insert(hash, (offset + start as u64, len));
+            kept.places.insert(hash, (offset + start as u64, end - start));
         }
         Ok(())
     }
@@ -116,29 +113,24 @@ impl Documents for DocumentCache {
     }
 }
 
-/// A record: version, then lengths and bytes of the id's JSON text and of the source.
+/// A record is a line of JSON, then the source.
 fn encode(document: &StoredDocument, record: &mut Vec<u8>) -> io::Result<()> {
     let StoredDocument { id, version, source } = document;
-    record.extend(version.seq_no.to_le_bytes());
-    record.extend(version.primary_term.to_le_bytes());
-    let name = serde_json::to_vec(&(&id.index, &id.id, &id.routing))?;
-    record.extend((name.len() as u64).to_le_bytes());
-    record.extend(name);
-    record.extend(source.get().as_bytes());
+    serde_json::to_writer(&mut *record, &(id, version, source.len()))?;
+    record.push(b'\n');
+    record.extend(source.as_bytes());
     Ok(())
 }
 
 /// Parses a record; `None` if it belongs to another document with the same hash.
 fn decode(record: &[u8], id: &DocumentId) -> io::Result<Option<StoredDocument>> {
-    let (numbers, rest) = record.split_first_chunk::<24>().ok_or(io::ErrorKind::UnexpectedEof)?;
-    let number = |at: usize| i64::from_le_bytes(std::array::from_fn(|byte| numbers[at + byte]));
-    let (name, source) = rest.split_at_checked(number(16) as usize).ok_or(io::ErrorKind::UnexpectedEof)?;
-    if name != serde_json::to_vec(&(&id.index, &id.id, &id.routing))? {
-        return Ok(None);
+    let (head, source) =
+        std::str::from_utf8(record).map_err(io::Error::other)?.split_once('\n').ok_or(io::ErrorKind::UnexpectedEof)?;
+    let (of, version, len): (DocumentId, DocumentVersion, usize) = serde_json::from_str(head)?;
+    if len != source.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let version = DocumentVersion { seq_no: number(0), primary_term: number(8) };
-    let source = String::from_utf8(source.to_vec()).map_err(io::Error::other)?;
-    Ok(Some(StoredDocument { id: id.clone(), version, source: RawValue::from_string(source)? }))
+    Ok((of == *id).then(|| StoredDocument { id: of, version, source: source.to_owned() }))
 }
 
 #[cfg(test)]
