@@ -31,23 +31,14 @@ impl<E: Edit> Changes<E> {
     }
 
     fn wait_for_others(&mut self, others: Vec<Later<E>>) -> Option<Duration> {
-        let class = if others.iter().any(|later| later.class == Class::BackPressure) {
-            Class::BackPressure
-        } else {
-            Class::Retry
-        };
         let asked = others.iter().filter_map(|later| later.asked).max();
-        let wait = self.attempts.next_wait(class, asked);
+        // back-pressure is waited out like any other temporary failure
+        let wait = self.attempts.next_wait(Class::Retry, asked);
         for Later { pending, error, reason, .. } in others {
             match (wait, error) {
                 (Some(_), _) => self.ready.push_back(pending),
-                (None, Some(error)) => {
-                    self.written.not_written += 1;
-                    self.ended.get_or_insert(error);
-                }
-                (None, None) => {
-                    self.written.reject(&pending.action.id.index, &pending.action.id.id, &reason);
-                }
+                (None, Some(error)) => self.end(1, error),
+                (None, None) => self.written.reject(&pending.action.id.index, &pending.action.id.id, &reason),
             }
         }
         wait
@@ -61,11 +52,10 @@ impl<E: Edit> Changes<E> {
                 let new = || Attempts::new(self.client.deadline());
                 self.disk_attempts.entry(index.clone()).or_insert_with(new).next_wait(class, asked)
             });
-            if wait.is_some() {
-                self.ready.push_back(pending);
-            } else {
-                self.written.block(&index);
-                self.close(index, error.map_or(reason, |error| error.to_string()));
+            match (wait, error) {
+                (Some(_), _) => self.ready.push_back(pending),
+                (None, Some(error)) => self.block(&index, &error),
+                (None, None) => self.block(&index, &reason),
             }
         }
         waits.into_values().flatten().max()

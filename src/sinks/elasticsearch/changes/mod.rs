@@ -3,7 +3,7 @@
 
 mod later;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
@@ -71,8 +71,6 @@ struct Changes<E> {
     pace: Pace,
     /// Upper limit on the bytes of a request, lowered when the server refuses one as too large.
     chunk_bytes: usize,
-    /// Indices that no longer accept writes.
-    closed: HashSet<String>,
     ready: VecDeque<Pending<E>>,
     conflicts: Vec<Pending<E>>,
     later: Vec<Later<E>>,
@@ -96,7 +94,6 @@ pub(super) async fn write<E: Edit>(
         ended: None,
         pace: Pace::default(),
         chunk_bytes: CHUNK_BYTES,
-        closed: HashSet::new(),
         ready: VecDeque::new(),
         conflicts: Vec::new(),
         later: Vec::new(),
@@ -182,7 +179,7 @@ impl<E: Edit> Changes<E> {
         let mut n_bytes = 0;
         while let Some(pending) = self.ready.pop_front() {
             let index = &pending.action.id.index;
-            if self.closed.contains(index) {
+            if self.written.blocked_reasons.contains_key(index) {
                 self.written.block(index);
                 continue;
             }
@@ -224,10 +221,10 @@ impl<E: Edit> Changes<E> {
             return;
         };
         match fault.class() {
-            Class::Conflict if fault.status == 409 => self.conflict(pending, None::<Fault>),
+            Class::Conflict if fault.status == 409 => self.conflict(pending, None),
             Class::Conflict => {
                 pending.in_steps = true;
-                self.conflict(pending, Some(fault));
+                self.conflict(pending, Some(&fault));
             }
             Class::Done | Class::Gone | Class::Poison | Class::Blocked(Block::Index) | Class::Refused => {
                 self.fail(&pending.action.id, fault);
@@ -241,15 +238,11 @@ impl<E: Edit> Changes<E> {
     /// Handles a document that the server answered with `fault`, which is final for this run.
     fn fail(&mut self, document: &DocumentId, fault: Fault) {
         match fault.class() {
-            Class::Blocked(Block::Index) => {
-                self.written.block(&document.index);
-                self.close(document.index.clone(), fault.to_string());
-            }
+            Class::Blocked(Block::Index) => self.block(&document.index, &fault),
             Class::Refused => {
-                self.written.not_written += 1;
                 let what = format!("writing to index {}", document.index);
                 let cure = "grant the user or key the write privileges that docs/elasticsearch.md lists";
-                self.ended.get_or_insert(ElasticError::Refused { what, fault, cure });
+                self.end(1, ElasticError::Refused { what, fault, cure });
             }
             _ => self.written.fail(document, &fault),
         }
@@ -274,7 +267,7 @@ impl<E: Edit> Changes<E> {
     }
 
     /// `reason` is set if the conflict is not due to changes by others.
-    fn conflict(&mut self, mut pending: Pending<E>, reason: Option<impl Display>) {
+    fn conflict(&mut self, mut pending: Pending<E>, reason: Option<&dyn Display>) {
         pending.n_rounds += 1;
         if pending.n_rounds <= MOST_ROUNDS {
             self.conflicts.push(pending);
@@ -287,12 +280,19 @@ impl<E: Edit> Changes<E> {
         }
     }
 
-    /// Stops sending to this index.
-    fn close(&mut self, index: String, reason: String) {
-        if self.closed.insert(index.clone()) {
+    /// Counts a document whose index accepts no writes, and stops sending to this index.
+    fn block(&mut self, index: &str, reason: &dyn Display) {
+        self.written.block(index);
+        if !self.written.blocked_reasons.contains_key(index) {
             tracing::error!(index, "the index accepts no writes: {reason}");
-            self.written.blocked_reasons.insert(index, reason);
+            self.written.blocked_reasons.insert(index.to_owned(), reason.to_string());
         }
+    }
+
+    /// Ends writing early; `n_documents` are not written because of it.
+    fn end(&mut self, n_documents: usize, reason: ElasticError) {
+        self.written.not_written += n_documents as u64;
+        self.ended.get_or_insert(reason);
     }
 
     /// Handles a request that failed as a whole.
@@ -300,20 +300,14 @@ impl<E: Edit> Changes<E> {
         let class = error.class();
         let status = error.fault().map(|fault| fault.status);
         match class {
-            _ if matches!(error, ElasticError::Interrupted(_)) => {
-                self.written.not_written += chunk.len() as u64;
-                self.ended.get_or_insert(Interrupted.into());
-            }
+            _ if matches!(error, ElasticError::Interrupted(_)) => self.end(chunk.len(), error),
             _ if status == Some(413) && chunk.len() > 1 => {
                 let n_bytes: usize = chunk.iter().map(|pending| pending.action.n_bytes()).sum();
                 self.chunk_bytes = self.chunk_bytes.min(n_bytes / 2).max(1);
                 tracing::warn!(bytes = self.chunk_bytes, "{error}: sending smaller requests");
                 chunk.into_iter().rev().for_each(|pending| self.ready.push_front(pending));
             }
-            Class::Refused => {
-                self.written.not_written += chunk.len() as u64;
-                self.ended.get_or_insert(error);
-            }
+            Class::Refused => self.end(chunk.len(), error),
             Class::Retry | Class::BackPressure | Class::Blocked(Block::DiskFull) => {
                 if class == Class::BackPressure {
                     self.pace.pushed_back();
@@ -332,10 +326,7 @@ impl<E: Edit> Changes<E> {
                 }
             }
             Class::Blocked(Block::Index) => {
-                for pending in chunk {
-                    self.written.block(&pending.action.id.index);
-                    self.close(pending.action.id.index, error.to_string());
-                }
+                chunk.iter().for_each(|pending| self.block(&pending.action.id.index, &error));
             }
             Class::Done | Class::Gone | Class::Conflict | Class::Poison => {
                 let reason = error.to_string();
@@ -351,11 +342,7 @@ impl<E: Edit> Changes<E> {
         let ids: Vec<DocumentId> = conflicts.iter().map(|pending| pending.action.id.clone()).collect();
         let found = match self.client.mget(&ids).await {
             Ok(found) => found,
-            Err(error) => {
-                self.written.not_written += conflicts.len() as u64;
-                self.ended.get_or_insert(error);
-                return;
-            }
+            Err(error) => return self.end(conflicts.len(), error),
         };
         for (mut pending, found) in conflicts.into_iter().zip(found) {
             let StoredDocument { version, source, .. } = match found {
