@@ -257,9 +257,9 @@ impl Client {
         }
     }
 
-    /// Returns one page, unparsed. Later pages of a scroll are never requested twice: the server has moved on
-    /// when it answers. `on_context` receives the id of each context that an answer names, even if
-    /// the answer broke off.
+    /// Returns one page, unparsed. Later pages of a scroll are never requested twice: the server
+    /// has moved on when it answers. `on_context` receives the id of each context that an answer
+    /// names, even if the answer broke off.
     ///
     /// # Errors
     /// As [`Client::send`].

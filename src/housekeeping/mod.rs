@@ -4,6 +4,7 @@
 //! document anew. So documents are stored anew, in their current state except for `outliers` and
 //! `tags`; all other bytes of their text are kept.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
 use crate::config::{MainConfig, UseCase};
 use crate::delivery::{Written, changed_fields};
@@ -95,10 +96,10 @@ impl Housekeeping<'_> {
             return Ok(());
         }
         for es_index in self.indices() {
-            match self.client.refresh(&SearchTarget::new(&es_index)).await {
-                Err(error) if error.class() == Class::Gone => {}
-                Err(error) => cleaned.incomplete.push(format!("searches may still see wiped outliers: {error}")),
-                Ok(()) => {}
+            if let Err(error) = self.client.refresh(&SearchTarget::new(&es_index)).await
+                && error.class() != Class::Gone
+            {
+                cleaned.incomplete.push(format!("searches may still see wiped outliers: {error}"));
             }
         }
         Ok(())
@@ -113,7 +114,8 @@ impl Housekeeping<'_> {
         cleaned.dry_run = self.dry_run;
         let accepted = Arc::new(Accepted::new(self.main, self.use_cases));
         if !accepted.is_empty() {
-            self.clean(Arc::clone(&accepted), cleaned).await?;
+            let rule = Arc::clone(&accepted);
+            self.clean(rule, cleaned).await?;
         }
         cleaned.regexps_given_up = accepted.regexps_given_up.load(Ordering::Relaxed);
         Ok(())
@@ -130,49 +132,45 @@ impl Housekeeping<'_> {
         indices
     }
 
-    async fn clean<R: Rule>(&self, rule: Arc<R>, cleaned: &mut Cleaned) -> Result<(), SourceError> {
+    async fn clean(&self, rule: Arc<dyn Rule>, cleaned: &mut Cleaned) -> Result<(), SourceError> {
         let documents = Arc::new(DocumentCache::new(self.client, self.spill_dir));
         for es_index in self.indices() {
             let settings = &self.main.elastic;
             let indices = ElasticIndices::open(self.client, settings, &es_index, self.spill_dir, &documents).await;
-            let result = indices
-                .map_err(SourceError::from)
-                .and_then(|indices| tokio::task::block_in_place(|| self.clean_index(indices, &rule, cleaned)));
+            let result = match indices {
+                Ok(indices) => self.clean_index(indices, &rule, cleaned).await,
+                Err(error) => Err(error.into()),
+            };
             match result {
-                Err(SourceError::Server(error)) => match error.class() {
-                    Class::Gone => {}
-                    Class::Blocked(Block::Index) => cleaned.incomplete.push(error.to_string()),
-                    _ if matches!(error, ElasticError::Setting { .. }) => cleaned.incomplete.push(error.to_string()),
-                    _ => return Err(error.into()),
-                },
+                Err(SourceError::Server(error)) if error.class() == Class::Gone => {}
+                Err(SourceError::Server(error)) if is_unusable(&error) => cleaned.incomplete.push(error.to_string()),
                 other => other?,
             }
         }
         Ok(())
     }
 
-    fn clean_index<R: Rule>(
+    async fn clean_index(
         &self,
         indices: ElasticIndices,
-        rule: &Arc<R>,
+        rule: &Arc<dyn Rule>,
         cleaned: &mut Cleaned,
     ) -> Result<(), SourceError> {
         let source = indices.events(Search::of_query(json!({"bool": {
             "should": [{"term": {"tags": TAG}}, {"exists": {"field": "outliers.total_outliers"}}],
             "minimum_should_match": 1,
         }})));
-        let documents = self.scan(&source, cleaned)?;
-        let runtime = Handle::current();
+        let documents = block_in_place(|| self.scan(&source, cleaned))?;
         let mut writer = DocumentWriter::new(self.client);
         let mut outcome = Ok(true);
         for (idx, block) in documents.chunks(BLOCK).enumerate() {
-            outcome = self.clean_block(source.ids(block), rule, &mut writer, cleaned);
+            outcome = self.clean_block(source.ids(block), rule, &mut writer, cleaned).await;
             if !matches!(outcome, Ok(true)) {
                 cleaned.written.not_written += (documents.len() - idx * BLOCK) as u64;
                 break;
             }
         }
-        let (written, ended) = runtime.block_on(writer.finish());
+        let (written, ended) = writer.finish().await;
         cleaned.written.add(written);
         match (ended, outcome) {
             (Some(ended), _) => Err(ended.into()),
@@ -199,25 +197,25 @@ impl Housekeeping<'_> {
     }
 
     /// Returns false if the writer has ended early.
-    fn clean_block<R: Rule>(
+    async fn clean_block(
         &self,
         ids: Result<Vec<DocumentId>, SourceError>,
-        rule: &Arc<R>,
-        writer: &mut DocumentWriter<Cleaning<R>>,
+        rule: &Arc<dyn Rule>,
+        writer: &mut DocumentWriter<Cleaning>,
         cleaned: &mut Cleaned,
     ) -> Result<bool, SourceError> {
         self.interrupt.check()?;
         let ids = ids?;
         let mut stored: Vec<StoredDocument> = Vec::with_capacity(ids.len());
-        for (found, id) in Handle::current().block_on(self.client.mget(&ids))?.into_iter().zip(&ids) {
+        for (found, id) in self.client.mget(&ids).await?.into_iter().zip(&ids) {
             match found {
                 Lookup::Failed(fault) if fault.class() != Class::Refused => cleaned.written.fail(id, &fault),
                 found => stored.extend(found.into_found(id)?),
             }
         }
         cleaned.checked += stored.len() as u64;
-        let changes: Vec<Result<Option<Change>, String>> =
-            stored.par_iter().map(|stored| rule.change(&stored.id, &stored.source)).collect();
+        let change = |stored: &StoredDocument| rule.change(&stored.id, &stored.source);
+        let changes: Vec<_> = block_in_place(|| stored.par_iter().map(change).collect());
         let mut edited = Vec::new();
         for (stored, change) in stored.into_iter().zip(changes) {
             let StoredDocument { id, version, .. } = stored;
@@ -235,16 +233,21 @@ impl Housekeeping<'_> {
         if self.dry_run || edited.is_empty() {
             return Ok(true);
         }
-        Ok(Handle::current().block_on(writer.write(edited)))
+        Ok(writer.write(edited).await)
     }
 }
 
-struct Cleaning<R> {
-    id: DocumentId,
-    rule: Arc<R>,
+/// True if the index is closed, or its name cannot be used.
+fn is_unusable(error: &ElasticError) -> bool {
+    error.class() == Class::Blocked(Block::Index) || matches!(error, ElasticError::Setting { .. })
 }
 
-impl<R: Rule> Edit for Cleaning<R> {
+struct Cleaning {
+    id: DocumentId,
+    rule: Arc<dyn Rule>,
+}
+
+impl Edit for Cleaning {
     fn change(&self, source: &str) -> Result<Option<Change>, String> {
         self.rule.change(&self.id, source)
     }
@@ -273,10 +276,13 @@ impl Rule for Wipe {
 /// Removes whitelisted outliers.
 struct Accepted {
     /// Applies to outliers of use cases that are no longer configured.
-    global: Whitelist,
-    of_use_cases: HashMap<String, (Whitelist, Option<DerivedFields>)>,
+    global: Judge,
+    of_use_cases: HashMap<String, Judge>,
     regexps_given_up: AtomicU64,
 }
+
+/// Whitelist, and the fields that are derived before it is applied.
+type Judge = (Whitelist, Option<DerivedFields>);
 
 impl Accepted {
     /// If several use cases share a name, the last one applies.
@@ -288,14 +294,14 @@ impl Accepted {
             (use_case.id(), (whitelist, derived))
         };
         Accepted {
-            global: Whitelist::new(Arc::clone(&main.whitelist), Arc::default()),
+            global: (Whitelist::new(Arc::clone(&main.whitelist), Arc::default()), None),
             of_use_cases: use_cases.iter().map(of_use_case).collect(),
             regexps_given_up: AtomicU64::new(0),
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.global.is_empty() && self.of_use_cases.values().all(|(whitelist, _)| whitelist.is_empty())
+        self.global.0.is_empty() && self.of_use_cases.values().all(|(whitelist, _)| whitelist.is_empty())
     }
 }
 
@@ -310,18 +316,12 @@ impl Rule for Accepted {
             .iter()
             .map(|stored| {
                 let name = format!("{}_{}", stored.model_type, stored.model_name);
-                let (whitelist, derived) = match self.of_use_cases.get(&name) {
-                    Some((whitelist, derived)) => (whitelist, derived.as_ref()),
-                    None => (&self.global, None),
-                };
-                let verdict = match derived.map(|derived| derived.derive(event)) {
-                    Some(fields) => {
-                        let mut document = document.clone();
-                        document.source.extend(fields);
-                        whitelist.matches(&stored.outlier, &document)
-                    }
-                    None => whitelist.matches(&stored.outlier, &document),
-                };
+                let (whitelist, derived) = self.of_use_cases.get(&name).unwrap_or(&self.global);
+                let mut document = Cow::Borrowed(&document);
+                if let Some(derived) = derived {
+                    document.to_mut().source.extend(derived.derive(event));
+                }
+                let verdict = whitelist.matches(&stored.outlier, &document);
                 self.regexps_given_up.fetch_add(verdict.regexps_given_up, Ordering::Relaxed);
                 verdict.whitelisted
             })

@@ -1,5 +1,5 @@
-//! Outliers: their texts, assets and observations, the way to their documents, and the form in which these store
-//! them.
+//! Outliers: their texts, assets and observations, the way to their documents, and the form in
+//! which these store them.
 
 mod gathered;
 mod placeholders;
