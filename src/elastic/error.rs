@@ -77,17 +77,14 @@ pub enum ElasticError {
 impl ElasticError {
     /// Returns the error for a server's answer to `what`.
     pub(super) fn of(what: String, fault: Fault) -> Self {
-        match fault.class() {
-            Class::Refused if fault.status == 401 => {
-                let cure = "check es_username and es_password, es_api_key or es_bearer_auth";
-                Self::Refused { what, fault, cure }
-            }
-            Class::Refused => {
-                let cure = "grant the user or key the privileges that docs/elasticsearch.md lists";
-                Self::Refused { what, fault, cure }
-            }
-            _ => Self::Answered { what, fault },
+        if fault.class() != Class::Refused {
+            return Self::Answered { what, fault };
         }
+        let cure = match fault.status {
+            401 => "check es_username and es_password, es_api_key or es_bearer_auth",
+            _ => "grant the user or key the privileges that docs/elasticsearch.md lists",
+        };
+        Self::Refused { what, fault, cure }
     }
 
     /// Returns the action to take next.
@@ -140,22 +137,19 @@ impl ItemError {
 impl Fault {
     /// Parses the error in the body of an answer.
     pub(super) fn read(status: u16, body: &[u8]) -> Self {
-        match serde_json::from_slice::<Exception>(body) {
-            Ok(exception) => Self::of_exception(status, &exception),
-            Err(_) => Self::new(status, "", &String::from_utf8_lossy(body)),
-        }
-    }
-
-    /// Prefers the cause on the shards: it says more than "all shards failed".
-    fn of_exception(status: u16, exception: &Exception) -> Self {
+        let Ok(exception) = serde_json::from_slice::<Exception>(body) else {
+            return Self::new(status, "", &String::from_utf8_lossy(body));
+        };
         let error = exception.error();
         let (error_type, reason) = (error.ty().unwrap_or_default(), error.reason().unwrap_or_default());
         match error.root_cause().first() {
+            // the cause on the shards says more than "all shards failed"
             Some(cause) if error_type == "search_phase_execution_exception" || reason.is_empty() => {
-                let inner = cause.caused_by().and_then(elasticsearch::http::response::Cause::reason);
-                let reason = cause.reason().unwrap_or(reason);
-                let reason = inner.map_or_else(|| reason.to_owned(), |inner| format!("{reason}: {inner}"));
-                Self::new(status, cause.ty().unwrap_or(error_type), &reason)
+                let (error_type, reason) = (cause.ty().unwrap_or(error_type), cause.reason().unwrap_or(reason));
+                match cause.caused_by().and_then(|inner| inner.reason()) {
+                    Some(inner) => Self::new(status, error_type, &format!("{reason}: {inner}")),
+                    None => Self::new(status, error_type, reason),
+                }
             }
             _ => Self::new(status, error_type, reason),
         }

@@ -101,27 +101,21 @@ fn explain_certificate(wrong: &CertificateError) -> (String, String) {
 }
 
 fn explain_alert(alert: AlertDescription) -> (String, String) {
-    let shows_certificate = matches!(
-        alert,
+    let (reason, cure) = match alert {
         AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied
-            | AlertDescription::HandshakeFailure
-    );
-    if shows_certificate {
-        let reason = format!("the server requires a client certificate that it trusts ({alert:?})");
-        (reason, "set es_client_cert and es_client_key".to_owned())
-    } else {
-        (
-            format!("the server ended the TLS handshake ({alert:?})"),
-            "check the server's TLS settings and its log".to_owned(),
-        )
-    }
+        | AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnknownCA
+        | AlertDescription::AccessDenied
+        | AlertDescription::HandshakeFailure => {
+            ("the server requires a client certificate that it trusts", "set es_client_cert and es_client_key")
+        }
+        _ => ("the server ended the TLS handshake", "check the server's TLS settings and its log"),
+    };
+    (format!("{reason} ({alert:?})"), cure.to_owned())
 }
 
 /// Returns the TLS error inside an error; I/O errors hide theirs from `source`.

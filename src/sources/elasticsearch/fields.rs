@@ -23,11 +23,8 @@ pub(super) fn source_filter(columns: &[ColumnSpec], mapped: &MappedFields) -> Va
     }
     let wanted: BTreeSet<&str> = columns.iter().map(|column| column.field.as_str()).collect();
     let mut includes: BTreeSet<String> = wanted.iter().map(|&field| field.to_owned()).collect();
-    for name in &mapped.names {
-        if wanted.iter().any(|field| is_other_spelling(name, field)) {
-            includes.insert(name.clone());
-        }
-    }
+    let is_wanted = |name: &&String| wanted.iter().any(|field| is_other_spelling(name, field));
+    includes.extend(mapped.names.iter().filter(is_wanted).cloned());
     if mapped.has_unmapped {
         wanted.iter().for_each(|field| includes.extend(usual_spellings(field)));
     }

@@ -157,14 +157,6 @@ impl ElasticIndices {
 }
 
 impl ElasticEvents {
-    /// Counts the documents that will be read.
-    ///
-    /// # Errors
-    /// A server that does not answer, or refuses the queries.
-    pub async fn survey(&self) -> Result<Survey, ElasticError> {
-        self.indices.client.survey(&self.indices.target, &self.search.queries.any()).await
-    }
-
     /// Resolves references to documents, in the order of `documents`.
     ///
     /// # Errors
@@ -233,7 +225,7 @@ impl EventSource for ElasticEvents {
         let mut attempts = Attempts::new(client.deadline());
         for pass in 1.. {
             let n_before = summary.events;
-            let survey = runtime.block_on(self.survey())?;
+            let survey = runtime.block_on(client.survey(target, &self.search.queries.any()))?;
             if survey.documents == 0 {
                 break;
             }
