@@ -79,8 +79,10 @@ impl<const N: usize> GroupsAccumulator for Collect<N> {
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
         let groups = self.take(emit_to);
-        let lanes = UInt64Array::from_iter_values(groups.iter().flatten().flatten().copied());
-        Ok(vec![lists(groups.iter().map(|group| group.len() * N), Arc::new(lanes))])
+        let lengths: Vec<usize> = groups.iter().map(|group| group.len() * N).collect();
+        // each group is freed once it is copied
+        let lanes = UInt64Array::from_iter_values(groups.into_iter().flatten().flatten());
+        Ok(vec![lists(lengths, Arc::new(lanes))])
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {

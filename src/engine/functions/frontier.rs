@@ -10,7 +10,7 @@ use datafusion::logical_expr::{AggregateUDF, EmitTo, Expr, GroupsAccumulator, Si
 use outlier_kernels::{Multiset, Runs};
 
 use super::group_function::{GroupFunction, is_kept};
-use super::lists::{items, list_type, lists, lists_of};
+use super::lists::{items, list_type, lists};
 use super::parameters::{frontier_of, read_trigger, trigger_literals};
 use crate::config::Trigger;
 
@@ -87,10 +87,10 @@ impl GroupsAccumulator for Multisets {
     ) -> Result<()> {
         self.grow(total_num_groups);
         let values = values[0].as_primitive::<Float64Type>();
-        for (row, &group_idx) in group_indices.iter().enumerate() {
-            if values.is_valid(row) && is_kept(opt_filter, row) {
-                self.change(group_idx, |group| group.push(values.value(row)));
-            }
+        let mut rows = 0..;
+        for run in group_indices.chunk_by(|a, b| a == b) {
+            let counted = rows.by_ref().take(run.len()).filter(|&row| values.is_valid(row) && is_kept(opt_filter, row));
+            self.change(run[0], |group| counted.for_each(|row| group.push(values.value(row))));
         }
         Ok(())
     }
@@ -109,8 +109,15 @@ impl GroupsAccumulator for Multisets {
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let (values, counts): (Vec<_>, Vec<_>) = self.take(emit_to).into_iter().map(Multiset::into_parts).unzip();
-        Ok(vec![lists_of::<Float64Type>(&values), lists_of::<UInt64Type>(&counts)])
+        let (mut lengths, mut values, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        // each group is freed once it is copied
+        for (group_values, group_counts) in self.take(emit_to).into_iter().map(Multiset::into_parts) {
+            lengths.push(group_values.len());
+            values.extend(group_values);
+            counts.extend(group_counts);
+        }
+        let (values, counts) = (Float64Array::from(values), UInt64Array::from(counts));
+        Ok(vec![lists(lengths.iter().copied(), Arc::new(values)), lists(lengths, Arc::new(counts))])
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
