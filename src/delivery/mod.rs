@@ -211,15 +211,14 @@ fn deliver_block(
     delivery: &mut Delivery,
 ) -> Result<usize, DeliveryError> {
     interrupt.check().map_err(SourceError::from)?;
-    let keys: Vec<DocumentKey> = block.iter().map(|document| document.document.clone()).collect();
-    let mut stored = Vec::with_capacity(block.len());
-    for (found, document) in documents.read(&keys)?.into_iter().zip(block) {
+    let (keys, outliers): (Vec<DocumentKey>, Vec<_>) =
+        block.into_iter().map(|found| (found.document, found.outliers)).unzip();
+    let mut stored = Vec::with_capacity(keys.len());
+    for ((found, key), outliers) in documents.read(&keys)?.into_iter().zip(&keys).zip(outliers) {
         match found {
-            Lookup::Failed(fault) if fault.class() != Class::Refused => {
-                delivery.lost.fail(&document.document.id, &fault);
-            }
-            found => match found.into_found(&document.document.id).map_err(SourceError::from)? {
-                Some(found) => stored.push((found, document)),
+            Lookup::Failed(fault) if fault.class() != Class::Refused => delivery.lost.fail(&key.id, &fault),
+            found => match found.into_found(&key.id).map_err(SourceError::from)? {
+                Some(found) => stored.push((found, outliers)),
                 None => delivery.lost.gone += 1,
             },
         }
@@ -227,7 +226,7 @@ fn deliver_block(
     let n_bytes: usize = stored.iter().map(|(stored, _)| stored.source.len()).sum();
     let is_whole = sinks.iter().any(|sink| sink.wants_whole_documents());
     let fields_of = if is_whole { whole } else { changed_fields };
-    let merged = stored.into_par_iter().map(|(stored, found)| merge(stored, found, fields_of));
+    let merged = stored.into_par_iter().map(|(stored, outliers)| merge(stored, outliers, fields_of));
     let merged = merged.collect::<Result<Vec<Delivered>, DeliveryError>>()?;
     for document in &merged {
         count_documents(document, |use_case_idx| delivery.n_documents[use_case_idx] += 1);
@@ -247,7 +246,7 @@ fn count_documents(document: &Delivered, mut count: impl FnMut(usize)) {
 
 fn merge(
     stored: StoredDocument,
-    found: DocumentOutliers,
+    outliers: Vec<(usize, String)>,
     fields_of: fn(&str) -> Result<Map<String, Value>, String>,
 ) -> Result<Delivered, DeliveryError> {
     let StoredDocument { id, version, source } = stored;
@@ -258,7 +257,7 @@ fn merge(
     let decode = |(use_case_idx, json): (usize, String)| {
         Ok(DeliveredOutlier { use_case_idx, outlier: serde_json::from_str(&json)?, json })
     };
-    let outliers = found.outliers.into_iter().map(decode).collect::<Result<Vec<_>, DeliveryError>>()?;
+    let outliers = outliers.into_iter().map(decode).collect::<Result<Vec<_>, DeliveryError>>()?;
     let additions = merge_all(&mut source, outliers.iter().map(|found| &found.outlier), usize::MAX);
     let mut delivered = Delivered { id, version, source, additions: None, new: Vec::new(), known: Vec::new() };
     for (outlier, merge) in outliers.into_iter().zip(&additions.merges) {

@@ -1,6 +1,8 @@
 //! Stored form of outliers: arrays under `outliers` of the document, one element per outlier, and
 //! the tag `outlier`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::Outlier;
@@ -36,25 +38,11 @@ pub enum Merge {
     AlreadyPresent,
 }
 
-/// Adds an outlier to a document. Values that other programs wrote under these names are kept as
-/// far as possible.
-fn merge_into(source: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
-    let merge = match source.get_mut("outliers") {
-        Some(Value::Object(stored)) => merge_arrays(stored, outlier),
-        _ => {
-            source.insert("outliers".to_owned(), Value::Object(first(outlier)));
-            Merge::Added
-        }
-    };
-    tag(source);
-    merge
-}
-
 /// Result of adding outliers to a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Additions {
-    /// Fields that changed, with their new values; empty if nothing did.
-    pub fields: Map<String, Value>,
+    /// Fields that changed; empty if nothing did.
+    pub fields: Vec<&'static str>,
     /// Result for each outlier that was looked at.
     pub merges: Vec<Merge>,
 }
@@ -64,15 +52,20 @@ impl Additions {
     pub fn n_added(&self) -> u64 {
         self.merges.iter().filter(|merge| **merge == Merge::Added).count() as u64
     }
+
+    /// Values of the changed fields in `source`, the document that outliers were added to.
+    pub fn changed<'s>(&self, source: &'s Map<String, Value>) -> BTreeMap<&'static str, &'s Value> {
+        self.fields.iter().filter_map(|&field| Some((field, source.get(field)?))).collect()
+    }
 }
 
-/// Adds outliers to a document, at most `most` that it does not have yet.
+/// Adds outliers to a document, at most `most` that it does not have yet. Values that other programs
+/// wrote under these names are kept as far as possible.
 pub fn merge_all<'a>(
     source: &mut Map<String, Value>,
     outliers: impl IntoIterator<Item = &'a Outlier>,
     most: usize,
 ) -> Additions {
-    let before = CHANGED_FIELDS.map(|field| source.get(field).cloned());
     let mut merges = Vec::new();
     let mut n_added = 0;
     for outlier in outliers {
@@ -83,11 +76,18 @@ pub fn merge_all<'a>(
             break;
         }
     }
-    let now = CHANGED_FIELDS.into_iter().zip(before).filter_map(|(field, before)| {
-        let now = source.get(field)?;
-        (before.as_ref() != Some(now)).then(|| (field.to_owned(), now.clone()))
-    });
-    Additions { fields: now.collect(), merges }
+    let is_tagged = !merges.is_empty() && tag(source);
+    let changed = [n_added > 0, is_tagged];
+    let fields = CHANGED_FIELDS.into_iter().zip(changed).filter_map(|(field, is_changed)| is_changed.then_some(field));
+    Additions { fields: fields.collect(), merges }
+}
+
+fn merge_into(source: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
+    if let Some(Value::Object(stored)) = source.get_mut("outliers") {
+        return merge_arrays(stored, outlier);
+    }
+    source.insert("outliers".to_owned(), Value::Object(first(outlier)));
+    Merge::Added
 }
 
 fn first(outlier: &Outlier) -> Map<String, Value> {
@@ -140,19 +140,18 @@ pub(super) fn elements(value: &Value) -> &[Value] {
     }
 }
 
-fn tag(source: &mut Map<String, Value>) {
+/// Adds the tag; returns false if it was there.
+fn tag(source: &mut Map<String, Value>) -> bool {
     match source.get_mut("tags") {
-        Some(Value::Array(tags)) => {
-            if !tags.iter().any(|tag| tag == TAG) {
-                tags.push(TAG.into());
-            }
-        }
+        Some(Value::Array(tags)) if tags.iter().any(|tag| tag == TAG) => return false,
+        Some(Value::Array(tags)) => tags.push(TAG.into()),
         Some(Value::Null) | None => {
             source.insert("tags".to_owned(), Value::Array(vec![TAG.into()]));
         }
         Some(other) if *other != TAG => *other = Value::Array(vec![other.take(), TAG.into()]),
-        Some(_) => {}
+        Some(_) => return false,
     }
+    true
 }
 
 #[cfg(test)]
@@ -171,9 +170,7 @@ mod tests {
 
     fn check(source: Value, outliers: &[Outlier], expected: Value) {
         let Value::Object(mut source) = source else { panic!("an object") };
-        for outlier in outliers {
-            merge_into(&mut source, outlier);
-        }
+        merge_all(&mut source, outliers, usize::MAX);
         assert_eq!(Value::Object(source), expected);
     }
 
@@ -210,7 +207,7 @@ mod tests {
             let outliers: Vec<Outlier> = summaries.iter().map(|summary| outlier(summary, json!({}))).collect();
             let additions = merge_all(&mut source, &outliers, 2);
             let n_added = additions.n_added();
-            (!additions.fields.is_empty()).then_some((Value::Object(additions.fields), n_added))
+            (!additions.fields.is_empty()).then_some((json!(additions.changed(&source)), n_added))
         };
         let stored = |summaries: Value, total: u64| json!({"summary": summaries, "total_outliers": total});
         let both = json!({"outliers": stored(json!(["s", "t"]), 2), "tags": ["outlier"]});
@@ -227,7 +224,7 @@ mod tests {
     fn odd_tags_and_counts_are_tolerated() {
         let merged = |source: Value| {
             let Value::Object(mut source) = source else { panic!("an object") };
-            merge_into(&mut source, &outlier("s", json!({})));
+            merge_all(&mut source, &[outlier("s", json!({}))], 1);
             (source["tags"].clone(), source["outliers"]["total_outliers"].clone())
         };
         assert_eq!(merged(json!({"tags": "x"})).0, json!(["x", "outlier"]));

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 use serde_json::value::to_raw_value;
+use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
 use super::{Change, DocumentWriter, Edit, Edited};
@@ -43,15 +44,15 @@ fn edited(document: &Delivered) -> serde_json::Result<Edited<Enrichment>> {
     Ok(Edited {
         id: document.id.clone(),
         version: document.version,
-        change: document.additions.as_ref().map(change).transpose()?,
+        change: document.additions.as_ref().map(|additions| change(additions, &document.source)).transpose()?,
         edit: Enrichment { outliers },
     })
 }
 
 /// A partial update gives exactly what merging gives: fields of `outliers` are added or replaced as
 /// a whole, never removed, and what is an object stays one or becomes a list.
-fn change(additions: &Additions) -> serde_json::Result<Change> {
-    let bulk = BulkChange::Merge(to_raw_value(&additions.fields)?);
+fn change(additions: &Additions, source: &Map<String, Value>) -> serde_json::Result<Change> {
+    let bulk = BulkChange::Merge(to_raw_value(&additions.changed(source))?);
     Ok(Change { bulk, n_outliers: additions.n_added() })
 }
 
@@ -82,13 +83,13 @@ impl Enrichment {
         if additions.fields.is_empty() {
             return Ok(None);
         }
-        change(&additions).map(Some).map_err(|error| error.to_string())
+        change(&additions, &source).map(Some).map_err(|error| error.to_string())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
