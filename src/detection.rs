@@ -215,11 +215,14 @@ impl Detection<'_> {
                 Description { use_case: self.use_case, document: &document, derived: &derived, observations };
             let outlier = describe(self.assets, description);
             let verdict = self.whitelist.matches(&outlier, &document);
+            let mut json = serde_json::to_string(&outlier)?;
+            // many of them wait in memory
+            json.shrink_to_fit();
             let found = GatheredOutlier {
                 document: event.document.key.clone(),
                 use_case_idx: self.use_case_idx,
                 element: candidate.element.0,
-                outlier: serde_json::to_string(&outlier)?,
+                outlier: json,
                 aggregator: candidate.aggregator,
                 round,
             };

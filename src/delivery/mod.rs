@@ -25,7 +25,7 @@ use crate::spill::SpillError;
 pub use written::Written;
 
 /// Upper limit on the documents that are read and written at once.
-const MOST_DOCUMENTS: usize = 2048;
+const MOST_DOCUMENTS: usize = 1024;
 
 /// Fewest documents that are read and written at once.
 const FEWEST_DOCUMENTS: usize = 64;

@@ -10,7 +10,7 @@ use crate::sources::DocumentKey;
 use crate::spill::{FieldReader, FieldWriter, MergedRuns, Record, SortedRuns, SpillError};
 
 /// Upper limit on the memory for outliers; the rest is sorted on disk.
-const MEMORY_BYTES: usize = 32 << 20;
+const MEMORY_BYTES: usize = 8 << 20;
 
 /// Outliers on their way to their documents. Use cases add to it at the same time, and withdraw
 /// what they judge again.
