@@ -126,7 +126,6 @@ async fn detect(
     let use_case = &*planned.use_case;
     let session = group.compute.session(n_partitions);
     let context = session.map_err(|error| EvaluationError::Plan(error.to_string()))?;
-    crate::engine::functions::register_all(&context);
     let name = use_case.id();
     let inputs = Inputs {
         context: &context,

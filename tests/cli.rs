@@ -297,12 +297,12 @@ run_model=1
 fn a_memory_limit_that_is_too_small_is_reported_with_the_required_size() {
     let folder = folder(&[("rare.conf", RARE), ("events.ndjson", &many_events())]);
     let line = "run --use-cases rare.conf --events events.ndjson -o out.ndjson --report report.json --memory-limit";
-    let finished = run(folder.path(), &format!("{line} 8MiB")).expect_code(3);
+    let finished = run(folder.path(), &format!("{line} 6MiB")).expect_code(3);
     assert!(!finished.stderr.contains("Resources exhausted"), "{}", finished.stderr);
     let report = Report::read(&folder.path().join("report.json"));
     let missing = report.json()["missing"][0].as_str().expect("a line").to_owned();
     assert!(missing.starts_with("terms_rare: it needs at least "), "{missing}");
-    assert!(missing.contains("the memory limit is 8 MiB: raise --memory-limit"), "{missing}");
+    assert!(missing.contains("the memory limit is 6 MiB: raise --memory-limit"), "{missing}");
     run(folder.path(), &format!("{line} 64MiB")).expect_code(0);
 }
 

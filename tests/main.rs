@@ -2,16 +2,17 @@
 //! and disk space.
 //!
 //! `golden` compares with the reference implementation. `properties` compares runs of our own
-//! (order, threads, memory). `cli` tests the command line as a user sees it, `config` its
-//! configuration files, `query` the query languages, `word2vec` that model, `recordings` the use
-//! cases and recordings that ship with the project, `servers` real clusters, `tidy` the rules of
-//! the source tree. `program` and `outliers` are shared by the tests.
+//! (order, threads, memory), `plans` executes plans elsewhere. `cli` tests the command line as a
+//! user sees it, `config` its configuration files, `query` the query languages, `word2vec` that
+//! model, `recordings` the use cases and recordings that ship with the project, `servers` real
+//! clusters, `tidy` the rules of the source tree. `program` and `outliers` are shared by the tests.
 
 mod cli;
 mod config;
 
 mod golden;
 mod outliers;
+mod plans;
 mod program;
 mod properties;
 mod query;

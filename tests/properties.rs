@@ -12,7 +12,7 @@ use crate::program;
 
 /// Every model, on values that are missing, null, multi-valued, equally frequent, or far apart in
 /// size.
-const USE_CASES: &str = "\
+pub(crate) const USE_CASES: &str = "\
 [simplequery_powershell]
 es_query_filter=process.name:powershell* AND NOT host.name:h0
 outlier_summary={process.name} on {host.name}
@@ -134,7 +134,7 @@ accepted=^accepted
 ";
 
 /// Keys that every use case needs but that are not under test.
-const COMMON: &str = "outlier_type=test\noutlier_reason=property\nrun_model=1\n";
+pub(crate) const COMMON: &str = "outlier_type=test\noutlier_reason=property\nrun_model=1\n";
 
 /// A small seeded generator (SplitMix64), so that failures can be reproduced.
 struct Random(u64);
@@ -167,7 +167,7 @@ impl Random {
 }
 
 /// Generates events as exported hits. Their own ids survive shuffling and splitting.
-fn events(n: usize, seed: u64) -> Vec<String> {
+pub(crate) fn events(n: usize, seed: u64) -> Vec<String> {
     let mut random = Random(seed);
     (0..n).map(|idx| event(idx, &mut random)).collect()
 }

@@ -6,7 +6,7 @@ mod run;
 mod setup;
 mod wipe;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tracing::{error, info, warn};
 
@@ -15,6 +15,7 @@ use crate::config::{Configuration, MainConfig, Severity};
 use crate::elastic::Client;
 use crate::query::Mapping;
 use crate::runtime::Interrupt;
+use crate::spill;
 use error::RunError;
 
 pub use check::check;
@@ -44,6 +45,13 @@ fn tell_problems(settings: &Configuration) -> Result<(), RunError> {
         return Err(RunError::Configuration("the main configuration has errors: nothing was run".to_owned()));
     }
     Ok(())
+}
+
+/// Returns the directory for temporary files.
+fn spill_dir(given: Option<&Path>) -> Result<PathBuf, RunError> {
+    let folder = given.map_or_else(std::env::temp_dir, Path::to_owned);
+    spill::check_folder(&folder)?;
+    Ok(folder)
 }
 
 fn read_mapping(path: Option<&Path>) -> Result<Option<Mapping>, RunError> {

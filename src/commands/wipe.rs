@@ -8,7 +8,6 @@ use crate::cli::WipeArgs;
 use crate::housekeeping::{Cleaned, Housekeeping};
 use crate::report::{Exit, summary};
 use crate::runtime::Interrupt;
-use crate::spill;
 use crate::telemetry;
 use crate::terminal::counted;
 
@@ -40,8 +39,7 @@ async fn clean(args: &WipeArgs, interrupt: &Interrupt, cleaned: &mut Cleaned) ->
     let settings = super::load(&args.config);
     telemetry::follow(&settings.main.log, false);
     tell_problems(&settings)?;
-    let spill_dir = args.spill_dir.clone().unwrap_or_else(std::env::temp_dir);
-    spill::check_folder(&spill_dir)?;
+    let spill_dir = super::spill_dir(args.spill_dir.as_deref())?;
     let client = super::connect(&settings.main, interrupt).await?;
     let housekeeping = Housekeeping {
         client: &client,

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::error::DataFusionError;
+use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use super::functions::register_all;
 use crate::runtime::Limits;
 
 /// Rows per record batch that DataFusion works on.
@@ -18,11 +21,13 @@ const BATCH_ROWS: usize = 8192;
 const SORT_RESERVATION_BYTES: usize = 1 << 20;
 
 /// Threads, memory and temporary files of a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Compute {
     limits: Limits,
     runtime: Arc<RuntimeEnv>,
     config: SessionConfig,
+    /// Executes plans elsewhere; `None` if they run in this process.
+    planner: Option<Arc<dyn QueryPlanner + Send + Sync>>,
 }
 
 impl Compute {
@@ -32,7 +37,15 @@ impl Compute {
         let disks =
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disks).build_arc()?;
-        Ok(Compute { limits, runtime, config: SessionConfig::new() })
+        Ok(Compute { limits, runtime, config: SessionConfig::new(), planner: None })
+    }
+
+    /// Leaves the execution of plans to `planner`, which may send them to other processes: models
+    /// cannot tell. A plan is made of [`View`](crate::table::View)s, batches in memory, and
+    /// functions that are found by their names.
+    #[must_use]
+    pub fn with_planner(self, planner: Arc<dyn QueryPlanner + Send + Sync>) -> Self {
+        Compute { planner: Some(planner), ..self }
     }
 
     /// Gives all sessions a resource of the run that one model needs. The model finds it by its
@@ -52,8 +65,8 @@ impl Compute {
         &self.runtime.memory_pool
     }
 
-    /// A session for one use case, whose plans share the run's memory and use `n_partitions`
-    /// threads.
+    /// A session for one use case, with our functions, whose plans share the run's memory and use
+    /// `n_partitions` threads.
     ///
     /// # Errors
     /// Passed on from DataFusion; not expected, as building on an existing runtime opens nothing.
@@ -71,7 +84,14 @@ impl Compute {
             denied: AtomicUsize::new(0),
         };
         let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime).with_memory_pool(Arc::new(memory));
-        Ok(SessionContext::new_with_config_rt(config, runtime.build_arc()?))
+        let state = SessionStateBuilder::new_with_default_features().with_config(config);
+        let mut state = state.with_runtime_env(runtime.build_arc()?);
+        if let Some(planner) = &self.planner {
+            state = state.with_query_planner(Arc::clone(planner));
+        }
+        let context = SessionContext::new_with_state(state.build());
+        register_all(&context);
+        Ok(context)
     }
 }
 
@@ -94,15 +114,15 @@ impl UseCaseMemory {
     }
 
     /// A consumer that can spill gets a fair share of the limit, which grows with it; others get
-    /// what is left.
+    /// what is left. A limit that denies a request is too small, whatever is in use.
     fn enough_for(&self, reservation: &MemoryReservation, additional: usize) -> usize {
-        let in_all = self.pool.reserved().saturating_add(additional);
+        let enough = self.pool.reserved().max(self.limit).saturating_add(additional);
         let size = reservation.size();
         if !reservation.consumer().can_spill() || size == 0 {
-            return in_all;
+            return enough;
         }
         let growth = (size + additional) as f64 / size as f64;
-        in_all.max((self.limit as f64 * growth) as usize)
+        enough.max((self.limit as f64 * growth) as usize)
     }
 }
 

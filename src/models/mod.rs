@@ -276,7 +276,7 @@ pub fn observations(
 
 /// Rows of `view` as a DataFusion table.
 fn rows(view: &View, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
-    inputs.context.read_table(Arc::new(view.to_table(inputs.n_partitions)?))
+    inputs.context.read_table(Arc::new(view.clone()))
 }
 
 /// Rows of `view` that belong to `aggregators`.

@@ -59,8 +59,8 @@ impl Additions {
     }
 }
 
-/// Adds outliers to a document, at most `most` that it does not have yet. Values that other programs
-/// wrote under these names are kept as far as possible.
+/// Adds outliers to a document, at most `most` that it does not have yet. Values that other
+/// programs wrote under these names are kept as far as possible.
 pub fn merge_all<'a>(
     source: &mut Map<String, Value>,
     outliers: impl IntoIterator<Item = &'a Outlier>,

@@ -6,14 +6,22 @@
 //! (Int64 microseconds), `tie` (UInt64) and `label` (UInt32 rank, null without one). Partition `p`
 //! of `n` streams the batches `p, p + n, ...`; results of models must not depend on the
 //! partitioning.
+//!
+//! In a plan, a view is a table provider of its own. Besides the event table, it is plain data, so
+//! a plan can be sent to where a part of that table is.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use async_trait::async_trait;
 use datafusion::catalog::streaming::StreamingTable;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::datasource::TableType;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use rustc_hash::FxHashSet;
@@ -129,9 +137,8 @@ impl View {
         self.columns
     }
 
-    /// Turns the view into a table of `n_partitions` partitions, or fewer if there are fewer
-    /// batches.
-    pub fn to_table(&self, n_partitions: usize) -> Result<StreamingTable, DataFusionError> {
+    /// Splits the view into `n_partitions` partitions, or fewer if there are fewer batches.
+    fn partitioned(&self, n_partitions: usize) -> Result<StreamingTable, DataFusionError> {
         let n_partitions = n_partitions.clamp(1, self.table.n_chunks().max(1));
         let partitions = (0..n_partitions)
             .map(|first| {
@@ -152,6 +159,28 @@ impl View {
             rows.push_event(chunk_idx, row);
         }
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), rows.finish())?)
+    }
+}
+
+#[async_trait]
+impl TableProvider for View {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let partitioned = self.partitioned(state.config().target_partitions())?;
+        partitioned.scan(state, projection, filters, limit).await
     }
 }
 

@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::Utc;
 use tracing::{info, warn};
 
 use super::super::connect;
 use super::super::error::RunError;
 use super::judging::Judging;
-use crate::cli::RunArgs;
+use super::request::Request;
 use crate::config::{Configuration, MainConfig, Problem, UseCase};
 use crate::delivery::Sink;
 use crate::elastic::{Block, Class, Client, ElasticError, Fault};
@@ -21,7 +20,7 @@ use crate::sources::elasticsearch::{DocumentCache, ElasticIndices, Search};
 
 /// Detects outliers in the configured cluster.
 pub(super) async fn detect(
-    args: &RunArgs,
+    request: &Request,
     mut judging: Judging<'_>,
     settings: &Configuration,
     use_cases: Vec<Arc<UseCase>>,
@@ -29,11 +28,7 @@ pub(super) async fn detect(
 ) -> Result<(), RunError> {
     let main = judging.main;
     let client = connect(main, judging.interrupt).await?;
-    // without a window of their own, use cases look back from now
-    if judging.period == Period::Everything {
-        judging.period = Period::HistoryUntil(Utc::now());
-    }
-    let saves = main.general.save_results && !args.dry_run;
+    let saves = main.general.save_results && request.writes;
     let spill_dir = judging.compute.limits().spill_dir.clone();
     let housekeeping = Housekeeping {
         client: &client,

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use tracing::info;
 
 use super::super::error::RunError;
 use super::judging::Judging;
-use crate::cli::RunArgs;
 use crate::config::UseCase;
 use crate::engine::Compute;
 use crate::plan;
@@ -17,27 +16,27 @@ use crate::sources::files::{EventFiles, FileOptions};
 
 /// Detects in the files of `--events`.
 pub(super) fn detect(
-    args: &RunArgs,
+    events: &[String],
+    now: DateTime<Utc>,
     mut judging: Judging<'_>,
     mapping: Option<&Mapping>,
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<(), RunError> {
-    let now = args.now.unwrap_or_else(Utc::now);
     let (plan, refused) = plan::plan(use_cases, mapping, judging.period, now);
     report.refuse(refused);
     if plan.use_cases.is_empty() {
         return Err(RunError::Configuration("no use case can run: see the problems above".to_owned()));
     }
-    let source = open(args, &judging.compute)?;
+    let source = open(events, &judging.compute)?;
     info!(use_cases = plan.use_cases.len(), files = source.len(), "reading events");
     judging.judge(&Arc::new(plan), &source, source.total_bytes())?;
     judging.deliver(&source, None, report)
 }
 
-fn open(args: &RunArgs, compute: &Compute) -> Result<EventFiles, RunError> {
+fn open(events: &[String], compute: &Compute) -> Result<EventFiles, RunError> {
     let options = FileOptions { spill_dir: compute.limits().spill_dir.clone() };
-    EventFiles::open(&args.events, options).map_err(|errors| {
+    EventFiles::open(events, options).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         RunError::Events(lines.join("\n"))
     })

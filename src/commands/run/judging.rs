@@ -4,27 +4,23 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
-
 use super::super::error::RunError;
-use super::outputs;
 use super::progress::Progress;
-use crate::cli::{DeviceChoice, RunArgs};
+use super::request::Request;
+use crate::cli::DeviceChoice;
 use crate::config::{MainConfig, Model, UseCase};
 use crate::delivery::{Delivery, Sink, deliver};
 use crate::engine::Compute;
 use crate::models::word2vec::neural::TrainingDevice;
 use crate::outlier::Gathered;
 use crate::plan::{Period, ScanPlan};
-use crate::query::TimeWindow;
 use crate::report::{NOTHING_WRITTEN, Report};
-use crate::runtime::{Interrupt, Limits};
+use crate::runtime::Interrupt;
 use crate::scan_group::{self, GroupResult, ScanGroup};
 use crate::sinks::console::Findings;
 use crate::sinks::files::DocumentFile;
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
-use crate::spill;
 
 /// A run under way.
 pub(super) struct Judging<'a> {
@@ -44,22 +40,22 @@ pub(super) struct Judging<'a> {
 impl<'a> Judging<'a> {
     /// Nothing is read yet.
     pub(super) fn new(
-        args: &RunArgs,
+        request: &Request,
         quiet: bool,
         interrupt: &'a Interrupt,
         main: &'a MainConfig,
         use_cases: &[Arc<UseCase>],
     ) -> Result<Self, RunError> {
-        let device = device(args, use_cases)?;
-        let compute = compute(args)?.with_resource(device);
+        let compute = Compute::new(request.limits.clone()).map_err(|error| RunError::Internal(error.to_string()))?;
+        let compute = compute.with_resource(device(request.device, use_cases)?);
         let gathered = Gathered::new(&compute.limits().spill_dir);
         Ok(Judging {
             interrupt,
             main,
             compute,
-            period: period(args),
+            period: request.period,
             quiet,
-            output: outputs::open(args)?,
+            output: request.documents.as_deref().map(DocumentFile::create).transpose()?,
             gathered,
             names: Vec::new(),
             groups: Vec::new(),
@@ -153,38 +149,12 @@ impl<'a> Judging<'a> {
     }
 }
 
-fn period(args: &RunArgs) -> Period {
-    match (args.now, args.from, args.to) {
-        (Some(now), _, _) => Period::HistoryUntil(now),
-        (None, None, None) => Period::Everything,
-        (None, from, to) => {
-            let micros = |time: DateTime<Utc>| time.timestamp_micros();
-            Period::Between(TimeWindow { from: from.map_or(i64::MIN, micros), to: to.map_or(i64::MAX, micros) })
-        }
-    }
-}
-
-fn limits(args: &RunArgs) -> Result<Limits, RunError> {
-    let processors = std::thread::available_parallelism().map_err(|error| RunError::Internal(error.to_string()))?;
-    Ok(Limits {
-        memory: args.memory_limit,
-        threads: args.threads.unwrap_or(processors),
-        spill_dir: args.spill_dir.clone().unwrap_or_else(std::env::temp_dir),
-    })
-}
-
 /// Returns the device on which models are trained. A GPU that was asked for must exist; `auto` does
 /// not look for one unless there is a model to train.
-fn device(args: &RunArgs, use_cases: &[Arc<UseCase>]) -> Result<TrainingDevice, RunError> {
+fn device(choice: DeviceChoice, use_cases: &[Arc<UseCase>]) -> Result<TrainingDevice, RunError> {
     let learns = |use_case: &Arc<UseCase>| matches!(&use_case.model, Model::Word2vec(model) if !model.use_prob_model);
-    match args.device {
+    match choice {
         DeviceChoice::Auto if !use_cases.iter().any(learns) => Ok(TrainingDevice::CPU),
         choice => TrainingDevice::open(choice).map_err(|error| RunError::Configuration(error.to_string())),
     }
-}
-
-fn compute(args: &RunArgs) -> Result<Compute, RunError> {
-    let limits = limits(args)?;
-    spill::check_folder(&limits.spill_dir)?;
-    Compute::new(limits).map_err(|error| RunError::Internal(error.to_string()))
 }

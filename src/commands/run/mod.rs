@@ -5,6 +5,7 @@ mod files;
 mod judging;
 mod outputs;
 mod progress;
+mod request;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,6 +21,7 @@ use crate::report::{Exit, Report, summary};
 use crate::runtime::Interrupt;
 use crate::telemetry;
 use judging::Judging;
+use request::{Request, RequestedSource};
 
 /// Runs once. `quiet` leaves progress and summary out.
 pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
@@ -57,38 +59,30 @@ pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
 }
 
 async fn detect(args: &RunArgs, quiet: bool, interrupt: &Interrupt, report: &mut Report) -> Result<(), RunError> {
-    check_period(args)?;
+    let request = Request::new(args)?;
     let settings = load(&args.config);
     telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
-    outputs::check(args, &settings)?;
+    outputs::check(args, &request, &settings)?;
     let mapping = read_mapping(args.config.mapping.as_deref())?;
-    let use_cases = choose(&settings, args, report)?;
-    let judging = Judging::new(args, quiet, interrupt, &settings.main, &use_cases)?;
-    if args.events.is_empty() {
-        cluster::detect(args, judging, &settings, use_cases, report).await
-    } else {
-        files::detect(args, judging, mapping.as_ref(), use_cases, report)
-    }
-}
-
-fn check_period(args: &RunArgs) -> Result<(), RunError> {
-    match (args.from, args.to) {
-        (Some(from), Some(to)) if from > to => {
-            Err(RunError::Usage(format!("--from {from} is later than --to {to}: no event is between them")))
+    let use_cases = choose(&settings, &request, report)?;
+    outputs::check_report(args.report.as_deref())?;
+    let judging = Judging::new(&request, quiet, interrupt, &settings.main, &use_cases)?;
+    match &request.source {
+        RequestedSource::Cluster => cluster::detect(&request, judging, &settings, use_cases, report).await,
+        RequestedSource::Files(events) => {
+            files::detect(events, request.now, judging, mapping.as_ref(), use_cases, report)
         }
-        _ => Ok(()),
     }
 }
 
 /// Tells all problems; active use cases that pass `--only`.
-fn choose(settings: &Configuration, args: &RunArgs, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
+fn choose(settings: &Configuration, request: &Request, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
     report.problems(&settings.problems);
     tell_problems(settings)?;
     if settings.ignored_batch_sizes {
         info!("batch sizes are ignored: statistics cover the whole history window");
     }
-    let patterns = only_patterns(&args.only)?;
-    let is_wanted = |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name));
+    let is_wanted = |name: &str| request.wants(name);
     report.reject(settings.rejected.iter().filter(|rejected| is_wanted(&rejected.section)), settings.rejected_files);
     report.reject_entries(settings.rejected_entries);
     let mut chosen = Vec::new();
@@ -104,7 +98,7 @@ fn choose(settings: &Configuration, args: &RunArgs, report: &mut Report) -> Resu
             "no use case can run: see the problems above"
         } else if settings.use_cases.is_empty() {
             "no use case was found: name files with --use-cases"
-        } else if args.only.is_empty() {
+        } else if request.wants_all() {
             "no use case is active: set run_model = 1 in some"
         } else {
             "no active use case has a name that --only asks for"
@@ -112,13 +106,4 @@ fn choose(settings: &Configuration, args: &RunArgs, report: &mut Report) -> Resu
         return Err(RunError::Configuration(why.to_owned()));
     }
     Ok(chosen)
-}
-
-fn only_patterns(only: &[String]) -> Result<Vec<glob::Pattern>, RunError> {
-    only.iter()
-        .map(|pattern| {
-            glob::Pattern::new(pattern)
-                .map_err(|error| RunError::Configuration(format!("--only {pattern}: not a pattern: {error}")))
-        })
-        .collect()
 }

@@ -5,22 +5,23 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::super::error::RunError;
+use super::request::Request;
 use crate::cli::RunArgs;
 use crate::config::Configuration;
 use crate::report::Report;
-use crate::sinks::files::{DocumentFile, check_writable, write_whole};
+use crate::sinks::files::{check_writable, write_whole};
 use crate::sources::files::event_files;
 
 /// Refuses an output that would replace a file that the run reads, or the other output.
 ///
 /// # Errors
 /// The file that would be replaced.
-pub(super) fn check(args: &RunArgs, settings: &Configuration) -> Result<(), RunError> {
+pub(super) fn check(args: &RunArgs, request: &Request, settings: &Configuration) -> Result<(), RunError> {
     let events = event_files(&args.events);
     let configuration = args.config.config.iter().chain(&args.config.mapping).chain(&settings.files);
     let read: Vec<(&PathBuf, Identity)> =
         configuration.chain(&events).filter_map(|path| Some((path, Identity::of(path)?))).collect();
-    let outputs = [("-o", documents(args)), ("--report", args.report.as_deref())];
+    let outputs = [("-o", request.documents.as_deref()), ("--report", args.report.as_deref())];
     let mut written: Vec<Identity> = Vec::new();
     for (option, path) in outputs.into_iter().filter_map(|(option, path)| Some((option, path?))) {
         let Some(identity) = Identity::of(path) else { continue };
@@ -39,16 +40,12 @@ pub(super) fn check(args: &RunArgs, settings: &Configuration) -> Result<(), RunE
     Ok(())
 }
 
-/// Opens the file for documents with outliers, if one is wanted, and checks that the report can be
-/// written.
+/// Checks that the report can be written, if one is wanted.
 ///
 /// # Errors
 /// The destination cannot be written.
-pub(super) fn open(args: &RunArgs) -> Result<Option<DocumentFile>, RunError> {
-    if let Some(path) = &args.report {
-        check_writable(path)?;
-    }
-    Ok(documents(args).map(DocumentFile::create).transpose()?)
+pub(super) fn check_report(path: Option<&Path>) -> Result<(), RunError> {
+    Ok(path.map_or(Ok(()), check_writable)?)
 }
 
 /// Writes the report, if one is wanted.
@@ -58,11 +55,6 @@ pub(super) fn write_report(path: Option<&Path>, report: &Report) -> Result<(), R
     text.push(b'\n');
     write_whole(path, &text)?;
     Ok(())
-}
-
-/// Returns the file for documents; a dry run writes none.
-fn documents(args: &RunArgs) -> Option<&Path> {
-    args.output.as_deref().filter(|_| !args.dry_run)
 }
 
 /// Identity of a file: equal if two paths lead to the same file.
