@@ -10,12 +10,12 @@ pub mod paths;
 pub mod terminal;
 pub mod runtime;
 pub mod spill;
-// what was asked
+// what an event is
+pub mod event;
+// what was asked, and of which events
 pub mod cli;
 pub mod config;
 pub mod telemetry;
-// what an event is, and which ones
-pub mod event;
 pub mod query;
 pub mod elastic;
 // the engine

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::{Configuration, FieldPath, Metric, Problem, UseCase};
+use crate::config::{Configuration, Problem, UseCase, compile_derived};
+use crate::event::FieldPath;
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
+use crate::event::metric::Metric;
 use crate::event::sentences::SEPARATOR;
 use crate::models::{Key, method};
 use crate::query::{CompiledQuery, Mapping, QueryError, TimeWindow, compile};
@@ -108,7 +110,7 @@ fn plan_with(
 pub fn check(settings: &Configuration, mapping: Option<&Mapping>, now: DateTime<Utc>) -> Vec<Problem> {
     let of_query = |use_case: &UseCase| compile_query(use_case, mapping, now).err().unwrap_or_default();
     let of_queries = settings.use_cases.iter().flat_map(of_query);
-    of_queries.chain(DerivedFields::compile(&settings.derived_fields).1).collect()
+    of_queries.chain(compile_derived(&settings.derived_fields).1).collect()
 }
 
 #[derive(Default)]
@@ -219,10 +221,11 @@ impl Planner {
         if use_case.derived_fields.is_empty() {
             return Ok(None);
         }
-        if let Some(idx) = self.rule_sets.iter().position(|known| known.fields().eq(&*use_case.derived_fields)) {
+        let fields = || use_case.derived_fields.iter().map(|written| &written.field);
+        if let Some(idx) = self.rule_sets.iter().position(|known| known.fields().eq(fields())) {
             return Ok(Some(idx));
         }
-        let (rules, problems) = DerivedFields::compile(&use_case.derived_fields);
+        let (rules, problems) = compile_derived(&use_case.derived_fields);
         if !problems.is_empty() {
             return Err(problems);
         }

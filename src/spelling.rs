@@ -1,4 +1,32 @@
-//! "Did you mean": the known name nearest to a mistyped one.
+//! Names that users write: enums with a name per value, and "did you mean" for mistyped ones.
+
+/// Declares an enum, each of whose values has a name.
+macro_rules! named_values {
+    ($(#[$about:meta])* $enum:ident { $($(#[$about_value:meta])* $value:ident = $name:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $enum {
+            $($(#[$about_value])* $value,)+
+        }
+
+        impl $enum {
+            /// All values, in this order.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$value),+];
+
+            /// All values with their names.
+            pub const NAMES: [(&'static str, Self); [$($name),+].len()] = [$(($name, Self::$value)),+];
+
+            /// Its name.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$value => $name,)+
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use named_values;
 
 /// Returns the known name nearest to `name` if it is near enough to be a typo; `None` if `name` is
 /// known.

@@ -1,7 +1,7 @@
 //! `[assets]`: the fields that name what an outlier touches.
 
-use super::field::FieldPath;
 use super::ini::Ini;
+use crate::event::FieldPath;
 
 pub(super) const SECTION: &str = "assets";
 

@@ -1,30 +1,40 @@
 //! `[derivedfields]`: fields made from the text of other fields.
 
-use super::field::FieldPath;
 use super::ini::Ini;
-use super::problem::Location;
+use super::problem::{Location, Problem};
+use crate::event::FieldPath;
+use crate::event::derived::{DerivedField, DerivedFields};
 
 pub(super) const SECTION: &str = "derivedfields";
 
-/// Fields to be made from the text of another field.
+/// A derived field, and its place in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DerivedField {
-    /// The field whose text is matched.
-    pub source: FieldPath,
-    /// The GROK pattern that is applied to it; not yet compiled.
-    pub pattern: String,
+pub struct WrittenDerivedField {
+    /// The field.
+    pub field: DerivedField,
     /// Location of the pattern.
     pub location: Location,
 }
 
 /// Reads the derived fields of a file, of either kind.
-pub(super) fn read(ini: &Ini) -> Vec<DerivedField> {
+pub(super) fn read(ini: &Ini) -> Vec<WrittenDerivedField> {
     ini.own_entries(SECTION)
         .iter()
-        .map(|entry| DerivedField {
-            source: FieldPath::new(&entry.key),
-            pattern: entry.value.text().to_owned(),
+        .map(|entry| WrittenDerivedField {
+            field: DerivedField { source: FieldPath::new(&entry.key), pattern: entry.value.text().to_owned() },
             location: entry.value.location(),
         })
         .collect()
+}
+
+/// Compiles derived fields; patterns that do not compile are returned as problems.
+pub fn compile_derived(fields: &[WrittenDerivedField]) -> (DerivedFields, Vec<Problem>) {
+    let (rules, wrong) = DerivedFields::compile(fields.iter().map(|written| &written.field));
+    let problem = |(field_idx, message): (usize, String)| {
+        let WrittenDerivedField { field, location } = &fields[field_idx];
+        Problem::error(message).at(location.clone()).in_section(SECTION).of_key(field.source.as_str()).help(
+            "a pattern is a regular expression with %{NAME}, %{NAME:key}, %{NAME:key:int} or %{NAME:key:float} in it",
+        )
+    };
+    (rules, wrong.into_iter().map(problem).collect())
 }

@@ -1,8 +1,8 @@
 //! `[general]`, except for the keys of the cluster and of the log.
 
-use super::field::FieldPath;
 use super::history_window::HistoryWindow;
 use super::keys::Keys;
+use crate::event::FieldPath;
 
 pub(super) const SECTION: &str = "general";
 

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::field::FieldPath;
 use super::ini::{Entry, Ini, Section};
 use super::problem::{Location, Problem, Severity, quoted};
 use super::values::{comma_list, parse_bool};
+use crate::event::FieldPath;
 use crate::python::{parse_float, parse_int};
 use crate::spelling::nearest;
 

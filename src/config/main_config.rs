@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::assets::{self, Asset};
 use super::cluster::{ElasticSettings, Environment};
 use super::daemon;
-use super::derived_fields::{self, DerivedField};
+use super::derived_fields::{self, WrittenDerivedField};
 use super::files;
 use super::general::{self, General};
 use super::ini::{Dialect, Ini, parse};
@@ -46,7 +46,7 @@ pub struct MainConfig {
     /// The fields that name what an outlier touches, in configuration order.
     pub assets: Vec<Asset>,
     /// Fields made from other fields, for use cases that want derived fields.
-    pub derived_fields: Vec<DerivedField>,
+    pub derived_fields: Vec<WrittenDerivedField>,
     /// Whitelist entries for all use cases.
     pub whitelist: Arc<WhitelistEntries>,
 }

@@ -7,7 +7,6 @@
 //!
 //! Existing files rely on two dialects of the format: see [`ini::Dialect`].
 
-mod field;
 mod problem;
 mod secret;
 pub mod values;
@@ -33,15 +32,14 @@ use std::path::{Path, PathBuf};
 
 pub use assets::Asset;
 pub use cluster::{Authentication, ClientCertificate, ElasticSettings};
-pub use derived_fields::DerivedField;
-pub use field::FieldPath;
+pub use derived_fields::{WrittenDerivedField, compile_derived};
 pub use general::General;
 pub use history_window::HistoryWindow;
 pub use log::{LogLevel, LogSettings};
 pub use main_config::MainConfig;
 pub use models::{
-    CountMethod, Metric, Metrics, Model, ModelType, Separators, SimpleQuery, SuddenAppearance, Terms, Trigger,
-    TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec,
+    CountMethod, Metrics, Model, ModelType, Separators, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus,
+    TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
 pub use notifier::NotifierSettings;
 pub(crate) use problem::n_errors;
@@ -64,7 +62,7 @@ pub struct Configuration {
     /// All problems of all files.
     pub problems: Vec<Problem>,
     /// The derived fields of all files, also those that no use case wants; not yet compiled.
-    pub derived_fields: Vec<DerivedField>,
+    pub derived_fields: Vec<WrittenDerivedField>,
     /// The use cases that cannot run because of configuration errors.
     pub rejected: Vec<RejectedUseCase>,
     /// Number of use-case files that cannot be read, or that have errors outside of use cases.

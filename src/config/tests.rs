@@ -5,6 +5,8 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
+use crate::event::FieldPath;
+use crate::event::metric::Metric;
 
 const SIMPLE: &str =
     "[simplequery_a]\nes_query_filter=*\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n";
@@ -314,7 +316,10 @@ fn defaults_of_a_file_do_not_reach_its_lists() {
     let use_case = &settings.use_cases[0];
     assert_eq!(use_case.whitelist.literals, [["a"]]);
     assert_eq!(use_case.whitelist.regexps.len(), 1);
-    assert_eq!(use_case.derived_fields.iter().map(|field| field.source.as_str()).collect::<Vec<_>>(), ["g", "f"]);
+    assert_eq!(
+        use_case.derived_fields.iter().map(|written| written.field.source.as_str()).collect::<Vec<_>>(),
+        ["g", "f"]
+    );
     assert_eq!(settings.main.whitelist.literals, [["m"]]);
     assert_eq!(settings.main.assets, [Asset { field: FieldPath::new("host.name"), asset_type: "host".to_owned() }]);
 }

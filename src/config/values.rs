@@ -30,34 +30,6 @@ pub(crate) fn comma_list(text: &str) -> Vec<String> {
     without_spaces.split(',').map(|name| strip(name).to_owned()).collect()
 }
 
-/// Declares an enum, each of whose values has a name in the configuration.
-macro_rules! named_values {
-    ($(#[$about:meta])* $enum:ident { $($(#[$about_value:meta])* $value:ident = $name:literal,)+ }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $enum {
-            $($(#[$about_value])* $value,)+
-        }
-
-        impl $enum {
-            /// All values, in this order.
-            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$value),+];
-
-            /// All values with their names in the configuration.
-            pub const NAMES: [(&'static str, Self); [$($name),+].len()] = [$(($name, Self::$value)),+];
-
-            /// The name in the configuration.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$value => $name,)+
-                }
-            }
-        }
-    };
-}
-
-pub(super) use named_values;
-
 #[cfg(test)]
 mod tests {
     use super::*;

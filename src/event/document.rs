@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::config::FieldPath;
+use crate::event::FieldPath;
 
 /// A document: index, id and fields.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,10 +9,12 @@
 pub mod decode;
 pub mod derived;
 pub mod document;
+mod field;
 pub mod metric;
 pub mod sentences;
 mod stored_key;
 pub mod text;
 
 pub use document::{Document, lookup};
+pub use field::FieldPath;
 pub use stored_key::{PerOutlier, StoredKey, StoredKind};

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tokio::task::block_in_place;
 
-use crate::config::{MainConfig, UseCase};
+use crate::config::{MainConfig, UseCase, compile_derived};
 use crate::delivery::{Written, changed_fields};
 use crate::elastic::{
     Block, BulkChange, Class, Client, DocumentId, ElasticError, Lookup, SearchTarget, StoredDocument,
@@ -289,8 +289,7 @@ impl Accepted {
     fn new(main: &MainConfig, use_cases: &[UseCase]) -> Self {
         let of_use_case = |use_case: &UseCase| {
             let whitelist = Whitelist::new(Arc::clone(&main.whitelist), Arc::clone(&use_case.whitelist));
-            let derived =
-                (!use_case.derived_fields.is_empty()).then(|| DerivedFields::compile(&use_case.derived_fields).0);
+            let derived = (!use_case.derived_fields.is_empty()).then(|| compile_derived(&use_case.derived_fields).0);
             (use_case.id(), (whitelist, derived))
         };
         Accepted {

@@ -3,7 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, StringDictionaryBuilder};
 use arrow::datatypes::UInt32Type;
 
-use crate::config::FieldPath;
+use crate::event::FieldPath;
 use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
 use crate::event::sentences::LocalKey;

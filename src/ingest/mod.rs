@@ -11,8 +11,8 @@ use arrow::array::{
 use arrow::compute::{filter, filter_record_batch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType, UInt32Type};
 
-use crate::config::FieldPath;
 use crate::engine::Compute;
+use crate::event::FieldPath;
 use crate::event::decode::{ColumnKind, EventBatch, Projection, RowRef};
 use crate::event::metric::metric_value;
 use crate::event::sentences::{LocalKey, combine, elements};

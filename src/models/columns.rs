@@ -1,6 +1,7 @@
 //! Columns that a model needs of the event table.
 
-use crate::config::{FieldPath, Metric};
+use crate::event::FieldPath;
+use crate::event::metric::Metric;
 use crate::event::sentences::{SEPARATOR, Values};
 
 /// Columns of the event table that a model reads.

@@ -31,9 +31,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::config::{FieldPath, Model, ModelType};
+use crate::config::{Model, ModelType};
 use crate::event::metric::stored_by_metrics;
-use crate::event::{Document, StoredKey};
+use crate::event::{Document, FieldPath, StoredKey};
 use crate::table::{Element, Population, View};
 
 /// Contribution of a model, implemented in the model's file for its settings.

@@ -6,9 +6,9 @@ use datafusion::error::DataFusionError;
 use serde_json::{Map, Value, json};
 
 use super::{Candidate, Columns, Evaluating, Evaluation, Evidence, Inputs, Method, WholeEvent, column, rows};
-use crate::config::{FieldPath, SimpleQuery};
+use crate::config::SimpleQuery;
 use crate::elastic::MARKS;
-use crate::event::{Document, PerOutlier, StoredKey, StoredKind, lookup};
+use crate::event::{Document, FieldPath, PerOutlier, StoredKey, StoredKind, lookup};
 use crate::python::repr;
 use crate::table::{Element, View};
 

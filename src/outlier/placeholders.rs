@@ -3,8 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::config::FieldPath;
-use crate::event::lookup;
+use crate::event::{FieldPath, lookup};
 use crate::python::to_str;
 
 /// Values for placeholders; observations hide fields of the event.

@@ -25,7 +25,8 @@ mod words;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::{FieldPath, UseCaseQuery};
+use crate::config::UseCaseQuery;
+use crate::event::FieldPath;
 use filter::{Filter, FilterContext};
 
 pub use lower::CompiledQuery;

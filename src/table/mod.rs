@@ -15,7 +15,8 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatc
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 
-use crate::config::{FieldPath, Metric};
+use crate::event::FieldPath;
+use crate::event::metric::Metric;
 use crate::event::sentences::{LocalKey, Values};
 use crate::spill::{Segment, SpillError, SpillFile};
 use dictionary::DictionaryBuilder;

@@ -1,9 +1,9 @@
 //! `metrics`: a number computed from a field is beyond a frontier.
 
 use super::trigger::Trigger;
-use crate::config::field::FieldPath;
 use crate::config::keys::Keys;
-use crate::config::values::named_values;
+use crate::event::FieldPath;
+use crate::event::metric::Metric;
 
 /// Settings of `metrics`.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,24 +31,4 @@ impl Metrics {
 /// Checks `[metrics]` of the main configuration, which is ignored: there are no batches.
 pub(super) fn check_section(keys: &mut Keys<'_>) {
     keys.lenient(|keys| keys.count("metrics_batch_eval_size"));
-}
-
-named_values! {
-    /// The number `metrics` computes from the text of its target.
-    Metric {
-        /// The text itself, as a number.
-        NumericalValue = "numerical_value",
-        /// Its number of characters.
-        Length = "length",
-        /// Its Shannon entropy, in bits per character.
-        Entropy = "entropy",
-        /// Its divergence from the characters of common domain names, in bits per character.
-        RelativeEnglishEntropy = "relative_english_entropy",
-        /// The length of the longest hexadecimal word in it.
-        HexEncodedLength = "hex_encoded_length",
-        /// The length of the longest text that is base64-encoded in it.
-        Base64EncodedLength = "base64_encoded_length",
-        /// The summed length of the URLs in it.
-        UrlLength = "url_length",
-    }
 }

@@ -13,9 +13,9 @@ use chrono::TimeDelta;
 use super::ini::{Entry, Ini};
 use super::keys::Keys;
 use super::problem::Problem;
-use super::values::named_values;
+use crate::spelling::named_values;
 
-pub use metrics::{Metric, Metrics};
+pub use metrics::Metrics;
 pub use separators::Separators;
 pub use simplequery::SimpleQuery;
 pub use sudden_appearance::SuddenAppearance;

@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 
-use crate::config::field::FieldPath;
 use crate::config::keys::Keys;
 use crate::config::values::parse_duration;
+use crate::event::FieldPath;
 
 /// Settings of `sudden_appearance`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! `terms`: a number of occurrences, or of distinct values, is beyond a frontier.
 
 use super::trigger::{Trigger, TriggerMethod, TriggerOn};
-use crate::config::field::FieldPath;
 use crate::config::keys::Keys;
-use crate::config::values::named_values;
+use crate::event::FieldPath;
+use crate::spelling::named_values;
 
 /// Settings of `terms`.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! `trigger_on`, `trigger_method` and `trigger_sensitivity`: when a value is an outlier.
 
 use crate::config::keys::Keys;
-use crate::config::values::named_values;
+use crate::spelling::named_values;
 
 const ON: &str = "trigger_on";
 const METHOD: &str = "trigger_method";

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::separators::Separators;
 use super::trigger::Trigger;
-use crate::config::field::FieldPath;
 use crate::config::keys::Keys;
-use crate::config::values::named_values;
+use crate::event::FieldPath;
+use crate::spelling::named_values;
 
 /// Ignored: statistics cover the whole history window.
 pub(super) const BATCH_EVAL_SIZE: &str = "word2vec_batch_eval_size";

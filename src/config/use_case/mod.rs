@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::derived_fields::DerivedField;
-use super::field::FieldPath;
+use super::derived_fields::WrittenDerivedField;
 use super::general::General;
 use super::history_window::HistoryWindow;
 use super::ini::Section;
@@ -19,6 +18,7 @@ use super::main_config::MainConfig;
 use super::models::{Model, ModelDefaults, ModelType};
 use super::problem::{Location, Problem, Severity};
 use super::whitelist::{WhitelistEntries, is_old_entry};
+use crate::event::FieldPath;
 
 pub use query::UseCaseQuery;
 
@@ -61,7 +61,7 @@ pub struct UseCase {
     pub whitelist: Arc<WhitelistEntries>,
     /// The main configuration's derived fields, then those of its file; empty unless
     /// the use case uses derived fields.
-    pub derived_fields: Arc<[DerivedField]>,
+    pub derived_fields: Arc<[WrittenDerivedField]>,
     /// The settings of its model.
     pub model: Model,
     /// Location of each of its keys, for problems that are only found later.
@@ -99,7 +99,7 @@ struct Context<'a> {
     main: &'a MainConfig,
     model_defaults: &'a ModelDefaults<'a>,
     whitelist: WhitelistEntries,
-    derived_fields: Vec<DerivedField>,
+    derived_fields: Vec<WrittenDerivedField>,
 }
 
 impl<'a> Context<'a> {

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use super::columns::{code_type, entry_field};
 use super::leaves::NamePattern;
 use super::trie::{NodeId, Trie, TrieBuilder, ways};
-use crate::config::FieldPath;
+use crate::event::FieldPath;
 
 /// Rendering of the values at a path into a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

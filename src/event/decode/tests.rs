@@ -8,9 +8,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use super::*;
-use crate::config::FieldPath;
-use crate::event::lookup;
 use crate::event::text::flatten;
+use crate::event::{FieldPath, lookup};
 
 fn parse_time(text: &str) -> Option<i64> {
     text.strip_prefix('@')?.parse().ok()

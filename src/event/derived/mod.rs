@@ -15,8 +15,17 @@ use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
 use super::document::lookup;
-use crate::config::{DerivedField, FieldPath, Problem};
+use crate::event::FieldPath;
 use pattern::Pattern;
+
+/// Field to be made from the text of another field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DerivedField {
+    /// The field whose text is matched.
+    pub source: FieldPath,
+    /// The GROK pattern that is applied to it; not yet compiled.
+    pub pattern: String,
+}
 
 /// Compiled rules, in the order of the configuration.
 #[derive(Debug)]
@@ -45,23 +54,18 @@ pub struct GivenUp<'a> {
 }
 
 impl DerivedFields {
-    /// Compiles the rules. Rules that do not compile are returned as problems.
-    pub fn compile(fields: &[DerivedField]) -> (Self, Vec<Problem>) {
+    /// Compiles the rules. Of those that do not compile, returns their index and what is wrong with
+    /// them.
+    pub fn compile<'a>(fields: impl IntoIterator<Item = &'a DerivedField>) -> (Self, Vec<(usize, String)>) {
         let mut rules = Vec::new();
-        let mut problems = Vec::new();
-        for field in fields {
+        let mut wrong = Vec::new();
+        for (field_idx, field) in fields.into_iter().enumerate() {
             match Pattern::compiled(&field.pattern) {
                 Ok(pattern) => rules.push(Rule { field: field.clone(), pattern, given_up: Mutex::default() }),
-                Err(message) => problems.push(
-                    Problem::error(message)
-                        .at(field.location.clone())
-                        .in_section("derivedfields")
-                        .of_key(field.source.as_str())
-                        .help("a pattern is a regular expression with %{NAME}, %{NAME:key}, %{NAME:key:int} or %{NAME:key:float} in it"),
-                ),
+                Err(message) => wrong.push((field_idx, message)),
             }
         }
-        (DerivedFields { rules }, problems)
+        (DerivedFields { rules }, wrong)
     }
 
     /// Fields that were compiled.

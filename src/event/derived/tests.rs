@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::config::Location;
+use crate::config::{Location, Problem, WrittenDerivedField, compile_derived};
 use crate::python::repr;
 
 const TIMESTAMP: &str = "%{YEAR:timestamp_year}-%{MONTHNUM:timestamp_month}-%{MONTHDAY:timestamp_day}[T ]%{HOUR:timestamp_hour}:?%{MINUTE:timestamp_minute}(?::?%{SECOND:timestamp_second})?%{ISO8601_TIMEZONE:timestamp_timezone}?";
@@ -62,15 +62,14 @@ fn expected(case: &Case, deliberate: &[Deliberate]) -> Answer {
 
 fn rules(patterns: &[(&str, &str)]) -> (DerivedFields, Vec<Problem>) {
     let location = Location { file: Arc::from(Path::new("main.conf")), line: 1, column: 1 };
-    let fields: Vec<DerivedField> = patterns
+    let fields: Vec<WrittenDerivedField> = patterns
         .iter()
-        .map(|(source, pattern)| DerivedField {
-            source: FieldPath::new(source),
-            pattern: (*pattern).to_owned(),
+        .map(|(source, pattern)| WrittenDerivedField {
+            field: DerivedField { source: FieldPath::new(source), pattern: (*pattern).to_owned() },
             location: location.clone(),
         })
         .collect();
-    DerivedFields::compile(&fields)
+    compile_derived(&fields)
 }
 
 fn answer(case: &Case) -> Answer {

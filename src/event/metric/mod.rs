@@ -2,7 +2,7 @@
 //!
 //! Each metric has a file of its name: the meaning of its number, the number's written form, and
 //! the observations beside it. The numeric work is in `outlier-kernels`. A new metric needs its
-//! file, its line in `definition`, and its name in [`Metric`].
+//! file and its line in the list.
 
 mod base64_encoded_length;
 mod entropy;
@@ -15,18 +15,38 @@ mod url_length;
 use serde_json::{Map, Number, Value};
 
 use super::StoredKey;
-use crate::config::Metric;
+use crate::spelling::named_values;
 
-fn definition(metric: Metric) -> &'static Definition {
-    match metric {
-        Metric::NumericalValue => &numerical_value::METRIC,
-        Metric::Length => &length::METRIC,
-        Metric::Entropy => &entropy::METRIC,
-        Metric::RelativeEnglishEntropy => &relative_english_entropy::METRIC,
-        Metric::HexEncodedLength => &hex_encoded_length::METRIC,
-        Metric::Base64EncodedLength => &base64_encoded_length::METRIC,
-        Metric::UrlLength => &url_length::METRIC,
-    }
+macro_rules! metrics {
+    ($($(#[$about:meta])* $metric:ident = $name:literal in $definition:path,)+) => {
+        named_values! {
+            /// The number `metrics` computes from the text of its target.
+            Metric { $($(#[$about])* $metric = $name,)+ }
+        }
+
+        fn definition(metric: Metric) -> &'static Definition {
+            match metric {
+                $(Metric::$metric => &$definition,)+
+            }
+        }
+    };
+}
+
+metrics! {
+    /// The text itself, as a number.
+    NumericalValue = "numerical_value" in numerical_value::METRIC,
+    /// Its number of characters.
+    Length = "length" in length::METRIC,
+    /// Its Shannon entropy, in bits per character.
+    Entropy = "entropy" in entropy::METRIC,
+    /// Its divergence from the characters of common domain names, in bits per character.
+    RelativeEnglishEntropy = "relative_english_entropy" in relative_english_entropy::METRIC,
+    /// The length of the longest hexadecimal word in it.
+    HexEncodedLength = "hex_encoded_length" in hex_encoded_length::METRIC,
+    /// The length of the longest text that is base64-encoded in it.
+    Base64EncodedLength = "base64_encoded_length" in base64_encoded_length::METRIC,
+    /// The summed length of the URLs in it.
+    UrlLength = "url_length" in url_length::METRIC,
 }
 
 struct Definition {

@@ -40,8 +40,8 @@ use tracing::info;
 
 use super::flagged::{Flagged, candidates};
 use super::{Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, WholeEvent};
-use crate::config::{FieldPath, Word2vec};
-use crate::event::{PerOutlier, StoredKey, StoredKind};
+use crate::config::Word2vec;
+use crate::event::{FieldPath, PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
 use crate::terminal::escape_controls;
 use aggregators::{JudgedAggregator, judge_aggregators};

@@ -5,7 +5,8 @@ use super::corpus::Text;
 use super::judge::{Seen, TextVerdict};
 use super::neural::TrainingDevice;
 use super::neural::training::Training;
-use crate::config::{FieldPath, Separators, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec};
+use crate::config::{Separators, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec};
+use crate::event::FieldPath;
 
 /// Program paths, with the number of rows of each.
 pub(super) const TEXTS: &[(&str, u64)] = &[("C:\\Win\\a.exe", 5), ("C:\\Win\\b.exe", 1), ("C:\\Tmp\\a.exe", 1)];

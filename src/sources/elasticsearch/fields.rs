@@ -61,7 +61,7 @@ fn capitalised(part: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::FieldPath;
+    use crate::event::FieldPath;
     use crate::event::decode::ColumnKind;
 
     fn column(field: &str) -> ColumnSpec {

@@ -3,7 +3,8 @@
 use arrow::array::{AsArray, BooleanBufferBuilder, ListArray, RecordBatch};
 use arrow::datatypes::UInt32Type;
 
-use crate::config::{FieldPath, ModelType};
+use crate::config::ModelType;
+use crate::event::FieldPath;
 use crate::event::decode::ColumnKind;
 use crate::models::method;
 use crate::plan::{PlannedUseCase, TAGGED_BY, column_name};

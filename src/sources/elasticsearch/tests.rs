@@ -8,8 +8,9 @@ use arrow::datatypes::UInt32Type;
 use serde_json::json;
 
 use super::*;
-use crate::config::{FieldPath, ModelType};
+use crate::config::ModelType;
 use crate::elastic::script::{HELLO, OLD_HELLO, Received, Reply, Script};
+use crate::event::FieldPath;
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::query::parse_timestamp;
 use crate::runtime::Interrupt;

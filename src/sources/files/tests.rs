@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::FieldPath;
+use crate::event::FieldPath;
 use crate::event::decode::{ColumnKind, ColumnSpec, SkipReason};
 
 fn projection() -> Projection {
