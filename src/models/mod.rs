@@ -177,7 +177,7 @@ pub enum Statistics {
     #[default]
     None,
     /// Training, and comparison with labels.
-    Word2vec(word2vec::Statistics),
+    Word2vec(word2vec::Word2vecStatistics),
 }
 
 impl Statistics {

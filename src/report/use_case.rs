@@ -136,7 +136,8 @@ mod tests {
         let mut report = UseCaseReport::new("word2vec_a".to_owned(), "word2vec", "a.conf:1".to_owned());
         let without = to_value(&report).unwrap();
         let training = Some(Effort { pairs_learned: 7, ..Effort::default() });
-        report.statistics = Statistics::Word2vec(word2vec::Statistics { training, ..word2vec::Statistics::default() });
+        report.statistics =
+            Statistics::Word2vec(word2vec::Word2vecStatistics { training, ..word2vec::Word2vecStatistics::default() });
         let with = to_value(&report).unwrap();
         assert_eq!((&with["training"]["pairs_learned"], with.get("confusion_matrix")), (&7.into(), None));
         let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();

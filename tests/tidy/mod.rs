@@ -33,12 +33,23 @@ impl File {
         (!["lib", "main"].contains(&module) && !first.ends_with(".md")).then_some(module)
     }
 
-    /// Lines before the test module at the end of the file.
+    /// Lines without test modules: declarations of files of tests, and what is below `mod NAME {`
+    /// at the end of the file.
     fn lines_without_tests(&self) -> Vec<&str> {
-        let lines: Vec<&str> = self.text.lines().collect();
-        let end = lines.windows(2).position(|pair| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod "));
-        let is_test = self.path.ends_with("tests.rs") || self.path.contains("/tests/");
-        if is_test { Vec::new() } else { lines[..end.unwrap_or(lines.len())].to_vec() }
+        if self.path.ends_with("tests.rs") || self.path.contains("/tests/") {
+            return Vec::new();
+        }
+        let mut kept = Vec::new();
+        let mut lines = self.text.lines().peekable();
+        while let Some(line) = lines.next() {
+            let module = lines.peek().filter(|next| line.trim() == "#[cfg(test)]" && next.contains("mod "));
+            match module {
+                Some(declared) if declared.ends_with(';') => drop(lines.next()),
+                Some(_) if line.starts_with('#') => return kept,
+                _ => kept.push(line),
+            }
+        }
+        kept
     }
 
     /// Returns [`Self::lines_without_tests`] without comments, as one text.

@@ -6,21 +6,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, DictionaryArray, ListArray, StringArray, TimestampMicrosecondArray, UInt32Array};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, UInt32Type};
+use arrow::datatypes::UInt32Type;
 use arrow::error::ArrowError;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::ColumnKind;
-
-/// Type of a column of dictionary codes.
-pub(super) fn code_type() -> DataType {
-    DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
-}
-
-/// Field of the entries of a list column.
-pub(super) fn entry_field() -> Arc<Field> {
-    Arc::new(Field::new_list_field(code_type(), false))
-}
+use super::kind::{ColumnKind, entry_field};
 
 /// Texts of one column of one batch, each stored once.
 #[derive(Debug, Default)]

@@ -11,6 +11,7 @@ mod columns;
 mod cursor;
 mod decoder;
 mod document_line;
+mod kind;
 mod leaves;
 mod members;
 mod projection;
@@ -26,8 +27,9 @@ mod tests;
 pub use batch::{EventBatch, RowRef};
 pub use decoder::{Chunk, Decoder, HitText, Identity};
 pub use document_line::{DocumentLine, line_id, split_document, with_valid_surrogates};
+pub use kind::ColumnKind;
 pub use members::{members, with_members};
-pub use projection::{ColumnKind, ColumnSpec, Projection, TimeParser};
+pub use projection::{ColumnSpec, Projection, TimeParser};
 pub use skipped::{SkipReason, SkippedLines, SkippedSample};
 
 /// Upper limit on the length of a line; longer lines are skipped and counted.

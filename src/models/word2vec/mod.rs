@@ -39,7 +39,9 @@ use serde_json::{Map, Value, json};
 use tracing::info;
 
 use super::flagged::{Flagged, candidates};
-use super::{Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, WholeEvent};
+use super::{
+    Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, Statistics, WholeEvent,
+};
 use crate::config::Word2vec;
 use crate::event::{FieldPath, PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
@@ -72,7 +74,7 @@ const WORD: &[StoredKey] = &[
 
 /// Numbers of this model in the report.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Statistics {
+pub struct Word2vecStatistics {
     /// Effort spent on training, if models were trained.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training: Option<Effort>,
@@ -192,7 +194,7 @@ async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Resul
     Ok(Evaluation {
         candidates: candidates_in(word2vec, view, flagged, inputs).await?,
         details: Details::Texts(texts),
-        statistics: super::Statistics::Word2vec(Statistics { training, confusion_matrix, regexps_given_up }),
+        statistics: Statistics::Word2vec(Word2vecStatistics { training, confusion_matrix, regexps_given_up }),
     })
 }
 

@@ -1,0 +1,39 @@
+//! Kinds of columns.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+
+/// Rendering of the values at a path into a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ColumnKind {
+    /// `List<Dictionary<UInt32, Utf8>>`: the elements that sentences are made of, each as Python
+    /// text. A list gives one entry per element, a scalar gives one entry. Null, objects, and lists
+    /// that hold lists or objects give no entry. A missing field is NULL; a present field without a
+    /// usable element is an empty list.
+    Elements,
+    /// `Dictionary<UInt32, Utf8>`: the whole value as one Python text, list elements joined by
+    /// ` - `. NULL if the value is missing, null, an object, or a list that holds lists or objects.
+    Joined,
+    /// `List<Dictionary<UInt32, Utf8>>`: every scalar leaf under the path, as Elasticsearch sees
+    /// it. Arrays and arrays of objects are flattened, names are compared exactly, and dotted names
+    /// are equivalent to nested objects. The first character of a text is its type: `s` string, `n`
+    /// number (its JSON text), `b` boolean (`btrue`, `bfalse`). Never NULL.
+    Leaves,
+    /// `Dictionary<UInt32, Utf8>`: the value if it is a JSON string, NULL otherwise.
+    Strings,
+    /// `Timestamp(Microsecond)` in UTC. The projection's parser reads texts, a number is
+    /// milliseconds since the epoch, a list stands for its first element. NULL if missing or
+    /// unreadable.
+    Time,
+}
+
+/// Type of a column of dictionary codes.
+pub(super) fn code_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
+}
+
+/// Field of the entries of a list column.
+pub(super) fn entry_field() -> Arc<Field> {
+    Arc::new(Field::new_list_field(code_type(), false))
+}
