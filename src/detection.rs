@@ -125,8 +125,8 @@ impl Detection<'_> {
                 () = self.interrupt.raised() => return Err(SourceError::Cancelled.into()),
             };
             detected.rounds += 1;
-            detected.regexps_given_up += evaluation.statistics.regexps_given_up();
-            detected.statistics = evaluation.statistics;
+            detected.regexps_given_up += evaluation.statistics.regexps_given_up;
+            detected.statistics.clone_from(&evaluation.statistics);
             detected.evaluating += started.elapsed();
             let started = Instant::now();
             let judged = Judged { view: &view, evaluation: &evaluation, round: detected.rounds };
@@ -203,14 +203,13 @@ impl Detection<'_> {
         judged: &Judged<'_>,
         event: &CandidateEvent<'_>,
     ) -> Result<Vec<Described>, DetectionError> {
-        let Judged { view, evaluation, round } = *judged;
         let mut document = parse(&event.document)?;
         let derived = self.derived.map(|rules| rules.derive(&document.source)).unwrap_or_default();
         // texts, assets and the whitelist see derived fields in place of the event's own
         document.source.extend(derived.iter().cloned());
         let whole = WholeEvent { document: &document, highlights: &event.highlights };
         let describe_one = |candidate: &Candidate| {
-            let observations = models::observations(&self.use_case.model, view, evaluation, candidate, &whole);
+            let observations = models::observations(&self.use_case.model, judged.evaluation, candidate, &whole);
             let description =
                 Description { use_case: self.use_case, document: &document, derived: &derived, observations };
             let outlier = describe(self.assets, description);
@@ -224,7 +223,7 @@ impl Detection<'_> {
                 element: candidate.element.0,
                 outlier: json,
                 aggregator: candidate.aggregator,
-                round,
+                round: judged.round,
             };
             let outlier = if verdict.whitelisted { None } else { Some(found) };
             Ok(Described { candidate: *candidate, outlier, regexps_given_up: verdict.regexps_given_up })
@@ -285,7 +284,7 @@ struct Described {
 /// An evaluation and its rows.
 struct Judged<'a> {
     view: &'a View,
-    evaluation: &'a Evaluation,
+    evaluation: &'a Evaluation<'a>,
     /// Number of the evaluation, from 1.
     round: u32,
 }

@@ -8,7 +8,7 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::DataFrame;
 use rustc_hash::FxHashSet;
 
-use super::{Candidate, Evidence, Inputs, column, places, rows_of};
+use super::{Candidate, Inputs, column, places, rows_of};
 use crate::table::View;
 
 /// Flagged targets of aggregators, each with the number that its evidence holds.
@@ -49,17 +49,14 @@ impl Flagged {
     }
 }
 
-/// Candidates in the rows of flagged targets, with the evidence that their numbers stand for.
-pub(super) async fn candidates(
-    rows: DataFrame,
-    evidence: impl Fn(u64) -> Evidence,
-) -> Result<Vec<Candidate>, DataFusionError> {
+/// Candidates in the rows of flagged targets, with their numbers as evidence.
+pub(super) async fn candidates(rows: DataFrame) -> Result<Vec<Candidate>, DataFusionError> {
     let mut candidates = Vec::new();
     for batch in &rows.select_columns(&["element", "aggregator", "target", "number"])?.collect().await? {
         let targets = column::<UInt32Array>(batch, "target")?;
         let numbers = column::<UInt64Array>(batch, "number")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let (target, evidence) = (targets.value(row), evidence(numbers.value(row)));
+            let (target, evidence) = (targets.value(row), numbers.value(row));
             candidates.push(Candidate { element, aggregator, target, evidence });
         }
     }

@@ -10,8 +10,8 @@ use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
 use super::{
-    Bucket, Buckets, Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, Refinement,
-    Sample, WholeEvent, column, places, rows, rows_of, text_of,
+    Bucket, Buckets, Candidate, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement, WholeEvent, column,
+    places, rows, rows_of, sample_text, text_of,
 };
 use crate::config::{Metrics, TriggerOn};
 use crate::engine::functions::{frontier, most_frequent};
@@ -55,34 +55,16 @@ impl Method for Metrics {
         Box::pin(evaluate(self, view, inputs))
     }
 
-    fn observations(
-        &self,
-        view: &View,
-        evaluation: &Evaluation,
-        candidate: &Candidate,
-        event: &WholeEvent<'_>,
-    ) -> Map<String, Value> {
-        let target = lookup(&event.document.source, &self.target).and_then(flatten).unwrap_or_default();
-        let mut seen = metric_observations(self.metric, &target);
-        if let Evidence::Metric(value) = candidate.evidence {
-            seen.insert("metric".to_owned(), Value::Number(metric_number(self.metric, &target, value)));
-            if let Some(bucket) = evaluation.bucket(candidate.aggregator) {
-                seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
-                seen.insert("confidence".to_owned(), (bucket.frontier - value).abs().into());
-                seen.insert("non_outlier_values_sample".to_owned(), sample_text(self, &bucket.sample));
-            }
-        }
-        seen.insert("target".to_owned(), target.into());
-        seen.insert("aggregator".to_owned(), text_of(view, view.columns().aggregator, candidate.aggregator));
-        seen
-    }
-
     fn refinement(&self) -> Refinement {
         Refinement::SameAggregator
     }
 }
 
-async fn evaluate(metrics: &Metrics, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
+async fn evaluate<'a>(
+    metrics: &'a Metrics,
+    view: &'a View,
+    inputs: Inputs<'a>,
+) -> Result<Evaluation<'a>, DataFusionError> {
     let frontier = frontier(col("value"), &metrics.trigger).alias("frontier");
     let mut frontiers = Vec::new();
     for part in parts(view, &inputs) {
@@ -93,7 +75,7 @@ async fn evaluate(metrics: &Metrics, view: &View, inputs: Inputs<'_>) -> Result<
         frontiers.extend(of_part.collect().await?);
     }
     if frontiers.iter().all(|batch| batch.num_rows() == 0) {
-        return Ok(Evaluation::default());
+        return Ok(Evaluation::without_candidates());
     }
     let found = with_frontier(rows(view, &inputs)?, frontiers.clone(), &inputs)?
         .filter(beyond(metrics.trigger.on))?
@@ -106,15 +88,38 @@ async fn evaluate(metrics: &Metrics, view: &View, inputs: Inputs<'_>) -> Result<
         let values = column::<Float64Array>(batch, "value")?;
         let batch_frontiers = column::<Float64Array>(batch, "frontier")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let evidence = Evidence::Metric(values.value(row));
+            let evidence = values.value(row).to_bits();
             candidates.push(Candidate { element, aggregator, target: 0, evidence });
-            buckets
-                .entry(aggregator)
-                .or_insert_with(|| Bucket { frontier: batch_frontiers.value(row), sample: Sample::Values(Vec::new()) });
+            let bucket = || Bucket { frontier: batch_frontiers.value(row), sample: Vec::new() };
+            buckets.entry(aggregator).or_insert_with(bucket);
         }
     }
     add_samples(metrics, view, frontiers, &mut buckets, inputs).await?;
-    Ok(Evaluation { candidates, details: Details::Buckets(buckets), ..Evaluation::default() })
+    Ok(Evaluation::new(candidates, move |candidate, event| observations(metrics, view, &buckets, candidate, event)))
+}
+
+/// Observations about a candidate, whose evidence is its metric.
+fn observations(
+    metrics: &Metrics,
+    view: &View,
+    buckets: &Buckets<f64>,
+    candidate: &Candidate,
+    event: &WholeEvent<'_>,
+) -> Map<String, Value> {
+    let value = f64::from_bits(candidate.evidence);
+    let target = lookup(&event.document.source, &metrics.target).and_then(flatten).unwrap_or_default();
+    let mut seen = metric_observations(metrics.metric, &target);
+    seen.insert("metric".to_owned(), Value::Number(metric_number(metrics.metric, &target, value)));
+    if let Some(bucket) = buckets.get(&candidate.aggregator) {
+        seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
+        seen.insert("confidence".to_owned(), (bucket.frontier - value).abs().into());
+        let is_integer = is_integer(metrics.metric);
+        let text = |&value: &f64| if is_integer { format!("{value:.0}") } else { float_text(value) };
+        seen.insert("non_outlier_values_sample".to_owned(), sample_text(&bucket.sample, text));
+    }
+    seen.insert("target".to_owned(), target.into());
+    seen.insert("aggregator".to_owned(), text_of(view, view.columns().aggregator, candidate.aggregator));
+    seen
 }
 
 /// Splits the view by aggregator if the numbers of all rows would take too much memory at once. An
@@ -156,7 +161,7 @@ async fn add_samples(
     metrics: &Metrics,
     view: &View,
     frontiers: Vec<RecordBatch>,
-    buckets: &mut Buckets,
+    buckets: &mut Buckets<f64>,
     inputs: Inputs<'_>,
 ) -> Result<(), DataFusionError> {
     let aggregators: FxHashSet<u32> = buckets.keys().copied().collect();
@@ -172,22 +177,9 @@ async fn add_samples(
         let lists = batch.column(1).as_list::<i32>();
         for (row, aggregator) in column::<UInt32Array>(batch, "aggregator")?.values().iter().enumerate() {
             if let Some(bucket) = buckets.get_mut(aggregator) {
-                bucket.sample = Sample::Values(lists.value(row).as_primitive::<Float64Type>().values().to_vec());
+                bucket.sample = lists.value(row).as_primitive::<Float64Type>().values().to_vec();
             }
         }
     }
     Ok(())
-}
-
-fn sample_text(metrics: &Metrics, sample: &Sample) -> Value {
-    match sample {
-        Sample::Values(values) if !values.is_empty() => {
-            let texts: Vec<String> = values
-                .iter()
-                .map(|&value| if is_integer(metrics.metric) { format!("{value:.0}") } else { float_text(value) })
-                .collect();
-            texts.join(",").into()
-        }
-        _ => Value::Array(Vec::new()),
-    }
 }

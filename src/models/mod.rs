@@ -41,18 +41,9 @@ pub trait Method: Sync {
     /// Columns of the event table that the model reads.
     fn columns(&self) -> Columns<'_>;
 
-    /// Finds the candidates in `view`, in any order.
+    /// Finds the candidates in `view`, in any order. The keys of their observations are among the
+    /// model's [`stored_keys`].
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a>;
-
-    /// Observations about `candidate`, in the order in which they are stored. Their keys are among
-    /// the model's [`stored_keys`].
-    fn observations(
-        &self,
-        view: &View,
-        evaluation: &Evaluation,
-        candidate: &Candidate,
-        event: &WholeEvent<'_>,
-    ) -> Map<String, Value>;
 
     /// Effect of a whitelisted candidate on the other rows.
     fn refinement(&self) -> Refinement {
@@ -72,7 +63,7 @@ pub trait Method: Sync {
 }
 
 /// Future result of [`Method::evaluate`].
-pub type Evaluating<'a> = BoxFuture<'a, Result<Evaluation, DataFusionError>>;
+pub type Evaluating<'a> = BoxFuture<'a, Result<Evaluation<'a>, DataFusionError>>;
 
 /// Contribution of `model`.
 pub fn method(model: &Model) -> &dyn Method {
@@ -107,105 +98,67 @@ pub struct Candidate {
     pub aggregator: u32,
     /// Rank of the target's text; 0 if the model has no target key.
     pub target: u32,
-    /// Reason why the model flagged the row.
-    pub evidence: Evidence,
-}
-
-/// Reason why a model flagged a candidate.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Evidence {
-    /// The event matches the query.
-    Match,
-    /// The metric lies beyond the frontier.
-    Metric(f64),
-    /// The count lies beyond the frontier: occurrences of the term, or distinct terms of the
-    /// aggregator.
-    TermCount(u64),
-    /// The target appears for the first time in a window.
-    Appearance {
-        /// Start and end of the window, in microseconds.
-        window: (i64, i64),
-        /// Number of occurrences of the target in the window.
-        n_in_window: u64,
-    },
-    /// The text, or a word in it, has a score beyond the frontier. Holds the index into
-    /// [`Details::Texts`].
-    Text(u32),
+    /// The model's reason, as a number in a form that only the model's observations know.
+    pub evidence: u64,
 }
 
 /// Candidates of a model in a view, and what the model saw.
-#[derive(Debug, Clone, Default)]
-pub struct Evaluation {
+#[expect(missing_debug_implementations, reason = "a function has none")]
+pub struct Evaluation<'a> {
     /// Flagged rows, sorted by element.
     pub candidates: Vec<Candidate>,
-    /// Observations that candidates share.
-    pub details: Details,
+    /// Observations about a candidate, in the order in which they are stored.
+    pub observe: Observe<'a>,
     /// Numbers for the report.
     pub statistics: Statistics,
 }
 
-impl Evaluation {
-    /// Bucket of an aggregator with candidates, for models that have buckets.
-    fn bucket(&self, aggregator: u32) -> Option<&Bucket> {
-        match &self.details {
-            Details::Buckets(buckets) => buckets.get(&aggregator),
-            Details::None | Details::Texts(_) => None,
-        }
+/// Observations of a model about a candidate of an evaluation.
+pub type Observe<'a> = Box<dyn Fn(&Candidate, &WholeEvent<'_>) -> Map<String, Value> + Send + Sync + 'a>;
+
+impl<'a> Evaluation<'a> {
+    /// Candidates, and a model's observations about them.
+    fn new(
+        candidates: Vec<Candidate>,
+        observe: impl Fn(&Candidate, &WholeEvent<'_>) -> Map<String, Value> + Send + Sync + 'a,
+    ) -> Self {
+        Evaluation { candidates, observe: Box::new(observe), statistics: Statistics::default() }
+    }
+
+    fn without_candidates() -> Self {
+        Evaluation::new(Vec::new(), |_, _| Map::new())
     }
 }
-
-/// Observations that candidates share.
-#[derive(Debug, Clone, Default)]
-pub enum Details {
-    /// None.
-    #[default]
-    None,
-    /// Frontier and sample by rank of the aggregator.
-    Buckets(Buckets),
-    /// Flagged texts.
-    Texts(Vec<word2vec::judge::Seen>),
-}
-
-/// Frontier and sample by rank of the aggregator, for aggregators with candidates.
-pub type Buckets = FxHashMap<u32, Bucket>;
 
 /// Numbers of a model in the report, beyond those of every use case.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-#[serde(untagged)]
-pub enum Statistics {
-    /// None.
-    #[default]
-    None,
-    /// Training, and comparison with labels.
-    Word2vec(word2vec::Word2vecStatistics),
-}
-
-impl Statistics {
-    /// Number of texts on which a regexp was given up because matching took too many steps.
-    pub fn regexps_given_up(&self) -> u64 {
-        match self {
-            Statistics::None => 0,
-            Statistics::Word2vec(statistics) => statistics.regexps_given_up,
-        }
-    }
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Statistics {
+    /// Members of the use case in the report.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
+    /// Number of texts on which a regexp was given up because matching took too many steps. The
+    /// report adds it to the regexps of the whitelist.
+    #[serde(skip)]
+    pub regexps_given_up: u64,
 }
 
 /// Frontier and sample of one aggregator with candidates.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Bucket {
+struct Bucket<V> {
     /// The decision frontier.
-    pub frontier: f64,
+    frontier: f64,
     /// The most frequent values that are not outliers.
-    pub sample: Sample,
+    sample: Vec<V>,
 }
 
-/// Sample of non-outlier values.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Sample {
-    /// Ranks of targets.
-    Terms(Vec<u32>),
-    /// Metrics.
-    Values(Vec<f64>),
+/// Buckets by rank of the aggregator, for aggregators with candidates.
+type Buckets<V> = FxHashMap<u32, Bucket<V>>;
+
+/// A sample as one text; an empty list without values.
+fn sample_text<V>(sample: &[V], text: impl Fn(&V) -> String) -> Value {
+    match sample {
+        [] => Value::Array(Vec::new()),
+        values => values.iter().map(text).collect::<Vec<_>>().join(",").into(),
+    }
 }
 
 /// Rows that must be judged again after some of an aggregator's rows leave the population.
@@ -253,7 +206,11 @@ pub struct Inputs<'a> {
 ///
 /// # Errors
 /// A plan that failed.
-pub async fn evaluate(model: &Model, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, EvaluationError> {
+pub async fn evaluate<'a>(
+    model: &'a Model,
+    view: &'a View,
+    inputs: Inputs<'a>,
+) -> Result<Evaluation<'a>, EvaluationError> {
     let evaluation = method(model).evaluate(view, inputs).await;
     let mut evaluation = evaluation.map_err(|error| EvaluationError::new(&error, inputs.context))?;
     evaluation.candidates.sort_unstable_by_key(|candidate| candidate.element);
@@ -263,12 +220,11 @@ pub async fn evaluate(model: &Model, view: &View, inputs: Inputs<'_>) -> Result<
 /// Observations of `model` about `candidate`, in the order in which they are stored.
 pub fn observations(
     model: &Model,
-    view: &View,
-    evaluation: &Evaluation,
+    evaluation: &Evaluation<'_>,
     candidate: &Candidate,
     event: &WholeEvent<'_>,
 ) -> Map<String, Value> {
-    let seen = method(model).observations(view, evaluation, candidate, event);
+    let seen = (evaluation.observe)(candidate, event);
     let is_declared = |name: &String| stored_keys(model.model_type()).any(|key| key.name == name);
     debug_assert!(seen.keys().all(is_declared), "{:?} stores undeclared keys: {seen:?}", model.model_type());
     seen

@@ -5,7 +5,7 @@ use datafusion::error::DataFusionError;
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, Columns, Evaluating, Evaluation, Evidence, Inputs, Method, WholeEvent, column, rows};
+use super::{Candidate, Columns, Evaluating, Evaluation, Inputs, Method, column, rows};
 use crate::config::SimpleQuery;
 use crate::elastic::MARKS;
 use crate::event::{Document, FieldPath, PerOutlier, StoredKey, StoredKind, lookup};
@@ -26,10 +26,6 @@ impl Method for SimpleQuery {
         Box::pin(evaluate(view, inputs))
     }
 
-    fn observations(&self, _: &View, _: &Evaluation, _: &Candidate, event: &WholeEvent<'_>) -> Map<String, Value> {
-        matched(event.document, event.highlights, MARKS)
-    }
-
     fn wants_highlights(&self) -> bool {
         self.highlight_match
     }
@@ -39,18 +35,18 @@ impl Method for SimpleQuery {
     }
 }
 
-async fn evaluate(view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
-    let mut evaluation = Evaluation::default();
+async fn evaluate<'a>(view: &'a View, inputs: Inputs<'a>) -> Result<Evaluation<'a>, DataFusionError> {
+    let mut candidates = Vec::new();
     for batch in rows(view, &inputs)?.collect().await? {
         let elements = column::<UInt64Array>(&batch, "element")?.values();
-        evaluation.candidates.extend(elements.iter().map(|&element| Candidate {
+        candidates.extend(elements.iter().map(|&element| Candidate {
             element: Element(element),
             aggregator: 0,
             target: 0,
-            evidence: Evidence::Match,
+            evidence: 0,
         }));
     }
-    Ok(evaluation)
+    Ok(Evaluation::new(candidates, |_, event| matched(event.document, event.highlights, MARKS)))
 }
 
 /// Observations of the matched parts of the document, restricted to fields of the event: the

@@ -11,8 +11,7 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use super::{
-    Candidate, Columns, Evaluating, Evaluation, Evidence, Inputs, Key, Method, WholeEvent, column, field_names, rows,
-    rows_of, text_of,
+    Candidate, Columns, Evaluating, Evaluation, Inputs, Key, Method, column, field_names, rows, rows_of, text_of,
 };
 use crate::config::SuddenAppearance;
 use crate::engine::functions::{SlidingWindows, appearances, appearances_of};
@@ -44,37 +43,27 @@ impl Method for SuddenAppearance {
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         Box::pin(evaluate(self, view, inputs))
     }
-
-    fn observations(
-        &self,
-        view: &View,
-        _: &Evaluation,
-        candidate: &Candidate,
-        _: &WholeEvent<'_>,
-    ) -> Map<String, Value> {
-        let columns = view.columns();
-        let mut seen = Map::new();
-        if let Evidence::Appearance { window: (start, end), n_in_window } = candidate.evidence {
-            seen.insert("size_time_window".to_owned(), duration_text(self.window).into());
-            seen.insert("start_time_window".to_owned(), time_text(start).into());
-            seen.insert("end_time_window".to_owned(), time_text(end).into());
-            seen.insert("aggregator".to_owned(), field_names(&self.aggregator));
-            seen.insert("aggregator_value".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
-            seen.insert("target".to_owned(), field_names(&self.target));
-            seen.insert("target_value".to_owned(), text_of(view, columns.target, candidate.target));
-            seen.insert("num_target_value_in_window".to_owned(), n_in_window.into());
-        }
-        seen
-    }
 }
 
-async fn evaluate(sudden: &SuddenAppearance, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
-    let mut evaluation = Evaluation::default();
+/// An appearance, and its row as a candidate.
+struct Appeared {
+    candidate: Candidate,
+    /// Start and end of the window, in microseconds.
+    window: (i64, i64),
+    /// Number of occurrences of the target in the window.
+    n_in_window: u64,
+}
+
+async fn evaluate<'a>(
+    sudden: &'a SuddenAppearance,
+    view: &'a View,
+    inputs: Inputs<'a>,
+) -> Result<Evaluation<'a>, DataFusionError> {
     let end = match inputs.end {
         Some(end) => Some(end),
         None => newest(view, &inputs).await?,
     };
-    let Some(end) = end else { return Ok(evaluation) };
+    let Some(end) = end else { return Ok(Evaluation::without_candidates()) };
     let windows = SlidingWindows {
         end,
         history: inputs.history,
@@ -87,13 +76,33 @@ async fn evaluate(sudden: &SuddenAppearance, view: &View, inputs: Inputs<'_>) ->
         .aggregate(vec![col("aggregator"), col("target")], vec![expression.alias("appearances")])?
         .collect()
         .await?;
+    let mut appeared = Vec::new();
     for batch in &found {
-        collect_candidates(batch, &mut evaluation)?;
+        collect_appearances(batch, &mut appeared)?;
     }
     if let Some(minimum) = sudden.min_aggregator_bucket {
-        drop_small_buckets(minimum, view, &mut evaluation, inputs).await?;
+        drop_small_buckets(minimum, view, &mut appeared, inputs).await?;
     }
-    Ok(evaluation)
+    let numbered = (0..).zip(&appeared);
+    let candidates = numbered.map(|(evidence, appeared)| Candidate { evidence, ..appeared.candidate }).collect();
+    Ok(Evaluation::new(candidates, move |candidate, _| {
+        observations(sudden, view, &appeared[candidate.evidence as usize])
+    }))
+}
+
+fn observations(sudden: &SuddenAppearance, view: &View, appeared: &Appeared) -> Map<String, Value> {
+    let Appeared { candidate, window: (start, end), n_in_window } = *appeared;
+    let columns = view.columns();
+    let mut seen = Map::new();
+    seen.insert("size_time_window".to_owned(), duration_text(sudden.window).into());
+    seen.insert("start_time_window".to_owned(), time_text(start).into());
+    seen.insert("end_time_window".to_owned(), time_text(end).into());
+    seen.insert("aggregator".to_owned(), field_names(&sudden.aggregator));
+    seen.insert("aggregator_value".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
+    seen.insert("target".to_owned(), field_names(&sudden.target));
+    seen.insert("target_value".to_owned(), text_of(view, columns.target, candidate.target));
+    seen.insert("num_target_value_in_window".to_owned(), n_in_window.into());
+    seen
 }
 
 fn microseconds(duration: TimeDelta) -> i64 {
@@ -111,31 +120,32 @@ async fn newest(view: &View, inputs: &Inputs<'_>) -> Result<Option<i64>, DataFus
     Ok(None)
 }
 
-fn collect_candidates(batch: &RecordBatch, evaluation: &mut Evaluation) -> Result<(), DataFusionError> {
+fn collect_appearances(batch: &RecordBatch, appeared: &mut Vec<Appeared>) -> Result<(), DataFusionError> {
     let aggregators = column::<UInt32Array>(batch, "aggregator")?;
     let targets = column::<UInt32Array>(batch, "target")?;
     let lists = column::<ListArray>(batch, "appearances")?;
     for row in 0..batch.num_rows() {
         for appearance in appearances_of(lists, row) {
-            evaluation.candidates.push(Candidate {
+            let candidate = Candidate {
                 element: Element(appearance.element),
                 aggregator: aggregators.value(row),
                 target: targets.value(row),
-                evidence: Evidence::Appearance { window: appearance.window, n_in_window: appearance.n_in_window },
-            });
+                evidence: 0,
+            };
+            appeared.push(Appeared { candidate, window: appearance.window, n_in_window: appearance.n_in_window });
         }
     }
     Ok(())
 }
 
-/// Keeps the candidates whose aggregator has more than `minimum` events in their window.
+/// Keeps the appearances whose aggregator has more than `minimum` events in their window.
 async fn drop_small_buckets(
     minimum: u64,
     view: &View,
-    evaluation: &mut Evaluation,
+    appeared: &mut Vec<Appeared>,
     inputs: Inputs<'_>,
 ) -> Result<(), DataFusionError> {
-    let mut windows: Vec<(u32, i64, i64)> = evaluation.candidates.iter().filter_map(bucket_of).collect();
+    let mut windows: Vec<(u32, i64, i64)> = appeared.iter().map(Appeared::bucket).collect();
     windows.sort_unstable();
     windows.dedup();
     if windows.is_empty() {
@@ -162,14 +172,14 @@ async fn drop_small_buckets(
         }
     }
     let is_big = |bucket| n_by_bucket.get(&bucket).is_some_and(|&n| n > minimum);
-    evaluation.candidates.retain(|candidate| bucket_of(candidate).is_some_and(is_big));
+    appeared.retain(|appeared| is_big(appeared.bucket()));
     Ok(())
 }
 
-fn bucket_of(candidate: &Candidate) -> Option<(u32, i64, i64)> {
-    match candidate.evidence {
-        Evidence::Appearance { window: (start, end), .. } => Some((candidate.aggregator, start, end)),
-        _ => None,
+impl Appeared {
+    fn bucket(&self) -> (u32, i64, i64) {
+        let (start, end) = self.window;
+        (self.candidate.aggregator, start, end)
     }
 }
 

@@ -7,12 +7,12 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{col, lit};
 use outlier_kernels::{Multiset, beyond};
 use rustc_hash::FxHashMap;
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::flagged::{Flagged, candidates};
 use super::{
-    Bucket, Buckets, Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, Refinement,
-    Sample, WholeEvent, column, places, rows, rows_of, text_of,
+    Bucket, Buckets, Candidate, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement, column, places, rows,
+    rows_of, sample_text, text_of,
 };
 use crate::config::{CountMethod, Terms};
 use crate::engine::functions::{TermsJudgement, frontier_of, judge_terms, kernel_side};
@@ -44,28 +44,6 @@ impl Method for Terms {
         }
     }
 
-    fn observations(
-        &self,
-        view: &View,
-        evaluation: &Evaluation,
-        candidate: &Candidate,
-        _: &WholeEvent<'_>,
-    ) -> Map<String, Value> {
-        let columns = view.columns();
-        let mut seen = Map::new();
-        if let Some(bucket) = evaluation.bucket(candidate.aggregator) {
-            seen.insert("non_outlier_values_sample".to_owned(), sample_text(view, &bucket.sample));
-            seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
-        }
-        if let Evidence::TermCount(n) = candidate.evidence {
-            seen.insert("term_count".to_owned(), n.into());
-        }
-        seen.insert("aggregator".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
-        seen.insert("term".to_owned(), text_of(view, columns.target, candidate.target));
-        seen.insert("trigger_method".to_owned(), self.trigger.method.as_str().into());
-        seen
-    }
-
     fn refinement(&self) -> Refinement {
         match self.count_method {
             CountMethod::WithinAggregator => Refinement::SameAggregator,
@@ -74,8 +52,37 @@ impl Method for Terms {
     }
 }
 
+/// Candidates, whose evidence is the number of occurrences of the term, or of distinct terms of the
+/// aggregator.
+fn evaluation<'a>(
+    terms: &'a Terms,
+    view: &'a View,
+    candidates: Vec<Candidate>,
+    buckets: Buckets<u32>,
+) -> Evaluation<'a> {
+    let columns = view.columns();
+    let term = move |rank: u32| text_of(view, columns.target, rank);
+    let term_text = move |rank: &u32| term(*rank).as_str().unwrap_or_default().to_owned();
+    Evaluation::new(candidates, move |candidate, _| {
+        let mut seen = Map::new();
+        if let Some(bucket) = buckets.get(&candidate.aggregator) {
+            seen.insert("non_outlier_values_sample".to_owned(), sample_text(&bucket.sample, term_text));
+            seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
+        }
+        seen.insert("term_count".to_owned(), candidate.evidence.into());
+        seen.insert("aggregator".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
+        seen.insert("term".to_owned(), term(candidate.target));
+        seen.insert("trigger_method".to_owned(), terms.trigger.method.as_str().into());
+        seen
+    })
+}
+
 /// Judges the counts of the distinct targets within each aggregator.
-async fn within_aggregator(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
+async fn within_aggregator<'a>(
+    terms: &'a Terms,
+    view: &'a View,
+    inputs: Inputs<'a>,
+) -> Result<Evaluation<'a>, DataFusionError> {
     let judgement = judge_terms(col("target"), col("n"), &terms.trigger, terms.min_target_buckets.unwrap_or(0));
     let judged = rows(view, &inputs)?
         .aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])?
@@ -93,20 +100,24 @@ async fn within_aggregator(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Re
                 for (&target, &n) in judgement.targets.iter().zip(judgement.counts) {
                     flagged.push(aggregator, target, n);
                 }
-                let sample = Sample::Terms(judgement.sample.to_vec());
+                let sample = judgement.sample.to_vec();
                 buckets.insert(aggregator, Bucket { frontier: judgement.frontier, sample });
             }
         }
     }
     if flagged.is_empty() {
-        return Ok(Evaluation::default());
+        return Ok(Evaluation::without_candidates());
     }
-    let candidates = candidates(flagged.rows(view, &inputs)?, Evidence::TermCount).await?;
-    Ok(Evaluation { candidates, details: Details::Buckets(buckets), ..Evaluation::default() })
+    let candidates = candidates(flagged.rows(view, &inputs)?).await?;
+    Ok(evaluation(terms, view, candidates, buckets))
 }
 
 /// Judges the numbers of distinct targets across aggregators.
-async fn across_aggregators(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
+async fn across_aggregators<'a>(
+    terms: &'a Terms,
+    view: &'a View,
+    inputs: Inputs<'a>,
+) -> Result<Evaluation<'a>, DataFusionError> {
     let n_targets = rows(view, &inputs)?
         .aggregate(vec![col("aggregator"), col("target")], vec![])?
         .aggregate(vec![col("aggregator")], vec![count(lit(1)).alias("n")])?
@@ -120,33 +131,22 @@ async fn across_aggregators(terms: &Terms, view: &View, inputs: Inputs<'_>) -> R
     }
     let mut all_n: Multiset = n_by_aggregator.values().map(|&n| n as f64).collect();
     let Some(frontier) = frontier_of(&terms.trigger, all_n.finish()) else {
-        return Ok(Evaluation::default());
+        return Ok(Evaluation::without_candidates());
     };
     n_by_aggregator.retain(|_, &mut n| beyond(n as f64, frontier, kernel_side(terms.trigger.on)));
     if n_by_aggregator.is_empty() {
-        return Ok(Evaluation::default());
+        return Ok(Evaluation::without_candidates());
     }
     let mut candidates = Vec::new();
     let found = rows_of(view, n_by_aggregator.keys().copied().collect(), &inputs)?.collect().await?;
     for batch in &found {
         let targets = column::<UInt32Array>(batch, "target")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let evidence = Evidence::TermCount(n_by_aggregator[&aggregator]);
+            let evidence = n_by_aggregator[&aggregator];
             candidates.push(Candidate { element, aggregator, target: targets.value(row), evidence });
         }
     }
-    let bucket = Bucket { frontier, sample: Sample::Terms(Vec::new()) };
-    let buckets = n_by_aggregator.keys().map(|&aggregator| (aggregator, bucket.clone())).collect();
-    Ok(Evaluation { candidates, details: Details::Buckets(buckets), ..Evaluation::default() })
-}
-
-fn sample_text(view: &View, sample: &Sample) -> Value {
-    match (sample, view.columns().target) {
-        (Sample::Terms(ranks), Some(key_idx)) if !ranks.is_empty() => {
-            let dictionary = view.table().dictionary(key_idx);
-            let texts: Vec<&str> = ranks.iter().map(|&rank| dictionary.text(rank)).collect();
-            texts.join(",").into()
-        }
-        _ => Value::Array(Vec::new()),
-    }
+    let bucket = |&aggregator: &u32| (aggregator, Bucket { frontier, sample: Vec::new() });
+    let buckets = n_by_aggregator.keys().map(bucket).collect();
+    Ok(evaluation(terms, view, candidates, buckets))
 }

@@ -34,14 +34,11 @@ mod words;
 use std::collections::BTreeMap;
 
 use datafusion::error::DataFusionError;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tracing::info;
 
 use super::flagged::{Flagged, candidates};
-use super::{
-    Candidate, Columns, Details, Evaluating, Evaluation, Evidence, Inputs, Key, Method, Statistics, WholeEvent,
-};
+use super::{Candidate, Columns, Evaluating, Evaluation, Inputs, Key, Method, Statistics, WholeEvent};
 use crate::config::Word2vec;
 use crate::event::{FieldPath, PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
@@ -71,21 +68,6 @@ const WORD: &[StoredKey] = &[
     StoredKey::new("decision_frontier", StoredKind::Number, PerOutlier::Any),
     StoredKey::new("confidence", StoredKind::Number, PerOutlier::Any),
 ];
-
-/// Numbers of this model in the report.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Word2vecStatistics {
-    /// Effort spent on training, if models were trained.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub training: Option<Effort>,
-    /// Comparison of flagged rows with labels, for `print_confusion_matrix`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub confusion_matrix: Option<Confusion>,
-    /// Number of texts that were not split into words because matching took too many steps. The
-    /// report adds it to the regexps of the whitelist.
-    #[serde(skip)]
-    pub regexps_given_up: u64,
-}
 
 /// Reason why a model could not be trained or used.
 #[derive(Debug, thiserror::Error)]
@@ -132,34 +114,13 @@ impl Method for Word2vec {
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         Box::pin(evaluate(self, view, inputs))
     }
-
-    fn observations(
-        &self,
-        _: &View,
-        evaluation: &Evaluation,
-        candidate: &Candidate,
-        _: &WholeEvent<'_>,
-    ) -> Map<String, Value> {
-        let mut seen = Map::new();
-        let (Evidence::Text(idx), Details::Texts(texts)) = (candidate.evidence, &evaluation.details) else {
-            return seen;
-        };
-        match texts.get(idx as usize) {
-            Some(Seen::Text(verdict)) => seen.extend(numbers(verdict)),
-            Some(Seen::Words(words)) => {
-                let texts: Vec<&str> = words.iter().map(|word| &*word.word).collect();
-                seen.insert("outlier_words".to_owned(), json!(texts));
-                seen.insert("words".to_owned(), words.iter().map(word_object).collect());
-            }
-            None => {}
-        }
-        seen.insert("size_window".to_owned(), self.size_window.into());
-        seen.insert("score_type".to_owned(), self.trigger_score.as_str().into());
-        seen
-    }
 }
 
-async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Result<Evaluation, DataFusionError> {
+async fn evaluate<'a>(
+    word2vec: &'a Word2vec,
+    view: &'a View,
+    inputs: Inputs<'a>,
+) -> Result<Evaluation<'a>, DataFusionError> {
     let judged = judge_aggregators(word2vec, view, inputs).await?;
     let mut flagged = Flagged::default();
     let mut texts = Vec::new();
@@ -178,7 +139,11 @@ async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Resul
             texts.push(text.seen);
         }
     }
-    let confusion_matrix = if word2vec.print_confusion_matrix {
+    let mut members = Map::new();
+    if effort != Effort::default() {
+        members.insert("training".to_owned(), json!(effort));
+    }
+    if word2vec.print_confusion_matrix {
         let by_aggregator = confusion::compare(word2vec, view, &flagged.to_set(), inputs).await?;
         let mut total = Confusion::default();
         for (rank, aggregator) in &shown_aggregators {
@@ -186,16 +151,29 @@ async fn evaluate(word2vec: &Word2vec, view: &View, inputs: Inputs<'_>) -> Resul
             tell(aggregator, &confusion, inputs);
             total += confusion;
         }
-        Some(total)
-    } else {
-        None
+        members.insert("confusion_matrix".to_owned(), json!(total));
+    }
+    let candidates = candidates_in(word2vec, view, flagged, inputs).await?;
+    let observe = move |candidate: &Candidate, _: &WholeEvent<'_>| {
+        texts.get(candidate.evidence as usize).map(|text| observations(word2vec, text)).unwrap_or_default()
     };
-    let training = (effort != Effort::default()).then_some(effort);
-    Ok(Evaluation {
-        candidates: candidates_in(word2vec, view, flagged, inputs).await?,
-        details: Details::Texts(texts),
-        statistics: Statistics::Word2vec(Word2vecStatistics { training, confusion_matrix, regexps_given_up }),
-    })
+    let statistics = Statistics { members, regexps_given_up };
+    Ok(Evaluation { statistics, ..Evaluation::new(candidates, observe) })
+}
+
+fn observations(word2vec: &Word2vec, text: &Seen) -> Map<String, Value> {
+    let mut seen = Map::new();
+    match text {
+        Seen::Text(verdict) => seen.extend(numbers(verdict)),
+        Seen::Words(words) => {
+            let texts: Vec<&str> = words.iter().map(|word| &*word.word).collect();
+            seen.insert("outlier_words".to_owned(), json!(texts));
+            seen.insert("words".to_owned(), words.iter().map(word_object).collect());
+        }
+    }
+    seen.insert("size_window".to_owned(), word2vec.size_window.into());
+    seen.insert("score_type".to_owned(), word2vec.trigger_score.as_str().into());
+    seen
 }
 
 /// Rows of the flagged texts; one row per text if duplicates are dropped.
@@ -212,7 +190,7 @@ async fn candidates_in(
     if word2vec.drop_duplicates {
         rows = one_per_text(rows, &["element", "number"])?;
     }
-    candidates(rows, |idx| Evidence::Text(idx as u32)).await
+    candidates(rows).await
 }
 
 fn tell(aggregator: &str, confusion: &Confusion, inputs: Inputs<'_>) {
