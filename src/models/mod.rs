@@ -5,7 +5,7 @@
 //! same candidates for the same rows in any order.
 //!
 //! A model is one file, which declares everything the model contributes: see [`Method`]. A new one
-//! needs its line in [`method`] and in [`stored_keys`].
+//! needs its line in the list.
 
 mod columns;
 mod error;
@@ -65,28 +65,35 @@ pub trait Method: Sync {
 /// Future result of [`Method::evaluate`].
 pub type Evaluating<'a> = BoxFuture<'a, Result<Evaluation<'a>, DataFusionError>>;
 
-/// Contribution of `model`.
-pub fn method(model: &Model) -> &dyn Method {
-    match model {
-        Model::SimpleQuery(simplequery) => simplequery,
-        Model::Metrics(metrics) => metrics,
-        Model::Terms(terms) => terms,
-        Model::SuddenAppearance(sudden) => sudden,
-        Model::Word2vec(word2vec) => &**word2vec,
-    }
+macro_rules! methods {
+    ($($model:ident in $module:ident,)+) => {
+        /// Contribution of `model`.
+        pub fn method(model: &Model) -> &dyn Method {
+            match model {
+                $(Model::$model(settings) => &**settings,)+
+            }
+        }
+
+        fn own_keys(model_type: ModelType) -> &'static [StoredKey] {
+            match model_type {
+                $(ModelType::$model => $module::STORED,)+
+            }
+        }
+    };
+}
+
+methods! {
+    SimpleQuery in simplequery,
+    Metrics in metrics,
+    Terms in terms,
+    SuddenAppearance in sudden_appearance,
+    Word2vec in word2vec,
 }
 
 /// Keys that outliers of a model have, besides those that all outliers have.
 pub fn stored_keys(model_type: ModelType) -> impl Iterator<Item = &'static StoredKey> {
-    let own = match model_type {
-        ModelType::SimpleQuery => simplequery::STORED,
-        ModelType::Metrics => metrics::STORED,
-        ModelType::Terms => terms::STORED,
-        ModelType::SuddenAppearance => sudden_appearance::STORED,
-        ModelType::Word2vec => word2vec::STORED,
-    };
     let by_metrics = (model_type == ModelType::Metrics).then(stored_by_metrics);
-    own.iter().chain(by_metrics.into_iter().flatten())
+    own_keys(model_type).iter().chain(by_metrics.into_iter().flatten())
 }
 
 /// A row flagged by a model.

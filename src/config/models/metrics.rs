@@ -1,6 +1,10 @@
 //! `metrics`: a number computed from a field is beyond a frontier.
 
+use chrono::TimeDelta;
+
+use super::ModelSettings;
 use super::trigger::Trigger;
+use crate::config::ini::Entry;
 use crate::config::keys::Keys;
 use crate::event::FieldPath;
 use crate::event::metric::Metric;
@@ -18,17 +22,18 @@ pub struct Metrics {
     pub trigger: Trigger,
 }
 
-impl Metrics {
-    pub(super) fn read(keys: &mut Keys<'_>) -> Option<Self> {
+impl ModelSettings for Metrics {
+    fn read(keys: &mut Keys<'_>, _: Option<TimeDelta>) -> Option<Self> {
         let target = keys.required("target", "name the field whose values are measured").map(FieldPath::new);
         let aggregator = keys.required_fields("aggregator");
         let metric = keys.required_named("metric", &Metric::NAMES);
         let trigger = Trigger::read(keys);
         Some(Self { target: target?, aggregator: aggregator?, metric: metric?, trigger: trigger? })
     }
-}
 
-/// Checks `[metrics]` of the main configuration, which is ignored: there are no batches.
-pub(super) fn check_section(keys: &mut Keys<'_>) {
-    keys.lenient(|keys| keys.count("metrics_batch_eval_size"));
+    fn read_section<'a>(keys: &mut Keys<'a>) -> Vec<&'a Entry> {
+        // ignored, because there are no batches
+        keys.lenient(|keys| keys.count("metrics_batch_eval_size"));
+        Vec::new()
+    }
 }

@@ -8,6 +8,8 @@ mod terms;
 mod trigger;
 mod word2vec;
 
+use std::collections::HashMap;
+
 use chrono::TimeDelta;
 
 use super::ini::{Entry, Ini};
@@ -23,21 +25,64 @@ pub use terms::{CountMethod, Terms};
 pub use trigger::{Trigger, TriggerMethod, TriggerOn};
 pub use word2vec::{TriggerFocus, TriggerScore, Word2vec};
 
-named_values! {
-    /// The method that finds outliers. Its name is the prefix of section names, which are matched
-    /// against the types in this order, and is stored as `model_type`.
-    ModelType {
-        /// Every event of the query is an outlier.
-        SimpleQuery = "simplequery",
-        /// A number computed from a field is beyond a frontier.
-        Metrics = "metrics",
-        /// A text holds words that do not belong together.
-        Word2vec = "word2vec",
-        /// The number of occurrences of a value, or of distinct values, is beyond a frontier.
-        Terms = "terms",
-        /// A value appears for the first time.
-        SuddenAppearance = "sudden_appearance",
-    }
+macro_rules! models {
+    ($($(#[$about:meta])* $model:ident = $name:literal,)+) => {
+        named_values! {
+            /// The method that finds outliers. Its name is the prefix of section names, which are
+            /// matched against the types in this order, and is stored as `model_type`.
+            ModelType { $($(#[$about])* $model = $name,)+ }
+        }
+
+        /// The settings that only one model type has.
+        #[derive(Clone, Debug)]
+        pub enum Model {
+            $($(#[$about])* $model(Box<$model>),)+
+        }
+
+        impl Model {
+            /// Type of this model.
+            pub fn model_type(&self) -> ModelType {
+                match self {
+                    $(Self::$model(_) => ModelType::$model,)+
+                }
+            }
+
+            fn read_keys(model_type: ModelType, keys: &mut Keys<'_>, history: Option<TimeDelta>) -> Option<Self> {
+                match model_type {
+                    $(ModelType::$model => $model::read(keys, history).map(|read| Self::$model(Box::new(read))),)+
+                }
+            }
+        }
+
+        fn read_section<'a>(model_type: ModelType, keys: &mut Keys<'a>) -> Vec<&'a Entry> {
+            match model_type {
+                $(ModelType::$model => $model::read_section(keys),)+
+            }
+        }
+    };
+}
+
+models! {
+    /// Every event of the query is an outlier.
+    SimpleQuery = "simplequery",
+    /// A number computed from a field is beyond a frontier.
+    Metrics = "metrics",
+    /// A text holds words that do not belong together.
+    Word2vec = "word2vec",
+    /// The number of occurrences of a value, or of distinct values, is beyond a frontier.
+    Terms = "terms",
+    /// A value appears for the first time.
+    SuddenAppearance = "sudden_appearance",
+}
+
+/// Settings of a model.
+trait ModelSettings: Sized {
+    /// Reads the keys of a use case that looks back as far as `history`.
+    fn read(keys: &mut Keys<'_>, history: Option<TimeDelta>) -> Option<Self>;
+
+    /// Checks the section of the main configuration that is named after the model. Returns the
+    /// entries that stand in for keys that a use case does not have.
+    fn read_section<'a>(keys: &mut Keys<'a>) -> Vec<&'a Entry>;
 }
 
 impl ModelType {
@@ -52,33 +97,7 @@ impl ModelType {
     }
 }
 
-/// The settings that only one model type has.
-#[derive(Clone, Debug)]
-pub enum Model {
-    /// See [`SimpleQuery`].
-    SimpleQuery(SimpleQuery),
-    /// See [`Metrics`].
-    Metrics(Metrics),
-    /// See [`Terms`].
-    Terms(Terms),
-    /// See [`SuddenAppearance`].
-    SuddenAppearance(SuddenAppearance),
-    /// See [`Word2vec`].
-    Word2vec(Box<Word2vec>),
-}
-
 impl Model {
-    /// Type of this model.
-    pub fn model_type(&self) -> ModelType {
-        match self {
-            Self::SimpleQuery(_) => ModelType::SimpleQuery,
-            Self::Metrics(_) => ModelType::Metrics,
-            Self::Terms(_) => ModelType::Terms,
-            Self::SuddenAppearance(_) => ModelType::SuddenAppearance,
-            Self::Word2vec(_) => ModelType::Word2vec,
-        }
-    }
-
     /// Reads the keys of the model of a use case that looks back as far as `history`.
     pub(super) fn read<'a>(
         model_type: ModelType,
@@ -86,18 +105,12 @@ impl Model {
         defaults: &ModelDefaults<'a>,
         history: Option<TimeDelta>,
     ) -> Option<Self> {
-        match model_type {
-            ModelType::SimpleQuery => Some(Self::SimpleQuery(SimpleQuery::read(keys, defaults.simplequery))),
-            ModelType::Metrics => Metrics::read(keys).map(Self::Metrics),
-            ModelType::Terms => Terms::read(keys).map(Self::Terms),
-            ModelType::SuddenAppearance => SuddenAppearance::read(keys, history).map(Self::SuddenAppearance),
-            ModelType::Word2vec => {
-                keys.fallback.clone_from(&defaults.word2vec);
-                let word2vec = Word2vec::read(keys);
-                keys.fallback.clear();
-                word2vec.map(|word2vec| Self::Word2vec(Box::new(word2vec)))
-            }
+        if let Some(entries) = defaults.0.get(&model_type) {
+            keys.fallback.clone_from(entries);
         }
+        let model = Self::read_keys(model_type, keys, history);
+        keys.fallback.clear();
+        model
     }
 
     /// True if use cases of at least one model may have this key.
@@ -110,27 +123,17 @@ impl Model {
     }
 }
 
-/// Settings in the main configuration that apply to all use cases of a model.
+/// Entries of the main configuration that apply to all use cases of a model.
 #[derive(Default)]
-pub(super) struct ModelDefaults<'a> {
-    simplequery: SimpleQuery,
-    word2vec: Vec<&'a Entry>,
-}
+pub(super) struct ModelDefaults<'a>(HashMap<ModelType, Vec<&'a Entry>>);
 
 impl<'a> ModelDefaults<'a> {
-    /// Reads the sections named after models, in the order in which their problems are reported.
+    /// Reads the sections named after models.
     pub(super) fn read(ini: &'a Ini, problems: &mut Vec<Problem>) -> Self {
-        let simplequery = Keys::read(ini, ModelType::SimpleQuery.as_str(), problems, |keys| {
-            SimpleQuery::read(keys, SimpleQuery::default())
-        });
-        Keys::read(ini, ModelType::Terms.as_str(), problems, terms::check_section);
-        Keys::read(ini, ModelType::Metrics.as_str(), problems, metrics::check_section);
-        Keys::read(ini, ModelType::SuddenAppearance.as_str(), problems, sudden_appearance::check_section);
-        let word2vec = Keys::read(ini, ModelType::Word2vec.as_str(), problems, |keys| {
-            word2vec::check_section(keys);
-            keys.entries().collect()
-        });
-        Self { simplequery, word2vec }
+        let mut section = |model_type: ModelType| {
+            Keys::read(ini, model_type.as_str(), problems, |keys| read_section(model_type, keys))
+        };
+        Self(ModelType::ALL.into_iter().map(|model_type| (model_type, section(model_type))).collect())
     }
 }
 

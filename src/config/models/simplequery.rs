@@ -1,5 +1,9 @@
 //! `simplequery`: every event of the query is an outlier.
 
+use chrono::TimeDelta;
+
+use super::ModelSettings;
+use crate::config::ini::Entry;
 use crate::config::keys::Keys;
 
 /// Settings of `simplequery`.
@@ -9,9 +13,14 @@ pub struct SimpleQuery {
     pub highlight_match: bool,
 }
 
-impl SimpleQuery {
-    /// Reads a use case, or `[simplequery]` of the main configuration, which says the default.
-    pub(super) fn read(keys: &mut Keys<'_>, default: Self) -> Self {
-        Self { highlight_match: keys.bool("highlight_match").unwrap_or(default.highlight_match) }
+impl ModelSettings for SimpleQuery {
+    fn read(keys: &mut Keys<'_>, _: Option<TimeDelta>) -> Option<Self> {
+        Some(Self { highlight_match: keys.bool("highlight_match").unwrap_or(false) })
+    }
+
+    fn read_section<'a>(keys: &mut Keys<'a>) -> Vec<&'a Entry> {
+        Self::read(keys, None);
+        // a value that is wrong is reported once
+        if keys.problems.is_empty() { keys.entries().collect() } else { Vec::new() }
     }
 }

@@ -2,6 +2,8 @@
 
 use chrono::TimeDelta;
 
+use super::ModelSettings;
+use crate::config::ini::Entry;
 use crate::config::keys::Keys;
 use crate::config::values::parse_duration;
 use crate::event::FieldPath;
@@ -21,9 +23,8 @@ pub struct SuddenAppearance {
     pub min_aggregator_bucket: Option<u64>,
 }
 
-impl SuddenAppearance {
-    /// Reads a use case that looks back as far as `history`; `None` if that is not known.
-    pub(super) fn read(keys: &mut Keys<'_>, history: Option<TimeDelta>) -> Option<Self> {
+impl ModelSettings for SuddenAppearance {
+    fn read(keys: &mut Keys<'_>, history: Option<TimeDelta>) -> Option<Self> {
         let target = keys.required_fields("target");
         let aggregator = keys.required_fields("aggregator");
         let min_aggregator_bucket = keys.count("min_aggregator_bucket");
@@ -44,15 +45,15 @@ impl SuddenAppearance {
         }
         Some(Self { target: target?, aggregator: aggregator?, window, step, min_aggregator_bucket })
     }
-}
 
-/// Checks `[sudden_appearance]` of the main configuration. Its keys are ignored, as nothing is
-/// limited.
-pub(super) fn check_section(keys: &mut Keys<'_>) {
-    keys.lenient(|keys| {
-        keys.count("max_num_aggregators");
-        keys.count("max_num_targets");
-    });
+    fn read_section<'a>(keys: &mut Keys<'a>) -> Vec<&'a Entry> {
+        // ignored, because nothing is limited
+        keys.lenient(|keys| {
+            keys.count("max_num_aggregators");
+            keys.count("max_num_targets");
+        });
+        Vec::new()
+    }
 }
 
 fn duration(keys: &mut Keys<'_>, key: &'static str) -> Option<TimeDelta> {

@@ -1,6 +1,10 @@
 //! `terms`: a number of occurrences, or of distinct values, is beyond a frontier.
 
+use chrono::TimeDelta;
+
+use super::ModelSettings;
 use super::trigger::{Trigger, TriggerMethod, TriggerOn};
+use crate::config::ini::Entry;
 use crate::config::keys::Keys;
 use crate::event::FieldPath;
 use crate::spelling::named_values;
@@ -20,8 +24,8 @@ pub struct Terms {
     pub min_target_buckets: Option<u64>,
 }
 
-impl Terms {
-    pub(super) fn read(keys: &mut Keys<'_>) -> Option<Self> {
+impl ModelSettings for Terms {
+    fn read(keys: &mut Keys<'_>, _: Option<TimeDelta>) -> Option<Self> {
         let target = keys.required_fields("target");
         let aggregator = keys.required_fields("aggregator");
         let count_method = keys.required_named("target_count_method", &CountMethod::NAMES);
@@ -57,11 +61,12 @@ impl Terms {
             min_target_buckets,
         })
     }
-}
 
-/// Checks `[terms]` of the main configuration, which is ignored: there are no batches.
-pub(super) fn check_section(keys: &mut Keys<'_>) {
-    keys.lenient(|keys| keys.count("terms_batch_eval_size"));
+    fn read_section<'a>(keys: &mut Keys<'a>) -> Vec<&'a Entry> {
+        // ignored, because there are no batches
+        keys.lenient(|keys| keys.count("terms_batch_eval_size"));
+        Vec::new()
+    }
 }
 
 named_values! {

@@ -1,9 +1,13 @@
 //! `word2vec`: a text holds words that do not belong together.
 
+use chrono::TimeDelta;
+
 use std::path::PathBuf;
 
+use super::ModelSettings;
 use super::separators::Separators;
 use super::trigger::Trigger;
+use crate::config::ini::Entry;
 use crate::config::keys::Keys;
 use crate::event::FieldPath;
 use crate::spelling::named_values;
@@ -56,8 +60,8 @@ pub struct Word2vec {
     pub trigger: Trigger,
 }
 
-impl Word2vec {
-    pub(super) fn read(keys: &mut Keys<'_>) -> Option<Self> {
+impl ModelSettings for Word2vec {
+    fn read(keys: &mut Keys<'_>, _: Option<TimeDelta>) -> Option<Self> {
         keys.entry(BATCH_EVAL_SIZE);
         let count = |keys: &mut Keys<'_>, key: &'static str, default: u64, least: u64| {
             let value = keys.count(key).unwrap_or(default);
@@ -116,16 +120,16 @@ impl Word2vec {
             trigger: trigger?,
         })
     }
-}
 
-/// Checks numbers and switches of `[word2vec]` in the main configuration. Its keys stand in where a
-/// use case has none, so the use case may change what its other keys depend on.
-pub(super) fn check_section(keys: &mut Keys<'_>) {
-    keys.lenient(|keys| {
-        keys.count(BATCH_EVAL_SIZE);
-        Word2vec::read(keys);
-        keys.problems = std::mem::take(&mut keys.unreadable);
-    });
+    fn read_section<'a>(keys: &mut Keys<'a>) -> Vec<&'a Entry> {
+        // numbers and switches only: a use case may change what the other keys depend on
+        keys.lenient(|keys| {
+            keys.count(BATCH_EVAL_SIZE);
+            Self::read(keys, None);
+            keys.problems = std::mem::take(&mut keys.unreadable);
+        });
+        keys.entries().collect()
+    }
 }
 
 /// Returns the key that counts. The documentation of older versions named the other one.
