@@ -1,5 +1,7 @@
 //! Bulk requests, with one result per document.
 
+use std::borrow::Cow;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -141,9 +143,16 @@ fn item(action: &BulkAction) -> String {
         head["routing"] = json!(routing);
     }
     match change {
-        BulkChange::Merge(doc) => format!("{}\n{{\"doc\":{doc}}}\n", json!({"update": head})),
-        BulkChange::Replace(source) => format!("{}\n{source}\n", json!({"index": head})),
+        BulkChange::Merge(doc) => format!("{}\n{{\"doc\":{}}}\n", json!({"update": head}), one_line(doc)),
+        BulkChange::Replace(source) => format!("{}\n{}\n", json!({"index": head}), one_line(source)),
     }
+}
+
+/// Returns JSON without line ends: a document may have been stored on several lines. Inside of texts
+/// they are escaped.
+fn one_line(json: &RawValue) -> Cow<'_, str> {
+    let text = json.get();
+    if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ").into() } else { text.into() }
 }
 
 /// Returns one item per index that keeps the request from creating this index.

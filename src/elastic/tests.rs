@@ -304,7 +304,9 @@ async fn updates_are_guarded_and_counted_individually() {
     let client = connect(&settings(&[&server.url])).await.unwrap();
     let mut changes = ["1", "2", "3", "4"].map(|name| change(name, None, BulkChange::Merge)).to_vec();
     changes[0].id.routing = Some("r".to_owned());
-    changes.push(change("5", Some("s"), BulkChange::Replace));
+    let on_lines =
+        |_| BulkChange::Replace(RawValue::from_string("{\r\n\"tags\": [\n\"outlier\"]}".to_owned()).unwrap());
+    changes.push(change("5", Some("s"), on_lines));
     let items = client.bulk(&changes.iter().collect::<Vec<_>>()).await.unwrap();
     let classes: Vec<Class> = items.iter().map(BulkItem::class).collect();
     assert_eq!(classes, [Class::Done, Class::Done, Class::Conflict, Class::Gone, Class::BackPressure]);

@@ -82,6 +82,30 @@ fn comments_are_at_most_100_columns_wide() {
     assert_listed(&found, &listed, &format!("a comment is wider than {MAX_COMMENT} columns"));
 }
 
+/// Returns the numbers of the lines of prose that are too wide: neither tables nor code nor quotes.
+fn wide_prose(file: &File) -> Vec<usize> {
+    let mut is_code = false;
+    let mut wide = Vec::new();
+    for (idx, line) in file.text.lines().enumerate() {
+        is_code ^= line.trim_start().starts_with("```");
+        let is_prose = !is_code && !line.starts_with(['|', '>']);
+        wide.extend((is_prose && line.chars().count() > MAX_COMMENT).then_some(idx + 1));
+    }
+    wide
+}
+
+#[test]
+fn prose_is_at_most_100_columns_wide() {
+    let long = "x".repeat(MAX_COMMENT + 1);
+    let text = format!("{long}\n| {long} |\n```text\n{long}\n```\n> {long}\n  {long}\n");
+    assert_eq!(wide_prose(&File { path: "a.md".to_owned(), text }), [1, 7]);
+    let folders = ["README.md", "CHANGELOG.md", "docs", "src", "kernels", "benches", "tests", "use_cases"];
+    let wide = |file: File| -> Vec<String> {
+        wide_prose(&file).iter().map(|line| format!("{}:{line}: wider than {MAX_COMMENT} columns", file.path)).collect()
+    };
+    assert_none(&files(&folders, &["md"]).into_iter().flat_map(wide).collect::<Vec<_>>());
+}
+
 /// A module with a folder is `x/mod.rs`, never `x.rs` beside `x/`.
 #[test]
 fn modules_with_a_folder_are_inside_it() {
