@@ -28,34 +28,36 @@ pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
     let started = Instant::now();
     let mut report = Report::new(Utc::now());
     let result = detect(args, quiet, &interrupt, &mut report).await;
-    let result = match result {
-        Err(_) if interrupt.is_raised() => Err(RunError::Interrupted(report.written_so_far())),
-        other => other,
-    };
     report.finish(started.elapsed());
-    let exit = match &result {
-        Ok(()) => report.exit(),
-        Err(run_error) => {
-            error!("{run_error}");
-            if report.written.is_some() && !matches!(run_error, RunError::Interrupted(_)) {
-                error!("{}", report.written_so_far());
+    let exit = match result {
+        Ok(()) => {
+            if !quiet {
+                summary::print(&report);
             }
-            report.fail(run_error.to_string(), run_error.exit());
-            run_error.exit()
+            report.exit()
         }
+        Err(_) if interrupt.is_raised() => fail(RunError::Interrupted(report.written_so_far()), &mut report),
+        Err(run_error) => fail(run_error, &mut report),
     };
-    if !quiet && result.is_ok() {
-        summary::print(&report);
-    }
     // where the report would go may be what must not be replaced
-    let report_path = args.report.as_deref().filter(|_| exit != Exit::Usage);
-    match outputs::write_report(report_path, &report) {
-        Ok(()) => exit,
+    let path = args.report.as_deref().filter(|_| exit != Exit::Usage);
+    match outputs::write_report(path, &report) {
         Err(report_error) => {
             error!("{report_error}");
             if exit == Exit::Done { Exit::LocalFile } else { exit }
         }
+        Ok(()) => exit,
     }
+}
+
+/// Tells and reports why the run failed.
+fn fail(run_error: RunError, report: &mut Report) -> Exit {
+    error!("{run_error}");
+    if report.written.is_some() && !matches!(run_error, RunError::Interrupted(_)) {
+        error!("{}", report.written_so_far());
+    }
+    report.fail(run_error.to_string(), run_error.exit());
+    run_error.exit()
 }
 
 async fn detect(args: &RunArgs, quiet: bool, interrupt: &Interrupt, report: &mut Report) -> Result<(), RunError> {

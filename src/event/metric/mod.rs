@@ -137,6 +137,14 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_lists_all_metrics() {
+        let documentation = include_str!("../../../use_cases/README.md");
+        let row = documentation.lines().find(|line| line.starts_with("| `metric` |")).unwrap();
+        let documented: Vec<&str> = row.split('`').skip(3).step_by(2).collect();
+        assert_eq!(documented, Metric::ALL.map(Metric::as_str));
+    }
+
+    #[test]
     fn observations_name_what_was_found() {
         let seen = metric_observations(Metric::HexEncodedLength, "x deadbeefdeadbeef");
         assert_eq!(seen["max_hex_encoded_word"], "deadbeefdeadbeef");
