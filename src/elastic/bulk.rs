@@ -148,8 +148,8 @@ fn item(action: &BulkAction) -> String {
     }
 }
 
-/// Returns JSON without line ends: a document may have been stored on several lines. Inside of texts
-/// they are escaped.
+/// Returns JSON without line ends: a document may have been stored on several lines. Inside of
+/// texts they are escaped.
 fn one_line(json: &RawValue) -> Cow<'_, str> {
     let text = json.get();
     if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ").into() } else { text.into() }

@@ -201,13 +201,14 @@ fn outliers_are_removed_from_documents_that_were_stored_on_several_lines() {
     for kind in Kind::ALL {
         let index = "upkeep-lines";
         let bench = prepared(kind, index, "");
-        let known = json!({"host": {"name": "h\n1"}, "tags": ["x"]});
+        let known = json!({"host": "h\n1", "process": {"name": "a"}, "tags": ["x"]});
         let mut tagged = known.clone();
         tagged["outliers"] = json!({
             "summary": ["old"], "model_name": ["gone"], "model_type": ["terms"], "total_outliers": 1});
         tagged["tags"] = json!(["x", "outlier"]);
         let text = serde_json::to_string_pretty(&tagged).expect("JSON");
-        bench.node.send("PUT", &format!("/{index}/_doc/lines?refresh=true"), Some(text));
+        let answer = bench.node.send("PUT", &format!("/{index}/_doc/lines?refresh=true"), Some(text));
+        assert_eq!(answer.status, 201, "{}: {}", bench.name(), answer.body);
         bench.run("wipe -q --config cluster.conf --use-cases use_cases.conf").expect_code(0);
         let stored = Value::Object(bench.stored(index)["lines"].source.clone());
         assert_eq!(stored, known, "{}", bench.name());
