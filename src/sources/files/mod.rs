@@ -41,34 +41,44 @@ pub struct FileOptions {
 #[derive(Debug)]
 pub struct EventFiles {
     files: Vec<InputFile>,
+    unreadable: Vec<Incomplete>,
     spool: Arc<Spool>,
     places: Mutex<Vec<Place>>,
     is_read: AtomicBool,
 }
 
 impl EventFiles {
-    /// Finds the files of `paths`: files, folders, patterns, and `-` for standard input.
+    /// Finds the files of `paths`: files, folders, patterns, and `-` for standard input. Files that
+    /// cannot be read from their start are left out, and listed in the summary of each scan, unless
+    /// all are such.
     ///
     /// # Errors
-    /// One error for every path without events and every file that cannot be opened.
+    /// One error for every path without events, or for every file that cannot be read.
     pub fn open(paths: &[String], options: FileOptions) -> Result<Self, Vec<SourceError>> {
         let mut errors = Vec::new();
         let found = paths::find(paths, &mut errors);
-        let files: Vec<InputFile> = found
-            .into_iter()
-            .map(input_file)
-            .filter_map(|file| file.map_err(|error| errors.push(error)).ok())
-            .collect();
-        if errors.is_empty() {
-            Ok(EventFiles {
-                files: named(files),
-                spool: Arc::new(Spool::new(&options.spill_dir)),
-                places: Mutex::default(),
-                is_read: AtomicBool::new(false),
-            })
-        } else {
-            Err(errors)
+        let files = found.into_iter().map(InputFile::new);
+        let files: Vec<_> = files.filter_map(|file| file.map_err(|error| errors.push(error)).ok()).collect();
+        let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
+        for file in files {
+            // streams are checked when they are read
+            match file.size().map_or(Ok(()), |_| formats::check(&file)) {
+                Ok(()) => readable.push(file),
+                Err(error) => unreadable.push((file, error)),
+            }
         }
+        if !errors.is_empty() || readable.is_empty() {
+            errors.extend(unreadable.into_iter().map(|(_, error)| error));
+            return Err(errors);
+        }
+        let unreadable = unreadable.iter().map(|(file, error)| Incomplete::of(file, error));
+        Ok(EventFiles {
+            files: named(readable),
+            unreadable: unreadable.collect(),
+            spool: Arc::new(Spool::new(&options.spill_dir)),
+            places: Mutex::default(),
+            is_read: AtomicBool::new(false),
+        })
     }
 
     /// Returns the number of files.
@@ -94,13 +104,15 @@ pub fn event_files(paths: &[String]) -> Vec<PathBuf> {
     paths::find(paths, &mut Vec::new()).into_iter().flatten().collect()
 }
 
-/// Looks up a file, and checks its format unless it can be read only once.
-fn input_file(path: Option<PathBuf>) -> Result<InputFile, SourceError> {
-    let file = InputFile::new(path)?;
-    if file.size().is_some() {
-        formats::check(&file)?;
+impl Incomplete {
+    fn of(file: &InputFile, error: &SourceError) -> Self {
+        let reason = match error {
+            SourceError::Format { reason, cure, .. } => format!("{reason}; {cure}"),
+            SourceError::Open { source, .. } => format!("{source}; check its permissions"),
+            other => other.to_string(),
+        };
+        Incomplete { name: file.name.to_string(), reason }
     }
-    Ok(file)
 }
 
 impl EventSource for EventFiles {
@@ -120,7 +132,7 @@ impl EventSource for EventFiles {
                 idle: Mutex::default(),
             }),
             decoding: InOrder::new(2 * options.threads.max(1) + 1),
-            summary: ScanSummary::default(),
+            summary: ScanSummary { incomplete: self.unreadable.clone(), ..ScanSummary::default() },
             on_batch,
         };
         for file_idx in 0..self.files.len() {

@@ -277,6 +277,19 @@ fn all_files_that_cannot_be_opened_are_reported_at_once() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_does_not_stop_the_others() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "good.ndjson", b"{\"a\":1}\n");
+    write(&folder, "wide.json", b"\xff\xfe{\0}\0");
+    write(&folder, "x.parquet", b"PAR1 and no more");
+    let (found, summary) = scan(&open(&[folder.path()]).unwrap());
+    assert_eq!(found.len(), 1);
+    let left_out: Vec<&str> = summary.incomplete.iter().map(|part| part.name.as_str()).collect();
+    assert_eq!(left_out, ["wide.json", "x.parquet"].map(|name| folder.path().join(name).display().to_string()));
+    assert!(summary.incomplete[0].reason.contains("iconv"), "{:?}", summary.incomplete);
+}
+
+#[test]
 fn a_changed_file_is_reported() {
     let folder = TempDir::new().unwrap();
     let path = write(&folder, "f.ndjson", b"{\"a\":1}\n");

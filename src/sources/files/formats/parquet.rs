@@ -14,6 +14,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use super::text::{Keeping, TextBlocks};
 use super::{Blocks, Format};
+use crate::runtime::contained;
 use crate::sources::files::contents::Contents;
 
 /// Rows rendered at once.
@@ -56,17 +57,18 @@ struct ParquetLines {
 
 impl ParquetLines {
     fn new(file: File) -> io::Result<Self> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(io::Error::other)?;
-        let batches = builder.with_batch_size(BATCH_ROWS).build().map_err(io::Error::other)?;
+        let open = || ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS).build();
+        let batches = guarded(|| open().map_err(io::Error::other))?;
         Ok(ParquetLines { batches, lines: Cursor::default() })
     }
 
     /// Renders the next rows; false if there are none.
     fn fill(&mut self) -> io::Result<bool> {
-        let Some(batch) = self.batches.next() else { return Ok(false) };
-        let lines = batch.map_err(io::Error::other).and_then(|batch| lines(&batch))?;
-        self.lines = Cursor::new(lines);
-        Ok(true)
+        let batches = &mut self.batches;
+        let next = guarded(|| batches.next().map(|batch| lines(&batch.map_err(io::Error::other)?)).transpose())?;
+        let is_there = next.is_some();
+        self.lines = Cursor::new(next.unwrap_or_default());
+        Ok(is_there)
     }
 }
 
@@ -79,6 +81,13 @@ impl Read for ParquetLines {
             }
         }
     }
+}
+
+/// Reads with the Parquet library, which panics on some damaged files.
+fn guarded<T>(read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let damaged =
+        |panic: String| io::Error::new(io::ErrorKind::InvalidData, format!("the Parquet library fails on it: {panic}"));
+    contained(read).map_err(damaged)?
 }
 
 fn lines(batch: &RecordBatch) -> io::Result<Vec<u8>> {
@@ -201,6 +210,32 @@ mod tests {
                 r#"{"user":{"name":"x"},"a.b":[1,null],"t":"1970-01-01T00:00:01.500Z","bytes":"é","raw":"ff","f":1.0,"n":-9223372036854775808,"d":12.50,"ok":true}"#,
                 r#"{"user":{},"bytes":"y","raw":"79","f":null,"n":0,"d":0.05,"ok":false}"#,
             ]
+        );
+    }
+
+    /// The schema of Arrow in the footer, which is damaged here byte by byte, makes the library
+    /// panic.
+    #[test]
+    fn damage_in_the_footer_is_an_error() {
+        let durations = Arc::new(arrow::array::DurationSecondArray::from(vec![1, 2])) as ArrayRef;
+        let dates = Arc::new(arrow::array::Date32Array::from(vec![1, 2])) as ArrayRef;
+        let batch = RecordBatch::try_from_iter([("d", durations), ("e", dates)]).unwrap();
+        let mut whole = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut whole, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let mut messages = Vec::new();
+        for at in whole.len() / 3..whole.len() {
+            let mut file = tempfile::tempfile().unwrap();
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x15;
+            file.write_all(&damaged).unwrap();
+            let read = ParquetLines::new(file).and_then(|mut lines| lines.read_to_string(&mut String::new()));
+            messages.extend(read.err().map(|error| error.to_string()));
+        }
+        assert!(
+            messages.iter().any(|message| message.starts_with("the Parquet library fails on it: ")),
+            "{messages:?}"
         );
     }
 
