@@ -15,7 +15,7 @@ use crate::config::{Asset, UseCase};
 use crate::event::Document;
 use crate::event::derived::DerivedFields;
 use crate::models::{self, Candidate, Evaluation, EvaluationError, Inputs, Refinement, Statistics, WholeEvent};
-use crate::outlier::{Description, Gathered, GatheredOutlier, describe};
+use crate::outlier::{Description, Gathered, GatheredOutlier, Outlier, describe};
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, EventSource, RawDocument, SourceError};
 use crate::spill::SpillError;
@@ -125,14 +125,13 @@ impl Detection<'_> {
                 () = self.interrupt.raised() => return Err(SourceError::Cancelled.into()),
             };
             detected.rounds += 1;
-            detected.regexps_given_up += evaluation.statistics.regexps_given_up;
-            detected.statistics.clone_from(&evaluation.statistics);
             detected.evaluating += started.elapsed();
             let started = Instant::now();
             let judged = Judged { view: &view, evaluation: &evaluation, round: detected.rounds };
             let mut round = tokio::task::block_in_place(|| self.describe(&judged))?;
             detected.describing += started.elapsed();
-            detected.regexps_given_up += round.regexps_given_up;
+            detected.regexps_given_up += evaluation.statistics.regexps_given_up + round.regexps_given_up;
+            detected.statistics = evaluation.statistics;
             detected.gone += round.gone;
             detected.whitelisted += round.whitelisted.len() as u64;
             let again = self.refine(&mut round, &mut population, detected.rounds);
@@ -214,21 +213,30 @@ impl Detection<'_> {
                 Description { use_case: self.use_case, document: &document, derived: &derived, observations };
             let outlier = describe(self.assets, description);
             let verdict = self.whitelist.matches(&outlier, &document);
-            let mut json = serde_json::to_string(&outlier)?;
-            // many of them wait in memory
-            json.shrink_to_fit();
-            let found = GatheredOutlier {
-                document: event.document.key.clone(),
-                use_case_idx: self.use_case_idx,
-                element: candidate.element.0,
-                outlier: json,
-                aggregator: candidate.aggregator,
-                round: judged.round,
-            };
-            let outlier = if verdict.whitelisted { None } else { Some(found) };
-            Ok(Described { candidate: *candidate, outlier, regexps_given_up: verdict.regexps_given_up })
+            let found = (!verdict.whitelisted).then(|| self.found(judged, event, candidate, &outlier)).transpose()?;
+            Ok(Described { candidate: *candidate, outlier: found, regexps_given_up: verdict.regexps_given_up })
         };
         event.candidates.iter().map(describe_one).collect()
+    }
+
+    fn found(
+        &self,
+        judged: &Judged<'_>,
+        event: &CandidateEvent<'_>,
+        candidate: &Candidate,
+        outlier: &Outlier,
+    ) -> Result<GatheredOutlier, DetectionError> {
+        let mut json = serde_json::to_string(outlier)?;
+        // many of them wait in memory
+        json.shrink_to_fit();
+        Ok(GatheredOutlier {
+            document: event.document.key.clone(),
+            use_case_idx: self.use_case_idx,
+            element: candidate.element.0,
+            outlier: json,
+            aggregator: candidate.aggregator,
+            round: judged.round,
+        })
     }
 }
 

@@ -1,7 +1,6 @@
 //! Plans of models can be executed elsewhere: they hold nothing but plain data and names of
 //! functions, from which another session makes a plan that finds the same.
 
-use std::fs;
 use std::io::Cursor;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -35,7 +34,7 @@ use ee_outliers::sources::files::{EventFiles, FileOptions};
 use ee_outliers::table::{EventTable, Population, View, ViewColumns};
 use serde_json::{Value, json};
 
-use crate::properties::{COMMON, USE_CASES, events};
+use crate::properties::{Bench, USE_CASES, events};
 
 /// Rebuilds each plan for a session of its own, from nothing but plain data and names.
 #[derive(Debug, Default)]
@@ -176,14 +175,11 @@ fn found(folder: &Path, planner: Option<Arc<Elsewhere>>) -> Found {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_find_the_same_elsewhere() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let complete = USE_CASES.replace("outlier_summary=", &format!("{COMMON}outlier_summary="));
-    fs::write(folder.path().join("use_cases.conf"), complete).expect("written");
-    let text: String = events(600, 1).iter().map(|event| format!("{event}\n")).collect();
-    fs::write(folder.path().join("events.ndjson"), text).expect("written");
-    let here = found(folder.path(), None);
+    let bench = Bench::new(USE_CASES);
+    bench.write("events.ndjson", &events(600, 1));
+    let here = found(bench.path(), None);
     let elsewhere = Arc::new(Elsewhere::default());
-    assert_eq!(found(folder.path(), Some(Arc::clone(&elsewhere))), here);
+    assert_eq!(found(bench.path(), Some(Arc::clone(&elsewhere))), here);
     let n_models = config::ModelType::ALL.len();
     assert!(elsewhere.n_plans.load(Ordering::Relaxed) > n_models, "models do not use the planner");
 }

@@ -134,7 +134,7 @@ accepted=^accepted
 ";
 
 /// Keys that every use case needs but that are not under test.
-pub(crate) const COMMON: &str = "outlier_type=test\noutlier_reason=property\nrun_model=1\n";
+const COMMON: &str = "outlier_type=test\noutlier_reason=property\nrun_model=1\n";
 
 /// A small seeded generator (SplitMix64), so that failures can be reproduced.
 struct Random(u64);
@@ -203,23 +203,23 @@ fn event(idx: usize, random: &mut Random) -> String {
 }
 
 /// A scratch folder with a use-case file and room for event files.
-struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
 }
 
 impl Bench {
-    fn new(use_cases: &str) -> Self {
+    pub(crate) fn new(use_cases: &str) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let complete = use_cases.replace("outlier_summary=", &format!("{COMMON}outlier_summary="));
         fs::write(folder.path().join("use_cases.conf"), complete).expect("written");
         Self { folder }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn write(&self, name: &str, events: &[String]) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, events: &[String]) -> PathBuf {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("created");
         let text: String = events.iter().map(|event| format!("{event}\n")).collect();

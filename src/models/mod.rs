@@ -285,8 +285,12 @@ fn places(batch: &RecordBatch) -> Result<impl Iterator<Item = (Element, u32)> + 
     Ok(elements.iter().map(|&element| Element(element)).zip(aggregators.iter().copied()))
 }
 
+fn text(view: &View, key_idx: Option<usize>, rank: u32) -> Option<&str> {
+    key_idx.map(|key_idx| view.table().dictionary(key_idx).text(rank))
+}
+
 fn text_of(view: &View, key_idx: Option<usize>, rank: u32) -> Value {
-    key_idx.map_or(Value::Null, |key_idx| view.table().dictionary(key_idx).text(rank).into())
+    text(view, key_idx, rank).into()
 }
 
 fn field_names(fields: &[FieldPath]) -> Value {

@@ -12,7 +12,7 @@ use serde_json::Map;
 use super::flagged::{Flagged, candidates};
 use super::{
     Bucket, Buckets, Candidate, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement, column, places, rows,
-    rows_of, sample_text, text_of,
+    rows_of, sample_text, text, text_of,
 };
 use crate::config::{CountMethod, Terms};
 use crate::engine::functions::{TermsJudgement, frontier_of, judge_terms, kernel_side};
@@ -61,8 +61,7 @@ fn evaluation<'a>(
     buckets: Buckets<u32>,
 ) -> Evaluation<'a> {
     let columns = view.columns();
-    let term = move |rank: u32| text_of(view, columns.target, rank);
-    let term_text = move |rank: &u32| term(*rank).as_str().unwrap_or_default().to_owned();
+    let term_text = move |&rank: &u32| text(view, columns.target, rank).unwrap_or_default().to_owned();
     Evaluation::new(candidates, move |candidate, _| {
         let mut seen = Map::new();
         if let Some(bucket) = buckets.get(&candidate.aggregator) {
@@ -71,7 +70,7 @@ fn evaluation<'a>(
         }
         seen.insert("term_count".to_owned(), candidate.evidence.into());
         seen.insert("aggregator".to_owned(), text_of(view, columns.aggregator, candidate.aggregator));
-        seen.insert("term".to_owned(), term(candidate.target));
+        seen.insert("term".to_owned(), text_of(view, columns.target, candidate.target));
         seen.insert("trigger_method".to_owned(), terms.trigger.method.as_str().into());
         seen
     })

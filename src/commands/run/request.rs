@@ -12,7 +12,7 @@ use crate::plan::Period;
 use crate::query::TimeWindow;
 use crate::runtime::Limits;
 
-/// What a run is asked to do.
+/// Arguments of a run, as they are meant.
 pub(super) struct Request {
     pub(super) source: RequestedSource,
     /// Time that `now` stands for in queries.

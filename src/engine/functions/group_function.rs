@@ -1,4 +1,4 @@
-//! What the aggregate functions have in common as functions of DataFusion.
+//! Common frame of the aggregate functions: their side towards DataFusion.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -1,6 +1,5 @@
 //! Contents of files and streams, decompressed. Compression is recognised by content.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::PathBuf;
@@ -42,8 +41,7 @@ impl Contents {
         let Some(size) = file.size() else {
             return Contents::of_stream(Stream::start(|| File::open(path), interrupt)?, progress);
         };
-        let is_compressed = |ending: &OsStr| ["gz", "zst"].iter().any(|known| ending.eq_ignore_ascii_case(known));
-        if size == 0 && path.extension().is_some_and(is_compressed) {
+        if size == 0 && without_compression(&path.to_string_lossy().to_lowercase()).is_some() {
             let reason = "the file is empty, so it is not valid gzip or zstd";
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason));
         }
@@ -119,6 +117,11 @@ impl Read for Contents {
             }
         }
     }
+}
+
+/// Returns a name in lower case without the ending of compression; `None` if it has none.
+pub(super) fn without_compression(name: &str) -> Option<&str> {
+    [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending))
 }
 
 /// Reads until `buffer` is full or the stream ends or fails; also returns the bytes before a fault.

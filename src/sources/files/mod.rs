@@ -71,7 +71,7 @@ impl EventFiles {
             errors.extend(unreadable.into_iter().map(|(_, error)| error));
             return Err(errors);
         }
-        let unreadable = unreadable.iter().map(|(file, error)| Incomplete::of(file, error));
+        let unreadable = unreadable.iter().map(|(file, error)| left_out(file, error));
         Ok(EventFiles {
             files: named(readable),
             unreadable: unreadable.collect(),
@@ -104,15 +104,14 @@ pub fn event_files(paths: &[String]) -> Vec<PathBuf> {
     paths::find(paths, &mut Vec::new()).into_iter().flatten().collect()
 }
 
-impl Incomplete {
-    fn of(file: &InputFile, error: &SourceError) -> Self {
-        let reason = match error {
-            SourceError::Format { reason, cure, .. } => format!("{reason}; {cure}"),
-            SourceError::Open { source, .. } => format!("{source}; check its permissions"),
-            other => other.to_string(),
-        };
-        Incomplete { name: file.name.to_string(), reason }
-    }
+/// A file that is left out. Its name is not repeated in the reason.
+fn left_out(file: &InputFile, error: &SourceError) -> Incomplete {
+    let reason = match error {
+        SourceError::Format { reason, cure, .. } => format!("{reason}; {cure}"),
+        SourceError::Open { source, .. } => format!("{source}; check its permissions"),
+        other => other.to_string(),
+    };
+    Incomplete { name: file.name.to_string(), reason }
 }
 
 impl EventSource for EventFiles {

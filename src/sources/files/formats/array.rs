@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use super::lines::ONLY_LINES;
 use super::text::{Keeping, TextBlocks};
-use super::{Blocks, Format};
+use super::{Blocks, Format, trimmed_start};
 use crate::sources::files::contents::Contents;
 
 pub(super) struct JsonArray;
@@ -15,8 +15,7 @@ impl Format for JsonArray {
     }
 
     fn recognises(&self, start: &[u8], ending: &str) -> bool {
-        let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-        !ONLY_LINES.contains(&ending) && text.trim_ascii_start().starts_with(b"[")
+        !ONLY_LINES.contains(&ending) && trimmed_start(start).starts_with(b"[")
     }
 
     fn open(&self, contents: Contents) -> io::Result<Box<dyn Blocks>> {

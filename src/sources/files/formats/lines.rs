@@ -3,7 +3,7 @@
 use std::io;
 
 use super::text::{Keeping, TextBlocks};
-use super::{Blocks, Format, Refusal};
+use super::{Blocks, Format, Refusal, trimmed_start};
 use crate::sources::files::contents::Contents;
 
 /// Endings of files that have nothing but lines, whatever they begin with.
@@ -38,7 +38,7 @@ impl Format for JsonLines {
 
 /// True if an object begins on the first line and continues on the next.
 fn is_pretty_printed(start: &[u8]) -> bool {
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+    let start = trimmed_start(start);
     let Some(end) = memchr::memchr(b'\n', start) else { return false };
     let (first, rest) = start.split_at(end);
     // a truncated line is followed by the next event

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 
-use super::contents::Contents;
+use super::contents::{Contents, without_compression};
 use super::file::InputFile;
 use crate::event::decode::{Decoder, EventBatch};
 use crate::runtime::Interrupt;
@@ -134,14 +134,14 @@ pub(super) fn check(file: &InputFile) -> Result<(), SourceError> {
 
 /// Returns the format of a file whose name has `ending` and whose contents begin with `start`.
 pub(super) fn format_of(start: &[u8], ending: &str) -> &'static dyn Format {
-    let recognised = FORMATS.iter().find(|format| format.recognises(start, ending));
+    let recognised = FORMATS.iter().copied().find(|format| format.recognises(start, ending));
     // a file that is not what its name says is refused by that format
-    *recognised.or_else(|| with_ending(ending)).unwrap_or(&(&lines::JsonLines as &dyn Format))
+    recognised.or_else(|| with_ending(ending)).unwrap_or(&lines::JsonLines)
 }
 
 /// Returns the format whose files have names with `ending`.
-pub(super) fn with_ending(ending: &str) -> Option<&'static &'static dyn Format> {
-    FORMATS.iter().find(|format| format.endings().contains(&ending))
+pub(super) fn with_ending(ending: &str) -> Option<&'static dyn Format> {
+    FORMATS.iter().copied().find(|format| format.endings().contains(&ending))
 }
 
 /// Endings of the names of event files.
@@ -152,6 +152,11 @@ pub(super) fn known_endings() -> String {
     endings.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ")
 }
 
+/// Returns `text` without a byte order mark and blanks at its start.
+fn trimmed_start(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start()
+}
+
 fn ending_of(file: &InputFile) -> String {
     file.path.as_deref().map(ending).unwrap_or_default()
 }
@@ -159,6 +164,6 @@ fn ending_of(file: &InputFile) -> String {
 /// Ending of the name of a file in lower case, without that of compression.
 pub(super) fn ending(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    let name = without_compression(&name).unwrap_or(&name);
     name.rsplit_once('.').map(|(_, ending)| ending.to_owned()).unwrap_or_default()
 }
