@@ -25,6 +25,7 @@ pub mod models;
 pub mod plan;
 pub mod sources;
 pub mod ingest;
+pub mod usability;
 pub mod outlier;
 pub mod whitelist;
 pub mod detection;

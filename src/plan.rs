@@ -16,7 +16,7 @@ use crate::event::document::equal_ignoring_case;
 use crate::event::metric::Metric;
 use crate::event::sentences::SEPARATOR;
 use crate::models::{Key, method};
-use crate::query::{CompiledQuery, Mapping, QueryError, TimeWindow, compile};
+use crate::query::{CompiledQuery, Mapping, NamedField, QueryError, TimeWindow, compile, named_fields};
 use crate::table::{FieldSource, KeySpec, MetricSpec, TableLayout, ViewColumns};
 
 /// Restriction of the events by time, because a source may hold more than the history window.
@@ -50,6 +50,8 @@ pub struct PlannedUseCase {
     pub use_case: Arc<UseCase>,
     /// Compiled query.
     pub query: CompiledQuery,
+    /// Fields that the query names.
+    pub named_fields: Vec<NamedField>,
     /// Times of its events, inclusive; `None` means any.
     pub window: Option<TimeWindow>,
     /// Index of its timestamp field in the layout; present if its model or window needs one.
@@ -135,6 +137,7 @@ impl Planner {
             }
         };
         let is_judged_here = query.is_some();
+        let named_fields = query.as_ref().map_or_else(|| named_fields(&use_case.query), CompiledQuery::named_fields);
         let query = query.unwrap_or_else(CompiledQuery::match_all);
         for column in query.columns() {
             self.add_column(ColumnSpec { name: column.name(), field: column.field(), kind: ColumnKind::Leaves });
@@ -152,6 +155,7 @@ impl Planner {
             ((window.is_some() && is_judged_here) || view.time.is_some()).then(|| self.time(&use_case.timestamp_field));
         self.use_cases.push(PlannedUseCase {
             query,
+            named_fields,
             window,
             time_idx,
             view,

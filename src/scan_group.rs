@@ -13,6 +13,7 @@ use crate::plan::{Period, PlannedUseCase, ScanPlan};
 use crate::runtime::side_by_side;
 use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::table::View;
+use crate::usability::{Assessment, assess};
 use crate::whitelist::Whitelist;
 
 /// Inputs of a scan group.
@@ -56,6 +57,8 @@ pub struct GroupResult {
 pub struct UseCaseResult {
     /// Share of the events that it used.
     pub usage: Usage,
+    /// Whether it can use the events.
+    pub assessment: Assessment,
     /// Findings without the outliers themselves, or the reason why it failed.
     pub outcome: Result<Detected, DetectionError>,
     /// Documents with outliers of this use case.
@@ -82,7 +85,8 @@ pub fn judge(group: &ScanGroup<'_>) -> Result<GroupResult, GroupError> {
     let started = Instant::now();
     let ingested = ingest(group.source, &group.plan, group.compute, &group.options)?;
     let reading = started.elapsed();
-    let mut use_cases = judge_all(group, &ingested);
+    let assessments = assess(&group.plan, &ingested, group.source);
+    let mut use_cases = judge_all(group, &ingested, assessments);
     if let Some(error) = take_end_of_run(&mut use_cases) {
         return Err(error.into());
     }
@@ -96,18 +100,20 @@ pub fn judge(group: &ScanGroup<'_>) -> Result<GroupResult, GroupError> {
 }
 
 /// Judges all use cases, up to one per thread at once; returns results in the order of the plan.
-fn judge_all(group: &ScanGroup<'_>, ingested: &Ingested) -> Vec<UseCaseResult> {
+fn judge_all(group: &ScanGroup<'_>, ingested: &Ingested, assessments: Vec<Assessment>) -> Vec<UseCaseResult> {
     let n_threads = group.compute.limits().threads.get();
     let n_at_once = n_threads.min(group.plan.use_cases.len()).max(1);
     let n_partitions = n_threads.div_ceil(n_at_once);
-    side_by_side(group.plan.use_cases.len(), n_at_once, async |mask_idx| {
+    let outcomes = side_by_side(group.plan.use_cases.len(), n_at_once, async |mask_idx| {
         let planned = &group.plan.use_cases[mask_idx];
         let outcome = detect(group, ingested, planned, mask_idx, n_partitions).await;
         if outcome.is_err() {
             group.gathered.withdraw_use_case(group.n_before + mask_idx);
         }
-        UseCaseResult { usage: ingested.usage[mask_idx], outcome, documents: 0 }
-    })
+        outcome
+    });
+    let result = |((outcome, assessment), &usage)| UseCaseResult { usage, assessment, outcome, documents: 0 };
+    outcomes.into_iter().zip(assessments).zip(&ingested.usage).map(result).collect()
 }
 
 /// Takes the first failure that ends the run, if there is one.

@@ -399,8 +399,9 @@ use_derived_fields=1
         ("main.conf", "[derivedfields]\nmessage=(?<x>(?:(a+)+\\2)+b)\n"),
         ("events.ndjson", &(event.clone() + &event)),
     ]);
-    run(folder.path(), "run --config main.conf --use-cases rare.conf --events events.ndjson --report report.json")
-        .expect_code(0);
+    let line = "run --config main.conf --use-cases rare.conf --events events.ndjson --report report.json";
+    let stderr = run(folder.path(), line).expect_code(3).stderr;
+    assert!(stderr.contains("no pattern derives the target `x` from any of them"), "{stderr}");
     let report = Report::read(&folder.path().join("report.json"));
     let given_up = &report.json()["use_cases"][0]["grok_given_up"][0];
     assert_eq!((&given_up["field"], &given_up["texts"]), (&"message".into(), &1.into()), "{}", report.json());

@@ -5,7 +5,8 @@
 //! (order, threads, memory), `plans` executes plans elsewhere. `cli` tests the command line as a
 //! user sees it, `config` its configuration files, `query` the query languages, `word2vec` that
 //! model, `recordings` the use cases and recordings that ship with the project, `servers` real
-//! clusters, `tidy` the rules of the source tree. `program` and `outliers` are shared by the tests.
+//! clusters, `tidy` the rules of the source tree, `usability` what use cases say that cannot use
+//! the events. `program` and `outliers` are shared by the tests.
 
 mod cli;
 mod config;
@@ -20,4 +21,5 @@ mod query;
 mod recordings;
 mod servers;
 mod tidy;
+mod usability;
 mod word2vec;

@@ -3,8 +3,21 @@
 use super::history_window::HistoryWindow;
 use super::keys::Keys;
 use crate::event::FieldPath;
+use crate::spelling::named_values;
 
 pub(super) const SECTION: &str = "general";
+
+named_values! {
+    /// Effect of a use case on the run if it cannot use the events that match it.
+    OnUnusable {
+        /// The run is partial.
+        Partial = "partial",
+        /// The run warns.
+        Warn = "warn",
+        /// The run fails, and writes nothing.
+        Fail = "fail",
+    }
+}
 
 /// Settings that apply to all use cases.
 #[derive(Clone, Debug)]
@@ -25,6 +38,8 @@ pub struct General {
     pub run_models: bool,
     /// True to run use cases with `test_model`.
     pub test_models: bool,
+    /// Effect of use cases that cannot use the events.
+    pub on_unusable: OnUnusable,
 }
 
 impl General {
@@ -37,6 +52,7 @@ impl General {
             wipe_all_whitelisted_outliers: keys.bool("es_wipe_all_whitelisted_outliers").unwrap_or(true),
             run_models: keys.bool("run_models").unwrap_or(true),
             test_models: keys.bool("test_models").unwrap_or(false),
+            on_unusable: keys.named("unusable", &OnUnusable::NAMES).unwrap_or(OnUnusable::Partial),
             history_window: HistoryWindow::read(keys),
         }
     }

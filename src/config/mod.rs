@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 pub use assets::Asset;
 pub use cluster::{Authentication, ClientCertificate, ElasticSettings};
 pub use derived_fields::{WrittenDerivedField, compile_derived};
-pub use general::General;
+pub use general::{General, OnUnusable};
 pub use history_window::HistoryWindow;
 pub use log::{LogLevel, LogSettings};
 pub use main_config::MainConfig;

@@ -3,6 +3,7 @@
 
 mod derive;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -19,7 +20,7 @@ use crate::event::sentences::{LocalKey, combine, elements};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name};
 use crate::query::{TimeWindow, parse_timestamp};
 use crate::runtime::InOrder;
-use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
+use crate::sources::{DocRef, EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::spill::SpillFile;
 use crate::table::{EventTable, FieldSource, KeySpec, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder};
 use derive::{Derived, derived_texts, overlay_elements, overlay_texts};
@@ -27,6 +28,9 @@ use derive::{Derived, derived_texts, overlay_elements, overlay_texts};
 /// Counts of the events and rows of one use case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// Events that match its query, whether their times are within its window or not; a source
+    /// that applies windows itself gives those within.
+    pub matching: u64,
     /// Events that match its query and window.
     pub events: u64,
     /// Rows: events x target sentences x aggregator sentences.
@@ -43,6 +47,7 @@ pub struct Usage {
 
 impl Usage {
     fn add(&mut self, other: Usage) {
+        self.matching += other.matching;
         self.events += other.events;
         self.rows += other.rows;
         self.without_target += other.without_target;
@@ -61,7 +66,16 @@ pub struct Ingested {
     pub summary: ScanSummary,
     /// Counts per use case of the plan.
     pub usage: Vec<Usage>,
+    /// Names of the columns that have a value in some event.
+    pub filled: BTreeSet<String>,
+    /// Some of the first events.
+    pub first: Vec<DocRef>,
+    /// Per use case, some of the first events that match.
+    pub first_matching: Vec<Vec<DocRef>>,
 }
+
+/// Upper limit on the events of [`Ingested::first`], and on those of one use case.
+const MAX_FIRST: usize = 200;
 
 /// Reads `source` once for all use cases of `plan`. Blocks, so it must not run on tokio's threads.
 pub fn ingest(
@@ -75,22 +89,55 @@ pub fn ingest(
     let spill = SpillFile::new(&limits.spill_dir);
     let mut table = TableBuilder::new(plan.layout.clone(), compute.memory_pool(), limits.memory / CHUNK_SHARE, spill);
     let mut usage = vec![Usage::default(); plan.use_cases.len()];
+    let mut first_matching = vec![Vec::new(); plan.use_cases.len()];
     let mut store = |prepared: anyhow::Result<(PreparedBatch, Vec<Usage>)>| -> anyhow::Result<()> {
         let (batch, batch_usage) = prepared?;
         usage.iter_mut().zip(batch_usage).for_each(|(total, part)| total.add(part));
+        first_matching.iter_mut().zip(&batch.masks).for_each(|(first, mask)| add_first(first, &batch, mask));
         table.append(batch)?;
         Ok(())
     };
+    let (mut filled, mut first) = (BTreeSet::new(), Vec::new());
     let mut preparing = InOrder::new(options.threads);
     let options = ScanOptions { id_hash: plan.layout.tie_break, ..options.clone() };
     let summary = source.scan(&projection, &options, &mut |batch| {
+        note_filled(&mut filled, &batch.columns);
+        first.extend(batch.rows.iter().take(MAX_FIRST - first.len()).map(|row| doc_ref(batch.number, row)));
         let plan = Arc::clone(plan);
         preparing.start(move || prepare(&plan, batch)).map_or(Ok(()), &mut store)
     })?;
     while let Some(prepared) = preparing.finish_one() {
         store(prepared).map_err(SourceError::Consumer)?;
     }
-    Ok(Ingested { table: Arc::new(table.finish()), summary, usage })
+    Ok(Ingested { table: Arc::new(table.finish()), summary, usage, filled, first, first_matching })
+}
+
+/// Adds the names of columns that have a value. Costs the same for every batch, whatever its size.
+fn note_filled(filled: &mut BTreeSet<String>, columns: &RecordBatch) {
+    for (field, column) in columns.schema_ref().fields().iter().zip(columns.columns()) {
+        let has_value = match column.as_list_opt::<i32>() {
+            Some(lists) => !lists.values().is_empty(),
+            None => column.null_count() < column.len(),
+        };
+        if has_value && !filled.contains(field.name()) {
+            filled.insert(field.name().clone());
+        }
+    }
+}
+
+fn add_first(first: &mut Vec<DocRef>, batch: &PreparedBatch, mask: &BooleanArray) {
+    let [offsets, lengths, lines] = &batch.places;
+    let place = |row| DocRef {
+        batch: batch.batch,
+        offset: offsets.value(row),
+        length: lengths.value(row),
+        line: lines.value(row),
+    };
+    first.extend(mask.values().set_indices().take(MAX_FIRST - first.len()).map(place));
+}
+
+fn doc_ref(batch: u32, row: &RowRef) -> DocRef {
+    DocRef { batch, offset: row.offset_in_batch, length: row.length, line: row.line_in_batch }
 }
 
 /// Divisor of the memory limit: this share is for batches of the event table; the rest is for its
@@ -144,6 +191,7 @@ fn mask(
         None if planned.query.is_match_all() => BooleanArray::from(vec![true; n_rows]),
         None => planned.query.evaluate(columns)?,
     };
+    usage.matching += matching.true_count() as u64;
     let Some(time_idx) = planned.time_idx else { return Ok(matching) };
     let times = time(columns, &column_name(ColumnKind::Time, &plan.layout.times[time_idx]))?;
     let times = times.as_primitive::<Int64Type>();

@@ -144,7 +144,7 @@ fn resolve_bool(query: &BoolQuery, context: &FilterContext<'_>) -> Result<Option
 }
 
 /// Fields that only a server keeps beside those of a document, in one version or another.
-const SERVER_FIELDS: [&str; 11] = [
+pub(super) const SERVER_FIELDS: [&str; 11] = [
     "_type",
     "_routing",
     "_ignored",
@@ -240,7 +240,7 @@ fn on_field(field: &Field, test: &Test, now: DateTime<Utc>) -> Result<Option<Fil
 }
 
 /// Matches a name against a pattern in which `*` stands for any text, dots included.
-fn has_shape(name: &str, pattern: &str) -> bool {
+pub fn has_shape(name: &str, pattern: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
     let Some(mut left) = name.strip_prefix(start) else { return false };
     let mut parts = rest.split('*').peekable();

@@ -17,6 +17,7 @@ mod leaves;
 mod lower;
 pub mod lucene;
 mod mapping;
+mod named;
 mod number;
 mod predicate;
 pub mod regexp;
@@ -29,8 +30,10 @@ use crate::config::UseCaseQuery;
 use crate::event::FieldPath;
 use filter::{Filter, FilterContext};
 
+pub use filter::has_shape;
 pub use lower::CompiledQuery;
 pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
+pub use named::{NamedField, Sign, named_fields};
 pub use time::{TimeWindow, parse_timestamp};
 pub use words::Analyzer;
 
@@ -90,6 +93,11 @@ impl QueryColumn {
     /// (`*` alone: all leaves of the event), `_id` or `_index`.
     pub fn field(&self) -> FieldPath {
         FieldPath::new(&self.0)
+    }
+
+    /// True if every event has such leaves.
+    fn is_always_there(&self) -> bool {
+        ["*", "_id", "_index"].contains(&self.0.as_str())
     }
 }
 

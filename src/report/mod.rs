@@ -3,6 +3,7 @@
 mod exit;
 mod resources;
 pub(crate) mod summary;
+mod usability;
 mod use_case;
 
 use std::collections::BTreeMap;
@@ -13,8 +14,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tracing::{error, warn};
 
-use crate::config::{Problem, RejectedUseCase, UseCase};
+use crate::config::{OnUnusable, Problem, RejectedUseCase, UseCase};
 use crate::delivery::Written;
+use crate::event::decode::{SkipReason, SkippedSample};
 use crate::housekeeping::Cleaned;
 use crate::plan::ScanPlan;
 use crate::scan_group::{GroupResult, UseCaseResult};
@@ -46,6 +48,9 @@ pub struct Report {
     pub exit_code: u8,
     /// Reasons why it failed or is partial, one line each.
     pub missing: Vec<String>,
+    /// What a reader should know although nothing is missing, one line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Total seconds.
     pub seconds: f64,
     /// Seconds per phase.
@@ -81,6 +86,10 @@ pub enum Status {
     Partial,
     /// Nothing was done.
     Failed,
+    /// No event matches its query.
+    NoEvents,
+    /// Events match, but it cannot use their fields.
+    Unusable,
     /// Not requested: `run_model` is off.
     Inactive,
     /// The configuration is invalid.
@@ -131,8 +140,10 @@ pub struct SkippedReport {
 pub struct Totals {
     /// Use cases selected to run.
     pub use_cases: usize,
-    /// Use cases that completed.
+    /// Use cases that completed, with those that no event matches.
     pub completed: usize,
+    /// Use cases that no event matches.
+    pub no_events: usize,
     /// Outliers without whitelisted ones.
     pub outliers: u64,
     /// Whitelisted outliers.
@@ -149,6 +160,7 @@ impl Report {
             status: Status::Complete,
             exit_code: 0,
             missing: Vec::new(),
+            warnings: Vec::new(),
             seconds: 0.0,
             phases: Phases::default(),
             resources: Resources::default(),
@@ -179,10 +191,15 @@ impl Report {
         }
         self.totals = Totals {
             use_cases: self.use_cases.iter().filter(|use_case| use_case.status != Status::Inactive).count(),
-            completed: self.use_cases.iter().filter(|use_case| use_case.status == Status::Complete).count(),
+            completed: self.with_status(Status::Complete) + self.with_status(Status::NoEvents),
+            no_events: self.with_status(Status::NoEvents),
             outliers: self.use_cases.iter().map(|use_case| use_case.outliers).sum(),
             whitelisted: self.use_cases.iter().map(|use_case| use_case.whitelisted).sum(),
         };
+    }
+
+    fn with_status(&self, status: Status) -> usize {
+        self.use_cases.iter().filter(|use_case| use_case.status == status).count()
     }
 
     /// Describes what a run that ends early has written.
@@ -270,13 +287,14 @@ impl Report {
         self.use_cases.push(UseCaseReport { status: Status::Inactive, ..UseCaseReport::of(use_case) });
     }
 
-    pub(crate) fn group(&mut self, plan: &ScanPlan, result: GroupResult) {
+    pub(crate) fn group(&mut self, plan: &ScanPlan, result: GroupResult, on_unusable: OnUnusable) {
         self.phases.read += result.reading.as_secs_f64();
         self.source(&result.summary, result.n_spilled);
         self.source.table_bytes = self.source.table_bytes.max(result.table_bytes);
         for (planned, use_case_result) in plan.use_cases.iter().zip(result.use_cases) {
             let grok_given_up = planned.derived.as_deref().map(GrokGivenUp::of).unwrap_or_default();
-            self.use_case(&planned.use_case, use_case_result, grok_given_up);
+            self.without_time(plan, planned, &use_case_result);
+            self.use_case(&planned.use_case, use_case_result, grok_given_up, on_unusable);
         }
     }
 
@@ -285,10 +303,10 @@ impl Report {
         self.source.bytes += summary.bytes;
         self.source.spilled_batches += n_spilled;
         for (reason, lines, samples) in summary.skipped.reasons() {
-            let samples =
-                samples.iter().map(|sample| format!("{}:{}: {}", sample.file, sample.line + 1, sample.text)).collect();
             warn!(lines, reason = reason.as_str(), "lines were skipped");
-            self.missing.push(format!("{} skipped: {}", counted(lines, "line", "lines"), reason.as_str()));
+            self.missing.push(skipped_lines(reason, lines, samples));
+            let place = |sample: &SkippedSample| format!("{}:{}: {}", sample.file, sample.line + 1, sample.text);
+            let samples = samples.iter().map(place).collect();
             self.source.skipped_lines.insert(reason.as_str(), SkippedReport { lines, samples });
         }
         for part in &summary.incomplete {
@@ -298,10 +316,17 @@ impl Report {
         }
     }
 
-    fn use_case(&mut self, use_case: &UseCase, result: UseCaseResult, grok_given_up: Vec<GrokGivenUp>) {
+    fn use_case(
+        &mut self,
+        use_case: &UseCase,
+        result: UseCaseResult,
+        grok_given_up: Vec<GrokGivenUp>,
+        on_unusable: OnUnusable,
+    ) {
         let documents = result.documents;
         let mut report = UseCaseReport { documents, grok_given_up, ..UseCaseReport::of(use_case) };
         report.usage(&result.usage);
+        self.assess(&mut report, result.assessment, on_unusable);
         if result.usage.too_many_rows > 0 {
             let n_events = result.usage.too_many_rows;
             warn!(use_case = report.name, n_events, "events with too many combinations of values were skipped");
@@ -336,4 +361,11 @@ impl Report {
         }
         self.use_cases.push(report);
     }
+}
+
+/// Describes lines that were skipped for one reason: how many, the first of them, and the cure.
+pub(crate) fn skipped_lines(reason: SkipReason, lines: u64, samples: &[SkippedSample]) -> String {
+    let first = samples.first().map(|sample| format!(", first {}:{}", sample.file, sample.line + 1));
+    let lines = counted(lines, "line", "lines");
+    format!("{lines} skipped: {}{}; {}", reason.as_str(), first.unwrap_or_default(), reason.cure())
 }

@@ -28,8 +28,12 @@ pub(crate) fn print_checked(n_use_cases: usize, n_errors: usize, n_warnings: usi
 /// Prints the summary of a run.
 pub(crate) fn print(report: &Report) {
     let mut text = format!("{}\n", table(report));
+    let no_events = match report.totals.no_events {
+        0 => String::new(),
+        n => format!(", {n} of them without events,"),
+    };
     text.push_str(&format!(
-        "{}, {}, {} whitelisted; {} of {} completed in {:.1} s (read {:.1} s, write {:.1} s)\n",
+        "{}, {}, {} whitelisted; {} of {} completed{no_events} in {:.1} s (read {:.1} s, write {:.1} s)\n",
         counted(report.source.events, "event", "events"),
         counted(report.totals.outliers, "outlier", "outliers"),
         thousands(report.totals.whitelisted),
@@ -47,8 +51,8 @@ pub(crate) fn print(report: &Report) {
             text.push_str(&format!("{what}: {}\n", cleaned_counts(cleaned)));
         }
     }
-    for line in &report.missing {
-        text.push_str(&format!("missing: {}\n", escape_controls(line)));
+    for (what, lines) in [("warning", &report.warnings), ("missing", &report.missing)] {
+        lines.iter().for_each(|line| text.push_str(&format!("{what}: {}\n", escape_controls(line))));
     }
     to_stderr(&text);
 }
@@ -101,6 +105,8 @@ fn table(report: &Report) -> Table {
     for use_case in report.use_cases.iter().filter(|use_case| use_case.status != Status::Inactive) {
         let status = match use_case.status {
             Status::Complete => "complete",
+            Status::NoEvents => "no events",
+            Status::Unusable => "unusable",
             Status::ConfigurationError => "configuration error",
             _ => "failed",
         };

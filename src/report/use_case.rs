@@ -28,6 +28,9 @@ pub struct UseCaseReport {
     /// Reason why it did not complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Reasons why it cannot use the events, and doubts about the fields that it names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Events that match its query and window.
     pub events: u64,
     /// Rows: one event x one target sentence x one aggregator sentence.
@@ -90,6 +93,7 @@ impl UseCaseReport {
             defined,
             status: Status::Complete,
             error: None,
+            notes: Vec::new(),
             events: 0,
             rows: 0,
             candidates: 0,

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use error::SourceError;
 use serde_json::{Map, Value};
 
-use crate::elastic::{DocumentId, Lookup};
+use crate::elastic::{DocumentId, Lookup, MappedFields};
 use crate::event::decode::{EventBatch, Projection, SkippedLines};
 use crate::runtime::Interrupt;
 use crate::spill::{FieldReader, FieldWriter, Record};
@@ -39,6 +39,12 @@ pub trait EventSource: Send + Sync + fmt::Debug {
     /// # Errors
     /// A document that has changed since the scan, or cannot be read.
     fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError>;
+
+    /// Returns the names of all fields by which events can be found, if the source knows them
+    /// without reading events.
+    fn mapped_fields(&self) -> Option<&MappedFields> {
+        None
+    }
 
     /// Returns, for each document and by field, the fragments in which the query of use case
     /// `mask_idx` matches, with [`MARKS`](crate::elastic::MARKS) around the matching parts. Sources

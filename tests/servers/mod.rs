@@ -23,4 +23,5 @@ mod places;
 mod reading;
 mod tls;
 mod upkeep;
+mod usability;
 mod writing;

@@ -50,6 +50,11 @@ pub(super) async fn detect(
             return Err(error);
         }
     }
+    if judging.has_no_events()
+        && let Some(why) = no_documents(&client, main, &judging).await?
+    {
+        return Err(judging.fail_without_events(&why, report));
+    }
     let sink = saves.then(|| Box::new(ClusterSink::new(&client)) as Box<dyn Sink>);
     judging.deliver(&*documents, sink, report)?;
     if main.general.wipe_all_whitelisted_outliers {
@@ -59,11 +64,33 @@ pub(super) async fn detect(
     Ok(())
 }
 
+/// Describes why no use case matches any document, if the reason is that there is none; `None` if
+/// there are documents, or if no indices could be read, which the report says already.
+async fn no_documents(client: &Client, main: &MainConfig, judging: &Judging<'_>) -> Result<Option<String>, RunError> {
+    let mut empty = Vec::new();
+    for plan in judging.plans() {
+        let Some(first) = plan.use_cases.first() else { continue };
+        let es_index = es_index(main, &first.use_case);
+        if Search::of_windows(plan).count(client, es_index).await? > 0 {
+            return Ok(None);
+        }
+        empty.push(es_index);
+    }
+    empty.dedup();
+    let why = format!("{} has no document in the period of any use case", empty.join(", "));
+    let cure = "check es_index, timestamp_field, and whether events still arrive";
+    Ok((!empty.is_empty()).then(|| format!("{why}: {cure}")))
+}
+
+fn es_index<'a>(main: &'a MainConfig, use_case: &'a UseCase) -> &'a str {
+    use_case.es_index.as_deref().unwrap_or(&main.elastic.es_index_pattern)
+}
+
 /// Use cases by the indices they look at, in the order in which these come first.
 fn groups(main: &MainConfig, use_cases: Vec<Arc<UseCase>>) -> Vec<(String, Vec<Arc<UseCase>>)> {
     let mut groups: Vec<(String, Vec<Arc<UseCase>>)> = Vec::new();
     for use_case in use_cases {
-        let es_index = use_case.es_index.clone().unwrap_or_else(|| main.elastic.es_index_pattern.clone());
+        let es_index = es_index(main, &use_case).to_owned();
         match groups.iter_mut().find(|(known, _)| *known == es_index) {
             Some((_, group)) => group.push(use_case),
             None => groups.push((es_index, vec![use_case])),

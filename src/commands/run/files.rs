@@ -31,6 +31,9 @@ pub(super) fn detect(
     let source = open(events, &judging.compute)?;
     info!(use_cases = plan.use_cases.len(), files = source.len(), "reading events");
     judging.judge(&Arc::new(plan), &source, source.total_bytes())?;
+    if judging.has_no_events() {
+        return Err(judging.fail_without_events("the files are empty", report));
+    }
     judging.deliver(&source, None, report)
 }
 

@@ -8,7 +8,7 @@ use super::super::error::RunError;
 use super::progress::Progress;
 use super::request::Request;
 use crate::cli::DeviceChoice;
-use crate::config::{MainConfig, Model, UseCase};
+use crate::config::{MainConfig, Model, OnUnusable, UseCase};
 use crate::delivery::{Delivery, Sink, deliver};
 use crate::engine::Compute;
 use crate::models::word2vec::neural::TrainingDevice;
@@ -21,6 +21,7 @@ use crate::sinks::console::Findings;
 use crate::sinks::files::DocumentFile;
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
+use crate::usability::Usability;
 
 /// A run under way.
 pub(super) struct Judging<'a> {
@@ -97,7 +98,40 @@ impl<'a> Judging<'a> {
 
     /// Reports what was judged so far, in a run that ends early.
     pub(super) fn report(self, report: &mut Report) {
-        self.groups.into_iter().for_each(|(plan, result)| report.group(&plan, result));
+        let on_unusable = self.main.general.on_unusable;
+        self.groups.into_iter().for_each(|(plan, result)| report.group(&plan, result, on_unusable));
+    }
+
+    /// Refuses to deliver what was found if use cases cannot use the events and the configuration
+    /// says that the run fails then.
+    fn refuse_unusable(&self) -> Result<(), RunError> {
+        let results = self.groups.iter().flat_map(|(_, result)| &result.use_cases);
+        let unusable =
+            results.zip(&self.names).filter(|(result, _)| result.assessment.usability == Usability::Unusable);
+        let names: Vec<&str> = unusable.map(|(_, name)| name.as_str()).collect();
+        if names.is_empty() || self.main.general.on_unusable != OnUnusable::Fail {
+            return Ok(());
+        }
+        let why = "cannot use the events, and [general] has unusable = fail";
+        Err(RunError::Reading(format!("{} {why}: {NOTHING_WRITTEN}", names.join(", "))))
+    }
+
+    /// True if no event was read so far.
+    pub(super) fn has_no_events(&self) -> bool {
+        self.groups.iter().all(|(_, result)| result.summary.events == 0)
+    }
+
+    /// Plans of the scan groups read so far.
+    pub(super) fn plans(&self) -> impl Iterator<Item = &ScanPlan> {
+        self.groups.iter().map(|(plan, _)| &**plan)
+    }
+
+    /// Reports what was judged, and fails because no event was read. `why` is given unless the
+    /// report has a better reason: lines that were skipped, files that could not be read.
+    pub(super) fn fail_without_events(self, why: &str, report: &mut Report) -> RunError {
+        self.report(report);
+        let reasons = if report.missing.is_empty() { why.to_owned() } else { report.missing.join("\n") };
+        RunError::Reading(format!("no event was read: {reasons}"))
     }
 
     /// Delivers what all groups found to the outputs of the run and to `cluster`.
@@ -107,6 +141,10 @@ impl<'a> Judging<'a> {
         cluster: Option<Box<dyn Sink>>,
         report: &mut Report,
     ) -> Result<(), RunError> {
+        if let Err(refused) = self.refuse_unusable() {
+            self.report(report);
+            return Err(refused);
+        }
         let started = Instant::now();
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         if self.main.general.print_outliers_to_console {

@@ -42,6 +42,18 @@ impl SkipReason {
     }
 }
 
+impl SkipReason {
+    /// What to do about such lines.
+    pub fn cure(self) -> &'static str {
+        match self {
+            Self::Truncated => "export the file again, or wait until it is written",
+            Self::NotJson | Self::NotObject => "write one JSON object per line",
+            Self::InvalidUtf8 => "convert the file with `iconv -t UTF-8`",
+            Self::TooDeep | Self::TooLong => "shorten the event where it is made",
+        }
+    }
+}
+
 /// One line that gave no event. Samples are ordered by file, then line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SkippedSample {

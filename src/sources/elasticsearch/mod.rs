@@ -66,6 +66,20 @@ impl Search {
         Search { queries, tags: plan.use_cases.iter().map(tagged::tag_of).collect() }
     }
 
+    /// The documents within the windows of the use cases of `plan`, whatever their queries are.
+    pub fn of_windows(plan: &ScanPlan) -> Self {
+        let queries = Queries::new(plan.use_cases.iter().map(queries::of_window));
+        Search { queries, tags: vec![None; plan.use_cases.len()] }
+    }
+
+    /// Counts the documents of the indices `es_index` that match.
+    ///
+    /// # Errors
+    /// As [`Client::survey`].
+    pub async fn count(&self, client: &Client, es_index: &str) -> Result<u64, ElasticError> {
+        Ok(client.survey(&SearchTarget::new(es_index), &self.queries.any()).await?.documents)
+    }
+
     /// The documents that match `query`, a `bool`.
     pub fn of_query(query: Value) -> Self {
         Search { queries: Queries::new([query]), tags: vec![None] }
@@ -268,6 +282,10 @@ impl EventSource for ElasticEvents {
         let found = self.indices.runtime.block_on(self.indices.documents.read_by_id(&ids))?;
         let raw = |(found, id): (Lookup, _)| Ok(found.into_found(id)?.map(raw));
         found.into_par_iter().zip(&ids).map(raw).collect()
+    }
+
+    fn mapped_fields(&self) -> Option<&MappedFields> {
+        Some(&self.indices.fields)
     }
 
     fn highlights(&self, mask_idx: usize, documents: &[DocRef]) -> Result<Vec<Map<String, Value>>, SourceError> {

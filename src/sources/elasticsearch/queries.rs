@@ -49,10 +49,18 @@ impl Queries {
 
 /// Returns the query of a use case, as written, within its window.
 pub(super) fn of_use_case(planned: &PlannedUseCase) -> Value {
-    let use_case = &planned.use_case;
-    let mut filters = filters(&use_case.query);
-    filters.extend(planned.window.and_then(|window| range(use_case.timestamp_field.as_str(), window)));
+    let mut filters = filters(&planned.use_case.query);
+    filters.extend(window(planned));
     json!({"bool": {"filter": filters}})
+}
+
+/// Returns the query for all documents within the window of a use case.
+pub(super) fn of_window(planned: &PlannedUseCase) -> Value {
+    json!({"bool": {"filter": Vec::from_iter(window(planned))}})
+}
+
+fn window(planned: &PlannedUseCase) -> Option<Value> {
+    range(planned.use_case.timestamp_field.as_str(), planned.window?)
 }
 
 /// Returns the index of the query with this name in [`Queries::any`].

@@ -1,0 +1,232 @@
+//! Whether the use cases can use the events that were read. A use case that understands nothing of
+//! the events that it matches has found nothing out about them, which is not the same as finding
+//! nothing.
+
+mod names;
+
+use serde_json::{Map, Value};
+
+use crate::event::decode::ColumnKind;
+use crate::event::{FieldPath, lookup};
+use crate::ingest::{Ingested, Usage};
+use crate::plan::{PlannedUseCase, ScanPlan, column_name};
+use crate::query::{NamedField, Sign, has_shape};
+use crate::sources::{DocRef, EventSource};
+use crate::spelling::named_values;
+use crate::table::{FieldSource, MetricSpec};
+use crate::terminal::{counted, escape_controls};
+use names::FieldNames;
+
+/// Upper limit on the characters of a value that a message quotes.
+const QUOTED_CHARS: usize = 40;
+
+named_values! {
+    /// Whether a use case can use the events.
+    Usability {
+        /// It can.
+        Usable = "usable",
+        /// No event matches its query.
+        NoEvents = "no_events",
+        /// Events match, but their fields are not those that it needs.
+        Unusable = "unusable",
+    }
+}
+
+/// Usability of the events for one use case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assessment {
+    /// Conclusion.
+    pub usability: Usability,
+    /// Reasons and doubts, one sentence each, which name the field and the cure.
+    pub notes: Vec<String>,
+}
+
+/// Assesses all use cases of `plan`, in its order. Some events are read again if a message needs
+/// the names of their fields.
+pub fn assess(plan: &ScanPlan, ingested: &Ingested, source: &dyn EventSource) -> Vec<Assessment> {
+    let assess = |(use_case_idx, planned): (usize, &PlannedUseCase)| {
+        let usage = &ingested.usage[use_case_idx];
+        Assessing { plan, planned, usage, ingested, source, use_case_idx }.assess()
+    };
+    plan.use_cases.iter().enumerate().map(assess).collect()
+}
+
+struct Assessing<'a> {
+    plan: &'a ScanPlan,
+    planned: &'a PlannedUseCase,
+    usage: &'a Usage,
+    ingested: &'a Ingested,
+    source: &'a dyn EventSource,
+    use_case_idx: usize,
+}
+
+impl Assessing<'_> {
+    fn assess(&self) -> Assessment {
+        let (unusable, doubts) = self.named_nowhere();
+        let reasons: Vec<String> = self.time().into_iter().chain(self.rows()).chain(unusable).collect();
+        let usability = match (self.usage.matching, reasons.is_empty()) {
+            (0, _) => Usability::NoEvents,
+            (_, false) => Usability::Unusable,
+            (_, true) if self.usage.events == 0 => Usability::NoEvents,
+            (_, true) => Usability::Usable,
+        };
+        Assessment { usability, notes: reasons.into_iter().chain(doubts).collect() }
+    }
+
+    /// Fields of the query that occur in no event: those that let events match, and the others.
+    fn named_nowhere(&self) -> (Vec<String>, Vec<String>) {
+        let named: Vec<&NamedField> = self.planned.named_fields.iter().filter(|field| !self.occurs(field)).collect();
+        // where no event was read, no name is to blame
+        let is_unknown = self.source.mapped_fields().is_none() && self.ingested.summary.events == 0;
+        if named.is_empty() || is_unknown {
+            return (Vec::new(), Vec::new());
+        }
+        let names = self.names(&self.ingested.first);
+        let lets_match = |field: &&NamedField| field.sign == Sign::Negated && self.usage.events > 0;
+        let (unusable, doubts): (Vec<&NamedField>, Vec<&NamedField>) = named.into_iter().partition(lets_match);
+        let described = |NamedField { name, .. }: &NamedField| format!("{}{}", quoted(name), names.meant_by(name));
+        let unusable = unusable.into_iter().map(|field| {
+            format!("the query excludes values of {}, which occurs in no event: it excludes nothing", described(field))
+        });
+        let doubts: Vec<String> = doubts.into_iter().map(described).collect();
+        let doubt = match doubts.as_slice() {
+            [] => None,
+            [one] => Some(format!("the query names {one}, which occurs in no event")),
+            several => Some(format!("the query names {}, which occur in no event", several.join(", "))),
+        };
+        (unusable.collect(), doubt.into_iter().collect())
+    }
+
+    fn occurs(&self, NamedField { name, .. }: &NamedField) -> bool {
+        match self.source.mapped_fields() {
+            None => self.is_filled(ColumnKind::Leaves, &FieldPath::new(name)),
+            Some(mapped) => mapped.names.iter().any(|known| {
+                // documents may have fields below an object that is not mapped in full
+                has_shape(known, name) || (mapped.has_unmapped && name.starts_with(&format!("{known}.")))
+            }),
+        }
+    }
+
+    /// Reason why times cannot be used: they decide, and fewer than half can be read.
+    fn time(&self) -> Option<String> {
+        let field = &self.plan.layout.times[self.planned.time_idx?];
+        let Usage { matching, without_time, .. } = *self.usage;
+        if without_time * 2 <= matching {
+            return None;
+        }
+        let n_read = match matching - without_time {
+            0 => "none".to_owned(),
+            n => format!("only {n}"),
+        };
+        let matching = counted(matching, "event that matches", "events that match");
+        let what = format!("{n_read} of the {matching} has a time in {} that can be read", quoted(field.as_str()));
+        let events = self.matching_events();
+        let unread = events.iter().find_map(|event| value_of(event, field));
+        Some(match unread {
+            Some(value) => format!("{what}, such as {}: give its form with timestamp_format", excerpt(value)),
+            None => format!("{what}{}", FieldNames::of(&events).with_times()),
+        })
+    }
+
+    /// Reason why no matching event gave a row.
+    fn rows(&self) -> Option<String> {
+        let Usage { events, rows, too_many_rows, without_target, .. } = *self.usage;
+        if events == 0 || rows > 0 || too_many_rows > 0 {
+            return None;
+        }
+        let view = &self.planned.view;
+        let layout = &self.plan.layout;
+        if without_target == 0 {
+            return self.key("aggregator", &layout.keys[view.aggregator?].fields);
+        }
+        match (view.target, view.value) {
+            (Some(key_idx), _) => self.key("target", &layout.keys[key_idx].fields),
+            (None, metric_idx) => self.number(&layout.metrics[metric_idx?]),
+        }
+    }
+
+    /// Describes a metric that no event has.
+    fn number(&self, MetricSpec { field, metric }: &MetricSpec) -> Option<String> {
+        match self.matching_events().iter().find_map(|event| value_of(event, &field.path)) {
+            Some(value) => Some(format!(
+                "{}: {}, such as {}, has no {}: name another target or metric",
+                self.none_of(),
+                quoted(field.path.as_str()),
+                excerpt(value),
+                metric.as_str()
+            )),
+            None => self.key("target", std::slice::from_ref(field)),
+        }
+    }
+
+    /// Describes a key of the configuration none of whose sentences could be made.
+    fn key(&self, key: &str, fields: &[FieldSource]) -> Option<String> {
+        let is_missing = |field: &&FieldSource| {
+            !self.is_filled(ColumnKind::Elements, &field.path) && !self.is_filled(ColumnKind::Joined, &field.path)
+        };
+        let missing: Vec<&FieldSource> = fields.iter().filter(is_missing).collect();
+        let none = self.none_of();
+        if let Some(field) = missing.iter().find(|field| field.derived.is_some()) {
+            let name = quoted(field.path.as_str());
+            return Some(format!("{none}: no pattern derives the {key} {name} from any of them; see [derivedfields]"));
+        }
+        if missing.is_empty() {
+            let names: Vec<String> = fields.iter().map(|field| quoted(field.path.as_str())).collect();
+            return Some(format!(
+                "{none}: the {key} {} has usable values in other events only; correct the query or the {key}",
+                names.join(", ")
+            ));
+        }
+        let names = self.names(&self.ingested.first_matching[self.use_case_idx]);
+        let described = missing.into_iter().map(|field| {
+            let name = field.path.as_str();
+            format!("the {key} {} has no usable value in any event{}", quoted(name), names.near(name))
+        });
+        Some(format!("{none}: {}", described.collect::<Vec<_>>().join("; ")))
+    }
+
+    fn none_of(&self) -> String {
+        let events = counted(self.usage.events, "event that matches", "events that match");
+        format!("none of the {events} can be judged")
+    }
+
+    /// Names of the fields that occur.
+    fn names(&self, events: &[DocRef]) -> FieldNames {
+        match self.source.mapped_fields() {
+            Some(mapped) => FieldNames::mapped(&mapped.names),
+            None => FieldNames::of(&self.read(events)),
+        }
+    }
+
+    fn is_filled(&self, kind: ColumnKind, field: &FieldPath) -> bool {
+        self.ingested.filled.contains(&column_name(kind, field))
+    }
+
+    fn matching_events(&self) -> Vec<Map<String, Value>> {
+        let matching = &self.ingested.first_matching[self.use_case_idx];
+        // events that a window leaves out for want of a time are not kept
+        self.read(if matching.is_empty() { &self.ingested.first } else { matching })
+    }
+
+    /// Reads events again. Advice is worth no failure: what cannot be read gives none.
+    fn read(&self, events: &[DocRef]) -> Vec<Map<String, Value>> {
+        let found = self.source.fetch(events).unwrap_or_default();
+        let parsed = found.into_iter().flatten().filter_map(|document| serde_json::from_str(&document.text).ok());
+        parsed.collect()
+    }
+}
+
+fn value_of<'a>(event: &'a Map<String, Value>, field: &FieldPath) -> Option<&'a Value> {
+    lookup(event, field).filter(|value| !value.is_null())
+}
+
+/// A name or value from outside, for a message.
+fn quoted(name: &str) -> String {
+    format!("`{}`", escape_controls(name))
+}
+
+fn excerpt(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let start: String = text.chars().take(QUOTED_CHARS).collect();
+    quoted(&if start.len() < text.len() { format!("{start}…") } else { start })
+}

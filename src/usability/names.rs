@@ -1,0 +1,197 @@
+//! Names of the fields that occur in events, and those among them that were probably meant.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::query::parse_timestamp;
+use crate::spelling::{Swap, edit_distance};
+use crate::terminal::escape_controls;
+
+/// Upper limit on the names that a message suggests.
+const MAX_SUGGESTED: usize = 3;
+
+/// Upper limit on the names that a message lists if none is near.
+const MAX_LISTED: usize = 5;
+
+/// Smallest length of a text that may be taken for a time: shorter ones are years and numbers.
+const MIN_TIME_CHARS: usize = 10;
+
+/// Names of fields with the number of events that have them, and of those where it reads as a time.
+#[derive(Debug, Default)]
+pub(super) struct FieldNames(BTreeMap<String, Occurrences>);
+
+#[derive(Debug, Default)]
+struct Occurrences {
+    events: usize,
+    times: usize,
+}
+
+/// How near a name is to another; the nearest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Nearness {
+    /// They differ in case, dots and other signs only.
+    SameLetters,
+    /// One is the other below an object: `host.name` and `winlog.host.name`.
+    SameEnd,
+    /// So many letters differ.
+    Typo(usize),
+}
+
+impl FieldNames {
+    pub(super) fn of(events: &[Map<String, Value>]) -> Self {
+        let mut names = FieldNames::default();
+        for event in events {
+            let mut of_event = BTreeMap::new();
+            leaves(event, "", &mut of_event);
+            for (name, is_time) in of_event {
+                let known = names.0.entry(name).or_default();
+                known.events += 1;
+                known.times += usize::from(is_time);
+            }
+        }
+        names
+    }
+
+    pub(super) fn mapped(names: &[String]) -> Self {
+        FieldNames(names.iter().map(|name| (name.clone(), Occurrences::default())).collect())
+    }
+
+    /// Returns the names near `name`, in brackets; nothing if there are none.
+    pub(super) fn meant_by(&self, name: &str) -> String {
+        match self.nearest(name) {
+            names if names.is_empty() => String::new(),
+            names => format!(" (did you mean {names}?)"),
+        }
+    }
+
+    /// Returns the names near `name`, or the most frequent ones, as the end of a sentence.
+    pub(super) fn near(&self, name: &str) -> String {
+        let nearest = self.nearest(name);
+        if !nearest.is_empty() {
+            return format!("; did you mean {nearest}?");
+        }
+        let mut frequent: Vec<(&String, &Occurrences)> = self.0.iter().collect();
+        frequent.sort_by_key(|(known, found)| (Reverse(found.events), *known));
+        let listed: Vec<String> = frequent.iter().take(MAX_LISTED).map(|(known, _)| quoted(known)).collect();
+        if listed.is_empty() { String::new() } else { format!("; there are {}, for example", listed.join(", ")) }
+    }
+
+    fn nearest(&self, name: &str) -> String {
+        let near = |known: &String| Some((nearness(name, known)?, known.to_owned()));
+        let mut found: Vec<(Nearness, String)> =
+            self.0.keys().filter_map(near).filter(|(_, known)| known != name).collect();
+        found.sort();
+        found.into_iter().take(MAX_SUGGESTED).map(|(_, known)| quoted(&known)).collect::<Vec<_>>().join(" or ")
+    }
+
+    /// Returns the names of fields that hold times, as the end of a sentence.
+    pub(super) fn with_times(&self) -> String {
+        let mut found: Vec<(&String, &Occurrences)> = self.0.iter().filter(|(_, found)| found.times > 0).collect();
+        found.sort_by_key(|(name, found)| (Reverse(found.times), *name));
+        let found: Vec<String> = found.iter().take(MAX_SUGGESTED).map(|(name, _)| quoted(name)).collect();
+        match found.as_slice() {
+            [] => ": name the field of the time with timestamp_field".to_owned(),
+            names => format!(": set timestamp_field; did you mean {}?", names.join(" or ")),
+        }
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", escape_controls(name))
+}
+
+/// Collects the names of the leaves of an object, and whether they read as times.
+fn leaves(object: &Map<String, Value>, above: &str, found: &mut BTreeMap<String, bool>) {
+    for (key, value) in object {
+        let name = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        leaf(value, name, found);
+    }
+}
+
+fn leaf(value: &Value, name: String, found: &mut BTreeMap<String, bool>) {
+    match value {
+        Value::Null => {}
+        Value::Object(inner) => leaves(inner, &name, found),
+        Value::Array(items) => items.iter().for_each(|item| leaf(item, name.clone(), found)),
+        Value::Bool(_) | Value::Number(_) => drop(found.insert(name, false)),
+        Value::String(text) => {
+            let is_time = text.len() >= MIN_TIME_CHARS && parse_timestamp(text).is_some();
+            found.insert(name, is_time);
+        }
+    }
+}
+
+fn nearness(name: &str, known: &str) -> Option<Nearness> {
+    let (wanted, found) = (parts(name), parts(known));
+    let (short, long) = if wanted.len() <= found.len() { (&wanted, &found) } else { (&found, &wanted) };
+    if wanted.concat() == found.concat() {
+        return Some(Nearness::SameLetters);
+    }
+    if !short.is_empty() && long.ends_with(short) {
+        return Some(Nearness::SameEnd);
+    }
+    let letters = |parts: &[String]| parts.concat().chars().collect::<Vec<char>>();
+    let (wanted, found) = (letters(&wanted), letters(&found));
+    let tolerated = match wanted.len().min(found.len()) {
+        0..=3 => 0,
+        4..=7 => 1,
+        8..=15 => 2,
+        _ => 3,
+    };
+    if wanted.len().abs_diff(found.len()) > tolerated {
+        return None;
+    }
+    let distance = edit_distance(&wanted, &found, Swap::OneEdit);
+    (distance <= tolerated).then_some(Nearness::Typo(distance))
+}
+
+/// Parts of a name between its dots, without case and signs.
+fn parts(name: &str) -> Vec<String> {
+    let letters = |part: &str| part.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    name.split('.').map(letters).filter(|part: &String| !part.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn names(events: &[Value]) -> FieldNames {
+        FieldNames::of(&events.iter().map(|event| event.as_object().unwrap().clone()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn names_that_were_probably_meant() {
+        let events = [json!({
+            "EventID": 1, "winlog": {"computer_name": "a"}, "process": {"command_line": "x", "name": "y"},
+            "id.resp_h": "h", "answers": [{"rdata": 1}, {"ttl": 2}], "gone": null
+        })];
+        for (name, expected) in [
+            ("event_id", "; did you mean `EventID`?"),
+            ("EvntID", "; did you mean `EventID`?"),
+            ("computer_name", "; did you mean `winlog.computer_name`?"),
+            ("CommandLine", "; did you mean `process.command_line`?"),
+            ("winlog.event_id", "; did you mean `EventID`?"),
+            ("id_resp_h", "; did you mean `id.resp_h`?"),
+            ("answers.rdta", "; did you mean `answers.rdata`?"),
+            (
+                "gone",
+                "; there are `EventID`, `answers.rdata`, `answers.ttl`, `id.resp_h`, `process.command_line`, for example",
+            ),
+        ] {
+            assert_eq!(names(&events).near(name), expected, "{name}");
+        }
+        assert_eq!(names(&[]).near("a"), "");
+        assert_eq!(names(&[json!({"\u{1b}[2Jab": 1})]).near("x"), "; there are `\\u{1b}[2Jab`, for example");
+    }
+
+    #[test]
+    fn fields_with_times_are_suggested() {
+        let events = [json!({"when": "2024-05-01T10:00:00Z", "year": "2024", "a": "x"}), json!({"when": "no"})];
+        assert_eq!(names(&events).with_times(), ": set timestamp_field; did you mean `when`?");
+        assert_eq!(names(&events[1..]).with_times(), ": name the field of the time with timestamp_field");
+    }
+}

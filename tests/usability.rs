@@ -1,0 +1,194 @@
+//! Use cases that cannot use the events say so: a run never calls that "complete, no outliers".
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::program::{self, Finished};
+
+const EVENTS: &str = r#"{"@timestamp":"2024-05-01T00:00:00Z","EventID":4688,"host":{"name":"a"},"process":{"name":"cmd.exe","args":"x"},"when":"13/11/2024 10:00"}
+{"@timestamp":"2024-05-01T00:00:10Z","EventID":4688,"host":{"name":"b"},"process":{"name":"cmd.exe"},"when":"13/11/2024 10:00"}
+{"@timestamp":"2024-05-01T00:00:20Z","EventID":4624,"host":{"name":"a"},"user":{"name":"bob"}}
+"#;
+
+/// Use case with these keys besides those that every use case has.
+fn use_case(section: &str, keys: &str) -> String {
+    let keys = keys.replace("; ", "\n");
+    format!("[{section}]\n{keys}\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n\n")
+}
+
+fn terms(name: &str, query: &str, aggregator: &str, target: &str) -> String {
+    let keys = format!(
+        "es_query_filter={query}; aggregator={aggregator}; target={target}; target_count_method=within_aggregator; \
+         trigger_on=low; trigger_method=pct_of_max_value; trigger_sensitivity=5"
+    );
+    use_case(&format!("terms_{name}"), &keys)
+}
+
+fn run(folder: &Path, use_cases: &str, events: &str, line: &str) -> Finished {
+    fs::write(folder.join("use_cases.conf"), use_cases).expect("written");
+    fs::write(folder.join("events.ndjson"), events).expect("written");
+    let line = format!("run --use-cases use_cases.conf --events events.ndjson --report report.json {line}");
+    program::run(folder, &line.split_whitespace().collect::<Vec<_>>())
+}
+
+fn report(folder: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(folder.join("report.json")).expect("a report")).expect("JSON")
+}
+
+/// Runs one use case over [`EVENTS`] and compares its status, its notes and the exit code.
+fn check(use_case: &str, line: &str, (status, code): (&str, i32), notes: &[&str]) {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let finished = run(folder.path(), use_case, EVENTS, line).expect_code(code);
+    let report = report(folder.path());
+    let found = &report["use_cases"][0];
+    assert_eq!(found["status"], status, "{report:#}");
+    let found: Vec<&str> =
+        found["notes"].as_array().into_iter().flatten().map(|note| note.as_str().expect("text")).collect();
+    assert_eq!(found, notes, "{use_case}");
+    for note in notes {
+        assert!(finished.stderr.contains(note), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn targets_and_aggregators_that_no_event_has() {
+    let none = "none of the 2 events that match can be judged";
+    for (aggregator, target, note) in [
+        (
+            "host.name",
+            "process.nmae",
+            "the target `process.nmae` has no usable value in any event; did you mean `process.name`?",
+        ),
+        (
+            "hostname",
+            "process.name",
+            "the aggregator `hostname` has no usable value in any event; did you mean `host.name`?",
+        ),
+        (
+            "host.name",
+            "user.name",
+            "the target `user.name` has usable values in other events only; correct the query or the target",
+        ),
+        (
+            "host.name",
+            "dest",
+            "the target `dest` has no usable value in any event; there are `@timestamp`, `EventID`, `host.name`, \
+             `process.name`, `when`, for example",
+        ),
+    ] {
+        let note = format!("{none}: {note}");
+        check(&terms("x", "EventID:4688", aggregator, target), "", ("unusable", 3), &[&note]);
+    }
+    let keys = "es_query_filter=EventID:4688; aggregator=host.name; target=process.args; metric=numerical_value; \
+                trigger_on=high; trigger_method=float; trigger_sensitivity=1";
+    let note = format!("{none}: `process.args`, such as `x`, has no numerical_value: name another target or metric");
+    check(&use_case("metrics_x", keys), "", ("unusable", 3), &[&note]);
+}
+
+#[test]
+fn one_usable_event_is_enough() {
+    check(&terms("x", "*", "host.name", "user.name"), "", ("complete", 0), &[]);
+    let missing = terms("x", "EventID:4688", "host.name", "process.args");
+    check(&missing, "", ("complete", 0), &[]);
+}
+
+#[test]
+fn fields_of_queries_that_occur_nowhere() {
+    let simple = |query: &str| use_case("simplequery_x", &format!("es_query_filter={query}"));
+    let excluded = "the query excludes values of `nowhere`, which occurs in no event: it excludes nothing";
+    check(&simple("NOT nowhere:x"), "", ("unusable", 3), &[excluded]);
+    check(&simple("EventID:4688 -nowhere:x"), "", ("unusable", 3), &[excluded]);
+    check(
+        &simple("EventID:1 AND NOT nowhere:x"),
+        "",
+        ("no_events", 0),
+        &["the query names `nowhere`, which occurs in no event"],
+    );
+    let named = "the query names `event_id` (did you mean `EventID`?), which occurs in no event";
+    check(&simple("event_id:4688"), "", ("no_events", 0), &[named]);
+    check(&simple("event_id:4688 OR EventID:4688"), "", ("complete", 0), &[named]);
+    check(&simple("NOT EventID:4688"), "", ("complete", 0), &[]);
+    check(&simple("EventID:9"), "", ("no_events", 0), &[]);
+}
+
+#[test]
+fn times_that_cannot_be_read() {
+    let sudden = |field: &str, query: &str| {
+        let keys = format!(
+            "es_query_filter={query}; aggregator=host.name; target=process.name; timestamp_field={field}; \
+             sliding_window_size=1:0:0; sliding_window_step_size=0:2:0"
+        );
+        use_case("sudden_appearance_x", &keys)
+    };
+    let unread = "none of the 2 events that match has a time in `when` that can be read, such as `13/11/2024 10:00`: \
+                  give its form with timestamp_format";
+    check(&sudden("when", "EventID:4688"), "", ("unusable", 3), &[unread]);
+    let missing = "none of the 2 events that match has a time in `timestamp` that can be read: set timestamp_field; \
+                   did you mean `@timestamp`?";
+    check(&sudden("timestamp", "EventID:4688"), "", ("unusable", 3), &[missing]);
+    // a window decides for every model
+    let windowed = terms("x", "EventID:4688", "host.name", "process.name") + "timestamp_field=when\n";
+    check(&windowed, "", ("complete", 0), &[]);
+    check(&windowed, "--now 2024-05-02T00:00:00Z", ("unusable", 3), &[unread]);
+    check(&windowed, "--from 2024-05-01T00:00:00Z", ("unusable", 3), &[unread]);
+}
+
+#[test]
+fn single_times_that_cannot_be_read_make_a_run_partial() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let events = EVENTS.replacen("2024-05-01T00:00:00Z", "yesterday", 1);
+    let use_case = terms("x", "*", "host.name", "EventID");
+    run(folder.path(), &use_case, &events, "").expect_code(0);
+    let stderr = run(folder.path(), &use_case, &events, "--to 2024-06-01T00:00:00Z").expect_code(3).stderr;
+    assert!(stderr.contains("missing: terms_x: 1 event left out: no time could be read in `@timestamp`"), "{stderr}");
+    assert_eq!(report(folder.path())["use_cases"][0]["status"], "complete");
+}
+
+#[test]
+fn sites_decide_what_an_unusable_use_case_means() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let use_cases =
+        terms("x", "EventID:4688", "host.name", "nowhere") + &use_case("simplequery_y", "es_query_filter=EventID:4624");
+    let configured = |value: &str| {
+        fs::write(folder.path().join("main.conf"), format!("[general]\nunusable={value}\n")).expect("written");
+        run(folder.path(), &use_cases, EVENTS, "--config main.conf -o out.ndjson")
+    };
+    let lines = || fs::read_to_string(folder.path().join("out.ndjson")).map(|text| text.lines().count()).ok();
+    configured("fail").expect_code(4);
+    assert_eq!((lines(), report(folder.path())["status"].as_str()), (None, Some("failed")));
+    let stderr = configured("warn").expect_code(0).stderr;
+    assert!(
+        stderr.contains("warning: terms_x: none of the 2 events") && stderr.contains("1 of 2 use cases completed"),
+        "{stderr}"
+    );
+    configured("partial").expect_code(3);
+    assert_eq!(lines(), Some(1));
+    configured("maybe").expect_code(78);
+}
+
+#[test]
+fn a_run_without_events_fails() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let use_case = terms("x", "*", "host.name", "EventID");
+    let stderr = run(folder.path(), &use_case, "", "").expect_code(4).stderr;
+    assert!(stderr.contains("no event was read: the files are empty"), "{stderr}");
+    let stderr = run(folder.path(), &use_case, "a\nb\n", "").expect_code(4).stderr;
+    let why = "no event was read: 2 lines skipped: not JSON, first events.ndjson:1; write one JSON object per line";
+    assert!(stderr.contains(why), "{stderr}");
+    assert_eq!(report(folder.path())["status"], "failed");
+}
+
+#[test]
+fn the_summary_names_the_first_line_that_was_skipped() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let events = format!("{EVENTS}nonsense\n[1]\nmore\n");
+    let stderr = run(folder.path(), &terms("x", "*", "host.name", "EventID"), &events, "").expect_code(3).stderr;
+    for line in [
+        "missing: 2 lines skipped: not JSON, first events.ndjson:4; write one JSON object per line",
+        "missing: 1 line skipped: not a JSON object, first events.ndjson:5; write one JSON object per line",
+    ] {
+        assert!(stderr.contains(line), "{stderr}");
+    }
+}
