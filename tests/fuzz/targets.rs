@@ -1,0 +1,167 @@
+//! What is done to each input, and what must hold whatever the input is. Shared by the bounded run
+//! of the integration tests and by the coverage-guided fuzzer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use ee_outliers::config;
+use ee_outliers::config::UseCaseQuery;
+use ee_outliers::event::FieldPath;
+use ee_outliers::event::decode::{
+    Chunk, ColumnKind, ColumnSpec, Decoder, Identity, Projection, split_document, with_valid_surrogates,
+};
+use ee_outliers::event::derived::{DerivedField, DerivedFields};
+use ee_outliers::query::{self, parse_timestamp};
+use ee_outliers::sources::files::{EventFiles, FileOptions};
+use ee_outliers::sources::{DocRef, EventSource, ScanOptions};
+
+/// An input of bytes -> nothing; panics if something does not hold.
+pub(super) type Target = fn(&[u8]);
+
+/// All targets by name. Each has its folder of inputs in `corpus/`.
+pub(super) const TARGETS: &[(&str, Target)] = &[
+    ("ini", ini),
+    ("query_string", query_string),
+    ("dsl", dsl),
+    ("json_lines", json_lines),
+    ("json", |data| file("json", data)),
+    ("csv", |data| file("csv", data)),
+    ("zeek", |data| file("log", data)),
+    ("parquet", |data| file("parquet", data)),
+    ("time", time),
+    ("grok", grok),
+];
+
+/// Configuration files are read, or every problem has a place.
+fn ini(data: &[u8]) {
+    let folder = folder();
+    let path = folder.path().join("fuzz.conf");
+    std::fs::write(&path, data).expect("written");
+    let pattern = path.to_str().expect("UTF-8").to_owned();
+    let loaded = config::load(std::slice::from_ref(&path), &[pattern]);
+    for problem in &loaded.problems {
+        assert!(!problem.to_string().contains(['\u{1b}', '\u{202e}']), "{problem:?}");
+    }
+}
+
+fn query_string(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match query::lucene::parse(text, &query::lucene::Defaults::default()) {
+        Err(syntax) => assert!(syntax.at <= text.len(), "{syntax:?}"),
+        Ok(_) => compile(UseCaseQuery { lucene: Some(text.to_owned()), dsl: Vec::new(), recorded: String::new() }),
+    }
+}
+
+fn dsl(data: &[u8]) {
+    let Ok(value) = serde_json::from_slice(data) else { return };
+    compile(UseCaseQuery { lucene: None, dsl: vec![value], recorded: String::new() });
+}
+
+/// A query that compiles can be evaluated on events.
+fn compile(query: UseCaseQuery) {
+    let Ok(compiled) = query::compile(&query, None, DateTime::UNIX_EPOCH) else { return };
+    let columns: Vec<ColumnSpec> = compiled
+        .columns()
+        .iter()
+        .map(|column| ColumnSpec { name: column.name(), field: column.field(), kind: ColumnKind::Leaves })
+        .collect();
+    let projection = Projection::new(columns, parse_timestamp);
+    let mut decoder = Decoder::new(&projection, Identity::NotWanted);
+    let name: Arc<str> = "events".into();
+    let chunk = Chunk { bytes: EVENTS.as_bytes(), name: &name, first_line: 0, is_last: true };
+    let batch = decoder.decode(&chunk).expect("few events");
+    let rows = compiled.evaluate(&batch.columns).expect("a compiled query can be evaluated");
+    assert_eq!(rows.len(), batch.rows.len());
+}
+
+const EVENTS: &str = r#"{"a":1,"b":{"c":"x y"},"host":["p","q"],"@timestamp":"2024-05-01T10:00:00Z"}
+{"a":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab","user.name":null,"b":[{"c":2.5},{"c":true}]}
+"#;
+
+/// Every line that is not blank becomes an event or is counted as skipped, and events can be read
+/// again.
+fn json_lines(data: &[u8]) {
+    let columns = [
+        ("@timestamp", ColumnKind::Time),
+        ("a", ColumnKind::Elements),
+        ("b.c", ColumnKind::Joined),
+        ("*", ColumnKind::Leaves),
+    ];
+    let spec = |(idx, (field, kind)): (usize, (&str, ColumnKind))| ColumnSpec {
+        name: idx.to_string(),
+        field: FieldPath::new(field),
+        kind,
+    };
+    let projection = Projection::new(columns.into_iter().enumerate().map(spec).collect(), parse_timestamp);
+    let mut decoder = Decoder::new(&projection, Identity::Hashed);
+    let name: Arc<str> = "events".into();
+    let batch = decoder.decode(&Chunk { bytes: data, name: &name, first_line: 0, is_last: true }).expect("few events");
+    let n_lines = data.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii_end().is_empty()).count();
+    assert_eq!(batch.rows.len() as u64 + batch.skipped.total(), n_lines as u64);
+    for row in &batch.rows {
+        let start = row.offset_in_batch as usize;
+        let line = std::str::from_utf8(&data[start..start + row.length as usize]).expect("events are UTF-8");
+        let document = split_document(line).expect("events can be read again");
+        let text = with_valid_surrogates(document.source);
+        serde_json::from_str::<serde_json::Value>(&text).expect("documents are JSON");
+    }
+}
+
+/// A file is refused, or read with each event readable again.
+fn file(ending: &str, data: &[u8]) {
+    let folder = folder();
+    let path = folder.path().join(format!("fuzz.{ending}"));
+    std::fs::write(&path, data).expect("written");
+    let paths = [path.to_str().expect("UTF-8").to_owned()];
+    let Ok(files) = EventFiles::open(&paths, FileOptions { spill_dir: folder.path().to_owned() }) else { return };
+    let columns = vec![ColumnSpec { name: "a".to_owned(), field: FieldPath::new("a"), kind: ColumnKind::Elements }];
+    let projection = Projection::new(columns, parse_timestamp);
+    let options = ScanOptions { threads: 1, ..ScanOptions::default() };
+    let mut references = Vec::new();
+    let summary = files.scan(&projection, &options, &mut |batch| {
+        references.extend(batch.rows.iter().map(|row| DocRef {
+            batch: batch.number,
+            offset: row.offset_in_batch,
+            length: row.length,
+            line: row.line_in_batch,
+        }));
+        Ok(())
+    });
+    let Ok(summary) = summary else { return };
+    assert_eq!(summary.events, references.len() as u64);
+    let documents = files.fetch(&references).expect("events can be read again");
+    for document in documents.into_iter().flatten() {
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&document.text).expect("documents are JSON");
+    }
+}
+
+/// A time that is read is that of its own normal form.
+fn time(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Some(micros) = parse_timestamp(text) else { return };
+    let Some(time) = DateTime::from_timestamp_micros(micros) else { return };
+    // years beyond four digits have no form that every reader knows
+    if (0..=9999).contains(&chrono::Datelike::year(&time)) {
+        let normal = time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+        assert_eq!(parse_timestamp(&normal), Some(micros), "{text} is {normal}");
+    }
+}
+
+/// The first line is a pattern, the rest the text.
+fn grok(data: &[u8]) {
+    let Ok(input) = std::str::from_utf8(data) else { return };
+    let (pattern, text) = input.split_once('\n').unwrap_or((input, "a 1 b"));
+    let field = DerivedField { source: FieldPath::new("message"), pattern: pattern.to_owned() };
+    let (rules, wrong) = DerivedFields::compile([&field]);
+    if wrong.is_empty() {
+        rules.apply(&FieldPath::new("message"), text);
+    }
+}
+
+/// A folder in memory, where there is one.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a scratch folder")
+}
