@@ -124,6 +124,9 @@ pub struct SourceReport {
     pub skipped_lines: BTreeMap<&'static str, SkippedReport>,
     /// Files that could not be read to their end, with the reason.
     pub incomplete: Vec<String>,
+    /// Files of folders and patterns that hold no events, with what they hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
 }
 
 /// Lines that were not events, for one reason.
@@ -314,6 +317,8 @@ impl Report {
             self.missing.push(format!("{} was not read to its end: {}", part.name, part.reason));
             self.source.incomplete.push(format!("{}: {}", part.name, part.reason));
         }
+        let ignored = summary.ignored.iter().map(|file| format!("{}: {}", file.name, file.reason));
+        self.source.ignored.extend(ignored);
     }
 
     fn use_case(

@@ -11,6 +11,9 @@ use crate::housekeeping::Cleaned;
 use crate::sinks::console::table_for;
 use crate::terminal::{counted, escape_controls, thousands};
 
+/// Upper limit on the ignored files that the summary names.
+const MAX_IGNORED: usize = 10;
+
 /// Prints all problems of a check.
 pub(crate) fn print_problems(problems: &[Problem]) {
     let text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
@@ -51,10 +54,22 @@ pub(crate) fn print(report: &Report) {
             text.push_str(&format!("{what}: {}\n", cleaned_counts(cleaned)));
         }
     }
+    text.push_str(&ignored(&report.source.ignored));
     for (what, lines) in [("warning", &report.warnings), ("missing", &report.missing)] {
         lines.iter().for_each(|line| text.push_str(&format!("{what}: {}\n", escape_controls(line))));
     }
     to_stderr(&text);
+}
+
+/// Files that were not read, one line each, as many as fit on a screen.
+fn ignored(files: &[String]) -> String {
+    let shown = files.iter().take(MAX_IGNORED);
+    let mut text: String = shown.map(|file| format!("not read: {}\n", escape_controls(file))).collect();
+    if let Some(more) = files.len().checked_sub(MAX_IGNORED).filter(|more| *more > 0) {
+        let more = counted(more as u64, "more file", "more files");
+        text.push_str(&format!("not read: {more} without events; --report lists all\n"));
+    }
+    text
 }
 
 /// Formats `12 documents with 15 outliers, 3 unchanged, 1 deleted meanwhile`.

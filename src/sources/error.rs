@@ -17,13 +17,21 @@ pub enum SourceError {
         /// error from the system
         source: io::Error,
     },
-    /// A pattern or folder contains no event file.
-    #[error("no event file in {name}: known endings are {endings}, and .ndjson.gz .json.zst and the like")]
+    /// A pattern or folder contains no file.
+    #[error("no file in {name}: check the path; hidden files and folders are not read")]
     NothingFound {
         /// pattern or folder as given
         name: String,
-        /// endings of the names of event files
-        endings: String,
+    },
+    /// A file holds something else than events.
+    #[error("no events in {name}: {reason}; {cure}")]
+    NoEvents {
+        /// file as given
+        name: String,
+        /// what it holds
+        reason: &'static str,
+        /// what to do
+        cure: &'static str,
     },
     /// A pattern cannot be parsed.
     #[error("bad pattern {name}: {reason}; quote literal brackets as [[] and []]")]

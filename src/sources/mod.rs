@@ -126,6 +126,17 @@ pub struct ScanSummary {
     /// parts of the source that could not be read to their end; the events before the fault were
     /// delivered
     pub incomplete: Vec<Incomplete>,
+    /// files of folders and patterns that were not read because they hold no events
+    pub ignored: Vec<Ignored>,
+}
+
+/// File that holds no events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// name of the file
+    pub name: String,
+    /// what it holds instead
+    pub reason: &'static str,
 }
 
 /// Part of a source that ended with a fault.

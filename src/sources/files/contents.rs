@@ -16,6 +16,15 @@ const ZSTD_WINDOW_LOG: u32 = 27;
 /// Bytes at the start from which compression and format are recognised.
 const START_BYTES: usize = 1 << 16;
 
+/// First bytes of a file, decompressed: up to 64 KiB.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start<'a> {
+    /// The bytes, with a byte order mark if there is one.
+    pub(super) bytes: &'a [u8],
+    /// True if they are all of the contents.
+    pub(super) is_whole: bool,
+}
+
 /// Contents of a file, whose first bytes were read in advance.
 pub(super) struct Contents {
     start: Cursor<Vec<u8>>,
@@ -67,7 +76,7 @@ impl Contents {
     }
 
     fn decompressed(self) -> io::Result<Self> {
-        match self.start() {
+        match self.start.get_ref()[..] {
             [0x1f, 0x8b, ..] => {
                 let stored = BufReader::with_capacity(1 << 16, self);
                 Ok(Contents::peek(Box::new(flate2::read::MultiGzDecoder::new(stored))))
@@ -83,8 +92,9 @@ impl Contents {
     }
 
     /// First bytes, by which formats are recognised.
-    pub(super) fn start(&self) -> &[u8] {
-        self.start.get_ref()
+    pub(super) fn start(&self) -> Start<'_> {
+        let bytes = self.start.get_ref();
+        Start { bytes, is_whole: bytes.len() < START_BYTES && self.fault.is_none() }
     }
 
     /// Takes the fault that ends the first bytes, if there is one.
@@ -121,7 +131,7 @@ impl Read for Contents {
 
 /// Returns a name in lower case without the ending of compression; `None` if it has none.
 pub(super) fn without_compression(name: &str) -> Option<&str> {
-    [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending))
+    [".gz", ".gzip", ".zst", ".zstd"].iter().find_map(|ending| name.strip_suffix(ending))
 }
 
 /// Reads until `buffer` is full or the stream ends or fails; also returns the bytes before a fault.

@@ -1,5 +1,5 @@
-//! Events from files: NDJSON, exported hits, JSON arrays and Parquet, plain or compressed; folders,
-//! patterns and standard input.
+//! Events from files: JSON in many forms, and Parquet, plain or compressed; folders, patterns and
+//! standard input. A file's contents decide what it is.
 //!
 //! A scan cuts each file into blocks and decodes them on rayon's threads. Whole documents are read
 //! again from the file if it is plain, else from a compressed copy of the block in the spill
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::error::ArrowError;
 
 use super::{
-    DocRef, DocumentKey, Documents, EventSource, Incomplete, OnBatch, RawDocument, ScanOptions, ScanSummary,
+    DocRef, DocumentKey, Documents, EventSource, Ignored, Incomplete, OnBatch, RawDocument, ScanOptions, ScanSummary,
     SourceError,
 };
 use crate::elastic::{DocumentVersion, Lookup, StoredDocument};
@@ -29,6 +29,7 @@ use crate::spill::{SpillError, Spool};
 use documents::Place;
 use file::{InputFile, named};
 use formats::{Block, Kept};
+use paths::{Asked, Found};
 
 /// Options for reading files.
 #[derive(Debug, Clone)]
@@ -42,39 +43,45 @@ pub struct FileOptions {
 pub struct EventFiles {
     files: Vec<InputFile>,
     unreadable: Vec<Incomplete>,
+    ignored: Vec<Ignored>,
     spool: Arc<Spool>,
     places: Mutex<Vec<Place>>,
     is_read: AtomicBool,
 }
 
 impl EventFiles {
-    /// Finds the files of `paths`: files, folders, patterns, and `-` for standard input. Files that
-    /// cannot be read from their start are left out, and listed in the summary of each scan, unless
-    /// all are such.
+    /// Finds the files of `paths`: files, folders, patterns, and `-` for standard input. Files of
+    /// folders and patterns that hold no events are ignored. Files that cannot be read from their
+    /// start are left out. Both are listed in the summary of each scan, unless all are such.
     ///
     /// # Errors
     /// One error for every path without events, or for every file that cannot be read.
     pub fn open(paths: &[String], options: FileOptions) -> Result<Self, Vec<SourceError>> {
         let mut errors = Vec::new();
-        let found = paths::find(paths, &mut errors);
-        let files = found.into_iter().map(InputFile::new);
-        let files: Vec<_> = files.filter_map(|file| file.map_err(|error| errors.push(error)).ok()).collect();
-        let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
-        for file in files {
+        let (mut readable, mut unreadable, mut ignored) = (Vec::new(), Vec::new(), Vec::new());
+        for Found { path, asked } in paths::find(paths, &mut errors) {
+            let file = match InputFile::new(path) {
+                Ok(file) => file,
+                Err(error) => {
+                    errors.push(error);
+                    continue;
+                }
+            };
             // streams are checked when they are read
             match file.size().map_or(Ok(()), |_| formats::check(&file)) {
                 Ok(()) => readable.push(file),
+                Err(error @ SourceError::NoEvents { .. }) if asked == Asked::AmongOthers => ignored.push((file, error)),
                 Err(error) => unreadable.push((file, error)),
             }
         }
         if !errors.is_empty() || readable.is_empty() {
-            errors.extend(unreadable.into_iter().map(|(_, error)| error));
+            errors.extend(unreadable.into_iter().chain(ignored).map(|(_, error)| error));
             return Err(errors);
         }
-        let unreadable = unreadable.iter().map(|(file, error)| left_out(file, error));
         Ok(EventFiles {
             files: named(readable),
-            unreadable: unreadable.collect(),
+            unreadable: unreadable.iter().map(|(file, error)| left_out(file, error)).collect(),
+            ignored: ignored.iter().filter_map(|(file, error)| without_events(file, error)).collect(),
             spool: Arc::new(Spool::new(&options.spill_dir)),
             places: Mutex::default(),
             is_read: AtomicBool::new(false),
@@ -101,17 +108,23 @@ impl EventFiles {
 /// errors are ignored.
 pub fn event_files(paths: &[String]) -> Vec<PathBuf> {
     // errors are reported when the files are opened
-    paths::find(paths, &mut Vec::new()).into_iter().flatten().collect()
+    paths::find(paths, &mut Vec::new()).into_iter().filter_map(|found| found.path).collect()
 }
 
 /// A file that is left out. Its name is not repeated in the reason.
 fn left_out(file: &InputFile, error: &SourceError) -> Incomplete {
     let reason = match error {
         SourceError::Format { reason, cure, .. } => format!("{reason}; {cure}"),
+        SourceError::NoEvents { reason, cure, .. } => format!("{reason}; {cure}"),
         SourceError::Open { source, .. } => format!("{source}; check its permissions"),
         other => other.to_string(),
     };
     Incomplete { name: file.name.to_string(), reason }
+}
+
+fn without_events(file: &InputFile, error: &SourceError) -> Option<Ignored> {
+    let SourceError::NoEvents { reason, .. } = error else { return None };
+    Some(Ignored { name: file.name.to_string(), reason })
 }
 
 impl EventSource for EventFiles {
@@ -131,7 +144,11 @@ impl EventSource for EventFiles {
                 idle: Mutex::default(),
             }),
             decoding: InOrder::new(2 * options.threads.max(1) + 1),
-            summary: ScanSummary { incomplete: self.unreadable.clone(), ..ScanSummary::default() },
+            summary: ScanSummary {
+                incomplete: self.unreadable.clone(),
+                ignored: self.ignored.clone(),
+                ..ScanSummary::default()
+            },
             on_batch,
         };
         for file_idx in 0..self.files.len() {

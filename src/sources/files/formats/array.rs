@@ -2,9 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::lines::ONLY_LINES;
 use super::text::{Keeping, TextBlocks};
-use super::{Blocks, Format, trimmed_start};
+use super::{Blocks, Fit, Format, Start, trimmed_start};
 use crate::sources::files::contents::Contents;
 
 pub(super) struct JsonArray;
@@ -14,8 +13,9 @@ impl Format for JsonArray {
         &["json"]
     }
 
-    fn recognises(&self, start: &[u8], ending: &str) -> bool {
-        !ONLY_LINES.contains(&ending) && trimmed_start(start).starts_with(b"[")
+    fn recognises(&self, start: Start<'_>) -> Fit {
+        let elements = trimmed_start(start.bytes).strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+        if elements.is_some_and(|elements| elements.starts_with(b"{")) { Fit::Sure } else { Fit::No }
     }
 
     fn open(&self, contents: Contents) -> io::Result<Box<dyn Blocks>> {

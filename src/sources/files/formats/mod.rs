@@ -15,31 +15,24 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 
-use super::contents::{Contents, without_compression};
+use super::contents::{Contents, Start, without_compression};
 use super::file::InputFile;
 use crate::event::decode::{Decoder, EventBatch};
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, ScanProgress, SourceError};
 use crate::spill::{SpillError, Spool};
 
-/// All formats; a file has the first one that recognises it.
+/// All formats. See [`recognised`] for the one that a file has.
 const FORMATS: &[&dyn Format] = &[&parquet::Parquet, &array::JsonArray, &lines::JsonLines];
 
 /// A file format.
 pub(super) trait Format: Sync {
-    /// Endings of the names of its files, in lower case.
+    /// Endings of the names of its files, in lower case. They matter only if the contents leave
+    /// doubt.
     fn endings(&self) -> &'static [&'static str];
 
-    /// True if contents that begin with `start` have this format, in a file whose name has
-    /// `ending`.
-    fn recognises(&self, start: &[u8], ending: &str) -> bool;
-
-    /// Refuses contents that begin with `start`, in a file whose name has `ending`, if a tool can
-    /// convert them.
-    fn check(&self, start: &[u8], ending: &str) -> Result<(), Refusal> {
-        let _ = (start, ending);
-        Ok(())
-    }
+    /// Judges by its start whether a file has this format.
+    fn recognises(&self, start: Start<'_>) -> Fit;
 
     /// Starts reading.
     ///
@@ -48,11 +41,35 @@ pub(super) trait Format: Sync {
     fn open(&self, contents: Contents) -> io::Result<Box<dyn Blocks>>;
 }
 
-/// Reason why a file cannot be used, and the cure.
-#[derive(Debug)]
+/// How well contents fit a format.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fit {
+    /// They have the format: no other one is asked.
+    Sure,
+    /// They may have the format: it reads the file if no other is sure. The ending of its name
+    /// decides between several such formats, then their order.
+    Perhaps,
+    /// They do not have the format.
+    No,
+    /// They have the format, but hold no events, or not in a form that is read.
+    Refused(Refusal),
+}
+
+/// Reason why a file is not read, and the cure.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Refusal {
     pub(super) reason: &'static str,
     pub(super) cure: &'static str,
+    pub(super) holds: Holds,
+}
+
+/// What is missing without a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// Nothing: the file holds something else.
+    NoEvents,
+    /// Perhaps events.
+    PerhapsEvents,
 }
 
 /// Parts of a file, in order.
@@ -102,25 +119,30 @@ pub(super) fn open(
     interrupt: &Interrupt,
 ) -> io::Result<Box<dyn Blocks>> {
     let contents = Contents::open(file, progress, interrupt)?;
-    format_of(contents.start(), &ending_of(file)).open(contents)
+    // what a stream holds is known only now: what is not recognised is skipped line by line
+    recognised(contents.start(), &ending_of(file)).unwrap_or(&lines::JsonLines).open(contents)
 }
 
 /// Checks that `file` can be read from its start; faults further on are left to the scan.
 ///
 /// # Errors
-/// A file that cannot be opened, or does not have the format that its name says.
+/// A file that cannot be opened, in which no events are recognised, or whose form is not read.
 pub(super) fn check(file: &InputFile) -> Result<(), SourceError> {
     let name = || file.name.to_string();
     let refused = |reason: String, cure| SourceError::Format { name: name(), reason, cure };
-    let checked = Contents::open(file, &Arc::default(), &Interrupt::default()).and_then(|mut contents| {
-        let ending = ending_of(file);
-        let format = format_of(contents.start(), &ending);
-        if let Err(Refusal { reason, cure }) = format.check(contents.start(), &ending) {
-            return Ok(Err(refused(reason.to_owned(), cure)));
-        }
-        contents.take_fault().map_or(Ok(()), Err)?;
-        format.open(contents).map(|_| Ok(()))
-    });
+    let checked =
+        Contents::open(file, &Arc::default(), &Interrupt::default()).and_then(|mut contents| {
+            match recognised(contents.start(), &ending_of(file)) {
+                Err(Refusal { reason, cure, holds: Holds::NoEvents }) => {
+                    Ok(Err(SourceError::NoEvents { name: name(), reason, cure }))
+                }
+                Err(Refusal { reason, cure, .. }) => Ok(Err(refused(reason.to_owned(), cure))),
+                Ok(format) => {
+                    contents.take_fault().map_or(Ok(()), Err)?;
+                    format.open(contents).map(|_| Ok(()))
+                }
+            }
+        });
     match checked {
         Ok(checked) => checked,
         Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
@@ -132,25 +154,32 @@ pub(super) fn check(file: &InputFile) -> Result<(), SourceError> {
     }
 }
 
-/// Returns the format of a file whose name has `ending` and whose contents begin with `start`.
-pub(super) fn format_of(start: &[u8], ending: &str) -> &'static dyn Format {
-    let recognised = FORMATS.iter().copied().find(|format| format.recognises(start, ending));
-    // a file that is not what its name says is refused by that format
-    recognised.or_else(|| with_ending(ending)).unwrap_or(&lines::JsonLines)
+/// Returns the format of a file that begins with `start`: the first that is sure, else one that may
+/// fit, else the one whose files have names with `ending`.
+///
+/// # Errors
+/// Contents that hold no events, or not in a form that is read.
+pub(super) fn recognised(start: Start<'_>, ending: &str) -> Result<&'static dyn Format, Refusal> {
+    let mut candidates: Vec<&'static dyn Format> = Vec::new();
+    for format in FORMATS.iter().copied() {
+        match format.recognises(start) {
+            Fit::Sure => return Ok(format),
+            Fit::Refused(refusal) => return Err(refusal),
+            Fit::Perhaps => candidates.push(format),
+            Fit::No => {}
+        }
+    }
+    let has_ending = |format: &&dyn Format| format.endings().contains(&ending);
+    let candidate = candidates.iter().copied().find(has_ending).or(candidates.first().copied());
+    // a file that is not what its name says is refused, or skipped in part, by that format
+    candidate.or_else(|| FORMATS.iter().copied().find(has_ending)).ok_or(NOTHING_RECOGNISED)
 }
 
-/// Returns the format whose files have names with `ending`.
-pub(super) fn with_ending(ending: &str) -> Option<&'static dyn Format> {
-    FORMATS.iter().copied().find(|format| format.endings().contains(&ending))
-}
-
-/// Endings of the names of event files.
-pub(super) fn known_endings() -> String {
-    let mut endings: Vec<&str> = FORMATS.iter().flat_map(|format| format.endings()).copied().collect();
-    endings.sort_unstable();
-    endings.dedup();
-    endings.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ")
-}
+const NOTHING_RECOGNISED: Refusal = Refusal {
+    reason: "no events were recognised in it",
+    cure: "see docs/input.md for the forms that are read",
+    holds: Holds::NoEvents,
+};
 
 /// Returns `text` without a byte order mark and blanks at its start.
 fn trimmed_start(text: &[u8]) -> &[u8] {
@@ -162,7 +191,7 @@ fn ending_of(file: &InputFile) -> String {
 }
 
 /// Ending of the name of a file in lower case, without that of compression.
-pub(super) fn ending(path: &Path) -> String {
+fn ending(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name = without_compression(&name).unwrap_or(&name);
     name.rsplit_once('.').map(|(_, ending)| ending.to_owned()).unwrap_or_default()

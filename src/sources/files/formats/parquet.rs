@@ -13,7 +13,7 @@ use arrow::json::writer::LineDelimited;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::text::{Keeping, TextBlocks};
-use super::{Blocks, Format};
+use super::{Blocks, Fit, Format, Start};
 use crate::runtime::contained;
 use crate::sources::files::contents::Contents;
 
@@ -30,13 +30,13 @@ impl Format for Parquet {
         &["parquet"]
     }
 
-    fn recognises(&self, start: &[u8], _: &str) -> bool {
-        start.starts_with(b"PAR1")
+    fn recognises(&self, start: Start<'_>) -> Fit {
+        if start.bytes.starts_with(b"PAR1") { Fit::Sure } else { Fit::No }
     }
 
     fn open(&self, contents: Contents) -> io::Result<Box<dyn Blocks>> {
         let broken = |error: io::Error| io::Error::new(io::ErrorKind::InvalidData, error);
-        if !self.recognises(contents.start(), "") {
+        if !matches!(self.recognises(contents.start()), Fit::Sure) {
             return Err(broken(io::Error::other("it is not a Parquet file")));
         }
         let Some(file) = contents.into_file() else {
