@@ -16,6 +16,13 @@ const SHOWN: usize = 10;
 /// Distinct findings counted per use case; further ones are counted together.
 const COUNTED: usize = 50_000;
 
+/// Upper limit on the bytes of the distinct findings of a use case.
+const COUNTED_BYTES: usize = 16 << 20;
+
+/// Characters shown of a finding: laying out a cell takes time that grows with the square of its
+/// length.
+const SHOWN_CHARS: usize = 1000;
+
 /// Width of the table if its stream is not a terminal.
 const PLAIN_WIDTH: u16 = 160;
 
@@ -53,6 +60,8 @@ pub struct Findings {
 struct UseCaseFindings {
     by_summary: BTreeMap<String, SummaryCount>,
     n_uncounted: u64,
+    /// Bytes of the keys of `by_summary`.
+    n_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -86,7 +95,8 @@ impl Findings {
             if let Some(finding) = findings.by_summary.get_mut(summary) {
                 finding.n_outliers += 1;
                 finding.example = place.min(std::mem::take(&mut finding.example));
-            } else if findings.by_summary.len() < COUNTED {
+            } else if findings.by_summary.len() < COUNTED && findings.n_bytes + summary.len() <= COUNTED_BYTES {
+                findings.n_bytes += summary.len();
                 findings.by_summary.insert(summary.to_owned(), SummaryCount { n_outliers: 1, example: place });
             } else {
                 findings.n_uncounted += 1;
@@ -110,6 +120,12 @@ impl Findings {
     }
 }
 
+/// Start of a text that comes from events, escaped.
+fn shown(text: &str) -> String {
+    let Some((end, _)) = text.char_indices().nth(SHOWN_CHARS) else { return escape_controls(text) };
+    format!("{} …", escape_controls(&text[..end]))
+}
+
 impl UseCaseFindings {
     /// Rarest findings come first: the frequent ones would hide them.
     fn rows(&self, name: &str) -> Vec<[String; 4]> {
@@ -120,12 +136,7 @@ impl UseCaseFindings {
             .take(SHOWN)
             .map(|(summary, finding)| {
                 let (index, id) = &finding.example;
-                [
-                    escape_controls(name),
-                    finding.n_outliers.to_string(),
-                    escape_controls(summary),
-                    escape_controls(&format!("{index} {id}")),
-                ]
+                [escape_controls(name), finding.n_outliers.to_string(), shown(summary), shown(&format!("{index} {id}"))]
             })
             .collect();
         let hidden: u64 = findings.iter().skip(SHOWN).map(|(_, finding)| finding.n_outliers).sum();
