@@ -1,6 +1,8 @@
 //! `[assets]`: the fields that name what an outlier touches.
 
 use super::ini::Ini;
+use super::keys::refused_fields;
+use super::problem::Problem;
 use crate::event::FieldPath;
 
 pub(super) const SECTION: &str = "assets";
@@ -15,7 +17,8 @@ pub struct Asset {
 }
 
 /// Reads the assets in the order of the section.
-pub(super) fn read(ini: &Ini) -> Vec<Asset> {
+pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Vec<Asset> {
+    problems.extend(refused_fields(ini, SECTION));
     ini.own_entries(SECTION)
         .iter()
         .map(|entry| Asset { field: FieldPath::new(&entry.key), asset_type: entry.value.text().to_owned() })

@@ -1,6 +1,7 @@
 //! `[derivedfields]`: fields made from the text of other fields.
 
 use super::ini::Ini;
+use super::keys::refused_fields;
 use super::problem::{Location, Problem};
 use crate::event::FieldPath;
 use crate::event::derived::{DerivedField, DerivedFields};
@@ -17,7 +18,8 @@ pub struct WrittenDerivedField {
 }
 
 /// Reads the derived fields of a file, of either kind.
-pub(super) fn read(ini: &Ini) -> Vec<WrittenDerivedField> {
+pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Vec<WrittenDerivedField> {
+    problems.extend(refused_fields(ini, SECTION));
     ini.own_entries(SECTION)
         .iter()
         .map(|entry| WrittenDerivedField {

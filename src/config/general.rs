@@ -45,7 +45,7 @@ pub struct General {
 impl General {
     pub(super) fn read(keys: &mut Keys<'_>) -> Self {
         Self {
-            timestamp_field: FieldPath::new(keys.filled("timestamp_field").unwrap_or("@timestamp")),
+            timestamp_field: keys.field("timestamp_field").unwrap_or_else(|| FieldPath::new("@timestamp")),
             save_results: keys.bool("es_save_results").unwrap_or(true),
             print_outliers_to_console: keys.bool("print_outliers_to_console").unwrap_or(false),
             wipe_all_existing_outliers: keys.bool("es_wipe_all_existing_outliers").unwrap_or(false),

@@ -31,6 +31,18 @@ pub(super) mod asked_in_this_thread {
     }
 }
 
+/// Cure for a field that cannot be looked up.
+pub(super) const FIELD_HELP: &str = "name a field of an event, such as process.parent.name";
+
+/// Errors for the keys of `section`, each the name of a field, that cannot be looked up.
+pub(super) fn refused_fields(ini: &Ini, section: &str) -> Vec<Problem> {
+    let error = |entry: &Entry| {
+        let problem = Problem::error(FieldPath::new(&entry.key).refusal()?).at(entry.location.clone());
+        Some(problem.in_section(section).help(FIELD_HELP))
+    };
+    ini.own_entries(section).iter().filter_map(error).collect()
+}
+
 /// The pairs of a section and the problems found in them. Without pairs, readers return defaults.
 #[derive(Default)]
 pub(super) struct Keys<'a> {
@@ -205,7 +217,21 @@ impl<'a> Keys<'a> {
             self.error(key, format!("an empty field name in {}", quoted(text)), "remove the comma too many");
             return None;
         }
-        Some(fields)
+        let checked: Vec<Option<FieldPath>> = fields.into_iter().map(|field| self.checked(key, field)).collect();
+        checked.into_iter().collect()
+    }
+
+    /// A field, unless the key is empty or missing.
+    pub(super) fn field(&mut self, key: &'static str) -> Option<FieldPath> {
+        let field = self.filled(key).map(FieldPath::new)?;
+        self.checked(key, field)
+    }
+
+    /// The field, unless it cannot be looked up.
+    fn checked(&mut self, key: &'static str, field: FieldPath) -> Option<FieldPath> {
+        let Some(refusal) = field.refusal() else { return Some(field) };
+        self.error(key, refusal, FIELD_HELP);
+        None
     }
 
     pub(super) fn parsed<T>(

@@ -89,8 +89,8 @@ pub(super) fn read<'a>(
         log,
         notifier,
         schedule,
-        assets: assets::read(ini),
-        derived_fields: derived_fields::read(ini),
+        assets: assets::read(ini, problems),
+        derived_fields: derived_fields::read(ini, problems),
         whitelist: Arc::new(WhitelistEntries::read(ini, problems)),
     };
     (main, model_defaults)

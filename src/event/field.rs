@@ -3,6 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// Upper limit on the parts of a field: the number of ways to write it in an event grows with their
+/// square. By default, Elasticsearch has fields of at most 20 parts.
+pub const MAX_FIELD_PARTS: usize = 32;
+
 /// A dotted field path as the configuration names it, such as `process.parent.name`.
 ///
 /// The text is kept as written; how it is looked up in an event is the event module's business.
@@ -24,6 +28,13 @@ impl FieldPath {
     pub fn parts(&self) -> impl Iterator<Item = &str> {
         self.0.split('.')
     }
+
+    /// Reason why the field cannot be looked up; `None` if it can.
+    pub fn refusal(&self) -> Option<String> {
+        let n_parts = self.parts().count();
+        (n_parts > MAX_FIELD_PARTS)
+            .then(|| format!("a field of {n_parts} parts; at most {MAX_FIELD_PARTS} are possible"))
+    }
 }
 
 impl fmt::Display for FieldPath {
@@ -35,6 +46,13 @@ impl fmt::Display for FieldPath {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_with_too_many_parts_are_refused() {
+        let field = |n_parts: usize| FieldPath::new(&vec!["a"; n_parts].join("."));
+        assert_eq!(field(32).refusal(), None);
+        assert_eq!(field(33).refusal().as_deref(), Some("a field of 33 parts; at most 32 are possible"));
+    }
 
     #[test]
     fn parts_are_what_stands_between_the_dots() {

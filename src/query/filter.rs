@@ -7,6 +7,7 @@ use super::QueryColumn;
 use super::ast::{BoolQuery, FieldRef, Query, Test};
 use super::mapping::{Field, FieldType, Mapping, untyped};
 use super::predicate::{Predicate, Refusal, Shape, compile};
+use crate::event::FieldPath;
 
 /// Upper limit on the fields that a clause without a field, or with a pattern, stands for;
 /// Elasticsearch has the same limit.
@@ -190,6 +191,10 @@ fn resolve_leaf(
     }
     let mut filters = Vec::new();
     for field in &fields {
+        if let Some(refusal) = field.sources.iter().find_map(|source| FieldPath::new(source).refusal()) {
+            let help = "name a field of an event, such as process.parent.name".to_owned();
+            return Err(Refused { help, ..refused(name, &refusal) });
+        }
         match on_field(field, test, context.now) {
             Ok(filter) => filters.extend(filter),
             Err(Refusal::Mismatch(_)) if lenient => filters.push(Filter::None),
@@ -257,8 +262,11 @@ pub fn has_shape(name: &str, pattern: &str) -> bool {
 }
 
 fn refused(field: &str, reason: &str) -> Refused {
+    const SHOWN_CHARS: usize = 200;
+    let shown: String = field.chars().take(SHOWN_CHARS).collect();
+    let rest = if shown.len() < field.len() { "…" } else { "" };
     Refused {
-        message: format!("field `{}`: {reason}", field.escape_debug()),
+        message: format!("field `{}{rest}`: {reason}", shown.escape_debug()),
         help: "a file cannot answer this as Elasticsearch would; ask for another field or in another way".to_owned(),
     }
 }

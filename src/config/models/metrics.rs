@@ -24,7 +24,8 @@ pub struct Metrics {
 
 impl ModelSettings for Metrics {
     fn read(keys: &mut Keys<'_>, _: Option<TimeDelta>) -> Option<Self> {
-        let target = keys.required("target", "name the field whose values are measured").map(FieldPath::new);
+        keys.required("target", "name the field whose values are measured");
+        let target = keys.field("target");
         let aggregator = keys.required_fields("aggregator");
         let metric = keys.required_named("metric", &Metric::NAMES);
         let trigger = Trigger::read(keys);

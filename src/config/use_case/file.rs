@@ -25,11 +25,11 @@ impl Configuration {
         let n_before = n_errors(&self.problems);
         let (ini, found) = parse(text, Dialect::UseCases, file);
         self.problems.extend(found);
+        let derived_fields = derived_fields::read(&ini, &mut self.problems);
         let is_broken = n_errors(&self.problems) > n_before;
         let whitelist = WhitelistEntries::read(&ini, &mut self.problems);
         self.rejected_files += usize::from(n_errors(&self.problems) > n_before);
         self.ignored_batch_sizes |= has_batch_sizes_in_use_cases(&ini);
-        let derived_fields = derived_fields::read(&ini);
         self.derived_fields.extend_from_slice(&derived_fields);
         if !ini.sections.iter().any(|section| ModelType::of_section(&section.name).is_some()) {
             self.problems.push(without_use_case(file));

@@ -13,7 +13,7 @@ use super::derived_fields::WrittenDerivedField;
 use super::general::General;
 use super::history_window::HistoryWindow;
 use super::ini::Section;
-use super::keys::Keys;
+use super::keys::{FIELD_HELP, Keys};
 use super::main_config::MainConfig;
 use super::models::{Model, ModelDefaults, ModelType};
 use super::problem::{Location, Problem, Severity};
@@ -114,12 +114,12 @@ impl<'a> Context<'a> {
         let outlier_type = keys.required_text("outlier_type", text_help);
         let outlier_reason = keys.required_text("outlier_reason", text_help);
         let outlier_summary = keys.required_text("outlier_summary", text_help);
+        check_placeholders(keys);
         let active = is_active(keys, general);
         let use_derived_fields = keys.bool("use_derived_fields").unwrap_or(false);
         let should_notify = keys.bool(SHOULD_NOTIFY).unwrap_or(false);
         keys.bool("process_documents_chronologically");
-        let timestamp_field =
-            keys.filled("timestamp_field").map_or_else(|| general.timestamp_field.clone(), FieldPath::new);
+        let timestamp_field = keys.field("timestamp_field").unwrap_or_else(|| general.timestamp_field.clone());
         let es_index = keys.filled("es_index").map(str::to_owned);
         let derived_fields = self.main.derived_fields.iter().chain(&self.derived_fields);
         let derived_fields = derived_fields.filter(|_| use_derived_fields).cloned().collect();
@@ -145,6 +145,17 @@ impl<'a> Context<'a> {
             model: model?,
             key_locations: keys.locations(),
         })
+    }
+}
+
+/// Refuses placeholders of fields that cannot be looked up.
+fn check_placeholders(keys: &mut Keys<'_>) {
+    for key in ["outlier_type", "outlier_reason", "outlier_summary"] {
+        let text = keys.text(key).unwrap_or_default();
+        let names = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+        if let Some(refusal) = names.filter_map(|(name, _)| FieldPath::new(name).refusal()).next() {
+            keys.error(key, refusal, FIELD_HELP);
+        }
     }
 }
 
