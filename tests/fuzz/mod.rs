@@ -1,10 +1,11 @@
-//! Readers on inputs that nobody would write: a bounded run over mutations of the corpus. `README.md`
-//! beside this file says how to run the coverage-guided fuzzer over the same targets.
+//! Readers on inputs that nobody would write: each target on its corpus and on mutations of it.
+//! `README.md` beside this file says how to run them for longer.
 
 mod mutations;
 mod targets;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -43,7 +44,8 @@ fn run(name: &str) {
         check(name, *target, &mutated(&corpus, &mut random));
         n += 1;
     }
-    eprintln!("{name}: {n} inputs in {:.0} s", started.elapsed().as_secs_f64());
+    let seconds = started.elapsed().as_secs_f64();
+    writeln!(std::io::stderr(), "{name}: {n} inputs in {seconds:.0} s").expect("stderr is open");
 }
 
 fn check(name: &str, target: Target, input: &[u8]) {

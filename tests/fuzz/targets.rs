@@ -1,5 +1,4 @@
-//! What is done to each input, and what must hold whatever the input is. Shared by the bounded run
-//! of the integration tests and by the coverage-guided fuzzer.
+//! What is done with each input, and what must hold whatever the input is.
 
 use std::path::Path;
 use std::sync::Arc;
