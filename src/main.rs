@@ -45,7 +45,8 @@ fn start<F: Future<Output = Exit>>(threads: usize, work: impl FnOnce(Interrupt) 
     }
 }
 
-/// Runs `work`. The first Ctrl-C or SIGTERM ends it cleanly; the second ends the program at once.
+/// Runs `work`. The first Ctrl-C or SIGTERM ends it cleanly, or at once if it does not end within
+/// about a second; so does the second.
 async fn until_interrupted<F: Future<Output = Exit>>(work: impl FnOnce(Interrupt) -> F) -> Exit {
     let interrupt = Interrupt::default();
     let signalled_interrupt = interrupt.clone();
@@ -53,7 +54,11 @@ async fn until_interrupted<F: Future<Output = Exit>>(work: impl FnOnce(Interrupt
         signalled().await;
         tracing::warn!("interrupted: ending the run; a second signal ends it at once");
         signalled_interrupt.raise();
-        signalled().await;
+        tokio::select! {
+            () = signalled() => {}
+            // blocked by the system, or by a library: nothing of it is worth waiting for
+            () = signalled_interrupt.overdue() => tracing::error!("interrupted: stopped before it could report"),
+        }
         std::process::exit(Exit::Interrupted as i32);
     });
     work(interrupt).await

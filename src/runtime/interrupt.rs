@@ -1,7 +1,7 @@
 //! Signal that ends a run early, for code that computes and for code that waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -9,6 +9,25 @@ use tokio::sync::Notify;
 
 /// Upper limit on the delay until a blocked thread sees the interrupt.
 const POLL: Duration = Duration::from_millis(100);
+
+/// See [`Interrupt::overdue`].
+const POLLS_UNTIL_OVERDUE: usize = 8;
+
+/// Work with a grace period, counted while it is under way.
+struct InGrace<'a>(&'a AtomicUsize);
+
+impl<'a> InGrace<'a> {
+    fn enter(n_in_grace: &'a AtomicUsize) -> Self {
+        n_in_grace.fetch_add(1, Ordering::AcqRel);
+        InGrace(n_in_grace)
+    }
+}
+
+impl Drop for InGrace<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
 
 /// Set once, by the first Ctrl-C or SIGTERM; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +37,8 @@ pub struct Interrupt(Arc<State>);
 struct State {
     is_raised: AtomicBool,
     raised: Notify,
+    /// Pieces of work that have a grace period.
+    n_in_grace: AtomicUsize,
 }
 
 /// The run was interrupted.
@@ -93,9 +114,21 @@ impl Interrupt {
             self.raised().await;
             tokio::time::sleep(grace).await;
         };
+        let _in_grace = InGrace::enter(&self.0.n_in_grace);
         tokio::select! {
             done = work => Ok(done),
             () = grace_is_over => Err(Interrupted),
+        }
+    }
+
+    /// Waits until the run has been interrupted, and no work with a grace period was under way, for
+    /// about a second.
+    pub async fn overdue(&self) {
+        self.raised().await;
+        let mut n_polls = 0;
+        while n_polls < POLLS_UNTIL_OVERDUE {
+            tokio::time::sleep(POLL).await;
+            n_polls = if self.0.n_in_grace.load(Ordering::Acquire) > 0 { 0 } else { n_polls + 1 };
         }
     }
 }
@@ -135,6 +168,18 @@ mod tests {
         assert_eq!(interrupt.recv(&receiver), Err(Interrupted));
         drop(sender);
         assert_eq!(interrupt.recv(&receiver), Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_run_is_overdue_when_no_work_has_a_grace_period() {
+        let interrupt = Interrupt::default();
+        let started = Instant::now();
+        interrupt.raise();
+        let write = interrupt.within(LONG, tokio::time::sleep(Duration::from_millis(300)));
+        let (written, ()) = tokio::join!(write, interrupt.overdue());
+        assert_eq!(written, Ok(()));
+        let elapsed = started.elapsed();
+        assert!(elapsed > Duration::from_millis(1000) && elapsed < LONG, "{elapsed:?}");
     }
 
     #[tokio::test]

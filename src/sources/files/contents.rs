@@ -32,6 +32,7 @@ pub(super) struct Contents {
     fault: Option<io::Error>,
     rest: Box<dyn Read + Send>,
     plain: Option<PlainFile>,
+    interrupt: Interrupt,
 }
 
 /// A regular file that is not compressed.
@@ -42,50 +43,55 @@ struct PlainFile {
 }
 
 impl Contents {
-    /// Opens a file. A stream that keeps its reader waiting fails once `interrupt` is raised.
+    /// Opens a file. Reading it fails once `interrupt` is raised.
     pub(super) fn open(file: &InputFile, progress: &Arc<ScanProgress>, interrupt: &Interrupt) -> io::Result<Self> {
         let Some(path) = file.path.clone() else {
-            return Contents::of_stream(Stream::start(|| Ok(io::stdin()), interrupt)?, progress);
+            return Contents::of_stream(Stream::start(|| Ok(io::stdin()), interrupt)?, progress, interrupt);
         };
         let Some(size) = file.size() else {
-            return Contents::of_stream(Stream::start(|| File::open(path), interrupt)?, progress);
+            return Contents::of_stream(Stream::start(|| File::open(path), interrupt)?, progress, interrupt);
         };
         if size == 0 && without_compression(&path.to_string_lossy().to_lowercase()).is_some() {
             let reason = "the file is empty, so it is not valid gzip or zstd";
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason));
         }
-        let contents = Contents::stored(File::open(&path)?, progress);
+        let contents = Contents::stored(File::open(&path)?, progress, interrupt);
         let plain = PlainFile { path, size, progress: Arc::clone(progress) };
         Contents { plain: Some(plain), ..contents }.decompressed()
     }
 
-    /// Opens a stream.
-    pub(super) fn of_stream(stored: impl Read + Send + 'static, progress: &Arc<ScanProgress>) -> io::Result<Self> {
-        Contents::stored(stored, progress).decompressed()
+    /// Opens a stream. Reading it fails once `interrupt` is raised.
+    pub(super) fn of_stream(
+        stored: impl Read + Send + 'static,
+        progress: &Arc<ScanProgress>,
+        interrupt: &Interrupt,
+    ) -> io::Result<Self> {
+        Contents::stored(stored, progress, interrupt).decompressed()
     }
 
-    fn stored(stored: impl Read + Send + 'static, progress: &Arc<ScanProgress>) -> Self {
-        Contents::peek(Box::new(Counted { reader: stored, progress: Arc::clone(progress) }))
+    fn stored(stored: impl Read + Send + 'static, progress: &Arc<ScanProgress>, interrupt: &Interrupt) -> Self {
+        Contents::peek(Box::new(Counted { reader: stored, progress: Arc::clone(progress) }), interrupt)
     }
 
-    fn peek(mut rest: Box<dyn Read + Send>) -> Self {
+    fn peek(mut rest: Box<dyn Read + Send>, interrupt: &Interrupt) -> Self {
         let mut start = vec![0; START_BYTES];
         let (n, fault) = read_full(&mut rest, &mut start);
         start.truncate(n);
-        Contents { start: Cursor::new(start), fault, rest, plain: None }
+        Contents { start: Cursor::new(start), fault, rest, plain: None, interrupt: interrupt.clone() }
     }
 
     fn decompressed(self) -> io::Result<Self> {
+        let interrupt = self.interrupt.clone();
         match self.start.get_ref()[..] {
             [0x1f, 0x8b, ..] => {
                 let stored = BufReader::with_capacity(1 << 16, self);
-                Ok(Contents::peek(Box::new(flate2::read::MultiGzDecoder::new(stored))))
+                Ok(Contents::peek(Box::new(flate2::read::MultiGzDecoder::new(stored)), &interrupt))
             }
             // a frame, or one to be skipped
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
                 let mut decoder = zstd::Decoder::new(self)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-                Ok(Contents::peek(Box::new(decoder)))
+                Ok(Contents::peek(Box::new(decoder), &interrupt))
             }
             _ => Ok(self),
         }
@@ -118,6 +124,7 @@ impl Contents {
 
 impl Read for Contents {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.interrupt.check().map_err(io::Error::other)?;
         match (self.start.read(buffer)?, self.fault.take()) {
             (0, None) => self.rest.read(buffer),
             (0, Some(fault)) => Err(fault),

@@ -53,6 +53,8 @@ impl Stream {
     }
 
     fn next_block(&self) -> io::Result<Option<Vec<u8>>> {
+        // a stream that never keeps its reader waiting may be endless
+        self.interrupt.check().map_err(io::Error::other)?;
         self.interrupt.recv(&self.blocks).map_err(io::Error::other)?.transpose()
     }
 }

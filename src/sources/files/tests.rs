@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::event::FieldPath;
 use crate::event::decode::{ColumnKind, ColumnSpec, SkipReason};
+use crate::runtime::Interrupt;
 
 fn projection() -> Projection {
     let specs = ["a", "b.c", "_id", "_index"].map(|field| ColumnSpec {
@@ -348,7 +349,7 @@ fn streams_are_recognised_by_their_content() {
 }
 
 fn blocks_of(stored: Vec<u8>) -> std::io::Result<Box<dyn formats::Blocks>> {
-    let contents = contents::Contents::of_stream(std::io::Cursor::new(stored), &Arc::default())?;
+    let contents = contents::Contents::of_stream(std::io::Cursor::new(stored), &Arc::default(), &Interrupt::default())?;
     formats::recognised(contents.start(), "").map_err(|_| std::io::Error::other("nothing recognised"))?.open(contents)
 }
 
