@@ -168,6 +168,41 @@ pub(super) fn depth(text: &str) -> usize {
     deepest
 }
 
+/// Size of a JSON text by its parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Upper limit on the number of values, arrays and objects included.
+    pub(super) n_values: usize,
+    /// Bytes of the longest text between quotes, or of the longest number.
+    pub(super) longest: usize,
+}
+
+/// Measures `text`.
+pub(super) fn extent(text: &str) -> Extent {
+    let bytes = text.as_bytes();
+    let mut extent = Extent { n_values: 1, longest: 0 };
+    let (mut at, mut plain) = (0, 0);
+    while let Some(byte) = bytes.get(at) {
+        let start = at;
+        at += 1;
+        match byte {
+            b'"' => {
+                at = string_end(bytes, start);
+                extent.longest = extent.longest.max((at - start).saturating_sub(2));
+            }
+            b'{' | b'[' | b',' => extent.n_values += 1,
+            b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' => {
+                plain += 1;
+                extent.longest = extent.longest.max(plain);
+                continue;
+            }
+            _ => {}
+        }
+        plain = 0;
+    }
+    extent
+}
+
 /// Returns the text between the quotes of a string, escapes included.
 pub(super) fn string_content(raw: &str) -> &str {
     raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()
@@ -272,6 +307,19 @@ mod tests {
             found.push((cursor.key(), cursor.value()));
         }
         assert_eq!(found, [(r#"a\"]"#, r#"[1, {"x":"}"}, []]"#), ("b", "null"), ("c", "-1.5e3")]);
+    }
+
+    #[test]
+    fn values_are_counted_outside_of_texts() {
+        for (text, n_values, longest) in [
+            ("1", 1, 1),
+            (r#"{"a":"b,c,[","d":12.5e+3}"#, 3, 7),
+            (r#"{"a":[1,2,{"b":null}]}"#, 6, 1),
+            (r#"["\\"]"#, 2, 2),
+            ("[\"", 2, 0),
+        ] {
+            assert_eq!(extent(text), Extent { n_values, longest }, "{text}");
+        }
     }
 
     #[test]

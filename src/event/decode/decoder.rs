@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 
 use super::batch::{EventBatch, RowRef};
 use super::columns::Column;
-use super::cursor::{depth, replace_lone_surrogates};
+use super::cursor::{depth, extent, replace_lone_surrogates};
 use super::document_line::{identity_text, line_id};
 use super::leaves::leaves;
 use super::projection::{Projection, ValuePlace};
@@ -17,7 +17,7 @@ use super::row::Row;
 use super::skipped::{SkipReason, SkippedLines};
 use super::values::{elements, flattened, string, timestamp};
 use super::walk::{Envelope, Shape, read_line, read_source};
-use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES};
+use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES, MAX_VALUE_BYTES, MAX_VALUES};
 
 /// Consecutive lines of a file.
 #[derive(Debug, Clone, Copy)]
@@ -261,7 +261,19 @@ fn check_size(line: &str) -> Result<(), SkipReason> {
     }
     // `[` and `{` differ in one bit; few lines have enough of them to be too deep
     let n_open = line.bytes().filter(|byte| byte | 0x20 == b'{').count();
-    if n_open > MAX_DEPTH && depth(line) > MAX_DEPTH { Err(SkipReason::TooDeep) } else { Ok(()) }
+    if n_open > MAX_DEPTH && depth(line) > MAX_DEPTH {
+        return Err(SkipReason::TooDeep);
+    }
+    // each value takes a byte at least, and another one that separates it from the next
+    if line.len() > 2 * MAX_VALUES { check_values(line) } else { Ok(()) }
+}
+
+fn check_values(line: &str) -> Result<(), SkipReason> {
+    let extent = extent(line);
+    if extent.n_values > MAX_VALUES {
+        return Err(SkipReason::TooManyValues);
+    }
+    if extent.longest > MAX_VALUE_BYTES { Err(SkipReason::ValueTooLong) } else { Ok(()) }
 }
 
 fn reason(line: &str, error: &serde_json::Error) -> SkipReason {

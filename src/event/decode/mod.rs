@@ -35,6 +35,14 @@ pub use skipped::{SkipReason, SkippedLines, SkippedSample};
 /// Upper limit on the length of a line; longer lines are skipped and counted.
 pub const MAX_LINE_BYTES: usize = 64 << 20;
 
+/// Upper limit on the length of a text or number, as written; events with longer ones are skipped
+/// and counted.
+pub const MAX_VALUE_BYTES: usize = 16 << 20;
+
+/// Upper limit on the values of an event, arrays and objects included. A whole document takes up to
+/// about a hundred bytes of memory per value.
+pub const MAX_VALUES: usize = 1 << 20;
+
 /// Upper limit on the nesting of a line: the recursion limit of the parser that reads whole
 /// documents.
 pub const MAX_DEPTH: usize = 127;

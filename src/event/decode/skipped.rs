@@ -8,7 +8,7 @@ use crate::terminal::escape_controls;
 
 /// Upper limit on the samples per reason.
 const MAX_SAMPLES: usize = 5;
-/// Upper limit on the characters of a sample's text.
+/// Upper limit on the characters of a sample's text; `…` stands for the rest.
 const SAMPLE_CHARS: usize = 120;
 
 /// Reason for skipping a line.
@@ -26,6 +26,10 @@ pub enum SkipReason {
     TooDeep,
     /// Longer than [`super::MAX_LINE_BYTES`].
     TooLong,
+    /// With a text longer than [`super::MAX_VALUE_BYTES`].
+    ValueTooLong,
+    /// With more than [`super::MAX_VALUES`] values.
+    TooManyValues,
 }
 
 impl SkipReason {
@@ -38,6 +42,8 @@ impl SkipReason {
             Self::InvalidUtf8 => "not UTF-8",
             Self::TooDeep => "nested too deep",
             Self::TooLong => "line too long",
+            Self::ValueTooLong => "value too long",
+            Self::TooManyValues => "too many values",
         }
     }
 }
@@ -49,7 +55,9 @@ impl SkipReason {
             Self::Truncated => "export the file again, or wait until it is written",
             Self::NotJson | Self::NotObject => "write one JSON object per line",
             Self::InvalidUtf8 => "convert the file with `iconv -t UTF-8`",
-            Self::TooDeep | Self::TooLong => "shorten the event where it is made",
+            Self::TooDeep | Self::TooLong | Self::ValueTooLong | Self::TooManyValues => {
+                "shorten the event where it is made"
+            }
         }
     }
 }
@@ -128,7 +136,8 @@ fn escaped_start(bytes: &[u8]) -> String {
     // a character takes at most four bytes, so a cut inside the last one stays out of the sample
     let start = &bytes[..bytes.len().min(SAMPLE_CHARS * 4)];
     let text = String::from_utf8_lossy(start);
-    escape_controls(&text.chars().take(SAMPLE_CHARS).collect::<String>())
+    let shown = escape_controls(&text.chars().take(SAMPLE_CHARS).collect::<String>());
+    if text.chars().nth(SAMPLE_CHARS).is_some() { shown + "…" } else { shown }
 }
 
 #[cfg(test)]
@@ -169,6 +178,7 @@ mod tests {
         assert_eq!(count, 2);
         assert!(samples[0].text.starts_with("\\u{1b}[2J\\u{202e}\\r\\né"), "{}", samples[0].text);
         assert_eq!(samples[0].text.matches('é').count(), 120 - 7);
+        assert!(samples[0].text.ends_with("é…"));
         assert_eq!(samples[1].text, "\u{fffd}{");
     }
 }
