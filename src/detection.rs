@@ -14,16 +14,27 @@ use serde_json::{Map, Value};
 use crate::config::{Asset, UseCase};
 use crate::event::Document;
 use crate::event::derived::DerivedFields;
-use crate::models::{self, Candidate, Evaluation, EvaluationError, Inputs, Refinement, Statistics, WholeEvent};
-use crate::outlier::{Description, Gathered, GatheredOutlier, Outlier, describe};
+use crate::models::{
+    self, Candidate, Candidates, Evaluation, EvaluationError, Inputs, Observe, Refinement, Statistics, WholeEvent,
+};
+use crate::outlier::{Description, Gathered, GatheredOutlier, Outlier, assets_of, describe};
 use crate::runtime::Interrupt;
-use crate::sources::{DocRef, EventSource, RawDocument, SourceError};
+use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
 use crate::spill::SpillError;
 use crate::table::{Population, TableError, View};
 use crate::whitelist::Whitelist;
 
-/// Candidates whose documents are read and described at once.
+/// Candidates that are looked at together.
 const BLOCK: usize = 4096;
+
+/// Target size of the documents that are read and described at once.
+const BLOCK_BYTES: usize = 8 << 20;
+
+/// Assumed size of a document that is not a line of a file, at least.
+const DOCUMENT_BYTES: usize = 2 << 10;
+
+/// Bytes of outliers of an event that are gathered at once.
+const GATHERED_BYTES: usize = 1 << 20;
 
 /// One use case to detect outliers with.
 #[derive(Debug)]
@@ -127,13 +138,14 @@ impl Detection<'_> {
             detected.rounds += 1;
             detected.evaluating += started.elapsed();
             let started = Instant::now();
-            let judged = Judged { view: &view, evaluation: &evaluation, round: detected.rounds };
-            let mut round = tokio::task::block_in_place(|| self.describe(&judged))?;
+            let Evaluation { candidates, observe, statistics } = evaluation;
+            let judged = Judged { view: &view, observe, round: detected.rounds };
+            let mut round = tokio::task::block_in_place(|| self.describe(&judged, candidates))?;
             detected.describing += started.elapsed();
-            detected.regexps_given_up += evaluation.statistics.regexps_given_up + round.regexps_given_up;
-            detected.statistics = evaluation.statistics;
+            detected.regexps_given_up += statistics.regexps_given_up + round.regexps_given_up;
+            detected.statistics = statistics;
             detected.gone += round.gone;
-            detected.whitelisted += round.whitelisted.len() as u64;
+            detected.whitelisted += round.n_whitelisted;
             let again = self.refine(&mut round, &mut population, detected.rounds);
             detected.outliers += round.kept.values().sum::<u64>();
             if !again {
@@ -146,7 +158,7 @@ impl Detection<'_> {
     /// all stands.
     fn refine(&self, round: &mut Round, population: &mut Population, n_rounds: u32) -> bool {
         let refinement = models::method(&self.use_case.model).refinement();
-        if round.whitelisted.is_empty() || refinement == Refinement::Never {
+        if round.whitelisted.is_empty() {
             return false;
         }
         population.without.extend(round.whitelisted.iter().map(|candidate| candidate.element.0));
@@ -161,68 +173,101 @@ impl Detection<'_> {
     }
 
     /// Describes all candidates of an evaluation, block by block, and gathers their outliers.
-    fn describe(&self, judged: &Judged<'_>) -> Result<Round, DetectionError> {
+    fn describe(&self, judged: &Judged<'_>, candidates: Candidates) -> Result<Round, DetectionError> {
         let mut round = Round::default();
-        for block in judged.evaluation.candidates.chunks(BLOCK) {
-            self.interrupt.check().map_err(SourceError::from)?;
-            let events = self.documents(judged.view, block)?;
-            round.gone += (block.chunk_by(is_same_event).count() - events.len()) as u64;
-            let described: Vec<Vec<Described>> = events
-                .par_iter()
-                .map(|event| self.describe_event(judged, event))
-                .collect::<Result<_, DetectionError>>()?;
-            self.gathered.extend(described.into_iter().flatten().filter_map(|described| round.add(described)))?;
+        let mut candidates = candidates.into_sorted()?;
+        loop {
+            let block = candidates.next_block(BLOCK)?;
+            if block.is_empty() {
+                return Ok(round);
+            }
+            let events: Vec<&[Candidate]> = block.chunk_by(is_same_event).collect();
+            let rows = events.iter().filter_map(|candidates| candidates.first().map(|candidate| candidate.element));
+            let places = document_places(judged.view.table(), rows)?;
+            let mut described = 0;
+            while described < events.len() {
+                let end = described + n_at_once(&places[described..]);
+                self.describe_events(judged, &events[described..end], &places[described..end], &mut round)?;
+                described = end;
+            }
         }
-        Ok(round)
     }
 
-    /// Returns the documents of `candidates` that still exist, each with its candidates.
+    fn describe_events(
+        &self,
+        judged: &Judged<'_>,
+        events: &[&[Candidate]],
+        places: &[DocRef],
+        round: &mut Round,
+    ) -> Result<(), DetectionError> {
+        self.interrupt.check().map_err(SourceError::from)?;
+        let found = self.documents(judged.view, events, places)?;
+        round.gone += (events.len() - found.len()) as u64;
+        let described: Vec<Vec<Described>> = found
+            .into_par_iter()
+            .map(|event| self.describe_event(judged, event))
+            .collect::<Result<_, DetectionError>>()?;
+        let refinement = models::method(&self.use_case.model).refinement();
+        described.into_iter().flatten().for_each(|described| round.add(described, refinement));
+        Ok(())
+    }
+
+    /// Returns the documents at `places` that still exist, each with its candidates.
     fn documents<'c>(
         &self,
         view: &View,
-        candidates: &'c [Candidate],
+        events: &[&'c [Candidate]],
+        places: &[DocRef],
     ) -> Result<Vec<CandidateEvent<'c>>, DetectionError> {
-        let events: Vec<&[Candidate]> = candidates.chunk_by(is_same_event).collect();
-        let rows = events.iter().filter_map(|candidates| candidates.first().map(|candidate| candidate.element));
-        let places = document_places(view.table(), rows)?;
         let highlights = if models::method(&self.use_case.model).wants_highlights() {
-            self.source.highlights(view.mask_idx(), &places)?
+            self.source.highlights(view.mask_idx(), places)?
         } else {
             vec![Map::new(); places.len()]
         };
-        let documents = self.source.fetch(&places)?.into_iter().zip(highlights).zip(events);
-        let event = |((document, highlights), candidates): ((Option<RawDocument>, _), _)| {
+        let documents = self.source.fetch(places)?.into_iter().zip(highlights).zip(events);
+        let event = |((document, highlights), candidates): ((Option<RawDocument>, _), &&'c [Candidate])| {
             Some(CandidateEvent { document: document?, highlights, candidates })
         };
         Ok(documents.filter_map(event).collect())
     }
 
-    fn describe_event(
-        &self,
-        judged: &Judged<'_>,
-        event: &CandidateEvent<'_>,
-    ) -> Result<Vec<Described>, DetectionError> {
-        let mut document = parse(&event.document)?;
+    /// Describes the candidates of an event, and gathers the outliers among them.
+    fn describe_event(&self, judged: &Judged<'_>, event: CandidateEvent<'_>) -> Result<Vec<Described>, DetectionError> {
+        let CandidateEvent { document: RawDocument { key, text }, highlights, candidates } = event;
+        let mut document = parse(&key, text)?;
         let derived = self.derived.map(|rules| rules.derive(&document.source)).unwrap_or_default();
         // texts, assets and the whitelist see derived fields in place of the event's own
         document.source.extend(derived.iter().cloned());
-        let whole = WholeEvent { document: &document, highlights: &event.highlights };
-        let describe_one = |candidate: &Candidate| {
-            let observations = models::observations(&self.use_case.model, judged.evaluation, candidate, &whole);
-            let description =
-                Description { use_case: self.use_case, document: &document, derived: &derived, observations };
-            let outlier = describe(self.assets, description);
-            let verdict = self.whitelist.matches(&outlier, &document);
-            let found = (!verdict.whitelisted).then(|| self.found(judged, event, candidate, &outlier)).transpose()?;
-            Ok(Described { candidate: *candidate, outlier: found, regexps_given_up: verdict.regexps_given_up })
-        };
-        event.candidates.iter().map(describe_one).collect()
+        let assets = assets_of(&document.source, self.assets);
+        let whole = WholeEvent { document: &document, highlights: &highlights };
+        let mut described = Vec::with_capacity(candidates.len());
+        let (mut outliers, mut n_bytes) = (Vec::new(), 0);
+        for candidate in candidates {
+            self.interrupt.check().map_err(SourceError::from)?;
+            let observations = models::observations(&self.use_case.model, &judged.observe, candidate, &whole);
+            let (use_case, document, assets) = (self.use_case, &document, assets.as_slice());
+            let outlier = describe(Description { use_case, document, assets, derived: &derived, observations });
+            let verdict = self.whitelist.matches(&outlier, document);
+            if !verdict.whitelisted {
+                let found = self.found(judged, &key, candidate, &outlier)?;
+                n_bytes += found.outlier.len();
+                outliers.push(found);
+            }
+            if n_bytes > GATHERED_BYTES {
+                self.gathered.extend(outliers.drain(..))?;
+                n_bytes = 0;
+            }
+            let (is_outlier, regexps_given_up) = (!verdict.whitelisted, verdict.regexps_given_up);
+            described.push(Described { candidate: *candidate, is_outlier, regexps_given_up });
+        }
+        self.gathered.extend(outliers)?;
+        Ok(described)
     }
 
     fn found(
         &self,
         judged: &Judged<'_>,
-        event: &CandidateEvent<'_>,
+        document: &DocumentKey,
         candidate: &Candidate,
         outlier: &Outlier,
     ) -> Result<GatheredOutlier, DetectionError> {
@@ -230,7 +275,7 @@ impl Detection<'_> {
         // many of them wait in memory
         json.shrink_to_fit();
         Ok(GatheredOutlier {
-            document: event.document.key.clone(),
+            document: document.clone(),
             use_case_idx: self.use_case_idx,
             element: candidate.element.0,
             outlier: json,
@@ -264,11 +309,20 @@ fn document_places(
     Ok(places)
 }
 
-/// The document in `raw`.
-fn parse(raw: &RawDocument) -> Result<Document, DetectionError> {
-    let id = &raw.key.id;
-    let (index, id) = (id.index.clone(), id.id.clone());
-    match serde_json::from_str(&raw.text) {
+/// Number of the documents at the start of `places` that are read and described at once.
+fn n_at_once(places: &[DocRef]) -> usize {
+    let mut n_bytes = 0;
+    let mut fits = |place: &&DocRef| {
+        n_bytes += (place.length as usize).max(DOCUMENT_BYTES);
+        n_bytes <= BLOCK_BYTES
+    };
+    places.iter().take_while(|place| fits(place)).count().max(1)
+}
+
+/// The document with this `text`, which is dropped.
+fn parse(key: &DocumentKey, text: String) -> Result<Document, DetectionError> {
+    let (index, id) = (key.id.index.clone(), key.id.id.clone());
+    match serde_json::from_str(&text) {
         Ok(source) => Ok(Document { index, id, source }),
         Err(error) => Err(DetectionError::Document { index, id, reason: error.to_string() }),
     }
@@ -284,15 +338,15 @@ struct CandidateEvent<'c> {
 
 struct Described {
     candidate: Candidate,
-    /// `None`: whitelisted.
-    outlier: Option<GatheredOutlier>,
+    /// False if it is whitelisted.
+    is_outlier: bool,
     regexps_given_up: u64,
 }
 
 /// An evaluation and its rows.
 struct Judged<'a> {
     view: &'a View,
-    evaluation: &'a Evaluation<'a>,
+    observe: Observe<'a>,
     /// Number of the evaluation, from 1.
     round: u32,
 }
@@ -302,20 +356,25 @@ struct Judged<'a> {
 struct Round {
     /// Number of outliers by aggregator.
     kept: FxHashMap<u32, u64>,
+    /// Whitelisted rows, if others must be judged again without them.
     whitelisted: Vec<Candidate>,
+    n_whitelisted: u64,
     regexps_given_up: u64,
     gone: u64,
 }
 
 impl Round {
-    /// Counts a candidate; returns its outlier unless it is whitelisted.
-    fn add(&mut self, described: Described) -> Option<GatheredOutlier> {
-        let Described { candidate, outlier, regexps_given_up } = described;
+    /// Counts a candidate.
+    fn add(&mut self, described: Described, refinement: Refinement) {
+        let Described { candidate, is_outlier, regexps_given_up } = described;
         self.regexps_given_up += regexps_given_up;
-        match outlier {
-            Some(_) => *self.kept.entry(candidate.aggregator).or_default() += 1,
-            None => self.whitelisted.push(candidate),
+        if is_outlier {
+            *self.kept.entry(candidate.aggregator).or_default() += 1;
+            return;
         }
-        outlier
+        self.n_whitelisted += 1;
+        if refinement != Refinement::Never {
+            self.whitelisted.push(candidate);
+        }
     }
 }

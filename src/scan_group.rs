@@ -144,6 +144,7 @@ async fn detect(
         history: use_case.history_window.num_microseconds().unwrap_or(i64::MAX),
         use_case: &name,
         memory_limit: group.compute.limits().memory,
+        spill_dir: &group.compute.limits().spill_dir,
         n_rows: ingested.usage[mask_idx].rows,
     };
     Detection {

@@ -4,16 +4,17 @@
 //! `golden` compares with the reference implementation. `properties` compares runs of our own
 //! (order, threads, memory), `plans` executes plans elsewhere. `fuzz` runs readers on inputs that
 //! nobody would write. `cli` tests the command line as a user sees it, `config` its configuration
-//! files, `query` the query languages, `word2vec` that model, `recordings` the use cases and
-//! recordings that ship with the project, `servers` real clusters, `tidy` the rules of the source
-//! tree, `usability` what use cases say that cannot use the events. `program` and `outliers` are
-//! shared by the tests.
+//! files, `inputs` unusual events, `query` the query languages, `word2vec` that model, `recordings`
+//! the use cases and recordings that ship with the project, `servers` real clusters, `tidy` the
+//! rules of the source tree, `usability` what use cases say that cannot use the events. `program`
+//! and `outliers` are shared by the tests.
 
 mod cli;
 mod config;
 
 mod fuzz;
 mod golden;
+mod inputs;
 mod outliers;
 mod plans;
 mod program;

@@ -27,11 +27,17 @@ pub use written::Written;
 /// Upper limit on the documents that are read and written at once.
 const MOST_DOCUMENTS: usize = 1024;
 
-/// Fewest documents that are read and written at once.
-const FEWEST_DOCUMENTS: usize = 64;
+/// Documents that are read first from a cluster, which does not say how long they are.
+const FIRST_DOCUMENTS: usize = 64;
 
-/// Target size of the documents that are read and written at once.
-const BLOCK_BYTES: usize = 64 << 20;
+/// Target size of the documents that are read at once.
+const BLOCK_BYTES: usize = 8 << 20;
+
+/// Target size of the documents and outliers that are merged and written at once.
+const MERGED_BYTES: usize = 64 << 20;
+
+/// Bytes that a value of a document takes in memory, besides its text.
+const VALUE_BYTES: usize = 100;
 
 /// A document with the outliers that a run found in it.
 #[derive(Debug)]
@@ -173,16 +179,16 @@ pub fn deliver(
     delivery: &mut Delivery,
 ) -> Result<(), DeliveryError> {
     let mut gathered = gathered.into_documents()?;
-    let mut block_size = MOST_DOCUMENTS / 2;
+    let mut most = FIRST_DOCUMENTS;
     loop {
-        let block = gathered.next_block(block_size)?;
+        let block = next_block(&mut gathered, most)?;
         if block.is_empty() {
             return Ok(());
         }
         let n_block = block.len() as u64;
         let lost = delivery.lost.n_documents();
         match deliver_block(block, documents, sinks, interrupt, delivery) {
-            Ok(next_size) => block_size = next_size,
+            Ok(next_most) => most = next_most,
             Err(error) => {
                 let n_counted = delivery.lost.n_documents() - lost;
                 delivery.lost.not_written += n_block - n_counted + n_left(&mut gathered)?;
@@ -192,10 +198,22 @@ pub fn deliver(
     }
 }
 
+/// Returns the next documents: of files as many as their size allows, of a cluster at most `most`.
+fn next_block(gathered: &mut GatheredDocuments, most: usize) -> Result<Vec<DocumentOutliers>, SpillError> {
+    let (mut n_bytes, mut n_documents) = (0, 0);
+    gathered.next_block(|found| {
+        let length = found.document.place.map(|place| place.length as usize);
+        let n_outlier_bytes: usize = found.outliers.iter().map(|(_, outlier)| outlier.len()).sum();
+        n_bytes += length.unwrap_or_default() + n_outlier_bytes;
+        n_documents += 1;
+        n_bytes <= BLOCK_BYTES && n_documents < length.map_or(most, |_| MOST_DOCUMENTS)
+    })
+}
+
 fn n_left(documents: &mut GatheredDocuments) -> Result<u64, SpillError> {
     let mut n_left = 0;
     loop {
-        match documents.next_block(MOST_DOCUMENTS)?.len() {
+        match next_block(documents, MOST_DOCUMENTS)?.len() {
             0 => return Ok(n_left),
             n => n_left += n as u64,
         }
@@ -213,6 +231,8 @@ fn deliver_block(
     interrupt.check().map_err(SourceError::from)?;
     let (keys, outliers): (Vec<DocumentKey>, Vec<_>) =
         block.into_iter().map(|found| (found.document, found.outliers)).unzip();
+    let is_whole = sinks.iter().any(|sink| sink.wants_whole_documents());
+    let fields_of = if is_whole { whole } else { changed_fields };
     let mut stored = Vec::with_capacity(keys.len());
     for ((found, key), outliers) in documents.read(&keys)?.into_iter().zip(&keys).zip(outliers) {
         match found {
@@ -224,16 +244,32 @@ fn deliver_block(
         }
     }
     let n_bytes: usize = stored.iter().map(|(stored, _)| stored.source.len()).sum();
-    let is_whole = sinks.iter().any(|sink| sink.wants_whole_documents());
-    let fields_of = if is_whole { whole } else { changed_fields };
-    let merged = stored.into_par_iter().map(|(stored, outliers)| merge(stored, outliers, fields_of));
-    let merged = merged.collect::<Result<Vec<Delivered>, DeliveryError>>()?;
-    for document in &merged {
-        count_documents(document, |use_case_idx| delivery.n_documents[use_case_idx] += 1);
+    while !stored.is_empty() {
+        interrupt.check().map_err(SourceError::from)?;
+        let rest = stored.split_off(n_at_once(&stored));
+        let merged = std::mem::replace(&mut stored, rest).into_par_iter();
+        let merged = merged.map(|(stored, outliers)| merge(stored, outliers, fields_of));
+        let merged = merged.collect::<Result<Vec<Delivered>, DeliveryError>>()?;
+        for document in &merged {
+            count_documents(document, |use_case_idx| delivery.n_documents[use_case_idx] += 1);
+        }
+        sinks.iter_mut().try_for_each(|sink| sink.deliver(&merged))?;
     }
-    sinks.iter_mut().try_for_each(|sink| sink.deliver(&merged))?;
     let per_document = n_bytes / keys.len().max(1) + 1;
-    Ok((BLOCK_BYTES / per_document).clamp(FEWEST_DOCUMENTS, MOST_DOCUMENTS))
+    Ok((BLOCK_BYTES / per_document).clamp(1, MOST_DOCUMENTS))
+}
+
+/// Number of the documents at the start of `stored` that are merged and written at once.
+fn n_at_once(stored: &[(StoredDocument, Vec<(usize, String)>)]) -> usize {
+    let mut n_bytes = 0;
+    let mut fits = |(document, outliers): &(StoredDocument, Vec<(usize, String)>)| {
+        let texts = outliers.iter().map(|(_, outlier)| outlier.as_str()).chain([document.source.as_str()]);
+        // a comma stands between two values
+        let n_values = |text: &str| 1 + memchr::memchr_iter(b',', text.as_bytes()).count();
+        n_bytes += texts.map(|text| 2 * text.len() + VALUE_BYTES * n_values(text)).sum::<usize>();
+        n_bytes <= MERGED_BYTES
+    };
+    stored.iter().take_while(|stored| fits(stored)).count().max(1)
 }
 
 /// Counts each use case once that found something in the document.

@@ -58,8 +58,9 @@ impl EvaluationError {
                 arrow::error::ArrowError::IoError(_, source) => spill_of_plan(source),
                 _ => plan(),
             },
-            DataFusionError::External(source) => match source.downcast_ref() {
-                Some(TableError::Spill(SpillError { folder, source })) => spill(folder.clone(), source),
+            DataFusionError::External(error) => match (error.downcast_ref(), error.downcast_ref()) {
+                (Some(TableError::Spill(SpillError { folder, source })), _)
+                | (_, Some(SpillError { folder, source })) => spill(folder.clone(), source),
                 _ => plan(),
             },
             _ => plan(),

@@ -6,9 +6,10 @@ use arrow::array::{ArrayRef, RecordBatch, UInt32Array, UInt64Array};
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::DataFrame;
+use futures::StreamExt;
 use rustc_hash::FxHashSet;
 
-use super::{Candidate, Inputs, column, places, rows_of};
+use super::{Candidate, Candidates, Inputs, column, places, rows_of};
 use crate::table::View;
 
 /// Flagged targets of aggregators, each with the number that its evidence holds.
@@ -50,14 +51,17 @@ impl Flagged {
 }
 
 /// Candidates in the rows of flagged targets, with their numbers as evidence.
-pub(super) async fn candidates(rows: DataFrame) -> Result<Vec<Candidate>, DataFusionError> {
-    let mut candidates = Vec::new();
-    for batch in &rows.select_columns(&["element", "aggregator", "target", "number"])?.collect().await? {
+pub(super) async fn candidates(rows: DataFrame, inputs: &Inputs<'_>) -> Result<Candidates, DataFusionError> {
+    let mut candidates = Candidates::new(inputs);
+    let rows = rows.select_columns(&["element", "aggregator", "target", "number"])?;
+    let mut batches = rows.execute_stream().await?;
+    while let Some(batch) = batches.next().await {
+        let batch = &batch?;
         let targets = column::<UInt32Array>(batch, "target")?;
         let numbers = column::<UInt64Array>(batch, "number")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
             let (target, evidence) = (targets.value(row), numbers.value(row));
-            candidates.push(Candidate { element, aggregator, target, evidence });
+            candidates.push(Candidate { element, aggregator, target, evidence })?;
         }
     }
     Ok(candidates)

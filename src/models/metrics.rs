@@ -6,12 +6,13 @@ use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, not};
 use datafusion::prelude::{DataFrame, col, lit};
+use futures::StreamExt;
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
 use super::{
-    Bucket, Buckets, Candidate, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement, WholeEvent, column,
-    places, rows, rows_of, sample_text, text_of,
+    Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement,
+    WholeEvent, column, places, rows, rows_of, sample_text, text_of,
 };
 use crate::config::{Metrics, TriggerOn};
 use crate::engine::functions::{frontier, most_frequent};
@@ -75,21 +76,21 @@ async fn evaluate<'a>(
         frontiers.extend(of_part.collect().await?);
     }
     if frontiers.iter().all(|batch| batch.num_rows() == 0) {
-        return Ok(Evaluation::without_candidates());
+        return Ok(Evaluation::without_candidates(&inputs));
     }
     let found = with_frontier(rows(view, &inputs)?, frontiers.clone(), &inputs)?
         .filter(beyond(metrics.trigger.on))?
-        .select_columns(&["element", "aggregator", "value", "frontier"])?
-        .collect()
-        .await?;
-    let mut candidates = Vec::new();
+        .select_columns(&["element", "aggregator", "value", "frontier"])?;
+    let mut candidates = Candidates::new(&inputs);
     let mut buckets = Buckets::default();
-    for batch in &found {
+    let mut batches = found.execute_stream().await?;
+    while let Some(batch) = batches.next().await {
+        let batch = &batch?;
         let values = column::<Float64Array>(batch, "value")?;
         let batch_frontiers = column::<Float64Array>(batch, "frontier")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
             let evidence = values.value(row).to_bits();
-            candidates.push(Candidate { element, aggregator, target: 0, evidence });
+            candidates.push(Candidate { element, aggregator, target: 0, evidence })?;
             let bucket = || Bucket { frontier: batch_frontiers.value(row), sample: Vec::new() };
             buckets.entry(aggregator).or_insert_with(bucket);
         }

@@ -7,6 +7,7 @@
 //! A model is one file, which declares everything the model contributes: see [`Method`]. A new one
 //! needs its line in the list.
 
+mod candidates;
 mod columns;
 mod error;
 mod flagged;
@@ -16,10 +17,12 @@ mod sudden_appearance;
 mod terms;
 pub mod word2vec;
 
+pub use candidates::{Candidate, Candidates, SortedCandidates};
 pub use columns::{Columns, Key};
 pub use error::EvaluationError;
 
 use std::any::type_name;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, UInt32Array, UInt64Array};
@@ -96,24 +99,11 @@ pub fn stored_keys(model_type: ModelType) -> impl Iterator<Item = &'static Store
     own_keys(model_type).iter().chain(by_metrics.into_iter().flatten())
 }
 
-/// A row flagged by a model.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Candidate {
-    /// Flagged row.
-    pub element: Element,
-    /// Rank of the aggregator's text; 0 if the model has no aggregator.
-    pub aggregator: u32,
-    /// Rank of the target's text; 0 if the model has no target key.
-    pub target: u32,
-    /// The model's reason, as a number in a form that only the model's observations know.
-    pub evidence: u64,
-}
-
 /// Candidates of a model in a view, and what the model saw.
 #[expect(missing_debug_implementations, reason = "a function has none")]
 pub struct Evaluation<'a> {
-    /// Flagged rows, sorted by element.
-    pub candidates: Vec<Candidate>,
+    /// Flagged rows.
+    pub candidates: Candidates,
     /// Observations about a candidate, in the order in which they are stored.
     pub observe: Observe<'a>,
     /// Numbers for the report.
@@ -126,14 +116,14 @@ pub type Observe<'a> = Box<dyn Fn(&Candidate, &WholeEvent<'_>) -> Map<String, Va
 impl<'a> Evaluation<'a> {
     /// Candidates, and a model's observations about them.
     fn new(
-        candidates: Vec<Candidate>,
+        candidates: Candidates,
         observe: impl Fn(&Candidate, &WholeEvent<'_>) -> Map<String, Value> + Send + Sync + 'a,
     ) -> Self {
         Evaluation { candidates, observe: Box::new(observe), statistics: Statistics::default() }
     }
 
-    fn without_candidates() -> Self {
-        Evaluation::new(Vec::new(), |_, _| Map::new())
+    fn without_candidates(inputs: &Inputs<'_>) -> Self {
+        Evaluation::new(Candidates::new(inputs), |_, _| Map::new())
     }
 }
 
@@ -205,6 +195,8 @@ pub struct Inputs<'a> {
     pub use_case: &'a str,
     /// Memory limit in bytes for events and statistics.
     pub memory_limit: usize,
+    /// Directory for temporary files.
+    pub spill_dir: &'a Path,
     /// Number of rows in the view.
     pub n_rows: u64,
 }
@@ -219,19 +211,17 @@ pub async fn evaluate<'a>(
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, EvaluationError> {
     let evaluation = method(model).evaluate(view, inputs).await;
-    let mut evaluation = evaluation.map_err(|error| EvaluationError::new(&error, inputs.context))?;
-    evaluation.candidates.sort_unstable_by_key(|candidate| candidate.element);
-    Ok(evaluation)
+    evaluation.map_err(|error| EvaluationError::new(&error, inputs.context))
 }
 
 /// Observations of `model` about `candidate`, in the order in which they are stored.
 pub fn observations(
     model: &Model,
-    evaluation: &Evaluation<'_>,
+    observe: &Observe<'_>,
     candidate: &Candidate,
     event: &WholeEvent<'_>,
 ) -> Map<String, Value> {
-    let seen = (evaluation.observe)(candidate, event);
+    let seen = observe(candidate, event);
     let is_declared = |name: &String| stored_keys(model.model_type()).any(|key| key.name == name);
     debug_assert!(seen.keys().all(is_declared), "{:?} stores undeclared keys: {seen:?}", model.model_type());
     seen

@@ -2,10 +2,11 @@
 
 use arrow::array::UInt64Array;
 use datafusion::error::DataFusionError;
+use futures::StreamExt;
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, Columns, Evaluating, Evaluation, Inputs, Method, column, rows};
+use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Method, column, rows};
 use crate::config::SimpleQuery;
 use crate::elastic::MARKS;
 use crate::event::{Document, FieldPath, PerOutlier, StoredKey, StoredKind, lookup};
@@ -36,15 +37,14 @@ impl Method for SimpleQuery {
 }
 
 async fn evaluate<'a>(view: &'a View, inputs: Inputs<'a>) -> Result<Evaluation<'a>, DataFusionError> {
-    let mut candidates = Vec::new();
-    for batch in rows(view, &inputs)?.collect().await? {
+    let mut candidates = Candidates::new(&inputs);
+    let mut batches = rows(view, &inputs)?.execute_stream().await?;
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
         let elements = column::<UInt64Array>(&batch, "element")?.values();
-        candidates.extend(elements.iter().map(|&element| Candidate {
-            element: Element(element),
-            aggregator: 0,
-            target: 0,
-            evidence: 0,
-        }));
+        elements.iter().try_for_each(|&element| {
+            candidates.push(Candidate { element: Element(element), aggregator: 0, target: 0, evidence: 0 })
+        })?;
     }
     Ok(Evaluation::new(candidates, |_, event| matched(event.document, event.highlights, MARKS)))
 }

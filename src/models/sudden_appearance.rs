@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use super::{
-    Candidate, Columns, Evaluating, Evaluation, Inputs, Key, Method, column, field_names, rows, rows_of, text_of,
+    Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, column, field_names, rows, rows_of,
+    text_of,
 };
 use crate::config::SuddenAppearance;
 use crate::engine::functions::{SlidingWindows, appearances, appearances_of};
@@ -63,7 +64,7 @@ async fn evaluate<'a>(
         Some(end) => Some(end),
         None => newest(view, &inputs).await?,
     };
-    let Some(end) = end else { return Ok(Evaluation::without_candidates()) };
+    let Some(end) = end else { return Ok(Evaluation::without_candidates(&inputs)) };
     let windows = SlidingWindows {
         end,
         history: inputs.history,
@@ -83,8 +84,9 @@ async fn evaluate<'a>(
     if let Some(minimum) = sudden.min_aggregator_bucket {
         drop_small_buckets(minimum, view, &mut appeared, inputs).await?;
     }
-    let numbered = (0..).zip(&appeared);
-    let candidates = numbered.map(|(evidence, appeared)| Candidate { evidence, ..appeared.candidate }).collect();
+    let mut candidates = Candidates::new(&inputs);
+    let mut numbered = (0..).zip(&appeared);
+    numbered.try_for_each(|(evidence, appeared)| candidates.push(Candidate { evidence, ..appeared.candidate }))?;
     Ok(Evaluation::new(candidates, move |candidate, _| {
         observations(sudden, view, &appeared[candidate.evidence as usize])
     }))

@@ -5,14 +5,15 @@ use arrow::array::{Int64Array, StructArray, UInt32Array};
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{col, lit};
+use futures::StreamExt;
 use outlier_kernels::{Multiset, beyond};
 use rustc_hash::FxHashMap;
 use serde_json::Map;
 
 use super::flagged::{Flagged, candidates};
 use super::{
-    Bucket, Buckets, Candidate, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement, column, places, rows,
-    rows_of, sample_text, text, text_of,
+    Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement, column,
+    places, rows, rows_of, sample_text, text, text_of,
 };
 use crate::config::{CountMethod, Terms};
 use crate::engine::functions::{TermsJudgement, frontier_of, judge_terms, kernel_side};
@@ -54,12 +55,7 @@ impl Method for Terms {
 
 /// Candidates, whose evidence is the number of occurrences of the term, or of distinct terms of the
 /// aggregator.
-fn evaluation<'a>(
-    terms: &'a Terms,
-    view: &'a View,
-    candidates: Vec<Candidate>,
-    buckets: Buckets<u32>,
-) -> Evaluation<'a> {
+fn evaluation<'a>(terms: &'a Terms, view: &'a View, candidates: Candidates, buckets: Buckets<u32>) -> Evaluation<'a> {
     let columns = view.columns();
     let term_text = move |&rank: &u32| text(view, columns.target, rank).unwrap_or_default().to_owned();
     Evaluation::new(candidates, move |candidate, _| {
@@ -105,9 +101,9 @@ async fn within_aggregator<'a>(
         }
     }
     if flagged.is_empty() {
-        return Ok(Evaluation::without_candidates());
+        return Ok(Evaluation::without_candidates(&inputs));
     }
-    let candidates = candidates(flagged.rows(view, &inputs)?).await?;
+    let candidates = candidates(flagged.rows(view, &inputs)?, &inputs).await?;
     Ok(evaluation(terms, view, candidates, buckets))
 }
 
@@ -130,19 +126,21 @@ async fn across_aggregators<'a>(
     }
     let mut all_n: Multiset = n_by_aggregator.values().map(|&n| n as f64).collect();
     let Some(frontier) = frontier_of(&terms.trigger, all_n.finish()) else {
-        return Ok(Evaluation::without_candidates());
+        return Ok(Evaluation::without_candidates(&inputs));
     };
     n_by_aggregator.retain(|_, &mut n| beyond(n as f64, frontier, kernel_side(terms.trigger.on)));
     if n_by_aggregator.is_empty() {
-        return Ok(Evaluation::without_candidates());
+        return Ok(Evaluation::without_candidates(&inputs));
     }
-    let mut candidates = Vec::new();
-    let found = rows_of(view, n_by_aggregator.keys().copied().collect(), &inputs)?.collect().await?;
-    for batch in &found {
+    let mut candidates = Candidates::new(&inputs);
+    let found = rows_of(view, n_by_aggregator.keys().copied().collect(), &inputs)?;
+    let mut batches = found.execute_stream().await?;
+    while let Some(batch) = batches.next().await {
+        let batch = &batch?;
         let targets = column::<UInt32Array>(batch, "target")?;
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
             let evidence = n_by_aggregator[&aggregator];
-            candidates.push(Candidate { element, aggregator, target: targets.value(row), evidence });
+            candidates.push(Candidate { element, aggregator, target: targets.value(row), evidence })?;
         }
     }
     let bucket = |&aggregator: &u32| (aggregator, Bucket { frontier, sample: Vec::new() });

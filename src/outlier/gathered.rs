@@ -160,15 +160,21 @@ pub struct GatheredDocuments {
 }
 
 impl GatheredDocuments {
-    /// Returns the next documents, at most `n_documents`; none after the last one.
+    /// Returns the next documents, as long as `goes_on` after each; none after the last one.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn next_block(&mut self, n_documents: usize) -> Result<Vec<DocumentOutliers>, SpillError> {
-        let mut block = Vec::with_capacity(n_documents);
-        while block.len() < n_documents {
-            let Some(document) = self.next_document()? else { break };
+    pub fn next_block(
+        &mut self,
+        mut goes_on: impl FnMut(&DocumentOutliers) -> bool,
+    ) -> Result<Vec<DocumentOutliers>, SpillError> {
+        let mut block = Vec::new();
+        while let Some(document) = self.next_document()? {
+            let is_last = !goes_on(&document);
             block.push(document);
+            if is_last {
+                break;
+            }
         }
         Ok(block)
     }
@@ -227,7 +233,13 @@ mod tests {
         let mut documents = gathered.into_documents().unwrap();
         let mut all = Vec::new();
         loop {
-            let block = documents.next_block(7).unwrap();
+            let mut n_documents = 0;
+            let goes_on = |_: &DocumentOutliers| {
+                n_documents += 1;
+                n_documents < 7
+            };
+            let block = documents.next_block(goes_on).unwrap();
+            assert!(block.len() <= 7);
             if block.is_empty() {
                 return all;
             }
@@ -263,13 +275,13 @@ mod tests {
             });
             gathered.extend(judged).unwrap();
         }
-        let documents = gathered.into_documents().unwrap().next_block(10).unwrap();
+        let documents = gathered.into_documents().unwrap().next_block(|_| true).unwrap();
         let outliers: Vec<&str> = documents[0].outliers.iter().map(|(_, outlier)| outlier.as_str()).collect();
         assert_eq!((documents.len(), outliers), (1, vec!["5 2", "6 0", "6 1", "6 2"]));
     }
 
     #[test]
     fn nothing_gives_nothing() {
-        assert!(Gathered::new(Path::new(".")).into_documents().unwrap().next_block(10).unwrap().is_empty());
+        assert!(Gathered::new(Path::new(".")).into_documents().unwrap().next_block(|_| true).unwrap().is_empty());
     }
 }

@@ -4,6 +4,7 @@
 mod gathered;
 mod placeholders;
 mod removal;
+mod shortened;
 mod stored;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use crate::event::text::flatten;
 use crate::event::{Document, lookup};
 use crate::python::wrap;
 use placeholders::{Scope, expand};
+use shortened::shorten;
 
 pub use gathered::{DocumentOutliers, Gathered, GatheredDocuments, GatheredOutlier};
 pub use removal::{StoredOutlier, take_apart, untagged, without};
@@ -26,6 +28,8 @@ pub struct Description<'a> {
     pub use_case: &'a UseCase,
     /// Document it was found in; derived fields replace the document's own.
     pub document: &'a Document,
+    /// Its assets, see [`assets_of`].
+    pub assets: &'a [Value],
     /// Derived fields, which are stored as `derived_*`.
     pub derived: &'a [(String, Value)],
     /// Observations of the model, in the model's order.
@@ -56,10 +60,18 @@ impl Outlier {
     }
 }
 
+/// Texts of the assets that an event names.
+pub fn assets_of(event: &Map<String, Value>, assets: &[Asset]) -> Vec<Value> {
+    let texts = assets.iter().flat_map(|asset| asset_texts(asset, event)).map(Value::from);
+    let mut texts = Value::Array(texts.collect());
+    shorten(&mut texts);
+    if let Value::Array(texts) = texts { texts } else { Vec::new() }
+}
+
 /// Describes an outlier: fills the placeholders of its texts and adds assets, parameters and
-/// observations.
-pub fn describe(assets: &[Asset], description: Description<'_>) -> Outlier {
-    let Description { use_case, document, derived, mut observations } = description;
+/// observations. Long texts and lists are shortened.
+pub fn describe(description: Description<'_>) -> Outlier {
+    let Description { use_case, document, assets, derived, mut observations } = description;
     observations.insert("model_name".to_owned(), use_case.model_name.as_str().into());
     observations.insert("model_type".to_owned(), use_case.model.model_type().as_str().into());
     let event = &document.source;
@@ -68,8 +80,9 @@ pub fn describe(assets: &[Asset], description: Description<'_>) -> Outlier {
     let mut fields = Map::new();
     fields.insert("type".to_owned(), split(&expand(&use_case.outlier_type, &scope)));
     fields.insert("reason".to_owned(), split(&expand(&use_case.outlier_reason, &scope)));
+    fields.values_mut().for_each(shorten);
     fields.insert("summary".to_owned(), wrap(&unwrapped_summary).into());
-    let assets: Vec<Value> = assets.iter().flat_map(|asset| asset_texts(asset, event)).map(Value::from).collect();
+    observations.values_mut().for_each(shorten);
     if !assets.is_empty() {
         fields.insert("assets".to_owned(), assets.into());
     }
@@ -79,7 +92,9 @@ pub fn describe(assets: &[Asset], description: Description<'_>) -> Outlier {
     fields.insert("elasticsearch_filter".to_owned(), use_case.query.recorded.as_str().into());
     fields.extend(observations);
     for (key, value) in derived {
-        fields.insert(format!("derived_{key}"), value.clone());
+        let mut value = value.clone();
+        shorten(&mut value);
+        fields.insert(format!("derived_{key}"), value);
     }
     Outlier { fields, unwrapped_summary }
 }

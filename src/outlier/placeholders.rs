@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::shortened::Shortened;
 use crate::event::{FieldPath, lookup};
 use crate::python::to_str;
 
@@ -13,29 +14,31 @@ pub(super) struct Scope<'a> {
     pub(super) event: &'a Map<String, Value>,
 }
 
-/// Fills the placeholders of `template` in one pass: braces inside values stay as they are.
+/// Fills the placeholders of `template` in one pass: braces inside values stay as they are. A text
+/// that is too long is shortened.
 pub(super) fn expand(template: &str, scope: &Scope<'_>) -> String {
-    let mut text = String::with_capacity(template.len());
+    let mut text = Shortened::new();
     let mut rest = template;
     while let Some(start) = rest.find('{') {
         let Some(length) = rest[start..].find('}') else { break };
-        text.push_str(&rest[..start]);
-        text.push_str(&value_text(&rest[start + 1..start + length], scope));
+        text.push(&rest[..start]);
+        push_value(&rest[start + 1..start + length], scope, &mut text);
         rest = &rest[start + length + 1..];
     }
-    text.push_str(rest);
-    text
+    text.push(rest);
+    text.finish()
 }
 
-fn value_text(name: &str, scope: &Scope<'_>) -> String {
+fn push_value(name: &str, scope: &Scope<'_>, text: &mut Shortened) {
     let field = FieldPath::new(name);
     match lookup(scope.observations, &field).or_else(|| lookup(scope.event, &field)) {
-        None => format!("{{field {name} not found in event}}"),
+        None => text.push(&format!("{{field {name} not found in event}}")),
+        Some(Value::String(value)) => text.push(value),
         Some(Value::Array(elements)) => {
             let texts: Option<Vec<&str>> = elements.iter().map(Value::as_str).collect();
-            texts.map_or_else(|| format!("complex field {name}"), |texts| texts.join(", "))
+            text.push(&texts.map_or_else(|| format!("complex field {name}"), |texts| texts.join(", ")));
         }
-        Some(value) => to_str(value),
+        Some(value) => text.push(&to_str(value)),
     }
 }
 

@@ -14,8 +14,14 @@ use rayon::prelude::*;
 use super::record::{self, FieldWriter, Record};
 use super::{SpillError, unnamed_file};
 
-/// Size of the read buffer of each run.
+/// Upper limit on the size of the read buffer of each run.
 const READ_AHEAD: usize = 64 << 10;
+
+/// Target size of all read buffers together.
+const ALL_READ_AHEAD: usize = 16 << 20;
+
+/// Lower limit on the size of the read buffer of each run.
+const LEAST_READ_AHEAD: usize = 4 << 10;
 
 /// Records on their way into order.
 #[derive(Debug)]
@@ -59,7 +65,8 @@ impl<T: Ord + Record + Send> SortedRuns<T> {
     }
 
     fn write_run(&mut self) -> io::Result<()> {
-        self.records.par_sort_unstable();
+        // on this thread only: callers hold locks, and a rayon thread that waits takes other work
+        self.records.sort_unstable();
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(BufWriter::new(unnamed_file(&self.folder)?)),
@@ -79,10 +86,11 @@ impl<T: Ord + Record + Send> SortedRuns<T> {
         let mut runs = vec![Run::InMemory(std::mem::take(&mut self.records).into_iter())];
         if let Some(file) = self.file.take() {
             let file = Arc::new(file.into_inner().map_err(io::IntoInnerError::into_error)?);
+            let read_ahead = (ALL_READ_AHEAD / self.ends.len().max(1)).clamp(LEAST_READ_AHEAD, READ_AHEAD);
             let starts = [0].into_iter().chain(self.ends.iter().copied());
             for (at, &end) in starts.zip(&self.ends) {
                 let section = Section { file: Arc::clone(&file), at, end };
-                runs.push(Run::OnDisk(BufReader::with_capacity(READ_AHEAD, section), Vec::new()));
+                runs.push(Run::OnDisk(BufReader::with_capacity(read_ahead, section), Vec::new()));
             }
         }
         let mut merge = MergedRuns { folder: self.folder, runs, heads: BinaryHeap::new() };

@@ -38,7 +38,7 @@ use serde_json::{Map, Value, json};
 use tracing::info;
 
 use super::flagged::{Flagged, candidates};
-use super::{Candidate, Columns, Evaluating, Evaluation, Inputs, Key, Method, Statistics, WholeEvent};
+use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Statistics, WholeEvent};
 use crate::config::Word2vec;
 use crate::event::{FieldPath, PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
@@ -182,15 +182,15 @@ async fn candidates_in(
     view: &View,
     flagged: Flagged,
     inputs: Inputs<'_>,
-) -> Result<Vec<Candidate>, DataFusionError> {
+) -> Result<Candidates, DataFusionError> {
     if flagged.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Candidates::new(&inputs));
     }
     let mut rows = flagged.rows(view, &inputs)?;
     if word2vec.drop_duplicates {
         rows = one_per_text(rows, &["element", "number"])?;
     }
-    candidates(rows).await
+    candidates(rows, &inputs).await
 }
 
 fn tell(aggregator: &str, confusion: &Confusion, inputs: Inputs<'_>) {

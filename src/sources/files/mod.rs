@@ -31,6 +31,9 @@ use file::{InputFile, named};
 use formats::{Block, Kept};
 use paths::{Asked, Found};
 
+/// Bytes in flight per batch that is decoded at the same time: more than ordinary batches have.
+const BATCH_BYTES: usize = 4 << 20;
+
 /// Options for reading files.
 #[derive(Debug, Clone)]
 pub struct FileOptions {
@@ -144,6 +147,8 @@ impl EventSource for EventFiles {
                 idle: Mutex::default(),
             }),
             decoding: InOrder::new(2 * options.threads.max(1) + 1),
+            most_bytes: (2 * options.threads.max(1) + 1) * BATCH_BYTES,
+            n_bytes: 0,
             summary: ScanSummary {
                 incomplete: self.unreadable.clone(),
                 ignored: self.ignored.clone(),
@@ -200,12 +205,16 @@ struct Scan<'a, 'b> {
     files: &'a EventFiles,
     decoders: Arc<Decoders>,
     decoding: InOrder<Decoded>,
+    /// Upper limit on the bytes in flight, unless one block alone is larger.
+    most_bytes: usize,
+    n_bytes: usize,
     summary: ScanSummary,
     on_batch: &'a mut OnBatch<'b>,
 }
 
 struct Decoded {
     file_idx: usize,
+    n_bytes: usize,
     first_line: u64,
     batch: Result<EventBatch, ArrowError>,
     kept: Result<Box<dyn Kept>, SpillError>,
@@ -242,8 +251,16 @@ impl Scan<'_, '_> {
     fn start(&mut self, file_idx: usize, block: Box<dyn Block>) -> Result<(), SourceError> {
         let (decoders, spool) = (Arc::clone(&self.decoders), Arc::clone(&self.files.spool));
         let name = Arc::clone(&self.files.files[file_idx].name);
+        let n_bytes = block.n_bytes();
+        while self.n_bytes + n_bytes > self.most_bytes
+            && let Some(decoded) = self.decoding.finish_one()
+        {
+            self.deliver(decoded)?;
+        }
+        self.n_bytes += n_bytes;
         let decoded = self.decoding.start(move || Decoded {
             file_idx,
+            n_bytes,
             first_line: block.first_line(),
             batch: decoders.decode(&*block, &name),
             kept: block.keep(&spool),
@@ -252,7 +269,8 @@ impl Scan<'_, '_> {
     }
 
     fn deliver(&mut self, decoded: Decoded) -> Result<(), SourceError> {
-        let Decoded { file_idx, first_line, batch, kept } = decoded;
+        let Decoded { file_idx, n_bytes, first_line, batch, kept } = decoded;
+        self.n_bytes -= n_bytes;
         let name = || self.files.files[file_idx].name.to_string();
         let mut batch = batch.map_err(|source| SourceError::Columns { name: name(), source })?;
         {

@@ -84,6 +84,9 @@ pub(super) trait Block: Send {
     /// Number of its first event in the file, counted from 0: a line or a row.
     fn first_line(&self) -> u64;
 
+    /// Bytes of memory that it takes.
+    fn n_bytes(&self) -> usize;
+
     /// Decodes the wanted columns. `name`: index of events that have none.
     ///
     /// # Errors

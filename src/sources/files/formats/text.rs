@@ -56,6 +56,10 @@ impl Block for TextBlock {
         self.lines.first_line
     }
 
+    fn n_bytes(&self) -> usize {
+        self.lines.bytes.len()
+    }
+
     fn decode(&self, decoder: &mut Decoder, name: &Arc<str>) -> Result<EventBatch, ArrowError> {
         let LineBlock { bytes, first_line, is_last, .. } = &self.lines;
         decoder.decode(&Chunk { bytes, name, first_line: *first_line, is_last: *is_last })
@@ -154,11 +158,14 @@ impl<R: Read> Chunks<R> {
             };
         }
         let mut bytes = std::mem::take(&mut self.rest);
+        let mut n_searched = 0;
         let cut = loop {
             if matches!(self.state, State::Middle) {
                 self.fill(&mut bytes);
             }
-            match (&self.state, memchr::memrchr(b'\n', &bytes)) {
+            let end = memchr::memrchr(b'\n', &bytes[n_searched..]).map(|end| n_searched + end);
+            n_searched = bytes.len();
+            match (&self.state, end) {
                 (State::End, _) => break bytes.len(),
                 (State::Broken(_), end) => {
                     // the part after the last whole line is truncated

@@ -1,0 +1,3 @@
+//! Inputs as people and attackers write them, and what comes of them.
+
+mod bounds;
