@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Upper limit on the parts of a field: the number of ways to write it in an event grows with their
 /// square. By default, Elasticsearch has fields of at most 20 parts.
-pub const MAX_FIELD_PARTS: usize = 32;
+const MAX_FIELD_PARTS: usize = 32;
 
 /// A dotted field path as the configuration names it, such as `process.parent.name`.
 ///

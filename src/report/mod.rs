@@ -329,6 +329,12 @@ impl Report {
         on_unusable: OnUnusable,
     ) {
         let documents = result.documents;
+        for GrokGivenUp { field, pattern, texts } in &grok_given_up {
+            warn!(
+                use_case = use_case.id(),
+                field, pattern, texts, "a pattern took too many steps: it derives nothing from these texts"
+            );
+        }
         let mut report = UseCaseReport { documents, grok_given_up, ..UseCaseReport::of(use_case) };
         report.usage(&result.usage);
         self.assess(&mut report, result.assessment, on_unusable);
@@ -343,6 +349,10 @@ impl Report {
         }
         match result.outcome {
             Ok(detected) => {
+                if detected.regexps_given_up > 0 {
+                    let n_times = detected.regexps_given_up;
+                    warn!(use_case = report.name, n_times, "regexps took too many steps: they count as not matching");
+                }
                 if detected.gone > 0 {
                     warn!(use_case = report.name, candidates = detected.gone, "documents were deleted during the run");
                 }

@@ -11,12 +11,14 @@
 mod class;
 mod groups;
 mod translate;
+mod weight;
 
 use fancy_regex::{Regex, RegexBuilder};
 use thiserror::Error;
 
 use groups::NamedGroup;
 use translate::{Purpose, translate};
+use weight::Weight;
 
 /// Limit on backtracking steps per text: hostile texts must not hold up a run.
 const BACKTRACK_LIMIT: usize = 200_000;
@@ -30,6 +32,7 @@ const GROUPS_BACKTRACK_LIMIT: usize = 5_000_000;
 pub struct PrefixRegex {
     text: String,
     regex: Regex,
+    weight: Weight,
 }
 
 /// Error for a text that needs more backtracking than is allowed. Such a text counts as not
@@ -41,8 +44,8 @@ pub struct TooManySteps;
 impl PrefixRegex {
     /// Compiles a pattern in Python's dialect.
     pub fn new(pattern: &str) -> Result<Self, PatternError> {
-        let regex = build(&format!("\\A{}", translate(pattern, Purpose::Prefix)?.pattern), BACKTRACK_LIMIT)?;
-        Ok(Self { text: pattern.to_owned(), regex })
+        let (regex, weight) = build(&format!("\\A{}", translate(pattern, Purpose::Prefix)?.pattern), BACKTRACK_LIMIT)?;
+        Ok(Self { text: pattern.to_owned(), regex, weight })
     }
 
     /// Returns the pattern as the user wrote it.
@@ -54,7 +57,7 @@ impl PrefixRegex {
     /// backtracking engine.
     pub fn plain_pattern(&self) -> Option<String> {
         // the translation uses only syntax that both engines interpret alike, or that one rejects
-        let pattern = self.regex.as_str();
+        let pattern = Some(self.regex.as_str()).filter(|_| self.weight.is_light())?;
         regex::Regex::new(pattern).ok().map(|_| pattern.to_owned())
     }
 
@@ -63,6 +66,9 @@ impl PrefixRegex {
     /// # Errors
     /// The pattern needs more backtracking steps than allowed for this text.
     pub fn is_match(&self, text: &str) -> Result<bool, TooManySteps> {
+        if !self.weight.allows(text) {
+            return Err(TooManySteps);
+        }
         self.regex.is_match(text).map_err(|_| TooManySteps)
     }
 }
@@ -72,6 +78,7 @@ impl PrefixRegex {
 #[derive(Clone, Debug)]
 pub struct GroupRegex {
     regex: Regex,
+    weight: Weight,
     named: Vec<NamedGroup>,
 }
 
@@ -79,8 +86,8 @@ impl GroupRegex {
     /// Compiles a pattern.
     pub fn new(pattern: &str) -> Result<Self, PatternError> {
         let translation = translate(pattern, Purpose::Groups)?;
-        let regex = build(&translation.pattern, GROUPS_BACKTRACK_LIMIT)?;
-        Ok(Self { regex, named: translation.named })
+        let (regex, weight) = build(&translation.pattern, GROUPS_BACKTRACK_LIMIT)?;
+        Ok(Self { regex, weight, named: translation.named })
     }
 
     /// Returns the names of groups without duplicates, in the order of first appearance.
@@ -94,6 +101,9 @@ impl GroupRegex {
     /// # Errors
     /// The pattern needs more backtracking steps than allowed for this text.
     pub fn search<'t>(&self, text: &'t str) -> Result<Option<Vec<Option<&'t str>>>, TooManySteps> {
+        if !self.weight.allows(text) {
+            return Err(TooManySteps);
+        }
         let Some(captures) = self.regex.captures(text).map_err(|_| TooManySteps)? else { return Ok(None) };
         let took = self.named.iter().map(|named| {
             let mut taken = named.groups.iter().filter_map(|group| captures.get(*group));
@@ -109,11 +119,14 @@ pub type PatternError = String;
 
 /// Compiles a pattern in Python's dialect for searching anywhere, with case.
 pub fn compile_search(pattern: &str) -> Result<Regex, PatternError> {
-    build(&translate(pattern, Purpose::Search)?.pattern, BACKTRACK_LIMIT)
+    let (regex, weight) = build(&translate(pattern, Purpose::Search)?.pattern, BACKTRACK_LIMIT)?;
+    if weight.is_light() { Ok(regex) } else { Err("its repetitions make it too large".to_owned()) }
 }
 
-fn build(pattern: &str, backtrack_limit: usize) -> Result<Regex, PatternError> {
-    RegexBuilder::new(pattern).backtrack_limit(backtrack_limit).build().map_err(|error| error.to_string())
+fn build(pattern: &str, backtrack_limit: usize) -> Result<(Regex, Weight), PatternError> {
+    let weight = Weight::of(pattern)?;
+    let regex = RegexBuilder::new(pattern).backtrack_limit(backtrack_limit).build();
+    regex.map(|regex| (regex, weight)).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

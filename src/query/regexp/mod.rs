@@ -7,9 +7,12 @@
 mod interval;
 mod parse;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use super::SyntaxError;
+
+/// Upper limit on the size of a compiled expression: matching takes time in proportion to it.
+const MAX_BYTES: usize = 2 << 20;
 
 /// Optional operators that are enabled, as in `flags` of a `regexp` query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +108,9 @@ impl Node<String> {
 /// Compiles a pattern that must match the whole value; `.` matches newlines too.
 fn anchored(pattern: &str) -> Result<Regex, SyntaxError> {
     let help = "shorten its repetitions, or split it into several expressions";
-    Regex::new(&format!(r"(?s)\A(?:{pattern})\z"))
+    RegexBuilder::new(&format!(r"(?s)\A(?:{pattern})\z"))
+        .size_limit(MAX_BYTES)
+        .build()
         .map_err(|_| SyntaxError::new(0, "the regular expression is too complex", help))
 }
 

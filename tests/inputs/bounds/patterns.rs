@@ -56,3 +56,14 @@ fn expressions_that_are_too_large_are_refused_with_their_place() {
         assert!(said.contains(place), "{place}\n{said}");
     }
 }
+
+#[test]
+fn nested_repetitions_have_a_step_limit() {
+    let event = json!({"m": "a".repeat(112_000), "u": "x"});
+    let conf = format!("{ALL}use_derived_fields=1\n[derivedfields]\nm=((a{{1,30}}){{1,30}}){{1,10}}b(?P<w>x)\n");
+    let folder = folder(&[("use_case.conf", &conf), ("events.ndjson", &format!("{event}\n{event}\n"))]);
+    let (finished, report) = run(folder.path(), "run --use-cases use_case.conf --events events.ndjson");
+    let said = finished.expect_code(0).stderr;
+    assert!(said.contains("a pattern took too many steps"), "{said}");
+    assert_eq!(report["use_cases"][0]["grok_given_up"][0]["texts"], 1);
+}
