@@ -30,6 +30,6 @@ pub struct RowRef {
     pub line_in_batch: u32,
     /// bytes from the start of the batch to the start of the line; 0 in sources without lines
     pub offset_in_batch: u32,
-    /// bytes of the line without its line end; 0 in sources without lines
+    /// bytes of the line without its line end, or of the text that a search returned
     pub length: u32,
 }

@@ -131,7 +131,11 @@ impl Decoder {
         for (hit_idx, hit) in hits.into_iter().enumerate() {
             match self.decode_document(hit.source, Some(hit), &mut row, name, hit_idx as u64) {
                 Ok(hash) => {
-                    rows.push(RowRef { line_in_batch: hit_idx as u32, offset_in_batch: 0, length: hit.source.len() as u32 });
+                    rows.push(RowRef {
+                        line_in_batch: hit_idx as u32,
+                        offset_in_batch: 0,
+                        length: hit.source.len() as u32,
+                    });
                     hashes.push(hash);
                 }
                 Err(reason) => skipped.add(reason, name, hit_idx as u64, hit.source.as_bytes()),
