@@ -69,6 +69,11 @@ impl Decoder {
         Decoder { projection: projection.clone(), identity, shape: Shape::Event, cells }
     }
 
+    /// The wanted columns.
+    pub(super) fn projection(&self) -> &Projection {
+        &self.projection
+    }
+
     /// Decodes the wanted columns of the lines of `chunk`. Lines that are not events are counted.
     ///
     /// # Errors
@@ -180,7 +185,12 @@ impl Decoder {
     }
 
     /// Turns the rows so far into a batch.
-    fn finish(&mut self, rows: Vec<RowRef>, hashes: Vec<u64>, skipped: SkippedLines) -> Result<EventBatch, ArrowError> {
+    pub(super) fn finish(
+        &mut self,
+        rows: Vec<RowRef>,
+        hashes: Vec<u64>,
+        skipped: SkippedLines,
+    ) -> Result<EventBatch, ArrowError> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let columns = self.cells.columns.iter_mut().map(Column::take).collect::<Result<Vec<_>, _>>()?;
         Ok(EventBatch {
@@ -193,7 +203,8 @@ impl Decoder {
         })
     }
 
-    fn push(&mut self, row: &Row<'_, '_>, envelope: &Envelope<'_>, name: &str, number: u64) -> u64 {
+    /// Adds a row; returns the hash of its identity, or 0 if it is not wanted.
+    pub(super) fn push(&mut self, row: &Row<'_, '_>, envelope: &Envelope<'_>, name: &str, number: u64) -> u64 {
         let index = || envelope.index.map_or_else(|| name.to_owned(), identity_text);
         let id = || envelope.id.map_or_else(|| line_id(number), identity_text);
         let plan = row.plan;

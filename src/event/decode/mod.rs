@@ -17,6 +17,7 @@ mod members;
 mod projection;
 mod row;
 mod skipped;
+mod table;
 mod trie;
 mod values;
 mod walk;
@@ -31,6 +32,7 @@ pub use kind::ColumnKind;
 pub use members::{members, with_members};
 pub use projection::{ColumnSpec, Projection, TimeParser};
 pub use skipped::{SkipReason, SkippedLines, SkippedSample};
+pub use table::{ColumnRole, TableColumns, TableRows};
 
 /// Upper limit on the length of a line; longer lines are skipped and counted.
 pub const MAX_LINE_BYTES: usize = 64 << 20;

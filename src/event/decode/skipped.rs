@@ -30,6 +30,12 @@ pub enum SkipReason {
     ValueTooLong,
     /// With more than [`super::MAX_VALUES`] values.
     TooManyValues,
+    /// A row of a table that has more or fewer cells than its header has columns.
+    CellCount,
+    /// A cell of a table that begins with a quote and does not end with one.
+    OpenQuote,
+    /// A part of a binary file that cannot be read.
+    Damaged,
 }
 
 impl SkipReason {
@@ -44,6 +50,9 @@ impl SkipReason {
             Self::TooLong => "line too long",
             Self::ValueTooLong => "value too long",
             Self::TooManyValues => "too many values",
+            Self::CellCount => "not as many cells as the header has columns",
+            Self::OpenQuote => "quoted cell without an end",
+            Self::Damaged => "damaged record",
         }
     }
 }
@@ -58,6 +67,9 @@ impl SkipReason {
             Self::TooDeep | Self::TooLong | Self::ValueTooLong | Self::TooManyValues => {
                 "shorten the event where it is made"
             }
+            Self::CellCount => "give each record a cell per column; quote cells with separators in them",
+            Self::OpenQuote => "close the quote, or double it if it belongs to the text",
+            Self::Damaged => "export the log again where it was made",
         }
     }
 }

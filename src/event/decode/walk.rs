@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for EventVisitor<'_, '_, 'de> {
             let raw = map.next_value::<&RawValue>()?.get();
             seen.note(key, raw);
             // in a plain event these are ordinary fields
-            follow_raw(row, Place::ROOT, found, raw).map_err(A::Error::custom)?;
+            follow_raw(row, Place::ROOT, found.as_ref(), raw).map_err(A::Error::custom)?;
         }
         Ok(())
     }
@@ -181,14 +181,14 @@ impl<'de> Visitor<'de> for HitVisitor<'_, '_, 'de> {
 }
 
 /// Position of a walk in the trie, and the kind of container it is in.
-#[derive(Clone, Copy)]
-struct Place {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
     node: NodeId,
     inside: Inside,
 }
 
-#[derive(Clone, Copy)]
-enum Inside {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Inside {
     /// objects only; `exact` is true while all keys so far were equal to the wanted ones
     Objects { exact: bool },
     /// an array of objects somewhere above; the findings of the innermost object begin at `start`
@@ -197,7 +197,7 @@ enum Inside {
 
 impl Place {
     /// The top level of an event.
-    const ROOT: Self = Self { node: 0, inside: Inside::Objects { exact: true } };
+    pub(super) const ROOT: Self = Self { node: 0, inside: Inside::Objects { exact: true } };
 
     /// Returns the place below that a key leads to, if the key is used.
     fn accept(self, row: &mut Row<'_, '_>, key: KeyMatch) -> Option<Place> {
@@ -210,12 +210,13 @@ impl Place {
 }
 
 /// Nodes that a key leads to: seldom more than one.
-struct Found {
+#[derive(Debug)]
+pub(super) struct Found {
     first: KeyMatch,
     others: Vec<KeyMatch>,
 }
 
-fn match_key(trie: &Trie, node: NodeId, key: &str) -> Option<Found> {
+pub(super) fn match_key(trie: &Trie, node: NodeId, key: &str) -> Option<Found> {
     let mut found: Option<Found> = None;
     trie.match_key(node, key, |key| match &mut found {
         None => found = Some(Found { first: key, others: Vec::new() }),
@@ -236,7 +237,7 @@ fn follow<'de, A: MapAccess<'de>>(
         Some(Found { first, others }) if others.is_empty() && !first.beyond => first,
         Some(_) => {
             let raw = map.next_value::<&RawValue>()?.get();
-            return follow_raw(row, parent, found, raw).map_err(A::Error::custom);
+            return follow_raw(row, parent, found.as_ref(), raw).map_err(A::Error::custom);
         }
     };
     let Some(place) = parent.accept(row, key) else {
@@ -250,14 +251,14 @@ fn follow<'de, A: MapAccess<'de>>(
     }
 }
 
-fn follow_raw<'de>(
+pub(super) fn follow_raw<'de>(
     row: &mut Row<'_, 'de>,
     parent: Place,
-    found: Option<Found>,
+    found: Option<&Found>,
     raw: &'de str,
 ) -> serde_json::Result<()> {
     let Some(Found { first, others }) = found else { return Ok(()) };
-    for key in iter::once(first).chain(others) {
+    for &key in iter::once(first).chain(others) {
         if key.beyond {
             match parent.inside {
                 Inside::Objects { exact: false } => {}

@@ -320,3 +320,6 @@ impl Decoders {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod table_tests;

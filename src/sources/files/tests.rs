@@ -21,16 +21,16 @@ fn projection() -> Projection {
     Projection::new(specs.into(), |_| None)
 }
 
-fn open(paths: &[&Path]) -> Result<EventFiles, Vec<String>> {
+pub(super) fn open(paths: &[&Path]) -> Result<EventFiles, Vec<String>> {
     let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     EventFiles::open(&paths, FileOptions { spill_dir: std::env::temp_dir() })
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
 /// Cells of a row, and its document.
-type Event = (Vec<Vec<String>>, RawDocument);
+pub(super) type Event = (Vec<Vec<String>>, RawDocument);
 
-fn scan(files: &EventFiles) -> (Vec<Event>, ScanSummary) {
+pub(super) fn scan(files: &EventFiles) -> (Vec<Event>, ScanSummary) {
     let (mut rows, mut places) = (Vec::new(), Vec::new());
     let options = ScanOptions { id_hash: true, threads: 2, ..ScanOptions::default() };
     let summary = files
@@ -57,7 +57,7 @@ fn scan(files: &EventFiles) -> (Vec<Event>, ScanSummary) {
     (rows.into_iter().zip(documents.into_iter().flatten()).collect(), summary)
 }
 
-fn entries(list: &arrow::array::ListArray, row: usize) -> Vec<String> {
+pub(super) fn entries(list: &arrow::array::ListArray, row: usize) -> Vec<String> {
     let entries = list.value(row);
     let texts = entries.as_dictionary::<UInt32Type>().downcast_dict::<StringArray>().unwrap();
     texts.into_iter().map(|text| text.unwrap().to_owned()).collect()
@@ -71,7 +71,7 @@ fn lines(events: &[Value]) -> String {
     events.iter().map(|event| format!("{event}\n")).collect()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -84,7 +84,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn write(folder: &TempDir, name: &str, bytes: &[u8]) -> std::path::PathBuf {
+pub(super) fn write(folder: &TempDir, name: &str, bytes: &[u8]) -> std::path::PathBuf {
     let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
     path

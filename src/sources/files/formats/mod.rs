@@ -5,9 +5,14 @@
 //! [`Block`] and [`Kept`] itself.
 
 mod array;
+mod cells;
+mod columns;
+mod csv;
 mod lines;
 mod parquet;
+mod table;
 mod text;
+mod zeek;
 
 use std::io;
 use std::path::Path;
@@ -23,7 +28,7 @@ use crate::sources::{DocRef, ScanProgress, SourceError};
 use crate::spill::{SpillError, Spool};
 
 /// All formats. See [`recognised`] for the one that a file has.
-const FORMATS: &[&dyn Format] = &[&parquet::Parquet, &array::JsonArray, &lines::JsonLines];
+const FORMATS: &[&dyn Format] = &[&parquet::Parquet, &zeek::Zeek, &csv::Csv, &array::JsonArray, &lines::JsonLines];
 
 /// A file format.
 pub(super) trait Format: Sync {

@@ -16,7 +16,7 @@ use crate::spill::{Compressed, Copied, SpillError, Spool};
 
 /// Bytes decoded at once: large enough to keep threads busy, small enough that a few in flight need
 /// little memory.
-const CHUNK_BYTES: usize = 2 << 20;
+pub(super) const CHUNK_BYTES: usize = 2 << 20;
 
 /// Place where the lines of a stream can be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,10 +66,7 @@ impl Block for TextBlock {
     }
 
     fn keep(self: Box<Self>, spool: &Spool) -> Result<Box<dyn Kept>, SpillError> {
-        Ok(match self.keeping {
-            Keeping::InFile => Box::new(InFile { offset: self.lines.offset }),
-            Keeping::InCopies => Box::new(InCopy(spool.append(Compressed::new(&self.lines.bytes))?)),
-        })
+        self.lines.keep(self.keeping, spool)
     }
 }
 
@@ -106,19 +103,34 @@ impl Kept for InCopy {
 
 /// Whole lines of a stream.
 #[derive(Debug)]
-struct LineBlock {
-    bytes: Vec<u8>,
+pub(super) struct LineBlock {
+    pub(super) bytes: Vec<u8>,
     /// Offset of the first byte in the stream.
-    offset: u64,
+    pub(super) offset: u64,
     /// 0-based number of the first line.
-    first_line: u64,
+    pub(super) first_line: u64,
     /// True for the last block of the stream.
-    is_last: bool,
+    pub(super) is_last: bool,
 }
 
+impl LineBlock {
+    /// Returns what its lines are read from again.
+    pub(super) fn keep(&self, keeping: Keeping, spool: &Spool) -> Result<Box<dyn Kept>, SpillError> {
+        Ok(match keeping {
+            Keeping::InFile => Box::new(InFile { offset: self.offset }),
+            Keeping::InCopies => Box::new(InCopy(spool.append(Compressed::new(&self.bytes))?)),
+        })
+    }
+}
+
+/// Returns the position after the last whole record of a text, if there is one. The number says how
+/// many bytes at its start are known to hold no end of a record.
+pub(super) type LastEnd = Box<dyn Fn(&[u8], usize) -> Option<usize>>;
+
 /// Reader that cuts a stream into blocks.
-struct Chunks<R> {
+pub(super) struct Chunks<R> {
     input: R,
+    last_end: LastEnd,
     chunk_bytes: usize,
     rest: Vec<u8>,
     offset: u64,
@@ -136,17 +148,22 @@ enum State {
 }
 
 impl<R: Read> Chunks<R> {
-    fn new(input: R) -> Self {
-        Chunks::with_size(input, CHUNK_BYTES)
+    /// Cuts `input` at ends of lines.
+    pub(super) fn new(input: R) -> Self {
+        let last_end = |lines: &[u8], n_searched: usize| {
+            memchr::memrchr(b'\n', &lines[n_searched..]).map(|end| n_searched + end + 1)
+        };
+        Chunks::of_records(input, CHUNK_BYTES, Box::new(last_end))
     }
 
-    fn with_size(input: R, chunk_bytes: usize) -> Self {
-        Chunks { input, chunk_bytes, rest: Vec::new(), offset: 0, line: 0, state: State::Start }
+    /// Cuts `input` where records end: at some ends of lines.
+    pub(super) fn of_records(input: R, chunk_bytes: usize, last_end: LastEnd) -> Self {
+        Chunks { input, last_end, chunk_bytes, rest: Vec::new(), offset: 0, line: 0, state: State::Start }
     }
 
     /// Returns the next whole lines. If the stream fails, the whole lines before the fault come
     /// first, then the error, then nothing.
-    fn next(&mut self) -> io::Result<Option<LineBlock>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<LineBlock>> {
         if matches!(self.state, State::Start) {
             self.state = State::Middle;
             self.skip_byte_order_mark();
@@ -163,16 +180,16 @@ impl<R: Read> Chunks<R> {
             if matches!(self.state, State::Middle) {
                 self.fill(&mut bytes);
             }
-            let end = memchr::memrchr(b'\n', &bytes[n_searched..]).map(|end| n_searched + end);
+            let end = (self.last_end)(&bytes, n_searched);
             n_searched = bytes.len();
             match (&self.state, end) {
                 (State::End, _) => break bytes.len(),
                 (State::Broken(_), end) => {
                     // the part after the last whole line is truncated
-                    bytes.truncate(end.map_or(0, |end| end + 1));
+                    bytes.truncate(end.unwrap_or(0));
                     break bytes.len();
                 }
-                (_, Some(end)) => break end + 1,
+                (_, Some(end)) => break end,
                 (_, None) if bytes.len() > MAX_LINE_BYTES => {
                     self.skip_line(&mut bytes);
                     break bytes.len();
@@ -263,7 +280,7 @@ mod tests {
     }
 
     fn blocks(input: Slow<'_>, chunk_bytes: usize) -> (Vec<LineBlock>, bool) {
-        let mut chunks = Chunks::with_size(input, chunk_bytes);
+        let mut chunks = Chunks { chunk_bytes, ..Chunks::new(input) };
         let mut blocks = Vec::new();
         loop {
             match chunks.next() {

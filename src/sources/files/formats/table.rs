@@ -1,0 +1,213 @@
+//! Records of cells under named columns: what CSV and Zeek's format share.
+//!
+//! A record becomes JSON text cell by cell, and only the wanted cells do. Whole documents are made
+//! of their records again, on demand.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+
+use super::columns::{Dialect, Record, Split};
+use super::text::{Keeping, LineBlock};
+use super::{Block, Kept, ReadDocument};
+use crate::event::decode::{
+    ColumnRole, Decoder, EventBatch, MAX_LINE_BYTES, MAX_VALUE_BYTES, RowRef, SkipReason, TableColumns, TableRows,
+};
+use crate::sources::files::file::InputFile;
+use crate::sources::{DocRef, SourceError};
+use crate::spill::{SpillError, Spool};
+
+/// Consecutive records of a file.
+pub(super) struct TableBlock<D> {
+    pub(super) lines: LineBlock,
+    pub(super) keeping: Keeping,
+    pub(super) dialect: Arc<D>,
+}
+
+impl<D: Dialect> Block for TableBlock<D> {
+    fn first_line(&self) -> u64 {
+        self.lines.first_line
+    }
+
+    fn n_bytes(&self) -> usize {
+        self.lines.bytes.len()
+    }
+
+    fn decode(&self, decoder: &mut Decoder, name: &Arc<str>) -> Result<EventBatch, ArrowError> {
+        let wanted = decoder.table_columns(self.dialect.columns().roles());
+        decoder.decode_table(&wanted, self.rows(&wanted, name), name, self.lines.first_line)
+    }
+
+    fn keep(self: Box<Self>, spool: &Spool) -> Result<Box<dyn Kept>, SpillError> {
+        Ok(Box::new(KeptTable { records: self.lines.keep(self.keeping, spool)?, dialect: self.dialect }))
+    }
+}
+
+impl<D: Dialect> TableBlock<D> {
+    fn rows(&self, wanted: &TableColumns, name: &Arc<str>) -> TableRows {
+        let LineBlock { bytes, first_line, .. } = &self.lines;
+        let writer = RowWriter::new(&*self.dialect, wanted);
+        // one check of the whole block is faster than one per record
+        let text = std::str::from_utf8(bytes).ok();
+        let (mut rows, mut cells) = (TableRows::default(), Vec::new());
+        let (mut start, mut line) = (0, 0);
+        while start < bytes.len() {
+            cells.clear();
+            let split = self.dialect.split(&bytes[start..], &mut cells);
+            let record = &bytes[start..start + split.length];
+            let place = RowRef { line_in_batch: line, offset_in_batch: start as u32, length: split.length as u32 };
+            let utf8 = match text {
+                Some(text) => text.get(start..start + split.length),
+                None => std::str::from_utf8(record).ok(),
+            };
+            line += split.n_lines;
+            start += split.next.max(1);
+            if record.is_empty() {
+                continue;
+            }
+            match self.check(&split, &mut cells, record).and(utf8.ok_or(SkipReason::InvalidUtf8)) {
+                Ok(text) => writer.write(&Record { text, cells: &cells }, place, &mut rows),
+                Err(reason) => {
+                    let is_cut = self.lines.is_last && start >= bytes.len() && !bytes.ends_with(b"\n");
+                    let reason = if is_cut && reason == SkipReason::CellCount { SkipReason::Truncated } else { reason };
+                    rows.skipped.add(reason, name, first_line + u64::from(place.line_in_batch), record);
+                }
+            }
+        }
+        rows
+    }
+
+    /// Checks that a record fits the header. Empty cells beyond it are accepted: some programs end
+    /// each record with a separator.
+    fn check(&self, split: &Split, cells: &mut Vec<Range<usize>>, record: &[u8]) -> Result<(), SkipReason> {
+        if record.len() > MAX_LINE_BYTES {
+            return Err(SkipReason::TooLong);
+        }
+        if let Some(fault) = split.fault {
+            return Err(fault);
+        }
+        let n_cells = self.dialect.columns().n_cells();
+        if cells.len() < n_cells || cells[n_cells..].iter().any(|cell| !cell.is_empty()) {
+            return Err(SkipReason::CellCount);
+        }
+        cells.truncate(n_cells);
+        // only long records have long cells
+        let is_long = |cell: &Range<usize>| cell.len() > MAX_VALUE_BYTES;
+        if record.len() > MAX_VALUE_BYTES && cells.iter().any(is_long) { Err(SkipReason::ValueTooLong) } else { Ok(()) }
+    }
+}
+
+/// Writes the wanted columns of records.
+struct RowWriter<'a, D> {
+    dialect: &'a D,
+    identity: Vec<usize>,
+    fields: Vec<usize>,
+    has_whole_rows: bool,
+}
+
+impl<'a, D: Dialect> RowWriter<'a, D> {
+    fn new(dialect: &'a D, wanted: &TableColumns) -> Self {
+        let is_wanted = |idx: usize| wanted.has_whole_rows || wanted.wants(idx);
+        RowWriter::of_columns(dialect, is_wanted, wanted.has_whole_rows)
+    }
+
+    fn of_columns(dialect: &'a D, is_wanted: impl Fn(usize) -> bool, has_whole_rows: bool) -> Self {
+        let roles = dialect.columns().roles().enumerate();
+        let is_field = |(_, role): &(usize, ColumnRole<'_>)| matches!(role, ColumnRole::Field(_));
+        let (fields, identity): (Vec<_>, Vec<_>) = roles.filter(|(idx, _)| is_wanted(*idx)).partition(is_field);
+        let indices = |columns: Vec<(usize, ColumnRole<'_>)>| columns.into_iter().map(|(idx, _)| idx).collect();
+        RowWriter { dialect, identity: indices(identity), fields: indices(fields), has_whole_rows }
+    }
+
+    fn write(&self, record: &Record<'_>, place: RowRef, rows: &mut TableRows) {
+        let columns = &self.dialect.columns().columns;
+        for &idx in &self.identity {
+            let start = rows.text.len();
+            if columns[idx].write(self.dialect, record, &mut rows.text) {
+                rows.add_cell(idx, start..rows.text.len());
+            }
+        }
+        let start = rows.text.len();
+        if !self.has_whole_rows {
+            for &idx in &self.fields {
+                let start = rows.text.len();
+                if columns[idx].write(self.dialect, record, &mut rows.text) {
+                    rows.add_cell(idx, start..rows.text.len());
+                }
+            }
+            return rows.end_row(place, start..start);
+        }
+        let mut text = std::mem::take(&mut rows.text);
+        self.write_object(record, &mut text, |idx, range| rows.add_cell(idx, range));
+        let source = start..text.len();
+        rows.text = text;
+        rows.end_row(place, source);
+    }
+
+    /// Appends a record as an object and tells the ranges of its values.
+    fn write_object(&self, record: &Record<'_>, out: &mut String, mut tell: impl FnMut(usize, Range<usize>)) {
+        out.push('{');
+        let first = out.len();
+        for &idx in &self.fields {
+            let column = &self.dialect.columns().columns[idx];
+            let before = out.len();
+            if before > first {
+                out.push(',');
+            }
+            out.push_str(&column.key);
+            let start = out.len();
+            if column.write(self.dialect, record, out) {
+                tell(idx, start..out.len());
+            } else {
+                out.truncate(before);
+            }
+        }
+        out.push('}');
+    }
+
+    /// Returns a record as a document: an event, or a hit if it has an index or id.
+    fn document(&self, record: &Record<'_>) -> String {
+        let mut out = "{".to_owned();
+        for &idx in &self.identity {
+            let column = &self.dialect.columns().columns[idx];
+            let before = out.len();
+            out.push_str(&column.key);
+            if column.write(self.dialect, record, &mut out) {
+                out.push(',');
+            } else {
+                out.truncate(before);
+            }
+        }
+        if out.len() == 1 {
+            out.clear();
+            self.write_object(record, &mut out, |_, _| {});
+        } else {
+            out.push_str("\"_source\":");
+            self.write_object(record, &mut out, |_, _| {});
+            out.push('}');
+        }
+        out
+    }
+}
+
+#[derive(Debug)]
+struct KeptTable<D> {
+    records: Box<dyn Kept>,
+    dialect: Arc<D>,
+}
+
+impl<D: Dialect> Kept for KeptTable<D> {
+    fn documents<'a>(&'a self, file: &InputFile, spool: &Spool) -> Result<ReadDocument<'a>, SourceError> {
+        let read = self.records.documents(file, spool)?;
+        let writer = RowWriter::of_columns(&*self.dialect, |_| true, true);
+        Ok(Box::new(move |place: DocRef| {
+            let bytes = read(place)?;
+            let text = std::str::from_utf8(&bytes).map_err(io::Error::other)?;
+            let mut cells = Vec::new();
+            self.dialect.split(&bytes, &mut cells);
+            Ok(writer.document(&Record { text, cells: &cells }).into_bytes())
+        }))
+    }
+}
