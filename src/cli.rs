@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -79,10 +79,14 @@ pub struct RunArgs {
     /// Find and report outliers, but do not write them
     #[arg(long)]
     pub dry_run: bool,
-    /// Write documents with their outliers to FILE, one JSON object per line; without it, a table
-    /// is printed
+    /// Write documents with their outliers to FILE, one JSON object per line, or outliers as a
+    /// table (see --format); `-` is standard output; without it, a summary of them is printed
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Format of the file of -o: documents as ndjson, or one row per outlier as csv or parquet
+    /// (default: by the ending of its name, else ndjson)
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "output")]
+    pub format: Option<OutputFormat>,
     /// Write a report of the run, per use case, to FILE as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -138,6 +142,28 @@ pub struct SetupArgs {
     /// Print the component template for this kind of cluster, without connecting to one
     #[arg(long, value_enum, conflicts_with = "apply")]
     pub flavour: Option<FlavourArg>,
+}
+
+/// Format of a file of outliers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Documents with their outliers, one JSON object per line.
+    Ndjson,
+    /// One row per outlier, as comma-separated values.
+    Csv,
+    /// One row per outlier, as a Parquet file.
+    Parquet,
+}
+
+impl OutputFormat {
+    /// Returns the format that the ending of a file's name stands for.
+    pub fn of_name(path: &Path) -> Self {
+        match path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).as_deref() {
+            Some("csv") => Self::Csv,
+            Some("parquet") => Self::Parquet,
+            _ => Self::Ndjson,
+        }
+    }
 }
 
 /// Kinds of clusters.

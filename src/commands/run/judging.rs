@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use super::super::error::RunError;
 use super::progress::Progress;
-use super::request::Request;
+use super::request::{Output, Request};
 use crate::cli::DeviceChoice;
 use crate::config::{MainConfig, Model, OnUnusable, UseCase};
-use crate::delivery::{Delivery, Sink, deliver};
+use crate::delivery::{Delivery, Sink, SinkError, deliver};
 use crate::engine::Compute;
 use crate::models::word2vec::neural::TrainingDevice;
 use crate::outlier::Gathered;
@@ -18,7 +18,7 @@ use crate::report::{NOTHING_WRITTEN, Report};
 use crate::runtime::Interrupt;
 use crate::scan_group::{self, GroupResult, ScanGroup};
 use crate::sinks::console::Findings;
-use crate::sinks::files::DocumentFile;
+use crate::sinks::files::{self, Timestamps};
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
 use crate::usability::Usability;
@@ -30,8 +30,8 @@ pub(super) struct Judging<'a> {
     pub(super) compute: Compute,
     pub(super) period: Period,
     quiet: bool,
-    /// The file for documents with outliers; without one, a table is printed.
-    output: Option<DocumentFile>,
+    /// The file for outliers; without one, a table is printed.
+    output: Option<Box<dyn Sink>>,
     gathered: Gathered,
     /// Names of the use cases that ran.
     names: Vec<String>,
@@ -56,7 +56,7 @@ impl<'a> Judging<'a> {
             compute,
             period: request.period,
             quiet,
-            output: request.documents.as_deref().map(DocumentFile::create).transpose()?,
+            output: request.output.as_ref().map(|output| open(output, use_cases)).transpose()?,
             gathered,
             names: Vec::new(),
             groups: Vec::new(),
@@ -151,7 +151,7 @@ impl<'a> Judging<'a> {
             sinks.push(Box::new(OutlierLog::new(&self.names)));
         }
         sinks.push(match self.output.take() {
-            Some(file) => Box::new(file),
+            Some(file) => file,
             None => Box::new(Findings::new(&self.names)),
         });
         sinks.extend(cluster);
@@ -185,6 +185,11 @@ impl<'a> Judging<'a> {
         }
         Ok(sinks.into_iter().try_for_each(Sink::finish)?)
     }
+}
+
+fn open(output: &Output, use_cases: &[Arc<UseCase>]) -> Result<Box<dyn Sink>, SinkError> {
+    let fields = use_cases.iter().map(|use_case| (use_case.id(), use_case.timestamp_field.clone()));
+    files::create(&output.path, output.format, Timestamps::new(fields))
 }
 
 /// Returns the device on which models are trained. A GPU that was asked for must exist; `auto` does

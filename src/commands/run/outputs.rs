@@ -9,7 +9,7 @@ use super::request::Request;
 use crate::cli::RunArgs;
 use crate::config::Configuration;
 use crate::report::Report;
-use crate::sinks::files::{check_writable, write_whole};
+use crate::sinks::files::{STANDARD_OUTPUT, check_writable, write_whole};
 use crate::sources::files::event_files;
 
 /// Refuses an output that would replace a file that the run reads, or the other output.
@@ -21,7 +21,8 @@ pub(super) fn check(args: &RunArgs, request: &Request, settings: &Configuration)
     let configuration = args.config.config.iter().chain(&args.config.mapping).chain(&settings.files);
     let read: Vec<(&PathBuf, Identity)> =
         configuration.chain(&events).filter_map(|path| Some((path, Identity::of(path)?))).collect();
-    let outputs = [("-o", request.documents.as_deref()), ("--report", args.report.as_deref())];
+    let documents = request.output.as_ref().map(|output| output.path.as_path());
+    let outputs = [("-o", documents), ("--report", args.report.as_deref())];
     let mut written: Vec<Identity> = Vec::new();
     for (option, path) in outputs.into_iter().filter_map(|(option, path)| Some((option, path?))) {
         let Some(identity) = Identity::of(path) else { continue };
@@ -64,11 +65,16 @@ enum Identity {
     There(u64, u64),
     /// A file that does not exist yet: its folder and name.
     NotYet(PathBuf, PathBuf),
+    /// Standard output, which is not shared: two files on it cannot be told apart.
+    StandardOutput,
 }
 
 impl Identity {
     /// Returns `None` if it is not a regular file: a terminal or pipe may be shared.
     fn of(path: &Path) -> Option<Self> {
+        if path == Path::new(STANDARD_OUTPUT) {
+            return Some(Self::StandardOutput);
+        }
         match std::fs::metadata(path) {
             Ok(found) => Some(found).filter(Metadata::is_file).map(|found| Self::There(found.dev(), found.ino())),
             Err(_) => {

@@ -7,7 +7,7 @@ use glob::Pattern;
 
 use super::super::error::RunError;
 use super::super::spill_dir;
-use crate::cli::{DeviceChoice, RunArgs};
+use crate::cli::{DeviceChoice, OutputFormat, RunArgs};
 use crate::plan::Period;
 use crate::query::TimeWindow;
 use crate::runtime::Limits;
@@ -22,12 +22,18 @@ pub(super) struct Request {
     pub(super) limits: Limits,
     /// Device on which models are trained.
     pub(super) device: DeviceChoice,
-    /// File for documents with outliers; without one, a table is printed.
-    pub(super) documents: Option<PathBuf>,
+    /// File for outliers; without one, a table is printed.
+    pub(super) output: Option<Output>,
     /// False if documents of the cluster stay as they are.
     pub(super) writes: bool,
     /// Names of use cases; all if there are none.
     only: Vec<Pattern>,
+}
+
+/// File for outliers.
+pub(super) struct Output {
+    pub(super) path: PathBuf,
+    pub(super) format: OutputFormat,
 }
 
 /// Place that events are read from.
@@ -50,7 +56,10 @@ impl Request {
             period: period(args, &source, now)?,
             limits: limits(args)?,
             device: args.device,
-            documents: args.output.clone().filter(|_| !args.dry_run),
+            output: args.output.as_ref().filter(|_| !args.dry_run).map(|path| Output {
+                path: path.clone(),
+                format: args.format.unwrap_or_else(|| OutputFormat::of_name(path)),
+            }),
             writes: !args.dry_run,
             only: args.only.iter().map(|pattern| name_pattern(pattern)).collect::<Result<_, _>>()?,
             source,

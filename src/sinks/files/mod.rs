@@ -1,0 +1,85 @@
+//! Files of outliers: whole documents as lines of JSON, or a table with a row per outlier. Their
+//! order is that of index and id.
+
+mod csv;
+mod documents;
+mod parquet;
+mod place;
+mod rows;
+mod sorted;
+
+use std::io;
+use std::path::Path;
+
+use crate::cli::OutputFormat;
+use crate::delivery::{Sink, SinkError};
+use csv::CsvRows;
+use documents::DocumentLines;
+use parquet::ParquetRows;
+use sorted::SortedFile;
+
+pub use place::{STANDARD_OUTPUT, check_writable, write_whole};
+pub use rows::Timestamps;
+
+/// Starts a file; fails at once if it could not be written at the end.
+///
+/// # Errors
+/// A place that cannot be written.
+pub fn create(path: &Path, format: OutputFormat, timestamps: Timestamps) -> Result<Box<dyn Sink>, SinkError> {
+    start(path, format, timestamps).map_err(SinkError::new(path))
+}
+
+fn start(path: &Path, format: OutputFormat, timestamps: Timestamps) -> io::Result<Box<dyn Sink>> {
+    let file = place::beside(path)?;
+    Ok(match format {
+        OutputFormat::Ndjson => Box::new(SortedFile::new(path, DocumentLines::start(file))),
+        OutputFormat::Csv => Box::new(SortedFile::new(path, CsvRows::start(file, timestamps)?)),
+        OutputFormat::Parquet => Box::new(SortedFile::new(path, ParquetRows::start(file, timestamps)?)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::delivery::Delivered;
+    use crate::elastic::{DocumentId, DocumentVersion};
+
+    fn document(index: &str, id: &str, n: u64) -> Delivered {
+        let serde_json::Value::Object(source) = json!({ "n": n }) else { unreachable!() };
+        let id = DocumentId { index: index.to_owned(), id: id.to_owned(), routing: None };
+        let (new, known) = (Vec::new(), Vec::new());
+        Delivered { id, version: DocumentVersion::NONE, source, additions: None, new, known }
+    }
+
+    fn written(blocks: &[&[Delivered]]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.ndjson");
+        let mut file = create(&path, OutputFormat::Ndjson, Timestamps::default()).unwrap();
+        blocks.iter().for_each(|block| file.deliver(block).unwrap());
+        assert!(!path.exists());
+        file.finish().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn lines_of_one_id_are_sorted_by_their_text() {
+        let sorted = [document("a", "1", 1), document("a", "2", 0), document("b", "0", 5), document("b", "0", 7)];
+        let other = [document("a", "1", 1), document("a", "2", 0), document("b", "0", 7), document("b", "0", 5)];
+        let expected = written(&[&sorted]);
+        assert_eq!(written(&[&other]), expected);
+        // the lines of one id may come in two blocks
+        assert_eq!(written(&[&other[..3], &other[3..]]), expected);
+        assert!(expected.starts_with(r#"{"_index":"a","_id":"1","_source":{"n":1}}"#));
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_is_reported_at_once() {
+        for path in ["/nonexistent/folder/out.ndjson", "/"] {
+            let error = create(Path::new(path), OutputFormat::Ndjson, Timestamps::default()).unwrap_err();
+            assert!(error.to_string().contains(path), "{error}");
+        }
+    }
+}

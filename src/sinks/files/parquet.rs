@@ -1,0 +1,108 @@
+//! Outliers as a Parquet file.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use tempfile::NamedTempFile;
+
+use super::rows::{COLUMNS, CellKind, Timestamps, rows};
+use super::sorted::Form;
+use crate::delivery::Delivered;
+
+/// Size of the text of rows that are encoded together.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Upper limit on the encoded size of a row group, which is kept in memory until it is complete.
+const GROUP_BYTES: usize = 32 << 20;
+
+/// A row per outlier.
+pub(super) struct ParquetRows {
+    writer: ArrowWriter<NamedTempFile>,
+    schema: SchemaRef,
+    timestamps: Timestamps,
+    rows: Vec<Vec<String>>,
+    n_bytes: usize,
+}
+
+impl fmt::Debug for ParquetRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParquetRows").field("n_rows", &self.rows.len()).finish_non_exhaustive()
+    }
+}
+
+impl ParquetRows {
+    pub(super) fn start(file: NamedTempFile, timestamps: Timestamps) -> io::Result<Self> {
+        let field = |(name, kind): (&str, CellKind)| match kind {
+            CellKind::Text => Field::new(name, DataType::Utf8, true),
+            CellKind::Number => Field::new(name, DataType::Float64, true),
+        };
+        let schema = Arc::new(Schema::new(COLUMNS.map(field).to_vec()));
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(io_error)?;
+        Ok(ParquetRows { writer, schema, timestamps, rows: Vec::new(), n_bytes: 0 })
+    }
+
+    /// Encodes the rows so far.
+    fn encode(&mut self) -> io::Result<()> {
+        let rows = std::mem::take(&mut self.rows);
+        self.n_bytes = 0;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let texts = |idx: usize| rows.iter().map(move |row| Some(row[idx].as_str()).filter(|text| !text.is_empty()));
+        let column = |(idx, (_, kind)): (usize, (&str, CellKind))| match kind {
+            CellKind::Text => Arc::new(StringArray::from_iter(texts(idx))) as ArrayRef,
+            CellKind::Number => Arc::new(Float64Array::from_iter(texts(idx).map(|text| text?.parse::<f64>().ok()))),
+        };
+        let columns = COLUMNS.into_iter().enumerate().map(column).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(io::Error::other)?;
+        self.writer.write(&batch).map_err(io_error)?;
+        if self.writer.in_progress_size() > GROUP_BYTES {
+            self.writer.flush().map_err(io_error)?;
+        }
+        Ok(())
+    }
+}
+
+impl Form for ParquetRows {
+    type Part = Vec<String>;
+
+    fn encoder(&self) -> impl Fn(&Delivered) -> serde_json::Result<Vec<Vec<String>>> + Sync {
+        let timestamps = &self.timestamps;
+        move |document| rows(document, timestamps)
+    }
+
+    fn write(&mut self, parts: Vec<Vec<String>>) -> io::Result<()> {
+        for row in parts {
+            self.n_bytes += row.iter().map(String::len).sum::<usize>();
+            self.rows.push(row);
+            if self.n_bytes > BATCH_BYTES {
+                self.encode()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<NamedTempFile> {
+        self.encode()?;
+        self.writer.into_inner().map_err(io_error)
+    }
+}
+
+/// The error of the file, if it is one: it has the reason, such as a full disk.
+fn io_error(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(error) => *error,
+            Err(other) => io::Error::other(other),
+        },
+        other => io::Error::other(other),
+    }
+}
