@@ -8,6 +8,7 @@ mod array;
 mod cells;
 mod columns;
 mod csv;
+mod evtx;
 mod lines;
 mod parquet;
 mod table;
@@ -28,7 +29,8 @@ use crate::sources::{DocRef, ScanProgress, SourceError};
 use crate::spill::{SpillError, Spool};
 
 /// All formats. See [`recognised`] for the one that a file has.
-const FORMATS: &[&dyn Format] = &[&parquet::Parquet, &zeek::Zeek, &csv::Csv, &array::JsonArray, &lines::JsonLines];
+const FORMATS: &[&dyn Format] =
+    &[&parquet::Parquet, &evtx::Evtx, &zeek::Zeek, &csv::Csv, &array::JsonArray, &lines::JsonLines];
 
 /// A file format.
 pub(super) trait Format: Sync {
