@@ -229,6 +229,24 @@ fn events_have_their_fields_at_the_top_level() {
     assert_eq!(events[0].1, expected);
 }
 
+/// A log as Windows writes it: templates with every kind of value, events of several providers.
+#[test]
+fn real_logs_are_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/evtx/new-user-security.evtx");
+    let (events, summary) = read(&path);
+    assert!(summary.skipped.is_empty() && summary.incomplete.is_empty(), "{summary:?}");
+    let numbers: Vec<(&str, &Value)> = events.iter().map(|(id, event)| (id.as_str(), &event["RecordNumber"])).collect();
+    assert_eq!(numbers, [("1", &json!(1)), ("2", &json!(2)), ("3", &json!(3)), ("4", &json!(4))]);
+    for (_, event) in &events {
+        assert_eq!(event["Channel"], "Security", "{event}");
+        assert_eq!(event["Computer"], event["Hostname"]);
+        assert!(event["EventID"].is_u64() && event["SourceName"].is_string(), "{event}");
+        assert!(event["@timestamp"].as_str().expect("text").starts_with("2013-10-23T16:22:"), "{event}");
+        let is_flat = |(name, value): (&String, &Value)| !value.is_object() && !name.starts_with('#');
+        assert!(event.as_object().expect("an object").iter().all(is_flat), "{event}");
+    }
+}
+
 #[test]
 fn shipped_use_cases_find_their_events_in_an_event_log() {
     let folder = tempfile::tempdir().expect("a scratch folder");

@@ -110,15 +110,15 @@ struct RowWriter<'a, D> {
 impl<'a, D: Dialect> RowWriter<'a, D> {
     fn new(dialect: &'a D, wanted: &TableColumns) -> Self {
         let is_wanted = |idx: usize| wanted.has_whole_rows || wanted.wants(idx);
-        RowWriter::of_columns(dialect, is_wanted, wanted.has_whole_rows)
+        RowWriter { has_whole_rows: wanted.has_whole_rows, ..RowWriter::of_whole_rows(dialect, is_wanted) }
     }
 
-    fn of_columns(dialect: &'a D, is_wanted: impl Fn(usize) -> bool, has_whole_rows: bool) -> Self {
+    fn of_whole_rows(dialect: &'a D, is_wanted: impl Fn(usize) -> bool) -> Self {
         let roles = dialect.columns().roles().enumerate();
         let is_field = |(_, role): &(usize, ColumnRole<'_>)| matches!(role, ColumnRole::Field(_));
         let (fields, identity): (Vec<_>, Vec<_>) = roles.filter(|(idx, _)| is_wanted(*idx)).partition(is_field);
         let indices = |columns: Vec<(usize, ColumnRole<'_>)>| columns.into_iter().map(|(idx, _)| idx).collect();
-        RowWriter { dialect, identity: indices(identity), fields: indices(fields), has_whole_rows }
+        RowWriter { dialect, identity: indices(identity), fields: indices(fields), has_whole_rows: true }
     }
 
     fn write(&self, record: &Record<'_>, place: RowRef, rows: &mut TableRows) {
@@ -201,7 +201,7 @@ struct KeptTable<D> {
 impl<D: Dialect> Kept for KeptTable<D> {
     fn documents<'a>(&'a self, file: &InputFile, spool: &Spool) -> Result<ReadDocument<'a>, SourceError> {
         let read = self.records.documents(file, spool)?;
-        let writer = RowWriter::of_columns(&*self.dialect, |_| true, true);
+        let writer = RowWriter::of_whole_rows(&*self.dialect, |_| true);
         Ok(Box::new(move |place: DocRef| {
             let bytes = read(place)?;
             let text = std::str::from_utf8(&bytes).map_err(io::Error::other)?;
