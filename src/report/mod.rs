@@ -127,6 +127,12 @@ pub struct SourceReport {
     /// Files of folders and patterns that hold no events, with what they hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
+    /// Documents that were left out because an earlier one has the same `_index` and `_id`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub repeats: u64,
+    /// Documents whose `_index` and `_id` did not fit into memory, so that repeats of them count.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub forgotten: u64,
 }
 
 /// Lines that were not events, for one reason.
@@ -319,6 +325,8 @@ impl Report {
         }
         let ignored = summary.ignored.iter().map(|file| format!("{}: {}", file.name, file.reason));
         self.source.ignored.extend(ignored);
+        self.source.repeats += summary.repeats;
+        self.source.forgotten += summary.forgotten;
     }
 
     fn use_case(
@@ -383,4 +391,8 @@ pub(crate) fn skipped_lines(reason: SkipReason, lines: u64, samples: &[SkippedSa
     let first = samples.first().map(|sample| format!(", first {}:{}", sample.file, sample.line + 1));
     let lines = counted(lines, "line", "lines");
     format!("{lines} skipped: {}{}; {}", reason.as_str(), first.unwrap_or_default(), reason.cure())
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }

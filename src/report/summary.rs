@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table};
 
-use super::{Report, Status};
+use super::{Report, SourceReport, Status};
 use crate::config::Problem;
 use crate::delivery::Written;
 use crate::housekeeping::Cleaned;
@@ -55,6 +55,7 @@ pub(crate) fn print(report: &Report) {
         }
     }
     text.push_str(&ignored(&report.source.ignored));
+    text.push_str(&repeats(&report.source));
     for (what, lines) in [("warning", &report.warnings), ("missing", &report.missing)] {
         lines.iter().for_each(|line| text.push_str(&format!("{what}: {}\n", escape_controls(line))));
     }
@@ -68,6 +69,22 @@ fn ignored(files: &[String]) -> String {
     if let Some(more) = files.len().checked_sub(MAX_IGNORED).filter(|more| *more > 0) {
         let more = counted(more as u64, "more file", "more files");
         text.push_str(&format!("not read: {more} without events; --report lists all\n"));
+    }
+    text
+}
+
+/// Documents that several files hold.
+fn repeats(source: &SourceReport) -> String {
+    let mut text = String::new();
+    if source.repeats > 0 {
+        let n = counted(source.repeats, "document", "documents");
+        text.push_str(&format!("repeats: {n} with the _index and _id of an earlier one left out\n"));
+    }
+    if source.forgotten > 0 {
+        let n = counted(source.forgotten, "document", "documents");
+        text.push_str(&format!(
+            "repeats: for {n} there was no room; raise --memory-limit to leave out repeats of them\n"
+        ));
     }
     text
 }

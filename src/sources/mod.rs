@@ -68,6 +68,8 @@ pub struct ScanOptions {
     pub threads: usize,
     /// adds the hash of each document's identity to the batches
     pub id_hash: bool,
+    /// upper limit on the memory for the `_index` and `_id` of documents in files, in bytes
+    pub memory_for_ids: usize,
     /// ends the scan early with [`SourceError::Cancelled`]
     pub interrupt: Interrupt,
     /// counts while the scan runs
@@ -79,6 +81,7 @@ impl Default for ScanOptions {
         Self {
             threads: rayon::current_num_threads(),
             id_hash: false,
+            memory_for_ids: 256 << 20,
             interrupt: Interrupt::default(),
             progress: Arc::default(),
         }
@@ -128,6 +131,11 @@ pub struct ScanSummary {
     pub incomplete: Vec<Incomplete>,
     /// files of folders and patterns that were not read because they hold no events
     pub ignored: Vec<Ignored>,
+    /// documents that were left out because an earlier one has the same `_index` and `_id`
+    pub repeats: u64,
+    /// documents whose `_index` and `_id` did not fit into memory: if they occur again, they count
+    /// again
+    pub forgotten: u64,
 }
 
 /// File that holds no events.

@@ -74,6 +74,7 @@ impl<'a> Judging<'a> {
         let progress = Arc::new(ScanProgress::default());
         let options = ScanOptions {
             threads: self.compute.limits().threads.get(),
+            memory_for_ids: self.compute.limits().memory / 8,
             interrupt: self.interrupt.clone(),
             progress: Arc::clone(&progress),
             ..ScanOptions::default()

@@ -16,6 +16,9 @@ pub struct EventBatch {
     /// fixed 64-bit hash of each row's `(_index, _id)`, a tie-break that does not depend on the
     /// order of events; only if asked for
     pub id_hash: Option<Vec<u64>>,
+    /// hash of each row's `_index` and `_id`, if the document itself has both; empty if none has.
+    /// Equal hashes mean equal texts: they have 128 bits and a key of this process
+    pub stored_ids: Vec<Option<u128>>,
     /// per use case, the rows that match its query and history window; only if the source evaluated
     /// the queries
     pub matched: Option<Vec<BooleanArray>>,

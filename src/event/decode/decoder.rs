@@ -15,6 +15,7 @@ use super::leaves::leaves;
 use super::projection::{Projection, ValuePlace};
 use super::row::Row;
 use super::skipped::{SkipReason, SkippedLines};
+use super::stored_id::stored_id;
 use super::values::{elements, flattened, string, timestamp};
 use super::walk::{Envelope, Shape, read_line, read_source};
 use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES, MAX_VALUE_BYTES, MAX_VALUES};
@@ -83,7 +84,7 @@ impl Decoder {
         let mut row = Row::new(projection.plan());
         // one check of the whole chunk is faster than one per line
         let text = std::str::from_utf8(chunk.bytes).ok();
-        let (mut rows, mut hashes, mut skipped) = (Vec::new(), Vec::new(), SkippedLines::default());
+        let (mut rows, mut ids, mut skipped) = (Vec::new(), Identities::default(), SkippedLines::default());
         let mut end = 0;
         for (line_in_batch, bytes) in lines(chunk.bytes).enumerate() {
             let start = end;
@@ -102,13 +103,13 @@ impl Decoder {
                 .ok_or(SkipReason::InvalidUtf8)
                 .and_then(|line| self.decode_document(line, None, &mut row, chunk.name, number));
             match decoded {
-                Ok(hash) => {
+                Ok(identity) => {
+                    ids.push(rows.len(), identity);
                     rows.push(RowRef {
                         line_in_batch: line_in_batch as u32,
                         offset_in_batch: start as u32,
                         length: length as u32,
                     });
-                    hashes.push(hash);
                 }
                 Err(reason) => {
                     let is_cut = chunk.is_last && end == chunk.bytes.len() && is_truncated(bytes);
@@ -117,7 +118,7 @@ impl Decoder {
                 }
             }
         }
-        self.finish(rows, hashes, skipped)
+        self.finish(rows, ids, skipped)
     }
 
     /// Decodes the wanted columns of the documents that a search found. `name` says where they are
@@ -132,25 +133,25 @@ impl Decoder {
     ) -> Result<EventBatch, ArrowError> {
         let projection = self.projection.clone();
         let mut row = Row::new(projection.plan());
-        let (mut rows, mut hashes, mut skipped) = (Vec::new(), Vec::new(), SkippedLines::default());
+        let (mut rows, mut ids, mut skipped) = (Vec::new(), Identities::default(), SkippedLines::default());
         for (hit_idx, hit) in hits.into_iter().enumerate() {
             match self.decode_document(hit.source, Some(hit), &mut row, name, hit_idx as u64) {
-                Ok(hash) => {
+                Ok(identity) => {
+                    ids.push(rows.len(), identity);
                     rows.push(RowRef {
                         line_in_batch: hit_idx as u32,
                         offset_in_batch: 0,
                         length: hit.source.len() as u32,
                     });
-                    hashes.push(hash);
                 }
                 Err(reason) => skipped.add(reason, name, hit_idx as u64, hit.source.as_bytes()),
             }
         }
-        self.finish(rows, hashes, skipped)
+        self.finish(rows, ids, skipped)
     }
 
-    /// Adds the row of a document unless it is bad. Returns the hash of the document's identity, or
-    /// 0 if it is not wanted. `name` and `number` identify documents that do not do it themselves.
+    /// Adds the row of a document unless it is bad. Returns its identity. `name` and `number`
+    /// identify documents that do not do it themselves.
     fn decode_document<'de>(
         &mut self,
         text: &'de str,
@@ -158,16 +159,20 @@ impl Decoder {
         row: &mut Row<'_, 'de>,
         name: &str,
         number: u64,
-    ) -> Result<u64, SkipReason> {
+    ) -> Result<RowIdentity, SkipReason> {
         check_size(text)?;
+        // a search finds each document once
+        let stored = |envelope: &Envelope<'_>| if hit.is_none() { stored_id(envelope) } else { None };
         match self.read(text, hit, row) {
-            Ok(envelope) => Ok(self.push(row, &envelope, name, number)),
+            Ok(envelope) => {
+                Ok(RowIdentity { hash: self.push(row, &envelope, name, number), stored: stored(&envelope) })
+            }
             Err(error) => {
                 // serde_json rejects lone surrogates, but only in the strings that it reads
                 let Some(valid) = replace_lone_surrogates(text) else { return Err(reason(text, &error)) };
                 let mut row = Row::new(row.plan);
                 let envelope = self.read(&valid, hit, &mut row).map_err(|error| reason(text, &error))?;
-                Ok(self.push(&row, &envelope, name, number))
+                Ok(RowIdentity { hash: self.push(&row, &envelope, name, number), stored: stored(&envelope) })
             }
         }
     }
@@ -188,7 +193,7 @@ impl Decoder {
     pub(super) fn finish(
         &mut self,
         rows: Vec<RowRef>,
-        hashes: Vec<u64>,
+        ids: Identities,
         skipped: SkippedLines,
     ) -> Result<EventBatch, ArrowError> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
@@ -197,13 +202,14 @@ impl Decoder {
             number: 0,
             columns: RecordBatch::try_new_with_options(self.projection.schema(), columns, &options)?,
             rows,
-            id_hash: (self.identity == Identity::Hashed).then_some(hashes),
+            id_hash: (self.identity == Identity::Hashed).then_some(ids.hashes),
+            stored_ids: ids.stored,
             matched: None,
             skipped,
         })
     }
 
-    /// Adds a row; returns the hash of its identity, or 0 if it is not wanted.
+    /// Adds a row. Returns the hash of its identity, or 0 if it is not wanted.
     pub(super) fn push(&mut self, row: &Row<'_, '_>, envelope: &Envelope<'_>, name: &str, number: u64) -> u64 {
         let index = || envelope.index.map_or_else(|| name.to_owned(), identity_text);
         let id = || envelope.id.map_or_else(|| line_id(number), identity_text);
@@ -225,6 +231,32 @@ impl Decoder {
             }
         }
         if self.identity == Identity::Hashed { identity_hash(&index(), &id()) } else { 0 }
+    }
+}
+
+/// Identity of a row.
+pub(super) struct RowIdentity {
+    /// See [`EventBatch::id_hash`].
+    pub(super) hash: u64,
+    /// See [`EventBatch::stored_ids`].
+    pub(super) stored: Option<u128>,
+}
+
+/// Identities of all rows so far.
+#[derive(Default)]
+pub(super) struct Identities {
+    hashes: Vec<u64>,
+    stored: Vec<Option<u128>>,
+}
+
+impl Identities {
+    pub(super) fn push(&mut self, row: usize, RowIdentity { hash, stored }: RowIdentity) {
+        self.hashes.push(hash);
+        // events without ids, which most files hold, cost nothing
+        if stored.is_some() || !self.stored.is_empty() {
+            self.stored.resize(row, None);
+            self.stored.push(stored);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod members;
 mod projection;
 mod row;
 mod skipped;
+mod stored_id;
 mod table;
 mod trie;
 mod values;

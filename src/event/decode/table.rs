@@ -7,10 +7,11 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 
 use super::batch::{EventBatch, RowRef};
-use super::decoder::Decoder;
+use super::decoder::{Decoder, Identities, RowIdentity};
 use super::projection::Projection;
 use super::row::Row;
 use super::skipped::SkippedLines;
+use super::stored_id::stored_id;
 use super::walk::{Envelope, Found, Place, follow_raw, match_key};
 
 /// Role of a column of a table.
@@ -109,7 +110,7 @@ impl Decoder {
     ) -> Result<EventBatch, ArrowError> {
         let projection = self.projection().clone();
         let mut row = Row::new(projection.plan());
-        let (mut places, mut hashes) = (Vec::with_capacity(rows.rows.len()), Vec::with_capacity(rows.rows.len()));
+        let (mut places, mut ids) = (Vec::with_capacity(rows.rows.len()), Identities::default());
         let mut start = 0;
         for TableRow { place, end, source } in rows.rows {
             row.start();
@@ -125,9 +126,10 @@ impl Decoder {
                 }
             }
             start = end;
-            hashes.push(self.push(&row, &envelope, name, first_line + u64::from(place.line_in_batch)));
+            let hash = self.push(&row, &envelope, name, first_line + u64::from(place.line_in_batch));
+            ids.push(places.len(), RowIdentity { hash, stored: stored_id(&envelope) });
             places.push(place);
         }
-        self.finish(places, hashes, rows.skipped)
+        self.finish(places, ids, rows.skipped)
     }
 }

@@ -10,6 +10,7 @@ mod documents;
 mod file;
 mod formats;
 mod paths;
+mod repeats;
 mod stream;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ use documents::Place;
 use file::{InputFile, named};
 use formats::{Block, Kept};
 use paths::{Asked, Found};
+use repeats::Repeats;
 
 /// Bytes in flight per batch that is decoded at the same time: more than ordinary batches have.
 const BATCH_BYTES: usize = 4 << 20;
@@ -154,6 +156,7 @@ impl EventSource for EventFiles {
                 ignored: self.ignored.clone(),
                 ..ScanSummary::default()
             },
+            repeats: Repeats::new(options.memory_for_ids),
             on_batch,
         };
         for file_idx in 0..self.files.len() {
@@ -209,6 +212,7 @@ struct Scan<'a, 'b> {
     most_bytes: usize,
     n_bytes: usize,
     summary: ScanSummary,
+    repeats: Repeats,
     on_batch: &'a mut OnBatch<'b>,
 }
 
@@ -272,7 +276,9 @@ impl Scan<'_, '_> {
         let Decoded { file_idx, n_bytes, first_line, batch, kept } = decoded;
         self.n_bytes -= n_bytes;
         let name = || self.files.files[file_idx].name.to_string();
-        let mut batch = batch.map_err(|source| SourceError::Columns { name: name(), source })?;
+        let refused = |source| SourceError::Columns { name: name(), source };
+        let mut batch = batch.map_err(refused)?;
+        self.repeats.drop_from(&mut batch).map_err(refused)?;
         {
             let mut places = self.files.lock_places();
             batch.number = places.len() as u32;
@@ -294,6 +300,8 @@ impl Scan<'_, '_> {
             self.deliver(decoded)?;
         }
         self.summary.bytes = self.decoders.options.progress.bytes();
+        self.summary.repeats = self.repeats.n_dropped;
+        self.summary.forgotten = self.repeats.n_forgotten;
         Ok(self.summary)
     }
 }
