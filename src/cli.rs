@@ -58,8 +58,8 @@ pub struct RunArgs {
     /// Configuration files.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Event files, directories or patterns (.ndjson .jsonl .json .parquet, also .gz .zst); `-` is
-    /// standard input (default: the cluster in the configuration)
+    /// Event files, directories or patterns; what a file is, its contents decide; `-` is standard
+    /// input (default: the cluster in the configuration)
     #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append)]
     pub events: Vec<String>,
     /// Run only the use cases whose name, such as `terms_rare_parent`, matches one of

@@ -4,12 +4,12 @@
 //! rest to [`text`]. A format that has columns never becomes text: it implements [`Blocks`],
 //! [`Block`] and [`Kept`] itself.
 
-mod array;
 mod cells;
 mod columns;
 mod csv;
 mod evtx;
-mod lines;
+mod json;
+mod packed;
 mod parquet;
 mod table;
 mod text;
@@ -29,8 +29,7 @@ use crate::sources::{DocRef, ScanProgress, SourceError};
 use crate::spill::{SpillError, Spool};
 
 /// All formats. See [`recognised`] for the one that a file has.
-const FORMATS: &[&dyn Format] =
-    &[&parquet::Parquet, &evtx::Evtx, &zeek::Zeek, &csv::Csv, &array::JsonArray, &lines::JsonLines];
+const FORMATS: &[&dyn Format] = &[&parquet::Parquet, &evtx::Evtx, &zeek::Zeek, &csv::Csv, &json::Json];
 
 /// A file format.
 pub(super) trait Format: Sync {
@@ -129,8 +128,10 @@ pub(super) fn open(
     interrupt: &Interrupt,
 ) -> io::Result<Box<dyn Blocks>> {
     let contents = Contents::open(file, progress, interrupt)?;
-    // what a stream holds is known only now: what is not recognised is skipped line by line
-    recognised(contents.start(), &ending_of(file)).unwrap_or(&lines::JsonLines).open(contents)
+    // what a stream holds is known only now
+    let refused =
+        |Refusal { reason, cure, .. }| io::Error::new(io::ErrorKind::InvalidData, format!("{reason}; {cure}"));
+    recognised(contents.start(), &ending_of(file)).map_err(refused)?.open(contents)
 }
 
 /// Checks that `file` can be read from its start; faults further on are left to the scan.
@@ -170,6 +171,14 @@ pub(super) fn check(file: &InputFile) -> Result<(), SourceError> {
 /// # Errors
 /// Contents that hold no events, or not in a form that is read.
 pub(super) fn recognised(start: Start<'_>, ending: &str) -> Result<&'static dyn Format, Refusal> {
+    if let Some(refusal) = packed::refusal(start) {
+        return Err(refusal);
+    }
+    let has_ending = |format: &&dyn Format| format.endings().contains(&ending);
+    let named = || FORMATS.iter().copied().find(has_ending);
+    if start.bytes.is_empty() {
+        return Ok(named().unwrap_or(&json::Json));
+    }
     let mut candidates: Vec<&'static dyn Format> = Vec::new();
     for format in FORMATS.iter().copied() {
         match format.recognises(start) {
@@ -179,12 +188,12 @@ pub(super) fn recognised(start: Start<'_>, ending: &str) -> Result<&'static dyn 
             Fit::No => {}
         }
     }
-    let has_ending = |format: &&dyn Format| format.endings().contains(&ending);
     let candidate = candidates.iter().copied().find(has_ending).or(candidates.first().copied());
     // a file that is not what its name says is refused, or skipped in part, by that format
-    candidate.or_else(|| FORMATS.iter().copied().find(has_ending)).ok_or(NOTHING_RECOGNISED)
+    candidate.or_else(named).ok_or(NOTHING_RECOGNISED)
 }
 
+/// Refusal of contents that no format recognises.
 const NOTHING_RECOGNISED: Refusal = Refusal {
     reason: "no events were recognised in it",
     cure: "see docs/input.md for the forms that are read",

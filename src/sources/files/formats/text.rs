@@ -1,7 +1,7 @@
 //! Blocks of whole lines: what the formats that are text share.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -35,14 +35,19 @@ pub(super) struct TextBlocks<R> {
 
 impl<R: Read> TextBlocks<R> {
     pub(super) fn new(lines: R, keeping: Keeping) -> Self {
-        TextBlocks { chunks: Chunks::new(lines), keeping }
+        TextBlocks::numbered_from(0, lines, keeping)
+    }
+
+    /// Lines of which the first has a number of its own, counted from 0.
+    pub(super) fn numbered_from(first_line: u64, lines: R, keeping: Keeping) -> Self {
+        TextBlocks { chunks: Chunks { line: first_line, ..Chunks::new(lines) }, keeping }
     }
 }
 
 impl<R: Read> Blocks for TextBlocks<R> {
     fn next(&mut self) -> io::Result<Option<Box<dyn Block>>> {
         let keeping = self.keeping;
-        Ok(self.chunks.next()?.map(|lines| Box::new(TextBlock { lines, keeping }) as Box<dyn Block>))
+        Ok(self.chunks.next()?.map(|lines| lines.kept(keeping)))
     }
 }
 
@@ -120,6 +125,19 @@ impl LineBlock {
             Keeping::InFile => Box::new(InFile { offset: self.offset }),
             Keeping::InCopies => Box::new(InCopy(spool.append(Compressed::new(&self.bytes))?)),
         })
+    }
+
+    /// Splits the block before the line that starts at `at`.
+    pub(super) fn split_off(&mut self, at: usize) -> LineBlock {
+        let after = self.bytes.split_off(at);
+        let n_lines = memchr::memchr_iter(b'\n', &self.bytes).count() as u64;
+        let is_last = std::mem::replace(&mut self.is_last, false);
+        LineBlock { bytes: after, offset: self.offset + at as u64, first_line: self.first_line + n_lines, is_last }
+    }
+
+    /// The block as a part of a file.
+    pub(super) fn kept(self, keeping: Keeping) -> Box<dyn Block> {
+        Box::new(TextBlock { lines: self, keeping })
     }
 }
 
@@ -203,6 +221,18 @@ impl<R: Read> Chunks<R> {
         Ok(Some(self.block(bytes)))
     }
 
+    /// Returns the rest of the stream from `block` on, which was the last block.
+    pub(super) fn into_rest(self, block: LineBlock) -> Rest<R> {
+        let LineBlock { mut bytes, .. } = block;
+        bytes.extend_from_slice(&self.rest);
+        let (fault, input) = match self.state {
+            State::Start | State::Middle => (None, Some(self.input)),
+            State::End => (None, None),
+            State::Broken(error) => (Some(error), None),
+        };
+        Rest { bytes: Cursor::new(bytes), fault, input }
+    }
+
     /// Reads up to one more chunk.
     fn fill(&mut self, bytes: &mut Vec<u8>) {
         let start = bytes.len();
@@ -251,6 +281,27 @@ impl<R: Read> Chunks<R> {
         self.offset += bytes.len() as u64;
         self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
         LineBlock { bytes, offset, first_line, is_last: self.rest.is_empty() && matches!(self.state, State::End) }
+    }
+}
+
+/// Rest of a stream whose next bytes were read in advance.
+pub(super) struct Rest<R> {
+    bytes: Cursor<Vec<u8>>,
+    /// The fault that followed them.
+    fault: Option<io::Error>,
+    input: Option<R>,
+}
+
+impl<R: Read> Read for Rest<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.bytes.read(buffer)? {
+            0 => match (self.fault.take(), &mut self.input) {
+                (Some(fault), _) => Err(fault),
+                (None, Some(input)) => input.read(buffer),
+                (None, None) => Ok(0),
+            },
+            n => Ok(n),
+        }
     }
 }
 

@@ -1,0 +1,151 @@
+//! Events inside of lines: as the text that a container wrote, or after a prefix such as syslog's.
+
+use serde_json::value::RawValue;
+
+use super::members::Members;
+use super::structure::value_len;
+use super::translated::Translate;
+use crate::event::decode::MAX_LINE_BYTES;
+
+/// Lines of Docker's log driver `json-file`: `{"log":"{..}\n","stream":"stdout","time":".."}`.
+#[derive(Debug, Default)]
+pub(super) struct Docker {
+    /// Text of long lines, which come in parts, by stream.
+    parts: Vec<(Vec<u8>, String)>,
+}
+
+impl Translate for Docker {
+    fn line(&mut self, line: &[u8], to: &mut Vec<u8>) {
+        let Some(DockerLine { text, stream }) = DockerLine::of(line) else { return to.extend_from_slice(line) };
+        let at = self.parts.iter().position(|(known, _)| known == stream);
+        let mut whole = at.map_or_else(String::new, |at| self.parts.swap_remove(at).1);
+        let is_one_part = whole.is_empty();
+        whole.push_str(&text);
+        if whole.ends_with('\n') || whole.len() > MAX_LINE_BYTES {
+            add_event(&whole, is_one_part.then_some(line), to);
+        } else if self.parts.len() < MAX_STREAMS {
+            self.parts.push((stream.to_vec(), whole));
+        }
+    }
+
+    fn end(&mut self, to: &mut Vec<u8>) {
+        for (_, text) in self.parts.drain(..) {
+            add_event(&text, None, to);
+            to.push(b'\n');
+        }
+    }
+}
+
+/// Upper limit on the streams of a container: it has two.
+const MAX_STREAMS: usize = 8;
+
+/// Adds the event that is written in `text`. Other text leaves the event `around` it.
+fn add_event(text: &str, around: Option<&[u8]>, to: &mut Vec<u8>) {
+    let event = text.trim();
+    match around {
+        Some(around) if !event.starts_with('{') => to.extend_from_slice(around),
+        _ => to.extend(event.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte })),
+    }
+}
+
+struct DockerLine<'a> {
+    text: String,
+    stream: &'a [u8],
+}
+
+impl<'a> DockerLine<'a> {
+    fn of(line: &'a [u8]) -> Option<Self> {
+        let (mut text, mut stream) = (None, None);
+        for member in Members::of(line.trim_ascii()) {
+            match member.name {
+                b"log" => text = Some(serde_json::from_slice::<String>(member.value).ok()?),
+                b"stream" => stream = Some(member.value),
+                b"time" | b"attrs" => {}
+                _ => return None,
+            }
+        }
+        Some(DockerLine { text: text?, stream: stream? })
+    }
+}
+
+/// True if `line` is one of Docker's with an event in it.
+pub(super) fn is_docker_event(line: &[u8]) -> bool {
+    DockerLine::of(line).is_some_and(|line| line.text.trim_start().starts_with("{\""))
+}
+
+/// True if `line` is one of Docker's.
+pub(super) fn is_docker_line(line: &[u8]) -> bool {
+    DockerLine::of(line).is_some()
+}
+
+/// Lines with a prefix before their event: `Jan  1 00:00:00 host app: {..}`.
+#[derive(Debug, Default)]
+pub(super) struct Prefixed;
+
+impl Translate for Prefixed {
+    fn line(&mut self, line: &[u8], to: &mut Vec<u8>) {
+        to.extend_from_slice(event_after_prefix(line).unwrap_or(line));
+    }
+}
+
+/// True if `line` has an event after a prefix.
+pub(super) fn is_prefixed_event(line: &[u8]) -> bool {
+    let Some(event) = event_after_prefix(line) else { return false };
+    event.len() < line.len() && serde_json::from_slice::<&RawValue>(event).is_ok()
+}
+
+/// Returns the first object that begins and ends in `line`.
+fn event_after_prefix(line: &[u8]) -> Option<&[u8]> {
+    let is_start = |at: &usize| line[at + 1..].trim_ascii_start().starts_with(b"\"");
+    let start = memchr::memchr_iter(b'{', line).find(is_start)?;
+    let event = &line[start..];
+    value_len(event).map(|len| &event[..len])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::super::translated::Translated;
+    use super::*;
+
+    fn check(text: &str, translation: impl Translate, expected: &[&str]) {
+        let mut lines = String::new();
+        Translated::new(text.as_bytes(), translation).read_to_string(&mut lines).unwrap();
+        assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn containers_write_events() {
+        check(
+            r#"{"log":"{\"a\":1}\n","stream":"stdout","time":"t"}
+{"log":"plain\n","stream":"stdout","time":"t"}
+{"log":"{\"a\":","stream":"stdout","time":"t"}
+{"log":"oops\n","stream":"stderr","time":"t"}
+{"log":"2}\n","stream":"stdout","time":"t"}
+{"a":3}
+{"log":"{\"a\":4}","stream":"stdout","time":"t"}"#,
+            Docker::default(),
+            &[
+                r#"{"a":1}"#,
+                r#"{"log":"plain\n","stream":"stdout","time":"t"}"#,
+                "",
+                r#"{"log":"oops\n","stream":"stderr","time":"t"}"#,
+                r#"{"a":2}"#,
+                r#"{"a":3}"#,
+                "",
+                r#"{"a":4}"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn prefixes_are_dropped() {
+        check(
+            "Jan  1 00:00:00 host app[1]: {\"a\":1}\n<13>{x} {\"a\":{\"b\":2}} end\n{\"a\":3}\nno event\n{\"a\":",
+            Prefixed,
+            &["{\"a\":1}", "{\"a\":{\"b\":2}}", "{\"a\":3}", "no event", "{\"a\":"],
+        );
+        assert!(is_prefixed_event(b"x: {\"a\":1}") && !is_prefixed_event(b"{\"a\":1}"));
+    }
+}
