@@ -4,6 +4,7 @@
 mod bounds;
 mod event_log;
 mod json;
+mod metrics;
 mod tables;
 
 use std::path::{Path, PathBuf};
