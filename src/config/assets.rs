@@ -1,5 +1,6 @@
 //! `[assets]`: the fields that name what an outlier touches.
 
+use super::comments::{self, Form};
 use super::ini::Ini;
 use super::keys::refused_fields;
 use super::problem::Problem;
@@ -19,7 +20,9 @@ pub struct Asset {
 /// Reads the assets in the order of the section.
 pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Vec<Asset> {
     problems.extend(refused_fields(ini, SECTION));
-    ini.own_entries(SECTION)
+    let entries = ini.own_entries(SECTION);
+    problems.extend(entries.iter().filter_map(|entry| comments::warning(entry, SECTION, Form::Tight)));
+    entries
         .iter()
         .map(|entry| Asset { field: FieldPath::new(&entry.key), asset_type: entry.value.text().to_owned() })
         .collect()

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::comments::{self, Form};
 use super::ini::{Entry, Ini, Section};
 use super::problem::{Location, Problem, Severity, quoted};
 use super::values::{comma_list, parse_bool};
@@ -80,6 +81,7 @@ impl<'a> Keys<'a> {
         let mut keys = Self::of(ini, name);
         let found = read(&mut keys);
         problems.extend(keys.misspelled());
+        keys.check_comments(|_| false);
         problems.append(&mut keys.problems);
         found
     }
@@ -109,6 +111,25 @@ impl<'a> Keys<'a> {
             Some(self.placed(problem, &entry.key))
         };
         self.entries.iter().filter_map(warning).collect()
+    }
+
+    /// Reports what looks like a comment behind a value, except for secrets and keys that are
+    /// exempt. If the value is wrong because of it, the error tells the cure.
+    pub(super) fn check_comments(&mut self, is_exempt: impl Fn(&str) -> bool) {
+        for entry in self.entries.clone() {
+            let is_word = self.knows(&entry.key) && !comments::PROSE.contains(&entry.key.as_str());
+            let form = if is_word { Form::Tight } else { Form::Wide };
+            let warning = comments::warning(entry, self.section, form);
+            let is_exempt = comments::is_secret(&entry.key) || is_exempt(&entry.key);
+            let Some(warning) = warning.filter(|_| !is_exempt) else { continue };
+            let is_wrong = |problem: &&mut Problem| {
+                problem.severity == Severity::Error && problem.key.as_ref() == Some(&entry.key)
+            };
+            match self.problems.iter_mut().find(is_wrong) {
+                Some(error) => error.help = Some(comments::CURE.to_owned()),
+                None => self.problems.push(warning),
+            }
+        }
     }
 
     /// The section's own pairs.

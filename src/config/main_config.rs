@@ -78,6 +78,7 @@ pub(super) fn read<'a>(
     let elastic = ElasticSettings::read(&mut keys, environment);
     let general = General::read(&mut keys);
     let log = LogSettings::read(&mut keys);
+    keys.check_comments(|_| false);
     problems.append(&mut keys.problems);
     problems.extend(keys.misspelled());
     let notifier = Keys::read(ini, notifier::SECTION, problems, notifier::read);
@@ -96,9 +97,14 @@ pub(super) fn read<'a>(
     (main, model_defaults)
 }
 
+/// True if the main configuration has a section of this name.
+pub(super) fn has_section(name: &str) -> bool {
+    SECTIONS.contains(&name) || ModelType::ALL.iter().any(|model_type| model_type.as_str() == name)
+}
+
 fn warn_of_sections(ini: &Ini, problems: &mut Vec<Problem>) {
     let known: Vec<&str> = SECTIONS.into_iter().chain(ModelType::ALL.map(ModelType::as_str)).collect();
-    for section in ini.sections.iter().filter(|section| !known.contains(&section.name.as_str())) {
+    for section in ini.sections.iter().filter(|section| !has_section(&section.name)) {
         if let Some(near) = nearest(&section.name, known.iter().copied()) {
             problems.push(section.warning("unknown section", format!("did you mean [{near}]?")));
         } else if is_use_case(&section.name) {

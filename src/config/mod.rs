@@ -11,6 +11,7 @@ mod problem;
 mod secret;
 pub mod values;
 pub mod ini;
+mod comments;
 mod files;
 mod shipped;
 mod keys;

@@ -278,7 +278,9 @@ fn section_names_begin_with_a_model() {
 #[test]
 fn queries_are_joined_and_recorded() {
     let dsl = "{\"query\": {\"match_all\": {}}, \"size\": 1}";
-    let both = use_case(&with(SIMPLE, &[("es_dsl_filter", Some(dsl))]));
+    let settings = load_texts("", &with(SIMPLE, &[("es_dsl_filter", Some(dsl))]));
+    assert_eq!(shown(&settings), ["u.conf:7:15 warning es_dsl_filter: ignored beside `query`: `size`"]);
+    let both = &settings.use_cases[0];
     assert_eq!((both.query.lucene.as_deref(), both.query.dsl.len()), (Some("*"), 1));
     assert_eq!(both.query.recorded, format!("* AND {dsl}"));
     let list = "[{\"query\": {\"a\": 1}},\n {\"query\": {\"b\": 2}}]";

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use super::comments::{self, Form};
 use super::ini::{Entry, Ini};
 use super::keys::Keys;
 use super::problem::{Problem, quoted};
@@ -56,6 +57,7 @@ impl WhitelistEntries {
 
     fn add_literal(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
         let parts = parts(entry, section, problems);
+        problems.extend(comments::warning(entry, section, Form::Tight));
         if !parts.is_empty() {
             self.literals.push(parts.into_iter().map(|part| part.text).collect());
         }
@@ -65,6 +67,7 @@ impl WhitelistEntries {
     /// part, it would accept more.
     fn add_regexp(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
         let parts = parts(entry, section, problems);
+        problems.extend(comments::warning(entry, section, Form::Wide));
         let placed = |problem: Problem, offset| {
             problem.at(entry.value.location_at(offset)).in_section(section).of_key(&entry.key)
         };
@@ -127,6 +130,7 @@ fn parts(entry: &Entry, section: &str, problems: &mut Vec<Problem>) -> Vec<Part>
             parts.push(Part { text: stripped.to_owned(), offset: offset + blank });
         }
     }
+    problems.extend(warning_of_lines(entry, section, &parts));
     if has_empty {
         let cure = if parts.is_empty() { "write a value or remove the entry" } else { "remove the comma too many" };
         problems.push(
@@ -138,6 +142,19 @@ fn parts(entry: &Entry, section: &str, problems: &mut Vec<Problem>) -> Vec<Part>
         );
     }
     parts
+}
+
+/// Warns of a value of several lines, whose author probably meant several entries.
+fn warning_of_lines(entry: &Entry, section: &str, parts: &[Part]) -> Option<Problem> {
+    let message = if parts.iter().any(|part| part.text.contains('\n')) {
+        "the value has several lines, and a line break inside a part has to match, too"
+    } else if entry.value.text().contains('\n') && parts.len() > 1 {
+        "the value has several lines, but is one entry: all of its parts must match"
+    } else {
+        return None;
+    };
+    let help = "for an entry per line, begin each line with a label of its own and `=`";
+    Some(Problem::warning(message).at(entry.value.location()).in_section(section).of_key(&entry.key).help(help))
 }
 
 /// Splits at commas, except after an odd number of backslashes: `\\,` ends a part.

@@ -9,6 +9,7 @@ use crate::config::assets;
 use crate::config::derived_fields;
 use crate::config::ini::{Dialect, Section, parse};
 use crate::config::keys::Keys;
+use crate::config::main_config;
 use crate::config::models::{ModelDefaults, ModelType, has_batch_sizes_in_use_cases};
 use crate::config::problem::{Location, Problem, n_errors};
 use crate::config::whitelist::{self, WhitelistEntries};
@@ -28,12 +29,12 @@ impl Configuration {
         let derived_fields = derived_fields::read(&ini, &mut self.problems);
         let is_broken = n_errors(&self.problems) > n_before;
         let whitelist = WhitelistEntries::read(&ini, &mut self.problems);
+        if !ini.sections.iter().any(|section| ModelType::of_section(&section.name).is_some()) {
+            self.problems.push(without_use_case(file, &ini.sections));
+        }
         self.rejected_files += usize::from(n_errors(&self.problems) > n_before);
         self.ignored_batch_sizes |= has_batch_sizes_in_use_cases(&ini);
         self.derived_fields.extend_from_slice(&derived_fields);
-        if !ini.sections.iter().any(|section| ModelType::of_section(&section.name).is_some()) {
-            self.problems.push(without_use_case(file));
-        }
         let context = Context { main: &self.main, model_defaults, whitelist, derived_fields };
         for section in &ini.sections {
             let Some((model_type, model_name)) = ModelType::of_section(&section.name) else {
@@ -57,16 +58,48 @@ impl Configuration {
     }
 }
 
-fn without_use_case(file: &Arc<Path>) -> Problem {
+/// Sections of a use-case file that are not use cases.
+const LISTS: [&str; 3] = [whitelist::LITERALS, whitelist::REGEXPS, derived_fields::SECTION];
+
+/// The problem of a file without a use case: an error if it has sections that were ignored.
+fn without_use_case(file: &Arc<Path>, sections: &[Section]) -> Problem {
     let types = ModelType::ALL.map(ModelType::as_str).join(", ");
-    Problem::warning("the file has no use case")
-        .at(Location { file: Arc::clone(file), line: 1, column: 1 })
-        .help(format!("begin one with [MODEL_name], where MODEL is one of {types}"))
+    let begin = format!("begin one with [MODEL_name], where MODEL is one of {types}");
+    let start = || Location { file: Arc::clone(file), line: 1, column: 1 };
+    let ignored: Vec<&Section> = sections.iter().filter(|section| !LISTS.contains(&section.name.as_str())).collect();
+    let Some(first) = ignored.first() else {
+        return Problem::warning("the file has no use case").at(start()).help(begin);
+    };
+    let near = |section: &&Section| Some(format!("[{}]: did you mean [{}]?", section.name, meant(&section.name)?));
+    let near: Vec<String> = ignored.iter().filter_map(near).take(3).collect();
+    let help = if !near.is_empty() {
+        near.join(" ")
+    } else if ignored.iter().any(|section| main_config::has_section(&section.name)) {
+        "name a main configuration with --config instead".to_owned()
+    } else {
+        begin
+    };
+    Problem::error("the file has no use case: all of its sections are ignored").at(first.location.clone()).help(help)
+}
+
+/// The name that a section was probably meant to have.
+fn meant(name: &str) -> Option<String> {
+    if let Some(list) = nearest(name, LISTS) {
+        return Some(list.to_owned());
+    }
+    let (head, model) = model_meant(name)?;
+    Some(format!("{model}{}", &name[head.len()..]))
+}
+
+/// The beginning of a section name that was probably meant to be a model, and the model.
+fn model_meant(name: &str) -> Option<(&str, &'static str)> {
+    let types = ModelType::ALL.map(ModelType::as_str);
+    let heads = name.match_indices(['_', '-', '.', ' ']).map(|(end, _)| &name[..end]).take(3).chain([name]);
+    heads.filter_map(|head| Some((head, nearest(head, types)?))).next()
 }
 
 /// Other sections are not ours, but a typo must not silently drop a use case.
 fn warning_of_section(section: &Section) -> Option<Problem> {
-    const LISTS: [&str; 3] = [whitelist::LITERALS, whitelist::REGEXPS, derived_fields::SECTION];
     let name = section.name.as_str();
     if LISTS.contains(&name) {
         return None;
@@ -75,12 +108,12 @@ fn warning_of_section(section: &Section) -> Option<Problem> {
         let help = "move the section to the main configuration, where assets hold for all use cases";
         return Some(section.warning("assets of a use-case file are ignored", help));
     }
-    let types = ModelType::ALL.map(ModelType::as_str);
-    let heads = name.match_indices(['_', '-', '.', ' ']).map(|(end, _)| &name[..end]).take(3).chain([name]);
-    let near = nearest(name, LISTS).or_else(|| heads.filter_map(|head| nearest(head, types)).next());
+    let near = nearest(name, LISTS).or_else(|| model_meant(name).map(|(_, model)| model));
     let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("name it after a model: {}, then _ and a name", types.join(", ")),
+        None => {
+            format!("name it after a model: {}, then _ and a name", ModelType::ALL.map(ModelType::as_str).join(", "))
+        }
     };
     Some(section.warning("no model: the section is ignored", help))
 }

@@ -126,6 +126,8 @@ impl<'a> Context<'a> {
         let mut whitelist = self.whitelist.clone();
         whitelist.add_old_entries(keys);
         let arbitrary = read_arbitrary(keys);
+        // query strings are checked word by word, see `query::doubts`
+        keys.check_comments(|key| key == query::LUCENE || is_old_entry(key));
         Some(UseCase {
             location: section.location.clone(),
             section: section.name.clone(),
@@ -161,6 +163,9 @@ fn check_placeholders(keys: &mut Keys<'_>) {
 
 /// Reads `run_model` and `test_model`. A switch the main configuration overrules is not checked.
 fn is_active(keys: &mut Keys<'_>, general: &General) -> bool {
+    if keys.entry("run_model").or(keys.entry("test_model")).is_none() {
+        keys.warn("run_model", "missing: the use case never runs", "write run_model=1, or 0 if it is not to run");
+    }
     let runs = keys.entry("run_model").is_some() && general.run_models && keys.bool("run_model") == Some(true);
     let tests = keys.entry("test_model").is_some() && general.test_models && keys.bool("test_model") == Some(true);
     runs || tests

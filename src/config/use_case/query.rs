@@ -1,11 +1,13 @@
 //! `es_query_filter` and `es_dsl_filter`: which events a use case looks at.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use crate::config::keys::Keys;
-use crate::config::problem::Problem;
+use crate::config::problem::{Problem, quoted};
 
-const LUCENE: &str = "es_query_filter";
+pub(super) const LUCENE: &str = "es_query_filter";
 const DSL: &str = "es_dsl_filter";
 
 /// The events a use case looks at: those that match the Lucene query and every DSL query. At least
@@ -38,6 +40,17 @@ impl UseCaseQuery {
     }
 }
 
+/// Warns of what a search request may have beside its query, and a use case does not use.
+fn warn_of_ignored(filters: &[Json], keys: &mut Keys<'_>) {
+    let members = filters.iter().filter_map(Json::as_object).flat_map(|filter| filter.keys());
+    let ignored: BTreeSet<String> = members.filter(|key| *key != "query").map(|key| quoted(key)).collect();
+    if !ignored.is_empty() {
+        let names = Vec::from_iter(ignored).join(", ");
+        let help = "remove it: only `query` says which events to look at, and the model judges them";
+        keys.warn(DSL, format!("ignored beside `query`: {names}"), help);
+    }
+}
+
 /// Reads `{"query": X}` or a list of such objects.
 fn read_dsl(text: &str, keys: &mut Keys<'_>) -> Option<Vec<Json>> {
     let help = "write {\"query\": ...} or a list of such objects";
@@ -65,5 +78,6 @@ fn read_dsl(text: &str, keys: &mut Keys<'_>) -> Option<Vec<Json>> {
         keys.error(DSL, "without an object named `query`", help);
         return None;
     }
+    warn_of_ignored(&filters, keys);
     queries
 }
