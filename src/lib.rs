@@ -22,6 +22,7 @@ pub mod elastic;
 pub mod table;
 pub mod engine;
 pub mod models;
+pub mod doubts;
 pub mod plan;
 pub mod sources;
 pub mod ingest;

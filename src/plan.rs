@@ -276,10 +276,5 @@ fn compile_query(
 }
 
 fn query_problem(use_case: &UseCase, error: QueryError) -> Problem {
-    let place = match (error.position, &error.path) {
-        (Some(position), _) => format!(" at character {}", position + 1),
-        (None, Some(path)) => format!(" at {path}"),
-        (None, None) => String::new(),
-    };
-    use_case.problem(error.key, format!("{}{place}", error.message), error.help)
+    use_case.problem(error.key, format!("{}{}", error.message, error.place()), error.help)
 }

@@ -24,6 +24,8 @@ pub mod regexp;
 pub mod time;
 mod words;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::config::UseCaseQuery;
@@ -40,7 +42,7 @@ pub use words::Analyzer;
 const LUCENE_KEY: &str = "es_query_filter";
 const DSL_KEY: &str = "es_dsl_filter";
 
-/// Error in a query.
+/// Error in a query, or a doubt about one that is honoured as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryError {
     /// Description of the error.
@@ -55,7 +57,18 @@ pub struct QueryError {
     pub key: &'static str,
 }
 
-/// Syntax error in the text of a query or of a regular expression.
+impl QueryError {
+    /// Place inside the query, to follow the message: ` at character 3`.
+    pub fn place(&self) -> String {
+        match (self.position, &self.path) {
+            (Some(position), _) => format!(" at character {}", position + 1),
+            (None, Some(path)) => format!(" at {path}"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// Syntax error in the text of a query or of a regular expression, or a doubt about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
     /// Byte offset in the text.
@@ -120,8 +133,56 @@ pub fn compile(
     }
     lower::compile(Filter::and(filters)).map_err(|error| {
         let help = "this is a fault of the program: please report it with the query".to_owned();
-        vec![QueryError { message: error.to_string(), help, position: None, path: None, key: LUCENE_KEY }]
+        let key = key_of_fault(query, &context);
+        vec![QueryError { message: error.to_string(), help, position: None, path: None, key }]
     })
+}
+
+/// Returns the key of the filter that cannot be lowered.
+fn key_of_fault(query: &UseCaseQuery, context: &FilterContext<'_>) -> &'static str {
+    let is_lowered = |text: &String| lucene_filter(text, context).is_ok_and(|filter| lower::compile(filter).is_ok());
+    match &query.lucene {
+        Some(_) if query.dsl.is_empty() => LUCENE_KEY,
+        Some(text) if !is_lowered(text) => LUCENE_KEY,
+        _ => DSL_KEY,
+    }
+}
+
+/// Returns what is honoured in both filters of a use case, but was probably meant otherwise.
+pub fn doubts(query: &UseCaseQuery) -> Vec<QueryError> {
+    let in_lucene = |text: &String| {
+        let doubt = |doubt: SyntaxError| QueryError {
+            position: Some(doubt.position_in(text)),
+            message: doubt.message,
+            help: doubt.help,
+            path: None,
+            key: LUCENE_KEY,
+        };
+        lucene::doubts(text).into_iter().map(doubt).collect::<Vec<_>>()
+    };
+    let in_dsl = |(idx, value): (usize, &serde_json::Value)| {
+        let doubt = |doubt: dsl::DslError| QueryError {
+            path: Some(format!("[{idx}]{}", doubt.path)),
+            message: doubt.message,
+            help: doubt.help,
+            position: None,
+            key: DSL_KEY,
+        };
+        dsl::doubts(value).into_iter().map(doubt).collect::<Vec<_>>()
+    };
+    query.lucene.iter().flat_map(in_lucene).chain(query.dsl.iter().enumerate().flat_map(in_dsl)).collect()
+}
+
+/// Returns the fields that both filters of a use case name, with the keys of the filters; none for
+/// a filter that cannot be parsed.
+pub fn fields(query: &UseCaseQuery) -> BTreeSet<(&'static str, String)> {
+    let lucene = query.lucene.iter().filter_map(|text| lucene::parse(text, &lucene::Defaults::default()).ok());
+    let dsl = query.dsl.iter().filter_map(|value| dsl::parse(value).ok());
+    let queries = lucene.map(|query| (LUCENE_KEY, query)).chain(dsl.map(|query| (DSL_KEY, query)));
+    let named = |(key, query): (&'static str, ast::Query)| {
+        query.fields().into_iter().map(|field| (key, field.to_owned())).collect::<Vec<_>>()
+    };
+    queries.flat_map(named).collect()
 }
 
 fn lucene_filter(text: &str, context: &FilterContext<'_>) -> Result<Filter, QueryError> {

@@ -1,6 +1,7 @@
 //! Parses the query DSL: JSON to AST. Anything that is not understood is an error that names its
 //! place, because a half-understood filter would find the wrong events.
 
+mod doubts;
 mod element;
 mod leaf;
 
@@ -10,6 +11,8 @@ use super::ast::{BoolQuery, FieldRef, MinimumShouldMatch, Operator, Query, Test}
 use super::lucene;
 use super::time::parse_zone;
 use element::Element;
+
+pub use doubts::doubts;
 
 /// Upper limit on nested queries.
 const MAX_DEPTH: usize = 128;

@@ -3,10 +3,10 @@
 
 use std::ops::Bound;
 
-use winnow::combinator::{alt, delimited, opt, preceded, repeat, terminated};
+use winnow::combinator::{alt, delimited, opt, peek, preceded, repeat, terminated};
 use winnow::prelude::*;
 use winnow::stream::LocatingSlice;
-use winnow::token::{any, none_of, one_of, take_while};
+use winnow::token::{any, none_of, one_of, rest, take_while};
 
 use super::SyntaxError;
 
@@ -16,6 +16,9 @@ const NOT_IN_TERMS: [char; 22] = [
     '/',
 ];
 const WHITESPACE: [char; 5] = [' ', '\t', '\n', '\r', '\u{3000}'];
+
+/// Advice on a `\\/` that was meant as the end of a regular expression.
+pub(super) const BACKSLASH_AT_END: &str = "write `[\\\\]/` for a backslash at the end of a regular expression";
 
 type Input<'a> = LocatingSlice<&'a str>;
 
@@ -132,7 +135,16 @@ fn quoted<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
 
 fn regexp<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
     let inside = repeat::<_, _, (), _, _>(0.., alt((r"\/".void(), none_of('/').void()))).take();
-    delimited('/', inside, '/').map(Token::Regexp).parse_next(input)
+    let ends_escaped = preceded('/', escaped_end).map(Token::Regexp);
+    alt((delimited('/', inside, '/').map(Token::Regexp), ends_escaped)).parse_next(input)
+}
+
+/// Reads to the last slash of the text: if all slashes are escaped, Lucene's scanner ends a regular
+/// expression there.
+fn escaped_end<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
+    let text = peek(rest).parse_next(input)?;
+    let inside = text.rfind('/').map_or("/", |slash| &text[..slash]);
+    terminated(inside, '/').parse_next(input)
 }
 
 fn fuzzy<'a>(input: &mut Input<'a>) -> ModalResult<Token<'a>> {
@@ -166,6 +178,10 @@ fn range_bound<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
 fn lexical_error(text: &str, start: usize) -> SyntaxError {
     let (message, help) = match text[start..].chars().next() {
         Some('"') => ("a quoted phrase is not closed", "expected a second `\"`; write `\\\"` for the character itself"),
+        Some('/') if text[..start].contains(r"\\/") => (
+            "a regular expression is not closed; the one before it does not end at `\\\\/`, because `\\/` is a slash inside it",
+            BACKSLASH_AT_END,
+        ),
         Some('/') => (
             "a regular expression is not closed",
             "expected a second `/`; write `\\/` for the character itself, or quote the text",
@@ -200,6 +216,8 @@ mod tests {
             ("* ** a* *a a\\* a?", &[Star, Wildcard("**"), Prefix("a"), Wildcard("*a"), Term("a\\*"), Wildcard("a?")]),
             ("f:\"a \\\" b\"~2^3.5", &[Term("f"), Colon, Quoted("a \\\" b"), Fuzzy("2"), Boost("3.5")]),
             ("/a\\/b c/", &[Regexp("a\\/b c")]),
+            ("/a\\\\/", &[Regexp("a\\\\")]),
+            ("/a\\\\/ x/ y", &[Regexp("a\\\\/ x"), Term("y")]),
             ("a\u{3000}ü", &[Term("a"), Term("ü")]),
         ];
         for (text, expected) in cases {

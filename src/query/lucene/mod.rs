@@ -14,12 +14,15 @@
 //! dropped only after the clauses around it are bound. An AND after it therefore does not affect
 //! the clause before it.
 
+mod doubts;
 mod grammar;
 mod lexer;
 mod text;
 
 use super::SyntaxError;
 use super::ast::{FieldRef, Operator, Query};
+
+pub use doubts::doubts;
 
 /// Settings for clauses that do not override them.
 #[derive(Clone, Debug)]

@@ -90,6 +90,11 @@ fn errors_name_the_place() {
         ("f:[1 TO", 2, "a range is not complete"),
         ("f:[1 2]", 2, "a range is not complete"),
         ("f:/ab", 2, "a regular expression is not closed"),
+        (
+            r"f:/a\\/ /b/",
+            10,
+            r"a regular expression is not closed; the one before it does not end at `\\/`, because `\/` is a slash inside it",
+        ),
         ("f:/a(b/", 6, "a `(` is not closed"),
         ("a/b", 1, "a regular expression is not closed"),
         (":x", 0, "unexpected `:`"),
