@@ -111,6 +111,21 @@ pub struct CheckArgs {
     /// Configuration files to check.
     #[command(flatten)]
     pub config: ConfigArgs,
+    /// Form of the result: text on standard error, or a JSON object on standard output
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+    /// Exit with 78 if there are warnings, too
+    #[arg(long)]
+    pub deny_warnings: bool,
+}
+
+/// Form of the result of `check`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// Lines for people.
+    Text,
+    /// One object for programs.
+    Json,
 }
 
 /// Options of `wipe`.

@@ -10,6 +10,7 @@
 //! `usability` what use cases say that cannot use the events. `program` and `outliers` are shared
 //! by the tests.
 
+mod check;
 mod cli;
 mod config;
 mod fuzz;

@@ -1,24 +1,53 @@
 //! `check`: every problem of every configuration file.
 
+use std::path::PathBuf;
+
 use chrono::Utc;
+use tracing::error;
 
+use super::error::RunError;
 use super::{load, read_mapping};
-use crate::cli::CheckArgs;
-use crate::config::{Problem, n_errors};
+use crate::cli::{CheckArgs, CheckFormat};
+use crate::config::{Configuration, Problem, n_errors};
+use crate::delivery::SinkError;
+use crate::doubts::doubts;
 use crate::plan;
-use crate::report::{Exit, summary};
+use crate::report::{CheckReport, CheckSummary, Exit, summary};
+use crate::sinks::console::print_json;
 
-/// Checks every configuration file and prints all problems.
+/// Checks every configuration file and reports all problems.
 pub fn check(args: &CheckArgs) -> Exit {
     let settings = load(&args.config);
-    let mapping = read_mapping(args.config.mapping.as_deref());
+    let problems = problems(args, &settings);
+    let is_fine = if args.deny_warnings { problems.is_empty() } else { n_errors(&problems) == 0 };
+    let exit = if is_fine { Exit::Done } else { Exit::Configuration };
+    let counts = CheckSummary::new(settings.use_cases.len() + settings.rejected.len(), &problems, exit);
+    match args.format {
+        CheckFormat::Text => {
+            summary::print_problems(&problems);
+            summary::print_checked(counts);
+        }
+        CheckFormat::Json => {
+            if let Err(run_error) = print_report(&CheckReport::new(&problems, counts)) {
+                error!("{run_error}");
+                return run_error.exit();
+            }
+        }
+    }
+    exit
+}
+
+fn problems(args: &CheckArgs, settings: &Configuration) -> Vec<Problem> {
     let mut problems = settings.problems.clone();
-    match &mapping {
-        Ok(mapping) => problems.extend(plan::check(&settings, mapping.as_ref(), Utc::now())),
+    problems.extend(doubts(settings, &settings.use_cases));
+    match read_mapping(args.config.mapping.as_deref()) {
+        Ok(mapping) => problems.extend(plan::check(settings, mapping.as_ref(), Utc::now())),
         Err(error) => problems.push(Problem::error(error.to_string())),
     }
-    let n_errors = n_errors(&problems);
-    summary::print_problems(&problems);
-    summary::print_checked(settings.use_cases.len() + settings.rejected.len(), n_errors, problems.len() - n_errors);
-    if n_errors > 0 { Exit::Configuration } else { Exit::Done }
+    problems
+}
+
+fn print_report(report: &CheckReport<'_>) -> Result<(), RunError> {
+    let report = serde_json::to_value(report).map_err(|error| RunError::Internal(error.to_string()))?;
+    print_json(&report).map_err(|source| SinkError { path: PathBuf::from("standard output"), source }.into())
 }

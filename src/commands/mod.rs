@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tracing::{error, info, warn};
 
 use crate::cli::ConfigArgs;
-use crate::config::{Configuration, MainConfig, Severity};
+use crate::config::{Configuration, MainConfig, Problem, Severity};
 use crate::elastic::Client;
 use crate::query::Mapping;
 use crate::runtime::Interrupt;
@@ -35,16 +35,20 @@ fn load(args: &ConfigArgs) -> Configuration {
 
 /// Tells all problems; an error when the main configuration has any.
 fn tell_problems(settings: &Configuration) -> Result<(), RunError> {
-    for problem in &settings.problems {
+    log_problems(&settings.problems);
+    if settings.main_errors > 0 {
+        return Err(RunError::Configuration("the main configuration has errors: nothing was run".to_owned()));
+    }
+    Ok(())
+}
+
+fn log_problems(problems: &[Problem]) {
+    for problem in problems {
         match problem.severity {
             Severity::Error => error!("{}", problem.without_severity()),
             Severity::Warning => warn!("{}", problem.without_severity()),
         }
     }
-    if settings.main_errors > 0 {
-        return Err(RunError::Configuration("the main configuration has errors: nothing was run".to_owned()));
-    }
-    Ok(())
 }
 
 /// Returns the directory for temporary files.

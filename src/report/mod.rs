@@ -1,5 +1,6 @@
 //! Report of a run, per use case: for people (summary) and programs (`--report`).
 
+mod check;
 mod exit;
 mod resources;
 pub(crate) mod summary;
@@ -22,6 +23,7 @@ use crate::plan::ScanPlan;
 use crate::scan_group::{GroupResult, UseCaseResult};
 use crate::sources::ScanSummary;
 use crate::terminal::counted;
+pub use check::{CheckReport, CheckSummary};
 pub use exit::Exit;
 pub use resources::Resources;
 use use_case::{GrokGivenUp, TOO_MANY_COMBINATIONS, UseCaseReport};

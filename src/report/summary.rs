@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table};
 
-use super::{Report, SourceReport, Status};
+use super::{CheckSummary, Report, SourceReport, Status};
 use crate::config::Problem;
 use crate::delivery::Written;
 use crate::housekeeping::Cleaned;
@@ -21,10 +21,10 @@ pub(crate) fn print_problems(problems: &[Problem]) {
 }
 
 /// Prints the result of a check.
-pub(crate) fn print_checked(n_use_cases: usize, n_errors: usize, n_warnings: usize) {
-    let use_cases = counted(n_use_cases as u64, "use case", "use cases");
-    let errors = counted(n_errors as u64, "error", "errors");
-    let warnings = counted(n_warnings as u64, "warning", "warnings");
+pub(crate) fn print_checked(summary: CheckSummary) {
+    let use_cases = counted(summary.use_cases as u64, "use case", "use cases");
+    let errors = counted(summary.errors as u64, "error", "errors");
+    let warnings = counted(summary.warnings as u64, "warning", "warnings");
     to_stderr(&format!("{use_cases} checked: {errors}, {warnings}\n"));
 }
 

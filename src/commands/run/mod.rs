@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::Utc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::error::RunError;
-use super::{load, read_mapping, tell_problems};
+use super::{load, log_problems, read_mapping, tell_problems};
 use crate::cli::RunArgs;
 use crate::config::{Configuration, UseCase};
+use crate::doubts::doubts;
 use crate::report::{Exit, Report, summary};
 use crate::runtime::Interrupt;
 use crate::telemetry;
@@ -95,11 +96,17 @@ fn choose(settings: &Configuration, request: &Request, report: &mut Report) -> R
             report.inactive(use_case);
         }
     }
+    let doubts = doubts(settings, chosen.iter().map(Arc::as_ref));
+    report.problems(&doubts);
+    log_problems(&doubts);
+    let mistaken = request.mistaken_names(settings);
     if chosen.is_empty() {
         let why = if settings.has_rejected() {
             "no use case can run: see the problems above"
         } else if settings.use_cases.is_empty() {
             "no use case was found: name files with --use-cases"
+        } else if let Some(mistaken) = mistaken.first() {
+            mistaken
         } else if request.wants_all() {
             "no use case is active: set run_model = 1 in some"
         } else {
@@ -107,5 +114,6 @@ fn choose(settings: &Configuration, request: &Request, report: &mut Report) -> R
         };
         return Err(RunError::Configuration(why.to_owned()));
     }
+    mistaken.iter().for_each(|mistaken| warn!("{mistaken}"));
     Ok(chosen)
 }

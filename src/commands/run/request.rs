@@ -8,9 +8,13 @@ use glob::Pattern;
 use super::super::error::RunError;
 use super::super::spill_dir;
 use crate::cli::{DeviceChoice, OutputFormat, RunArgs};
+use crate::config::Configuration;
 use crate::plan::Period;
 use crate::query::TimeWindow;
 use crate::runtime::Limits;
+use crate::spelling::nearest;
+
+const NO_EVENTS: &str = "no events were named: give --events FILE, or --config FILE with the es_url of a cluster";
 
 /// Arguments of a run, as they are meant.
 pub(super) struct Request {
@@ -48,6 +52,7 @@ impl Request {
     /// Finds out what `args` mean.
     pub(super) fn new(args: &RunArgs) -> Result<Self, RunError> {
         let source = match args.events.as_slice() {
+            [] if args.config.config.is_empty() => return Err(RunError::Usage(NO_EVENTS.to_owned())),
             [] => RequestedSource::Cluster,
             events => RequestedSource::Files(events.to_vec()),
         };
@@ -70,6 +75,15 @@ impl Request {
     /// True if the use case `name` is to be run.
     pub(super) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// Returns a message for each pattern that matches no use case.
+    pub(super) fn mistaken_names(&self, settings: &Configuration) -> Vec<String> {
+        let valid = settings.use_cases.iter().map(|use_case| (use_case.id(), use_case.model_name.clone()));
+        let rejected = settings.rejected.iter().map(|rejected| (rejected.section.clone(), rejected.section.clone()));
+        let names: Vec<(String, String)> = valid.chain(rejected).collect();
+        let is_mistaken = |pattern: &&Pattern| !names.iter().any(|(name, _)| pattern.matches(name));
+        self.only.iter().filter(is_mistaken).map(|pattern| mistaken_name(pattern.as_str(), &names)).collect()
     }
 
     /// True if all use cases are to be run.
@@ -106,4 +120,21 @@ fn limits(args: &RunArgs) -> Result<Limits, RunError> {
 
 fn name_pattern(pattern: &str) -> Result<Pattern, RunError> {
     Pattern::new(pattern).map_err(|error| RunError::Configuration(format!("--only {pattern}: not a pattern: {error}")))
+}
+
+/// Explains that `pattern` matches none of the names, which are given with and without their
+/// models.
+fn mistaken_name(pattern: &str, names: &[(String, String)]) -> String {
+    const SHOWN: usize = 3;
+    let part = Pattern::new(&format!("*{pattern}*")).ok();
+    let is_part = |name: &str| part.as_ref().is_some_and(|part| part.matches(name));
+    let is_near = |name: &str| nearest(pattern, [name]).is_some();
+    let mut meant: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).filter(|name| is_part(name)).collect();
+    if meant.is_empty() {
+        let near = names.iter().filter(|(name, short)| is_near(name) || is_near(short));
+        meant.extend(near.map(|(name, _)| name.as_str()));
+    }
+    meant.truncate(SHOWN);
+    let why = format!("--only {pattern} matches no use case");
+    if meant.is_empty() { why } else { format!("{why}: did you mean {}?", meant.join(" or ")) }
 }
