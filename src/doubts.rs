@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{Configuration, Problem, Severity, UseCase};
+use crate::config::{Configuration, Problem, Severity, UseCase, UseCaseQuery};
 use crate::event::FieldPath;
 use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
@@ -74,7 +74,7 @@ impl Derived {
             let help = format!("write {USE_DERIVED_FIELDS}=1, or 0 if a field of the event is meant");
             Some(warning(use_case, key, message, help))
         });
-        let queried = query::fields(&use_case.query).into_iter().filter_map(|(key, name)| {
+        let queried = queried_fields(use_case).into_iter().filter_map(|(key, name)| {
             let (name, source) = self.find(&name)?;
             let message = format!("`{name}` is a derived field, and queries look at fields of the event only");
             let mut help = format!("query its source, `{source}`, and use `{name}` as target or aggregator");
@@ -85,6 +85,16 @@ impl Derived {
         });
         forgotten.chain(queried).collect()
     }
+}
+
+/// Fields that the query names, with the keys of its two parts.
+fn queried_fields(use_case: &UseCase) -> Vec<(&'static str, String)> {
+    let lucene = UseCaseQuery { dsl: Vec::new(), ..use_case.query.clone() };
+    let dsl = UseCaseQuery { lucene: None, ..use_case.query.clone() };
+    let named = |(key, query): (&'static str, UseCaseQuery)| {
+        query::named_fields(&query).into_iter().map(move |field| (key, field.name))
+    };
+    [("es_query_filter", lucene), ("es_dsl_filter", dsl)].into_iter().flat_map(named).collect()
 }
 
 /// Fields that derived ones may stand for, with their keys.

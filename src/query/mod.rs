@@ -24,8 +24,6 @@ pub mod regexp;
 pub mod time;
 mod words;
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 
 use crate::config::UseCaseQuery;
@@ -171,18 +169,6 @@ pub fn doubts(query: &UseCaseQuery) -> Vec<QueryError> {
         dsl::doubts(value).into_iter().map(doubt).collect::<Vec<_>>()
     };
     query.lucene.iter().flat_map(in_lucene).chain(query.dsl.iter().enumerate().flat_map(in_dsl)).collect()
-}
-
-/// Returns the fields that both filters of a use case name, with the keys of the filters; none for
-/// a filter that cannot be parsed.
-pub fn fields(query: &UseCaseQuery) -> BTreeSet<(&'static str, String)> {
-    let lucene = query.lucene.iter().filter_map(|text| lucene::parse(text, &lucene::Defaults::default()).ok());
-    let dsl = query.dsl.iter().filter_map(|value| dsl::parse(value).ok());
-    let queries = lucene.map(|query| (LUCENE_KEY, query)).chain(dsl.map(|query| (DSL_KEY, query)));
-    let named = |(key, query): (&'static str, ast::Query)| {
-        query.fields().into_iter().map(|field| (key, field.to_owned())).collect::<Vec<_>>()
-    };
-    queries.flat_map(named).collect()
 }
 
 fn lucene_filter(text: &str, context: &FilterContext<'_>) -> Result<Filter, QueryError> {

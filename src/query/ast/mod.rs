@@ -35,17 +35,6 @@ impl Query {
         Query::Leaf { field, test, lenient: false }
     }
 
-    /// Returns the fields that are named in the query, in its order; no patterns.
-    pub fn fields(&self) -> Vec<&str> {
-        match self {
-            Query::Bool(BoolQuery { must, should, must_not, .. }) => {
-                must.iter().chain(should).chain(must_not).flat_map(Query::fields).collect()
-            }
-            Query::Leaf { field: FieldRef::Name(name), .. } => vec![name],
-            Query::Leaf { .. } | Query::MatchAll | Query::MatchNone | Query::Ids(_) => Vec::new(),
-        }
-    }
-
     /// Returns a query that matches at least one of `queries`.
     pub fn any_of(queries: Vec<Query>) -> Self {
         Query::Bool(BoolQuery { should: queries, ..BoolQuery::default() })

@@ -226,7 +226,7 @@ impl<'a> Reader<'a> {
 
 fn ends_in_escaped_backslash(pattern: &str) -> bool {
     let n_backslashes = pattern.len() - pattern.trim_end_matches('\\').len();
-    n_backslashes > 0 && n_backslashes % 2 == 0
+    n_backslashes > 0 && n_backslashes.is_multiple_of(2)
 }
 
 fn advice(meant: &str) -> String {
