@@ -84,9 +84,17 @@ fn queries_in_other_languages_are_doubted_in_check_and_run() {
         ("EventID = 4688", "`=` is part of words to search for, not a comparison at character 9", "`EventID:4688`"),
         ("bytes >= 5", "`>=` is part of words to search for, not a comparison at character 7", "`bytes:>=5`"),
         ("bytes != 5", "`!=` is part of words to search for, not a comparison at character 8", "`NOT bytes:5`"),
-        ("bytes:>= 5", "no bound stands directly behind `>=`", "`bytes:>=5`"),
+        (
+            "bytes:>= 5",
+            "`>=` finds what is after the text `=`: no bound stands directly behind it at character 7",
+            "`bytes:>=5`",
+        ),
         ("Image:cmd.exe # shells", "a comment cannot follow a value: `#`", "a line of its own"),
-        ("Image:/C:\\\\Windows\\\\/", "ends at `\\\\/` only because no other `/` follows", "`[\\\\]/`"),
+        (
+            "Image:/C:\\\\Windows\\\\/",
+            "only because no other `/` follows, `\\\\/` ends the regular expression at character 7",
+            "`[\\\\]/`",
+        ),
     ] {
         let use_case = with(&[&format!("es_query_filter={query}")]);
         check_warning(&use_case, "", &["es_query_filter", place, help]);

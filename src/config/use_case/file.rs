@@ -111,6 +111,7 @@ fn warning_of_section(section: &Section) -> Option<Problem> {
     let near = nearest(name, LISTS).or_else(|| model_meant(name).map(|(_, model)| model));
     let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
+        None if main_config::has_section(name) => "it belongs in a main configuration, named with --config".to_owned(),
         None => {
             format!("name it after a model: {}, then _ and a name", ModelType::ALL.map(ModelType::as_str).join(", "))
         }

@@ -13,9 +13,9 @@
 //!
 //! These limits leave no ordinary word in 110,000 distinct texts of Windows and Zeek logs.
 //!
-//! Two kinds of parts are left out because existing use cases rely on their absence: pieces of base64
-//! in the alphabet with `-` and `_`, and the settings in JSON that browsers pass to their own
-//! processes (`--settings=eyJ...`).
+//! Two kinds of parts are left out because existing use cases rely on their absence: pieces of
+//! base64 in the alphabet with `-` and `_`, and the settings in JSON that browsers pass to their
+//! own processes (`--settings=eyJ...`).
 //!
 //! The time is linear in the length of the text.
 

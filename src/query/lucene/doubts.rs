@@ -185,15 +185,15 @@ impl<'a> Reader<'a> {
     fn open_comparison(&self, idx: usize) -> Option<SyntaxError> {
         let sign = self.term(idx).filter(|term| [">", "<", ">=", "<="].contains(term) && self.is_value(idx))?;
         let meaning = match sign {
-            ">=" => "it finds values after `=` in the order of the alphabet",
-            "<=" => "it finds values before `=` in the order of the alphabet",
-            _ => "it is the text to search for",
+            ">=" => "finds what is after the text `=`",
+            "<=" => "finds what is before the text `=`",
+            _ => "is a text to search for",
         };
         let field = if self.before(idx) == Some(Token::Colon) { idx.checked_sub(2) } else { None };
         let (field, bound) = (field.map_or("field", |idx| self.written(idx)), self.written(idx + 1));
         let has_bound = self.begins_clause(idx + 1) && !self.begins_fielded_clause(idx + 1);
         let bound = if has_bound { bound } else { "5" };
-        let message = format!("no bound stands directly behind `{sign}`: {meaning}");
+        let message = format!("`{sign}` {meaning}: no bound stands directly behind it");
         Some(self.doubt(idx, message, advice(&format!("{field}:{sign}{bound}"))))
     }
 
@@ -214,9 +214,9 @@ impl<'a> Reader<'a> {
     fn regexp(&self, idx: usize) -> Option<SyntaxError> {
         let Some(Token::Regexp(pattern)) = self.token(idx) else { return None };
         let message = if ends_in_escaped_backslash(pattern) {
-            "the regular expression ends at `\\\\/` only because no other `/` follows"
+            "only because no other `/` follows, `\\\\/` ends the regular expression"
         } else if pattern.match_indices('/').any(|(slash, _)| ends_in_escaped_backslash(&pattern[..slash])) {
-            "`\\\\/` does not end a regular expression if another `/` follows: `\\/` is a slash inside it"
+            "because another `/` follows, `\\\\/` does not end the regular expression"
         } else {
             return None;
         };
@@ -342,7 +342,7 @@ mod tests {
     fn backslashes_before_the_closing_slash_are_doubted() {
         let messages = |query| doubts(query).into_iter().map(|doubt| doubt.message).collect::<Vec<_>>();
         assert!(messages("f:/C:\\\\Windows\\\\/")[0].contains("only because no other `/` follows"));
-        assert!(messages("f:/a\\\\/ AND g:/b")[0].contains("does not end a regular expression"));
+        assert!(messages("f:/a\\\\/ AND g:/b")[0].contains("does not end the regular expression"));
         assert_eq!(messages("f:/a\\/b/ AND g:/c\\\\d/"), Vec::<String>::new());
     }
 }
