@@ -1,6 +1,6 @@
 //! Decision frontier: the value beyond which a number is an outlier among its peers.
 
-use crate::moments;
+use crate::moments::{self, SHRINK};
 use crate::multiset::Runs;
 use crate::order_statistics::{median, median_deviation, percentile};
 
@@ -40,7 +40,8 @@ pub enum Side {
 /// Decision frontier of `runs`.
 ///
 /// `None` if there are no values (except for [`FrontierMethod::Float`], which needs none) or if a
-/// requested percentile is outside 0..=100. Not finite where the formula is not, such as the
+/// requested percentile is outside 0..=100. Infinite where the exact result is beyond the largest
+/// `f64`, which no intermediate result causes; not finite where the formula is not, such as the
 /// coefficient of variation with a mean of 0.
 #[must_use]
 pub fn frontier(method: FrontierMethod, side: Side, sensitivity: f64, runs: Runs<'_>) -> Option<f64> {
@@ -71,18 +72,25 @@ pub fn beyond(value: f64, frontier: f64, side: Side) -> bool {
 /// the sensitivity is 0), the frontier is mean ± one standard deviation, whatever the sensitivity.
 fn mad_frontier(side: Side, sensitivity: f64, runs: Runs<'_>) -> Option<f64> {
     let center = median(runs)?;
-    let frontier = away_from(center, side, sensitivity * median_deviation(runs, center)?);
+    let frontier = away_from(center, side, sensitivity, median_deviation(runs, center)?);
     if frontier == center { stdev_frontier(side, 1.0, runs) } else { Some(frontier) }
 }
 
 fn stdev_frontier(side: Side, sensitivity: f64, runs: Runs<'_>) -> Option<f64> {
-    moments::mean_stdev(runs).map(|(mean, stdev)| away_from(mean, side, sensitivity * stdev))
+    moments::mean_stdev(runs).map(|(mean, stdev)| away_from(mean, side, sensitivity, stdev))
 }
 
-fn away_from(center: f64, side: Side, distance: f64) -> f64 {
-    match side {
-        Side::High => center + distance,
-        Side::Low => center - distance,
+fn away_from(center: f64, side: Side, sensitivity: f64, spread: f64) -> f64 {
+    let moved = |center: f64, spread: f64| match side {
+        Side::High => center + sensitivity * spread,
+        Side::Low => center - sensitivity * spread,
+    };
+    let frontier = moved(center, spread);
+    if frontier.is_finite() {
+        frontier
+    } else {
+        // the product may be too large where the sum is not
+        moved(center * SHRINK, spread * SHRINK) / SHRINK
     }
 }
 
@@ -140,6 +148,62 @@ mod tests {
             check(&[], method, High, 3.0, None);
         }
         check(&[], Float, High, 3.0, Some(3.0));
+    }
+
+    /// Ten ordinary values and extreme ones: the method, what it gives, and how many of the latter
+    /// lie above.
+    #[test]
+    fn extreme_values_leave_a_frontier() {
+        const MAX: f64 = f64::MAX;
+        let ordinary = [990.0, 991.0, 992.0, 993.0, 994.0, 995.0, 996.0, 997.0, 998.0, 999.0];
+        let check = |extremes: &[f64], method, side, sensitivity, n_expected: usize| {
+            let mut multiset: Multiset = ordinary.iter().chain(extremes).copied().collect();
+            let frontier = frontier(method, side, sensitivity, multiset.finish()).unwrap();
+            let n_beyond = extremes.iter().filter(|value| beyond(**value, frontier, side)).count();
+            assert_eq!(n_beyond, n_expected, "{method:?} {side:?} of {extremes:?}: {frontier:e}");
+            assert!(!ordinary.iter().any(|value| beyond(*value, frontier, side)), "{method:?} {side:?}: {frontier:e}");
+        };
+        for extreme in [1e155, 1e200, 1e308, MAX] {
+            for (method, sensitivity) in
+                [(Stdev, 3.0), (Mad, 5.0), (Madpos, 5.0), (Percentile, 99.0), (PctOfMaxValue, 90.0)]
+            {
+                check(&[extreme], method, High, sensitivity, 1);
+            }
+            check(&[extreme], PctOfAvgValue, High, 300.0, 1);
+            check(&[extreme], PctOfMedianValue, High, 300.0, 1);
+            for (method, sensitivity) in [(Stdev, 3.0), (Mad, 5.0), (Percentile, 1.0)] {
+                check(&[-extreme], method, Low, sensitivity, 1);
+            }
+            check(&[extreme, -extreme], Mad, High, 5.0, 1);
+            check(&[extreme, -extreme], Stdev, High, 2.0, 1);
+            check(&[extreme, -extreme], Stdev, Low, 2.0, 1);
+            check(&[extreme, -extreme], Percentile, High, 99.0, 1);
+        }
+        check(&[MAX, MAX / 1.5, -MAX], Stdev, High, 1.0, 2);
+    }
+
+    #[test]
+    fn intermediate_results_may_leave_the_range() {
+        const MAX: f64 = f64::MAX;
+        let check = |values: &[f64], method, side, sensitivity, expected: f64| {
+            let mut multiset: Multiset = values.iter().copied().collect();
+            let got = frontier(method, side, sensitivity, multiset.finish()).unwrap();
+            let same = got == expected || (got / expected - 1.0).abs() < 1e-15;
+            assert!(same, "{method:?} {side:?} {sensitivity} of {values:?}: {got:e}, not {expected:e}");
+        };
+        check(&[-MAX, MAX], Percentile, High, 0.0, -MAX);
+        check(&[-MAX, MAX], Percentile, High, 50.0, 0.0);
+        check(&[-MAX, MAX], Percentile, High, 75.0, MAX / 2.0);
+        check(&[-MAX, MAX], Percentile, High, 100.0, MAX);
+        // -1.5e308 + 3 * 1e308 and its mirror image
+        check(&[-1.75e308, -1.5e308, -1.5e308, -0.5e308, -0.5e308], Stdev, High, 0.0, -1.15e308);
+        check(&[-1.5e308, -1e308, -5e307], Mad, High, 4.0, 1e308);
+        check(&[1.5e308, 1e308, 5e307], Mad, Low, 4.0, -1e308);
+        // exact results that no number holds
+        check(&[MAX, -MAX], Stdev, High, 2.0, f64::INFINITY);
+        check(&[MAX, -MAX], Stdev, Low, 2.0, f64::NEG_INFINITY);
+        check(&[MAX, 1.0], PctOfMaxValue, High, 200.0, f64::INFINITY);
+        check(&[1e308, -1e308], Madpos, Low, 3.0, 0.0);
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub fn percentile(distinct: &[f64], percent: f64) -> Option<f64> {
     let weight = rank - below as f64;
     let (low, high) = (distinct[below], distinct[(below + 1).min(last)]);
     let step = high - low;
+    if step.is_infinite() {
+        return Some(low * (1.0 - weight) + high * weight);
+    }
     Some(if weight < 0.5 { low + step * weight } else { high - step * (1.0 - weight) })
 }
 

@@ -113,7 +113,7 @@ fn observations(
     seen.insert("metric".to_owned(), Value::Number(metric_number(metrics.metric, &target, value)));
     if let Some(bucket) = buckets.get(&candidate.aggregator) {
         seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
-        seen.insert("confidence".to_owned(), (bucket.frontier - value).abs().into());
+        seen.insert("confidence".to_owned(), (bucket.frontier - value).abs().min(f64::MAX).into());
         let is_integer = is_integer(metrics.metric);
         let text = |&value: &f64| if is_integer { format!("{value:.0}") } else { float_text(value) };
         seen.insert("non_outlier_values_sample".to_owned(), sample_text(&bucket.sample, text));

@@ -20,7 +20,7 @@ pub fn repr(value: &Value) -> String {
 }
 
 /// Text of a JSON number as Python prints it: integers by their digits, others as the shortest text
-/// of their double.
+/// of their double. Negative zero is zero, so that one value has one text.
 pub fn number_text(number: &Number) -> String {
     json_number_text(&number.to_string())
 }
@@ -28,7 +28,7 @@ pub fn number_text(number: &Number) -> String {
 /// Same as [`number_text`] for the JSON text of a number.
 pub fn json_number_text(json: &str) -> String {
     if json.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
-        return json.parse().map_or_else(|_| json.to_owned(), float_text);
+        return json.parse().map_or_else(|_| json.to_owned(), |value: f64| float_text(value + 0.0));
     }
     // JSON allows neither leading zeros nor a plus sign; Python has no negative zero among its
     // integers

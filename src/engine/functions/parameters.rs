@@ -27,8 +27,13 @@ pub(super) fn read_trigger(args: &AccumulatorArgs<'_>, first: usize) -> Result<T
 }
 
 /// Decision frontier of `runs` for `trigger`; `None` if the method gives none.
+///
+/// A frontier beyond the range of numbers is the largest or the smallest number, so that documents
+/// can store it; negative zero is zero.
 pub fn frontier_of(trigger: &Trigger, runs: Runs<'_>) -> Option<f64> {
-    outlier_kernels::frontier(kernel_method(trigger.method), kernel_side(trigger.on), trigger.sensitivity, runs)
+    let (method, side) = (kernel_method(trigger.method), kernel_side(trigger.on));
+    let frontier = outlier_kernels::frontier(method, side, trigger.sensitivity, runs)?;
+    Some(frontier.clamp(-f64::MAX, f64::MAX) + 0.0)
 }
 
 /// Converts a trigger method to that of the kernels.
