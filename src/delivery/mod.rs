@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::elastic::{Class, DocumentId, DocumentVersion, ElasticError, Lookup, StoredDocument};
 use crate::event::decode::{members, with_valid_surrogates};
 use crate::outlier::{
-    Additions, CHANGED_FIELDS, DocumentOutliers, Gathered, GatheredDocuments, Merge, Outlier, merge_all,
+    Additions, CHANGED_FIELDS, DocumentOutliers, Gathered, GatheredDocuments, Merge, Outlier, merge_all, set_own_aside,
 };
 use crate::runtime::Interrupt;
 use crate::sources::{DocumentKey, Documents, SourceError};
@@ -290,6 +290,10 @@ fn merge(
         Ok(source) => source,
         Err(reason) => return Err(DeliveryError::Document { id, reason }),
     };
+    // only documents of a cluster can have outliers of ours
+    if version == DocumentVersion::NONE {
+        set_own_aside(&mut source);
+    }
     let decode = |(use_case_idx, json): (usize, String)| {
         Ok(DeliveredOutlier { use_case_idx, outlier: serde_json::from_str(&json)?, json })
     };

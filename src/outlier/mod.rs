@@ -19,7 +19,7 @@ use shortened::shorten;
 
 pub use gathered::{DocumentOutliers, Gathered, GatheredDocuments, GatheredOutlier};
 pub use removal::{StoredOutlier, take_apart, untagged, without};
-pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all};
+pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all, set_own_aside};
 
 /// Parts that an outlier is described from.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
 use super::Outlier;
@@ -23,18 +24,30 @@ pub const COMMON: &[StoredKey] = &[
 /// Number of outliers of a document.
 pub(super) const TOTAL: &str = "total_outliers";
 
+/// Upper limit on this number, which a document may have made up: more is not an `integer`.
+const MOST_OUTLIERS: u64 = i32::MAX as u64;
+
+/// Keys that name the use case of an outlier.
+const USE_CASE: [&str; 2] = ["model_type", "model_name"];
+
 /// Tag of documents that have outliers.
 pub const TAG: &str = "outlier";
 
+/// Field of a document that holds its outliers.
+const FIELD: &str = "outliers";
+
 /// Fields of a document that change when outliers are added.
-pub const CHANGED_FIELDS: [&str; 2] = ["outliers", "tags"];
+pub const CHANGED_FIELDS: [&str; 2] = [FIELD, "tags"];
+
+/// Field in which the output keeps `outliers` that an event of a file brought along.
+const OF_EVENT: &str = "original_outliers";
 
 /// Result of merging one outlier into a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Merge {
     /// The outlier was added.
     Added,
-    /// An outlier with the same summary was there; nothing was changed.
+    /// The document had it, or another one of the run with the same summary; nothing was changed.
     AlreadyPresent,
 }
 
@@ -59,17 +72,41 @@ impl Additions {
     }
 }
 
+/// Moves what an event of a file brought along under `outliers` to a field that is free: it is the
+/// event's own data, whatever it looks like, and must not pass for outliers of ours. A single tag
+/// becomes a list.
+pub fn set_own_aside(source: &mut Map<String, Value>) {
+    if let Some(own) = source.shift_remove(FIELD) {
+        let numbered = (2_u64..).map(|n| format!("{OF_EVENT}_{n}"));
+        let free = std::iter::once(OF_EVENT.to_owned()).chain(numbered).find(|name| !source.contains_key(name));
+        source.extend(free.map(|name| (name, own)));
+    }
+    if let Some(tag @ Value::String(_)) = source.get_mut("tags") {
+        *tag = Value::Array(vec![tag.take()]);
+    }
+}
+
 /// Adds outliers to a document, at most `most` that it does not have yet. Values that other
 /// programs wrote under these names are kept as far as possible.
+///
+/// The document has an outlier if it stores one of the same use case with the same summary. Of
+/// several use cases with the same summary, it stores one.
 pub fn merge_all<'a>(
     source: &mut Map<String, Value>,
     outliers: impl IntoIterator<Item = &'a Outlier>,
     most: usize,
 ) -> Additions {
+    let outliers: Vec<&Outlier> = outliers.into_iter().collect();
+    let mut known = known_summaries(source, &outliers);
     let mut merges = Vec::new();
     let mut n_added = 0;
     for outlier in outliers {
-        let merge = merge_into(source, outlier);
+        let merge = if known.insert(outlier.summary()) {
+            add(source, outlier);
+            Merge::Added
+        } else {
+            Merge::AlreadyPresent
+        };
         merges.push(merge);
         n_added += usize::from(merge == Merge::Added);
         if n_added == most {
@@ -82,12 +119,29 @@ pub fn merge_all<'a>(
     Additions { fields: fields.collect(), merges }
 }
 
-fn merge_into(source: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
-    if let Some(Value::Object(stored)) = source.get_mut("outliers") {
-        return merge_arrays(stored, outlier);
+/// Summaries of those `outliers` that the document stores for the same use case. What others have
+/// stored under a summary says nothing about ours.
+fn known_summaries<'a>(source: &Map<String, Value>, outliers: &[&'a Outlier]) -> FxHashSet<&'a str> {
+    let Some(Value::Object(stored)) = source.get(FIELD) else { return FxHashSet::default() };
+    let summaries = stored.get("summary").map_or(&[][..], elements);
+    let columns = USE_CASE.map(|key| stored.get(key).map(elements));
+    let is_parallel = columns.iter().flatten().all(|column| column.len() == summaries.len());
+    let is_of = |outlier: &Outlier, idx: usize| {
+        let own = USE_CASE.map(|key| outlier.fields().get(key));
+        own == columns.map(|column| column.and_then(|column| column.get(idx)))
+    };
+    let is_stored = |outlier: &Outlier| {
+        let mut same = summaries.iter().enumerate().filter(|(_, summary)| *summary == outlier.summary());
+        is_parallel && same.any(|(idx, _)| is_of(outlier, idx))
+    };
+    outliers.iter().filter(|outlier| is_stored(outlier)).map(|outlier| outlier.summary()).collect()
+}
+
+fn add(source: &mut Map<String, Value>, outlier: &Outlier) {
+    match source.get_mut(FIELD) {
+        Some(Value::Object(stored)) => extend_arrays(stored, outlier),
+        _ => drop(source.insert(FIELD.to_owned(), Value::Object(first(outlier)))),
     }
-    source.insert("outliers".to_owned(), Value::Object(first(outlier)));
-    Merge::Added
 }
 
 fn first(outlier: &Outlier) -> Map<String, Value> {
@@ -97,16 +151,7 @@ fn first(outlier: &Outlier) -> Map<String, Value> {
     stored
 }
 
-fn merge_arrays(stored: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
-    let summary = Value::from(outlier.summary());
-    let is_known = match stored.get("summary") {
-        Some(Value::Array(summaries)) => summaries.contains(&summary),
-        Some(one) => *one == summary,
-        None => false,
-    };
-    if is_known {
-        return Merge::AlreadyPresent;
-    }
+fn extend_arrays(stored: &mut Map<String, Value>, outlier: &Outlier) {
     let total = stored.get(TOTAL).map_or(0, total_of);
     for (key, value) in outlier.fields() {
         match stored.get_mut(key) {
@@ -119,8 +164,7 @@ fn merge_arrays(stored: &mut Map<String, Value>, outlier: &Outlier) -> Merge {
             }
         }
     }
-    stored.insert(TOTAL.to_owned(), (total + 1).into());
-    Merge::Added
+    stored.insert(TOTAL.to_owned(), total.saturating_add(1).min(MOST_OUTLIERS).into());
 }
 
 /// Reads a count, which another program may have stored as text or in an array.
@@ -221,6 +265,52 @@ mod tests {
     }
 
     #[test]
+    fn only_the_same_use_case_makes_a_summary_known() {
+        let found = |name: &str| outlier("s", json!({"model_type": "terms", "model_name": name}));
+        let merges = |stored: Value, names: &[&str]| {
+            let Value::Object(mut source) = json!({"outliers": stored}) else { unreachable!() };
+            let outliers: Vec<Outlier> = names.iter().copied().map(found).collect();
+            merge_all(&mut source, &outliers, usize::MAX).merges
+        };
+        use Merge::{Added, AlreadyPresent};
+        let of = |name: &str| json!({"summary": ["r", "s"], "model_type": ["x", "terms"], "model_name": ["y", name]});
+        assert_eq!(merges(of("a"), &["a"]), [AlreadyPresent]);
+        assert_eq!(merges(of("b"), &["a"]), [Added]);
+        // the summary that a document stores for one of them stands for all
+        assert_eq!(merges(of("a"), &["b", "a"]), [AlreadyPresent, AlreadyPresent]);
+        assert_eq!(merges(of("c"), &["b", "a"]), [Added, AlreadyPresent]);
+        for malformed in [
+            json!({"summary": "s"}),
+            json!({"summary": ["s"], "model_name": ["a"]}),
+            json!({"summary": ["s"], "model_type": ["terms"], "model_name": ["a", "b"]}),
+            json!({"summary": ["s"], "model_type": [["terms"]], "model_name": ["a"]}),
+            json!({"summary": {"s": "s"}, "model_type": "terms", "model_name": "a"}),
+            json!({"summary": [["s"]], "model_type": "terms", "model_name": "a"}),
+            json!(["s"]),
+            json!("s"),
+            json!(7),
+            json!(null),
+        ] {
+            assert_eq!(merges(malformed.clone(), &["a"]), [Added], "{malformed}");
+        }
+    }
+
+    #[test]
+    fn outliers_of_an_event_are_set_aside() {
+        let check = |source: Value, expected: Value| {
+            let Value::Object(mut source) = source else { unreachable!() };
+            set_own_aside(&mut source);
+            assert_eq!(Value::Object(source).to_string(), expected.to_string());
+        };
+        check(json!({"a": 1, "tags": ["x"]}), json!({"a": 1, "tags": ["x"]}));
+        check(json!({"outliers": {"summary": "s"}, "b": 2}), json!({"b": 2, "original_outliers": {"summary": "s"}}));
+        check(
+            json!({"outliers": null, "original_outliers": 1, "original_outliers_2": 2, "tags": "outlier"}),
+            json!({"original_outliers": 1, "original_outliers_2": 2, "tags": ["outlier"], "original_outliers_3": null}),
+        );
+    }
+
+    #[test]
     fn odd_tags_and_counts_are_tolerated() {
         let merged = |source: Value| {
             let Value::Object(mut source) = source else { panic!("an object") };
@@ -234,6 +324,10 @@ mod tests {
         assert_eq!(merged(json!({"outliers": {"total_outliers": "3", "summary": "t"}})).1, json!(4));
         assert_eq!(merged(json!({"outliers": {"total_outliers": [2]}})).1, json!(3));
         assert_eq!(merged(json!({"outliers": "text"})).1, json!(1));
+        for huge in [json!(u64::MAX), json!(i64::MAX), json!("18446744073709551615")] {
+            assert_eq!(merged(json!({"outliers": {"total_outliers": huge}})).1, json!(i32::MAX));
+        }
+        assert_eq!(merged(json!({"outliers": {"total_outliers": -5}})).1, json!(1));
     }
 
     /// Texts in backticks.
