@@ -22,7 +22,7 @@ use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
 use crate::spill::SpillError;
 use crate::table::{Population, TableError, View};
-use crate::whitelist::Whitelist;
+use crate::whitelist::{Verdict, Whitelist};
 
 /// Candidates that are looked at together.
 const BLOCK: usize = 4096;
@@ -71,6 +71,9 @@ pub struct Detected {
     /// Regexps of whitelists and separators that were given up because a text made them too slow;
     /// each counts as no match.
     pub regexps_given_up: u64,
+    /// Outliers that were whitelisted as long as `field:value` was a value as a whole, counted in
+    /// every round.
+    pub formerly_whitelisted: u64,
     /// Figures of the model, from the last round.
     pub statistics: Statistics,
     /// Candidates whose documents were deleted since they were read, counted in every round.
@@ -143,6 +146,7 @@ impl Detection<'_> {
             let mut round = tokio::task::block_in_place(|| self.describe(&judged, candidates))?;
             detected.describing += started.elapsed();
             detected.regexps_given_up += statistics.regexps_given_up + round.regexps_given_up;
+            detected.formerly_whitelisted += round.formerly_whitelisted;
             detected.statistics = statistics;
             detected.gone += round.gone;
             detected.whitelisted += round.n_whitelisted;
@@ -257,8 +261,7 @@ impl Detection<'_> {
                 self.gathered.extend(outliers.drain(..))?;
                 n_bytes = 0;
             }
-            let (is_outlier, regexps_given_up) = (!verdict.whitelisted, verdict.regexps_given_up);
-            described.push(Described { candidate: *candidate, is_outlier, regexps_given_up });
+            described.push(Described { candidate: *candidate, verdict });
         }
         self.gathered.extend(outliers)?;
         Ok(described)
@@ -338,9 +341,7 @@ struct CandidateEvent<'c> {
 
 struct Described {
     candidate: Candidate,
-    /// False if it is whitelisted.
-    is_outlier: bool,
-    regexps_given_up: u64,
+    verdict: Verdict,
 }
 
 /// An evaluation and its rows.
@@ -360,15 +361,17 @@ struct Round {
     whitelisted: Vec<Candidate>,
     n_whitelisted: u64,
     regexps_given_up: u64,
+    formerly_whitelisted: u64,
     gone: u64,
 }
 
 impl Round {
     /// Counts a candidate.
     fn add(&mut self, described: Described, refinement: Refinement) {
-        let Described { candidate, is_outlier, regexps_given_up } = described;
-        self.regexps_given_up += regexps_given_up;
-        if is_outlier {
+        let Described { candidate, verdict } = described;
+        self.regexps_given_up += verdict.regexps_given_up;
+        self.formerly_whitelisted += u64::from(verdict.formerly_accepted);
+        if !verdict.whitelisted {
             *self.kept.entry(candidate.aggregator).or_default() += 1;
             return;
         }

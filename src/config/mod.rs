@@ -47,7 +47,7 @@ pub(crate) use problem::n_errors;
 pub use problem::{Location, Problem, Severity};
 pub use secret::Secret;
 pub use use_case::{RejectedUseCase, UseCase, UseCaseQuery};
-pub use whitelist::WhitelistEntries;
+pub use whitelist::{IndexedField, WhitelistEntries, WhitelistIndex, WhitelistPart};
 
 use cluster::Environment;
 

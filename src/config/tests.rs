@@ -301,7 +301,7 @@ fn parameters_are_copied_but_entries_of_whitelists_are_not() {
     let arbitrary: Vec<_> = use_case.arbitrary.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(arbitrary, expected);
     assert_eq!(use_case.whitelist.literals, [["a", "b"]]);
-    assert_eq!(use_case.whitelist.regexps[0][0].as_str(), "^c");
+    assert_eq!(use_case.whitelist.regexps[0][0].value.as_str(), "^c");
     assert_eq!(settings.problems.len(), 2);
     assert!(settings.problems.iter().all(|problem| problem.severity == Severity::Warning));
 }

@@ -366,6 +366,15 @@ impl Report {
                 if detected.gone > 0 {
                     warn!(use_case = report.name, candidates = detected.gone, "documents were deleted during the run");
                 }
+                if detected.formerly_whitelisted > 0 {
+                    let outliers = detected.formerly_whitelisted;
+                    warn!(
+                        use_case = report.name,
+                        outliers,
+                        "a whitelist entry of the form `field:value` accepts that value in that field only, but older \
+                         versions accepted these outliers: write `field\\:value` if it is a value as a whole"
+                    );
+                }
                 report.candidates = detected.outliers + detected.whitelisted;
                 report.outliers = detected.outliers;
                 report.whitelisted = detected.whitelisted;

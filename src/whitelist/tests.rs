@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::config;
@@ -60,6 +60,68 @@ fn regexps_match_the_beginning_of_values() {
 }
 
 #[test]
+fn bound_parts_ask_for_one_field() {
+    let event = || {
+        json!({
+            "process": {"name": "evil.exe", "args": ["-enc", "svc_backup", 5]}, "user": "bob", "Zone": "eu",
+            "note": "scan.exe", "copy": "process.name:scan.exe", "key": "of the event", "dotted.name": "d",
+            "outliers": {"summary": ["forged"]},
+        })
+    };
+    let literal = |entry: &str, expected: bool| check(&format!("[whitelist_literals]\na = {entry}"), event(), expected);
+    literal("scan.exe", true);
+    literal("process.name:scan.exe", false);
+    literal("process.name:evil.exe", true);
+    literal("process.name:EVIL.exe", false);
+    literal("PROCESS.Name:evil.exe", true);
+    literal("process.name\\:scan.exe", true);
+    literal("process:evil.exe", false);
+    literal("process.args:svc_backup", true);
+    literal("process.args:5", true);
+    literal("process.args:svc", false);
+    literal("zone:eu", true);
+    literal("dotted.name:d", true);
+    literal("user:bob, process.name:evil.exe", true);
+    literal("user:bob, process.name:scan.exe", false);
+    literal("user:bob, scan.exe", true);
+    literal("no.such.field:bob", false);
+    // derived fields hide those of the event, and the outlier has fields of its own
+    literal("key:derived", true);
+    literal("key:of the event", false);
+    literal("outliers.type:T1", true);
+    literal("outliers.assets:host: H", true);
+    literal("type:T1", false);
+    literal("outliers.summary:line one\\nline two", false);
+    literal("outliers.summary:forged", false);
+    literal("_index:idx", false);
+
+    let regexp = |entry: &str, expected: bool| check(&format!("[whitelist_regexps]\na = {entry}"), event(), expected);
+    regexp("process.name:scan", false);
+    regexp("process.name:EVIL", true);
+    regexp("process.name:^evil\\.exe$", true);
+    regexp("process.name:vil", false);
+    regexp("process.args:svc_, user:b.b", true);
+    regexp("process.args:svc_, user:c", false);
+    regexp("process.name\\:scan", true);
+    regexp("outliers.summary:^word word.* ends$", true);
+    regexp("process.name:(?=evil)e", true);
+    regexp("user:(?=evil)e", false);
+}
+
+#[test]
+fn former_meanings_of_bound_parts_are_reported() {
+    let formerly = |text: &str, event: Value| verdict(text, event).formerly_accepted;
+    let literal = "[whitelist_literals]\na = sha256:abc, x";
+    assert!(formerly(literal, json!({"hash": "sha256:abc", "y": "x"})));
+    assert!(!formerly(literal, json!({"hash": "sha256:abc"})));
+    assert!(!formerly(literal, json!({"sha256": "abc", "y": "x"})), "it is accepted");
+    let regexp = "[whitelist_regexps]\na = sha256:.*";
+    assert!(formerly(regexp, json!({"hash": "SHA256:abc"})));
+    assert!(!formerly(regexp, json!({"hash": "md5:abc"})));
+    assert!(!formerly("[whitelist_literals]\na = sha256\\:abc", json!({"hash": "sha256:abc"})));
+}
+
+#[test]
 fn earlier_outliers_are_not_matched() {
     check("[whitelist_literals]\na = old", json!({"outliers": {"summary": ["old"]}}), false);
     check("[whitelist_literals]\na = old", json!({"tags": ["old"]}), true);
@@ -77,12 +139,14 @@ fn global_and_use_case_entries_are_combined() {
 
 #[test]
 fn slow_regexps_are_stopped_and_counted() {
-    let event = json!({"a": "a".repeat(3000)});
+    // without the word `b`, the pattern would not be tried
+    let event = json!({"a": "a".repeat(3000), "b": "b"});
     let slow = "[whitelist_regexps]\na = (?=(a+)+\\1$)b";
-    assert_eq!(verdict(slow, event.clone()), Verdict { whitelisted: false, regexps_given_up: 1 });
+    assert_eq!(verdict(slow, event.clone()), Verdict { regexps_given_up: 1, ..Verdict::default() });
     // the number of stopped regexps must not depend on chance
     let text = format!("{slow}\nb = a+$");
     for _ in 0..20 {
-        assert_eq!(verdict(&text, event.clone()), Verdict { whitelisted: true, regexps_given_up: 1 });
+        let expected = Verdict { whitelisted: true, regexps_given_up: 1, ..Verdict::default() };
+        assert_eq!(verdict(&text, event.clone()), expected);
     }
 }

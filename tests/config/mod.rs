@@ -100,7 +100,7 @@ fn patterns_match_as_in_python() {
 
     let mut differing = Vec::new();
     for (pattern, matches) in &expected.patterns {
-        let compiled = regexps.iter().map(|parts| &parts[0]).find(|regex| regex.as_str() == pattern);
+        let compiled = regexps.iter().map(|parts| &parts[0].value).find(|regex| regex.as_str() == pattern);
         match (compiled, matches) {
             (None, None) => {}
             (Some(regex), Some(matches)) => {

@@ -1,8 +1,9 @@
-//! Inputs as people and attackers write them, and what comes of them: files of all forms, and
-//! events beyond the limits.
+//! Inputs as people and attackers write them, and what comes of them: files of all forms,
+//! events beyond the limits, and hostile ones.
 
 mod bounds;
 mod event_log;
+mod hostile;
 mod json;
 mod metrics;
 mod tables;

@@ -28,7 +28,7 @@ impl Configuration {
         self.problems.extend(found);
         let derived_fields = derived_fields::read(&ini, &mut self.problems);
         let is_broken = n_errors(&self.problems) > n_before;
-        let whitelist = WhitelistEntries::read(&ini, &mut self.problems);
+        let whitelist = Arc::new(WhitelistEntries::read(&ini, &mut self.problems));
         if !ini.sections.iter().any(|section| ModelType::of_section(&section.name).is_some()) {
             self.problems.push(without_use_case(file, &ini.sections));
         }

@@ -98,7 +98,7 @@ pub struct RejectedUseCase {
 struct Context<'a> {
     main: &'a MainConfig,
     model_defaults: &'a ModelDefaults<'a>,
-    whitelist: WhitelistEntries,
+    whitelist: Arc<WhitelistEntries>,
     derived_fields: Vec<WrittenDerivedField>,
 }
 
@@ -123,8 +123,10 @@ impl<'a> Context<'a> {
         let es_index = keys.filled("es_index").map(str::to_owned);
         let derived_fields = self.main.derived_fields.iter().chain(&self.derived_fields);
         let derived_fields = derived_fields.filter(|_| use_derived_fields).cloned().collect();
-        let mut whitelist = self.whitelist.clone();
-        whitelist.add_old_entries(keys);
+        let mut whitelist = Arc::clone(&self.whitelist);
+        if keys.entries().any(|entry| is_old_entry(&entry.key)) {
+            Arc::make_mut(&mut whitelist).add_old_entries(keys);
+        }
         let arbitrary = read_arbitrary(keys);
         // query strings are checked word by word, see `query::doubts`
         keys.check_comments(|key| key == query::LUCENE || is_old_entry(key));
@@ -142,7 +144,7 @@ impl<'a> Context<'a> {
             outlier_reason: outlier_reason?.to_owned(),
             outlier_summary: outlier_summary?.to_owned(),
             arbitrary,
-            whitelist: Arc::new(whitelist),
+            whitelist,
             derived_fields,
             model: model?,
             key_locations: keys.locations(),

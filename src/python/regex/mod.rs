@@ -8,8 +8,12 @@
 //! flags apply from their position on. Approximate matching, recursion, and references to a name
 //! that is used several times are refused.
 
+mod backtracking;
 mod class;
 mod groups;
+mod needles;
+mod prefix;
+mod prefix_set;
 mod translate;
 mod weight;
 
@@ -20,6 +24,9 @@ use groups::NamedGroup;
 use translate::{Purpose, translate};
 use weight::Weight;
 
+pub use prefix::PrefixRegex;
+pub use prefix_set::PrefixRegexSet;
+
 /// Limit on backtracking steps per text: hostile texts must not hold up a run.
 const BACKTRACK_LIMIT: usize = 200_000;
 
@@ -27,51 +34,11 @@ const BACKTRACK_LIMIT: usize = 200_000;
 /// step, too.
 const GROUPS_BACKTRACK_LIMIT: usize = 5_000_000;
 
-/// Regular expression that must match at the beginning of a text, ignoring case.
-#[derive(Clone, Debug)]
-pub struct PrefixRegex {
-    text: String,
-    regex: Regex,
-    weight: Weight,
-}
-
 /// Error for a text that needs more backtracking than is allowed. Such a text counts as not
 /// matching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the pattern needs too many steps for this text")]
 pub struct TooManySteps;
-
-impl PrefixRegex {
-    /// Compiles a pattern in Python's dialect.
-    pub fn new(pattern: &str) -> Result<Self, PatternError> {
-        let (regex, weight) = build(&format!("\\A{}", translate(pattern, Purpose::Prefix)?.pattern), BACKTRACK_LIMIT)?;
-        Ok(Self { text: pattern.to_owned(), regex, weight })
-    }
-
-    /// Returns the pattern as the user wrote it.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns the pattern for the `regex` package if it means the same there and needs no
-    /// backtracking engine.
-    pub fn plain_pattern(&self) -> Option<String> {
-        // the translation uses only syntax that both engines interpret alike, or that one rejects
-        let pattern = Some(self.regex.as_str()).filter(|_| self.weight.is_light())?;
-        regex::Regex::new(pattern).ok().map(|_| pattern.to_owned())
-    }
-
-    /// True if the beginning of `text` matches.
-    ///
-    /// # Errors
-    /// The pattern needs more backtracking steps than allowed for this text.
-    pub fn is_match(&self, text: &str) -> Result<bool, TooManySteps> {
-        if !self.weight.allows(text) {
-            return Err(TooManySteps);
-        }
-        self.regex.is_match(text).map_err(|_| TooManySteps)
-    }
-}
 
 /// Regular expression in the dialect of Python's module `regex`: searched anywhere, with case, for
 /// the matches of its named groups.

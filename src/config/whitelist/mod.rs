@@ -2,14 +2,24 @@
 //!
 //! An entry is a list of parts separated by commas. `\,` is a comma inside a part, and whitespace
 //! around parts is removed. After a literal that ends in a backslash, write a blank and the comma.
+//! A part of the form `field:value` asks for one field, any other part for a value of any field.
+
+mod index;
+mod part;
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use super::comments::{self, Form};
 use super::ini::{Entry, Ini};
 use super::keys::Keys;
 use super::problem::{Problem, quoted};
-use crate::python::{PrefixRegex, is_space, strip};
+use crate::event::FieldPath;
+use crate::python::{PatternError, PrefixRegex, is_space, strip};
+use part::{split_field, unescaped};
+
+pub use index::{IndexedField, WhitelistIndex};
+pub use part::WhitelistPart;
 
 pub(super) const LITERALS: &str = "whitelist_literals";
 pub(super) const REGEXPS: &str = "whitelist_regexps";
@@ -19,15 +29,29 @@ pub(super) const REGEXPS: &str = "whitelist_regexps";
 #[derive(Clone, Debug, Default)]
 pub struct WhitelistEntries {
     /// Entries whose parts are whole values; case matters.
-    pub literals: Vec<Vec<String>>,
+    pub literals: Vec<Vec<WhitelistPart<String>>>,
     /// Entries whose parts match the beginning of a value; case is ignored.
-    pub regexps: Vec<Vec<PrefixRegex>>,
+    pub regexps: Vec<Vec<WhitelistPart<PrefixRegex>>>,
+    /// Entries with parts of one field, as older versions read them.
+    former: Option<Box<WhitelistEntries>>,
+    index: OnceLock<WhitelistIndex>,
 }
 
 impl WhitelistEntries {
     /// True if there are no entries, so nothing is accepted.
     pub fn is_empty(&self) -> bool {
         self.literals.is_empty() && self.regexps.is_empty()
+    }
+
+    /// Entries with parts of the form `field:value`, read as older versions did: as values of any
+    /// field. They accept nothing any more.
+    pub fn former(&self) -> Option<&WhitelistEntries> {
+        self.former.as_deref()
+    }
+
+    /// Index of the entries, which is built when it is first needed.
+    pub fn index(&self) -> &WhitelistIndex {
+        self.index.get_or_init(|| WhitelistIndex::new(self))
     }
 
     /// Reads the whitelist sections of a file. Pairs of `[DEFAULT]` are not entries.
@@ -41,6 +65,7 @@ impl WhitelistEntries {
     /// Adds the entries inside a use case, as older versions had them.
     pub(super) fn add_old_entries(&mut self, keys: &mut Keys<'_>) {
         let old: Vec<&Entry> = keys.entries().filter(|entry| is_old_entry(&entry.key)).collect();
+        self.index = OnceLock::new();
         for entry in old {
             if entry.key.starts_with(LITERALS) {
                 self.add_literal(entry, keys.section, &mut keys.problems);
@@ -58,9 +83,15 @@ impl WhitelistEntries {
     fn add_literal(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
         let parts = parts(entry, section, problems);
         problems.extend(comments::warning(entry, section, Form::Tight));
-        if !parts.is_empty() {
-            self.literals.push(parts.into_iter().map(|part| part.text).collect());
+        if parts.is_empty() {
+            return;
         }
+        let literals: Vec<_> = parts.iter().map(|part| literal(&part.text)).collect();
+        if literals.iter().any(|part| part.field.is_some()) {
+            let whole = |part: Part| WhitelistPart { field: None, value: part.text };
+            self.former.get_or_insert_default().literals.push(parts.into_iter().map(whole).collect());
+        }
+        self.literals.push(literals);
     }
 
     /// Adds a line of regular expressions. An entry with a bad part is dropped: without the bad
@@ -79,20 +110,40 @@ impl WhitelistEntries {
         let n_problems = problems.len();
         let mut compiled = Vec::with_capacity(parts.len());
         for part in &parts {
-            match PrefixRegex::new(&part.text) {
-                Ok(regex) => compiled.push(regex),
+            let (field, pattern) = field_and_value(&part.text);
+            match PrefixRegex::new(pattern) {
+                Ok(value) => compiled.push(WhitelistPart { field, value }),
                 Err(reason) => {
-                    let message = format!("not a regular expression: {}: {reason}", quoted(&part.text));
-                    problems.push(placed(Problem::error(message), part.offset).help(
+                    let message = format!("not a regular expression: {}: {reason}", quoted(pattern));
+                    let offset = part.offset + part.text.len() - pattern.len();
+                    problems.push(placed(Problem::error(message), offset).help(
                         "the whole entry is ignored until it is mended; a comma separates parts, so write \\, for a comma, also in {1\\,3}",
                     ));
                 }
             }
         }
-        if problems.len() == n_problems && !compiled.is_empty() {
-            self.regexps.push(compiled);
+        if problems.len() > n_problems || compiled.is_empty() {
+            return;
         }
+        if compiled.iter().any(|part| part.field.is_some()) {
+            let whole = |part: &Part| Ok(WhitelistPart { field: None, value: PrefixRegex::new(&part.text)? });
+            let former: Result<_, PatternError> = parts.iter().map(whole).collect();
+            self.former.get_or_insert_default().regexps.extend(former.ok());
+        }
+        self.regexps.push(compiled);
     }
+}
+
+fn literal(text: &str) -> WhitelistPart<String> {
+    if let Some(value) = unescaped(text) {
+        return WhitelistPart { field: None, value };
+    }
+    let (field, value) = field_and_value(text);
+    WhitelistPart { field, value: value.to_owned() }
+}
+
+fn field_and_value(text: &str) -> (Option<FieldPath>, &str) {
+    split_field(text).map_or((None, text), |(name, value)| (Some(FieldPath::new(name)), value))
 }
 
 /// True if a use case's key is a whitelist entry in the old form.
@@ -235,8 +286,33 @@ mod tests {
             assert_eq!((entries.regexps.len(), problems.len()), (1, 1), "kept, as existing files have it");
         }
         let (entries, problems) = read("x{1\\,3}$");
-        assert_eq!((entries.regexps[0][0].as_str(), problems.len()), ("x{1,3}$", 0));
-        assert_eq!(entries.regexps[0][0].is_match("xxxx"), Ok(false));
+        assert_eq!((entries.regexps[0][0].value.as_str(), problems.len()), ("x{1,3}$", 0));
+        assert_eq!(entries.regexps[0][0].value.is_match("xxxx"), Ok(false));
+    }
+
+    #[test]
+    fn parts_may_name_a_field() {
+        let shown = |field: &Option<FieldPath>, value: &str| match field {
+            Some(field) => format!("[{field}] {value}"),
+            None => value.to_owned(),
+        };
+        let (entries, problems) = read("process.name:scan\\.exe, user\\:bob, C:/x, a\\,b:c");
+        assert!(problems.is_empty());
+        let literals: Vec<String> = entries.literals[0].iter().map(|part| shown(&part.field, &part.value)).collect();
+        assert_eq!(literals, ["[process.name] scan\\.exe", "user:bob", "C:/x", "a,b:c"]);
+        let regexps = entries.regexps[0].iter().map(|part| shown(&part.field, part.value.as_str()));
+        assert_eq!(
+            regexps.collect::<Vec<_>>(),
+            ["[process.name] scan\\.exe", "user\\:bob", "C:/x", "a,b:c"],
+            "an escaped colon is a colon for regular expressions, too"
+        );
+        let former = entries.former().unwrap();
+        assert_eq!(former.literals, [["process.name:scan\\.exe", "user\\:bob", "C:/x", "a,b:c"]]);
+        assert_eq!(former.regexps[0][0].value.as_str(), "process.name:scan\\.exe");
+        assert!(read("C:/x, http://y").0.former().is_none());
+        let (_, problems) = read("user.name:b(");
+        assert_eq!(problems[0].message, "not a regular expression: `b(`: a `(` is not closed");
+        assert_eq!(problems[0].location.as_ref().unwrap().column, 15);
     }
 
     #[test]
