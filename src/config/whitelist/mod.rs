@@ -167,7 +167,8 @@ struct Part {
     offset: usize,
 }
 
-/// Returns the parts of an entry without duplicates and empty ones.
+/// Returns the parts of an entry without duplicates and empty ones; none if one of them names a
+/// field that cannot be looked up.
 fn parts(entry: &Entry, section: &str, problems: &mut Vec<Problem>) -> Vec<Part> {
     let mut known: HashSet<String> = HashSet::new();
     let mut parts = Vec::new();
@@ -191,6 +192,17 @@ fn parts(entry: &Entry, section: &str, problems: &mut Vec<Problem>) -> Vec<Part>
                 .of_key(&entry.key)
                 .help(cure),
         );
+    }
+    let refused = |part: &Part| Some((part.offset, FieldPath::new(split_field(&part.text)?.0).refusal()?));
+    if let Some((offset, reason)) = parts.iter().find_map(refused) {
+        problems.push(
+            Problem::error(reason)
+                .at(entry.value.location_at(offset))
+                .in_section(section)
+                .of_key(&entry.key)
+                .help("the whole entry is ignored until it is mended; write \\: for a colon of the value"),
+        );
+        parts.clear();
     }
     parts
 }
@@ -313,6 +325,9 @@ mod tests {
         let (_, problems) = read("user.name:b(");
         assert_eq!(problems[0].message, "not a regular expression: `b(`: a `(` is not closed");
         assert_eq!(problems[0].location.as_ref().unwrap().column, 15);
+        let (entries, problems) = read(&format!("ok, {}:x", vec!["aa"; 33].join(".")));
+        assert!(entries.is_empty());
+        assert_eq!(problems[0].message, "a field of 33 parts; at most 32 are possible");
     }
 
     #[test]

@@ -6,7 +6,7 @@ fn check(pattern: &str, text: &str, expected: bool) {
     let regex = PrefixRegex::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
     assert_eq!(regex.is_match(text), Ok(expected), "{pattern} {text:?}");
     if let Some(plain) = regex.plain_pattern() {
-        assert_eq!(regex::Regex::new(&plain).unwrap().is_match(text), expected, "plain {plain} {text:?}");
+        assert_eq!(regex::Regex::new(plain).unwrap().is_match(text), expected, "plain {plain} {text:?}");
     }
 }
 
@@ -219,7 +219,7 @@ proptest! {
         if let Ok(regex) = PrefixRegex::new(&pattern) {
             let matched = regex.is_match(&text);
             if let (Ok(matched), Some(plain)) = (matched, regex.plain_pattern()) {
-                prop_assert_eq!(regex::Regex::new(&plain).unwrap().is_match(&text), matched, "{}", plain);
+                prop_assert_eq!(regex::Regex::new(plain).unwrap().is_match(&text), matched, "{}", plain);
             }
         }
     }
