@@ -15,9 +15,12 @@ use crate::event::derived::DerivedFields;
 use crate::event::document::equal_ignoring_case;
 use crate::event::metric::Metric;
 use crate::event::sentences::SEPARATOR;
+use crate::event::time::{MICROS_PER_DAY, TimeFormats};
 use crate::models::{Key, method};
-use crate::query::{CompiledQuery, Mapping, NamedField, QueryError, TimeWindow, compile, named_fields};
-use crate::table::{FieldSource, KeySpec, MetricSpec, TableLayout, ViewColumns};
+use crate::query::{
+    CompiledQuery, Mapping, NamedField, QueryError, TimeField, TimeWindow, compile_with_times, named_fields,
+};
+use crate::table::{FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
 
 /// Restriction of the events by time, because a source may hold more than the history window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,17 @@ pub enum Period {
     HistoryUntil(DateTime<Utc>),
     /// The same times for all use cases.
     Between(TimeWindow),
+}
+
+impl Period {
+    /// End of the period in microseconds, inclusive; `None` if it has none.
+    pub fn end(self) -> Option<i64> {
+        match self {
+            Period::Everything => None,
+            Period::HistoryUntil(end) => Some(end.timestamp_micros()),
+            Period::Between(window) => Some(window.to).filter(|&to| to < i64::MAX),
+        }
+    }
 }
 
 /// One pass over a source for several use cases.
@@ -41,6 +55,11 @@ pub struct ScanPlan {
     pub use_cases: Vec<PlannedUseCase>,
     /// Rule sets of derived fields that some use case needs.
     pub rule_sets: Vec<Arc<DerivedFields>>,
+    /// Latest time in microseconds that an event can have by the clock of the run, with a day to
+    /// spare for other clocks.
+    pub latest: i64,
+    /// Time up to which events without a year have happened; `None` if the newest event tells.
+    pub newest: Option<i64>,
 }
 
 /// A use case and the columns it reads.
@@ -54,6 +73,9 @@ pub struct PlannedUseCase {
     pub named_fields: Vec<NamedField>,
     /// Times of its events, inclusive; `None` means any.
     pub window: Option<TimeWindow>,
+    /// True if its windows end at its newest event, so that events later than
+    /// [`ScanPlan::latest`] are ignored.
+    pub ends_at_newest: bool,
     /// Index of its timestamp field in the layout; present if its model or window needs one.
     pub time_idx: Option<usize>,
     /// Columns of its view.
@@ -79,7 +101,7 @@ pub fn plan(
     period: Period,
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, period, |use_case| compile_query(use_case, mapping, now).map(Some))
+    plan_with(use_cases, mapping, period, now, |use_case| compile_query(use_case, mapping, now).map(Some))
 }
 
 /// Plans one scan like [`plan`], for a source that evaluates queries and windows itself.
@@ -87,25 +109,28 @@ pub fn plan(
 /// # Errors
 /// Returns the use cases whose derived fields are wrong, with their problems. The plan holds the
 /// other use cases.
-pub fn plan_search(use_cases: Vec<Arc<UseCase>>, period: Period) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, period, |_| Ok(None))
+pub fn plan_search(use_cases: Vec<Arc<UseCase>>, period: Period, now: DateTime<Utc>) -> (ScanPlan, Vec<Refused>) {
+    plan_with(use_cases, None, period, now, |_| Ok(None))
 }
 
 /// Plans one scan. `query` compiles the query of a use case; `None` if the source evaluates it, and
 /// the window, itself.
 fn plan_with(
     use_cases: Vec<Arc<UseCase>>,
+    mapping: Option<&Mapping>,
     period: Period,
+    now: DateTime<Utc>,
     query: impl Fn(&UseCase) -> Result<Option<CompiledQuery>, Vec<Problem>>,
 ) -> (ScanPlan, Vec<Refused>) {
     let mut planner = Planner::default();
     let mut refused = Vec::new();
     for use_case in use_cases {
-        if let Err(problems) = planner.add(&use_case, query(&use_case), period) {
+        let formats = time_formats(&use_case, mapping);
+        if let Err(problems) = planner.add(&use_case, query(&use_case), period, &formats) {
             refused.push((use_case, problems));
         }
     }
-    (planner.finish(), refused)
+    (planner.finish(period, now), refused)
 }
 
 /// Returns the problems that [`plan`] would find, without a plan; the command `check` reports them.
@@ -129,6 +154,7 @@ impl Planner {
         use_case: &Arc<UseCase>,
         query: Result<Option<CompiledQuery>, Vec<Problem>>,
         period: Period,
+        formats: &TimeFormats,
     ) -> Result<(), Vec<Problem>> {
         let (query, rule_set) = match (query, self.rule_set(use_case)) {
             (Ok(query), Ok(rule_set)) => (query, rule_set),
@@ -140,23 +166,24 @@ impl Planner {
         let named_fields = query.as_ref().map_or_else(|| named_fields(&use_case.query), CompiledQuery::named_fields);
         let query = query.unwrap_or_else(CompiledQuery::match_all);
         for column in query.columns() {
-            self.add_column(ColumnSpec { name: column.name(), field: column.field(), kind: ColumnKind::Leaves });
+            self.add_column(column.name(), &column.field(), ColumnKind::Leaves);
         }
         if !is_judged_here && method(&use_case.model).skips_tagged() {
             TAGGED_BY.iter().for_each(|field| self.column(ColumnKind::Elements, &FieldPath::new(field)));
         }
-        let view = self.view(use_case, rule_set);
+        let view = self.view(use_case, rule_set, formats);
         let window = match period {
             Period::Everything => None,
             Period::HistoryUntil(end) => Some(TimeWindow::until(end, use_case.history_window)),
             Period::Between(window) => Some(window),
         };
-        let time_idx =
-            ((window.is_some() && is_judged_here) || view.time.is_some()).then(|| self.time(&use_case.timestamp_field));
+        let needs_time = (window.is_some() && is_judged_here) || view.time.is_some();
+        let time_idx = needs_time.then(|| self.time(&use_case.timestamp_field, formats));
         self.use_cases.push(PlannedUseCase {
             query,
             named_fields,
             window,
+            ends_at_newest: view.time.is_some() && period.end().is_none(),
             time_idx,
             view,
             derived: rule_set.map(|idx| Arc::clone(&self.rule_sets[idx])),
@@ -165,14 +192,14 @@ impl Planner {
         Ok(())
     }
 
-    fn view(&mut self, use_case: &UseCase, rule_set: Option<usize>) -> ViewColumns {
+    fn view(&mut self, use_case: &UseCase, rule_set: Option<usize>, formats: &TimeFormats) -> ViewColumns {
         let columns = method(&use_case.model).columns();
         self.layout.tie_break |= columns.tie;
         ViewColumns {
             aggregator: columns.aggregator.map(|key| self.key(key, rule_set)),
             target: columns.target.map(|key| self.key(key, rule_set)),
             value: columns.value.map(|(metric, field)| self.metric(metric, field, rule_set)),
-            time: columns.time.then(|| self.time(&use_case.timestamp_field)),
+            time: columns.time.then(|| self.time(&use_case.timestamp_field, formats)),
             tie: columns.tie,
             label: columns.label.map(|field| self.key(Key::smallest(&[field]), None)),
         }
@@ -191,9 +218,12 @@ impl Planner {
         position(&mut self.layout.metrics, MetricSpec { field, metric })
     }
 
-    fn time(&mut self, field: &FieldPath) -> usize {
-        self.column(ColumnKind::Time, field);
-        position(&mut self.layout.times, field.clone())
+    fn time(&mut self, field: &FieldPath, formats: &TimeFormats) -> usize {
+        let spec = TimeSpec { field: field.clone(), formats: formats.clone() };
+        let name = time_column_name(&spec);
+        let column = ColumnSpec::new(name.clone(), field, ColumnKind::Time);
+        self.columns.entry(name).or_insert(ColumnSpec { formats: formats.clone(), ..column });
+        position(&mut self.layout.times, spec)
     }
 
     /// Adds a field. If derived rules may give it, their sources are read too; the event's own
@@ -214,11 +244,11 @@ impl Planner {
     }
 
     fn column(&mut self, kind: ColumnKind, field: &FieldPath) {
-        self.add_column(ColumnSpec { name: column_name(kind, field), field: field.clone(), kind });
+        self.add_column(column_name(kind, field), field, kind);
     }
 
-    fn add_column(&mut self, column: ColumnSpec) {
-        self.columns.entry(column.name.clone()).or_insert(column);
+    fn add_column(&mut self, name: String, field: &FieldPath, kind: ColumnKind) {
+        self.columns.entry(name.clone()).or_insert_with(|| ColumnSpec::new(name, field, kind));
     }
 
     fn rule_set(&mut self, use_case: &UseCase) -> Result<Option<usize>, Vec<Problem>> {
@@ -237,14 +267,30 @@ impl Planner {
         Ok(Some(self.rule_sets.len() - 1))
     }
 
-    fn finish(self) -> ScanPlan {
+    fn finish(self, period: Period, now: DateTime<Utc>) -> ScanPlan {
         ScanPlan {
             columns: self.columns.into_values().collect(),
             layout: TableLayout { n_masks: self.use_cases.len(), ..self.layout },
             use_cases: self.use_cases,
             rule_sets: self.rule_sets,
+            latest: now.timestamp_micros().saturating_add(MICROS_PER_DAY),
+            // a window is known before the newest event is
+            newest: period.end().or((period != Period::Everything).then_some(now.timestamp_micros())),
         }
     }
+}
+
+/// Formats of the times of a use case: those of the configuration, else those of the mapping.
+fn time_formats(use_case: &UseCase, mapping: Option<&Mapping>) -> TimeFormats {
+    let configured = &use_case.timestamp_format;
+    let mapped = || mapping.and_then(|mapping| mapping.time_formats(use_case.timestamp_field.as_str()));
+    if configured.is_empty() { mapped().unwrap_or_default() } else { configured.clone() }
+}
+
+/// Name of the decoded column of a time.
+pub fn time_column_name(time: &TimeSpec) -> String {
+    let name = column_name(ColumnKind::Time, &time.field);
+    if time.formats.is_empty() { name } else { format!("{name} as {}", time.formats) }
 }
 
 /// Name of the decoded column of `field`.
@@ -271,7 +317,8 @@ fn compile_query(
     mapping: Option<&Mapping>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<Problem>> {
-    compile(&use_case.query, mapping, now)
+    let times = TimeField { name: use_case.timestamp_field.as_str(), formats: &use_case.timestamp_format };
+    compile_with_times(&use_case.query, mapping, times, now)
         .map_err(|errors| errors.into_iter().map(|error| query_problem(use_case, error)).collect())
 }
 

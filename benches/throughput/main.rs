@@ -22,7 +22,6 @@ use std::time::Instant;
 use chrono::Utc;
 use ee_outliers::event::decode::Projection;
 use ee_outliers::plan::{Period, plan};
-use ee_outliers::query::parse_timestamp;
 use ee_outliers::report::Resources;
 use ee_outliers::sources::files::{EventFiles, FileOptions};
 use ee_outliers::sources::{EventSource, ScanOptions};
@@ -204,7 +203,7 @@ fn read_only(use_cases: &str, events: &str) -> Result<()> {
     let (plan, _) = plan(use_cases, None, Period::Everything, Utc::now());
     let files = EventFiles::open(&[events.to_owned()], FileOptions { spill_dir: std::env::temp_dir() })
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<String>())?;
-    let projection = Projection::new(plan.columns, parse_timestamp);
+    let projection = Projection::new(plan.columns);
     let summary = files.scan(&projection, &ScanOptions::default(), &mut |_| Ok(()))?;
     let resources = Resources::now();
     let result = json!({

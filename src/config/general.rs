@@ -2,7 +2,9 @@
 
 use super::history_window::HistoryWindow;
 use super::keys::Keys;
+use super::time_formats;
 use crate::event::FieldPath;
+use crate::event::time::TimeFormats;
 use crate::spelling::named_values;
 
 pub(super) const SECTION: &str = "general";
@@ -24,6 +26,8 @@ named_values! {
 pub struct General {
     /// The field that holds the time of an event, unless a use case names another.
     pub timestamp_field: FieldPath,
+    /// Formats of that field, unless a use case names others.
+    pub timestamp_format: TimeFormats,
     /// Length of the history over which events are read, unless a use case sets its own.
     pub history_window: HistoryWindow,
     /// True to write outliers to their documents.
@@ -46,6 +50,7 @@ impl General {
     pub(super) fn read(keys: &mut Keys<'_>) -> Self {
         Self {
             timestamp_field: keys.field("timestamp_field").unwrap_or_else(|| FieldPath::new("@timestamp")),
+            timestamp_format: time_formats::read(keys).unwrap_or_default(),
             save_results: keys.bool("es_save_results").unwrap_or(true),
             print_outliers_to_console: keys.bool("print_outliers_to_console").unwrap_or(false),
             wipe_all_existing_outliers: keys.bool("es_wipe_all_existing_outliers").unwrap_or(false),

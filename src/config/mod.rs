@@ -16,6 +16,7 @@ mod files;
 mod shipped;
 mod keys;
 mod history_window;
+mod time_formats;
 mod general;
 mod cluster;
 mod log;

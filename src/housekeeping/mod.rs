@@ -25,7 +25,6 @@ use crate::event::Document;
 use crate::event::decode::{Projection, with_members, with_valid_surrogates};
 use crate::event::derived::DerivedFields;
 use crate::outlier::{TAG, take_apart, untagged, without};
-use crate::query::parse_timestamp;
 use crate::runtime::Interrupt;
 use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited};
 use crate::sources::elasticsearch::{DocumentCache, ElasticEvents, ElasticIndices, Search};
@@ -182,7 +181,7 @@ impl Housekeeping<'_> {
     fn scan(&self, source: &ElasticEvents, cleaned: &mut Cleaned) -> Result<Vec<DocRef>, SourceError> {
         let options = ScanOptions { interrupt: self.interrupt.clone(), ..ScanOptions::default() };
         let mut documents = Vec::new();
-        let summary = source.scan(&Projection::new(Vec::new(), parse_timestamp), &options, &mut |batch| {
+        let summary = source.scan(&Projection::new(Vec::new()), &options, &mut |batch| {
             documents.extend(batch.rows.iter().map(|row| DocRef {
                 batch: batch.number,
                 offset: row.offset_in_batch,

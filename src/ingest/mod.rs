@@ -10,15 +10,16 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array,
 };
 use arrow::compute::{filter, filter_record_batch};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType, UInt32Type};
+use arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
 
 use crate::engine::Compute;
 use crate::event::FieldPath;
 use crate::event::decode::{ColumnKind, EventBatch, Projection, RowRef};
 use crate::event::metric::metric_value;
 use crate::event::sentences::{LocalKey, combine, elements};
-use crate::plan::{PlannedUseCase, ScanPlan, column_name};
-use crate::query::{TimeWindow, parse_timestamp};
+use crate::event::time::{MICROS_PER_DAY, yearless};
+use crate::plan::{PlannedUseCase, ScanPlan, column_name, time_column_name};
+use crate::query::TimeWindow;
 use crate::runtime::InOrder;
 use crate::sources::{DocRef, EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::spill::SpillFile;
@@ -41,6 +42,9 @@ pub struct Usage {
     pub without_aggregator: u64,
     /// Matching events without a readable time, if the use case needs one.
     pub without_time: u64,
+    /// Matching events that are ignored because their time has not come yet, if windows end at the
+    /// newest event.
+    pub in_future: u64,
     /// Events with more rows than one event may have.
     pub too_many_rows: u64,
 }
@@ -53,6 +57,7 @@ impl Usage {
         self.without_target += other.without_target;
         self.without_aggregator += other.without_aggregator;
         self.without_time += other.without_time;
+        self.in_future += other.in_future;
         self.too_many_rows += other.too_many_rows;
     }
 }
@@ -84,15 +89,17 @@ pub fn ingest(
     compute: &Compute,
     options: &ScanOptions,
 ) -> Result<Ingested, SourceError> {
-    let projection = Projection::new(plan.columns.clone(), parse_timestamp);
+    let projection = Projection::new(plan.columns.clone());
     let limits = compute.limits();
     let spill = SpillFile::new(&limits.spill_dir);
     let mut table = TableBuilder::new(plan.layout.clone(), compute.memory_pool(), limits.memory / CHUNK_SHARE, spill);
     let mut usage = vec![Usage::default(); plan.use_cases.len()];
     let mut first_matching = vec![Vec::new(); plan.use_cases.len()];
-    let mut store = |prepared: anyhow::Result<(PreparedBatch, Vec<Usage>)>| -> anyhow::Result<()> {
-        let (batch, batch_usage) = prepared?;
+    let mut newest = vec![None; plan.layout.times.len()];
+    let mut store = |prepared: anyhow::Result<Prepared>| -> anyhow::Result<()> {
+        let Prepared { batch, usage: batch_usage, newest: batch_newest } = prepared?;
         usage.iter_mut().zip(batch_usage).for_each(|(total, part)| total.add(part));
+        newest.iter_mut().zip(batch_newest).for_each(|(newest, time)| *newest = time.max(*newest));
         first_matching.iter_mut().zip(&batch.masks).for_each(|(first, mask)| add_first(first, &batch, mask));
         table.append(batch)?;
         Ok(())
@@ -108,6 +115,9 @@ pub fn ingest(
     })?;
     while let Some(prepared) = preparing.finish_one() {
         store(prepared).map_err(SourceError::Consumer)?;
+    }
+    if plan.newest.is_none() {
+        table.set_newest(newest.into_iter().map(|newest| newest.unwrap_or(plan.latest - MICROS_PER_DAY)).collect());
     }
     Ok(Ingested { table: Arc::new(table.finish()), summary, usage, filled, first, first_matching })
 }
@@ -144,7 +154,16 @@ fn doc_ref(batch: u32, row: &RowRef) -> DocRef {
 /// texts and the plans over it.
 const CHUNK_SHARE: usize = 16;
 
-fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<(PreparedBatch, Vec<Usage>)> {
+/// A batch for the event table, and what was learnt from it.
+struct Prepared {
+    batch: PreparedBatch,
+    /// Per use case.
+    usage: Vec<Usage>,
+    /// Per time of the layout, the newest one that has a year.
+    newest: Vec<Option<i64>>,
+}
+
+fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<Prepared> {
     let mut usage = vec![Usage::default(); plan.use_cases.len()];
     let masks: Vec<BooleanArray> = plan
         .use_cases
@@ -156,24 +175,23 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<(PreparedBatch,
             mask(planned, plan, &batch.columns, matched, usage)
         })
         .collect::<anyhow::Result<_>>()?;
+    let newest = newest(plan, &batch.columns)?;
     let wanted = any(&masks, batch.columns.num_rows());
     let (columns, rows, masks, ties) = keep(&batch, &wanted, masks)?;
     let (keys, too_many): (Vec<LocalKey>, Vec<Vec<usize>>) =
         plan.layout.keys.iter().map(|spec| key(plan, spec, &columns)).collect::<anyhow::Result<_>>()?;
     let metrics: Vec<ArrayRef> =
         plan.layout.metrics.iter().map(|spec| metric(plan, spec, &columns)).collect::<anyhow::Result<_>>()?;
-    let times = plan
-        .layout
-        .times
-        .iter()
-        .map(|field| time(&columns, &column_name(ColumnKind::Time, field)))
+    let times = (0..plan.layout.times.len())
+        .map(|time_idx| Ok(Arc::new(times(plan, time_idx, &columns)?) as ArrayRef))
         .collect::<anyhow::Result<_>>()?;
     for ((planned, mask), usage) in plan.use_cases.iter().zip(&masks).zip(&mut usage) {
         count_rows(planned, mask, (&keys, &too_many), &metrics, usage);
     }
     let place = |part: fn(&RowRef) -> u32| UInt32Array::from_iter_values(rows.iter().map(part));
     let places = [place(|row| row.offset_in_batch), place(|row| row.length), place(|row| row.line_in_batch)];
-    Ok((PreparedBatch { batch: batch.number, places, keys, metrics, times, masks, ties }, usage))
+    let batch = PreparedBatch { batch: batch.number, places, keys, metrics, times, masks, ties };
+    Ok(Prepared { batch, usage, newest })
 }
 
 /// Returns the events of a batch that belong to a use case. `matched` is set if the source has
@@ -193,12 +211,18 @@ fn mask(
     };
     usage.matching += matching.true_count() as u64;
     let Some(time_idx) = planned.time_idx else { return Ok(matching) };
-    let times = time(columns, &column_name(ColumnKind::Time, &plan.layout.times[time_idx]))?;
-    let times = times.as_primitive::<Int64Type>();
+    let times = times(plan, time_idx, columns)?;
     usage.without_time += (0..n_rows).filter(|&row| matching.value(row) && times.is_null(row)).count() as u64;
-    let Some(TimeWindow { from, to }) = planned.window.filter(|_| matched.is_none()) else { return Ok(matching) };
-    let inside = |row: usize| times.is_valid(row) && (from..=to).contains(&times.value(row));
-    Ok((0..n_rows).map(|row| Some(matching.value(row) && inside(row))).collect())
+    let is_too_late = |row: usize| planned.ends_at_newest && times.is_valid(row) && times.value(row) > plan.latest;
+    usage.in_future += (0..n_rows).filter(|&row| matching.value(row) && is_too_late(row)).count() as u64;
+    let window = planned.window.filter(|_| matched.is_none());
+    if window.is_none() && !planned.ends_at_newest {
+        return Ok(matching);
+    }
+    let is_inside =
+        |row: usize, TimeWindow { from, to }| times.is_valid(row) && (from..=to).contains(&times.value(row));
+    let is_wanted = |row: usize| !is_too_late(row) && window.is_none_or(|window| is_inside(row, window));
+    Ok((0..n_rows).map(|row| Some(matching.value(row) && is_wanted(row))).collect())
 }
 
 fn any(masks: &[BooleanArray], n_rows: usize) -> BooleanArray {
@@ -262,9 +286,31 @@ fn metric(plan: &ScanPlan, spec: &MetricSpec, columns: &RecordBatch) -> anyhow::
     Ok(Arc::new(values))
 }
 
-fn time(columns: &RecordBatch, name: &str) -> anyhow::Result<ArrayRef> {
-    let times = column(columns, name)?.as_primitive::<TimestampMicrosecondType>();
-    Ok(Arc::new(Int64Array::new(times.values().clone(), times.nulls().cloned())))
+/// Returns the times of a batch. Those without a year get one if it is known up to when they have
+/// happened.
+fn times(plan: &ScanPlan, time_idx: usize, columns: &RecordBatch) -> anyhow::Result<Int64Array> {
+    let name = time_column_name(&plan.layout.times[time_idx]);
+    let times = column(columns, &name)?.as_primitive::<TimestampMicrosecondType>();
+    let times = Int64Array::new(times.values().clone(), times.nulls().cloned());
+    Ok(match plan.newest {
+        Some(newest) if times.values().iter().any(|time| yearless::is(*time)) => {
+            times.unary(|time| yearless::resolve(time, newest))
+        }
+        _ => times,
+    })
+}
+
+/// Returns, per time, the newest one of a batch that has a year and may have happened; nothing if
+/// it is known without them. It is the same for all use cases, so that none depends on what others
+/// look at.
+fn newest(plan: &ScanPlan, columns: &RecordBatch) -> anyhow::Result<Vec<Option<i64>>> {
+    let newest = |time_idx| {
+        let times = times(plan, time_idx, columns)?;
+        let is_known = |time: &i64| !yearless::is(*time) && *time <= plan.latest;
+        Ok(times.iter().flatten().filter(is_known).max())
+    };
+    let n_times = if plan.newest.is_none() { plan.layout.times.len() } else { 0 };
+    (0..n_times).map(newest).collect()
 }
 
 fn column<'a>(columns: &'a RecordBatch, name: &str) -> anyhow::Result<&'a ArrayRef> {

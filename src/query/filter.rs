@@ -3,10 +3,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::QueryColumn;
 use super::ast::{BoolQuery, FieldRef, Query, Test};
 use super::mapping::{Field, FieldType, Mapping, untyped};
 use super::predicate::{Predicate, Refusal, Shape, compile};
+use super::{QueryColumn, TimeField};
 use crate::event::FieldPath;
 
 /// Upper limit on the fields that a clause without a field, or with a pattern, stands for;
@@ -31,6 +31,7 @@ pub(super) enum Filter {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FilterContext<'a> {
     pub(super) mapping: Option<&'a Mapping>,
+    pub(super) times: Option<TimeField<'a>>,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -174,9 +175,7 @@ fn resolve_leaf(
         FieldRef::Name(name) if SERVER_FIELDS.contains(&name.as_str()) => {
             return Err(refused(name, "only a server knows it"));
         }
-        FieldRef::Name(name) => {
-            (name.as_str(), vec![context.mapping.map_or_else(|| untyped(name), |mapping| mapping.field(name))], lenient)
-        }
+        FieldRef::Name(name) => (name.as_str(), vec![field_of(name, context)], lenient),
         FieldRef::Pattern(pattern) => {
             (pattern.as_str(), fields_like(context.mapping, pattern, |name| has_shape(name, pattern)), true)
         }
@@ -206,6 +205,20 @@ fn resolve_leaf(
     }
     // if no field yields a word, the clause is dropped; if there are no fields, it matches nothing
     Ok((!filters.is_empty() || fields.is_empty()).then(|| Filter::or(filters)))
+}
+
+/// Returns the field `name`. If it is the one for times, its values are compared as times.
+fn field_of(name: &str, context: &FilterContext<'_>) -> Field {
+    let mut field = context.mapping.map_or_else(|| untyped(name), |mapping| mapping.field(name));
+    if let Some(times) = context.times.filter(|times| times.name == name) {
+        let formats = times.formats.clone();
+        field.field_type = match field.field_type {
+            FieldType::Untyped => FieldType::Time(formats),
+            FieldType::Date(resolution, _) if !formats.is_empty() => FieldType::Date(resolution, formats),
+            other => other,
+        };
+    }
+    field
 }
 
 /// Returns the fields with wanted names. Without a mapping, one column holds the leaves of all of

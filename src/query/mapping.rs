@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::time::MICROS_PER_MILLI;
 use super::words::Analyzer;
+use crate::event::time::{MICROS_PER_MILLI, TimeFormats};
 
 /// Type of a field, which decides how its values are compared.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +28,10 @@ pub enum FieldType {
     Text(Analyzer),
     /// A number.
     Number(NumberKind),
-    /// A time.
-    Date(DateResolution),
+    /// A time in these formats; without formats, a time as a `date` field reads it by default.
+    Date(DateResolution, TimeFormats),
+    /// Unknown type, but the field is known to hold times: what can be compared as times is.
+    Time(TimeFormats),
     /// An IP address.
     Ip,
     /// A boolean.
@@ -131,6 +133,15 @@ impl Mapping {
         }
     }
 
+    /// Returns the formats that the mapping names for the times of a field; `None` if it names
+    /// none, or the default ones.
+    pub fn time_formats(&self, name: &str) -> Option<TimeFormats> {
+        match self.field(name).field_type {
+            FieldType::Date(_, formats) if !formats.is_empty() => Some(formats),
+            _ => None,
+        }
+    }
+
     /// Returns all searchable fields whose names pass `is_wanted`.
     pub(super) fn fields(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Field> {
         let mut fields: Vec<Field> = Vec::new();
@@ -166,7 +177,7 @@ impl FieldType {
             FieldType::Constant(_) => "a constant keyword",
             FieldType::Text(_) => "text",
             FieldType::Number(_) => "a number",
-            FieldType::Date(_) => "a date",
+            FieldType::Date(..) | FieldType::Time(_) => "a date",
             FieldType::Ip => "an ip",
             FieldType::Boolean => "a boolean",
             FieldType::Opaque(_) | FieldType::Unsearchable(_) => "of another type",
@@ -319,8 +330,11 @@ fn date(format: Option<&str>, resolution: DateResolution) -> FieldType {
         )
     };
     match format.unwrap_or("date_optional_time") {
-        format if format.split("||").all(known) => FieldType::Date(resolution),
-        format => FieldType::Opaque(format!("its date format is `{format}`")),
+        format if format.split("||").all(known) => FieldType::Date(resolution, TimeFormats::default()),
+        format => match TimeFormats::parse(format) {
+            Ok(formats) => FieldType::Date(resolution, formats),
+            Err(error) => FieldType::Opaque(format!("its date format is `{format}`: {error}")),
+        },
     }
 }
 
@@ -345,7 +359,7 @@ mod tests {
                 "n": {"type": "nested", "properties": {"x": {"type": "keyword"}}},
                 "f": {"type": "flattened"}, "c": {"type": "constant_keyword", "value": "v"},
                 "lower": {"type": "keyword", "normalizer": "lowercase"}, "odd": {"type": "keyword", "normalizer": "mine"},
-                "d": {"type": "date"}, "dd": {"type": "date", "format": "dd.MM.yyyy"}, "g": {"type": "geo_point"}}}},
+                "d": {"type": "date"}, "dd": {"type": "date", "format": "dd.MM.qqqq"}, "g": {"type": "geo_point"}}}},
             "b": {"mappings": {"properties": {"src": {"properties": {"port": {"type": "keyword"}}}}}}
         }));
         for (name, sources, expected) in [
@@ -357,7 +371,7 @@ mod tests {
             ("c", vec!["c"], FieldType::Constant("v".to_owned())),
             ("f", vec!["f"], keyword(None)),
             ("f.sub", vec!["f.sub"], FieldType::Untyped),
-            ("d", vec!["d"], FieldType::Date(DateResolution::Millis)),
+            ("d", vec!["d"], FieldType::Date(DateResolution::Millis, TimeFormats::default())),
             ("x.keyword", vec!["x"], FieldType::Untyped),
         ] {
             let found = mapping.field(name);
@@ -370,7 +384,7 @@ mod tests {
         for (name, reason) in [
             ("n.x", "nested"),
             ("odd", "normalizer"),
-            ("dd", "dd.MM.yyyy"),
+            ("dd", "dd.MM.qqqq"),
             ("g", "geo_point"),
             ("src.port", "another"),
         ] {

@@ -28,13 +28,14 @@ use chrono::{DateTime, Utc};
 
 use crate::config::UseCaseQuery;
 use crate::event::FieldPath;
+use crate::event::time::TimeFormats;
 use filter::{Filter, FilterContext};
 
 pub use filter::has_shape;
 pub use lower::CompiledQuery;
 pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
 pub use named::{NamedField, Sign, named_fields};
-pub use time::{TimeWindow, parse_timestamp};
+pub use time::TimeWindow;
 pub use words::Analyzer;
 
 const LUCENE_KEY: &str = "es_query_filter";
@@ -112,6 +113,15 @@ impl QueryColumn {
     }
 }
 
+/// A field that is known to hold times.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeField<'a> {
+    /// Name of the field.
+    pub name: &'a str,
+    /// Formats of its values; those of a mapping count if there are none.
+    pub formats: &'a TimeFormats,
+}
+
 /// Compiles both filters of a use case; an event must pass both. Date math starts from `now`.
 ///
 /// # Errors
@@ -121,9 +131,26 @@ pub fn compile(
     mapping: Option<&Mapping>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
-    let context = FilterContext { mapping, now };
-    let lucene = query.lucene.iter().map(|text| lucene_filter(text, &context));
-    let dsl = query.dsl.iter().enumerate().map(|(idx, value)| dsl_filter(value, idx, &context));
+    compile_in(query, &FilterContext { mapping, times: None, now })
+}
+
+/// Same as [`compile`], for events whose time is in `times`: there, values and bounds are compared
+/// as times.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with_times(
+    query: &UseCaseQuery,
+    mapping: Option<&Mapping>,
+    times: TimeField<'_>,
+    now: DateTime<Utc>,
+) -> Result<CompiledQuery, Vec<QueryError>> {
+    compile_in(query, &FilterContext { mapping, times: Some(times), now })
+}
+
+fn compile_in(query: &UseCaseQuery, context: &FilterContext<'_>) -> Result<CompiledQuery, Vec<QueryError>> {
+    let lucene = query.lucene.iter().map(|text| lucene_filter(text, context));
+    let dsl = query.dsl.iter().enumerate().map(|(idx, value)| dsl_filter(value, idx, context));
     let mut errors = Vec::new();
     let filters = lucene.chain(dsl).filter_map(|filter| filter.map_err(|error| errors.push(error)).ok()).collect();
     if !errors.is_empty() {

@@ -26,7 +26,7 @@ use crate::terminal::counted;
 pub use check::{CheckReport, CheckSummary};
 pub use exit::Exit;
 pub use resources::Resources;
-use use_case::{GrokGivenUp, TOO_MANY_COMBINATIONS, UseCaseReport};
+use use_case::{GrokGivenUp, IN_FUTURE, TOO_MANY_COMBINATIONS, UseCaseReport};
 
 /// Describes the outcome of a run interrupted before it began to write.
 pub(crate) const NOTHING_WRITTEN: &str = "nothing was written";
@@ -356,6 +356,12 @@ impl Report {
                 report.name,
                 counted(n_events, "event", "events")
             ));
+        }
+        if result.usage.in_future > 0 {
+            let n_events = counted(result.usage.in_future, "event", "events");
+            let cure = "use --now or --to if they are right";
+            warn!(use_case = report.name, "{n_events} ignored: {IN_FUTURE}; {cure}");
+            self.warnings.push(format!("{}: {n_events} ignored: {IN_FUTURE}; {cure}", report.name));
         }
         match result.outcome {
             Ok(detected) => {

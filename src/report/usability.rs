@@ -36,7 +36,7 @@ impl Report {
         if result.assessment.usability == Usability::Unusable {
             return;
         }
-        let (name, field) = (planned.use_case.id(), &plan.layout.times[time_idx]);
+        let (name, field) = (planned.use_case.id(), &plan.layout.times[time_idx].field);
         let events = counted(n_events, "event", "events");
         let line = format!("{name}: {events} left out: no time could be read in `{field}`");
         warn!("{line}");

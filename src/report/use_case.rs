@@ -14,6 +14,10 @@ use crate::models::Statistics;
 /// memory, so it is skipped and reported.
 pub(super) const TOO_MANY_COMBINATIONS: &str = "too many combinations of values";
 
+/// Reason for skipping an event if windows end at the newest event: one such event would move them
+/// away from all others.
+pub(super) const IN_FUTURE: &str = "later than a day from now";
+
 /// Report of one use case.
 #[derive(Debug, Serialize)]
 pub struct UseCaseReport {
@@ -121,6 +125,7 @@ impl UseCaseReport {
             ("without a usable target", usage.without_target),
             ("without a usable aggregator", usage.without_aggregator),
             ("without a readable timestamp", usage.without_time),
+            (IN_FUTURE, usage.in_future),
             (TOO_MANY_COMBINATIONS, usage.too_many_rows),
         ];
         self.skipped_events.extend(skipped.into_iter().filter(|&(_, n)| n > 0));

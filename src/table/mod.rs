@@ -11,13 +11,14 @@ mod view;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, RecordBatch, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 
 use crate::event::FieldPath;
 use crate::event::metric::Metric;
 use crate::event::sentences::{LocalKey, Values};
+use crate::event::time::{TimeFormats, yearless};
 use crate::spill::{Segment, SpillError, SpillFile};
 use dictionary::DictionaryBuilder;
 
@@ -55,6 +56,15 @@ pub struct MetricSpec {
     pub metric: Metric,
 }
 
+/// A field that holds times, and their formats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeSpec {
+    /// Path of the field in the event.
+    pub field: FieldPath,
+    /// Formats of its values.
+    pub formats: TimeFormats,
+}
+
 /// Contents of the table; fixed before reading starts.
 #[derive(Debug, Clone, Default)]
 pub struct TableLayout {
@@ -62,8 +72,8 @@ pub struct TableLayout {
     pub keys: Vec<KeySpec>,
     /// Metrics, shared in the same way.
     pub metrics: Vec<MetricSpec>,
-    /// Timestamp fields.
-    pub times: Vec<FieldPath>,
+    /// Times, shared by all use cases that read the same field in the same formats.
+    pub times: Vec<TimeSpec>,
     /// Number of masks: one per use case.
     pub n_masks: usize,
     /// True if ties between events are broken by their documents' ids.
@@ -81,7 +91,8 @@ pub struct PreparedBatch {
     pub keys: Vec<LocalKey>,
     /// Per metric: Float64, null if the event has no value for it.
     pub metrics: Vec<ArrayRef>,
-    /// Per timestamp field: Int64 microseconds, null if missing.
+    /// Per time: Int64 microseconds, null if missing. Those without a year may be
+    /// [`yearless`] until [`TableBuilder::set_newest`] is called.
     pub times: Vec<ArrayRef>,
     /// Per use case: mask of the events that match.
     pub masks: Vec<BooleanArray>,
@@ -101,6 +112,7 @@ pub struct TableBuilder {
     chunk_memory: MemoryReservation,
     dictionary_memory: MemoryReservation,
     chunk_budget: usize,
+    newest: Vec<i64>,
 }
 
 /// A filled table: read-only, shared by the use cases of its scan group.
@@ -112,6 +124,7 @@ pub struct EventTable {
     chunks: Vec<Chunk>,
     spill: SpillFile,
     memory: [MemoryReservation; 2],
+    newest: Vec<i64>,
 }
 
 #[derive(Debug)]
@@ -138,6 +151,7 @@ impl TableBuilder {
             chunk_memory: MemoryConsumer::new("event table").register(pool),
             dictionary_memory: MemoryConsumer::new("texts of keys").register(pool),
             chunk_budget,
+            newest: Vec::new(),
             layout,
         }
     }
@@ -162,6 +176,12 @@ impl TableBuilder {
         Ok(())
     }
 
+    /// Says, per time, up to when events without a year have happened, if that was not known while
+    /// they were read.
+    pub fn set_newest(&mut self, newest: Vec<i64>) {
+        self.newest = newest;
+    }
+
     /// Freezes the table once everything is read.
     pub fn finish(self) -> EventTable {
         EventTable {
@@ -171,6 +191,7 @@ impl TableBuilder {
             chunks: self.chunks,
             spill: self.spill,
             memory: [self.chunk_memory, self.dictionary_memory],
+            newest: self.newest,
         }
     }
 
@@ -273,7 +294,7 @@ impl EventTable {
             aggregator: key(next(1), columns.aggregator),
             target: key(next(2), columns.target),
             value: next(3).map(|column| column.as_primitive().clone()),
-            time: next(4).map(|column| column.as_primitive().clone()),
+            time: next(4).zip(columns.time).map(|(column, time_idx)| self.dated(column.as_primitive(), time_idx)),
             tie: next(5).map(|column| column.as_primitive().clone()),
             label: key(next(6), columns.label),
         })
@@ -286,6 +307,16 @@ impl EventTable {
             batch: self.chunks[chunk_idx].batch,
             columns: columns.iter().map(|column| column.as_primitive().clone()).collect(),
         })
+    }
+
+    /// Gives times the year that they lack.
+    fn dated(&self, times: &Int64Array, time_idx: usize) -> Int64Array {
+        match self.newest.get(time_idx) {
+            Some(newest) if times.values().iter().any(|time| yearless::is(*time)) => {
+                times.unary(|time| yearless::resolve(time, *newest))
+            }
+            _ => times.clone(),
+        }
     }
 
     fn columns(&self, chunk_idx: usize, wanted: &[usize]) -> Result<Vec<ArrayRef>, TableError> {

@@ -109,7 +109,7 @@ impl Assessing<'_> {
 
     /// Reason why times cannot be used: they decide, and fewer than half can be read.
     fn time(&self) -> Option<String> {
-        let field = &self.plan.layout.times[self.planned.time_idx?];
+        let field = &self.plan.layout.times[self.planned.time_idx?].field;
         let Usage { matching, without_time, .. } = *self.usage;
         if without_time * 2 <= matching {
             return None;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::query::parse_timestamp;
+use crate::event::time::TimeFormats;
 use crate::spelling::{Swap, edit_distance};
 use crate::terminal::escape_controls;
 
@@ -117,7 +117,7 @@ fn leaf(value: &Value, name: String, found: &mut BTreeMap<String, bool>) {
         Value::Array(items) => items.iter().for_each(|item| leaf(item, name.clone(), found)),
         Value::Bool(_) | Value::Number(_) => drop(found.insert(name, false)),
         Value::String(text) => {
-            let is_time = text.len() >= MIN_TIME_CHARS && parse_timestamp(text).is_some();
+            let is_time = text.len() >= MIN_TIME_CHARS && TimeFormats::default().micros_of_text(text).is_some();
             found.insert(name, is_time);
         }
     }

@@ -11,7 +11,8 @@ use ee_outliers::event::decode::{
     Chunk, ColumnKind, ColumnSpec, Decoder, Identity, Projection, split_document, with_valid_surrogates,
 };
 use ee_outliers::event::derived::{DerivedField, DerivedFields};
-use ee_outliers::query::{self, parse_timestamp};
+use ee_outliers::event::time::TimeFormats;
+use ee_outliers::query;
 use ee_outliers::sources::files::{EventFiles, FileOptions};
 use ee_outliers::sources::{DocRef, EventSource, ScanOptions};
 
@@ -63,9 +64,9 @@ fn compile(query: UseCaseQuery) {
     let columns: Vec<ColumnSpec> = compiled
         .columns()
         .iter()
-        .map(|column| ColumnSpec { name: column.name(), field: column.field(), kind: ColumnKind::Leaves })
+        .map(|column| ColumnSpec::new(column.name(), &column.field(), ColumnKind::Leaves))
         .collect();
-    let projection = Projection::new(columns, parse_timestamp);
+    let projection = Projection::new(columns);
     let mut decoder = Decoder::new(&projection, Identity::NotWanted);
     let name: Arc<str> = "events".into();
     let chunk = Chunk { bytes: EVENTS.as_bytes(), name: &name, first_line: 0, is_last: true };
@@ -87,12 +88,10 @@ fn json_lines(data: &[u8]) {
         ("b.c", ColumnKind::Joined),
         ("*", ColumnKind::Leaves),
     ];
-    let spec = |(idx, (field, kind)): (usize, (&str, ColumnKind))| ColumnSpec {
-        name: idx.to_string(),
-        field: FieldPath::new(field),
-        kind,
+    let spec = |(idx, (field, kind)): (usize, (&str, ColumnKind))| {
+        ColumnSpec::new(idx.to_string(), &FieldPath::new(field), kind)
     };
-    let projection = Projection::new(columns.into_iter().enumerate().map(spec).collect(), parse_timestamp);
+    let projection = Projection::new(columns.into_iter().enumerate().map(spec).collect());
     let mut decoder = Decoder::new(&projection, Identity::Hashed);
     let name: Arc<str> = "events".into();
     let batch = decoder.decode(&Chunk { bytes: data, name: &name, first_line: 0, is_last: true }).expect("few events");
@@ -114,8 +113,8 @@ fn file(ending: &str, data: &[u8]) {
     std::fs::write(&path, data).expect("written");
     let paths = [path.to_str().expect("UTF-8").to_owned()];
     let Ok(files) = EventFiles::open(&paths, FileOptions { spill_dir: folder.path().to_owned() }) else { return };
-    let columns = vec![ColumnSpec { name: "a".to_owned(), field: FieldPath::new("a"), kind: ColumnKind::Elements }];
-    let projection = Projection::new(columns, parse_timestamp);
+    let columns = vec![ColumnSpec::new("a", &FieldPath::new("a"), ColumnKind::Elements)];
+    let projection = Projection::new(columns);
     let options = ScanOptions { threads: 1, ..ScanOptions::default() };
     let mut references = Vec::new();
     let summary = files.scan(&projection, &options, &mut |batch| {
@@ -138,12 +137,13 @@ fn file(ending: &str, data: &[u8]) {
 /// A time that is read is that of its own normal form.
 fn time(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Some(micros) = parse_timestamp(text) else { return };
+    let known = TimeFormats::default();
+    let Some(micros) = known.micros_of_text(text) else { return };
     let Some(time) = DateTime::from_timestamp_micros(micros) else { return };
     // years beyond four digits have no form that every reader knows
     if (0..=9999).contains(&chrono::Datelike::year(&time)) {
         let normal = time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
-        assert_eq!(parse_timestamp(&normal), Some(micros), "{text} is {normal}");
+        assert_eq!(known.micros_of_text(&normal), Some(micros), "{text} is {normal}");
     }
 }
 

@@ -191,9 +191,9 @@ pub(crate) fn event_log(chunks: &[&[Started<'_>]]) -> Vec<u8> {
 fn read(path: &Path) -> (Vec<(String, Value)>, ScanSummary) {
     let options = FileOptions { spill_dir: std::env::temp_dir() };
     let files = EventFiles::open(&[path.display().to_string()], options).expect("it can be opened");
-    let field = ColumnSpec { name: "c".to_owned(), field: FieldPath::new("CommandLine"), kind: ColumnKind::Elements };
+    let field = ColumnSpec::new("c", &FieldPath::new("CommandLine"), ColumnKind::Elements);
     let mut places = Vec::new();
-    let summary = files.scan(&Projection::new(vec![field], |_| None), &ScanOptions::default(), &mut |batch| {
+    let summary = files.scan(&Projection::new(vec![field]), &ScanOptions::default(), &mut |batch| {
         places.extend(batch.rows.iter().map(|row| DocRef {
             batch: batch.number,
             offset: row.offset_in_batch,

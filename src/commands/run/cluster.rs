@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
 use super::super::connect;
@@ -130,7 +131,9 @@ impl Cluster<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let Some(plan) = plan_taken(judging.period, &indices, use_cases, report).await? else { return Ok(()) };
+        let Some(plan) = plan_taken((judging.period, judging.now), &indices, use_cases, report).await? else {
+            return Ok(());
+        };
         let search = Search::of_plan(&plan);
         if plan.use_cases.len() > 1
             && let Some(fault) = indices.refused_together(&search).await?
@@ -149,12 +152,12 @@ impl Cluster<'_> {
 
 /// Returns a plan of the use cases whose queries the server accepts; `None` if it accepts none.
 async fn plan_taken(
-    period: Period,
+    (period, now): (Period, DateTime<Utc>),
     indices: &ElasticIndices,
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<Option<Arc<ScanPlan>>, RunError> {
-    let (plan, refused) = plan::plan_search(use_cases, period);
+    let (plan, refused) = plan::plan_search(use_cases, period, now);
     report.refuse(refused);
     let faults = indices.refused_queries(&Search::of_plan(&plan)).await?;
     let mut taken = Vec::new();
@@ -170,7 +173,7 @@ async fn plan_taken(
     if taken.is_empty() {
         return Ok(None);
     }
-    let (plan, _) = plan::plan_search(taken, period);
+    let (plan, _) = plan::plan_search(taken, period, now);
     Ok(Some(Arc::new(plan)))
 }
 

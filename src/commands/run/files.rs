@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use tracing::info;
 
 use super::super::error::RunError;
@@ -17,13 +16,12 @@ use crate::sources::files::{EventFiles, FileOptions};
 /// Detects in the files of `--events`.
 pub(super) fn detect(
     events: &[String],
-    now: DateTime<Utc>,
     mut judging: Judging<'_>,
     mapping: Option<&Mapping>,
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<(), RunError> {
-    let (plan, refused) = plan::plan(use_cases, mapping, judging.period, now);
+    let (plan, refused) = plan::plan(use_cases, mapping, judging.period, judging.now);
     report.refuse(refused);
     if plan.use_cases.is_empty() {
         return Err(RunError::Configuration("no use case can run: see the problems above".to_owned()));

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
+
 use super::super::error::RunError;
 use super::progress::Progress;
 use super::request::{Output, Request};
@@ -29,6 +31,7 @@ pub(super) struct Judging<'a> {
     pub(super) main: &'a MainConfig,
     pub(super) compute: Compute,
     pub(super) period: Period,
+    pub(super) now: DateTime<Utc>,
     quiet: bool,
     /// The file for outliers; without one, a table is printed.
     output: Option<Box<dyn Sink>>,
@@ -55,6 +58,7 @@ impl<'a> Judging<'a> {
             main,
             compute,
             period: request.period,
+            now: request.now,
             quiet,
             output: request.output.as_ref().map(|output| open(output, use_cases)).transpose()?,
             gathered,

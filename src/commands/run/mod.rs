@@ -72,9 +72,7 @@ async fn detect(args: &RunArgs, quiet: bool, interrupt: &Interrupt, report: &mut
     let judging = Judging::new(&request, quiet, interrupt, &settings.main, &use_cases)?;
     match &request.source {
         RequestedSource::Cluster => cluster::detect(&request, judging, &settings, use_cases, report).await,
-        RequestedSource::Files(events) => {
-            files::detect(events, request.now, judging, mapping.as_ref(), use_cases, report)
-        }
+        RequestedSource::Files(events) => files::detect(events, judging, mapping.as_ref(), use_cases, report),
     }
 }
 

@@ -17,8 +17,10 @@ use super::keys::{FIELD_HELP, Keys};
 use super::main_config::MainConfig;
 use super::models::{Model, ModelDefaults, ModelType};
 use super::problem::{Location, Problem, Severity};
+use super::time_formats;
 use super::whitelist::{WhitelistEntries, is_old_entry};
 use crate::event::FieldPath;
+use crate::event::time::TimeFormats;
 
 pub use query::UseCaseQuery;
 
@@ -41,6 +43,8 @@ pub struct UseCase {
     pub query: UseCaseQuery,
     /// The field that holds the time of an event.
     pub timestamp_field: FieldPath,
+    /// Formats of that field.
+    pub timestamp_format: TimeFormats,
     /// Length of the history over which events are read; never negative.
     pub history_window: TimeDelta,
     /// The indices to read, when they are not those of the main configuration.
@@ -120,6 +124,7 @@ impl<'a> Context<'a> {
         let should_notify = keys.bool(SHOULD_NOTIFY).unwrap_or(false);
         keys.bool("process_documents_chronologically");
         let timestamp_field = keys.field("timestamp_field").unwrap_or_else(|| general.timestamp_field.clone());
+        let timestamp_format = time_formats::read(keys).unwrap_or_else(|| general.timestamp_format.clone());
         let es_index = keys.filled("es_index").map(str::to_owned);
         let derived_fields = self.main.derived_fields.iter().chain(&self.derived_fields);
         let derived_fields = derived_fields.filter(|_| use_derived_fields).cloned().collect();
@@ -136,6 +141,7 @@ impl<'a> Context<'a> {
             model_name: model_name.to_owned(),
             query: query?,
             timestamp_field,
+            timestamp_format,
             history_window: history_window?,
             es_index,
             should_notify,

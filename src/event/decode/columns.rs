@@ -11,6 +11,8 @@ use arrow::error::ArrowError;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::kind::{ColumnKind, entry_field};
+use super::values::timestamp;
+use crate::event::time::TimeFormats;
 
 /// Texts of one column of one batch, each stored once.
 #[derive(Debug, Default)]
@@ -127,12 +129,33 @@ fn dictionary(keys: UInt32Array, texts: StringArray) -> Result<ArrayRef, ArrowEr
     Ok(Arc::new(DictionaryArray::<UInt32Type>::try_new(keys, Arc::new(texts))?))
 }
 
+/// A time per row, in microseconds since 1970, or null.
+#[derive(Debug, Default)]
+pub(super) struct TimeColumn {
+    times: Vec<Option<i64>>,
+    /// last value, as written, and its time
+    last: (String, Option<i64>),
+}
+
+impl TimeColumn {
+    pub(super) fn push(&mut self, raw: Option<&str>, formats: &TimeFormats, scratch: &mut String) {
+        let Some(raw) = raw else { return self.times.push(None) };
+        // neighbouring events often have the same time
+        let (text, time) = &mut self.last;
+        if text != raw {
+            *time = timestamp(raw, formats, scratch);
+            text.clear();
+            text.push_str(raw);
+        }
+        self.times.push(*time);
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum Column {
     Lists(ListColumn),
     Texts(TextColumn),
-    /// Microseconds since the epoch.
-    Times(Vec<Option<i64>>),
+    Times(TimeColumn),
 }
 
 impl Column {
@@ -140,7 +163,7 @@ impl Column {
         match kind {
             ColumnKind::Elements | ColumnKind::Leaves => Self::Lists(ListColumn::default()),
             ColumnKind::Joined | ColumnKind::Strings => Self::Texts(TextColumn::default()),
-            ColumnKind::Time => Self::Times(Vec::new()),
+            ColumnKind::Time => Self::Times(TimeColumn::default()),
         }
     }
 
@@ -149,7 +172,7 @@ impl Column {
         match self {
             Self::Lists(list) => list.take(),
             Self::Texts(texts) => texts.take(),
-            Self::Times(times) => Ok(Arc::new(TimestampMicrosecondArray::from(mem::take(times)))),
+            Self::Times(column) => Ok(Arc::new(TimestampMicrosecondArray::from(mem::take(&mut column.times)))),
         }
     }
 }

@@ -12,13 +12,14 @@ use super::columns::Column;
 use super::cursor::{depth, extent, replace_lone_surrogates};
 use super::document_line::{identity_text, line_id};
 use super::leaves::leaves;
-use super::projection::{Projection, ValuePlace};
+use super::projection::{ColumnSpec, Projection, ValuePlace};
 use super::row::Row;
 use super::skipped::{SkipReason, SkippedLines};
 use super::stored_id::stored_id;
-use super::values::{elements, flattened, string, timestamp};
+use super::values::{elements, flattened, string};
 use super::walk::{Envelope, Shape, read_line, read_source};
 use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES, MAX_VALUE_BYTES, MAX_VALUES};
+use crate::event::time::TimeFormats;
 
 /// Consecutive lines of a file.
 #[derive(Debug, Clone, Copy)]
@@ -215,7 +216,8 @@ impl Decoder {
         let id = || envelope.id.map_or_else(|| line_id(number), identity_text);
         let plan = row.plan;
         for (column_idx, place) in plan.places.iter().enumerate() {
-            let kind = plan.specs[column_idx].kind;
+            let ColumnSpec { kind, formats, .. } = &plan.specs[column_idx];
+            let kind = *kind;
             match place {
                 ValuePlace::Index => self.cells.push_leaf(column_idx, &index()),
                 ValuePlace::Id => self.cells.push_leaf(column_idx, &id()),
@@ -227,7 +229,7 @@ impl Decoder {
                         row.values_everywhere(ends, |raw| leaves(raw, scratch, push));
                     });
                 }
-                ValuePlace::Field(ends) => self.cells.push(column_idx, kind, row.value(ends), plan.parse_time),
+                ValuePlace::Field(ends) => self.cells.push(column_idx, kind, row.value(ends), formats),
             }
         }
         if self.identity == Identity::Hashed { identity_hash(&index(), &id()) } else { 0 }
@@ -284,7 +286,7 @@ impl Cells {
         }
     }
 
-    fn push(&mut self, column_idx: usize, kind: ColumnKind, raw: Option<&str>, parse_time: super::TimeParser) {
+    fn push(&mut self, column_idx: usize, kind: ColumnKind, raw: Option<&str>, formats: &TimeFormats) {
         let scratch = &mut self.scratch;
         match &mut self.columns[column_idx] {
             Column::Lists(list) => {
@@ -297,7 +299,7 @@ impl Cells {
                 texts.push(raw.and_then(|raw| string(raw, scratch)));
             }
             Column::Texts(texts) => texts.push(raw.and_then(|raw| flattened(raw, scratch))),
-            Column::Times(times) => times.push(raw.and_then(|raw| timestamp(raw, parse_time, scratch))),
+            Column::Times(times) => times.push(raw, formats, scratch),
         }
     }
 }

@@ -22,9 +22,10 @@ pub enum ColumnKind {
     Leaves,
     /// `Dictionary<UInt32, Utf8>`: the value if it is a JSON string, NULL otherwise.
     Strings,
-    /// `Timestamp(Microsecond)` in UTC. The projection's parser reads texts, a number is
-    /// milliseconds since the epoch, a list stands for its first element. NULL if missing or
-    /// unreadable.
+    /// `Timestamp(Microsecond)` in UTC, read in the formats of the column, or in the forms that
+    /// [`crate::event::time`] knows. A list stands for its first element, `{"$date": ...}` for what
+    /// is in it. Times without a year are as [`crate::event::time::yearless`] has them. NULL if
+    /// missing or unreadable.
     Time,
 }
 

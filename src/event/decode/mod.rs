@@ -31,7 +31,7 @@ pub use decoder::{Chunk, Decoder, HitText, Identity};
 pub use document_line::{DocumentLine, line_id, split_document, with_valid_surrogates};
 pub use kind::ColumnKind;
 pub use members::{members, with_members};
-pub use projection::{ColumnSpec, Projection, TimeParser};
+pub use projection::{ColumnSpec, Projection};
 pub use skipped::{SkipReason, SkippedLines, SkippedSample};
 pub use table::{ColumnRole, TableColumns, TableRows};
 

@@ -8,6 +8,7 @@ use super::kind::{ColumnKind, code_type, entry_field};
 use super::leaves::NamePattern;
 use super::trie::{NodeId, Trie, TrieBuilder, ways};
 use crate::event::FieldPath;
+use crate::event::time::TimeFormats;
 
 /// One wanted column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +21,16 @@ pub struct ColumnSpec {
     pub field: FieldPath,
     /// rendering of the values into cells
     pub kind: ColumnKind,
+    /// formats of the values, if the kind is [`ColumnKind::Time`]
+    pub formats: TimeFormats,
 }
 
-/// Parses a timestamp text into microseconds since the epoch, UTC.
-pub type TimeParser = fn(&str) -> Option<i64>;
+impl ColumnSpec {
+    /// Returns a column without formats of times.
+    pub fn new(name: impl Into<String>, field: &FieldPath, kind: ColumnKind) -> Self {
+        ColumnSpec { name: name.into(), field: field.clone(), kind, formats: TimeFormats::default() }
+    }
+}
 
 /// Columns of a scan, ready for decoding; cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,10 +40,10 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Plans the columns of `specs`. `parse_time` reads the texts of [`ColumnKind::Time`] columns.
-    pub fn new(specs: Vec<ColumnSpec>, parse_time: TimeParser) -> Self {
+    /// Plans the columns of `specs`.
+    pub fn new(specs: Vec<ColumnSpec>) -> Self {
         let fields: Vec<Field> = specs.iter().map(arrow_field).collect();
-        Self { schema: Arc::new(Schema::new(fields)), plan: Arc::new(Plan::new(specs, parse_time)) }
+        Self { schema: Arc::new(Schema::new(fields)), plan: Arc::new(Plan::new(specs)) }
     }
 
     /// Arrow schema of the batches: column `i` is the `i`-th specification.
@@ -63,7 +70,6 @@ pub(super) struct Plan {
     pub(super) places: Vec<ValuePlace>,
     /// true if some column needs the text of the whole document
     pub(super) keeps_source: bool,
-    pub(super) parse_time: TimeParser,
 }
 
 /// Source of the values of a column.
@@ -80,7 +86,7 @@ pub(super) enum ValuePlace {
 }
 
 impl Plan {
-    fn new(specs: Vec<ColumnSpec>, parse_time: TimeParser) -> Self {
+    fn new(specs: Vec<ColumnSpec>) -> Self {
         let mut builder = TrieBuilder::default();
         for spec in &specs {
             for keys in spec_ways(spec) {
@@ -90,7 +96,7 @@ impl Plan {
         let trie = builder.build();
         let places: Vec<ValuePlace> = specs.iter().map(|spec| value_place(spec, &trie)).collect();
         let keeps_source = places.iter().any(|place| matches!(place, ValuePlace::Names(_)));
-        Plan { specs, trie, places, keeps_source, parse_time }
+        Plan { specs, trie, places, keeps_source }
     }
 }
 

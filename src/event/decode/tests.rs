@@ -11,17 +11,13 @@ use super::*;
 use crate::event::text::flatten;
 use crate::event::{FieldPath, lookup};
 
-fn parse_time(text: &str) -> Option<i64> {
-    text.strip_prefix('@')?.parse().ok()
-}
-
 fn projection(columns: &[(&str, ColumnKind)]) -> Projection {
     let specs = columns
         .iter()
         .enumerate()
-        .map(|(idx, (field, kind))| ColumnSpec { name: format!("c{idx}"), field: FieldPath::new(field), kind: *kind })
+        .map(|(idx, (field, kind))| ColumnSpec::new(format!("c{idx}"), &FieldPath::new(field), *kind))
         .collect();
-    Projection::new(specs, parse_time)
+    Projection::new(specs)
 }
 
 fn decode_chunk(projection: &Projection, bytes: &[u8], first_line: u64, is_last: bool) -> EventBatch {
@@ -69,24 +65,52 @@ fn values_are_rendered_as_their_kind_says() {
     use ColumnKind::{Elements, Joined, Leaves, Strings, Time};
     let all = [("a", Elements), ("a", Joined), ("a", Strings), ("a", Leaves), ("a", Time)];
     check(&all, r#"{"a": "x"}"#, &[r#"["x"]"#, r#""x""#, r#""x""#, r#"["sx"]"#, "-"]);
-    check(&all, r#"{"a": "@5"}"#, &[r#"["@5"]"#, r#""@5""#, r#""@5""#, r#"["s@5"]"#, "5"]);
+    check(&all, r#"{"a": "1971"}"#, &[r#"["1971"]"#, r#""1971""#, r#""1971""#, r#"["s1971"]"#, "31536000000000"]);
     check(&all, r#"{"a": "\u00e9\n"}"#, &[r#"["é\n"]"#, r#""é\n""#, r#""é\n""#, r#"["sé\n"]"#, "-"]);
-    check(&all, r#"{"a": 12}"#, &[r#"["12"]"#, r#""12""#, "-", r#"["n12"]"#, "12000"]);
-    check(&all, r#"{"a": -0}"#, &[r#"["0"]"#, r#""0""#, "-", r#"["n-0"]"#, "0"]);
-    check(&all, r#"{"a": 1.0}"#, &[r#"["1.0"]"#, r#""1.0""#, "-", r#"["n1.0"]"#, "1000"]);
-    check(&all, r#"{"a": 1E-5}"#, &[r#"["1e-05"]"#, r#""1e-05""#, "-", r#"["n1E-5"]"#, "0"]);
+    check(&all, r#"{"a": 12}"#, &[r#"["12"]"#, r#""12""#, "-", r#"["n12"]"#, "-"]);
+    check(&all, r#"{"a": -0}"#, &[r#"["0"]"#, r#""0""#, "-", r#"["n-0"]"#, "-"]);
+    check(&all, r#"{"a": 1.0}"#, &[r#"["1.0"]"#, r#""1.0""#, "-", r#"["n1.0"]"#, "-"]);
+    check(&all, r#"{"a": 1E-5}"#, &[r#"["1e-05"]"#, r#""1e-05""#, "-", r#"["n1E-5"]"#, "-"]);
     check(&all, r#"{"a": 1e400}"#, &[r#"["inf"]"#, r#""inf""#, "-", r#"["n1e400"]"#, "-"]);
     check(&all, r#"{"a": true}"#, &[r#"["True"]"#, r#""True""#, "-", r#"["btrue"]"#, "-"]);
     check(&all, r#"{"a": null}"#, &["[]", "-", "-", "[]", "-"]);
     check(&all, r#"{"a": {"b": 1}}"#, &["[]", "-", "-", r#"["n1"]"#, "-"]);
     check(&all, "{}", &["-", "-", "-", "[]", "-"]);
     check(&all, r#"{"a": []}"#, &["[]", r#""""#, "-", "[]", "-"]);
-    check(&all, r#"{"a": [7, null, "y"]}"#, &[r#"["7", "y"]"#, r#""7 - None - y""#, "-", r#"["n7", "sy"]"#, "7000"]);
+    check(&all, r#"{"a": [7, null, "y"]}"#, &[r#"["7", "y"]"#, r#""7 - None - y""#, "-", r#"["n7", "sy"]"#, "-"]);
     check(
         &all,
         r#"{"a": [["p", 1], [], [[1]], {"q": false}]}"#,
         &[r#"["p - 1", ""]"#, "-", "-", r#"["sp", "n1", "n1", "bfalse"]"#, "-"],
     );
+}
+
+#[test]
+fn times_are_read_from_texts_numbers_and_wrappers() {
+    for (value, expected) in [
+        (r#""1971-01-01T00:00:00Z""#, "31536000000000"),
+        (r#""Fri, 01 Jan 1971 00:00:00 GMT""#, "31536000000000"),
+        ("31536000", "31536000000000"),
+        ("31536000000.5", "31536000000500"),
+        ("[31536000, 5]", "31536000000000"),
+        (r#"{"$date": "1971-01-01T00:00:00Z"}"#, "31536000000000"),
+        (r#"{"$date": -5}"#, "-5000"),
+        (r#"{"$date": {"$numberLong": "5"}}"#, "5000"),
+        (r#"{"$date": {"$numberLong": 5}}"#, "-"),
+        (r#"{"$date": {"$date": 5}}"#, "-"),
+        (r#"{"$date": []}"#, "-"),
+        ("{}", "-"),
+        ("[[31536000]]", "-"),
+        ("true", "-"),
+    ] {
+        check(&[("a", ColumnKind::Time)], &format!(r#"{{"a": {value}}}"#), &[expected]);
+    }
+    let values = [r#""1971""#, r#""1971""#, "null", r#""1971""#, r#""x""#, r#""x""#];
+    let lines: String = values.iter().map(|value| format!("{{\"a\": {value}}}\n")).collect();
+    let batch = decode(&[("a", ColumnKind::Time)], &(lines + "{}\n{\"a\": 31536001}"));
+    let cell = |row| cells(&batch.columns, row).remove(0);
+    let first = "31536000000000";
+    assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(cell), [first, first, "-", first, "-", "-", "-", "31536001000000"]);
 }
 
 #[test]

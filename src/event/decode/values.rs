@@ -1,7 +1,9 @@
 //! Conversion of raw JSON values to the texts of cells.
 
 use super::cursor::{Cursor, Kind, string_content, unescape_into, unescaped};
+use super::members::members;
 use crate::event::sentences::SEPARATOR;
+use crate::event::time::{TimeFormats, iso, micros_of_millis};
 use crate::python::json_number_text;
 
 /// Calls `push` with the text of each usable element of `raw`. See [`super::ColumnKind::Elements`].
@@ -72,25 +74,39 @@ fn number_into<'a>(raw: &'a str, scratch: &'a mut String) -> &'a str {
 }
 
 /// Reads a timestamp as microseconds since the epoch, UTC (see [`super::ColumnKind::Time`]).
-pub(super) fn timestamp(raw: &str, parse: super::TimeParser, scratch: &mut String) -> Option<i64> {
+pub(super) fn timestamp(raw: &str, formats: &TimeFormats, scratch: &mut String) -> Option<i64> {
     match Kind::of(raw) {
-        Kind::String => parse(unescaped(string_content(raw), scratch)),
-        Kind::Number => micros_of_millis(raw),
+        Kind::String => {
+            let text = unescaped(string_content(raw), scratch);
+            // most times have this form, which no format reads in another way
+            let known = formats.is_empty().then(|| iso(text.as_bytes(), 0)).flatten();
+            known.map(|parsed| parsed.micros).or_else(|| formats.micros_of_text(text))
+        }
+        Kind::Number => formats.micros_of_number(raw),
         Kind::Array => {
             let mut list = Cursor::new(raw);
             list.enter();
             let first = list.next().then(|| list.value())?;
-            if Kind::of(first) == Kind::Array { None } else { timestamp(first, parse, scratch) }
+            if Kind::of(first) == Kind::Array { None } else { timestamp(first, formats, scratch) }
         }
+        Kind::Object => wrapped(raw, formats, scratch),
         _ => None,
     }
 }
 
-fn micros_of_millis(number: &str) -> Option<i64> {
-    if let Ok(millis) = number.parse::<i64>() {
-        return millis.checked_mul(1000);
+/// Reads a time as MongoDB exports it: `{"$date": ...}` holds a text, or milliseconds as a number
+/// or as `{"$numberLong": "..."}`.
+fn wrapped(raw: &str, formats: &TimeFormats, scratch: &mut String) -> Option<i64> {
+    let [date] = members(raw, ["$date"])?;
+    let date = date?;
+    match Kind::of(date) {
+        Kind::String => timestamp(date, formats, scratch),
+        Kind::Number => micros_of_millis(date),
+        Kind::Object => {
+            let [millis] = members(date, ["$numberLong"])?;
+            let millis = millis.filter(|millis| Kind::of(millis) == Kind::String)?;
+            micros_of_millis(unescaped(string_content(millis), scratch))
+        }
+        _ => None,
     }
-    let micros = (number.parse::<f64>().ok()? * 1000.0).round();
-    // a cast would saturate beyond 2^63
-    (micros.abs() < 9.2e18).then_some(micros as i64)
 }

@@ -8,11 +8,12 @@ use super::fuzzy::FuzzyText;
 use super::range::{Bounds, UntypedRange, read_bound, read_bounds, stored};
 use super::text::{TextReading, TextTest, WordTest};
 use super::{Predicate, Terms, address, address_number};
+use crate::event::time::{MICROS_PER_MILLI, Parsed, Precision, TimeFormats};
 use crate::query::ast::{MinimumShouldMatch, Operator, Test, ZeroTerms};
 use crate::query::mapping::{DateResolution, FieldType, NumberKind};
 use crate::query::number::Number;
 use crate::query::regexp::{LuceneRegexp, wildcard};
-use crate::query::time::{MICROS_PER_MILLI, Parsed, Precision, Rounding, evaluate, is_expression, parse_with_offset};
+use crate::query::time::{ParseTime, Rounding, evaluate_in, is_expression, parse_with_offset};
 use crate::query::words::Analyzer;
 
 /// Result of compiling a test. A predicate holds for an event if some value of the field passes it.
@@ -48,8 +49,11 @@ pub(crate) fn compile(test: &Test, field_type: &FieldType, now: DateTime<Utc>) -
         (Test::Exists, FieldType::Keyword { ignore_above, .. }) => Predicate::Exists { ignore_above: *ignore_above },
         (Test::Exists, FieldType::Constant(_)) => return Ok(Shape::All),
         (Test::Exists, _) => Predicate::Exists { ignore_above: None },
-        (_, FieldType::Untyped) => untyped(test, TextReading::default(), now)?,
-        (_, FieldType::Mixed) => untyped(test, TextReading { strings_only: true, ..TextReading::default() }, now)?,
+        (_, FieldType::Untyped) => untyped(test, TextReading::default(), None, now)?,
+        (_, FieldType::Time(formats)) => untyped(test, TextReading::default(), Some(formats), now)?,
+        (_, FieldType::Mixed) => {
+            untyped(test, TextReading { strings_only: true, ..TextReading::default() }, None, now)?
+        }
         (_, FieldType::Keyword { ignore_above, lowercase }) => {
             let reading = TextReading { ignore_above: *ignore_above, lowercase: *lowercase, strings_only: false };
             Predicate::Whole { reading, test: keyword(test, reading)? }
@@ -60,7 +64,7 @@ pub(crate) fn compile(test: &Test, field_type: &FieldType, now: DateTime<Utc>) -
         }
         (_, FieldType::Text(analyzer)) => return words(test, *analyzer),
         (_, FieldType::Number(kind)) => number(test, *kind)?,
-        (_, FieldType::Date(resolution)) => date(test, *resolution, now)?,
+        (_, FieldType::Date(resolution, formats)) => date(test, *resolution, formats, now)?,
         (_, FieldType::Ip) => ip(test)?,
         (_, FieldType::Boolean) => boolean_field(test)?,
         (_, FieldType::Opaque(reason)) => return Err(Refusal::Unknowable(reason.clone())),
@@ -69,37 +73,46 @@ pub(crate) fn compile(test: &Test, field_type: &FieldType, now: DateTime<Utc>) -
     Ok(Shape::Is(predicate))
 }
 
-fn untyped(test: &Test, reading: TextReading, now: DateTime<Utc>) -> Result<Predicate, Refusal> {
+/// Compiles a test of values of unknown type. `times`: formats of the values, if they are known to
+/// be times.
+fn untyped(
+    test: &Test,
+    reading: TextReading,
+    times: Option<&TimeFormats>,
+    now: DateTime<Utc>,
+) -> Result<Predicate, Refusal> {
     if let Some((values, case_insensitive)) = exact_values(test) {
         let terms = Predicate::Terms(Terms::new(values, case_insensitive));
-        return Ok(values.iter().filter_map(|value| same_time(value, now)).fold(terms, Predicate::or));
+        return Ok(values.iter().filter_map(|value| same_time(value, times, now)).fold(terms, Predicate::or));
     }
     if let Test::Range { lower, upper, offset_minutes, .. } = test {
-        return untyped_range(lower, upper, *offset_minutes, now).map(Predicate::Range);
+        return untyped_range(lower, upper, *offset_minutes, times, now).map(|range| Predicate::Range(Box::new(range)));
     }
     Ok(Predicate::Whole { reading, test: keyword(test, reading)? })
 }
 
 /// Returns a test for the same time as `value`, in any notation and precision; `None` if `value` is
 /// not a time.
-fn same_time(value: &str, now: DateTime<Utc>) -> Option<Predicate> {
+fn same_time(value: &str, formats: Option<&TimeFormats>, now: DateTime<Utc>) -> Option<Predicate> {
     let bound = Bound::Included(value.to_owned());
-    let range = untyped_range(&bound, &bound, 0, now).ok()?;
-    range.times.is_some().then_some(Predicate::Range(range))
+    let range = untyped_range(&bound, &bound, 0, formats, now).ok()?;
+    range.times.is_some().then(|| Predicate::Range(Box::new(range)))
 }
 
 fn untyped_range(
     lower: &Bound<String>,
     upper: &Bound<String>,
     offset_minutes: i32,
+    formats: Option<&TimeFormats>,
     now: DateTime<Utc>,
 ) -> Result<UntypedRange, Refusal> {
     let has_expression = |bound: &Bound<String>| match bound {
         Bound::Included(text) | Bound::Excluded(text) => is_expression(text),
         Bound::Unbounded => false,
     };
-    let time = |bound: &Bound<String>, end: End| match instant(bound, end, offset_minutes, DateResolution::Millis, now)
-    {
+    let time = |bound: &Bound<String>, end: End| match of_formats(formats, |parse| {
+        instant(bound, end, offset_minutes, DateResolution::Millis, parse, now)
+    }) {
         Err(refusal) if has_expression(bound) => Err(refusal),
         time => Ok(time.ok()),
     };
@@ -113,6 +126,7 @@ fn untyped_range(
         numbers: read_bounds(lower, upper, |text| Number::parse(text).ok_or(())).ok(),
         times,
         texts: (!has_expression).then(|| (lower.clone(), upper.clone())),
+        formats: formats.cloned(),
     })
 }
 
@@ -233,11 +247,18 @@ fn number(test: &Test, kind: NumberKind) -> Result<Predicate, Refusal> {
     Ok(Predicate::Number { kind, bounds: read_bounds(lower, upper, read)? })
 }
 
-fn date(test: &Test, resolution: DateResolution, now: DateTime<Utc>) -> Result<Predicate, Refusal> {
+fn date(
+    test: &Test,
+    resolution: DateResolution,
+    formats: &TimeFormats,
+    now: DateTime<Utc>,
+) -> Result<Predicate, Refusal> {
     let range = |lower: &Bound<String>, upper: &Bound<String>, offset| {
-        let from = instant(lower, End::Lower, offset, resolution, now)?;
-        let to = instant(upper, End::Upper, offset, resolution, now)?;
-        Ok(Predicate::Time { resolution, bounds: (from, to) })
+        let bounds = of_formats(Some(formats).filter(|formats| !formats.is_empty()), |parse| {
+            let from = instant(lower, End::Lower, offset, resolution, parse, now)?;
+            Ok::<_, Refusal>((from, instant(upper, End::Upper, offset, resolution, parse, now)?))
+        })?;
+        Ok(Predicate::Time { resolution, formats: formats.clone(), bounds })
     };
     if let Some((values, _)) = exact_values(test) {
         return any_of(values, |value| {
@@ -247,6 +268,14 @@ fn date(test: &Test, resolution: DateResolution, now: DateTime<Utc>) -> Result<P
     }
     let Test::Range { lower, upper, offset_minutes, .. } = test else { return Err(not_this_way("a date")) };
     range(lower, upper, *offset_minutes)
+}
+
+/// Calls `read` with what reads plain times in queries: `formats`, or the default of Elasticsearch.
+fn of_formats<T>(formats: Option<&TimeFormats>, read: impl FnOnce(&ParseTime<'_>) -> T) -> T {
+    match formats {
+        Some(formats) => read(&|text, offset_minutes| formats.dated(text, offset_minutes)),
+        None => read(&parse_with_offset),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -262,6 +291,7 @@ fn instant(
     end: End,
     offset_minutes: i32,
     resolution: DateResolution,
+    parse: &ParseTime<'_>,
     now: DateTime<Utc>,
 ) -> Result<Bound<i64>, Refusal> {
     let rounding = match (end, bound) {
@@ -269,12 +299,12 @@ fn instant(
         _ => Rounding::Up,
     };
     read_bound(bound, |text| {
-        let millis = evaluate(text, now, rounding, offset_minutes).map_err(Refusal::Mismatch)?;
+        let millis = evaluate_in(parse, text, now, rounding, offset_minutes).map_err(Refusal::Mismatch)?;
         if resolution == DateResolution::Millis {
             return Ok(millis);
         }
         // nanosecond fields keep the part below milliseconds
-        Ok(match (parse_with_offset(text, offset_minutes), rounding) {
+        Ok(match (parse(text, offset_minutes), rounding) {
             (Some(Parsed { micros, precision: Precision::Fraction }), _) => micros,
             (_, Rounding::Up) => millis + MICROS_PER_MILLI - 1,
             (_, Rounding::Down) => millis,

@@ -12,6 +12,7 @@ use std::ops::RangeBounds;
 use super::mapping::{DateResolution, NumberKind};
 use super::number::Number;
 use super::time::parse_timestamp;
+use crate::event::time::{TimeFormats, yearless};
 use range::{Bounds, UntypedRange, stored};
 use text::{TextReading, TextTest, WordTest};
 
@@ -60,7 +61,7 @@ pub(crate) enum Predicate {
     /// Exact texts and numbers in fields of unknown type.
     Terms(Terms),
     /// A range in fields of unknown type.
-    Range(UntypedRange),
+    Range(Box<UntypedRange>),
     /// A test on the whole value as text.
     Whole {
         /// Conversion of the value to text.
@@ -81,6 +82,8 @@ pub(crate) enum Predicate {
     Time {
         /// Resolution to which the time is truncated first.
         resolution: DateResolution,
+        /// Formats of values; without any, those of Elasticsearch's default.
+        formats: TimeFormats,
         /// First and last instant.
         bounds: Bounds<i64>,
     },
@@ -104,8 +107,10 @@ impl Predicate {
             Predicate::Number { kind, bounds } => {
                 Number::parse(value.as_text().trim()).is_some_and(|number| bounds.contains(&stored(number, *kind)))
             }
-            Predicate::Time { resolution, bounds } => {
-                parse_timestamp(value.as_text()).is_some_and(|micros| bounds.contains(&resolution.truncate(micros)))
+            Predicate::Time { resolution, formats, bounds } => {
+                let micros =
+                    if formats.is_empty() { parse_timestamp(value.as_text()) } else { time_in(formats, value) };
+                micros.is_some_and(|micros| bounds.contains(&resolution.truncate(micros)))
             }
             Predicate::Address(bounds) => address(value.as_text()).is_some_and(|address| bounds.contains(&address)),
             Predicate::Boolean(wanted) => boolean(value.as_text()) == Some(*wanted),
@@ -161,6 +166,16 @@ impl Terms {
         let has_number = || Number::parse(text).is_some_and(|number| self.numbers.contains(&number));
         found || matches!(value, ValueRef::Number(_)) && !self.numbers.is_empty() && has_number()
     }
+}
+
+/// Reads a value as a time with a year.
+fn time_in(formats: &TimeFormats, value: ValueRef<'_>) -> Option<i64> {
+    let micros = match value {
+        ValueRef::Text(text) => formats.micros_of_text(text),
+        ValueRef::Number(number) => formats.micros_of_number(number),
+        ValueRef::Bool(_) => None,
+    };
+    micros.filter(|micros| !yearless::is(*micros))
 }
 
 /// Address as a number, so that IPv4 and IPv6 have a common order.

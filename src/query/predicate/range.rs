@@ -2,7 +2,8 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use super::ValueRef;
+use super::{ValueRef, time_in};
+use crate::event::time::TimeFormats;
 use crate::query::mapping::{DateResolution, NumberKind};
 use crate::query::number::Number;
 use crate::query::time::parse_timestamp;
@@ -54,25 +55,30 @@ pub(crate) struct UntypedRange {
     pub(super) times: Option<Bounds<i64>>,
     /// Absent with date math such as `now-1d`, which can only be a time.
     pub(super) texts: Option<Bounds<String>>,
+    /// Formats of the values, if they are known to be times: then those that can be read are.
+    pub(super) formats: Option<TimeFormats>,
 }
 
 impl UntypedRange {
     pub(super) fn matches(&self, value: ValueRef<'_>) -> bool {
+        if let (Some(times), Some(formats)) = (self.times, &self.formats)
+            && let Some(micros) = time_in(formats, value)
+        {
+            return times.contains(&DateResolution::Millis.truncate(micros));
+        }
         match value {
             ValueRef::Bool(flag) => self.booleans.is_some_and(|booleans| booleans.contains(&flag)),
             ValueRef::Number(text) => match self.numbers {
                 Some(numbers) => Number::parse(text).is_some_and(|number| numbers.contains(&number)),
-                None => self.has_time(text),
+                None => self.has_time(time_in(&TimeFormats::default(), value)),
             },
-            ValueRef::Text(text) if self.times.is_some() && is_full_date(text) => self.has_time(text),
+            ValueRef::Text(text) if self.times.is_some() && is_full_date(text) => self.has_time(parse_timestamp(text)),
             ValueRef::Text(text) => self.texts.as_ref().is_some_and(|texts| is_text_inside(text, texts)),
         }
     }
 
-    fn has_time(&self, text: &str) -> bool {
-        self.times
-            .zip(parse_timestamp(text))
-            .is_some_and(|(times, micros)| times.contains(&DateResolution::Millis.truncate(micros)))
+    fn has_time(&self, time: Option<i64>) -> bool {
+        self.times.zip(time).is_some_and(|(times, micros)| times.contains(&DateResolution::Millis.truncate(micros)))
     }
 }
 

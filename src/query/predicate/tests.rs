@@ -3,6 +3,7 @@ use std::ops::Bound;
 use chrono::{DateTime, Utc};
 
 use super::*;
+use crate::event::time::TimeFormats;
 use crate::query::ast::{Operator, Test, ZeroTerms};
 use crate::query::mapping::{DateResolution, FieldType, NumberKind};
 use crate::query::words::Analyzer;
@@ -97,6 +98,30 @@ fn untyped_values_keep_their_own_type() {
 }
 
 #[test]
+fn times_of_a_time_field() {
+    let epoch = &FieldType::Time(TimeFormats::default());
+    let in_2019 = range("[2019-01-01 TO 2019-12-31]");
+    let values = [
+        ("n1547188415.857497", true),
+        ("n1547188415857", true),
+        ("s1547188415", true),
+        ("sJan 11 2019 06:33:35", true),
+    ];
+    check(&in_2019, epoch, &values);
+    check(&in_2019, epoch, &[("n1577836800", false), ("n5", false), ("sx", false), ("sJan 11 06:33:35", false)]);
+    check(&range("[1547188000 TO 1547189000]"), epoch, &[("n1547188415.857497", true), ("n1547189415", false)]);
+    check(&term("2019-01-11"), epoch, &[("n1547188415.857497", true), ("n1547288415", false)]);
+    let pattern = Test::Wildcard { pattern: "2019*".to_owned(), case_insensitive: false, normalize: false };
+    check(&pattern, epoch, &[("s2019-01-11", true), ("s2018-01-11", false)]);
+    // another field, whose numbers may be times
+    check(&in_2019, &FieldType::Untyped, &[("n1547188415.857497", true), ("n1577836800", false), ("n80", false)]);
+    let formats = TimeFormats::parse("MM/dd/yyyy||epoch_second").unwrap();
+    let european = &FieldType::Date(DateResolution::Millis, formats);
+    check(&in_2019, european, &[("s01/11/2019", true), ("n1547188415", true), ("s01/11/2018", false)]);
+    check(&term("01/11/2019"), european, &[("n1547188415", true), ("n1547288415", false)]);
+}
+
+#[test]
 fn typed_values() {
     let whole = &FieldType::Number(NumberKind::Whole);
     check(&term("443"), whole, &[("n443", true), ("s443", true), ("n443.7", true), ("sx", false)]);
@@ -104,7 +129,7 @@ fn typed_values() {
     check(&range("{5.5 TO *]"), whole, &[("n6", true), ("n5", false), ("n5.9", false)]);
     check(&term("0.1"), &FieldType::Number(NumberKind::Single), &[("n0.1", true), ("n0.10000000149", true)]);
     check(&term("9007199254740993"), whole, &[("n9007199254740993", true), ("n9007199254740992", false)]);
-    let date = &FieldType::Date(DateResolution::Millis);
+    let date = &FieldType::Date(DateResolution::Millis, TimeFormats::default());
     check(
         &term("2024-05-01"),
         date,
@@ -174,7 +199,7 @@ fn tests_that_a_type_lacks_are_refused() {
     for (test, field_type, message) in [
         (&prefix, FieldType::Ip, "it is an address: only values, ranges and existence can be asked for"),
         (&words("x"), FieldType::Number(NumberKind::Whole), "`x` is not a number"),
-        (&words("x"), FieldType::Date(DateResolution::Millis), "`x` is not a time"),
+        (&words("x"), FieldType::Date(DateResolution::Millis, TimeFormats::default()), "`x` is not a time"),
         (&words("10.0.0.0/33"), FieldType::Ip, "`10.0.0.0/33` is not an address or network"),
         (&words("maybe"), FieldType::Boolean, "`maybe` is neither true nor false"),
         (&words("x"), FieldType::Opaque("its type is `geo_point`".to_owned()), "its type is `geo_point`"),

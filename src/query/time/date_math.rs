@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Datelike, Months, TimeDelta, TimeZone, Timelike, Utc};
 
-use super::MICROS_PER_MILLI;
-use super::parse::{Precision, offset_minutes, parse_with_offset};
+use super::parse::parse_with_offset;
+use crate::event::time::{MICROS_PER_MILLI, Parsed, Precision, offset_minutes};
 
 /// Instant that a rounded or incomplete time stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,16 +14,34 @@ pub enum Rounding {
     Up,
 }
 
+/// Reads a plain time, with a missing zone that many minutes east of UTC.
+pub type ParseTime<'a> = dyn Fn(&str, i32) -> Option<Parsed> + 'a;
+
 /// Evaluates `text` to microseconds since 1970-01-01 UTC, in whole milliseconds. Times without a
 /// zone, and rounding to days and more, are in the zone `offset_minutes` east of UTC.
 ///
 /// # Errors
 /// Returns a description of the first part that is wrong.
 pub fn evaluate(text: &str, now: DateTime<Utc>, rounding: Rounding, offset_minutes: i32) -> Result<i64, String> {
+    evaluate_in(&parse_with_offset, text, now, rounding, offset_minutes)
+}
+
+/// Same as [`evaluate`], with plain times as `parse` reads them.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_in(
+    parse: &ParseTime<'_>,
+    text: &str,
+    now: DateTime<Utc>,
+    rounding: Rounding,
+    offset_minutes: i32,
+) -> Result<i64, String> {
+    let instant = |text, rounding| instant(parse(text, offset_minutes), text, rounding);
     let (start, math) = match (text.strip_prefix("now"), text.split_once("||")) {
         (Some(math), _) => (now, math),
-        (None, Some((date, math))) => (instant(date, Rounding::Down, offset_minutes)?, math),
-        (None, None) => return Ok(whole_millis(instant(text, rounding, offset_minutes)?)),
+        (None, Some((date, math))) => (instant(date, Rounding::Down)?, math),
+        (None, None) => return Ok(whole_millis(instant(text, rounding)?)),
     };
     let shift = TimeDelta::minutes(i64::from(offset_minutes));
     let local = apply(start + shift, math, rounding)?;
@@ -48,9 +66,8 @@ fn whole_millis(time: DateTime<Utc>) -> i64 {
     time.timestamp_millis() * MICROS_PER_MILLI
 }
 
-fn instant(text: &str, rounding: Rounding, offset_minutes: i32) -> Result<DateTime<Utc>, String> {
-    let parsed = parse_with_offset(text, offset_minutes)
-        .and_then(|parsed| Some((DateTime::from_timestamp_micros(parsed.micros)?, parsed.precision)));
+fn instant(parsed: Option<Parsed>, text: &str, rounding: Rounding) -> Result<DateTime<Utc>, String> {
+    let parsed = parsed.and_then(|parsed| Some((DateTime::from_timestamp_micros(parsed.micros)?, parsed.precision)));
     let (time, precision) = parsed.ok_or_else(|| format!("`{}` is not a time", text.escape_debug()))?;
     if rounding == Rounding::Down {
         return Ok(time);

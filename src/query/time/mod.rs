@@ -5,11 +5,8 @@ mod parse;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use date_math::{Rounding, evaluate, is_expression, parse_zone};
-pub use parse::{Parsed, Precision, parse_timestamp, parse_with_offset};
-
-/// Microseconds in a millisecond, which is the resolution of Elasticsearch's `date` type.
-pub const MICROS_PER_MILLI: i64 = 1_000;
+pub use date_math::{ParseTime, Rounding, evaluate, evaluate_in, is_expression, parse_zone};
+pub use parse::{parse_timestamp, parse_with_offset};
 
 /// Times of the events that a use case looks at, in microseconds since 1970-01-01 UTC; both ends
 /// are inside.

@@ -65,7 +65,7 @@ mod tests {
     use crate::event::decode::ColumnKind;
 
     fn column(field: &str) -> ColumnSpec {
-        ColumnSpec { name: field.to_owned(), field: FieldPath::new(field), kind: ColumnKind::Elements }
+        ColumnSpec::new(field, &FieldPath::new(field), ColumnKind::Elements)
     }
 
     #[test]

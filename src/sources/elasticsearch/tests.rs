@@ -12,7 +12,6 @@ use crate::config::ModelType;
 use crate::elastic::script::{HELLO, OLD_HELLO, Received, Reply, Script};
 use crate::event::FieldPath;
 use crate::event::decode::{ColumnKind, ColumnSpec};
-use crate::query::parse_timestamp;
 use crate::runtime::Interrupt;
 
 const N_DOCUMENTS: usize = 53;
@@ -152,8 +151,8 @@ fn events_within(server: &Script, runtime: &tokio::runtime::Runtime, es_retry_de
 }
 
 fn scan(events: &ElasticEvents) -> Result<(Scanned, ScanSummary), SourceError> {
-    let column = ColumnSpec { name: "n".to_owned(), field: FieldPath::new("n"), kind: ColumnKind::Joined };
-    let projection = Projection::new(vec![column], parse_timestamp);
+    let column = ColumnSpec::new("n", &FieldPath::new("n"), ColumnKind::Joined);
+    let projection = Projection::new(vec![column]);
     let mut scanned = Vec::new();
     let summary = events.scan(&projection, &ScanOptions { threads: 2, ..ScanOptions::default() }, &mut |batch| {
         let texts = batch.columns.column(0).as_dictionary::<UInt32Type>();
@@ -254,12 +253,9 @@ fn documents_that_a_use_case_has_tagged_are_excluded() {
         }
         Some(Reply::Json(200, answer.to_string()))
     });
-    let column = |field: &str| ColumnSpec {
-        name: format!("elements:{field}"),
-        field: FieldPath::new(field),
-        kind: ColumnKind::Elements,
-    };
-    let projection = Projection::new(crate::plan::TAGGED_BY.map(column).to_vec(), parse_timestamp);
+    let column =
+        |field: &str| ColumnSpec::new(format!("elements:{field}"), &FieldPath::new(field), ColumnKind::Elements);
+    let projection = Projection::new(crate::plan::TAGGED_BY.map(column).to_vec());
     let mut masks: Vec<Vec<bool>> = Vec::new();
     let scanned = events(&server, &runtime).scan(&projection, &ScanOptions::default(), &mut |batch| {
         masks = batch.matched.unwrap().iter().map(|mask| mask.iter().map(Option::unwrap).collect()).collect();
@@ -368,7 +364,7 @@ fn a_cancelled_scan_ends() {
     let events = events(&server, &runtime);
     let options = ScanOptions::default();
     options.interrupt.raise();
-    let projection = Projection::new(Vec::new(), parse_timestamp);
+    let projection = Projection::new(Vec::new());
     let error = events.scan(&projection, &options, &mut |_| Ok(())).unwrap_err();
     assert!(matches!(error, SourceError::Cancelled));
     assert!(server.lines().contains(&"DELETE /_pit".to_owned()));

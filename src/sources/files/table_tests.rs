@@ -209,12 +209,10 @@ fn projection() -> Projection {
     let kinds = [ColumnKind::Elements, ColumnKind::Joined, ColumnKind::Leaves, ColumnKind::Strings];
     let specs = fields.iter().flat_map(|field| kinds.map(|kind| (field, kind)));
     let specs = specs.filter(|(field, kind)| *kind == ColumnKind::Leaves || !field.contains(['*', '_']));
-    let spec = |(idx, (field, kind)): (usize, (&&str, ColumnKind))| ColumnSpec {
-        name: format!("{idx}"),
-        field: FieldPath::new(field),
-        kind,
+    let spec = |(idx, (field, kind)): (usize, (&&str, ColumnKind))| {
+        ColumnSpec::new(idx.to_string(), &FieldPath::new(field), kind)
     };
-    Projection::new(specs.enumerate().map(spec).collect(), |_| None)
+    Projection::new(specs.enumerate().map(spec).collect())
 }
 
 /// Decoding a table gives what decoding its documents as lines of JSON gives.
@@ -224,10 +222,8 @@ fn check_decoding(name: &str, bytes: &[u8]) {
     let options = ScanOptions { id_hash: true, threads: 1, ..ScanOptions::default() };
     let whole = projection();
     // columns that no name pattern needs take a shorter way
-    let few = Projection::new(
-        whole.specs().iter().filter(|spec| !spec.field.as_str().contains('*')).cloned().collect(),
-        |_| None,
-    );
+    let few = whole.specs().iter().filter(|spec| !spec.field.as_str().contains('*')).cloned().collect();
+    let few = Projection::new(few);
     for projection in [whole, few] {
         let mut batches: Vec<EventBatch> = Vec::new();
         files

@@ -13,12 +13,11 @@ use crate::event::decode::{ColumnKind, ColumnSpec, SkipReason};
 use crate::runtime::Interrupt;
 
 fn projection() -> Projection {
-    let specs = ["a", "b.c", "_id", "_index"].map(|field| ColumnSpec {
-        name: field.to_owned(),
-        field: FieldPath::new(field),
-        kind: if field.starts_with('_') { ColumnKind::Leaves } else { ColumnKind::Elements },
+    let specs = ["a", "b.c", "_id", "_index"].map(|field| {
+        let kind = if field.starts_with('_') { ColumnKind::Leaves } else { ColumnKind::Elements };
+        ColumnSpec::new(field, &FieldPath::new(field), kind)
     });
-    Projection::new(specs.into(), |_| None)
+    Projection::new(specs.into())
 }
 
 pub(super) fn open(paths: &[&Path]) -> Result<EventFiles, Vec<String>> {
