@@ -7,7 +7,7 @@ use crate::config::MainConfig;
 use crate::detection::{Detected, Detection, DetectionError};
 use crate::engine::Compute;
 use crate::ingest::{Ingested, Usage, ingest};
-use crate::models::{EvaluationError, Inputs};
+use crate::models::{EvaluationError, Inputs, Span};
 use crate::outlier::Gathered;
 use crate::plan::{Period, PlannedUseCase, ScanPlan};
 use crate::runtime::side_by_side;
@@ -136,10 +136,10 @@ async fn detect(
     let inputs = Inputs {
         context: &context,
         n_partitions,
-        end: match group.period {
-            Period::Everything => None,
-            Period::HistoryUntil(end) => Some(end.timestamp_micros()),
-            Period::Between(window) => Some(window.to).filter(|&to| to < i64::MAX),
+        span: match (group.period, group.period.end()) {
+            (Period::Everything, _) => Span::Everything,
+            (_, Some(end)) => Span::Until(end),
+            (_, None) => Span::UntilNewest,
         },
         history: use_case.history_window.num_microseconds().unwrap_or(i64::MAX),
         use_case: &name,

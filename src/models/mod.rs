@@ -179,6 +179,17 @@ pub struct WholeEvent<'a> {
     pub highlights: &'a Map<String, Value>,
 }
 
+/// Extent of the history of a run, whose times are in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// All events.
+    Everything,
+    /// A history that ends here.
+    Until(i64),
+    /// A history that ends with the newest event.
+    UntilNewest,
+}
+
 /// Inputs of a model besides its view.
 #[derive(Clone, Copy)]
 #[expect(missing_debug_implementations, reason = "a session has none")]
@@ -187,9 +198,9 @@ pub struct Inputs<'a> {
     pub context: &'a SessionContext,
     /// Number of partitions to work on in parallel.
     pub n_partitions: usize,
-    /// End of the history in microseconds; if `None`, the time of the newest event.
-    pub end: Option<i64>,
-    /// Length of the history in microseconds.
+    /// Extent of the history.
+    pub span: Span,
+    /// Length of the history in microseconds, or the least one if it spans everything.
     pub history: i64,
     /// Name of the use case in logs.
     pub use_case: &'a str,

@@ -1,21 +1,21 @@
 //! Flags targets that appear in an aggregator for the first time in a sliding window.
 
-use arrow::array::{Array, ArrayRef, Int64Array, ListArray, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, Int64Array, ListArray, RecordBatch, UInt32Array};
 use chrono::{DateTime, TimeDelta};
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
-use datafusion::functions_aggregate::expr_fn::{count, max};
+use datafusion::functions_aggregate::expr_fn::{count, max, min};
 use datafusion::prelude::{col, lit};
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use super::{
-    Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, column, field_names, rows, rows_of,
-    text_of,
+    Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Span, column, field_names, rows,
+    rows_of, text_of,
 };
 use crate::config::SuddenAppearance;
-use crate::engine::functions::{SlidingWindows, appearances, appearances_of};
+use crate::engine::functions::{History, SlidingWindows, appearances, appearances_of};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::table::{Element, View};
 
@@ -60,20 +60,15 @@ async fn evaluate<'a>(
     view: &'a View,
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, DataFusionError> {
-    let end = match inputs.end {
-        Some(end) => Some(end),
-        None => newest(view, &inputs).await?,
+    let histories = histories(view, &inputs).await?;
+    let (Some(first), Some(last)) = (histories.first(), histories.last()) else {
+        return Ok(Evaluation::without_candidates(&inputs));
     };
-    let Some(end) = end else { return Ok(Evaluation::without_candidates(&inputs)) };
-    let windows = SlidingWindows {
-        end,
-        history: inputs.history,
-        window: microseconds(sudden.window),
-        step: microseconds(sudden.step),
-    };
+    let (start, end) = (first.start, last.end);
+    let windows = SlidingWindows { histories, window: microseconds(sudden.window), step: microseconds(sudden.step) };
     let expression = appearances(col("time"), col("tie"), col("element"), &windows);
     let found = rows(view, &inputs)?
-        .filter(col("time").between(lit(windows.start()), lit(windows.end)))?
+        .filter(col("time").between(lit(start), lit(end)))?
         .aggregate(vec![col("aggregator"), col("target")], vec![expression.alias("appearances")])?
         .collect()
         .await?;
@@ -111,15 +106,48 @@ fn microseconds(duration: TimeDelta) -> i64 {
     duration.num_microseconds().unwrap_or(i64::MAX)
 }
 
-async fn newest(view: &View, inputs: &Inputs<'_>) -> Result<Option<i64>, DataFusionError> {
-    let result = rows(view, inputs)?.aggregate(vec![], vec![max(col("time")).alias("newest")])?.collect().await?;
-    for batch in &result {
-        let newest = column::<Int64Array>(batch, "newest")?;
-        if !newest.is_empty() && newest.is_valid(0) {
-            return Ok(Some(newest.value(0)));
+/// Returns the histories through which windows slide, in the order of time.
+async fn histories(view: &View, inputs: &Inputs<'_>) -> Result<Vec<History>, DataFusionError> {
+    let until = |end: i64| History { start: end.saturating_sub(inputs.history), end };
+    Ok(match inputs.span {
+        Span::Until(end) => vec![until(end)],
+        Span::UntilNewest => {
+            recordings(view, inputs).await?.last().map(|newest| until(newest.end)).into_iter().collect()
         }
+        Span::Everything => {
+            let mut recordings = recordings(view, inputs).await?;
+            recordings
+                .iter_mut()
+                .for_each(|recording| recording.start = recording.start.min(until(recording.end).start));
+            recordings
+        }
+    })
+}
+
+/// Time before all events, from which lengths of histories are counted.
+const DAWN: i64 = i64::MIN / 2;
+
+/// Returns first and last times of what was recorded without a break that is longer than the
+/// history. Joined recordings are judged as each would be alone.
+async fn recordings(view: &View, inputs: &Inputs<'_>) -> Result<Vec<History>, DataFusionError> {
+    // no break fits into a period as long as the history, so the ends of these periods tell
+    let period = (col("time") - lit(DAWN)) / lit(inputs.history.max(1));
+    let ends = vec![min(col("time")).alias("first"), max(col("time")).alias("last")];
+    let periods = rows(view, inputs)?.aggregate(vec![period.alias("period")], ends)?.collect().await?;
+    let mut found = Vec::new();
+    for batch in &periods {
+        let (firsts, lasts) = (column::<Int64Array>(batch, "first")?, column::<Int64Array>(batch, "last")?);
+        found.extend((0..batch.num_rows()).map(|row| History { start: firsts.value(row), end: lasts.value(row) }));
     }
-    Ok(None)
+    found.sort_unstable_by_key(|period| period.start);
+    found.dedup_by(|later, earlier| {
+        let is_one = later.start.saturating_sub(earlier.end) <= inputs.history;
+        if is_one {
+            earlier.end = later.end;
+        }
+        is_one
+    });
+    Ok(found)
 }
 
 fn collect_appearances(batch: &RecordBatch, appeared: &mut Vec<Appeared>) -> Result<(), DataFusionError> {

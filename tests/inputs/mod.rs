@@ -7,6 +7,7 @@ mod hostile;
 mod json;
 mod metrics;
 mod tables;
+mod times;
 
 use std::path::{Path, PathBuf};
 

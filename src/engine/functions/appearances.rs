@@ -12,16 +12,38 @@ use datafusion::logical_expr::{AggregateUDF, Expr, GroupsAccumulator, Signature,
 use super::collect::{Collect, Record, state_field};
 use super::group_function::GroupFunction;
 use super::lists::{list_type, lists};
-use super::parameters::number;
+use super::parameters::{bytes, bytes_literal, number};
 
-/// Windows of equal length that slide over a history in steps, in microseconds. The last one ends
-/// with the history.
+/// Period through which windows slide, in microseconds; both ends are inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlidingWindows {
-    /// End of the history, inclusive.
+pub struct History {
+    /// First instant.
+    pub start: i64,
+    /// Last instant.
     pub end: i64,
-    /// Length of the history.
-    pub history: i64,
+}
+
+impl History {
+    /// Number of [`Self::to_bytes`].
+    const N_BYTES: usize = 16;
+
+    fn to_bytes(self) -> impl Iterator<Item = u8> + use<> {
+        self.start.to_le_bytes().into_iter().chain(self.end.to_le_bytes())
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Self {
+        let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, byte| number << 8 | i64::from(*byte));
+        let (start, end) = bytes.split_at(Self::N_BYTES / 2);
+        History { start: number(start), end: number(end) }
+    }
+}
+
+/// Windows of equal length that slide over histories in steps, in microseconds. The last one of a
+/// history ends with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlidingWindows {
+    /// Histories in the order of time; no window reaches from one into another.
+    pub histories: Vec<History>,
     /// Length of a window.
     pub window: i64,
     /// Distance between the starts of consecutive windows.
@@ -29,32 +51,29 @@ pub struct SlidingWindows {
 }
 
 impl SlidingWindows {
-    /// Start of the history, inclusive.
-    pub fn start(&self) -> i64 {
-        self.end.saturating_sub(self.history)
-    }
-
-    /// Window whose last step contains `time`, as (start, end). An event is judged only there:
-    /// earlier in the window there is too little history before it.
-    fn judging(&self, time: i64) -> Option<(i64, i64)> {
-        let first_end = self.start() + self.window;
-        let beyond = time - first_end;
+    /// Window of `history` whose last step contains `time`, as (start, end). An event is judged
+    /// only there: earlier in the window there is too little history before it.
+    fn judging(&self, history: History, time: i64) -> Option<(i64, i64)> {
+        let first_end = history.start.saturating_add(self.window);
+        let beyond = time.saturating_sub(first_end);
         let n_steps = if beyond <= 0 { 0 } else { (beyond - 1) / self.step + 1 };
-        let end = first_end + n_steps * self.step;
-        if end < self.end {
+        let end = first_end.saturating_add(n_steps.saturating_mul(self.step));
+        if end < history.end {
             return (time > end - self.step).then_some((end - self.window, end));
         }
-        self.last(time)
+        self.last(history, time)
     }
 
-    fn last(&self, time: i64) -> Option<(i64, i64)> {
-        (time > self.end - self.step && time <= self.end).then_some((self.end - self.window, self.end))
+    fn last(&self, History { end, .. }: History, time: i64) -> Option<(i64, i64)> {
+        (time > end - self.step && time <= end).then_some((end - self.window, end))
     }
 
     /// Window in which an event at `time` is the first since `previous`.
     fn appears(&self, previous: Option<i64>, time: i64) -> Option<(i64, i64)> {
+        let later = self.histories.partition_point(|history| history.end < time);
+        let history = *self.histories.get(later).filter(|history| history.start <= time)?;
         let is_new = |&(start, _): &(i64, i64)| previous.is_none_or(|previous| previous < start);
-        self.judging(time).filter(is_new).or_else(|| self.last(time).filter(is_new))
+        self.judging(history, time).filter(is_new).or_else(|| self.last(history, time).filter(is_new))
     }
 }
 
@@ -62,7 +81,8 @@ impl SlidingWindows {
 /// judges them.
 pub fn appearances(time: Expr, tie: Expr, element: Expr, windows: &SlidingWindows) -> Expr {
     let mut args = vec![time, tie, element];
-    args.extend([windows.end, windows.history, windows.window, windows.step].map(lit));
+    args.push(bytes_literal(windows.histories.iter().copied().flat_map(History::to_bytes).collect()));
+    args.extend([windows.window, windows.step].map(lit));
     function().call(args)
 }
 
@@ -91,7 +111,7 @@ pub fn appearances_of(column: &ListArray, row: usize) -> Vec<Appearance> {
 /// The function of DataFusion.
 pub(super) fn function() -> AggregateUDF {
     let mut arguments = vec![DataType::Int64, DataType::UInt64, DataType::UInt64];
-    arguments.extend([const { DataType::Int64 }; 4]);
+    arguments.extend([DataType::Binary, DataType::Int64, DataType::Int64]);
     AggregateUDF::new_from_impl(GroupFunction {
         name: "appearances",
         signature: Signature::exact(arguments, Volatility::Immutable),
@@ -103,10 +123,9 @@ pub(super) fn function() -> AggregateUDF {
 
 fn accumulator(args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
     let windows = SlidingWindows {
-        end: number(args, 3)?,
-        history: number(args, 4)?,
-        window: number(args, 5)?,
-        step: number(args, 6)?,
+        histories: bytes(args, 3)?.chunks_exact(History::N_BYTES).map(History::of_bytes).collect(),
+        window: number(args, 4)?,
+        step: number(args, 5)?,
     };
     Ok(Box::new(Collect::<3>::new(Box::new(move |groups| {
         let found: Vec<Vec<Appearance>> = groups.into_iter().map(|group| find(group, &windows)).collect();
@@ -157,7 +176,14 @@ mod tests {
     use crate::table::Element;
 
     /// History of 24 with windows of 10 and steps of 7: the windows end at 10, 17 and finally 24.
-    const WINDOWS: SlidingWindows = SlidingWindows { end: 24, history: 24, window: 10, step: 7 };
+    fn windows() -> SlidingWindows {
+        sliding(&[(0, 24)], 10, 7)
+    }
+
+    fn sliding(histories: &[(i64, i64)], window: i64, step: i64) -> SlidingWindows {
+        let histories = histories.iter().map(|&(start, end)| History { start, end }).collect();
+        SlidingWindows { histories, window, step }
+    }
 
     fn check(times: &[i64], expected: &[(usize, (i64, i64), u64)]) {
         let element = |idx: usize| (idx as u64) << 24;
@@ -167,8 +193,8 @@ mod tests {
             .iter()
             .map(|&(idx, window, n_in_window)| Appearance { element: element(idx), window, n_in_window })
             .collect();
-        assert_eq!(find(records.clone(), &WINDOWS), expected);
-        assert_eq!(find(records.into_iter().rev().collect(), &WINDOWS), expected);
+        assert_eq!(find(records.clone(), &windows()), expected);
+        assert_eq!(find(records.into_iter().rev().collect(), &windows()), expected);
     }
 
     #[test]
@@ -190,23 +216,48 @@ mod tests {
 
     #[test]
     fn a_late_history_end_never_flags_an_event_twice() {
-        let windows = SlidingWindows { end: 25, history: 25, window: 23, step: 4 };
+        let windows = sliding(&[(0, 25)], 23, 4);
         assert_eq!(windows.appears(None, 22), Some((0, 23)));
         assert_eq!(windows.appears(Some(1), 22), Some((2, 25)));
     }
 
     #[test]
     fn equal_windows_and_history_have_one_window() {
-        let windows = SlidingWindows { end: 100, history: 100, window: 100, step: 10 };
+        let windows = sliding(&[(0, 100)], 100, 10);
         assert_eq!(windows.appears(None, 90), None);
         assert_eq!(windows.appears(None, 91), Some((0, 100)));
         assert_eq!(windows.appears(Some(0), 91), None);
     }
 
     #[test]
+    fn each_history_has_windows_of_its_own() {
+        let both = sliding(&[(0, 24), (1_000, 1_024)], 10, 7);
+        assert_eq!(both.appears(None, 4), windows().appears(None, 4));
+        assert_eq!(both.appears(Some(4), 1_024), Some((1_014, 1_024)));
+        assert_eq!(both.appears(Some(4), 1_003), None);
+        assert_eq!(both.appears(Some(4), 500), None);
+    }
+
+    #[test]
+    fn histories_are_read_back() {
+        for (start, end) in [(0, 24), (-62_135_596_800_000_000, 253_402_300_799_999_999), (i64::MIN, i64::MAX)] {
+            let history = History { start, end };
+            assert_eq!(History::of_bytes(&history.to_bytes().collect::<Vec<_>>()), history);
+        }
+    }
+
+    #[test]
+    fn windows_are_found_without_walking_through_centuries() {
+        let (start, end) = (-62_135_596_800_000_000, 253_402_300_799_999_999);
+        let all = sliding(&[(start, end)], 86_400_000_000, 1);
+        assert_eq!(all.appears(None, 5), Some((5 - 86_400_000_000, 5)));
+        assert_eq!(all.appears(None, end), Some((end - 86_400_000_000, end)));
+    }
+
+    #[test]
     fn sentences_of_one_event_count_once() {
         let event = Element(7 << 24).0;
         let records = vec![[12, 0, event], [12, 0, event | 1]];
-        assert_eq!(find(records, &WINDOWS), [Appearance { element: event, window: (7, 17), n_in_window: 1 }]);
+        assert_eq!(find(records, &windows()), [Appearance { element: event, window: (7, 17), n_in_window: 1 }]);
     }
 }

@@ -17,7 +17,7 @@ mod parameters;
 use datafusion::logical_expr::AggregateUDF;
 use datafusion::prelude::SessionContext;
 
-pub use appearances::{Appearance, SlidingWindows, appearances, appearances_of};
+pub use appearances::{Appearance, History, SlidingWindows, appearances, appearances_of};
 pub use frontier::frontier;
 pub use judge_terms::{TermsJudgement, judge_terms};
 pub use most_frequent::most_frequent;

@@ -71,6 +71,18 @@ pub(super) fn number<T: TryFrom<ScalarValue>>(args: &AccumulatorArgs<'_>, idx: u
     T::try_from(value.clone()).map_err(|_| wrong(args, idx, value))
 }
 
+/// Literal that [`bytes`] reads back. Plans show only its start, whatever its length.
+pub(super) fn bytes_literal(bytes: Vec<u8>) -> Expr {
+    Expr::Literal(ScalarValue::Binary(Some(bytes)), None)
+}
+
+pub(super) fn bytes<'a>(args: &'a AccumulatorArgs<'_>, idx: usize) -> Result<&'a [u8]> {
+    match literal(args, idx)? {
+        ScalarValue::Binary(Some(bytes)) => Ok(bytes),
+        value => Err(wrong(args, idx, value)),
+    }
+}
+
 fn literal<'a>(args: &'a AccumulatorArgs<'_>, idx: usize) -> Result<&'a ScalarValue> {
     let expr: &Arc<dyn PhysicalExpr> = args
         .exprs
