@@ -22,6 +22,11 @@ pub fn flatten(value: &Value) -> Option<String> {
     }
 }
 
+/// Lower-cases character by character, as Lucene does: one character never becomes two.
+pub fn lower_case(text: &str) -> String {
+    text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
+}
+
 /// Hash that is the same in every run and on every machine. Ties are broken by it, and results must
 /// not change from run to run. Equal hashes never merge texts, because the texts themselves are
 /// compared.

@@ -2,10 +2,15 @@
 //!
 //! The standard analyzer follows UAX #29. It supports runs of letters, digits and connectors;
 //! apostrophes, full stops and colons between letters; full stops, commas and apostrophes between
-//! digits; one word per ideograph or hiragana character; and words of at most 255 characters. It
-//! lacks emoji and the dictionaries for Thai, Lao, Khmer and Burmese; a run in these scripts is one
-//! word.
+//! digits; one word per ideograph or hiragana character; pictographs such as `®` and emoji with
+//! their sequences; and words of at most 255 characters. It lacks the dictionaries for Thai, Lao,
+//! Khmer and Burmese; a run in these scripts is one word.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::event::text::lower_case;
 use crate::python::decimal_digit;
 
 /// Upper limit on the characters of a word; longer words are split, as in Elasticsearch.
@@ -57,11 +62,6 @@ impl Analyzer {
     }
 }
 
-/// Lower-cases character by character, as Lucene does: one character never becomes two.
-pub(crate) fn lower_case(text: &str) -> String {
-    text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Letter,
@@ -77,8 +77,18 @@ enum Class {
     MidNumber,
     /// Joins letters or digits.
     MidBoth,
+    /// A word of its own, with what belongs to it.
+    Pictograph,
+    /// Half of a flag.
+    Regional,
     Other,
 }
+
+const JOINER: char = '\u{200d}';
+const KEYCAP: char = '\u{20e3}';
+/// Asks for a character as text, which is no emoji then.
+const TEXT_STYLE: char = '\u{fe0e}';
+const EMOJI_STYLE: char = '\u{fe0f}';
 
 fn class(c: char) -> Class {
     match c {
@@ -101,7 +111,8 @@ fn class(c: char) -> Class {
         | '\u{200c}'..='\u{200f}'
         | '\u{ad}'
         | '\u{fe00}'..='\u{fe0f}'
-        | '\u{20d0}'..='\u{20ff}' => Class::Extend,
+        | '\u{20d0}'..='\u{20ff}'
+        | '\u{e0020}'..='\u{e007f}' => Class::Extend,
         '\u{3041}'..='\u{309f}'
         | '\u{3400}'..='\u{4dbf}'
         | '\u{4e00}'..='\u{9fff}'
@@ -110,7 +121,42 @@ fn class(c: char) -> Class {
         // other numeric characters (½, ²) are not part of words
         _ if decimal_digit(c).is_some() => Class::Digit,
         _ if c.is_alphabetic() => Class::Letter,
+        '\u{1f1e6}'..='\u{1f1ff}' => Class::Regional,
+        _ if is_pictograph(c) => Class::Pictograph,
         _ => Class::Other,
+    }
+}
+
+fn is_pictograph(c: char) -> bool {
+    static PICTOGRAPH: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"\A[\p{Extended_Pictographic}\p{Emoji_Modifier}]").ok());
+    // no ASCII character is one
+    !c.is_ascii() && PICTOGRAPH.as_ref().is_some_and(|regex| regex.is_match(c.encode_utf8(&mut [0; 4])))
+}
+
+fn is_modifier(c: char) -> bool {
+    matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
+}
+
+/// Returns the number of characters of the emoji that `chars` begin with, if they do.
+fn emoji_length(chars: &[(char, Class)]) -> Option<usize> {
+    let is = |idx: usize, wanted: char| chars.get(idx).is_some_and(|(c, _)| *c == wanted);
+    let class = |idx: usize| chars.get(idx).map(|(_, class)| *class);
+    let mut length = match class(0)? {
+        Class::Pictograph => 1,
+        Class::Regional => (class(1) == Some(Class::Regional)).then_some(2)?,
+        _ if is(0, JOINER) && class(1) == Some(Class::Pictograph) => 2,
+        _ if (is(0, '#') || is(0, '*')) && is(1, KEYCAP) => 2,
+        _ if (is(0, '#') || is(0, '*')) && is(1, EMOJI_STYLE) && is(2, KEYCAP) => 3,
+        _ => return None,
+    };
+    loop {
+        let joins = is(length - 1, JOINER) && class(length) == Some(Class::Pictograph);
+        let extends = class(length) == Some(Class::Extend) && !is(length, TEXT_STYLE);
+        if !joins && !extends && !chars.get(length).is_some_and(|(c, _)| is_modifier(*c)) {
+            return Some(length);
+        }
+        length += 1;
     }
 }
 
@@ -119,7 +165,19 @@ fn standard_words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut last = Class::Other;
+    let mut end_of_emoji = 0;
     for (idx, &(c, class)) in chars.iter().enumerate() {
+        if idx < end_of_emoji {
+            continue;
+        }
+        let begins_emoji = word.is_empty() || class != Class::Extend;
+        if let Some(length) = emoji_length(&chars[idx..]).filter(|_| begins_emoji) {
+            end_word(&mut word, &mut words);
+            end_of_emoji = idx + length;
+            words.push(chars[idx..end_of_emoji].iter().map(|(c, _)| c).collect());
+            last = Class::Other;
+            continue;
+        }
         let next = || chars[idx + 1..].iter().map(|(_, class)| *class).find(|class| *class != Class::Extend);
         let inside = match class {
             Class::Letter | Class::Digit | Class::Connector => true,
@@ -127,7 +185,7 @@ fn standard_words(text: &str) -> Vec<String> {
             Class::MidLetter => last == Class::Letter && next() == Some(Class::Letter),
             Class::MidNumber => last == Class::Digit && next() == Some(Class::Digit),
             Class::MidBoth => matches!(last, Class::Letter | Class::Digit) && next() == Some(last),
-            Class::Single | Class::Other => false,
+            Class::Single | Class::Pictograph | Class::Regional | Class::Other => false,
         };
         if inside {
             word.extend(c.to_lowercase().next());
@@ -169,6 +227,15 @@ mod tests {
             ("a:b 10:20", vec!["a:b", "10", "20"]),
             ("世界 münchen ひら カタ", vec!["世", "界", "münchen", "ひ", "ら", "カタ"]),
             ("İx e\u{301}a ½", vec!["ix", "e\u{301}a"]),
+            ("a® b™c ©®\u{fe0e}", vec!["a", "®", "b", "™", "c", "©", "®"]),
+            ("_😀😀a \u{200d}😀 ⓜ", vec!["😀", "😀", "a", "\u{200d}😀", "ⓜ"]),
+            ("👨\u{200d}👩\u{200d}👧 ❤\u{fe0f}\u{200d}🔥x", vec!["👨\u{200d}👩\u{200d}👧", "❤\u{fe0f}\u{200d}🔥", "x"]),
+            ("👍🏽🏽 🇩🇪🇫 🏽", vec!["👍🏽🏽", "🇩🇪", "🏽"]),
+            (
+                "1\u{fe0f}\u{20e3} #\u{20e3}*\u{fe0f}\u{20e3} #\u{fe0f}",
+                vec!["1\u{fe0f}\u{20e3}", "#\u{20e3}", "*\u{fe0f}\u{20e3}"],
+            ),
+            ("→ € ✓ a\u{200d}😀", vec!["a\u{200d}", "😀"]),
             ("", vec![]),
         ] {
             assert_eq!(Analyzer::Standard.words(text), expected, "{text}");

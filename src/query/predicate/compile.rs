@@ -155,7 +155,8 @@ fn text_test(test: &Test, normalize: impl Fn(&str) -> String) -> Result<TextTest
         Test::Prefix { text, case_insensitive: true, .. } => TextTest::PrefixIgnoringCase(normalize(text)),
         Test::Prefix { text, .. } => TextTest::Prefix(normalize(text)),
         Test::Wildcard { pattern, case_insensitive, .. } => TextTest::Wildcard(
-            wildcard(&normalize(pattern), *case_insensitive).map_err(|error| Refusal::Unknowable(error.message))?,
+            wildcard(&normalized_pattern(pattern, &normalize), *case_insensitive)
+                .map_err(|error| Refusal::Unknowable(error.message))?,
         ),
         Test::Regexp { pattern, case_insensitive, flags } => TextTest::Regexp(
             LuceneRegexp::new(pattern, *case_insensitive, *flags)
@@ -174,6 +175,21 @@ fn text_test(test: &Test, normalize: impl Fn(&str) -> String) -> Result<TextTest
             return Err(Refusal::Mismatch("this is no test of a term".to_owned()));
         }
     })
+}
+
+/// Normalizes a wildcard pattern; escaped characters stay as they are.
+fn normalized_pattern(pattern: &str, normalize: impl Fn(&str) -> String) -> String {
+    let mut normalized = String::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if c == '\\' {
+            normalized.push(c);
+            normalized.extend(chars.next());
+        } else {
+            normalized += &normalize(c.encode_utf8(&mut [0; 4]));
+        }
+    }
+    normalized
 }
 
 fn words(test: &Test, analyzer: Analyzer) -> Result<Shape, Refusal> {

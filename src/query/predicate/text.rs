@@ -8,8 +8,9 @@ use super::fuzzy::FuzzyText;
 use super::phrase::has_phrase;
 use super::range::{Bounds, is_text_inside};
 use super::{ValueRef, is_longer};
+use crate::event::text::lower_case;
 use crate::query::regexp::LuceneRegexp;
-use crate::query::words::{Analyzer, lower_case};
+use crate::query::words::Analyzer;
 
 /// Conversion of a value to the text that is compared.
 #[derive(Clone, Copy, Debug, Default)]

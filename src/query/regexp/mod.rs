@@ -115,7 +115,7 @@ fn anchored(pattern: &str) -> Result<Regex, SyntaxError> {
 }
 
 /// Compiles a wildcard pattern: `*` stands for any text, `?` for any character, `\` escapes the
-/// next character.
+/// next character. As in Elasticsearch, an escaped letter keeps its case.
 pub(super) fn wildcard(pattern: &str, case_insensitive: bool) -> Result<Regex, SyntaxError> {
     let mut translated = String::new();
     let mut chars = pattern.chars();
@@ -124,7 +124,7 @@ pub(super) fn wildcard(pattern: &str, case_insensitive: bool) -> Result<Regex, S
             '*' if translated.ends_with(".*") => {}
             '*' => translated.push_str(".*"),
             '?' => translated.push('.'),
-            '\\' => push_literal(&mut translated, chars.next().unwrap_or('\\'), case_insensitive),
+            '\\' => push_literal(&mut translated, chars.next().unwrap_or('\\'), false),
             _ => push_literal(&mut translated, c, case_insensitive),
         }
     }
@@ -230,5 +230,8 @@ mod tests {
         }
         assert!(wildcard("aBé", true).unwrap().is_match("Abé"));
         assert!(!wildcard("aBé", true).unwrap().is_match("abÉ"));
+        for (text, expected) in [("xaY", true), ("XaY", true), ("XAY", false), ("xay", true)] {
+            assert_eq!(wildcard(r"x\ay", true).unwrap().is_match(text), expected, "{text}");
+        }
     }
 }
