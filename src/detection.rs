@@ -5,6 +5,7 @@
 //! lost rows are judged again, the outliers of the others stand. Each round with whitelisted rows
 //! makes the population smaller, so the loop ends.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -12,8 +13,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 
 use crate::config::{Asset, UseCase};
-use crate::event::Document;
 use crate::event::derived::DerivedFields;
+use crate::event::{Document, FieldNames};
 use crate::models::{
     self, Candidate, Candidates, Evaluation, EvaluationError, Inputs, Observe, Refinement, Statistics, WholeEvent,
 };
@@ -51,6 +52,8 @@ pub struct Detection<'a> {
     pub whitelist: Whitelist,
     /// Fields that name assets.
     pub assets: &'a [Asset],
+    /// Meaning of the names of fields.
+    pub names: &'a Arc<FieldNames>,
     /// Destination of its outliers.
     pub gathered: &'a Gathered,
     /// Number of the use case in the run.
@@ -238,11 +241,11 @@ impl Detection<'_> {
     /// Describes the candidates of an event, and gathers the outliers among them.
     fn describe_event(&self, judged: &Judged<'_>, event: CandidateEvent<'_>) -> Result<Vec<Described>, DetectionError> {
         let CandidateEvent { document: RawDocument { key, text }, highlights, candidates } = event;
-        let mut document = parse(&key, text)?;
-        let derived = self.derived.map(|rules| rules.derive(&document.source)).unwrap_or_default();
+        let mut document = parse(&key, text, self.names)?;
+        let derived = self.derived.map(|rules| rules.derive(&document.source, self.names)).unwrap_or_default();
         // texts, assets and the whitelist see derived fields in place of the event's own
         document.source.extend(derived.iter().cloned());
-        let assets = assets_of(&document.source, self.assets);
+        let assets = assets_of(&document, self.assets);
         let whole = WholeEvent { document: &document, highlights: &highlights };
         let mut described = Vec::with_capacity(candidates.len());
         let (mut outliers, mut n_bytes) = (Vec::new(), 0);
@@ -323,10 +326,10 @@ fn n_at_once(places: &[DocRef]) -> usize {
 }
 
 /// The document with this `text`, which is dropped.
-fn parse(key: &DocumentKey, text: String) -> Result<Document, DetectionError> {
+fn parse(key: &DocumentKey, text: String, names: &Arc<FieldNames>) -> Result<Document, DetectionError> {
     let (index, id) = (key.id.index.clone(), key.id.id.clone());
     match serde_json::from_str(&text) {
-        Ok(source) => Ok(Document { index, id, source }),
+        Ok(source) => Ok(Document { index, id, source, names: Arc::clone(names) }),
         Err(error) => Err(DetectionError::Document { index, id, reason: error.to_string() }),
     }
 }

@@ -7,9 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{Configuration, Problem, Severity, UseCase, UseCaseQuery};
-use crate::event::FieldPath;
 use crate::event::derived::DerivedFields;
-use crate::event::document::equal_ignoring_case;
+use crate::event::{FieldPath, equal_ignoring_case};
 use crate::models::method;
 use crate::query;
 

@@ -9,18 +9,17 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::config::{Configuration, Problem, UseCase, compile_derived};
-use crate::event::FieldPath;
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::event::derived::DerivedFields;
-use crate::event::document::equal_ignoring_case;
 use crate::event::metric::Metric;
 use crate::event::sentences::SEPARATOR;
 use crate::event::time::{MICROS_PER_DAY, TimeFormats};
+use crate::event::{Case, FieldNames, FieldPath, equal_ignoring_case};
 use crate::models::{Key, method};
 use crate::query::{
     CompiledQuery, Mapping, NamedField, QueryError, TimeField, TimeWindow, compile_with_times, named_fields,
 };
-use crate::table::{FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
+use crate::table::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
 
 /// Restriction of the events by time, because a source may hold more than the history window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +54,8 @@ pub struct ScanPlan {
     pub use_cases: Vec<PlannedUseCase>,
     /// Rule sets of derived fields that some use case needs.
     pub rule_sets: Vec<Arc<DerivedFields>>,
+    /// Meaning of the names of fields.
+    pub names: Arc<FieldNames>,
     /// Latest time in microseconds that an event can have by the clock of the run, with a day to
     /// spare for other clocks.
     pub latest: i64,
@@ -90,18 +91,21 @@ pub const TAGGED_BY: [&str; 2] = ["outliers.model_name", "outliers.model_type"];
 /// A use case that cannot run, and its problems.
 pub type Refused = (Arc<UseCase>, Vec<Problem>);
 
-/// Plans one scan of `use_cases`.
+/// Plans one scan of `use_cases`. Names mean what `names` and `mapping` say.
 ///
 /// # Errors
 /// Returns the use cases whose query or derived fields cannot be evaluated on files, with their
 /// problems. The plan holds the other use cases.
 pub fn plan(
     use_cases: Vec<Arc<UseCase>>,
+    names: &Arc<FieldNames>,
     mapping: Option<&Mapping>,
     period: Period,
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, mapping, period, now, |use_case| compile_query(use_case, mapping, now).map(Some))
+    let mapped = |mapping: &Mapping| Arc::new(names.with_mapping(Arc::new(mapping.clone())));
+    let names = mapping.map_or_else(|| Arc::clone(names), mapped);
+    plan_with(use_cases, (names, mapping), period, now, |use_case| compile_query(use_case, mapping, now).map(Some))
 }
 
 /// Plans one scan like [`plan`], for a source that evaluates queries and windows itself.
@@ -109,20 +113,25 @@ pub fn plan(
 /// # Errors
 /// Returns the use cases whose derived fields are wrong, with their problems. The plan holds the
 /// other use cases.
-pub fn plan_search(use_cases: Vec<Arc<UseCase>>, period: Period, now: DateTime<Utc>) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, None, period, now, |_| Ok(None))
+pub fn plan_search(
+    use_cases: Vec<Arc<UseCase>>,
+    names: &Arc<FieldNames>,
+    period: Period,
+    now: DateTime<Utc>,
+) -> (ScanPlan, Vec<Refused>) {
+    plan_with(use_cases, (Arc::clone(names), None), period, now, |_| Ok(None))
 }
 
 /// Plans one scan. `query` compiles the query of a use case; `None` if the source evaluates it, and
 /// the window, itself.
 fn plan_with(
     use_cases: Vec<Arc<UseCase>>,
-    mapping: Option<&Mapping>,
+    (names, mapping): (Arc<FieldNames>, Option<&Mapping>),
     period: Period,
     now: DateTime<Utc>,
     query: impl Fn(&UseCase) -> Result<Option<CompiledQuery>, Vec<Problem>>,
 ) -> (ScanPlan, Vec<Refused>) {
-    let mut planner = Planner::default();
+    let mut planner = Planner { names, ..Planner::default() };
     let mut refused = Vec::new();
     for use_case in use_cases {
         let formats = time_formats(&use_case, mapping);
@@ -146,6 +155,7 @@ struct Planner {
     layout: TableLayout,
     use_cases: Vec<PlannedUseCase>,
     rule_sets: Vec<Arc<DerivedFields>>,
+    names: Arc<FieldNames>,
 }
 
 impl Planner {
@@ -166,7 +176,7 @@ impl Planner {
         let named_fields = query.as_ref().map_or_else(|| named_fields(&use_case.query), CompiledQuery::named_fields);
         let query = query.unwrap_or_else(CompiledQuery::match_all);
         for column in query.columns() {
-            self.add_column(column.name(), &column.field(), ColumnKind::Leaves);
+            self.add_column(column.spec());
         }
         if !is_judged_here && method(&use_case.model).skips_tagged() {
             TAGGED_BY.iter().for_each(|field| self.column(ColumnKind::Elements, &FieldPath::new(field)));
@@ -220,9 +230,8 @@ impl Planner {
 
     fn time(&mut self, field: &FieldPath, formats: &TimeFormats) -> usize {
         let spec = TimeSpec { field: field.clone(), formats: formats.clone() };
-        let name = time_column_name(&spec);
-        let column = ColumnSpec::new(name.clone(), field, ColumnKind::Time);
-        self.columns.entry(name).or_insert(ColumnSpec { formats: formats.clone(), ..column });
+        let column = ColumnSpec::new(time_column_name(&spec), field, ColumnKind::Time);
+        self.add_column(ColumnSpec { form: self.names.form(field), formats: formats.clone(), ..column });
         position(&mut self.layout.times, spec)
     }
 
@@ -230,25 +239,30 @@ impl Planner {
     /// field is used where no rule matches.
     fn field(&mut self, path: &FieldPath, kind: ColumnKind, rule_set: Option<usize>) -> FieldSource {
         self.column(kind, path);
-        let derived = rule_set.and_then(|idx| {
-            let rules = Arc::clone(&self.rule_sets[idx]);
-            let sources: Vec<FieldPath> = rules
-                .keys()
-                .filter(|(_, key)| equal_ignoring_case(key, path.as_str()))
-                .map(|(source, _)| source.clone())
-                .collect();
-            sources.iter().for_each(|source| self.column(ColumnKind::Strings, source));
-            (!sources.is_empty()).then(|| (idx, path.as_str().to_owned()))
+        let form = self.names.form(path).filter(|form| form.entry.is_none());
+        let derived = rule_set.and_then(|rule_set| {
+            let own = self.derived_source(path, Case::Kept, rule_set);
+            own.or_else(|| form.and_then(|form| self.derived_source(&form.of, form.case, rule_set)))
         });
         FieldSource { path: path.clone(), derived }
     }
 
-    fn column(&mut self, kind: ColumnKind, field: &FieldPath) {
-        self.add_column(column_name(kind, field), field, kind);
+    /// Returns the derived field `path` if a rule set may give it.
+    fn derived_source(&mut self, path: &FieldPath, case: Case, rule_set: usize) -> Option<DerivedSource> {
+        let rules = Arc::clone(&self.rule_sets[rule_set]);
+        let keys = rules.keys().filter(|(_, key)| equal_ignoring_case(key, path.as_str()));
+        let sources: Vec<FieldPath> = keys.map(|(source, _)| source.clone()).collect();
+        sources.iter().for_each(|source| self.column(ColumnKind::Strings, source));
+        (!sources.is_empty()).then(|| DerivedSource { rule_set, key: path.as_str().to_owned(), case })
     }
 
-    fn add_column(&mut self, name: String, field: &FieldPath, kind: ColumnKind) {
-        self.columns.entry(name.clone()).or_insert_with(|| ColumnSpec::new(name, field, kind));
+    fn column(&mut self, kind: ColumnKind, field: &FieldPath) {
+        let form = self.names.form(field);
+        self.add_column(ColumnSpec { form, ..ColumnSpec::new(column_name(kind, field), field, kind) });
+    }
+
+    fn add_column(&mut self, column: ColumnSpec) {
+        self.columns.entry(column.name.clone()).or_insert(column);
     }
 
     fn rule_set(&mut self, use_case: &UseCase) -> Result<Option<usize>, Vec<Problem>> {
@@ -273,6 +287,7 @@ impl Planner {
             layout: TableLayout { n_masks: self.use_cases.len(), ..self.layout },
             use_cases: self.use_cases,
             rule_sets: self.rule_sets,
+            names: self.names,
             latest: now.timestamp_micros().saturating_add(MICROS_PER_DAY),
             // a window is known before the newest event is
             newest: period.end().or((period != Period::Everything).then_some(now.timestamp_micros())),
@@ -300,6 +315,7 @@ pub fn column_name(kind: ColumnKind, field: &FieldPath) -> String {
         ColumnKind::Joined => "joined",
         ColumnKind::Strings => "strings",
         ColumnKind::Leaves => "leaves",
+        ColumnKind::FormLeaves => "leaves of a form",
         ColumnKind::Time => "time",
     };
     format!("{prefix}:{field}")

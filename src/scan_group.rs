@@ -154,6 +154,7 @@ async fn detect(
         derived: planned.derived.as_deref(),
         whitelist: Whitelist::new(Arc::clone(&group.main.whitelist), Arc::clone(&use_case.whitelist)),
         assets: &group.main.assets,
+        names: &group.plan.names,
         gathered: group.gathered,
         use_case_idx: group.n_before + mask_idx,
         interrupt: &group.options.interrupt,

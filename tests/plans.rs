@@ -156,7 +156,7 @@ fn found(folder: &Path, planner: Option<Arc<Elsewhere>>) -> Found {
     let source = EventFiles::open(&events, FileOptions { spill_dir }).expect("readable");
     let gathered = Gathered::new(folder);
     let group = ScanGroup {
-        plan: Arc::new(plan(use_cases, None, Period::Everything, Utc::now()).0),
+        plan: Arc::new(plan(use_cases, &configuration.main.field_names, None, Period::Everything, Utc::now()).0),
         source: &source,
         main: &configuration.main,
         compute: &compute,

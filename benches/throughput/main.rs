@@ -200,7 +200,7 @@ fn read_events(use_cases: &Path, events: &str) -> Result<Measured> {
 fn read_only(use_cases: &str, events: &str) -> Result<()> {
     let settings = ee_outliers::config::load(&[], &[use_cases.to_owned()]);
     let use_cases = settings.use_cases.into_iter().map(Arc::new).collect();
-    let (plan, _) = plan(use_cases, None, Period::Everything, Utc::now());
+    let (plan, _) = plan(use_cases, &settings.main.field_names, None, Period::Everything, Utc::now());
     let files = EventFiles::open(&[events.to_owned()], FileOptions { spill_dir: std::env::temp_dir() })
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<String>())?;
     let projection = Projection::new(plan.columns);

@@ -13,16 +13,19 @@ use super::ini::{Dialect, Ini, parse};
 use super::keys::Keys;
 use super::log::LogSettings;
 use super::models::{ModelDefaults, ModelType};
+use super::named_values;
 use super::notifier::{self, NotifierSettings};
 use super::problem::Problem;
 use super::whitelist::{self, WhitelistEntries};
+use crate::event::FieldNames;
 use crate::spelling::nearest;
 
 /// The sections besides those named after models. `[machine_learning]` is accepted and ignored.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 9] = [
     general::SECTION,
     assets::SECTION,
     derived_fields::SECTION,
+    named_values::SECTION,
     whitelist::LITERALS,
     whitelist::REGEXPS,
     notifier::SECTION,
@@ -47,6 +50,8 @@ pub struct MainConfig {
     pub assets: Vec<Asset>,
     /// Fields made from other fields, for use cases that want derived fields.
     pub derived_fields: Vec<WrittenDerivedField>,
+    /// Meaning of the names of fields, as far as the configuration says.
+    pub field_names: Arc<FieldNames>,
     /// Whitelist entries for all use cases.
     pub whitelist: Arc<WhitelistEntries>,
 }
@@ -92,6 +97,7 @@ pub(super) fn read<'a>(
         schedule,
         assets: assets::read(ini, problems),
         derived_fields: derived_fields::read(ini, problems),
+        field_names: Arc::new(named_values::read(ini, problems)),
         whitelist: Arc::new(WhitelistEntries::read(ini, problems)),
     };
     (main, model_defaults)

@@ -22,6 +22,7 @@ mod cluster;
 mod log;
 mod assets;
 mod derived_fields;
+mod named_values;
 mod whitelist;
 mod notifier;
 mod daemon;

@@ -1,16 +1,12 @@
 //! Searches: surveys of indices, checks of queries, points in time and scrolls.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use elasticsearch::indices::IndicesGetMappingParts;
 use elasticsearch::{
-    ClearScrollParts, ClosePointInTimeParts, FieldCapsParts, MsearchParts, OpenPointInTimeParts, ScrollParts,
-    SearchParts,
+    ClearScrollParts, ClosePointInTimeParts, MsearchParts, OpenPointInTimeParts, ScrollParts, SearchParts,
 };
 use reqwest::Method;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -70,16 +66,6 @@ impl SearchTarget {
     }
 }
 
-/// Mapped fields of some indices.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MappedFields {
-    /// Names of all mapped fields, including objects.
-    pub names: Vec<String>,
-    /// True if documents may have other fields: some object is not mapped dynamically, or is stored
-    /// as a single field (`flattened`).
-    pub has_unmapped: bool,
-}
-
 /// Size of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Survey {
@@ -110,29 +96,6 @@ impl Client {
     pub async fn sample(&self, target: &SearchTarget, body: &Value) -> Result<Vec<u8>, ElasticError> {
         let request = Request::new(Method::POST, search_path(target, ""), format!("reading {}", target.0)).json(body);
         self.send(&request).await
-    }
-
-    /// Returns the mapped fields of `target`.
-    ///
-    /// # Errors
-    /// As [`Client::send`].
-    pub async fn mapped_fields(&self, target: &SearchTarget) -> Result<MappedFields, ElasticError> {
-        #[derive(Deserialize)]
-        struct Capabilities {
-            #[serde(default)]
-            fields: BTreeMap<String, BTreeMap<String, IgnoredAny>>,
-        }
-        let what = format!("reading the fields of {}", target.0);
-        let path = format!("{}?fields=*&filter_path=fields.*.*.type", FieldCapsParts::Index(&[&target.0]).url());
-        let Capabilities { fields } = self.read(&Request::new(Method::GET, path, what.clone())).await?;
-        let path = IndicesGetMappingParts::Index(&[&target.0]).url();
-        let switches = Request::new(Method::GET, format!("{path}?filter_path=**.dynamic,**.enabled"), what);
-        let switches = self.send(&switches).await?;
-        let mut types = fields.values().flat_map(BTreeMap::keys);
-        // the answer also contains names, so this errs on the safe side
-        let has_unmapped = memchr::memmem::find(&switches, b"false").is_some()
-            || types.any(|name| ["flattened", "flat_object"].contains(&name.as_str()));
-        Ok(MappedFields { names: fields.into_keys().collect(), has_unmapped })
     }
 
     /// Tries each query and returns the server's error for those that it refuses.

@@ -1,11 +1,17 @@
-//! Whole events, as stored, and the lookup of their fields.
+//! Whole events, as stored.
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::lookup::{FieldValue, Found, find, texts_of};
+use super::names::{Case, FieldNames, Form};
 use crate::event::FieldPath;
+use crate::event::text::lower_case;
 
 /// A document: index, id and fields.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Document {
     /// Index, or the name of the file it was read from.
     pub index: String,
@@ -13,50 +19,63 @@ pub struct Document {
     pub id: String,
     /// `_source`, keys in their original order.
     pub source: Map<String, Value>,
+    /// Meaning of the names of its fields.
+    pub names: Arc<FieldNames>,
 }
 
-/// Returns the value of `field`; `None` if it is missing.
-///
-/// All callers follow this rule. The path is walked one name at a time. In each object, a key of
-/// exactly that name wins; otherwise the first key that is equal ignoring case. Only objects can be
-/// stepped into. If the walk finds nothing, keys that hold several names with their dots are tried,
-/// the longest first.
-pub fn lookup<'a>(source: &'a Map<String, Value>, field: &FieldPath) -> Option<&'a Value> {
-    walk(source, field.as_str())
-}
-
-fn walk<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    let Some((name, rest)) = path.split_once('.') else { return child(object, path) };
-    if let Some(Value::Object(inner)) = child(object, name)
-        && let Some(value) = walk(inner, rest)
-    {
-        return Some(value);
+impl Document {
+    /// Returns the value of `field`, or that of the form for which the name stands; `None` if it is
+    /// missing.
+    pub fn value(&self, field: &FieldPath) -> Option<FieldValue<'_>> {
+        self.names.value(&self.source, field)
     }
-    literal(object, path)
 }
 
-/// Looks up `path` as one key, then shorter prefixes of it that hold at least one dot.
-fn literal<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    if let Some(value) = child(object, path) {
-        return Some(value);
+impl FieldNames {
+    /// Returns the value of a field of an event, see [`Document::value`].
+    pub fn value<'a>(&self, source: &'a Map<String, Value>, field: &FieldPath) -> Option<FieldValue<'a>> {
+        match find(source, field.as_str()) {
+            Some(found) => Some(found.into_value()),
+            None => value_of_form(source, &self.form(field)?),
+        }
     }
-    let dots: Vec<usize> = path.match_indices('.').map(|(at, _)| at).collect();
-    dots.iter().skip(1).rev().find_map(|&at| match child(object, &path[..at]) {
-        Some(Value::Object(inner)) => walk(inner, &path[at + 1..]),
-        _ => None,
+}
+
+fn value_of_form<'a>(source: &'a Map<String, Value>, form: &Form) -> Option<FieldValue<'a>> {
+    let found = find(source, form.of.as_str())?;
+    let value = match &form.entry {
+        None => found.into_value(),
+        Some(entry) => {
+            let mut picked = Vec::new();
+            match found {
+                Found::One(value) => entry.values(value, &mut picked),
+                Found::InArrays(values) => values.iter().for_each(|value| entry.values(value, &mut picked)),
+            }
+            (!picked.is_empty()).then(|| FieldValue::Several(texts_of(&picked)))?
+        }
+    };
+    Some(match form.case {
+        Case::Kept => value,
+        Case::Lower => in_lower_case(value),
     })
 }
 
-fn child<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    object.get(name).or_else(|| object.iter().find(|(key, _)| equal_ignoring_case(key, name)).map(|(_, value)| value))
-}
-
-/// Compares the lower-case forms of two names.
-pub fn equal_ignoring_case(a: &str, b: &str) -> bool {
-    if a.is_ascii() && b.is_ascii() {
-        return a.eq_ignore_ascii_case(b);
+fn in_lower_case(value: FieldValue<'_>) -> FieldValue<'_> {
+    fn folded(value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(lower_case(text)),
+            Value::Array(list) => list.iter().map(folded).collect(),
+            other => other.clone(),
+        }
     }
-    a.chars().flat_map(char::to_lowercase).eq(b.chars().flat_map(char::to_lowercase))
+    match value {
+        FieldValue::One(value) => FieldValue::One(Cow::Owned(folded(&value))),
+        FieldValue::Several(texts) => {
+            let mut folded: Vec<String> = Vec::with_capacity(texts.len());
+            super::lookup::extend_distinct(&mut folded, texts.iter().map(|text| lower_case(text)));
+            FieldValue::Several(folded)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -65,34 +84,45 @@ mod tests {
 
     use super::*;
 
-    fn check(source: Value, field: &str, expected: Option<Value>) {
+    fn check(source: Value, field: &str, expected: Option<&[&str]>) {
+        let entry = Form::of_named_entry("bag[Name = n x ].Value").unwrap();
+        let names = FieldNames::new([("mine".to_owned(), entry)]);
         let Value::Object(source) = source else { panic!("an object") };
-        assert_eq!(lookup(&source, &FieldPath::new(field)), expected.as_ref(), "{field}");
+        let found = names.value(&source, &FieldPath::new(field)).map(|value| value.elements());
+        let expected = expected.map(|texts| texts.iter().map(|text| (*text).to_owned()).collect());
+        assert_eq!(found, expected, "{field}");
     }
 
     #[test]
-    fn paths_are_walked_name_by_name() {
-        check(json!({"a": {"b": 1}}), "a.b", Some(json!(1)));
-        check(json!({"a": {"b": null}}), "a.b", Some(json!(null)));
-        check(json!({"a": "text"}), "a.b", None);
-        check(json!({"a": [{"b": 1}]}), "a.b", None);
-        check(json!({}), "a", None);
-        check(json!({"": 1}), "", Some(json!(1)));
+    fn customary_forms_mean_the_field_itself() {
+        check(json!({"x": {"y": "A b"}}), "x.y.keyword", Some(&["A b"]));
+        check(json!({"x": ["A", "B"]}), "x.raw", Some(&["A", "B"]));
+        check(json!({"X": "A"}), "x.TEXT", Some(&["A"]));
+        check(json!({"x": ["A", 1, "a"]}), "x.caseless", Some(&["a", "1", "a"]));
+        check(json!({"x": "A"}), "x.other", None);
+        check(json!({"x": "A"}), "keyword", None);
+        check(json!({"x": [{"y": "A"}, {"y": "a"}, {"y": "B"}]}), "x.y.caseless", Some(&["a", "b"]));
     }
 
     #[test]
-    fn exact_names_win_over_other_cases() {
-        check(json!({"HOST": 1, "Host": 2, "host": 3}), "host", Some(json!(3)));
-        check(json!({"HOST": 1, "Host": 2}), "host", Some(json!(1)));
-        check(json!({"ÄRGER": 1}), "ärger", Some(json!(1)));
+    fn what_an_event_really_has_wins() {
+        check(json!({"x": {"keyword": "k"}}), "x.keyword", Some(&["k"]));
+        check(json!({"x": {"keyword": null}}), "x.keyword", Some(&[]));
+        check(json!({"x": {"caseless": "K"}}), "x.caseless", Some(&["K"]));
+        check(json!({"x": "A", "x.keyword": "k"}), "x.keyword", Some(&["k"]));
+        check(json!({"x": {"other": "k"}}), "x.keyword", Some(&[]));
     }
 
     #[test]
-    fn dotted_keys_are_found_where_nothing_is_nested() {
-        check(json!({"a.b": 1}), "a.b", Some(json!(1)));
-        check(json!({"a": {"b.c": 1}}), "a.b.c", Some(json!(1)));
-        check(json!({"a.b": {"c": 1}}), "a.b.c", Some(json!(1)));
-        check(json!({"a.b.c": 2, "a.b": {"c": 1}}), "a.b.c", Some(json!(2)));
-        check(json!({"a": {"b": 1}, "a.b": 2}), "a.b", Some(json!(1)));
+    fn entries_are_found_by_their_name() {
+        let bag = json!([{"Name": "n x", "Value": "v"}, {"Name": "o", "Value": "w"}, "text", {"name": "n x", "value": ["v", 2]}]);
+        check(json!({"bag": bag}), "mine", Some(&["v", "2"]));
+        check(json!({"list": [{"bag": bag}]}), "mine", None);
+        check(json!({"bag": {"Name": "n x", "Value": "v"}}), "MINE", Some(&["v"]));
+        check(json!({"bag": [{"Name": "o", "Value": "v"}]}), "mine", None);
+        check(json!({"bag": bag, "mine": "own"}), "mine", Some(&["own"]));
+        for wrong in ["a", "a[b]", "a[b=c]", "a[b=c].", "[b=c].d", "a[=c].d", "a[b=].d"] {
+            assert_eq!(Form::of_named_entry(wrong), None, "{wrong}");
+        }
     }
 }

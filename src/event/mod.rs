@@ -3,19 +3,25 @@
 //! 1. [`decode`] turns lines of JSON into Arrow columns; it reads only the wanted ones.
 //! 2. [`sentences`] combines a use case's fields into keys; [`metric`] computes numbers from texts;
 //!    [`derived`] derives fields by GROK.
-//! 3. [`document`] is a whole event, read again for candidates only; [`text`] renders values as
+//! 3. [`Document`] is a whole event, read again for candidates only; [`text`] renders values as
 //!    text; [`StoredKey`] declares what is stored in it; [`time`] reads times.
+//!
+//! [`FieldNames`] says what a name means, and both ways of reading follow it.
 
 pub mod decode;
 pub mod derived;
-pub mod document;
+mod document;
 mod field;
+mod lookup;
 pub mod metric;
+mod names;
 pub mod sentences;
 mod stored_key;
 pub mod text;
 pub mod time;
 
-pub use document::{Document, lookup};
-pub use field::FieldPath;
+pub use document::Document;
+pub use field::{FieldPath, equal_ignoring_case};
+pub use lookup::{FieldValue, lookup};
+pub use names::{Case, FieldNames, Form, MappedName, MappedNames, NamedEntry, split_form};
 pub use stored_key::{PerOutlier, StoredKey, StoredKind};

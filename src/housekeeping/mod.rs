@@ -21,9 +21,9 @@ use crate::delivery::{Written, changed_fields};
 use crate::elastic::{
     Block, BulkChange, Class, Client, DocumentId, ElasticError, Lookup, SearchTarget, StoredDocument,
 };
-use crate::event::Document;
 use crate::event::decode::{Projection, with_members, with_valid_surrogates};
 use crate::event::derived::DerivedFields;
+use crate::event::{Document, FieldNames};
 use crate::outlier::{TAG, take_apart, untagged, without};
 use crate::runtime::Interrupt;
 use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited};
@@ -277,6 +277,7 @@ struct Accepted {
     /// Applies to outliers of use cases that are no longer configured.
     global: Judge,
     of_use_cases: HashMap<String, Judge>,
+    names: Arc<FieldNames>,
     regexps_given_up: AtomicU64,
 }
 
@@ -294,6 +295,7 @@ impl Accepted {
         Accepted {
             global: (Whitelist::new(Arc::clone(&main.whitelist), Arc::default()), None),
             of_use_cases: use_cases.iter().map(of_use_case).collect(),
+            names: Arc::clone(&main.field_names),
             regexps_given_up: AtomicU64::new(0),
         }
     }
@@ -306,7 +308,8 @@ impl Accepted {
 impl Rule for Accepted {
     fn change(&self, id: &DocumentId, source: &str) -> Result<Option<Change>, String> {
         let source_fields = serde_json::from_str(&with_valid_surrogates(source)).map_err(|error| error.to_string())?;
-        let document = Document { index: id.index.clone(), id: id.id.clone(), source: source_fields };
+        let names = Arc::clone(&self.names);
+        let document = Document { index: id.index.clone(), id: id.id.clone(), source: source_fields, names };
         let event = &document.source;
         let Some(Value::Object(stored)) = event.get("outliers") else { return Ok(None) };
         let Some(outliers) = take_apart(stored) else { return Ok(None) };
@@ -317,7 +320,7 @@ impl Rule for Accepted {
                 let (whitelist, derived) = self.of_use_cases.get(&name).unwrap_or(&self.global);
                 let mut document = Cow::Borrowed(&document);
                 if let Some(derived) = derived {
-                    document.to_mut().source.extend(derived.derive(event));
+                    document.to_mut().source.extend(derived.derive(event, &self.names));
                 }
                 let verdict = whitelist.matches(&stored.outlier, &document);
                 self.regexps_given_up.fetch_add(verdict.regexps_given_up, Ordering::Relaxed);

@@ -3,11 +3,10 @@
 use arrow::array::{Array, ArrayRef, AsArray, StringDictionaryBuilder};
 use arrow::datatypes::UInt32Type;
 
-use crate::event::FieldPath;
 use crate::event::derived::DerivedFields;
-use crate::event::document::equal_ignoring_case;
 use crate::event::sentences::LocalKey;
 use crate::event::text::flatten;
+use crate::event::{FieldPath, equal_ignoring_case};
 
 /// Result of the rules for one field of one event: `None` if no rule applies, else a value that
 /// hides the event's own (`Some(None)`: no usable value).

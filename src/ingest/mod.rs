@@ -13,17 +13,20 @@ use arrow::compute::{filter, filter_record_batch};
 use arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
 
 use crate::engine::Compute;
-use crate::event::FieldPath;
 use crate::event::decode::{ColumnKind, EventBatch, Projection, RowRef};
 use crate::event::metric::metric_value;
 use crate::event::sentences::{LocalKey, combine, elements};
+use crate::event::text::lower_case;
 use crate::event::time::{MICROS_PER_DAY, yearless};
+use crate::event::{Case, FieldPath};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name, time_column_name};
 use crate::query::TimeWindow;
 use crate::runtime::InOrder;
 use crate::sources::{DocRef, EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::spill::SpillFile;
-use crate::table::{EventTable, FieldSource, KeySpec, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder};
+use crate::table::{
+    DerivedSource, EventTable, FieldSource, KeySpec, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder,
+};
 use derive::{Derived, derived_texts, overlay_elements, overlay_texts};
 
 /// Counts of the events and rows of one use case.
@@ -261,9 +264,13 @@ fn field_elements(plan: &ScanPlan, field: &FieldSource, columns: &RecordBatch) -
 
 /// Texts that grok derives for `field`; `None` if no pattern derives it.
 fn derived(plan: &ScanPlan, field: &FieldSource, columns: &RecordBatch) -> anyhow::Result<Option<Vec<Derived>>> {
-    let Some((rule_set, key)) = &field.derived else { return Ok(None) };
+    let Some(DerivedSource { rule_set, key, case }) = &field.derived else { return Ok(None) };
     let strings = |source: &FieldPath| column(columns, &column_name(ColumnKind::Strings, source));
-    derived_texts(&plan.rule_sets[*rule_set], key, strings).map(Some)
+    let mut derived = derived_texts(&plan.rule_sets[*rule_set], key, strings)?;
+    if *case == Case::Lower {
+        derived.iter_mut().flatten().flatten().for_each(|text| *text = lower_case(text));
+    }
+    Ok(Some(derived))
 }
 
 fn metric(plan: &ScanPlan, spec: &MetricSpec, columns: &RecordBatch) -> anyhow::Result<ArrayRef> {

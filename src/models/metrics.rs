@@ -17,8 +17,7 @@ use super::{
 use crate::config::{Metrics, TriggerOn};
 use crate::engine::functions::{frontier, most_frequent};
 use crate::event::metric::{is_integer, metric_number, metric_observations};
-use crate::event::text::flatten;
-use crate::event::{PerOutlier, StoredKey, StoredKind, lookup};
+use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::python::float_text;
 use crate::table::{Population, View};
 
@@ -108,7 +107,7 @@ fn observations(
     event: &WholeEvent<'_>,
 ) -> Map<String, Value> {
     let value = f64::from_bits(candidate.evidence);
-    let target = lookup(&event.document.source, &metrics.target).and_then(flatten).unwrap_or_default();
+    let target = event.document.value(&metrics.target).and_then(|value| value.text()).unwrap_or_default();
     let mut seen = metric_observations(metrics.metric, &target);
     seen.insert("metric".to_owned(), Value::Number(metric_number(metrics.metric, &target, value)));
     if let Some(bucket) = buckets.get(&candidate.aggregator) {

@@ -78,12 +78,14 @@ fn marked<'a>(fragment: &'a str, [start, end]: [&'a str; 2]) -> impl Iterator<It
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
     fn collects_all_fragments_of_event_fields() {
         let Value::Object(source) = json!({"a": "x", "b": {"c": 1}}) else { panic!("an object") };
-        let document = Document { index: String::new(), id: String::new(), source };
+        let document = Document { index: String::new(), id: String::new(), source, names: Arc::default() };
         let Value::Object(highlights) = json!({
             "a": ["<v>a</v> <v>b\nc</v>", "x <v>z'</v>", "none", "<v>open"],
             "b.c": ["<v>1</v>"],

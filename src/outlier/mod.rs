@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::{Asset, UseCase};
-use crate::event::text::flatten;
-use crate::event::{Document, lookup};
+use crate::event::Document;
 use crate::python::wrap;
 use placeholders::{Scope, expand};
 use shortened::shorten;
@@ -61,7 +60,7 @@ impl Outlier {
 }
 
 /// Texts of the assets that an event names.
-pub fn assets_of(event: &Map<String, Value>, assets: &[Asset]) -> Vec<Value> {
+pub fn assets_of(event: &Document, assets: &[Asset]) -> Vec<Value> {
     let texts = assets.iter().flat_map(|asset| asset_texts(asset, event)).map(Value::from);
     let mut texts = Value::Array(texts.collect());
     shorten(&mut texts);
@@ -74,8 +73,7 @@ pub fn describe(description: Description<'_>) -> Outlier {
     let Description { use_case, document, assets, derived, mut observations } = description;
     observations.insert("model_name".to_owned(), use_case.model_name.as_str().into());
     observations.insert("model_type".to_owned(), use_case.model.model_type().as_str().into());
-    let event = &document.source;
-    let scope = Scope { observations: &observations, event };
+    let scope = Scope { observations: &observations, event: document };
     let unwrapped_summary = expand(&use_case.outlier_summary, &scope);
     let mut fields = Map::new();
     fields.insert("type".to_owned(), split(&expand(&use_case.outlier_type, &scope)));
@@ -105,12 +103,8 @@ fn split(text: &str) -> Value {
 }
 
 /// Returns `TYPE: VALUE` for each value of the asset's field.
-fn asset_texts(asset: &Asset, event: &Map<String, Value>) -> Vec<String> {
-    let values: Vec<Option<String>> = match lookup(event, &asset.field) {
-        None => Vec::new(),
-        Some(Value::Array(elements)) => elements.iter().map(flatten).collect(),
-        Some(value) => vec![flatten(value)],
-    };
-    let shown = values.into_iter().flatten().filter(|text| !text.is_empty());
+fn asset_texts(asset: &Asset, event: &Document) -> Vec<String> {
+    let texts = event.value(&asset.field).map(|value| value.elements()).unwrap_or_default();
+    let shown = texts.into_iter().filter(|text| !text.is_empty());
     shown.map(|text| format!("{}: {text}", asset.asset_type)).collect()
 }

@@ -4,14 +4,14 @@
 use serde_json::{Map, Value};
 
 use super::shortened::Shortened;
-use crate::event::{FieldPath, lookup};
+use crate::event::{Document, FieldPath, FieldValue, lookup};
 use crate::python::to_str;
 
 /// Values for placeholders; observations hide fields of the event.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) observations: &'a Map<String, Value>,
-    pub(super) event: &'a Map<String, Value>,
+    pub(super) event: &'a Document,
 }
 
 /// Fills the placeholders of `template` in one pass: braces inside values stay as they are. A text
@@ -31,30 +31,36 @@ pub(super) fn expand(template: &str, scope: &Scope<'_>) -> String {
 
 fn push_value(name: &str, scope: &Scope<'_>, text: &mut Shortened) {
     let field = FieldPath::new(name);
-    match lookup(scope.observations, &field).or_else(|| lookup(scope.event, &field)) {
+    match lookup(scope.observations, &field).or_else(|| scope.event.value(&field)) {
         None => text.push(&format!("{{field {name} not found in event}}")),
-        Some(Value::String(value)) => text.push(value),
-        Some(Value::Array(elements)) => {
-            let texts: Option<Vec<&str>> = elements.iter().map(Value::as_str).collect();
-            text.push(&texts.map_or_else(|| format!("complex field {name}"), |texts| texts.join(", ")));
-        }
-        Some(value) => text.push(&to_str(value)),
+        Some(FieldValue::Several(texts)) => text.push(&texts.join(", ")),
+        Some(FieldValue::One(value)) => match &*value {
+            Value::String(value) => text.push(value),
+            Value::Array(elements) => {
+                let texts: Option<Vec<&str>> = elements.iter().map(Value::as_str).collect();
+                text.push(&texts.map_or_else(|| format!("complex field {name}"), |texts| texts.join(", ")));
+            }
+            value => text.push(&to_str(value)),
+        },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
 
     fn check(template: &str, expected: &str) {
-        let Value::Object(event) = json!({
+        let Value::Object(source) = json!({
             "a": "{b}", "b": "B", "n": null, "t": true, "f": 1.0, "l": ["x", "y"], "e": [], "m": ["x", 1],
-            "o": {"k": "v"}, "h": {"name": "H"}, "term": "of the event"
+            "o": {"k": "v"}, "h": {"name": "H"}, "term": "of the event", "d": [{"n": 1, "s": "X"}, {"n": 2, "s": "X"}]
         }) else {
             unreachable!()
         };
+        let event = Document { index: String::new(), id: String::new(), source, names: Arc::default() };
         let Value::Object(observations) = json!({"term": "T", "metric": 5}) else { unreachable!() };
         assert_eq!(expand(template, &Scope { observations: &observations, event: &event }), expected, "{template}");
     }
@@ -67,6 +73,8 @@ mod tests {
         check("{n} {t} {f}", "None True 1.0");
         check("{l}|{e}|{m}", "x, y||complex field m");
         check("{o}", "{'k': 'v'}");
+        check("{d.n} {d.s}", "1, 2 X");
+        check("{h.name.keyword} {h.name.caseless} {b.other}", "H h {field b.other not found in event}");
     }
 
     #[test]

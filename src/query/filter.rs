@@ -4,10 +4,9 @@
 use chrono::{DateTime, Utc};
 
 use super::ast::{BoolQuery, FieldRef, Query, Test};
-use super::mapping::{Field, FieldType, Mapping, untyped};
+use super::mapping::{Field, FieldType, Mapping, fields_like, fields_named};
 use super::predicate::{Predicate, Refusal, Shape, compile};
 use super::{QueryColumn, TimeField};
-use crate::event::FieldPath;
 
 /// Upper limit on the fields that a clause without a field, or with a pattern, stands for;
 /// Elasticsearch has the same limit.
@@ -175,57 +174,54 @@ fn resolve_leaf(
         FieldRef::Name(name) if SERVER_FIELDS.contains(&name.as_str()) => {
             return Err(refused(name, "only a server knows it"));
         }
-        FieldRef::Name(name) => (name.as_str(), vec![field_of(name, context)], lenient),
-        FieldRef::Pattern(pattern) => {
-            (pattern.as_str(), fields_like(context.mapping, pattern, |name| has_shape(name, pattern)), true)
-        }
-        FieldRef::Any => ("*", fields_like(context.mapping, "*", |_| true), true),
+        FieldRef::Name(name) => (name.as_str(), fields_of(name, context), lenient),
+        FieldRef::Pattern(pattern) => (pattern.as_str(), fields_like(context.mapping, pattern), true),
+        FieldRef::Any => ("*", fields_like(context.mapping, "*"), true),
     };
-    if fields.len() > MAX_FIELDS {
-        let message = format!("a clause without a field, or with a pattern, stands for {} fields", fields.len());
+    // the fields of a dynamic template are not counted: nobody knows how many there are
+    let n_fields = fields.iter().filter(|field| field.kinds.is_none()).count();
+    if n_fields > MAX_FIELDS {
+        let message = format!("a clause without a field, or with a pattern, stands for {n_fields} fields");
         return Err(Refused {
             message,
             help: format!("name the field; at most {MAX_FIELDS} can be searched at once, as in Elasticsearch"),
         });
     }
     let mut filters = Vec::new();
+    let mut mismatches = Vec::new();
     for field in &fields {
-        if let Some(refusal) = field.sources.iter().find_map(|source| FieldPath::new(source).refusal()) {
+        if let Some(refusal) = field.sources.iter().find_map(|column| column.field().refusal()) {
             let help = "name a field of an event, such as process.parent.name".to_owned();
             return Err(Refused { help, ..refused(name, &refusal) });
         }
         match on_field(field, test, context.now) {
             Ok(filter) => filters.extend(filter),
-            Err(Refusal::Mismatch(_)) if lenient => filters.push(Filter::None),
-            Err(Refusal::Mismatch(reason) | Refusal::Unknowable(reason)) => {
-                let source = if fields.len() == 1 { name } else { &field.sources[0] };
-                return Err(refused(source, &reason));
+            Err(Refusal::Mismatch(reason)) => {
+                filters.push(Filter::None);
+                mismatches.push(reason);
+            }
+            Err(Refusal::Unknowable(reason)) => {
+                let source =
+                    field.sources.first().filter(|_| fields.len() > 1).map(|column| column.field().to_string());
+                return Err(refused(source.as_deref().unwrap_or(name), &reason));
             }
         }
+    }
+    if let Some(reason) = mismatches.first().filter(|_| !lenient && mismatches.len() == fields.len()) {
+        return Err(refused(name, reason));
     }
     // if no field yields a word, the clause is dropped; if there are no fields, it matches nothing
     Ok((!filters.is_empty() || fields.is_empty()).then(|| Filter::or(filters)))
 }
 
-/// Returns the field `name`. If it is the one for times, its values are compared as times.
-fn field_of(name: &str, context: &FilterContext<'_>) -> Field {
-    let mut field = context.mapping.map_or_else(|| untyped(name), |mapping| mapping.field(name));
+/// Returns the fields that `name` stands for. If it is the one for times, its values are compared as
+/// times.
+fn fields_of(name: &str, context: &FilterContext<'_>) -> Vec<Field> {
+    let mut fields = fields_named(context.mapping, name);
     if let Some(times) = context.times.filter(|times| times.name == name) {
-        let formats = times.formats.clone();
-        field.field_type = match field.field_type {
-            FieldType::Untyped => FieldType::Time(formats),
-            FieldType::Date(resolution, _) if !formats.is_empty() => FieldType::Date(resolution, formats),
-            other => other,
-        };
+        fields.iter_mut().for_each(|field| field.read_times(times.formats));
     }
-    field
-}
-
-/// Returns the fields with wanted names. Without a mapping, one column holds the leaves of all of
-/// them.
-fn fields_like(mapping: Option<&Mapping>, pattern: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<Field> {
-    let mixed = || vec![Field { sources: vec![pattern.to_owned()], field_type: FieldType::Mixed }];
-    mapping.map_or_else(mixed, |mapping| mapping.fields(is_wanted))
+    fields
 }
 
 fn identity(name: &str, test: &Test) -> Result<Filter, Refused> {
@@ -234,7 +230,7 @@ fn identity(name: &str, test: &Test) -> Result<Filter, Refused> {
         return Err(refused(name, "ids can be asked for whole only"));
     }
     let keyword = FieldType::Keyword { ignore_above: None, lowercase: false };
-    let field = Field { sources: vec![name.to_owned()], field_type: keyword };
+    let field = Field::new(QueryColumn::of(name), keyword);
     // tests of keywords do not depend on the time
     match on_field(&field, test, DateTime::UNIX_EPOCH) {
         Ok(filter) => Ok(filter.unwrap_or(Filter::None)),
@@ -244,7 +240,11 @@ fn identity(name: &str, test: &Test) -> Result<Filter, Refused> {
 
 fn on_field(field: &Field, test: &Test, now: DateTime<Utc>) -> Result<Option<Filter>, Refusal> {
     let some = |predicate: Predicate| {
-        let column = |source: &String| Filter::Some(QueryColumn(source.clone()), predicate.clone());
+        let predicate = match &field.kinds {
+            None => predicate,
+            Some(kinds) => Predicate::OfKinds(kinds.clone(), Box::new(predicate)),
+        };
+        let column = |source: &QueryColumn| Filter::Some(source.clone(), predicate.clone());
         Filter::or(field.sources.iter().map(column).collect())
     };
     Ok(match compile(test, &field.field_type, now)? {
@@ -255,23 +255,6 @@ fn on_field(field: &Field, test: &Test, now: DateTime<Utc>) -> Result<Option<Fil
         Shape::Every(predicates) => Some(Filter::and(predicates.into_iter().map(some).collect())),
         Shape::AtLeast(count, predicates) => Some(Filter::at_least(count, predicates.into_iter().map(some).collect())),
     })
-}
-
-/// Matches a name against a pattern in which `*` stands for any text, dots included.
-pub fn has_shape(name: &str, pattern: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
-    let Some(mut left) = name.strip_prefix(start) else { return false };
-    let mut parts = rest.split('*').peekable();
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return left.ends_with(part);
-        }
-        match left.find(part) {
-            Some(at) => left = &left[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
 }
 
 fn refused(field: &str, reason: &str) -> Refused {
@@ -289,23 +272,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_of_names() {
-        for (pattern, name, expected) in [
-            ("user.*", "user.name", true),
-            ("user.*", "user", false),
-            ("*.ip", "src.nat.ip", true),
-            ("a*b*c", "axbybc", true),
-            ("a*b*c", "acb", false),
-            ("*", "x", true),
-            ("a*a", "a", false),
-        ] {
-            assert_eq!(has_shape(name, pattern), expected, "{pattern} {name}");
-        }
-    }
-
-    #[test]
     fn tests_of_one_column_are_merged() {
-        let exists = |name: &str| Filter::Some(QueryColumn(name.to_owned()), Predicate::Exists { ignore_above: None });
+        let exists = |name: &str| Filter::Some(QueryColumn::of(name), Predicate::Exists { ignore_above: None });
         let joined = Filter::or(vec![exists("a"), exists("b"), exists("a"), Filter::None]);
         let Filter::Or(parts) = joined else { panic!("{joined:?}") };
         assert_eq!(parts.len(), 2);

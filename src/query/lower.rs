@@ -1,7 +1,7 @@
 //! Lowers filters to DataFusion expressions. These are made physical once and evaluated per record
 //! batch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Add;
 use std::sync::Arc;
 
@@ -49,12 +49,16 @@ impl CompiledQuery {
     /// Returns the fields that the query names; the leaves of events without a named field do not
     /// count as one.
     pub fn named_fields(&self) -> Vec<NamedField> {
-        let named = self.columns.iter().filter(|column| !column.is_always_there());
-        let field = |column: &QueryColumn| NamedField {
-            name: column.field().as_str().to_owned(),
-            sign: if self.negated.contains(column) { Sign::Negated } else { Sign::Asserted },
-        };
-        named.map(field).collect()
+        let mut named: BTreeMap<&str, NamedField> = BTreeMap::new();
+        for column in self.columns.iter().filter(|column| !column.is_always_there()) {
+            let name = column.written();
+            let sign = if self.negated.contains(column) { Sign::Negated } else { Sign::Asserted };
+            let known = NamedField { name: name.to_owned(), sign, columns: Vec::new() };
+            let field = named.entry(name).or_insert(known);
+            field.sign = field.sign.max(sign);
+            field.columns.push(column.name());
+        }
+        named.into_values().collect()
     }
 
     /// True if the query matches every event.

@@ -11,6 +11,7 @@
 //! wrong answer.
 
 pub mod ast;
+mod column;
 pub mod dsl;
 mod filter;
 mod leaves;
@@ -27,13 +28,12 @@ mod words;
 use chrono::{DateTime, Utc};
 
 use crate::config::UseCaseQuery;
-use crate::event::FieldPath;
 use crate::event::time::TimeFormats;
 use filter::{Filter, FilterContext};
 
-pub use filter::has_shape;
+pub use column::QueryColumn;
 pub use lower::CompiledQuery;
-pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
+pub use mapping::{DateResolution, FieldType, Mapping, NumberKind, has_shape};
 pub use named::{NamedField, Sign, named_fields};
 pub use time::TimeWindow;
 pub use words::Analyzer;
@@ -86,30 +86,6 @@ impl SyntaxError {
     /// Position in characters of `text`, from 0 on.
     pub fn position_in(&self, text: &str) -> usize {
         text.char_indices().take_while(|(byte, _)| *byte < self.at).count()
-    }
-}
-
-/// A column of leaves that a query needs: `List<Dictionary<UInt32, Utf8>>`. Each leaf starts with a
-/// letter for its type (`s` string, `n` number, `b` boolean). The list is empty if the event has no
-/// such leaf.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct QueryColumn(String);
-
-impl QueryColumn {
-    /// Name of the Arrow column.
-    pub fn name(&self) -> String {
-        format!("leaves:{}", self.0)
-    }
-
-    /// Owner of the leaves, which include those of objects below it: a field, a pattern with `*`
-    /// (`*` alone: all leaves of the event), `_id` or `_index`.
-    pub fn field(&self) -> FieldPath {
-        FieldPath::new(&self.0)
-    }
-
-    /// True if every event has such leaves.
-    fn is_always_there(&self) -> bool {
-        ["*", "_id", "_index"].contains(&self.0.as_str())
     }
 }
 

@@ -15,6 +15,8 @@ pub struct NamedField {
     pub name: String,
     /// Effect of a value that passes the test.
     pub sign: Sign,
+    /// Columns that hold its leaves; none if the query is not evaluated here.
+    pub columns: Vec<String>,
 }
 
 /// Effect of a test on the query around it.
@@ -42,7 +44,7 @@ pub fn named_fields(query: &UseCaseQuery) -> Vec<NamedField> {
     let dsl = query.dsl.iter().filter_map(|value| dsl::parse(value).ok());
     let mut named = BTreeMap::new();
     lucene.chain(dsl).for_each(|query| collect(&query, Sign::Asserted, &mut named));
-    named.into_iter().map(|(name, sign)| NamedField { name, sign }).collect()
+    named.into_iter().map(|(name, sign)| NamedField { name, sign, columns: Vec::new() }).collect()
 }
 
 fn collect(query: &Query, sign: Sign, named: &mut BTreeMap<String, Sign>) {

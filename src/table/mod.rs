@@ -15,10 +15,10 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 
-use crate::event::FieldPath;
 use crate::event::metric::Metric;
 use crate::event::sentences::{LocalKey, Values};
 use crate::event::time::{TimeFormats, yearless};
+use crate::event::{Case, FieldPath};
 use crate::spill::{Segment, SpillError, SpillFile};
 use dictionary::DictionaryBuilder;
 
@@ -31,9 +31,19 @@ pub use view::{Element, MAX_ROWS_PER_EVENT, Population, View, ViewColumns};
 pub struct FieldSource {
     /// Path of the field in the event.
     pub path: FieldPath,
-    /// Rule set and key that can derive this field. When a rule matches, its value hides the
-    /// event's own field.
-    pub derived: Option<(usize, String)>,
+    /// Rule that can derive this field. When it matches, its value hides the event's own field.
+    pub derived: Option<DerivedSource>,
+}
+
+/// A derived field as the source of a column.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DerivedSource {
+    /// Rule set.
+    pub rule_set: usize,
+    /// Key that its rules derive.
+    pub key: String,
+    /// Treatment of its texts.
+    pub case: Case,
 }
 
 /// Fields whose combined values form the sentences of an aggregator or a target.

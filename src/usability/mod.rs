@@ -7,7 +7,7 @@ mod names;
 use serde_json::{Map, Value};
 
 use crate::event::decode::ColumnKind;
-use crate::event::{FieldPath, lookup};
+use crate::event::{FieldPath, FieldValue};
 use crate::ingest::{Ingested, Usage};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name};
 use crate::query::{NamedField, Sign, has_shape};
@@ -97,9 +97,9 @@ impl Assessing<'_> {
         (unusable.collect(), doubt.into_iter().collect())
     }
 
-    fn occurs(&self, NamedField { name, .. }: &NamedField) -> bool {
+    fn occurs(&self, NamedField { name, columns, .. }: &NamedField) -> bool {
         match self.source.mapped_fields() {
-            None => self.is_filled(ColumnKind::Leaves, &FieldPath::new(name)),
+            None => columns.iter().any(|column| self.ingested.filled.contains(column)),
             Some(mapped) => mapped.names.iter().any(|known| {
                 // documents may have fields below an object that is not mapped in full
                 has_shape(known, name) || (mapped.has_unmapped && name.starts_with(&format!("{known}.")))
@@ -121,9 +121,9 @@ impl Assessing<'_> {
         let matching = counted(matching, "event that matches", "events that match");
         let what = format!("{n_read} of the {matching} has a time in {} that can be read", quoted(field.as_str()));
         let events = self.matching_events();
-        let unread = events.iter().find_map(|event| value_of(event, field));
+        let unread = events.iter().find_map(|event| self.value_of(event, field));
         Some(match unread {
-            Some(value) => format!("{what}, such as {}: give its form with timestamp_format", excerpt(value)),
+            Some(value) => format!("{what}, such as {}: give its form with timestamp_format", excerpt(&value)),
             None => format!("{what}{}", FieldNames::of(&events).with_times()),
         })
     }
@@ -147,12 +147,12 @@ impl Assessing<'_> {
 
     /// Describes a metric that no event has.
     fn number(&self, MetricSpec { field, metric }: &MetricSpec) -> Option<String> {
-        match self.matching_events().iter().find_map(|event| value_of(event, &field.path)) {
+        match self.matching_events().iter().find_map(|event| self.value_of(event, &field.path)) {
             Some(value) => Some(format!(
                 "{}: {}, such as {}, has no {}: name another target or metric",
                 self.none_of(),
                 quoted(field.path.as_str()),
-                excerpt(value),
+                excerpt(&value),
                 metric.as_str()
             )),
             None => self.key("target", std::slice::from_ref(field)),
@@ -214,10 +214,14 @@ impl Assessing<'_> {
         let parsed = found.into_iter().flatten().filter_map(|document| serde_json::from_str(&document.text).ok());
         parsed.collect()
     }
-}
 
-fn value_of<'a>(event: &'a Map<String, Value>, field: &FieldPath) -> Option<&'a Value> {
-    lookup(event, field).filter(|value| !value.is_null())
+    fn value_of(&self, event: &Map<String, Value>, field: &FieldPath) -> Option<Value> {
+        let value = match self.plan.names.value(event, field)? {
+            FieldValue::One(value) => value.into_owned(),
+            FieldValue::Several(texts) => Value::from(texts),
+        };
+        Some(value).filter(|value| !value.is_null())
+    }
 }
 
 /// A name or value from outside, for a message.

@@ -15,7 +15,7 @@ fn entries(text: &str) -> Arc<WhitelistEntries> {
 fn verdict(text: &str, event: Value) -> Verdict {
     let Value::Object(mut source) = event else { panic!("an object") };
     source.insert("key".to_owned(), json!("derived"));
-    let document = Document { index: "idx".to_owned(), id: "1".to_owned(), source };
+    let document = Document { index: "idx".to_owned(), id: "1".to_owned(), source, names: Arc::default() };
     let summary = format!("{} ends", "word ".repeat(40).trim_end());
     let outlier: Outlier = serde_json::from_value(json!({
         "fields": {"summary": "line one\nline two", "type": ["T1", "T2"], "assets": ["host: H"]},

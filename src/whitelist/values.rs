@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::event::{Document, FieldPath, lookup};
+use crate::event::{Document, FieldPath, FieldValue, lookup};
 use crate::outlier::Outlier;
 use crate::python::{strip, to_str};
 
@@ -37,12 +37,14 @@ impl<'a> Values<'a> {
     pub(super) fn of(&self, field: Option<&FieldPath>) -> Cow<'_, BTreeSet<String>> {
         let Some(field) = field else { return Cow::Borrowed(&self.all) };
         let mut values = BTreeSet::new();
-        let mut add_value = |value: Option<&Value>| match value {
-            None | Some(Value::Object(_)) => {}
-            Some(value) => add(value, &mut values),
+        let mut add_value = |found: Option<FieldValue<'_>>| match found {
+            None => {}
+            Some(FieldValue::Several(texts)) => values.extend(texts.iter().map(|text| strip(text).to_owned())),
+            Some(FieldValue::One(value)) if value.is_object() => {}
+            Some(FieldValue::One(value)) => add(&value, &mut values),
         };
         match field.as_str().split_once('.').filter(|(first, _)| first.eq_ignore_ascii_case(OWN)) {
-            None => add_value(lookup(&self.document.source, field).filter(|_| field.as_str() != OWN)),
+            None => add_value(self.document.value(field).filter(|_| field.as_str() != OWN)),
             Some((_, OF_OTHERS)) => {}
             Some((_, name)) => add_value(lookup(self.outlier.fields(), &FieldPath::new(name))),
         }

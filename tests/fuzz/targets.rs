@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chrono::DateTime;
 use ee_outliers::config;
 use ee_outliers::config::UseCaseQuery;
-use ee_outliers::event::FieldPath;
 use ee_outliers::event::decode::{
     Chunk, ColumnKind, ColumnSpec, Decoder, Identity, Projection, split_document, with_valid_surrogates,
 };
 use ee_outliers::event::derived::{DerivedField, DerivedFields};
 use ee_outliers::event::time::TimeFormats;
-use ee_outliers::query;
+use ee_outliers::event::{FieldNames, FieldPath};
+use ee_outliers::query::{self, QueryColumn};
 use ee_outliers::sources::files::{EventFiles, FileOptions};
 use ee_outliers::sources::{DocRef, EventSource, ScanOptions};
 
@@ -61,11 +61,7 @@ fn dsl(data: &[u8]) {
 /// A query that compiles can be evaluated on events.
 fn compile(query: UseCaseQuery) {
     let Ok(compiled) = query::compile(&query, None, DateTime::UNIX_EPOCH) else { return };
-    let columns: Vec<ColumnSpec> = compiled
-        .columns()
-        .iter()
-        .map(|column| ColumnSpec::new(column.name(), &column.field(), ColumnKind::Leaves))
-        .collect();
+    let columns: Vec<ColumnSpec> = compiled.columns().iter().map(QueryColumn::spec).collect();
     let projection = Projection::new(columns);
     let mut decoder = Decoder::new(&projection, Identity::NotWanted);
     let name: Arc<str> = "events".into();
@@ -89,7 +85,8 @@ fn json_lines(data: &[u8]) {
         ("*", ColumnKind::Leaves),
     ];
     let spec = |(idx, (field, kind)): (usize, (&str, ColumnKind))| {
-        ColumnSpec::new(idx.to_string(), &FieldPath::new(field), kind)
+        let field = FieldPath::new(field);
+        ColumnSpec { form: FieldNames::default().form(&field), ..ColumnSpec::new(idx.to_string(), &field, kind) }
     };
     let projection = Projection::new(columns.into_iter().enumerate().map(spec).collect());
     let mut decoder = Decoder::new(&projection, Identity::Hashed);

@@ -1,8 +1,9 @@
-//! Inputs as people and attackers write them, and what comes of them: files of all forms,
-//! events beyond the limits, and hostile ones.
+//! Inputs as people and attackers write them, and what comes of them: files of all forms, and
+//! events beyond the limits.
 
 mod bounds;
 mod event_log;
+mod fields;
 mod hostile;
 mod json;
 mod metrics;

@@ -18,6 +18,7 @@ mod node;
 
 mod corpus;
 mod faults;
+mod multi_fields;
 mod parity;
 mod places;
 mod reading;

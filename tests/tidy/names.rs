@@ -35,6 +35,7 @@ const SWITCHES: &[(&str, &[&str])] = &[
             "kernels/src/simd/exact_sum.rs add_shifted",
             "src/event/decode/columns.rs end_row",
             "src/event/decode/row.rs accept",
+            "src/event/decode/row.rs push_in_array",
             "src/models/word2vec/confusion.rs count",
             "src/python/regex/translate.rs set",
             "src/query/dsl/element.rs flag",

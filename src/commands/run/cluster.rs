@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
 use super::super::connect;
@@ -14,7 +13,7 @@ use crate::config::{Configuration, MainConfig, Problem, UseCase};
 use crate::delivery::Sink;
 use crate::elastic::{Block, Class, Client, ElasticError, Fault};
 use crate::housekeeping::{Cleaned, Housekeeping};
-use crate::plan::{self, Period, ScanPlan};
+use crate::plan::{self, ScanPlan};
 use crate::report::Report;
 use crate::sinks::elasticsearch::ClusterSink;
 use crate::sources::elasticsearch::{DocumentCache, ElasticIndices, Search};
@@ -131,9 +130,7 @@ impl Cluster<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let Some(plan) = plan_taken((judging.period, judging.now), &indices, use_cases, report).await? else {
-            return Ok(());
-        };
+        let Some(plan) = plan_taken(judging, &indices, use_cases, report).await? else { return Ok(()) };
         let search = Search::of_plan(&plan);
         if plan.use_cases.len() > 1
             && let Some(fault) = indices.refused_together(&search).await?
@@ -152,12 +149,13 @@ impl Cluster<'_> {
 
 /// Returns a plan of the use cases whose queries the server accepts; `None` if it accepts none.
 async fn plan_taken(
-    (period, now): (Period, DateTime<Utc>),
+    judging: &Judging<'_>,
     indices: &ElasticIndices,
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<Option<Arc<ScanPlan>>, RunError> {
-    let (plan, refused) = plan::plan_search(use_cases, period, now);
+    let names = Arc::new(judging.main.field_names.with_mapping(indices.names()));
+    let (plan, refused) = plan::plan_search(use_cases, &names, judging.period, judging.now);
     report.refuse(refused);
     let faults = indices.refused_queries(&Search::of_plan(&plan)).await?;
     let mut taken = Vec::new();
@@ -173,7 +171,7 @@ async fn plan_taken(
     if taken.is_empty() {
         return Ok(None);
     }
-    let (plan, _) = plan::plan_search(taken, period, now);
+    let (plan, _) = plan::plan_search(taken, &names, judging.period, judging.now);
     Ok(Some(Arc::new(plan)))
 }
 

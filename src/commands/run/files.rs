@@ -21,7 +21,8 @@ pub(super) fn detect(
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<(), RunError> {
-    let (plan, refused) = plan::plan(use_cases, mapping, judging.period, judging.now);
+    let names = &judging.main.field_names;
+    let (plan, refused) = plan::plan(use_cases, names, mapping, judging.period, judging.now);
     report.refuse(refused);
     if plan.use_cases.is_empty() {
         return Err(RunError::Configuration("no use case can run: see the problems above".to_owned()));

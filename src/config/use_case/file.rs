@@ -11,6 +11,7 @@ use crate::config::ini::{Dialect, Section, parse};
 use crate::config::keys::Keys;
 use crate::config::main_config;
 use crate::config::models::{ModelDefaults, ModelType, has_batch_sizes_in_use_cases};
+use crate::config::named_values;
 use crate::config::problem::{Location, Problem, n_errors};
 use crate::config::whitelist::{self, WhitelistEntries};
 use crate::spelling::nearest;
@@ -107,6 +108,10 @@ fn warning_of_section(section: &Section) -> Option<Problem> {
     if name == assets::SECTION {
         let help = "move the section to the main configuration, where assets hold for all use cases";
         return Some(section.warning("assets of a use-case file are ignored", help));
+    }
+    if name == named_values::SECTION {
+        let help = "move the section to the main configuration, where names hold for all use cases";
+        return Some(section.warning("named values of a use-case file are ignored", help));
     }
     let near = nearest(name, LISTS).or_else(|| model_meant(name).map(|(_, model)| model));
     let help = match near {

@@ -139,7 +139,7 @@ pub(super) struct TimeColumn {
 
 impl TimeColumn {
     pub(super) fn push(&mut self, raw: Option<&str>, formats: &TimeFormats, scratch: &mut String) {
-        let Some(raw) = raw else { return self.times.push(None) };
+        let Some(raw) = raw else { return self.push_time(None) };
         // neighbouring events often have the same time
         let (text, time) = &mut self.last;
         if text != raw {
@@ -148,6 +148,10 @@ impl TimeColumn {
             text.push_str(raw);
         }
         self.times.push(*time);
+    }
+
+    pub(super) fn push_time(&mut self, time: Option<i64>) {
+        self.times.push(time);
     }
 }
 
@@ -161,7 +165,7 @@ pub(super) enum Column {
 impl Column {
     pub(super) fn new(kind: ColumnKind) -> Self {
         match kind {
-            ColumnKind::Elements | ColumnKind::Leaves => Self::Lists(ListColumn::default()),
+            ColumnKind::Elements | ColumnKind::Leaves | ColumnKind::FormLeaves => Self::Lists(ListColumn::default()),
             ColumnKind::Joined | ColumnKind::Strings => Self::Texts(TextColumn::default()),
             ColumnKind::Time => Self::Times(TimeColumn::default()),
         }

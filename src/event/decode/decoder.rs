@@ -11,7 +11,8 @@ use super::batch::{EventBatch, RowRef};
 use super::columns::Column;
 use super::cursor::{depth, extent, replace_lone_surrogates};
 use super::document_line::{identity_text, line_id};
-use super::leaves::leaves;
+use super::found::{FoundValue, distinct_elements, find};
+use super::leaves::{leaves, own_leaves};
 use super::projection::{ColumnSpec, Projection, ValuePlace};
 use super::row::Row;
 use super::skipped::{SkipReason, SkippedLines};
@@ -19,6 +20,8 @@ use super::stored_id::stored_id;
 use super::values::{elements, flattened, string};
 use super::walk::{Envelope, Shape, read_line, read_source};
 use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES, MAX_VALUE_BYTES, MAX_VALUES};
+use crate::event::Case;
+use crate::event::sentences::SEPARATOR;
 use crate::event::time::TimeFormats;
 
 /// Consecutive lines of a file.
@@ -224,12 +227,21 @@ impl Decoder {
                 ValuePlace::Names(pattern) => self.cells.push_leaves(column_idx, |scratch, push| {
                     pattern.leaves(envelope.source, scratch, push);
                 }),
-                ValuePlace::Field(ends) if kind == ColumnKind::Leaves => {
+                ValuePlace::Field(field, _) if kind == ColumnKind::Leaves => {
                     self.cells.push_leaves(column_idx, |scratch, push| {
-                        row.values_everywhere(ends, |raw| leaves(raw, scratch, push));
+                        row.values_everywhere(field, |raw| leaves(raw, scratch, push));
                     });
                 }
-                ValuePlace::Field(ends) => self.cells.push(column_idx, kind, row.value(ends), formats),
+                ValuePlace::Field(field, form) if kind == ColumnKind::FormLeaves => {
+                    let form = form.as_ref().filter(|_| !row.has(field));
+                    self.cells.push_leaves(column_idx, |scratch, push| {
+                        let of = form.map_or(&[][..], |form| &form.of);
+                        row.values_everywhere(of, |raw| own_leaves(raw, scratch, push));
+                    });
+                }
+                ValuePlace::Field(field, form) => {
+                    self.cells.push(column_idx, kind, &find(row, field, form.as_ref()), formats);
+                }
             }
         }
         if self.identity == Identity::Hashed { identity_hash(&index(), &id()) } else { 0 }
@@ -286,20 +298,53 @@ impl Cells {
         }
     }
 
-    fn push(&mut self, column_idx: usize, kind: ColumnKind, raw: Option<&str>, formats: &TimeFormats) {
+    fn push(&mut self, column_idx: usize, kind: ColumnKind, found: &FoundValue<'_>, formats: &TimeFormats) {
         let scratch = &mut self.scratch;
+        let (raw, case) = match *found {
+            FoundValue::Missing => (None, Case::Kept),
+            FoundValue::One(raw, case) => (Some(raw), case),
+            FoundValue::InArrays(ref raws, case) => {
+                if let Column::Times(times) = &mut self.columns[column_idx] {
+                    return times.push(raws.first().copied(), formats, scratch);
+                }
+                let texts = distinct_elements(raws, case, scratch);
+                return self.push_several(column_idx, kind, &texts, formats);
+            }
+            FoundValue::Picked(ref texts) => {
+                return self.push_several(column_idx, kind, texts, formats);
+            }
+        };
         match &mut self.columns[column_idx] {
             Column::Lists(list) => {
                 if let Some(raw) = raw {
-                    elements(raw, scratch, |text| list.push(text));
+                    elements(raw, case, scratch, |text| list.push(text));
                 }
                 list.end_row(raw.is_some());
             }
             Column::Texts(texts) if kind == ColumnKind::Strings => {
-                texts.push(raw.and_then(|raw| string(raw, scratch)));
+                texts.push(raw.and_then(|raw| string(raw, case, scratch)));
             }
-            Column::Texts(texts) => texts.push(raw.and_then(|raw| flattened(raw, scratch))),
+            Column::Texts(texts) => texts.push(raw.and_then(|raw| flattened(raw, case, scratch))),
             Column::Times(times) => times.push(raw, formats, scratch),
+        }
+    }
+
+    /// Pushes the distinct elements of a field; the first of them is its time.
+    fn push_several(&mut self, column_idx: usize, kind: ColumnKind, elements: &[String], formats: &TimeFormats) {
+        match &mut self.columns[column_idx] {
+            Column::Lists(list) => {
+                elements.iter().for_each(|text| list.push(text));
+                list.end_row(true);
+            }
+            Column::Texts(texts) if kind == ColumnKind::Strings => match elements {
+                [only] => texts.push(Some(only)),
+                _ => texts.push(None),
+            },
+            Column::Texts(texts) if elements.is_empty() => texts.push(None),
+            Column::Texts(texts) => texts.push(Some(&elements.join(SEPARATOR))),
+            Column::Times(times) => {
+                times.push_time(elements.first().and_then(|text| formats.micros_of_text(text)));
+            }
         }
     }
 }

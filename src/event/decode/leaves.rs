@@ -1,5 +1,8 @@
 //! Typed scalar leaves of values, as queries compare them.
 
+use std::fmt;
+use std::sync::Arc;
+
 use super::cursor::{Cursor, Kind, string_content, unescape_into};
 
 /// Calls `push` with the tagged text of each scalar leaf of `raw` (see
@@ -10,6 +13,18 @@ pub(super) fn leaves(raw: &str, scratch: &mut String, push: &mut dyn FnMut(&str)
         Walk { pattern: None, name: String::new(), scratch, push }.value(&mut Cursor::new(raw));
     } else {
         push_leaf(raw, scratch, push);
+    }
+}
+
+/// The same without the leaves of objects below `raw`.
+pub(super) fn own_leaves(raw: &str, scratch: &mut String, push: &mut dyn FnMut(&str)) {
+    if !raw.starts_with('[') {
+        return push_leaf(raw, scratch, push);
+    }
+    let mut list = Cursor::new(raw);
+    list.enter();
+    while list.next() {
+        own_leaves(list.value(), scratch, push);
     }
 }
 
@@ -34,22 +49,33 @@ fn push_leaf(raw: &str, scratch: &mut String, push: &mut dyn FnMut(&str)) {
     }
 }
 
+/// A test of the full names of leaves.
+pub trait LeafNames: fmt::Debug + Send + Sync {
+    /// Returns true for leaves that belong into the column.
+    fn want(&self, name: &str) -> bool;
+}
+
 /// A field name with `*`; each `*` stands for any characters, dots included.
 #[derive(Debug)]
 pub(super) struct NamePattern {
     parts: Vec<String>,
+    names: Option<Arc<dyn LeafNames>>,
 }
 
 impl NamePattern {
-    pub(super) fn new(name: &str) -> Self {
-        Self { parts: name.split('*').map(str::to_owned).collect() }
+    pub(super) fn new(name: &str, names: Option<Arc<dyn LeafNames>>) -> Self {
+        Self { parts: name.split('*').map(str::to_owned).collect(), names }
     }
 
     fn is_all(&self) -> bool {
-        self.parts.iter().all(String::is_empty)
+        self.parts.iter().all(String::is_empty) && self.names.is_none()
     }
 
     fn matches(&self, name: &str) -> bool {
+        self.has_shape(name) && self.names.as_ref().is_none_or(|names| names.want(name))
+    }
+
+    fn has_shape(&self, name: &str) -> bool {
         let [first, middle @ .., last] = self.parts.as_slice() else { return false };
         let Some(mut rest) = name.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str())) else {
             return false;
@@ -131,7 +157,7 @@ mod tests {
             ("ab*ba", "aba", false),
             ("A.*", "a.b", false),
         ] {
-            assert_eq!(NamePattern::new(pattern).matches(name), expected, "{pattern} {name}");
+            assert_eq!(NamePattern::new(pattern, None).matches(name), expected, "{pattern} {name}");
         }
     }
 
@@ -147,7 +173,7 @@ mod tests {
             ("z*", ""),
         ] {
             let mut found = Vec::new();
-            NamePattern::new(pattern).leaves(source, &mut String::new(), &mut |text| found.push(text.to_owned()));
+            NamePattern::new(pattern, None).leaves(source, &mut String::new(), &mut |text| found.push(text.to_owned()));
             assert_eq!(found.join(" "), expected, "{pattern}");
         }
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::kind::{ColumnKind, code_type, entry_field};
-use super::leaves::NamePattern;
+use super::leaves::{LeafNames, NamePattern};
 use super::trie::{NodeId, Trie, TrieBuilder, ways};
-use crate::event::FieldPath;
 use crate::event::time::TimeFormats;
+use crate::event::{Case, FieldPath, Form, NamedEntry};
 
 /// One wanted column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ColumnSpec {
     /// name of the Arrow column
     pub name: String,
@@ -19,6 +19,10 @@ pub struct ColumnSpec {
     /// [`ColumnKind::Leaves`], a name with `*` stands for all leaves whose full name matches it
     /// (`*` alone: every leaf of the event).
     pub field: FieldPath,
+    /// form that takes the place of the field in events without it
+    pub form: Option<Form>,
+    /// with a pattern for `field`, a further test of full names
+    pub names: Option<Arc<dyn LeafNames>>,
     /// rendering of the values into cells
     pub kind: ColumnKind,
     /// formats of the values, if the kind is [`ColumnKind::Time`]
@@ -26,9 +30,10 @@ pub struct ColumnSpec {
 }
 
 impl ColumnSpec {
-    /// Returns a column without formats of times.
+    /// Returns a column of the field itself, without formats of times.
     pub fn new(name: impl Into<String>, field: &FieldPath, kind: ColumnKind) -> Self {
-        ColumnSpec { name: name.into(), field: field.clone(), kind, formats: TimeFormats::default() }
+        let formats = TimeFormats::default();
+        ColumnSpec { name: name.into(), field: field.clone(), form: None, names: None, kind, formats }
     }
 }
 
@@ -79,10 +84,21 @@ pub(super) enum ValuePlace {
     Index,
     /// Id of the document.
     Id,
-    /// Nodes at which the ways of a field end, in order of preference.
-    Field(Vec<NodeId>),
+    /// A field, or a form that takes its place.
+    Field(FieldPlace, Option<FormPlace>),
     /// All leaves whose names match.
     Names(NamePattern),
+}
+
+/// Nodes at which the ways of a field end, in order of preference.
+pub(super) type FieldPlace = Vec<NodeId>;
+
+/// See [`Form`].
+#[derive(Debug)]
+pub(super) struct FormPlace {
+    pub(super) of: FieldPlace,
+    pub(super) case: Case,
+    pub(super) entry: Option<NamedEntry>,
 }
 
 impl Plan {
@@ -92,6 +108,7 @@ impl Plan {
             for keys in spec_ways(spec) {
                 if spec.kind == ColumnKind::Leaves { builder.add_leaves(&keys) } else { builder.add(&keys) }
             }
+            spec.form.iter().flat_map(|form| field_ways(&form.of)).for_each(|keys| builder.add(&keys));
         }
         let trie = builder.build();
         let places: Vec<ValuePlace> = specs.iter().map(|spec| value_place(spec, &trie)).collect();
@@ -104,8 +121,18 @@ fn value_place(spec: &ColumnSpec, trie: &Trie) -> ValuePlace {
     match (spec.kind, spec.field.as_str()) {
         (ColumnKind::Leaves, "_index") => ValuePlace::Index,
         (ColumnKind::Leaves, "_id") => ValuePlace::Id,
-        (ColumnKind::Leaves, name) if name.contains('*') => ValuePlace::Names(NamePattern::new(name)),
-        _ => ValuePlace::Field(spec_ways(spec).iter().filter_map(|keys| trie.find(keys)).collect()),
+        (ColumnKind::Leaves, name) if name.contains('*') => {
+            ValuePlace::Names(NamePattern::new(name, spec.names.clone()))
+        }
+        _ => {
+            let ends = |ways: Vec<Vec<String>>| ways.iter().filter_map(|keys| trie.find(keys)).collect();
+            let form = spec.form.as_ref().map(|form| FormPlace {
+                of: ends(field_ways(&form.of)),
+                case: form.case,
+                entry: form.entry.clone(),
+            });
+            ValuePlace::Field(ends(spec_ways(spec)), form)
+        }
     }
 }
 
@@ -115,12 +142,16 @@ fn spec_ways(spec: &ColumnSpec) -> Vec<Vec<String>> {
     if spec.kind == ColumnKind::Leaves && (matches!(field, "_index" | "_id") || field.contains('*')) {
         return Vec::new();
     }
-    ways(&spec.field.parts().collect::<Vec<_>>())
+    field_ways(&spec.field)
+}
+
+fn field_ways(field: &FieldPath) -> Vec<Vec<String>> {
+    ways(&field.parts().collect::<Vec<_>>())
 }
 
 fn arrow_field(spec: &ColumnSpec) -> Field {
     let data_type = match spec.kind {
-        ColumnKind::Elements | ColumnKind::Leaves => DataType::List(entry_field()),
+        ColumnKind::Elements | ColumnKind::Leaves | ColumnKind::FormLeaves => DataType::List(entry_field()),
         ColumnKind::Joined | ColumnKind::Strings => code_type(),
         ColumnKind::Time => DataType::Timestamp(TimeUnit::Microsecond, None),
     };

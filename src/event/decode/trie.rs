@@ -32,10 +32,10 @@ pub(super) struct Node {
     pub(super) end: NodeId,
     /// true if the value of this node itself is wanted
     pub(super) captured: bool,
-    /// true if something wanted here or below may also be inside arrays of objects
-    pub(super) in_arrays: bool,
     /// true if all leaves below are wanted
     leaves: bool,
+    /// true if all leaves below some child are wanted
+    leaves_below: bool,
     /// true if the key is a literal key with dots in it
     pub(super) dotted: bool,
 }
@@ -58,7 +58,6 @@ pub(super) struct KeyMatch {
 pub(super) struct TrieBuilder {
     children: BTreeMap<String, TrieBuilder>,
     captured: bool,
-    in_arrays: bool,
     leaves: bool,
 }
 
@@ -68,11 +67,8 @@ impl TrieBuilder {
         self.end(keys).captured = true;
     }
 
-    /// Adds all leaves at and below `keys` to the wanted ones, inside arrays of objects too.
+    /// Adds all leaves at and below `keys` to the wanted ones.
     pub(super) fn add_leaves(&mut self, keys: &[String]) {
-        for n in 0..=keys.len() {
-            self.end(&keys[..n]).in_arrays = true;
-        }
         let end = self.end(keys);
         (end.captured, end.leaves) = (true, true);
     }
@@ -108,7 +104,7 @@ impl Trie {
     pub(super) fn match_key(&self, parent: NodeId, key: &str, mut found: impl FnMut(KeyMatch)) {
         let parent = self.node(parent);
         self.match_equal(parent, key, &mut found);
-        if parent.in_arrays {
+        if parent.leaves_below {
             for (dot, _) in key.match_indices('.') {
                 self.match_equal(parent, &key[..dot], &mut |start| {
                     if start.exact && self.node(start.node).leaves {
@@ -152,8 +148,8 @@ impl Trie {
             by_length: Vec::new(),
             end: 0,
             captured: wanted.captured,
-            in_arrays: wanted.in_arrays,
             leaves: wanted.leaves,
+            leaves_below: wanted.children.values().any(|child| child.leaves),
             dotted: key.contains('.'),
         });
         let mut children: Vec<NodeId> = wanted.children.iter().map(|(key, child)| self.push(key, child)).collect();
@@ -180,7 +176,7 @@ impl Node {
     }
 }
 
-/// Lower-cases character by character, as [`crate::event::document::equal_ignoring_case`] compares.
+/// Lower-cases character by character, as [`crate::event::equal_ignoring_case`] compares.
 fn lower_case(key: &str) -> String {
     key.chars().flat_map(char::to_lowercase).collect()
 }

@@ -2,14 +2,16 @@
 
 use super::cursor::{Cursor, Kind, string_content, unescape_into, unescaped};
 use super::members::members;
+use crate::event::Case;
 use crate::event::sentences::SEPARATOR;
+use crate::event::text::lower_case;
 use crate::event::time::{TimeFormats, iso, micros_of_millis};
 use crate::python::json_number_text;
 
 /// Calls `push` with the text of each usable element of `raw`. See [`super::ColumnKind::Elements`].
-pub(super) fn elements(raw: &str, scratch: &mut String, mut push: impl FnMut(&str)) {
+pub(super) fn elements(raw: &str, case: Case, scratch: &mut String, mut push: impl FnMut(&str)) {
     if Kind::of(raw) != Kind::Array {
-        if let Some(text) = flattened(raw, scratch) {
+        if let Some(text) = flattened(raw, case, scratch) {
             push(text);
         }
         return;
@@ -17,7 +19,7 @@ pub(super) fn elements(raw: &str, scratch: &mut String, mut push: impl FnMut(&st
     let mut list = Cursor::new(raw);
     list.enter();
     while list.next() {
-        if let Some(text) = flattened(list.value(), scratch) {
+        if let Some(text) = flattened(list.value(), case, scratch) {
             push(text);
         }
     }
@@ -25,23 +27,30 @@ pub(super) fn elements(raw: &str, scratch: &mut String, mut push: impl FnMut(&st
 
 /// Renders the whole value as one text; `None` for null, objects, and lists that hold lists or
 /// objects.
-pub(super) fn flattened<'a>(raw: &'a str, scratch: &'a mut String) -> Option<&'a str> {
+pub(super) fn flattened<'a>(raw: &'a str, case: Case, scratch: &'a mut String) -> Option<&'a str> {
     match Kind::of(raw) {
         Kind::Null | Kind::Object => None,
-        Kind::String => Some(unescaped(string_content(raw), scratch)),
+        Kind::String => string(raw, case, scratch),
         Kind::True => Some("True"),
         Kind::False => Some("False"),
         Kind::Number => Some(number_into(raw, scratch)),
-        Kind::Array => joined_list(raw, scratch).then_some(scratch.as_str()),
+        Kind::Array => joined_list(raw, case, scratch).then_some(scratch.as_str()),
     }
 }
 
 /// Text of a string; `None` for all other values.
-pub(super) fn string<'a>(raw: &'a str, scratch: &'a mut String) -> Option<&'a str> {
-    (Kind::of(raw) == Kind::String).then(|| unescaped(string_content(raw), scratch))
+pub(super) fn string<'a>(raw: &'a str, case: Case, scratch: &'a mut String) -> Option<&'a str> {
+    if Kind::of(raw) != Kind::String {
+        return None;
+    }
+    if case == Case::Kept {
+        return Some(unescaped(string_content(raw), scratch));
+    }
+    *scratch = lower_case(unescaped(string_content(raw), scratch));
+    Some(scratch)
 }
 
-fn joined_list(raw: &str, out: &mut String) -> bool {
+fn joined_list(raw: &str, case: Case, out: &mut String) -> bool {
     out.clear();
     let mut list = Cursor::new(raw);
     list.enter();
@@ -56,6 +65,9 @@ fn joined_list(raw: &str, out: &mut String) -> bool {
             Kind::Null => out.push_str("None"),
             Kind::True => out.push_str("True"),
             Kind::False => out.push_str("False"),
+            Kind::String if case == Case::Lower => {
+                out.push_str(&lower_case(unescaped(string_content(raw), &mut String::new())));
+            }
             Kind::String => unescape_into(string_content(raw), out),
             Kind::Number => out.push_str(&json_number_text(raw)),
         }

@@ -192,7 +192,7 @@ pub(super) enum Inside {
     /// objects only; `exact` is true while all keys so far were equal to the wanted ones
     Objects { exact: bool },
     /// an array of objects somewhere above; the findings of the innermost object begin at `start`
-    Array { start: Mark },
+    Array { start: Mark, exact: bool },
 }
 
 impl Place {
@@ -203,7 +203,9 @@ impl Place {
     fn accept(self, row: &mut Row<'_, '_>, key: KeyMatch) -> Option<Place> {
         let (accepted, inside) = match self.inside {
             Inside::Objects { exact } => (row.accept(key, exact), Inside::Objects { exact: exact && key.exact }),
-            Inside::Array { start } => (row.accept_in_array(key, start), self.inside),
+            Inside::Array { start, exact } => {
+                (row.accept_in_array(key, start), Inside::Array { start, exact: exact && key.exact })
+            }
         };
         accepted.then_some(Place { node: key.node, inside })
     }
@@ -261,9 +263,9 @@ pub(super) fn follow_raw<'de>(
     for &key in iter::once(first).chain(others) {
         if key.beyond {
             match parent.inside {
-                Inside::Objects { exact: false } => {}
+                Inside::Objects { exact: false } | Inside::Array { exact: false, .. } => {}
                 Inside::Objects { exact: true } => row.push_beyond(key, Mark::default(), raw),
-                Inside::Array { start } => row.push_beyond(key, start, raw),
+                Inside::Array { start, exact: true } => row.push_beyond(key, start, raw),
             }
         } else if let Some(place) = parent.accept(row, key) {
             capture(row, place, raw)?;
@@ -278,7 +280,7 @@ fn capture<'de>(row: &mut Row<'_, 'de>, place: Place, raw: &'de str) -> serde_js
     if node.captured {
         match place.inside {
             Inside::Objects { .. } => row.set(place.node, raw),
-            Inside::Array { .. } => row.push_in_array(place.node, raw),
+            Inside::Array { exact, .. } => row.push_in_array(place.node, exact, raw),
         }
     }
     if node.has_children() { walk_raw(row, place, raw) } else { Ok(()) }
@@ -315,23 +317,23 @@ impl<'de> Visitor<'de> for PlaceSeed<'_, '_, 'de> {
     /// With `arbitrary_precision`, some numbers arrive here too, under a key that no field has.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { row, mut place } = self;
-        if let Inside::Array { start } = &mut place.inside {
+        if let Inside::Array { start, .. } = &mut place.inside {
             *start = row.mark();
         }
         let trie = &row.plan.trie;
         while let Some(found) = map.next_key_seed(KeySeed(|key: &str| match_key(trie, place.node, key)))? {
             follow(row, place, found, &mut map)?;
         }
+        if let Inside::Array { start, .. } = place.inside {
+            row.leave(start);
+        }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let Self { row, place } = self;
-        if !row.plan.trie.node(place.node).in_arrays || matches!(place.inside, Inside::Objects { exact: false }) {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(());
-        }
-        let place = Place { inside: Inside::Array { start: Mark::default() }, ..place };
+        let (Inside::Objects { exact } | Inside::Array { exact, .. }) = place.inside;
+        let place = Place { inside: Inside::Array { start: Mark::default(), exact }, ..place };
         while seq.next_element_seed(PlaceSeed { row: &mut *row, place })?.is_some() {}
         Ok(())
     }

@@ -14,8 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
-use super::document::lookup;
-use crate::event::FieldPath;
+use crate::event::{FieldNames, FieldPath};
 use pattern::Pattern;
 
 /// Field to be made from the text of another field.
@@ -85,11 +84,13 @@ impl DerivedFields {
         rules.flat_map(|rule| rule.apply(text)).collect()
     }
 
-    /// Derives all values of an event, each key once. Only string values are sources.
-    pub fn derive(&self, event: &Map<String, Value>) -> Vec<(String, Value)> {
+    /// Derives all values of an event, each key once. Only fields that hold a single string are
+    /// sources.
+    pub fn derive(&self, event: &Map<String, Value>, names: &FieldNames) -> Vec<(String, Value)> {
         let mut derived: Vec<(String, Value)> = Vec::new();
         for rule in &self.rules {
-            let Some(Value::String(text)) = lookup(event, &rule.field.source) else { continue };
+            let source = names.value(event, &rule.field.source);
+            let Some(text) = source.as_ref().and_then(|source| source.string()) else { continue };
             for (key, value) in rule.apply(text) {
                 let value = value.unwrap_or(Value::Null);
                 match derived.iter_mut().find(|(known, _)| *known == key) {

@@ -79,7 +79,7 @@ fn answer(case: &Case) -> Answer {
     }
     let pattern = Pattern::compiled(&case.pattern).unwrap();
     let matched = pattern.search(&case.text).unwrap().is_some();
-    let derived = rules.derive(json!({"t": case.text}).as_object().unwrap());
+    let derived = rules.derive(json!({"t": case.text}).as_object().unwrap(), &FieldNames::default());
     Ok(matched.then_some(derived))
 }
 
@@ -154,7 +154,7 @@ fn numbers_are_converted_on_request() {
     let derive = |pattern: &str, text: &str| {
         let (rules, problems) = rules(&[("t", pattern)]);
         assert!(problems.is_empty(), "{problems:?}");
-        serde_json::to_string(&rules.derive(json!({"t": text}).as_object().unwrap())).unwrap()
+        serde_json::to_string(&rules.derive(json!({"t": text}).as_object().unwrap(), &FieldNames::default())).unwrap()
     };
     assert_eq!(
         derive("%{DATA:a:int}$", "-000123456789012345678901234567890"),
@@ -168,15 +168,15 @@ fn numbers_are_converted_on_request() {
 fn only_texts_are_sources() {
     let (rules, _) = rules(&[("t", TIMESTAMP)]);
     for value in [json!(5), json!(null), json!(["2018-07-02T07:54"]), json!({})] {
-        assert_eq!(rules.derive(json!({"t": value}).as_object().unwrap()), []);
+        assert_eq!(rules.derive(json!({"t": value}).as_object().unwrap(), &FieldNames::default()), []);
     }
-    assert_eq!(rules.derive(json!({"T": "2018-07-02T07:54"}).as_object().unwrap()).len(), 7);
+    assert_eq!(rules.derive(json!({"T": "2018-07-02T07:54"}).as_object().unwrap(), &FieldNames::default()).len(), 7);
 }
 
 #[test]
 fn later_rules_replace_values_of_earlier_ones_in_their_place() {
     let (rules, _) = rules(&[("t", "%{INT:a}(?<b>.)"), ("u", "%{WORD:c}"), ("t", "(?<b>.)$")]);
-    let derived = rules.derive(json!({"t": "5xyz", "u": "w"}).as_object().unwrap());
+    let derived = rules.derive(json!({"t": "5xyz", "u": "w"}).as_object().unwrap(), &FieldNames::default());
     assert_eq!(derived, [("a", "5"), ("b", "z"), ("c", "w")].map(|(key, value)| (key.to_owned(), json!(value))));
     let keys: Vec<(&str, &str)> = rules.keys().map(|(source, key)| (source.as_str(), key)).collect();
     assert_eq!(keys, [("t", "a"), ("t", "b"), ("u", "c"), ("t", "b")]);
@@ -218,7 +218,7 @@ fn texts_that_exceed_the_step_limit_are_counted() {
 fn long_texts_are_searched_to_the_end() {
     let (rules, _) = rules(&[("t", TIMESTAMP), ("t", "%{IP:ip}"), ("t", "%{NUMBER:n} items")]);
     let text = format!("{} 2018-07-02T07:54 from 10.1.2.3: 12 items", "lorem ipsum ".repeat(8_000));
-    let derived = rules.derive(json!({"t": text}).as_object().unwrap());
+    let derived = rules.derive(json!({"t": text}).as_object().unwrap(), &FieldNames::default());
     assert_eq!(derived.len(), 9, "{:?}", rules.given_up());
 }
 

@@ -9,11 +9,11 @@ mod text;
 use std::net::IpAddr;
 use std::ops::RangeBounds;
 
-use super::mapping::{DateResolution, NumberKind};
+use super::mapping::{DateResolution, LeafKind, LeafKinds, NumberKind};
 use super::number::Number;
 use super::time::parse_timestamp;
 use crate::event::time::{TimeFormats, yearless};
-use range::{Bounds, UntypedRange, stored};
+use range::{Bounds, UntypedRange, is_full_date, stored};
 use text::{TextReading, TextTest, WordTest};
 
 pub(super) use compile::{Refusal, Shape, compile};
@@ -91,6 +91,8 @@ pub(crate) enum Predicate {
     Address(Bounds<u128>),
     /// A boolean of this value.
     Boolean(bool),
+    /// A value of one of these kinds that passes the test.
+    OfKinds(LeafKinds, Box<Predicate>),
     /// At least one of these tests passes.
     AnyOf(Vec<Predicate>),
 }
@@ -114,6 +116,7 @@ impl Predicate {
             }
             Predicate::Address(bounds) => address(value.as_text()).is_some_and(|address| bounds.contains(&address)),
             Predicate::Boolean(wanted) => boolean(value.as_text()) == Some(*wanted),
+            Predicate::OfKinds(kinds, test) => kinds.contain(value) && test.matches(value),
             Predicate::AnyOf(tests) => tests.iter().any(|test| test.matches(value)),
         }
     }
@@ -138,6 +141,19 @@ impl Predicate {
             }
             (a, b) => Predicate::AnyOf(vec![a, b]),
         }
+    }
+}
+
+impl LeafKinds {
+    fn contain(&self, value: ValueRef<'_>) -> bool {
+        let kind = match value {
+            ValueRef::Text(text) if self.detects_dates && is_full_date(text) => LeafKind::Date,
+            ValueRef::Text(_) => LeafKind::Text,
+            ValueRef::Number(number) if number.contains(['.', 'e', 'E']) => LeafKind::Fraction,
+            ValueRef::Number(_) => LeafKind::Whole,
+            ValueRef::Bool(_) => LeafKind::Boolean,
+        };
+        self.kinds.contains(&kind)
     }
 }
 

@@ -84,7 +84,7 @@ impl UntypedRange {
 
 /// Returns true for a date down to the day; Elasticsearch would have mapped such a string as a
 /// date.
-fn is_full_date(text: &str) -> bool {
+pub(super) fn is_full_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() >= 10 && bytes[4] == b'-' && bytes[7] == b'-' && parse_timestamp(text).is_some()
 }

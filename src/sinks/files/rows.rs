@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::delivery::{Delivered, DeliveredOutlier};
-use crate::event::text::flatten;
-use crate::event::{FieldPath, lookup};
+use crate::event::{FieldNames, FieldPath};
 
 /// Type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +48,8 @@ impl Timestamps {
     }
 
     fn text(&self, use_case: &str, source: &Map<String, Value>) -> String {
-        let value = self.by_use_case.get(use_case).and_then(|field| lookup(source, field));
-        value.and_then(flatten).unwrap_or_default()
+        let value = self.by_use_case.get(use_case).and_then(|field| FieldNames::default().value(source, field));
+        value.and_then(|value| value.text()).unwrap_or_default()
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::elastic::MappedFields;
 use crate::event::decode::ColumnSpec;
-use crate::event::document::equal_ignoring_case;
+use crate::event::equal_ignoring_case;
 
 /// Maximum number of name parts whose spellings are combined; longer names are tried in one
 /// spelling throughout.
@@ -17,11 +17,13 @@ const COMBINED_PARTS: usize = 3;
 ///
 /// Field lookup ignores case, but the server compares names exactly. All spellings of mapped fields
 /// are known. Unmapped fields are requested in the usual ones: lower case, upper case, capitalised.
+/// Documents do not have the forms of a field, so the field itself is requested too.
 pub(super) fn source_filter(columns: &[ColumnSpec], mapped: &MappedFields) -> Value {
     if columns.is_empty() {
         return json!(false);
     }
-    let wanted: BTreeSet<&str> = columns.iter().map(|column| column.field.as_str()).collect();
+    let of_forms = columns.iter().filter_map(|column| Some(column.form.as_ref()?.of.as_str()));
+    let wanted: BTreeSet<&str> = columns.iter().map(|column| column.field.as_str()).chain(of_forms).collect();
     let mut includes: BTreeSet<String> = wanted.iter().map(|&field| field.to_owned()).collect();
     let is_wanted = |name: &&String| wanted.iter().any(|field| is_other_spelling(name, field));
     includes.extend(mapped.names.iter().filter(is_wanted).cloned());
@@ -61,25 +63,30 @@ fn capitalised(part: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::FieldPath;
     use crate::event::decode::ColumnKind;
+    use crate::event::{FieldNames, FieldPath};
 
     fn column(field: &str) -> ColumnSpec {
-        ColumnSpec::new(field, &FieldPath::new(field), ColumnKind::Elements)
+        let field = FieldPath::new(field);
+        let form = FieldNames::default().form(&field);
+        ColumnSpec { form, ..ColumnSpec::new(field.as_str(), &field, ColumnKind::Elements) }
     }
 
     #[test]
     fn other_spellings_are_requested_too() {
         let names = ["HOST", "host.NAME", "host", "host.name", "Host.os", "user", "User.name", "hosts", "tags"];
-        let mapped = MappedFields { names: names.map(str::to_owned).to_vec(), has_unmapped: false };
+        let mapped =
+            MappedFields { names: names.map(str::to_owned).to_vec(), has_unmapped: false, ..MappedFields::default() };
         let filter = source_filter(&[column("host.name"), column("user")], &mapped);
         assert_eq!(filter, json!({"includes": ["HOST", "host.NAME", "host.name", "user"]}));
         assert_eq!(source_filter(&[], &mapped), json!(false));
+        let filter = source_filter(&[column("Host.os.keyword")], &mapped);
+        assert_eq!(filter, json!({"includes": ["HOST", "Host.os", "Host.os.keyword", "host"]}));
     }
 
     #[test]
     fn unmapped_fields_are_requested_in_their_usual_spellings() {
-        let mapped = MappedFields { names: Vec::new(), has_unmapped: true };
+        let mapped = MappedFields { has_unmapped: true, ..MappedFields::default() };
         let filter = source_filter(&[column("a_b.éc")], &mapped);
         let expected = ["A_B.ÉC", "A_B.Éc", "A_B.éc", "A_b.ÉC", "A_b.Éc", "A_b.éc", "a_b.ÉC", "a_b.Éc", "a_b.éc"];
         assert_eq!(filter, json!({"includes": expected}));

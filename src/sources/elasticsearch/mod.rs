@@ -28,6 +28,7 @@ use crate::elastic::{
     Attempts, Class, Client, DocumentId, ElasticError, Fault, Lookup, MappedFields, SearchTarget, StoredDocument,
     Survey,
 };
+use crate::event::MappedNames;
 use crate::event::decode::{Projection, with_valid_surrogates};
 use crate::plan::ScanPlan;
 use ids::ScannedIds;
@@ -92,7 +93,7 @@ pub struct ElasticIndices {
     client: Client,
     documents: Arc<DocumentCache>,
     target: SearchTarget,
-    fields: MappedFields,
+    fields: Arc<MappedFields>,
     /// Maximum number of documents per page.
     max_page: usize,
     keep_alive: String,
@@ -136,12 +137,17 @@ impl ElasticIndices {
             client: client.clone(),
             documents: Arc::clone(documents),
             target,
-            fields,
+            fields: Arc::new(fields),
             max_page: settings.es_scan_size,
             keep_alive: settings.es_scroll_time.clone(),
             runtime: Handle::current(),
             spill_dir: spill_dir.to_owned(),
         })
+    }
+
+    /// Returns what the names of fields mean in the indices.
+    pub fn names(&self) -> Arc<dyn MappedNames> {
+        Arc::<MappedFields>::clone(&self.fields)
     }
 
     /// Returns the source of the documents that match `search`.
@@ -285,7 +291,7 @@ impl EventSource for ElasticEvents {
     }
 
     fn mapped_fields(&self) -> Option<&MappedFields> {
-        Some(&self.indices.fields)
+        Some(self.indices.fields.as_ref())
     }
 
     fn highlights(&self, mask_idx: usize, documents: &[DocRef]) -> Result<Vec<Map<String, Value>>, SourceError> {

@@ -1,0 +1,154 @@
+//! Fields of indices, as their mappings declare them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use elasticsearch::FieldCapsParts;
+use elasticsearch::indices::IndicesGetMappingParts;
+use reqwest::Method;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use super::client::Client;
+use super::error::ElasticError;
+use super::request::Request;
+use super::search::SearchTarget;
+use crate::event::text::lower_case;
+use crate::event::{Case, FieldPath, Form, MappedName, MappedNames, split_form};
+
+/// Mapped fields of some indices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MappedFields {
+    /// Names of all mapped fields, including objects.
+    pub names: Vec<String>,
+    /// True if documents may have other fields: some object is not mapped dynamically, or is stored
+    /// as a single field (`flattened`).
+    pub has_unmapped: bool,
+    /// Names that documents do not have, in lower case, and what they stand for.
+    pub forms: BTreeMap<String, Form>,
+}
+
+impl MappedNames for MappedFields {
+    fn meaning(&self, name: &str) -> MappedName {
+        match self.forms.get(&lower_case(name)) {
+            Some(form) => MappedName::Form(form.clone()),
+            None if self.names.iter().any(|known| known == name) => MappedName::Field,
+            None => MappedName::Unknown,
+        }
+    }
+}
+
+/// Types of mapped fields, by name.
+type FieldTypes = BTreeMap<String, BTreeMap<String, IgnoredAny>>;
+
+impl Client {
+    /// Returns the mapped fields of `target`.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn mapped_fields(&self, target: &SearchTarget) -> Result<MappedFields, ElasticError> {
+        #[derive(Deserialize)]
+        struct Capabilities {
+            #[serde(default)]
+            fields: FieldTypes,
+        }
+        let names = target.as_str();
+        let what = format!("reading the fields of {names}");
+        let path = format!("{}?fields=*&filter_path=fields.*.*.type", FieldCapsParts::Index(&[names]).url());
+        let Capabilities { fields } = self.read(&Request::new(Method::GET, path, what.clone())).await?;
+        let path = IndicesGetMappingParts::Index(&[names]).url();
+        // whole mappings of many indices are large
+        let parts = "**.dynamic,**.enabled,**.normalizer,**.path";
+        let details = Request::new(Method::GET, format!("{path}?filter_path={parts}"), what);
+        let details = self.send(&details).await?;
+        let mut types = fields.values().flat_map(BTreeMap::keys);
+        // the answer also contains names, so this errs on the safe side
+        let has_unmapped = memchr::memmem::find(&details, b"false").is_some()
+            || types.any(|name| ["flattened", "flat_object"].contains(&name.as_str()));
+        let details = serde_json::from_slice(&details).unwrap_or_default();
+        Ok(MappedFields { forms: forms(&fields, &details), names: fields.into_keys().collect(), has_unmapped })
+    }
+}
+
+/// Returns the names that stand for another field: those below a field that is no object, and
+/// aliases. `details` is the part of the mappings that says how.
+fn forms(fields: &FieldTypes, details: &Value) -> BTreeMap<String, Form> {
+    let mut declared = Details::default();
+    for index in details.as_object().into_iter().flat_map(Map::values) {
+        declared.add("", index.pointer("/mappings/properties"));
+    }
+    let has_values = |types: &BTreeMap<String, IgnoredAny>| {
+        !types.keys().any(|name| ["object", "nested", "flattened", "flat_object"].contains(&name.as_str()))
+    };
+    let mut forms = BTreeMap::new();
+    for name in fields.keys() {
+        let case = |name: &str| if declared.lowercase.contains(name) { Case::Lower } else { Case::Kept };
+        if let Some((parent, _)) = split_form(name).filter(|(parent, _)| fields.get(*parent).is_some_and(has_values)) {
+            forms.insert(lower_case(name), Form { of: FieldPath::new(parent), case: case(name), entry: None });
+        }
+    }
+    for (alias, of) in declared.aliases {
+        // the field may itself be a form of another one
+        let form = forms.get(&lower_case(&of)).cloned();
+        let of = FieldPath::new(&of);
+        forms.insert(lower_case(&alias), form.unwrap_or(Form { of, case: Case::Kept, entry: None }));
+    }
+    forms
+}
+
+/// Details of some mappings.
+#[derive(Default)]
+struct Details {
+    /// Fields whose texts are converted to lower case.
+    lowercase: BTreeSet<String>,
+    /// Aliases and their targets.
+    aliases: BTreeMap<String, String>,
+}
+
+impl Details {
+    fn add(&mut self, prefix: &str, properties: Option<&Value>) {
+        for (name, definition) in properties.and_then(Value::as_object).into_iter().flatten() {
+            let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            self.add(&name, definition.get("properties"));
+            self.add(&name, definition.get("fields"));
+            let text = |key: &str| definition.get(key).and_then(Value::as_str);
+            if text("normalizer") == Some("lowercase") {
+                self.lowercase.insert(name.clone());
+            }
+            if let Some(path) = text("path") {
+                self.aliases.insert(name, path.to_owned());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn forms_are_told_from_members_of_objects() {
+        let fields = json!({
+            "a": {"text": {}}, "a.keyword": {"keyword": {}}, "a.lower": {"keyword": {}}, "o": {"object": {}},
+            "o.raw": {"keyword": {}}, "path": {"object": {}}, "path.x": {"keyword": {}}, "path.x.y": {"text": {}},
+            "other": {"keyword": {}}, "other2": {"keyword": {}}, "f": {"flattened": {}}, "f.x": {"keyword": {}},
+        });
+        let details = json!({"i": {"mappings": {"dynamic": "false", "properties": {
+            "a": {"fields": {"lower": {"normalizer": "lowercase"}}},
+            "path": {"properties": {"x": {"type": "keyword"}}},
+            "other": {"path": "o.raw"}, "other2": {"path": "a.lower"},
+        }}}});
+        let fields: FieldTypes = serde_json::from_value(fields).unwrap();
+        let found: Vec<String> = forms(&fields, &details)
+            .into_iter()
+            .map(|(name, form)| format!("{name} {} {:?}", form.of, form.case))
+            .collect();
+        assert_eq!(
+            found,
+            ["a.keyword a Kept", "a.lower a Lower", "other o.raw Kept", "other2 a Lower", "path.x.y path.x Kept"]
+        );
+        assert!(forms(&FieldTypes::new(), &Value::Null).is_empty());
+    }
+}

@@ -1,0 +1,71 @@
+//! Values of one field in one document: its own, or those of a form.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::document_line::with_valid_surrogates;
+use super::projection::{FieldPlace, FormPlace};
+use super::row::Row;
+use super::values::elements;
+use crate::event::text::flatten;
+use crate::event::{Case, NamedEntry};
+
+/// Values of a field.
+pub(super) enum FoundValue<'de> {
+    Missing,
+    /// One value.
+    One(&'de str, Case),
+    /// Values inside arrays of objects.
+    InArrays(Vec<&'de str>, Case),
+    /// Values of named entries, already as texts.
+    Picked(Vec<String>),
+}
+
+/// Finds the values of a field of a document.
+pub(super) fn find<'de>(row: &Row<'_, 'de>, field: &FieldPlace, form: Option<&FormPlace>) -> FoundValue<'de> {
+    match (find_field(row, field, Case::Kept), form) {
+        (FoundValue::Missing, Some(form)) => match (find_field(row, &form.of, form.case), &form.entry) {
+            (found, None) => found,
+            (FoundValue::One(raw, _), Some(entry)) => picked(&[raw], entry),
+            (FoundValue::InArrays(raws, _), Some(entry)) => picked(&raws, entry),
+            (found, Some(_)) => found,
+        },
+        (found, _) => found,
+    }
+}
+
+fn find_field<'de>(row: &Row<'_, 'de>, field: &FieldPlace, case: Case) -> FoundValue<'de> {
+    if let Some(raw) = row.value(field) {
+        return FoundValue::One(raw, case);
+    }
+    let raws: Vec<&str> = row.values_in_arrays(field).collect();
+    if raws.is_empty() { FoundValue::Missing } else { FoundValue::InArrays(raws, case) }
+}
+
+fn picked<'de>(raws: &[&str], entry: &NamedEntry) -> FoundValue<'de> {
+    let lists: Vec<Value> =
+        raws.iter().filter_map(|raw| serde_json::from_str(&with_valid_surrogates(raw)).ok()).collect();
+    let mut values = Vec::new();
+    lists.iter().for_each(|list| entry.values(list, &mut values));
+    if values.is_empty() {
+        return FoundValue::Missing;
+    }
+    let each = values.into_iter().flat_map(|value| match value {
+        Value::Array(elements) => elements.as_slice(),
+        value => std::slice::from_ref(value),
+    });
+    FoundValue::Picked(distinct(each.filter_map(flatten)))
+}
+
+/// Returns the texts of the elements inside arrays of objects, each once.
+pub(super) fn distinct_elements(raws: &[&str], case: Case, scratch: &mut String) -> Vec<String> {
+    let mut texts = Vec::new();
+    raws.iter().for_each(|raw| elements(raw, case, scratch, |text| texts.push(text.to_owned())));
+    distinct(texts)
+}
+
+fn distinct(texts: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    texts.into_iter().filter(|text| seen.insert(text.clone())).collect()
+}

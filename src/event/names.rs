@@ -1,0 +1,145 @@
+//! Meaning of field names: clusters keep some fields in several forms, such as `x.keyword` and
+//! `x.text`, and events have only `x`.
+//!
+//! This is the one place that knows which names are forms. A name that an event really has always
+//! means that field; only without it does the name stand for a form of another field.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::lookup::child;
+use crate::event::FieldPath;
+use crate::event::text::lower_case;
+
+/// Customary names of forms, which need no mapping.
+const CUSTOMARY: [(&str, Case); 4] =
+    [("keyword", Case::Kept), ("raw", Case::Kept), ("text", Case::Kept), ("caseless", Case::Lower)];
+
+/// Treatment of the letters of a form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Case {
+    /// As in the event.
+    #[default]
+    Kept,
+    /// Converted to lower case.
+    Lower,
+}
+
+/// Form of a field, which stands for a name that an event does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Field that holds the values.
+    pub of: FieldPath,
+    /// Treatment of its texts.
+    pub case: Case,
+    /// Part of the values that is meant; `None` means the values themselves.
+    pub entry: Option<NamedEntry>,
+}
+
+/// Selection from a list of named values, such as `[{"Name": "x", "Value": "y"}]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedEntry {
+    /// Member that names an entry.
+    name_key: String,
+    /// Name of the wanted entries.
+    name: String,
+    /// Member that holds the value of an entry.
+    value_key: String,
+}
+
+/// Meaning of a name in a mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MappedName {
+    /// A field of documents.
+    Field,
+    /// A form of another field.
+    Form(Form),
+    /// The mapping does not have it.
+    Unknown,
+}
+
+/// Names that a mapping declares.
+pub trait MappedNames: Debug + Send + Sync {
+    /// Returns the meaning of a name.
+    fn meaning(&self, name: &str) -> MappedName;
+}
+
+/// Names that stand for a form of another field.
+#[derive(Clone, Debug, Default)]
+pub struct FieldNames {
+    /// By their names in lower case.
+    configured: BTreeMap<String, Form>,
+    mapped: Option<Arc<dyn MappedNames>>,
+}
+
+impl FieldNames {
+    /// Adds names that the configuration declares.
+    pub fn new(configured: impl IntoIterator<Item = (String, Form)>) -> Self {
+        let configured = configured.into_iter().map(|(name, form)| (lower_case(&name), form)).collect();
+        FieldNames { configured, mapped: None }
+    }
+
+    /// Returns the same names together with those of a mapping.
+    pub fn with_mapping(&self, mapped: Arc<dyn MappedNames>) -> Self {
+        FieldNames { configured: self.configured.clone(), mapped: Some(mapped) }
+    }
+
+    /// Returns the form that `field` stands for in events that have no such field; `None` if there
+    /// is none.
+    pub fn form(&self, field: &FieldPath) -> Option<Form> {
+        let name = field.as_str();
+        if let Some(form) = self.configured.get(&lower_case(name)) {
+            return Some(form.clone());
+        }
+        match self.mapped.as_ref().map_or(MappedName::Unknown, |mapped| mapped.meaning(name)) {
+            MappedName::Field => None,
+            MappedName::Form(form) => Some(form),
+            MappedName::Unknown => customary_form(name),
+        }
+    }
+}
+
+/// Returns the form of a name with a customary ending, such as `x.keyword`.
+fn customary_form(name: &str) -> Option<Form> {
+    let (parent, form) = split_form(name)?;
+    let (_, case) = CUSTOMARY.into_iter().find(|(customary, _)| form.eq_ignore_ascii_case(customary))?;
+    Some(Form { of: FieldPath::new(parent), case, entry: None })
+}
+
+/// Splits `x.keyword` into field and form.
+pub fn split_form(name: &str) -> Option<(&str, &str)> {
+    name.rsplit_once('.').filter(|(parent, form)| !parent.is_empty() && !form.is_empty())
+}
+
+impl Form {
+    /// Reads `FIELD[NAME_KEY=NAME].VALUE_KEY`.
+    pub fn of_named_entry(text: &str) -> Option<Self> {
+        let (of, rest) = text.split_once('[')?;
+        let (selection, value_key) = rest.rsplit_once("].")?;
+        let (name_key, name) = selection.split_once('=')?;
+        let parts = [of, name_key, name, value_key].map(str::trim);
+        if parts.iter().any(|part| part.is_empty()) {
+            return None;
+        }
+        let [of, name_key, name, value_key] = parts.map(str::to_owned);
+        let entry = Some(NamedEntry { name_key, name, value_key });
+        Some(Form { of: FieldPath::new(&of), case: Case::Kept, entry })
+    }
+}
+
+impl NamedEntry {
+    /// Adds the values of the wanted entries in `value`: a list of entries, or one entry.
+    pub(super) fn values<'a>(&self, value: &'a Value, found: &mut Vec<&'a Value>) {
+        match value {
+            Value::Array(list) => list.iter().for_each(|entry| self.values(entry, found)),
+            Value::Object(entry) => {
+                let is_wanted = child(entry, &self.name_key).and_then(Value::as_str) == Some(self.name.as_str());
+                found.extend(child(entry, &self.value_key).filter(|_| is_wanted));
+            }
+            _ => {}
+        }
+    }
+}
