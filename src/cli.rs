@@ -111,6 +111,9 @@ pub struct CheckArgs {
     /// Configuration files to check.
     #[command(flatten)]
     pub config: ConfigArgs,
+    /// Sample of the events, as for `run`: warn of use cases that cannot use them
+    #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append)]
+    pub events: Vec<String>,
     /// Form of the result: text on standard error, or a JSON object on standard output
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,

@@ -192,3 +192,34 @@ fn the_summary_names_the_first_line_that_was_skipped() {
         assert!(stderr.contains(line), "{stderr}");
     }
 }
+
+#[test]
+fn a_check_of_a_sample_says_the_same() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let use_cases =
+        terms("x", "EventID:4688", "host.name", "process.nmae") + &terms("y", "EventID:9", "host.name", "EventID");
+    fs::write(folder.path().join("use_cases.conf"), use_cases).expect("written");
+    fs::write(folder.path().join("events.ndjson"), format!("{EVENTS}nonsense\n")).expect("written");
+    fs::write(folder.path().join("empty.ndjson"), "").expect("written");
+    let check = |line: &str| {
+        let line = format!("check --use-cases use_cases.conf {line}");
+        program::run(folder.path(), &line.split_whitespace().collect::<Vec<_>>())
+    };
+    check("").expect_code(0);
+    let stderr = check("--events events.ndjson").expect_code(3).stderr;
+    for line in [
+        "use_cases.conf:1:1: warning: [terms_x] none of the 2 events that match can be judged: the target `process.nmae` \
+         has no usable value in any event; did you mean `process.name`?",
+        "warning: [terms_y] none of the 3 events matches its query",
+        "warning: 1 line skipped: not JSON, first events.ndjson:4; write one JSON object per line",
+    ] {
+        assert!(stderr.contains(line), "{stderr}");
+    }
+    check("--events events.ndjson --deny-warnings").expect_code(78);
+    let stdout = check("--events events.ndjson --format json").expect_code(3).stdout;
+    let report: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!((&report["summary"]["warnings"], &report["summary"]["exit_code"]), (&3.into(), &3.into()), "{report:#}");
+    let stderr = check("--events empty.ndjson").expect_code(4).stderr;
+    assert!(stderr.contains("warning: no event was read: the files are empty"), "{stderr}");
+    check("--events nowhere.ndjson").expect_code(74);
+}

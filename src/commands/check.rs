@@ -6,7 +6,7 @@ use chrono::Utc;
 use tracing::error;
 
 use super::error::RunError;
-use super::{load, read_mapping};
+use super::{load, read_mapping, sample};
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::config::{Configuration, Problem, n_errors};
 use crate::delivery::SinkError;
@@ -18,9 +18,9 @@ use crate::sinks::console::print_json;
 /// Checks every configuration file and reports all problems.
 pub fn check(args: &CheckArgs) -> Exit {
     let settings = load(&args.config);
-    let problems = problems(args, &settings);
+    let Checked { problems, sample } = Checked::new(args, &settings);
     let is_fine = if args.deny_warnings { problems.is_empty() } else { n_errors(&problems) == 0 };
-    let exit = if is_fine { Exit::Done } else { Exit::Configuration };
+    let exit = if is_fine { sample } else { Exit::Configuration };
     let counts = CheckSummary::new(settings.use_cases.len() + settings.rejected.len(), &problems, exit);
     match args.format {
         CheckFormat::Text => {
@@ -37,14 +37,40 @@ pub fn check(args: &CheckArgs) -> Exit {
     exit
 }
 
-fn problems(args: &CheckArgs, settings: &Configuration) -> Vec<Problem> {
-    let mut problems = settings.problems.clone();
-    problems.extend(doubts(settings, &settings.use_cases));
-    match read_mapping(args.config.mapping.as_deref()) {
-        Ok(mapping) => problems.extend(plan::check(settings, mapping.as_ref(), Utc::now())),
-        Err(error) => problems.push(Problem::error(error.to_string())),
+/// What was found.
+struct Checked {
+    problems: Vec<Problem>,
+    /// Outcome of the sample of events, if there is one.
+    sample: Exit,
+}
+
+impl Checked {
+    fn new(args: &CheckArgs, settings: &Configuration) -> Self {
+        let mut problems = settings.problems.clone();
+        problems.extend(doubts(settings, &settings.use_cases));
+        let mapping = match read_mapping(args.config.mapping.as_deref()) {
+            Ok(mapping) => mapping,
+            Err(error) => {
+                problems.push(Problem::error(error.to_string()));
+                return Checked { problems, sample: Exit::Done };
+            }
+        };
+        problems.extend(plan::check(settings, mapping.as_ref(), Utc::now()));
+        if args.events.is_empty() {
+            return Checked { problems, sample: Exit::Done };
+        }
+        let sample = match sample::read(&args.events, settings, mapping.as_ref()) {
+            Ok(sample) => {
+                problems.extend(sample.problems);
+                if sample.has_unusable { Exit::Partial } else { Exit::Done }
+            }
+            Err(run_error) => {
+                problems.push(Problem::warning(run_error.to_string()));
+                run_error.exit()
+            }
+        };
+        Checked { problems, sample }
     }
-    problems
 }
 
 fn print_report(report: &CheckReport<'_>) -> Result<(), RunError> {

@@ -3,9 +3,11 @@
 mod check;
 mod error;
 mod run;
+mod sample;
 mod setup;
 mod wipe;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use tracing::{error, info, warn};
@@ -13,8 +15,10 @@ use tracing::{error, info, warn};
 use crate::cli::ConfigArgs;
 use crate::config::{Configuration, MainConfig, Problem, Severity};
 use crate::elastic::Client;
+use crate::engine::Compute;
 use crate::query::Mapping;
-use crate::runtime::Interrupt;
+use crate::runtime::{Interrupt, Limits};
+use crate::sources::files::{EventFiles, FileOptions};
 use crate::spill;
 use error::RunError;
 
@@ -49,6 +53,21 @@ fn log_problems(problems: &[Problem]) {
             Severity::Warning => warn!("{}", problem.without_severity()),
         }
     }
+}
+
+/// Returns the limits of a run; without a number, one thread per processor.
+fn limits(memory: usize, threads: Option<NonZeroUsize>, spill: Option<&Path>) -> Result<Limits, RunError> {
+    let processors = std::thread::available_parallelism().map_err(|error| RunError::Internal(error.to_string()))?;
+    Ok(Limits { memory, threads: threads.unwrap_or(processors), spill_dir: spill_dir(spill)? })
+}
+
+/// Opens the files of `--events`.
+fn open_files(events: &[String], compute: &Compute) -> Result<EventFiles, RunError> {
+    let options = FileOptions { spill_dir: compute.limits().spill_dir.clone() };
+    EventFiles::open(events, options).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        RunError::Events(lines.join("\n"))
+    })
 }
 
 /// Returns the directory for temporary files.

@@ -134,7 +134,7 @@ fn compile_in(query: &UseCaseQuery, context: &FilterContext<'_>) -> Result<Compi
     }
     lower::compile(Filter::and(filters)).map_err(|error| {
         let help = "this is a fault of the program: please report it with the query".to_owned();
-        let key = key_of_fault(query, &context);
+        let key = key_of_fault(query, context);
         vec![QueryError { message: error.to_string(), help, position: None, path: None, key }]
     })
 }

@@ -2,9 +2,9 @@
 
 mod check;
 mod exit;
+mod notes;
 mod resources;
 pub(crate) mod summary;
-mod usability;
 mod use_case;
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ use crate::terminal::counted;
 pub use check::{CheckReport, CheckSummary};
 pub use exit::Exit;
 pub use resources::Resources;
-use use_case::{GrokGivenUp, IN_FUTURE, TOO_MANY_COMBINATIONS, UseCaseReport};
+use use_case::{GrokGivenUp, UseCaseReport};
 
 /// Describes the outcome of a run interrupted before it began to write.
 pub(crate) const NOTHING_WRITTEN: &str = "nothing was written";
@@ -339,48 +339,13 @@ impl Report {
         on_unusable: OnUnusable,
     ) {
         let documents = result.documents;
-        for GrokGivenUp { field, pattern, texts } in &grok_given_up {
-            warn!(
-                use_case = use_case.id(),
-                field, pattern, texts, "a pattern took too many steps: it derives nothing from these texts"
-            );
-        }
         let mut report = UseCaseReport { documents, grok_given_up, ..UseCaseReport::of(use_case) };
         report.usage(&result.usage);
         self.assess(&mut report, result.assessment, on_unusable);
-        if result.usage.too_many_rows > 0 {
-            let n_events = result.usage.too_many_rows;
-            warn!(use_case = report.name, n_events, "events with too many combinations of values were skipped");
-            self.missing.push(format!(
-                "{}: {} skipped: {TOO_MANY_COMBINATIONS}",
-                report.name,
-                counted(n_events, "event", "events")
-            ));
-        }
-        if result.usage.in_future > 0 {
-            let n_events = counted(result.usage.in_future, "event", "events");
-            let cure = "use --now or --to if they are right";
-            warn!(use_case = report.name, "{n_events} ignored: {IN_FUTURE}; {cure}");
-            self.warnings.push(format!("{}: {n_events} ignored: {IN_FUTURE}; {cure}", report.name));
-        }
+        self.left_out(&report, &result.usage);
         match result.outcome {
             Ok(detected) => {
-                if detected.regexps_given_up > 0 {
-                    let n_times = detected.regexps_given_up;
-                    warn!(use_case = report.name, n_times, "regexps took too many steps: they count as not matching");
-                }
-                if detected.gone > 0 {
-                    warn!(use_case = report.name, candidates = detected.gone, "documents were deleted during the run");
-                }
-                if detected.formerly_whitelisted > 0 {
-                    let outliers = detected.formerly_whitelisted;
-                    warn!(
-                        use_case = report.name,
-                        outliers,
-                        "a whitelist entry of the form `field:value` accepts that value in that field only, but older \
-                         versions accepted these outliers: write `field\\:value` if it is a value as a whole"
-                    );
-                }
+                self.odd(&report, &detected);
                 report.candidates = detected.outliers + detected.whitelisted;
                 report.outliers = detected.outliers;
                 report.whitelisted = detected.whitelisted;

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::super::error::RunError;
+use super::super::open_files;
 use super::judging::Judging;
 use crate::config::UseCase;
-use crate::engine::Compute;
 use crate::plan;
 use crate::query::Mapping;
 use crate::report::Report;
-use crate::sources::files::{EventFiles, FileOptions};
 
 /// Detects in the files of `--events`.
 pub(super) fn detect(
@@ -27,19 +26,11 @@ pub(super) fn detect(
     if plan.use_cases.is_empty() {
         return Err(RunError::Configuration("no use case can run: see the problems above".to_owned()));
     }
-    let source = open(events, &judging.compute)?;
+    let source = open_files(events, &judging.compute)?;
     info!(use_cases = plan.use_cases.len(), files = source.len(), "reading events");
     judging.judge(&Arc::new(plan), &source, source.total_bytes())?;
     if judging.has_no_events() {
         return Err(judging.fail_without_events("the files are empty", report));
     }
     judging.deliver(&source, None, report)
-}
-
-fn open(events: &[String], compute: &Compute) -> Result<EventFiles, RunError> {
-    let options = FileOptions { spill_dir: compute.limits().spill_dir.clone() };
-    EventFiles::open(events, options).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        RunError::Events(lines.join("\n"))
-    })
 }

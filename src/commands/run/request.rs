@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use glob::Pattern;
 
 use super::super::error::RunError;
-use super::super::spill_dir;
+use super::super::limits;
 use crate::cli::{DeviceChoice, OutputFormat, RunArgs};
 use crate::config::Configuration;
 use crate::plan::Period;
@@ -59,7 +59,7 @@ impl Request {
         let now = args.now.unwrap_or_else(Utc::now);
         Ok(Request {
             period: period(args, &source, now)?,
-            limits: limits(args)?,
+            limits: limits(args.memory_limit, args.threads, args.spill_dir.as_deref())?,
             device: args.device,
             output: args.output.as_ref().filter(|_| !args.dry_run).map(|path| Output {
                 path: path.clone(),
@@ -106,15 +106,6 @@ fn period(args: &RunArgs, source: &RequestedSource, now: DateTime<Utc>) -> Resul
             let micros = |time: DateTime<Utc>| time.timestamp_micros();
             Period::Between(TimeWindow { from: from.map_or(i64::MIN, micros), to: to.map_or(i64::MAX, micros) })
         }
-    })
-}
-
-fn limits(args: &RunArgs) -> Result<Limits, RunError> {
-    let processors = std::thread::available_parallelism().map_err(|error| RunError::Internal(error.to_string()))?;
-    Ok(Limits {
-        memory: args.memory_limit,
-        threads: args.threads.unwrap_or(processors),
-        spill_dir: spill_dir(args.spill_dir.as_deref())?,
     })
 }
 

@@ -151,9 +151,9 @@ fn leaf_names_follow_elasticsearch() {
 fn elements_inside_arrays_of_objects() {
     use ColumnKind::{Elements, Joined, Strings, Time};
     let all = [("a.b", Elements), ("a.b", Joined), ("a.b", Strings), ("a.b", Time), ("a.b.caseless", Elements)];
-    let line = r#"{"a": [{"b": "@7"}, 5, {"B": ["X", null, {"c": 1}]}, [{"b": "@7"}, {"b": "x"}]]}"#;
-    let (elements, folded) = (r#"["@7", "X", "x"]"#, r#"["@7", "x"]"#);
-    check(&all, line, &[elements, r#""@7 - X - x""#, "-", "7", folded]);
+    let line = r#"{"a": [{"b": "1970-01-01"}, 5, {"B": ["X", null, {"c": 1}]}, [{"b": "1970-01-01"}, {"b": "x"}]]}"#;
+    let (elements, folded) = (r#"["1970-01-01", "X", "x"]"#, r#"["1970-01-01", "x"]"#);
+    check(&all, line, &[elements, r#""1970-01-01 - X - x""#, "-", "0", folded]);
     check(&all, r#"{"a": [{"b": "y"}, {"b": "y"}]}"#, &[r#"["y"]"#, r#""y""#, r#""y""#, "-", r#"["y"]"#]);
     check(&all, r#"{"a": [{"c": "y"}]}"#, &["-", "-", "-", "-", "-"]);
     check(
