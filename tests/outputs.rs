@@ -128,8 +128,11 @@ fn tables_have_a_row_per_outlier() {
     assert_eq!(formula, 1, "{text}");
     assert!(text.contains("metrics_long_name,metrics,long_name,process,long name,23 characters,"), "{text}");
 
-    run(scratch.path(), "-o - --format parquet").expect_code(0);
+    let script = "exec >piped.parquet";
+    program::run_after(scratch.path(), script, &arguments("-o - --format parquet")).expect_code(0);
     run(scratch.path(), "-o out.Parquet").expect_code(0);
+    let bytes = |name: &str| fs::read(scratch.path().join(name)).expect("written");
+    assert!(bytes("piped.parquet") == bytes("out.Parquet"), "a pipe and a file get the same bytes");
     let rows = parquet_rows(&scratch.path().join("out.Parquet"));
     assert_eq!(rows.len(), 3);
     assert_eq!(

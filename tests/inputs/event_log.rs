@@ -221,7 +221,7 @@ fn events_have_their_fields_at_the_top_level() {
     assert!(summary.skipped.is_empty() && summary.incomplete.is_empty(), "{summary:?}");
     assert_eq!(events.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
     let expected = json!({
-        "@timestamp": "2024-05-08T00:00:01.000000Z", "SourceName": "Microsoft-Windows-Sysmon", "ExecutionProcessID": 4711,
+        "@timestamp": "2024-05-08T00:00:01.0000000Z", "SourceName": "Microsoft-Windows-Sysmon", "ExecutionProcessID": 4711,
         "EventID": 1, "Level": 4, "RecordNumber": 1, "Channel": "Microsoft-Windows-Sysmon/Operational",
         "Computer": "ws1", "Hostname": "ws1", "Image": SHELL.image, "CommandLine": SHELL.command_line,
         "EventData.Computer": "forged",
@@ -236,7 +236,7 @@ fn real_logs_are_read() {
     let (events, summary) = read(&path);
     assert!(summary.skipped.is_empty() && summary.incomplete.is_empty(), "{summary:?}");
     let numbers: Vec<(&str, &Value)> = events.iter().map(|(id, event)| (id.as_str(), &event["RecordNumber"])).collect();
-    assert_eq!(numbers, [("1", &json!(1)), ("2", &json!(2)), ("3", &json!(3)), ("4", &json!(4))]);
+    assert_eq!(numbers, [("1", &json!(111)), ("2", &json!(112)), ("3", &json!(113)), ("4", &json!(116))]);
     for (_, event) in &events {
         assert_eq!(event["Channel"], "Security", "{event}");
         assert_eq!(event["Computer"], event["Hostname"]);
@@ -269,8 +269,8 @@ fn a_damaged_chunk_costs_that_chunk() {
     let (reason, count, samples) = summary.skipped.reasons().next().expect("counted");
     assert_eq!((reason, count, samples[0].line), (SkipReason::Damaged, 1, 1));
     // the rest of a chunk that is cut off is read, and reported
-    let (events, summary) = read_bytes(&event_log(&[&[SHELL], &[EDITOR; 20]])[..4096 + CHUNK_BYTES + 6000]);
-    assert!((2..21).contains(&events.len()), "{}", events.len());
+    let (events, summary) = read_bytes(&event_log(&[&[SHELL], &[EDITOR; 100]])[..4096 + CHUNK_BYTES + 6000]);
+    assert!((2..101).contains(&events.len()), "{}", events.len());
     assert_eq!(summary.incomplete[0].reason, "the event log is truncated");
 }
 

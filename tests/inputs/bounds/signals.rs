@@ -30,12 +30,14 @@ fn an_endless_line_ends_with_the_first_signal() {
     File::create(path("holes.json"))
         .and_then(|mut file| file.write_all(b"[").and_then(|()| file.set_len(1 << 42)))
         .expect("a file with holes");
-    for (events, signal) in
-        [("/dev/zero".to_owned(), "TERM"), (path("holes.ndjson"), "INT"), (path("holes.json"), "TERM")]
-    {
+    for (events, signal) in [(path("holes.ndjson"), "INT"), (path("holes.json"), "TERM")] {
         let child = program::start(folder.path(), &["run", "--use-cases", &conf, "--events", &events]);
         interrupted(child, signal, DELAY);
     }
+    // what does not begin like events is not read further
+    let line = ["run", "--use-cases", &conf, "--events", "/dev/zero"];
+    let stderr = program::run(folder.path(), &line).expect_code(4).stderr;
+    assert!(stderr.contains("no events were recognised in it"), "{stderr}");
 }
 
 #[test]
@@ -44,6 +46,7 @@ fn an_endless_line_on_standard_input_ends_with_the_first_signal() {
     let conf = case("endless-line").join("simple.conf").display().to_string();
     let mut child = program::start(folder.path(), &["run", "--use-cases", &conf, "--events", "-"]);
     let mut stdin = child.stdin.take().expect("stdin is piped");
+    stdin.write_all(b"{\"a\":\"").expect("it is read");
     let writer = std::thread::spawn(move || while stdin.write_all(&[b'x'; 1 << 16]).is_ok() {});
     interrupted(child, "TERM", DELAY);
     writer.join().expect("the pipe is closed");

@@ -84,10 +84,17 @@ fn survives_as_number(text: &str) -> bool {
     }
     let n_digits = whole.len() + fraction.len();
     if n_digits > FLOAT_DIGITS {
-        return false;
+        return !has_exponent && keeps_its_digits(text);
     }
     let is_zero = whole.bytes().chain(fraction.bytes()).all(|digit| digit == b'0');
     !has_exponent || text.parse::<f64>().is_ok_and(|number| number.is_finite() && (number == 0.0) == is_zero)
+}
+
+/// True if the floating-point number of a decimal is written with the same digits, as those of times
+/// in microseconds are.
+fn keeps_its_digits(text: &str) -> bool {
+    let digits = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    text.parse::<f64>().is_ok_and(|number| digits(&number.to_string()) == digits(text))
 }
 
 #[cfg(test)]
@@ -104,14 +111,39 @@ mod tests {
                 serde_json::from_str::<serde_json::Value>(&out).expect("JSON");
             }
         };
-        for number in ["0", "5", "-5", "123456789012345678", "0.25", "-0.0", "1.50", "1e5", "2.5E-3", "0e9"] {
+        for number in [
+            "0",
+            "5",
+            "-5",
+            "123456789012345678",
+            "0.25",
+            "-0.0",
+            "1.50",
+            "1e5",
+            "2.5E-3",
+            "0e9",
+            "1715126403.000001",
+            "0.1234567890123456",
+        ] {
             check(number, number);
         }
         for text in ["007", "+5", "1e400", "1e-400", "0x10", "1234567890123456789", "-0", "1.", ".5", "1e", "--1", "-"]
         {
             check(text, &format!("\"{text}\""));
         }
-        for text in ["0.1234567890123456", "1 ", " 1", "1,5", "Infinity", "NaN", "True", "TRUE", "null", "1_000"] {
+        for text in [
+            "0.12345678901234567",
+            "1.1234567890123456e1",
+            "1 ",
+            " 1",
+            "1,5",
+            "Infinity",
+            "NaN",
+            "True",
+            "TRUE",
+            "null",
+            "1_000",
+        ] {
             check(text, &format!("\"{text}\""));
         }
         check("true", "true");
