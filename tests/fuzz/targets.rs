@@ -27,6 +27,7 @@ pub(super) const TARGETS: &[(&str, Target)] = &[
     ("json_lines", json_lines),
     ("json", |data| file("json", data)),
     ("csv", |data| file("csv", data)),
+    ("evtx", |data| file("evtx", data)),
     ("zeek", |data| file("log", data)),
     ("parquet", |data| file("parquet", data)),
     ("time", time),

@@ -2,6 +2,7 @@
 //! events beyond the limits.
 
 mod bounds;
+mod cases;
 mod event_log;
 mod fields;
 mod hostile;

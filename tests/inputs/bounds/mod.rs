@@ -10,12 +10,13 @@ mod texts;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::case;
 use crate::program::{self, Finished, Report};
 
 const ALL: &str = "\
@@ -29,11 +30,6 @@ run_model=1
 
 /// Long enough on a busy machine; only a program that hangs takes longer.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A folder of test inputs beside the project.
-fn case(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases").join(name)
-}
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a scratch folder");
