@@ -190,7 +190,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 ///
 /// First come the ways with the first part as a key of its own and the rest in any way, then those
 /// with first keys that hold several parts with their dots, the longest first. This is the rule of
-/// [`crate::event::lookup`].
+/// [`crate::event::lookup()`].
 pub(super) fn ways(parts: &[&str]) -> Vec<Vec<String>> {
     if parts.len() > MAX_PARTS_ALL_WAYS {
         let nested = parts.iter().map(ToString::to_string).collect();

@@ -1,6 +1,6 @@
 //! Times of events: microseconds since 1970-01-01 UTC, from the texts and numbers that logs hold.
 //!
-//! [`iso`] reads the common forms of ISO 8601 and runs for every event, so it does not allocate.
+//! `iso` reads the common forms of ISO 8601 and runs for every event, so it does not allocate.
 //! What it cannot read is tried in the other forms that are unambiguous: all of ISO 8601
 //! (`calendar`), numbers whose unit follows from their size (`epoch`), and forms with the name of
 //! a month (`named`). Where a form is ambiguous (`06/07/2024`), nothing is guessed:
