@@ -214,8 +214,8 @@ fn resolve_leaf(
     Ok((!filters.is_empty() || fields.is_empty()).then(|| Filter::or(filters)))
 }
 
-/// Returns the fields that `name` stands for. If it is the one for times, its values are compared as
-/// times.
+/// Returns the fields that `name` stands for. If it is the one for times, its values are compared
+/// as times.
 fn fields_of(name: &str, context: &FilterContext<'_>) -> Vec<Field> {
     let mut fields = fields_named(context.mapping, name);
     if let Some(times) = context.times.filter(|times| times.name == name) {

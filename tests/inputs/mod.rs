@@ -37,9 +37,9 @@ impl Judged {
 
     /// Ids of the documents with outliers of a use case, `INDEX/ID`.
     pub(crate) fn found_by(&self, use_case: &str) -> Vec<String> {
-        let name = use_case.split_once('_').map_or(use_case, |(_, name)| name);
+        let is_its_name = |name: &Value| name.as_str().is_some_and(|name| use_case.ends_with(&format!("_{name}")));
         let is_of = |outlier: &serde_json::Map<String, Value>| {
-            outlier["model_name"].as_array().is_some_and(|names| names.iter().any(|found| found == name))
+            outlier["model_name"].as_array().is_some_and(|names| names.iter().any(is_its_name))
         };
         self.outliers
             .iter()

@@ -7,6 +7,7 @@
 //! ([`SkippedLines`]). The wanted columns do not affect which lines are bad.
 
 mod batch;
+mod cells;
 mod columns;
 mod cursor;
 mod decoder;

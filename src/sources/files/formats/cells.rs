@@ -90,8 +90,8 @@ fn survives_as_number(text: &str) -> bool {
     !has_exponent || text.parse::<f64>().is_ok_and(|number| number.is_finite() && (number == 0.0) == is_zero)
 }
 
-/// True if the floating-point number of a decimal is written with the same digits, as those of times
-/// in microseconds are.
+/// True if the floating-point number of a decimal is written with the same digits, as those of
+/// times in microseconds are.
 fn keeps_its_digits(text: &str) -> bool {
     let digits = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
     text.parse::<f64>().is_ok_and(|number| digits(&number.to_string()) == digits(text))
