@@ -33,21 +33,32 @@ impl Cells {
     }
 
     pub(super) fn push(&mut self, column_idx: usize, kind: ColumnKind, found: &FoundValue<'_>, formats: &TimeFormats) {
-        let scratch = &mut self.scratch;
-        let (raw, case) = match *found {
-            FoundValue::Missing => (None, Case::Kept),
-            FoundValue::One(raw, case) => (Some(raw), case),
+        match *found {
+            FoundValue::Missing => self.push_one(column_idx, kind, None, Case::Kept, formats),
+            FoundValue::One(raw, case) => self.push_one(column_idx, kind, Some(raw), case, formats),
             FoundValue::InArrays(ref raws, case) => {
+                let scratch = &mut self.scratch;
                 if let Column::Times(times) = &mut self.columns[column_idx] {
                     return times.push(raws.first().copied(), formats, scratch);
                 }
                 let texts = distinct_elements(raws, case, scratch);
-                return self.push_several(column_idx, kind, &texts, formats);
+                self.push_several(column_idx, kind, &texts, formats);
             }
-            FoundValue::Picked(ref texts) => {
-                return self.push_several(column_idx, kind, texts, formats);
-            }
-        };
+            FoundValue::Picked(ref texts) => self.push_several(column_idx, kind, texts, formats),
+        }
+    }
+
+    /// Pushes a value, or the lack of one. This is the way of nearly all cells.
+    #[inline]
+    pub(super) fn push_one(
+        &mut self,
+        column_idx: usize,
+        kind: ColumnKind,
+        raw: Option<&str>,
+        case: Case,
+        formats: &TimeFormats,
+    ) {
+        let scratch = &mut self.scratch;
         match &mut self.columns[column_idx] {
             Column::Lists(list) => {
                 if let Some(raw) = raw {

@@ -20,6 +20,7 @@ use super::skipped::{SkipReason, SkippedLines};
 use super::stored_id::stored_id;
 use super::walk::{Envelope, Shape, read_line, read_source};
 use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES, MAX_VALUE_BYTES, MAX_VALUES};
+use crate::event::Case;
 
 /// Consecutive lines of a file.
 #[derive(Debug, Clone, Copy)]
@@ -236,9 +237,10 @@ impl Decoder {
                         row.values_everywhere(of, |raw| own_leaves(raw, scratch, push));
                     });
                 }
-                ValuePlace::Field(field, form) => {
-                    self.cells.push(column_idx, kind, &find(row, field, form.as_ref()), formats);
-                }
+                ValuePlace::Field(field, form) => match row.value(field) {
+                    Some(raw) => self.cells.push_one(column_idx, kind, Some(raw), Case::Kept, formats),
+                    None => self.cells.push(column_idx, kind, &find(row, field, form.as_ref()), formats),
+                },
             }
         }
         if self.identity == Identity::Hashed { identity_hash(&index(), &id()) } else { 0 }

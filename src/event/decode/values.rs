@@ -9,6 +9,7 @@ use crate::event::time::{TimeFormats, iso, micros_of_millis};
 use crate::python::json_number_text;
 
 /// Calls `push` with the text of each usable element of `raw`. See [`super::ColumnKind::Elements`].
+#[inline]
 pub(super) fn elements(raw: &str, case: Case, scratch: &mut String, mut push: impl FnMut(&str)) {
     if Kind::of(raw) != Kind::Array {
         if let Some(text) = flattened(raw, case, scratch) {
@@ -39,6 +40,7 @@ pub(super) fn flattened<'a>(raw: &'a str, case: Case, scratch: &'a mut String) -
 }
 
 /// Text of a string; `None` for all other values.
+#[inline]
 pub(super) fn string<'a>(raw: &'a str, case: Case, scratch: &'a mut String) -> Option<&'a str> {
     if Kind::of(raw) != Kind::String {
         return None;

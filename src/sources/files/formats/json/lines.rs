@@ -49,7 +49,25 @@ impl<R: Read> Blocks for Lines<R> {
 /// a container. Only the first bytes of each line are looked at.
 fn first_other_value(lines: &[u8]) -> Option<usize> {
     let starts = memchr::memchr_iter(b'\n', lines).map(|end| end + 1);
-    std::iter::once(0).chain(starts).find(|start| begins_other_value(&lines[*start..]))
+    let mut known: &[u8] = &[];
+    std::iter::once(0).chain(starts).find(|start| {
+        let line = &lines[*start..];
+        // most lines begin like the one before
+        if !known.is_empty() && line.starts_with(known) {
+            return false;
+        }
+        known = start_of_event(line).unwrap_or_default();
+        known.is_empty() && begins_other_value(line)
+    })
+}
+
+/// Returns the first bytes of a line if they tell that it begins neither a container nor a
+/// pretty-printed object: its first member is no list.
+fn start_of_event(line: &[u8]) -> Option<&[u8]> {
+    let [b'{', b'"', name @ ..] = &line[..line.len().min(MAX_NAME)] else { return None };
+    let end = name.iter().position(|&byte| byte == b'"')?;
+    let is_plain = matches!(name[end + 1..], [b':', value, ..] if value != b'[' && !value.is_ascii_whitespace());
+    is_plain.then(|| &line[..end + 5])
 }
 
 fn begins_other_value(line: &[u8]) -> bool {
@@ -57,8 +75,9 @@ fn begins_other_value(line: &[u8]) -> bool {
         [b'{', b'"', name @ ..] => {
             // few events begin with a short name and a list of objects
             let name = &name[..name.len().min(MAX_NAME)];
-            memchr::memchr(b'"', name)
-                .is_some_and(|end| begins_objects(&name[end + 1..]) && is_array_of_events(&name[..end]))
+            // so few bytes are searched faster without a call
+            let end = name.iter().position(|&byte| byte == b'"');
+            end.is_some_and(|end| begins_objects(&name[end + 1..]) && is_array_of_events(&name[..end]))
         }
         [b'{', b'\n' | b'\r', ..] => true,
         [b'[', elements @ ..] => matches!(elements.trim_ascii_start().first(), Some(b'{')),
