@@ -57,7 +57,7 @@ pub struct GroupResult {
 pub struct UseCaseResult {
     /// Share of the events that it used.
     pub usage: Usage,
-    /// Whether it can use the events.
+    /// Conclusion whether it can use the events.
     pub assessment: Assessment,
     /// Findings without the outliers themselves, or the reason why it failed.
     pub outcome: Result<Detected, DetectionError>,

@@ -37,7 +37,7 @@ pub fn check(args: &CheckArgs) -> Exit {
     exit
 }
 
-/// What was found.
+/// Findings of a check.
 struct Checked {
     problems: Vec<Problem>,
     /// Outcome of the sample of events, if there is one.

@@ -19,7 +19,7 @@ use crate::usability::{Assessment, Usability, assess};
 /// Memory for the events of a sample, in bytes; the rest is spilled.
 const MEMORY: usize = 1 << 30;
 
-/// What a sample of events says about the use cases.
+/// Findings about the use cases in a sample of events.
 pub(super) struct Sample {
     /// A warning for each doubt, and for what could not be read.
     pub(super) problems: Vec<Problem>,

@@ -84,7 +84,7 @@ impl QueryColumn {
         }
     }
 
-    /// How to decode the column.
+    /// Decoding of the column.
     pub fn spec(&self) -> ColumnSpec {
         let spec = |kind| ColumnSpec::new(self.name(), &FieldPath::new(&self.0.field), kind);
         match &self.0.part {

@@ -50,7 +50,7 @@ pub struct Report {
     pub exit_code: u8,
     /// Reasons why it failed or is partial, one line each.
     pub missing: Vec<String>,
-    /// What a reader should know although nothing is missing, one line each.
+    /// Facts that a reader should know although nothing is missing, one line each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// Total seconds.

@@ -21,7 +21,7 @@ use names::FieldNames;
 const QUOTED_CHARS: usize = 40;
 
 named_values! {
-    /// Whether a use case can use the events.
+    /// Conclusion whether a use case can use the events.
     Usability {
         /// It can.
         Usable = "usable",

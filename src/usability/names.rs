@@ -28,7 +28,7 @@ struct Occurrences {
     times: usize,
 }
 
-/// How near a name is to another; the nearest first.
+/// Nearness of a name to another; the nearest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Nearness {
     /// They differ in case, dots and other signs only.

@@ -23,7 +23,7 @@ pub struct IndexedField {
     of_regexp: Vec<usize>,
 }
 
-/// What is collected before the regular expressions are combined.
+/// Entries collected before the regular expressions are combined.
 #[derive(Default)]
 struct Collected {
     by_literal: HashMap<String, Vec<usize>>,

@@ -58,7 +58,7 @@ impl SkipReason {
 }
 
 impl SkipReason {
-    /// What to do about such lines.
+    /// Cure of such lines.
     pub fn cure(self) -> &'static str {
         match self {
             Self::Truncated => "export the file again, or wait until it is written",

@@ -13,7 +13,7 @@ use crate::elastic::DocumentId;
 
 /// A way of writing documents with outliers.
 pub(super) trait Form: fmt::Debug {
-    /// What a document contributes to the file.
+    /// Share of a document in the file.
     type Part: Ord + Send + fmt::Debug;
 
     /// Returns the function that turns a document into the parts that it contributes, on any

@@ -14,7 +14,7 @@ pub(super) struct Found {
     pub(super) asked: Asked,
 }
 
-/// How a file was asked for.
+/// Way in which a file was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Asked {
     /// By its own name.

@@ -47,7 +47,7 @@ pub(super) trait Format: Sync {
     fn open(&self, contents: Contents) -> io::Result<Box<dyn Blocks>>;
 }
 
-/// How well contents fit a format.
+/// Degree to which contents fit a format.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fit {
     /// They have the format: no other one is asked.

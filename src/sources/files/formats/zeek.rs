@@ -110,7 +110,7 @@ fn without_line_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// What the header lines so far declare.
+/// Declarations of the header lines so far.
 #[derive(Debug, Default)]
 struct Header {
     separator: u8,

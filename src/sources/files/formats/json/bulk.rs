@@ -5,7 +5,7 @@ use super::members::{Member, Members};
 use super::structure::value_len;
 use super::translated::Translate;
 
-/// What the last line said about the next one.
+/// Meaning of the next line, as the last one said.
 #[derive(Debug, Default)]
 pub(super) struct Bulk {
     action: Option<Action>,

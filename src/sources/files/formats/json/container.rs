@@ -132,7 +132,7 @@ pub(super) fn events_in(object: &[u8]) -> Option<Inner> {
     (is_known == Known::ByName || is_only_member()).then_some(inner)
 }
 
-/// How an array was recognised.
+/// Way in which an array was recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
     ByName,

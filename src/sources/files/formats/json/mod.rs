@@ -6,6 +6,7 @@ mod container;
 mod hit;
 mod input;
 mod lines;
+mod made;
 mod members;
 mod no_events;
 mod structure;

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use super::input::Input;
+use super::made::{Made, MakeLines};
 use crate::event::decode::MAX_LINE_BYTES;
 
 /// Translation of the lines of a file, in their order.
@@ -21,17 +22,21 @@ pub(super) trait Translate {
 pub(super) struct Translated<R, T> {
     input: Input<R>,
     translation: T,
-    lines: Vec<u8>,
-    n_read: usize,
+    made: Made,
     is_at_end: bool,
 }
 
 impl<R: Read, T: Translate> Translated<R, T> {
     pub(super) fn new(reader: R, translation: T) -> Self {
-        Translated { input: Input::new(reader), translation, lines: Vec::new(), n_read: 0, is_at_end: false }
+        Translated { input: Input::new(reader), translation, made: Made::default(), is_at_end: false }
+    }
+}
+
+impl<R: Read, T: Translate> MakeLines for Translated<R, T> {
+    fn made(&mut self) -> &mut Made {
+        &mut self.made
     }
 
-    /// Translates the next line; false at the end of the input.
     fn advance(&mut self) -> io::Result<bool> {
         let len = self.input.line_len(MAX_LINE_BYTES + 1);
         let is_whole = self.input.rest().get(len).is_some();
@@ -40,18 +45,18 @@ impl<R: Read, T: Translate> Translated<R, T> {
         }
         if len == 0 && !is_whole {
             if !std::mem::replace(&mut self.is_at_end, true) {
-                self.translation.end(&mut self.lines);
+                self.translation.end(&mut self.made.lines);
             }
-            return Ok(!self.lines.is_empty());
+            return Ok(!self.made.lines.is_empty());
         }
         let line = &self.input.rest()[..len];
         if len > MAX_LINE_BYTES {
             // its length says why it is skipped
-            self.lines.extend_from_slice(line);
+            self.made.lines.extend_from_slice(line);
         } else {
-            self.translation.line(line, &mut self.lines);
+            self.translation.line(line, &mut self.made.lines);
         }
-        self.lines.push(b'\n');
+        self.made.lines.push(b'\n');
         self.input.skip(len);
         while len > MAX_LINE_BYTES && !matches!(self.input.rest().first(), Some(b'\n')) {
             let len = self.input.line_len(1 << 20);
@@ -67,16 +72,6 @@ impl<R: Read, T: Translate> Translated<R, T> {
 
 impl<R: Read, T: Translate> Read for Translated<R, T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.n_read == self.lines.len() {
-            self.lines.clear();
-            self.n_read = 0;
-            if !self.advance()? {
-                return Ok(0);
-            }
-        }
-        let n = buffer.len().min(self.lines.len() - self.n_read);
-        buffer[..n].copy_from_slice(&self.lines[self.n_read..self.n_read + n]);
-        self.n_read += n;
-        Ok(n)
+        self.read_made(buffer)
     }
 }

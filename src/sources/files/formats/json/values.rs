@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use super::container::{Inner, events_in};
 use super::hit::hit_of_fields;
 use super::input::Input;
+use super::made::{Made, MakeLines};
 use super::structure::{LineEnds, Scanned, Structure};
 
 /// Bytes of an object that are looked at to tell containers from events. A longer object that
@@ -24,8 +25,7 @@ pub(super) struct Values<R> {
     open: Vec<Open>,
     /// Event that is too long to be looked at as a whole.
     passing: Option<Structure>,
-    lines: Vec<u8>,
-    n_read: usize,
+    made: Made,
 }
 
 #[derive(Debug, Clone)]
@@ -47,44 +47,7 @@ enum Elements {
 
 impl<R: Read> Values<R> {
     pub(super) fn new(reader: R) -> Self {
-        Values { input: Input::new(reader), open: Vec::new(), passing: None, lines: Vec::new(), n_read: 0 }
-    }
-
-    /// Translates the next part of the input; false at its end.
-    fn advance(&mut self) -> io::Result<bool> {
-        if let Some(structure) = self.passing.take() {
-            return self.pass(structure);
-        }
-        if let Some(Open::Container(structure)) = self.open.last().cloned() {
-            return self.skip_container(structure);
-        }
-        loop {
-            let n_blanks = self.input.rest().iter().take_while(|byte| is_separator(**byte)).count();
-            self.input.skip(n_blanks);
-            if !self.input.rest().is_empty() {
-                break;
-            }
-            if !self.input.fill() {
-                return self.end();
-            }
-        }
-        let first = self.input.rest()[0];
-        match first {
-            b'{' => self.object(),
-            b'[' if self.open.len() < MAX_OPEN && self.is_array_of_values() => {
-                self.input.skip(1);
-                self.open.push(Open::Array(Elements::LikeFirst));
-                Ok(true)
-            }
-            // what closes an array whose elements were damaged closes nothing
-            b']' | b'}' => {
-                self.input.skip(1);
-                self.open.pop();
-                Ok(true)
-            }
-            _ if self.open.is_empty() => self.other_line(),
-            _ => self.other_element(),
-        }
+        Values { input: Input::new(reader), open: Vec::new(), passing: None, made: Made::default() }
     }
 
     /// Reads an object.
@@ -117,10 +80,10 @@ impl<R: Read> Values<R> {
             None => {
                 let object = &self.input.rest()[..len];
                 match hit_of_fields(object) {
-                    Some(hit) => add_line(&mut self.lines, hit.as_bytes()),
-                    None => add_line(&mut self.lines, object),
+                    Some(hit) => add_line(&mut self.made.lines, hit.as_bytes()),
+                    None => add_line(&mut self.made.lines, object),
                 }
-                self.lines.push(b'\n');
+                self.made.lines.push(b'\n');
                 self.input.skip(len);
             }
         }
@@ -134,7 +97,7 @@ impl<R: Read> Values<R> {
         match inner {
             Some(inner) => self.enter(inner),
             None => {
-                add_line(&mut self.lines, &self.input.rest()[..LOOKAHEAD]);
+                add_line(&mut self.made.lines, &self.input.rest()[..LOOKAHEAD]);
                 self.input.skip(LOOKAHEAD);
                 self.passing = Some(structure);
             }
@@ -163,12 +126,12 @@ impl<R: Read> Values<R> {
                 (n, false)
             }
         };
-        add_line(&mut self.lines, &rest[..n]);
+        add_line(&mut self.made.lines, &rest[..n]);
         self.input.skip(n);
         if is_open {
             self.passing = Some(structure);
         } else {
-            self.lines.push(b'\n');
+            self.made.lines.push(b'\n');
         }
         Ok(true)
     }
@@ -203,8 +166,8 @@ impl<R: Read> Values<R> {
         let Some(end) = truncated_line(before).or_else(|| memchr::memrchr(b'\n', before)) else {
             return self.other_line();
         };
-        add_line(&mut self.lines, &before[..end]);
-        self.lines.push(b'\n');
+        add_line(&mut self.made.lines, &before[..end]);
+        self.made.lines.push(b'\n');
         self.input.skip(end + 1);
         Ok(true)
     }
@@ -224,8 +187,8 @@ impl<R: Read> Values<R> {
         }
         let rest = &self.input.rest()[..len];
         let end = truncated_line(rest.trim_ascii_end()).unwrap_or(len);
-        add_line(&mut self.lines, &rest[..end]);
-        self.lines.push(b'\n');
+        add_line(&mut self.made.lines, &rest[..end]);
+        self.made.lines.push(b'\n');
         self.input.skip(end);
         Ok(true)
     }
@@ -242,8 +205,8 @@ impl<R: Read> Values<R> {
     /// A line, or the rest of one, that is not JSON.
     fn other_line(&mut self) -> io::Result<bool> {
         let mut len = self.input.line_len(LOOKAHEAD);
-        add_line(&mut self.lines, &self.input.rest()[..len]);
-        self.lines.push(b'\n');
+        add_line(&mut self.made.lines, &self.input.rest()[..len]);
+        self.made.lines.push(b'\n');
         self.input.skip(len);
         // of a long line, the start is enough
         while len > 0 {
@@ -264,8 +227,8 @@ impl<R: Read> Values<R> {
             self.open.clear();
             return self.other_line();
         };
-        add_line(&mut self.lines, &rest[..len]);
-        self.lines.push(b'\n');
+        add_line(&mut self.made.lines, &rest[..len]);
+        self.made.lines.push(b'\n');
         self.input.skip(len);
         Ok(true)
     }
@@ -301,19 +264,51 @@ impl<R: Read> Values<R> {
     }
 }
 
-impl<R: Read> Read for Values<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.n_read == self.lines.len() {
-            self.lines.clear();
-            self.n_read = 0;
-            if !self.advance()? {
-                return Ok(0);
+impl<R: Read> MakeLines for Values<R> {
+    fn made(&mut self) -> &mut Made {
+        &mut self.made
+    }
+
+    fn advance(&mut self) -> io::Result<bool> {
+        if let Some(structure) = self.passing.take() {
+            return self.pass(structure);
+        }
+        if let Some(Open::Container(structure)) = self.open.last().cloned() {
+            return self.skip_container(structure);
+        }
+        loop {
+            let n_blanks = self.input.rest().iter().take_while(|byte| is_separator(**byte)).count();
+            self.input.skip(n_blanks);
+            if !self.input.rest().is_empty() {
+                break;
+            }
+            if !self.input.fill() {
+                return self.end();
             }
         }
-        let n = buffer.len().min(self.lines.len() - self.n_read);
-        buffer[..n].copy_from_slice(&self.lines[self.n_read..self.n_read + n]);
-        self.n_read += n;
-        Ok(n)
+        let first = self.input.rest()[0];
+        match first {
+            b'{' => self.object(),
+            b'[' if self.open.len() < MAX_OPEN && self.is_array_of_values() => {
+                self.input.skip(1);
+                self.open.push(Open::Array(Elements::LikeFirst));
+                Ok(true)
+            }
+            // what closes an array whose elements were damaged closes nothing
+            b']' | b'}' => {
+                self.input.skip(1);
+                self.open.pop();
+                Ok(true)
+            }
+            _ if self.open.is_empty() => self.other_line(),
+            _ => self.other_element(),
+        }
+    }
+}
+
+impl<R: Read> Read for Values<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_made(buffer)
     }
 }
 
