@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 
 use super::batch::{EventBatch, RowRef};
 use super::decoder::{Decoder, Identities, RowIdentity};
-use super::projection::Projection;
+use super::projection::{Plan, Projection};
 use super::row::Row;
 use super::skipped::SkippedLines;
 use super::stored_id::stored_id;
@@ -41,16 +41,22 @@ enum Use {
     Nothing,
 }
 
+impl Use {
+    fn of(column: ColumnRole<'_>, plan: &Plan) -> Self {
+        match column {
+            ColumnRole::Index => Use::Index,
+            ColumnRole::Id => Use::Id,
+            ColumnRole::Field(name) => match_key(&plan.trie, 0, name).map_or(Use::Nothing, Use::Field),
+        }
+    }
+}
+
 impl TableColumns {
     /// Looks up the columns of a table.
     pub(super) fn new<'n>(projection: &Projection, columns: impl Iterator<Item = ColumnRole<'n>>) -> Self {
         let plan = projection.plan();
-        let uses = columns.map(|column| match column {
-            ColumnRole::Index => Use::Index,
-            ColumnRole::Id => Use::Id,
-            ColumnRole::Field(name) => match_key(&plan.trie, 0, name).map_or(Use::Nothing, Use::Field),
-        });
-        TableColumns { uses: uses.collect(), has_whole_rows: plan.keeps_source }
+        let uses = columns.map(|column| Use::of(column, plan)).collect();
+        TableColumns { uses, has_whole_rows: plan.keeps_source }
     }
 
     /// True if the values of a column are needed.
@@ -95,6 +101,27 @@ impl Decoder {
     /// Looks up the columns of a table for [`Self::decode_table`].
     pub fn table_columns<'n>(&self, columns: impl Iterator<Item = ColumnRole<'n>>) -> TableColumns {
         TableColumns::new(self.projection(), columns)
+    }
+
+    /// True if the values of a column with this name are needed.
+    pub fn wants(&self, name: &str) -> bool {
+        let plan = self.projection().plan();
+        let mut is_wanted = plan.keeps_source;
+        plan.trie.match_key(0, name, |_| is_wanted = true);
+        is_wanted
+    }
+
+    /// False if no column whose name begins with `prefix` is needed.
+    pub fn may_want_some(&self, prefix: &str) -> bool {
+        let plan = self.projection().plan();
+        plan.keeps_source || plan.trie.may_begin(prefix)
+    }
+
+    /// Adds a column to those of a table, and returns its number. For tables whose columns become
+    /// known with their rows.
+    pub fn add_column(&self, columns: &mut TableColumns, column: ColumnRole<'_>) -> usize {
+        columns.uses.push(Use::of(column, self.projection().plan()));
+        columns.uses.len() - 1
     }
 
     /// Decodes the wanted columns of `rows`, which begin at line `first_line` of the file `name`.

@@ -115,6 +115,14 @@ impl Trie {
         }
     }
 
+    /// False if [`Self::match_key`] finds nothing at the top level for any key that begins with
+    /// `prefix`.
+    pub(super) fn may_begin(&self, prefix: &str) -> bool {
+        let (root, prefix) = (self.node(0), lower_case(prefix));
+        let is_shared = |key: &str| key.starts_with(&prefix) || prefix.starts_with(key);
+        root.children.iter().any(|child| is_shared(&self.node(*child).lower))
+    }
+
     fn match_equal(&self, parent: &Node, key: &str, found: &mut impl FnMut(KeyMatch)) {
         if key.is_ascii() {
             // lower-casing ASCII keeps the length
