@@ -105,7 +105,7 @@ pub fn plan(
 ) -> (ScanPlan, Vec<Refused>) {
     let mapped = |mapping: &Mapping| Arc::new(names.with_mapping(Arc::new(mapping.clone())));
     let names = mapping.map_or_else(|| Arc::clone(names), mapped);
-    plan_with(use_cases, (names, mapping), period, now, |use_case| compile_query(use_case, mapping, now).map(Some))
+    plan_with(use_cases, names, period, now, |use_case| compile_query(use_case, mapping, now).map(Some))
 }
 
 /// Plans one scan like [`plan`], for a source that evaluates queries and windows itself.
@@ -119,14 +119,14 @@ pub fn plan_search(
     period: Period,
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, (Arc::clone(names), None), period, now, |_| Ok(None))
+    plan_with(use_cases, Arc::clone(names), period, now, |_| Ok(None))
 }
 
 /// Plans one scan. `query` compiles the query of a use case; `None` if the source evaluates it, and
 /// the window, itself.
 fn plan_with(
     use_cases: Vec<Arc<UseCase>>,
-    (names, mapping): (Arc<FieldNames>, Option<&Mapping>),
+    names: Arc<FieldNames>,
     period: Period,
     now: DateTime<Utc>,
     query: impl Fn(&UseCase) -> Result<Option<CompiledQuery>, Vec<Problem>>,
@@ -134,7 +134,7 @@ fn plan_with(
     let mut planner = Planner { names, ..Planner::default() };
     let mut refused = Vec::new();
     for use_case in use_cases {
-        let formats = time_formats(&use_case, mapping);
+        let formats = time_formats(&use_case, &planner.names);
         if let Err(problems) = planner.add(&use_case, query(&use_case), period, &formats) {
             refused.push((use_case, problems));
         }
@@ -296,10 +296,13 @@ impl Planner {
 }
 
 /// Formats of the times of a use case: those of the configuration, else those of the mapping.
-fn time_formats(use_case: &UseCase, mapping: Option<&Mapping>) -> TimeFormats {
+fn time_formats(use_case: &UseCase, names: &FieldNames) -> TimeFormats {
     let configured = &use_case.timestamp_format;
-    let mapped = || mapping.and_then(|mapping| mapping.time_formats(use_case.timestamp_field.as_str()));
-    if configured.is_empty() { mapped().unwrap_or_default() } else { configured.clone() }
+    if configured.is_empty() {
+        names.time_formats(&use_case.timestamp_field).unwrap_or_default()
+    } else {
+        configured.clone()
+    }
 }
 
 /// Name of the decoded column of a time.

@@ -14,6 +14,7 @@ use super::error::ElasticError;
 use super::request::Request;
 use super::search::SearchTarget;
 use crate::event::text::lower_case;
+use crate::event::time::TimeFormats;
 use crate::event::{Case, FieldPath, Form, MappedName, MappedNames, split_form};
 
 /// Mapped fields of some indices.
@@ -26,6 +27,9 @@ pub struct MappedFields {
     pub has_unmapped: bool,
     /// Names that documents do not have, in lower case, and what they stand for.
     pub forms: BTreeMap<String, Form>,
+    /// Formats of times that are not written in a default one, by the names of their fields in
+    /// lower case.
+    pub times: BTreeMap<String, TimeFormats>,
 }
 
 impl MappedNames for MappedFields {
@@ -35,6 +39,12 @@ impl MappedNames for MappedFields {
             None if self.names.iter().any(|known| known == name) => MappedName::Field,
             None => MappedName::Unknown,
         }
+    }
+
+    fn time_formats(&self, name: &str) -> Option<TimeFormats> {
+        let name = lower_case(name);
+        let of = || self.times.get(&lower_case(self.forms.get(&name)?.of.as_str()));
+        self.times.get(&name).or_else(of).cloned()
     }
 }
 
@@ -58,25 +68,22 @@ impl Client {
         let Capabilities { fields } = self.read(&Request::new(Method::GET, path, what.clone())).await?;
         let path = IndicesGetMappingParts::Index(&[names]).url();
         // whole mappings of many indices are large
-        let parts = "**.dynamic,**.enabled,**.normalizer,**.path";
+        let parts = "**.dynamic,**.enabled,**.format,**.normalizer,**.path";
         let details = Request::new(Method::GET, format!("{path}?filter_path={parts}"), what);
         let details = self.send(&details).await?;
         let mut types = fields.values().flat_map(BTreeMap::keys);
         // the answer also contains names, so this errs on the safe side
         let has_unmapped = memchr::memmem::find(&details, b"false").is_some()
             || types.any(|name| ["flattened", "flat_object"].contains(&name.as_str()));
-        let details = serde_json::from_slice(&details).unwrap_or_default();
-        Ok(MappedFields { forms: forms(&fields, &details), names: fields.into_keys().collect(), has_unmapped })
+        let details = Details::of(&serde_json::from_slice(&details).unwrap_or_default());
+        let times = details.times();
+        Ok(MappedFields { forms: forms(&fields, details), names: fields.into_keys().collect(), has_unmapped, times })
     }
 }
 
 /// Returns the names that stand for another field: those below a field that is no object, and
-/// aliases. `details` is the part of the mappings that says how.
-fn forms(fields: &FieldTypes, details: &Value) -> BTreeMap<String, Form> {
-    let mut declared = Details::default();
-    for index in details.as_object().into_iter().flat_map(Map::values) {
-        declared.add("", index.pointer("/mappings/properties"));
-    }
+/// aliases. `declared` is the part of the mappings that says how.
+fn forms(fields: &FieldTypes, declared: Details) -> BTreeMap<String, Form> {
     let has_values = |types: &BTreeMap<String, IgnoredAny>| {
         !types.keys().any(|name| ["object", "nested", "flattened", "flat_object"].contains(&name.as_str()))
     };
@@ -103,9 +110,36 @@ struct Details {
     lowercase: BTreeSet<String>,
     /// Aliases and their targets.
     aliases: BTreeMap<String, String>,
+    /// Formats of times; several if those of the indices differ.
+    formats: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Details {
+    /// Reads the reply of `GET index/_mapping`.
+    fn of(mappings: &Value) -> Self {
+        let mut details = Details::default();
+        for index in mappings.as_object().into_iter().flat_map(Map::values) {
+            details.add("", index.pointer("/mappings/properties"));
+        }
+        details
+    }
+
+    /// See [`MappedFields::times`].
+    fn times(&self) -> BTreeMap<String, TimeFormats> {
+        let mut times = BTreeMap::new();
+        for (name, formats) in &self.formats {
+            let formats: Vec<&str> = formats.iter().map(String::as_str).collect();
+            match TimeFormats::of_mapping(&formats.join("||")) {
+                Ok(formats) if formats.is_empty() => {}
+                Ok(formats) => drop(times.insert(lower_case(name), formats)),
+                Err(error) => {
+                    tracing::warn!("{name}: {error}: set timestamp_format if the times of its events are not read");
+                }
+            }
+        }
+        times
+    }
+
     fn add(&mut self, prefix: &str, properties: Option<&Value>) {
         for (name, definition) in properties.and_then(Value::as_object).into_iter().flatten() {
             let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
@@ -114,6 +148,9 @@ impl Details {
             let text = |key: &str| definition.get(key).and_then(Value::as_str);
             if text("normalizer") == Some("lowercase") {
                 self.lowercase.insert(name.clone());
+            }
+            if let Some(format) = text("format") {
+                self.formats.entry(name.clone()).or_default().insert(format.to_owned());
             }
             if let Some(path) = text("path") {
                 self.aliases.insert(name, path.to_owned());
@@ -141,7 +178,7 @@ mod tests {
             "other": {"path": "o.raw"}, "other2": {"path": "a.lower"},
         }}}});
         let fields: FieldTypes = serde_json::from_value(fields).unwrap();
-        let found: Vec<String> = forms(&fields, &details)
+        let found: Vec<String> = forms(&fields, Details::of(&details))
             .into_iter()
             .map(|(name, form)| format!("{name} {} {:?}", form.of, form.case))
             .collect();
@@ -149,6 +186,6 @@ mod tests {
             found,
             ["a.keyword a Kept", "a.lower a Lower", "other o.raw Kept", "other2 a Lower", "path.x.y path.x Kept"]
         );
-        assert!(forms(&FieldTypes::new(), &Value::Null).is_empty());
+        assert!(forms(&FieldTypes::new(), Details::of(&Value::Null)).is_empty());
     }
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::lookup::child;
 use crate::event::FieldPath;
 use crate::event::text::lower_case;
+use crate::event::time::TimeFormats;
 
 /// Customary names of forms, which need no mapping.
 const CUSTOMARY: [(&str, Case); 4] =
@@ -65,6 +66,10 @@ pub enum MappedName {
 pub trait MappedNames: Debug + Send + Sync {
     /// Returns the meaning of a name.
     fn meaning(&self, name: &str) -> MappedName;
+
+    /// Returns the formats in which the times of a field are written; `None` if the mapping names
+    /// none, or the default ones.
+    fn time_formats(&self, name: &str) -> Option<TimeFormats>;
 }
 
 /// Names that stand for a form of another field.
@@ -85,6 +90,11 @@ impl FieldNames {
     /// Returns the same names together with those of a mapping.
     pub fn with_mapping(&self, mapped: Arc<dyn MappedNames>) -> Self {
         FieldNames { configured: self.configured.clone(), mapped: Some(mapped) }
+    }
+
+    /// Returns the formats that a mapping names for the times of `field`.
+    pub fn time_formats(&self, field: &FieldPath) -> Option<TimeFormats> {
+        self.mapped.as_ref()?.time_formats(field.as_str())
     }
 
     /// Returns the form that `field` stands for in events that have no such field; `None` if there

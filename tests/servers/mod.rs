@@ -22,6 +22,7 @@ mod multi_fields;
 mod parity;
 mod places;
 mod reading;
+mod times;
 mod tls;
 mod upkeep;
 mod usability;

@@ -20,6 +20,10 @@ const COUNTS: [(&str, Unit); 4] = [
     ("epoch_nanos", Unit::Nanos),
 ];
 
+/// Names of formats that add nothing to the forms known without one, without `strict_`.
+const DEFAULTS: [&str; 6] =
+    ["date_optional_time", "date_optional_time_nanos", "date_time", "date_time_no_millis", "date", "epoch_millis"];
+
 /// Elasticsearch's names of ISO 8601 with a date, without `strict_`.
 const ISO_NAMES: [&str; 39] = [
     "basic_date",
@@ -107,6 +111,16 @@ impl TimeFormats {
             at += format.len() + SEPARATOR.len();
         }
         Ok(TimeFormats(Some(Arc::new(Formats { written: text.to_owned(), formats }))))
+    }
+
+    /// Reads the `format` of a field in a mapping. The default one, and others whose texts are
+    /// known without a format, give no formats.
+    ///
+    /// # Errors
+    /// The first format that cannot be used.
+    pub fn of_mapping(text: &str) -> Result<Self, FormatError> {
+        let is_known = |format: &str| DEFAULTS.contains(&format.strip_prefix("strict_").unwrap_or(format));
+        if text.split(SEPARATOR).map(str::trim).all(is_known) { Ok(Self::default()) } else { Self::parse(text) }
     }
 
     /// True if there are no formats, only the known forms.

@@ -145,23 +145,9 @@ fn keyword(definition: &Value) -> FieldType {
 }
 
 fn date(format: Option<&str>, resolution: DateResolution) -> FieldType {
-    let known = |format: &str| {
-        let format = format.strip_prefix("strict_").unwrap_or(format);
-        matches!(
-            format,
-            "date_optional_time"
-                | "date_optional_time_nanos"
-                | "date_time"
-                | "date_time_no_millis"
-                | "date"
-                | "epoch_millis"
-        )
-    };
-    match format.unwrap_or("date_optional_time") {
-        format if format.split("||").all(known) => FieldType::Date(resolution, TimeFormats::default()),
-        format => match TimeFormats::parse(format) {
-            Ok(formats) => FieldType::Date(resolution, formats),
-            Err(error) => FieldType::Opaque(format!("its date format is `{format}`: {error}")),
-        },
+    let format = format.unwrap_or("date_optional_time");
+    match TimeFormats::of_mapping(format) {
+        Ok(formats) => FieldType::Date(resolution, formats),
+        Err(error) => FieldType::Opaque(format!("its date format is `{format}`: {error}")),
     }
 }

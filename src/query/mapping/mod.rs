@@ -146,15 +146,6 @@ impl Mapping {
         }
     }
 
-    /// Returns the formats that the mapping names for the times of a field; `None` if it names
-    /// none, or the default ones.
-    pub fn time_formats(&self, name: &str) -> Option<TimeFormats> {
-        match &self.mapped(name)?.field_type {
-            FieldType::Date(_, formats) if !formats.is_empty() => Some(formats.clone()),
-            _ => None,
-        }
-    }
-
     /// Returns the mapped field of this name, or of a name that differs in case only.
     fn mapped(&self, name: &str) -> Option<&Field> {
         self.fields.get(name).or_else(|| self.fields.get(self.by_lower_case.get(&lower_case(name))?))
@@ -257,6 +248,13 @@ impl Mapping {
 }
 
 impl MappedNames for Mapping {
+    fn time_formats(&self, name: &str) -> Option<TimeFormats> {
+        match &self.mapped(name)?.field_type {
+            FieldType::Date(_, formats) if !formats.is_empty() => Some(formats.clone()),
+            _ => None,
+        }
+    }
+
     fn meaning(&self, name: &str) -> MappedName {
         let Some(field) = self.mapped(name) else {
             return self.dynamic_form(name).map_or(MappedName::Unknown, MappedName::Form);
