@@ -5,21 +5,20 @@ mod mutations;
 mod targets;
 
 use std::fs;
-use std::io::Write;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
 
 use mutations::{Random, mutated};
 use targets::{TARGETS, Target};
 
-/// Mutations per target, unless the environment asks for seconds.
+/// Mutations per target.
 const MUTATIONS: u64 = 1000;
 
-/// Variable with the seconds that each target is run.
-const SECONDS: &str = "FUZZ_SECONDS";
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz")
+}
 
 fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
+    let folder = folder().join("corpus").join(name);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
@@ -32,20 +31,8 @@ fn run(name: &str) {
     let corpus = corpus(name);
     assert!(corpus.len() >= 3, "{name} has {} inputs", corpus.len());
     corpus.iter().for_each(|input| check(name, *target, input));
-    let seconds = std::env::var(SECONDS).ok().map(|text| text.parse().expect("FUZZ_SECONDS is a number"));
-    let started = Instant::now();
-    let is_over = |n: u64| match seconds {
-        Some(seconds) => started.elapsed() >= Duration::from_secs(seconds),
-        None => n >= MUTATIONS,
-    };
     let mut random = Random::new(0);
-    let mut n = 0;
-    while !is_over(n) {
-        check(name, *target, &mutated(&corpus, &mut random));
-        n += 1;
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    writeln!(std::io::stderr(), "{name}: {n} inputs in {seconds:.0} s").expect("stderr is open");
+    (0..MUTATIONS).for_each(|_| check(name, *target, &mutated(&corpus, &mut random)));
 }
 
 fn check(name: &str, target: Target, input: &[u8]) {
@@ -67,6 +54,12 @@ macro_rules! targets {
             let run = [$(stringify!($name)),+];
             let known: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
             assert_eq!(known, run);
+            let libfuzzer = folder().join("libfuzzer");
+            let manifest = fs::read_to_string(libfuzzer.join("Cargo.toml")).expect("a manifest");
+            for name in run {
+                let target = fs::read_to_string(libfuzzer.join(format!("targets/{name}.rs"))).expect("a target");
+                assert!(target.contains(&format!("target!(\"{name}\")")) && manifest.contains(&format!("name = \"{name}\"")));
+            }
         }
     };
 }
