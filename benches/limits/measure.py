@@ -34,8 +34,11 @@ outlier_summary={term}
 run_model=1
 """
 
-DONE, PARTIAL, CONFIGURATION = 0, 3, 78
+DONE, PARTIAL, UNREADABLE, CONFIGURATION = 0, 3, 74, 78
 MIB = 1 << 20
+
+# a line within all limits
+OTHER = json.dumps({"u": "x"})
 
 
 def use_case(query="*", more=""):
@@ -84,6 +87,17 @@ def list_in_outlier():
     events(event(u=["x"] * 10000))
 
 
+def columns():
+    os.remove("events.ndjson")
+    write("events.csv", [",".join(f"c{n}" for n in range(1000000)), "1"])
+
+
+def whitelist(regexp):
+    entries = (f"w{n}=" + regexp.format(n) for n in range(100000))
+    write("main.conf", ["[whitelist_regexps]", *entries])
+    events(*(event(u=f"C:\\tool{n}.exe", v="abc-xyz" + "." * 1000) for n in range(1000)))
+
+
 def terms(lines):
     write("use_case.conf", [TERMS])
     write("events.ndjson", lines)
@@ -92,10 +106,12 @@ def terms(lines):
 # what is beyond its limit, how to make it, and how the run ends
 CASES = [
     ("a line", long_line, PARTIAL),
-    ("a value (of 60 MiB)", lambda: events(event(u="x" * 60 * MIB)), PARTIAL),
-    ("values of an event", lambda: events('{"u":[' + ",".join(["1"] * 10 * MIB) + "]}"), PARTIAL),
-    ("nesting", lambda: events('{"u":' + "[" * 1270 + "]" * 1270 + "}"), PARTIAL),
-    ("sentences of an event", lambda: terms([event(a=list(range(40960)), u="x")]), PARTIAL),
+    ("a value (of 60 MiB)", lambda: events(event(u="x" * 60 * MIB), OTHER), PARTIAL),
+    ("values of an event", lambda: events('{"u":[' + ",".join(["1"] * 10 * MIB) + "]}", OTHER), PARTIAL),
+    ("nesting", lambda: events('{"u":' + "[" * 1270 + "]" * 1270 + "}", OTHER), PARTIAL),
+    ("columns of a table", columns, UNREADABLE),
+    ("combinations of the values of a key", lambda: terms([event(a=list(range(40960)), u="x")]), PARTIAL),
+    ("combinations of all keys", lambda: terms([event(a=list(range(810)), u=list(range(810)))]), PARTIAL),
     ("a text in an outlier", lambda: events(event(u="x" * 327680)), DONE),
     ("a list in an outlier", list_in_outlier, DONE),
     ("findings that are counted", lambda: events(*(event(u=n) for n in range(500000))), DONE),
@@ -105,9 +121,12 @@ CASES = [
     ("its size when it is compiled", lambda: query("m:/((a{1,100}){1,100}){1,100}/"), CONFIGURATION),
     ("nesting of a query", lambda: query("(" * 1280 + "a:x" + ")" * 1280), CONFIGURATION),
     ("weight of a pattern", lambda: derived("((a{1,100}){1,100}){1,100}%{WORD:w}", "a"), CONFIGURATION),
-    ("steps of a pattern", lambda: derived("((a{1,30}){1,30}){1,10}b(?P<w>x)", "a" * 112000), DONE),
-    ("backtracking steps of a pattern", lambda: derived("(?<!x)(a|aa)+b%{WORD:w}", "a" * 10000), DONE),
+    ("steps of a pattern", lambda: derived("((a{1,30}){1,30}){1,10}b(?P<w>x)", "a" * 112000), PARTIAL),
+    ("backtracking steps of a pattern", lambda: derived("(?<!x)(a|aa)+b%{WORD:w}", "a" * 10000), PARTIAL),
     ("a configuration file", lambda: os.truncate("use_case.conf", 640 * MIB), CONFIGURATION),
+    ("no limit: 100,000 whitelist regexps with words of their own", lambda: whitelist(".*tool{}\\.exe"), DONE),
+    ("no limit: 100,000 whitelist regexps with look-ahead", lambda: whitelist("(?!.*x{0})tool{0}"), DONE),
+    ("no limit: 100,000 whitelist regexps without words", lambda: whitelist("[a-f]{{3}}-[g-z]+{}$"), DONE),
     ("no limit: words of a sloppy phrase", lambda: search('m:"b a a a b"~9', "a b " * 500000, "text"), DONE),
     ("no limit: a wildcard", lambda: search("m:" + "*a" * 50 + "*b", "a" * MIB), DONE),
     ("no limit: a fuzzy term", lambda: search("m:" + "a" * 1000 + "~2", "a" * 1001), DONE),
@@ -128,7 +147,9 @@ def made(make):
 def run(program, make):
     """Makes the input in the current folder; returns seconds, bytes and exit code of its run."""
     made(make)
-    args = [program, "run", "--use-cases", "use_case.conf", "--events", "events.ndjson", "-q"]
+    args = [program, "run", "--use-cases", "use_case.conf", "--events", "events.*", "-q"]
+    if os.path.exists("main.conf"):
+        args += ["--config", "main.conf"]
     if os.path.exists("mapping.json"):
         args += ["--mapping", "mapping.json"]
     started = time.monotonic()

@@ -46,12 +46,20 @@ impl Report {
         self.missing.push(line);
     }
 
-    /// Notes matching events that are left out.
+    /// Notes matching events that are left out, and texts from which nothing is derived.
     pub(super) fn left_out(&mut self, report: &UseCaseReport, usage: &Usage) {
         let name = &report.name;
         if usage.too_many_rows > 0 {
             let events = counted(usage.too_many_rows, "event", "events");
             let line = format!("{name}: {events} skipped: {TOO_MANY_COMBINATIONS}");
+            warn!("{line}");
+            self.missing.push(line);
+        }
+        for GrokGivenUp { field, pattern, texts } in &report.grok_given_up {
+            let texts = counted(*texts as u64, "text", "texts");
+            let line = format!(
+                "{name}: the pattern `{pattern}` of `{field}` took too many steps on {texts}: it derives nothing from them"
+            );
             warn!("{line}");
             self.missing.push(line);
         }
@@ -64,12 +72,6 @@ impl Report {
     /// Notes what took too long, and what is not as it was.
     pub(super) fn odd(&mut self, report: &UseCaseReport, detected: &Detected) {
         let name = &report.name;
-        for GrokGivenUp { field, pattern, texts } in &report.grok_given_up {
-            let texts = counted(*texts as u64, "text", "texts");
-            self.warning(format!(
-                "{name}: the pattern `{pattern}` of `{field}` took too many steps on {texts}: it derives nothing from them"
-            ));
-        }
         if detected.regexps_given_up > 0 {
             let times = counted(detected.regexps_given_up, "time", "times");
             self.warning(format!("{name}: regexps took too many steps {times}: they count as not matching"));

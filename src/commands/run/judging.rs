@@ -1,6 +1,7 @@
 //! The steps that every run takes, wherever its events come from: judge scan groups, then deliver
 //! what they found.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -52,7 +53,9 @@ impl<'a> Judging<'a> {
     ) -> Result<Self, RunError> {
         let compute = Compute::new(request.limits.clone()).map_err(|error| RunError::Internal(error.to_string()))?;
         let compute = compute.with_resource(device(request.device, use_cases)?);
-        let gathered = Gathered::new(&compute.limits().spill_dir);
+        let spill_dir = &compute.limits().spill_dir;
+        let gathered = Gathered::new(spill_dir);
+        let output = request.output.as_ref().map(|output| open(output, use_cases, spill_dir)).transpose()?;
         Ok(Judging {
             interrupt,
             main,
@@ -60,7 +63,7 @@ impl<'a> Judging<'a> {
             period: request.period,
             now: request.now,
             quiet,
-            output: request.output.as_ref().map(|output| open(output, use_cases)).transpose()?,
+            output,
             gathered,
             names: Vec::new(),
             groups: Vec::new(),
@@ -192,9 +195,9 @@ impl<'a> Judging<'a> {
     }
 }
 
-fn open(output: &Output, use_cases: &[Arc<UseCase>]) -> Result<Box<dyn Sink>, SinkError> {
+fn open(output: &Output, use_cases: &[Arc<UseCase>], spill_dir: &Path) -> Result<Box<dyn Sink>, SinkError> {
     let fields = use_cases.iter().map(|use_case| (use_case.id(), use_case.timestamp_field.clone()));
-    files::create(&output.path, output.format, Timestamps::new(fields))
+    files::create(&output.path, output.format, Timestamps::new(fields), spill_dir)
 }
 
 /// Returns the device on which models are trained. A GPU that was asked for must exist; `auto` does

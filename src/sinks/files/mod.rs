@@ -21,16 +21,22 @@ use sorted::SortedFile;
 pub use place::{STANDARD_OUTPUT, check_writable, write_whole};
 pub use rows::Timestamps;
 
-/// Starts a file; fails at once if it could not be written at the end.
+/// Starts a file; fails at once if it could not be written at the end. What is written to a stream
+/// is kept in `spill_dir` until then.
 ///
 /// # Errors
 /// A place that cannot be written.
-pub fn create(path: &Path, format: OutputFormat, timestamps: Timestamps) -> Result<Box<dyn Sink>, SinkError> {
-    start(path, format, timestamps).map_err(SinkError::new(path))
+pub fn create(
+    path: &Path,
+    format: OutputFormat,
+    timestamps: Timestamps,
+    spill_dir: &Path,
+) -> Result<Box<dyn Sink>, SinkError> {
+    start(path, format, timestamps, spill_dir).map_err(SinkError::new(path))
 }
 
-fn start(path: &Path, format: OutputFormat, timestamps: Timestamps) -> io::Result<Box<dyn Sink>> {
-    let file = place::beside(path)?;
+fn start(path: &Path, format: OutputFormat, timestamps: Timestamps, spill_dir: &Path) -> io::Result<Box<dyn Sink>> {
+    let file = place::beside(path, spill_dir)?;
     Ok(match format {
         OutputFormat::Ndjson => Box::new(SortedFile::new(path, DocumentLines::start(file))),
         OutputFormat::Csv => Box::new(SortedFile::new(path, CsvRows::start(file, timestamps)?)),
@@ -56,7 +62,7 @@ mod tests {
     fn written(blocks: &[&[Delivered]]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.ndjson");
-        let mut file = create(&path, OutputFormat::Ndjson, Timestamps::default()).unwrap();
+        let mut file = create(&path, OutputFormat::Ndjson, Timestamps::default(), folder.path()).unwrap();
         blocks.iter().for_each(|block| file.deliver(block).unwrap());
         assert!(!path.exists());
         file.finish().unwrap();
@@ -78,7 +84,8 @@ mod tests {
     #[test]
     fn a_path_that_cannot_be_written_is_reported_at_once() {
         for path in ["/nonexistent/folder/out.ndjson", "/"] {
-            let error = create(Path::new(path), OutputFormat::Ndjson, Timestamps::default()).unwrap_err();
+            let error =
+                create(Path::new(path), OutputFormat::Ndjson, Timestamps::default(), Path::new("/tmp")).unwrap_err();
             assert!(error.to_string().contains(path), "{error}");
         }
     }

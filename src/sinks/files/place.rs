@@ -14,12 +14,12 @@ use crate::delivery::SinkError;
 
 /// Checks that a file can be written to `path` later.
 pub fn check_writable(path: &Path) -> Result<(), SinkError> {
-    beside(path).map(drop).map_err(SinkError::new(path))
+    beside(path, &std::env::temp_dir()).map(drop).map_err(SinkError::new(path))
 }
 
 /// Writes `text` to `path` atomically: readers see the old file or the new one.
 pub fn write_whole(path: &Path, text: &[u8]) -> Result<(), SinkError> {
-    let mut file = beside(path).map_err(SinkError::new(path))?;
+    let mut file = beside(path, &std::env::temp_dir()).map_err(SinkError::new(path))?;
     file.write_all(text).map_err(SinkError::new(path))?;
     persist(file, path)
 }
@@ -41,7 +41,7 @@ fn destination(path: &Path) -> io::Result<Destination> {
     if path == Path::new(STANDARD_OUTPUT) {
         return Ok(Destination::StandardOutput);
     }
-    let is_of_system = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    let is_of_system = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder)) && !path.starts_with("/dev/shm");
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
         // standard output may be a file, but that file must not be replaced
@@ -55,10 +55,12 @@ fn destination(path: &Path) -> io::Result<Destination> {
     }
 }
 
-/// Returns an empty file that [`persist`] can move to `path`.
-pub(super) fn beside(path: &Path) -> io::Result<NamedTempFile> {
+/// Returns an empty file that [`persist`] can move to `path`, or one in `spill_dir` for a stream.
+pub(super) fn beside(path: &Path, spill_dir: &Path) -> io::Result<NamedTempFile> {
     match destination(path)? {
-        Destination::Stream | Destination::StandardOutput => NamedTempFile::with_prefix(format!(".{OUR_NAME}")),
+        Destination::Stream | Destination::StandardOutput => {
+            NamedTempFile::with_prefix_in(format!(".{OUR_NAME}"), spill_dir)
+        }
         Destination::File(path) => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let prefix = prefix(&path);
@@ -167,6 +169,12 @@ mod tests {
         assert!(check_writable(&path("lost")).unwrap_err().to_string().contains("points to a missing file"));
 
         write_whole(Path::new("/dev/null"), b"gone").unwrap();
+        // a folder in memory, where files are files
+        if let Ok(folder) = tempfile::tempdir_in("/dev/shm") {
+            let path = folder.path().join("out");
+            ["old", "new"].iter().for_each(|text| write_whole(&path, text.as_bytes()).unwrap());
+            assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        }
         assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
 
         let status = std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap();
@@ -186,7 +194,7 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let long = "x".repeat(250);
         for output in ["out.ndjson", &long] {
-            let live = beside(&path(output)).unwrap();
+            let live = beside(&path(output), folder.path()).unwrap();
             let live_path = live.path().to_owned();
             let (_, left) =
                 NamedTempFile::with_prefix_in(prefix(&path(output)), folder.path()).unwrap().keep().unwrap();
@@ -195,7 +203,7 @@ mod tests {
                 let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
                 File::options().create(true).append(true).open(file).unwrap().set_modified(hour_ago).unwrap();
             }
-            drop(beside(&path(output)).unwrap());
+            drop(beside(&path(output), folder.path()).unwrap());
             assert!(!left.exists());
             assert!(live_path.exists() && others.iter().all(|file| file.exists()));
             persist(live, &path(output)).unwrap();
@@ -220,7 +228,7 @@ mod tests {
     #[test]
     fn an_unfinished_file_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        drop(beside(&folder.path().join("out.ndjson")).unwrap());
+        drop(beside(&folder.path().join("out.ndjson"), folder.path()).unwrap());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

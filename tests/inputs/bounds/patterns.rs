@@ -63,7 +63,7 @@ fn nested_repetitions_have_a_step_limit() {
     let conf = format!("{ALL}use_derived_fields=1\n[derivedfields]\nm=((a{{1,30}}){{1,30}}){{1,10}}b(?P<w>x)\n");
     let folder = folder(&[("use_case.conf", &conf), ("events.ndjson", &format!("{event}\n{event}\n"))]);
     let (finished, report) = run(folder.path(), "run --use-cases use_case.conf --events events.ndjson");
-    let said = finished.expect_code(0).stderr;
+    let said = finished.expect_code(3).stderr;
     assert!(said.contains("took too many steps on 1 text"), "{said}");
     assert_eq!(report["use_cases"][0]["grok_given_up"][0]["texts"], 1);
 }

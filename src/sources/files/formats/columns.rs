@@ -19,6 +19,11 @@ pub(super) trait Dialect: Send + Sync + fmt::Debug + 'static {
     /// Splits the record at the start of `text` into `cells`, which is empty.
     fn split(&self, text: &[u8], cells: &mut Vec<Range<usize>>) -> Split;
 
+    /// Upper limit on the number of values of a cell.
+    fn n_values(&self, _cell_idx: usize, _cell: &[u8]) -> usize {
+        1
+    }
+
     /// Appends the JSON text of a cell to `out`; false if the cell holds no value.
     fn write(&self, cell_idx: usize, cell: &str, out: &mut String) -> bool;
 }

@@ -13,7 +13,8 @@ use super::columns::{Dialect, Record, Split};
 use super::text::{Keeping, LineBlock};
 use super::{Block, Kept, ReadDocument};
 use crate::event::decode::{
-    ColumnRole, Decoder, EventBatch, MAX_LINE_BYTES, MAX_VALUE_BYTES, RowRef, SkipReason, TableColumns, TableRows,
+    ColumnRole, Decoder, EventBatch, MAX_LINE_BYTES, MAX_VALUE_BYTES, MAX_VALUES, RowRef, SkipReason, TableColumns,
+    TableRows,
 };
 use crate::sources::files::file::InputFile;
 use crate::sources::{DocRef, SourceError};
@@ -93,6 +94,14 @@ impl<D: Dialect> TableBlock<D> {
             return Err(SkipReason::CellCount);
         }
         cells.truncate(n_cells);
+        // each value takes a byte, or a separator
+        let n_values = || -> usize {
+            let cells = cells.iter().enumerate();
+            cells.map(|(idx, cell)| self.dialect.n_values(idx, &record[cell.clone()])).sum()
+        };
+        if record.len() >= MAX_VALUES && n_values() > MAX_VALUES {
+            return Err(SkipReason::TooManyValues);
+        }
         // only long records have long cells
         let is_long = |cell: &Range<usize>| cell.len() > MAX_VALUE_BYTES;
         if record.len() > MAX_VALUE_BYTES && cells.iter().any(is_long) { Err(SkipReason::ValueTooLong) } else { Ok(()) }

@@ -249,6 +249,13 @@ impl Dialect for ZeekDialect {
         Split { length, next, n_lines: 1, fault: None }
     }
 
+    fn n_values(&self, cell_idx: usize, cell: &[u8]) -> usize {
+        match self.types.get(cell_idx) {
+            Some(CellType::List(_)) => Finder::new(self.set_separator.as_bytes()).find_iter(cell).count() + 2,
+            _ => 1,
+        }
+    }
+
     fn write(&self, cell_idx: usize, cell: &str, out: &mut String) -> bool {
         if cell == self.unset_field {
             return false;
