@@ -287,3 +287,53 @@ fn names_that_match_no_use_case_are_corrected() {
     let finished = run(folder.path(), line).expect_code(0);
     assert!(finished.stderr.contains("--only logins matches no use case: did you mean terms_failed_logins?"));
 }
+
+#[test]
+fn repeated_clauses_and_labels_like_fields_are_told() {
+    let twice =
+        r#"es_dsl_filter={"query": {"bool": {"must": {"term": {"EventID": 99}}, "must": {"term": {"child": "b"}}}}}"#;
+    let use_case = with(&[twice, "es_query_filter=-"]);
+    check_warning(&use_case, "", &["es_dsl_filter", "`must` occurs twice in one object", "as a list"]);
+    for section in ["whitelist_literals", "whitelist_regexps"] {
+        let entry = |entry: &str| format!("[{section}]\n{entry}\n");
+        for unbound in ["process.name:scan.exe", "process.name=scan.exe"] {
+            check_warning(TERMS, &entry(unbound), &["`process.name` is only a label", "LABEL=process.name:VALUE"]);
+        }
+        for fine in ["scanner=process.name:scan.exe", "process.name=process.name:scan.exe", "v1.2 tool=scan.exe"] {
+            assert_eq!(problems(TERMS, &entry(fine)), [""; 0], "{fine}");
+        }
+    }
+}
+
+#[test]
+fn use_cases_that_are_all_inactive_are_told() {
+    let main = "[general]\nrun_models=0\n";
+    let why = "no use case is active: `run_models = 0` in [general] switches all of them off";
+    check_warning(TERMS, main, &[why]);
+    let folder = folder(&[("u.conf", TERMS), ("main.conf", main), ("events.ndjson", EVENTS)]);
+    let finished = run(folder.path(), "run --config main.conf --use-cases u.conf --events events.ndjson");
+    assert!(finished.code == 78 && finished.stderr.contains(why), "{}", finished.stderr);
+}
+
+#[test]
+fn a_sample_names_the_files_that_are_not_read() {
+    let folder = folder(&[("u.conf", TERMS)]);
+    fs::create_dir(folder.path().join("logs")).expect("a folder");
+    fs::write(folder.path().join("logs/events.ndjson"), EVENTS).expect("written");
+    fs::write(folder.path().join("logs/mapping.json"), "{\"i\":{\"mappings\":{\"properties\":{}}}}").expect("written");
+    let finished = run(folder.path(), "check --use-cases u.conf --events logs").expect_code(0);
+    assert!(finished.stderr.contains("not read: logs/mapping.json: it holds the mapping"), "{}", finished.stderr);
+}
+
+#[test]
+fn quiet_runs_say_what_is_missing() {
+    let folder = folder(&[("u.conf", TERMS), ("events.ndjson", &format!("{EVENTS}oops\n"))]);
+    let finished = run(folder.path(), "run -q --use-cases u.conf --events events.ndjson").expect_code(3);
+    assert!(
+        finished.stderr.contains("missing: 1 line skipped: not JSON, first events.ndjson:3"),
+        "{}",
+        finished.stderr
+    );
+    fs::write(folder.path().join("events.ndjson"), EVENTS).expect("written");
+    assert_eq!(run(folder.path(), "run -q --use-cases u.conf --events events.ndjson").expect_code(0).stderr, "");
+}

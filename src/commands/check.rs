@@ -6,7 +6,7 @@ use chrono::Utc;
 use tracing::error;
 
 use super::error::RunError;
-use super::{load, read_mapping, sample};
+use super::{load, none_active, read_mapping, sample};
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::config::{Configuration, Problem, n_errors};
 use crate::delivery::SinkError;
@@ -48,6 +48,10 @@ impl Checked {
     fn new(args: &CheckArgs, settings: &Configuration) -> Self {
         let mut problems = settings.problems.clone();
         problems.extend(doubts(settings, &settings.use_cases));
+        // use cases that are switched off one by one are meant to be
+        if !settings.main.general.run_models {
+            problems.extend(none_active(settings).map(Problem::warning));
+        }
         let mapping = match read_mapping(args.config.mapping.as_deref()) {
             Ok(mapping) => mapping,
             Err(error) => {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use tracing::{error, info, warn};
 
 use crate::cli::ConfigArgs;
-use crate::config::{Configuration, MainConfig, Problem, Severity};
+use crate::config::{Configuration, General, MainConfig, Problem, Severity};
 use crate::elastic::Client;
 use crate::engine::Compute;
 use crate::query::Mapping;
@@ -75,6 +75,19 @@ fn spill_dir(given: Option<&Path>) -> Result<PathBuf, RunError> {
     let folder = given.map_or_else(std::env::temp_dir, Path::to_owned);
     spill::check_folder(&folder)?;
     Ok(folder)
+}
+
+/// Returns the reason if there are use cases, but none that is active.
+fn none_active(settings: &Configuration) -> Option<&'static str> {
+    if settings.use_cases.is_empty() || settings.use_cases.iter().any(|use_case| use_case.active) {
+        return None;
+    }
+    let General { run_models, test_models, .. } = settings.main.general;
+    Some(if run_models || test_models {
+        "no use case is active: set run_model = 1 in some"
+    } else {
+        "no use case is active: `run_models = 0` in [general] switches all of them off"
+    })
 }
 
 fn read_mapping(path: Option<&Path>) -> Result<Option<Mapping>, RunError> {

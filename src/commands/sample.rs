@@ -56,7 +56,8 @@ pub(super) fn read(events: &[String], settings: &Configuration, mapping: Option<
 fn of_summary(summary: &ScanSummary) -> Vec<Problem> {
     let skipped = summary.skipped.reasons().map(|(reason, lines, samples)| skipped_lines(reason, lines, samples));
     let incomplete = summary.incomplete.iter().map(|part| format!("{}: {}", part.name, part.reason));
-    skipped.chain(incomplete).map(Problem::warning).collect()
+    let ignored = summary.ignored.iter().map(|file| format!("not read: {}: {}", file.name, file.reason));
+    skipped.chain(incomplete).chain(ignored).map(Problem::warning).collect()
 }
 
 fn of_use_case(use_case: &UseCase, assessment: Assessment, n_events: u64) -> Vec<Problem> {

@@ -128,8 +128,12 @@ impl Details {
     fn times(&self) -> BTreeMap<String, TimeFormats> {
         let mut times = BTreeMap::new();
         for (name, formats) in &self.formats {
-            let formats: Vec<&str> = formats.iter().map(String::as_str).collect();
-            match TimeFormats::of_mapping(&formats.join("||")) {
+            let [format] = Vec::from_iter(formats)[..] else {
+                // what one index means by `03/04/2024`, another one may not
+                tracing::warn!("the indices have {name} in several formats: set timestamp_format");
+                continue;
+            };
+            match TimeFormats::of_mapping(format) {
                 Ok(formats) if formats.is_empty() => {}
                 Ok(formats) => drop(times.insert(lower_case(name), formats)),
                 Err(error) => {

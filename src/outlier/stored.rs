@@ -72,14 +72,22 @@ impl Additions {
     }
 }
 
-/// Moves what an event of a file brought along under `outliers` to a field that is free: it is the
-/// event's own data, whatever it looks like, and must not pass for outliers of ours. A single tag
-/// becomes a list.
+/// Moves what an event of a file brought along under `outliers`, as an object or under dotted
+/// names, to a field that is free: it is the event's own data, whatever it looks like, and must not
+/// pass for outliers of ours. A single tag becomes a list.
 pub fn set_own_aside(source: &mut Map<String, Value>) {
-    if let Some(own) = source.shift_remove(FIELD) {
+    let below = |name: &str| {
+        name.strip_prefix(FIELD).filter(|rest| rest.is_empty() || rest.starts_with('.')).map(str::to_owned)
+    };
+    let own: Vec<(String, String)> = source.keys().filter_map(|name| Some((name.clone(), below(name)?))).collect();
+    if !own.is_empty() {
         let numbered = (2_u64..).map(|n| format!("{OF_EVENT}_{n}"));
-        let free = std::iter::once(OF_EVENT.to_owned()).chain(numbered).find(|name| !source.contains_key(name));
-        source.extend(free.map(|name| (name, own)));
+        let is_free = |free: &String| !own.iter().any(|(_, rest)| source.contains_key(&format!("{free}{rest}")));
+        let free = std::iter::once(OF_EVENT.to_owned()).chain(numbered).find(is_free).unwrap_or_default();
+        for (name, rest) in own {
+            let value = source.shift_remove(&name);
+            source.extend(value.map(|value| (format!("{free}{rest}"), value)));
+        }
     }
     if let Some(tag @ Value::String(_)) = source.get_mut("tags") {
         *tag = Value::Array(vec![tag.take()]);
@@ -304,6 +312,11 @@ mod tests {
         };
         check(json!({"a": 1, "tags": ["x"]}), json!({"a": 1, "tags": ["x"]}));
         check(json!({"outliers": {"summary": "s"}, "b": 2}), json!({"b": 2, "original_outliers": {"summary": "s"}}));
+        check(
+            json!({"outliers.summary": "s", "b": 2, "outliers": {"x": 1}, "outliers_2": 3, "original_outliers.summary": 4}),
+            json!({"b": 2, "outliers_2": 3, "original_outliers.summary": 4, "original_outliers_2.summary": "s",
+                "original_outliers_2": {"x": 1}}),
+        );
         check(
             json!({"outliers": null, "original_outliers": 1, "original_outliers_2": 2, "tags": "outlier"}),
             json!({"original_outliers": 1, "original_outliers_2": 2, "tags": ["outlier"], "original_outliers_3": null}),

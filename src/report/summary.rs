@@ -101,6 +101,11 @@ fn counts(written: &Written) -> String {
     )
 }
 
+/// Prints what is missing.
+pub(crate) fn print_missing(report: &Report) {
+    to_stderr(&report.missing.iter().map(|line| format!("missing: {}\n", escape_controls(line))).collect::<String>());
+}
+
 /// Prints the result of `wipe`.
 pub(crate) fn print_cleaned(cleaned: &Cleaned, missing: &[String]) {
     let mut text = format!("wiped: {}\n", cleaned_counts(cleaned));

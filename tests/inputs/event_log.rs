@@ -268,6 +268,11 @@ fn a_damaged_chunk_costs_that_chunk() {
     assert_eq!(events.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["1", "4"]);
     let (reason, count, samples) = summary.skipped.reasons().next().expect("counted");
     assert_eq!((reason, count, samples[0].line), (SkipReason::Damaged, 1, 1));
+    // so does one that lost its header only
+    let mut bytes = event_log(&[&[SHELL], &[EDITOR, EDITOR], &[SHELL]]);
+    bytes[4096 + CHUNK_BYTES..][..512].fill(0);
+    let (events, summary) = read_bytes(&bytes);
+    assert_eq!((events.len(), summary.skipped.total()), (2, 1));
     // the rest of a chunk that is cut off is read, and reported
     let (events, summary) = read_bytes(&event_log(&[&[SHELL], &[EDITOR; 100]])[..4096 + CHUNK_BYTES + 6000]);
     assert!((2..101).contains(&events.len()), "{}", events.len());

@@ -331,6 +331,19 @@ fn the_first_of_several_versions_counts_in_every_form() {
     folder.add("5.ndjson", br#"{"_index":"j","_id":"1","_source":{"user":"cid","name":"same"}}"#);
     let judged = folder.judge(&["3.ndjson", "2.ndjson.gz", "1.json", "4.ndjson", "5.ndjson"]);
     assert_eq!((judged.n_events(), &judged.report["source"]["repeats"]), (23, &40.into()), "{}", judged.report);
+    // ids that are empty or null are none
+    for id in ["null", "\"\""] {
+        let hit = format!(r#"{{"_index":"i","_id":{id},"_source":{{"user":"eve","name":"same"}}}}"#);
+        folder.add("6.ndjson", [hit.as_str(); 3].join("\n").as_bytes());
+        let judged = folder.judge(&["6.ndjson"]);
+        assert_eq!(
+            (judged.n_events(), &judged.report["source"]["repeats"]),
+            (3, &serde_json::Value::Null),
+            "{}",
+            judged.report
+        );
+    }
+    let judged = folder.judge(&["3.ndjson", "2.ndjson.gz", "1.json", "4.ndjson", "5.ndjson"]);
     assert_eq!(judged.found_by("simplequery_x"), ["i/19"]);
 }
 

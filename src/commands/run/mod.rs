@@ -14,7 +14,7 @@ use chrono::Utc;
 use tracing::{error, info, warn};
 
 use super::error::RunError;
-use super::{load, log_problems, read_mapping, tell_problems};
+use super::{load, log_problems, none_active, read_mapping, tell_problems};
 use crate::cli::RunArgs;
 use crate::config::{Configuration, UseCase};
 use crate::doubts::doubts;
@@ -24,7 +24,7 @@ use crate::telemetry;
 use judging::Judging;
 use request::{Request, RequestedSource};
 
-/// Runs once. `quiet` leaves progress and summary out.
+/// Runs once. `quiet` leaves progress and summary out, but for what is missing.
 pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
     let started = Instant::now();
     let mut report = Report::new(Utc::now());
@@ -32,7 +32,9 @@ pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
     report.finish(started.elapsed());
     let exit = match result {
         Ok(()) => {
-            if !quiet {
+            if quiet {
+                summary::print_missing(&report);
+            } else {
                 summary::print(&report);
             }
             report.exit()
@@ -105,10 +107,8 @@ fn choose(settings: &Configuration, request: &Request, report: &mut Report) -> R
             "no use case was found: name files with --use-cases"
         } else if let Some(mistaken) = mistaken.first() {
             mistaken
-        } else if request.wants_all() {
-            "no use case is active: set run_model = 1 in some"
         } else {
-            "no active use case has a name that --only asks for"
+            none_active(settings).unwrap_or("no active use case has a name that --only asks for")
         };
         return Err(RunError::Configuration(why.to_owned()));
     }

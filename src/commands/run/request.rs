@@ -85,11 +85,6 @@ impl Request {
         let is_mistaken = |pattern: &&Pattern| !names.iter().any(|(name, _)| pattern.matches(name));
         self.only.iter().filter(is_mistaken).map(|pattern| mistaken_name(pattern.as_str(), &names)).collect()
     }
-
-    /// True if all use cases are to be run.
-    pub(super) fn wants_all(&self) -> bool {
-        self.only.is_empty()
-    }
 }
 
 /// Without a window of their own, use cases look back from now in a cluster, and at all events of

@@ -1,6 +1,7 @@
 //! The sections of use-case files that are named after models.
 
 mod file;
+mod members;
 mod query;
 
 use std::collections::BTreeMap;

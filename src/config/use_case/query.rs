@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
+use super::members;
 use crate::config::keys::Keys;
 use crate::config::problem::{Problem, quoted};
 
@@ -79,5 +80,9 @@ fn read_dsl(text: &str, keys: &mut Keys<'_>) -> Option<Vec<Json>> {
         return None;
     }
     warn_of_ignored(&filters, keys);
+    if let Some(name) = members::repeated(text) {
+        let help = "write several clauses of one kind as a list: \"must\": [{...}, {...}]";
+        keys.warn(DSL, format!("{} occurs twice in one object: only the last one counts", quoted(&name)), help);
+    }
     queries
 }

@@ -44,7 +44,7 @@ impl WhitelistEntries {
     }
 
     /// Entries with parts of the form `field:value`, read as older versions did: as values of any
-    /// field. They accept nothing any more.
+    /// field. They no longer accept anything; they only produce a warning.
     pub fn former(&self) -> Option<&WhitelistEntries> {
         self.former.as_deref()
     }
@@ -87,6 +87,9 @@ impl WhitelistEntries {
             return;
         }
         let literals: Vec<_> = parts.iter().map(|part| literal(&part.text)).collect();
+        if literals.iter().all(|part| part.field.is_none()) {
+            problems.extend(label_warning(entry, section));
+        }
         if literals.iter().any(|part| part.field.is_some()) {
             let whole = |part: Part| WhitelistPart { field: None, value: part.text };
             self.former.get_or_insert_default().literals.push(parts.into_iter().map(whole).collect());
@@ -125,13 +128,28 @@ impl WhitelistEntries {
         if problems.len() > n_problems || compiled.is_empty() {
             return;
         }
-        if compiled.iter().any(|part| part.field.is_some()) {
+        if compiled.iter().all(|part| part.field.is_none()) {
+            problems.extend(label_warning(entry, section));
+        } else {
             let whole = |part: &Part| Ok(WhitelistPart { field: None, value: PrefixRegex::new(&part.text)? });
             let former: Result<_, PatternError> = parts.iter().map(whole).collect();
             self.former.get_or_insert_default().regexps.extend(former.ok());
         }
         self.regexps.push(compiled);
     }
+}
+
+/// Warns of an entry whose label looks like the field that was meant: labels mean nothing.
+fn label_warning(entry: &Entry, section: &str) -> Option<Problem> {
+    let is_name = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '@'));
+    let has_letter = entry.key.chars().any(char::is_alphabetic);
+    let is_field = entry.key.contains('.') && entry.key.split('.').all(is_name) && has_letter;
+    is_field.then(|| {
+        let label = quoted(&entry.key);
+        let message = format!("{label} is only a label: the entry accepts its value in any field");
+        let help = format!("write `LABEL={}:VALUE` to accept the value in that field only", entry.key);
+        Problem::warning(message).at(entry.location.clone()).in_section(section).of_key(&entry.key).help(help)
+    })
 }
 
 fn literal(text: &str) -> WhitelistPart<String> {

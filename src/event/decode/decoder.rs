@@ -11,7 +11,7 @@ use super::batch::{EventBatch, RowRef};
 use super::cells::Cells;
 use super::columns::Column;
 use super::cursor::{depth, extent, replace_lone_surrogates};
-use super::document_line::{identity_text, line_id};
+use super::document_line::{identity_text, line_id, names_something};
 use super::found::find;
 use super::leaves::{leaves, own_leaves};
 use super::projection::{ColumnSpec, Projection, ValuePlace};
@@ -213,8 +213,9 @@ impl Decoder {
 
     /// Adds a row. Returns the hash of its identity, or 0 if it is not wanted.
     pub(super) fn push(&mut self, row: &Row<'_, '_>, envelope: &Envelope<'_>, name: &str, number: u64) -> u64 {
-        let index = || envelope.index.map_or_else(|| name.to_owned(), identity_text);
-        let id = || envelope.id.map_or_else(|| line_id(number), identity_text);
+        let [index, id] = [envelope.index, envelope.id].map(|raw| raw.filter(|raw| names_something(raw)));
+        let index = || index.map_or_else(|| name.to_owned(), identity_text);
+        let id = || id.map_or_else(|| line_id(number), identity_text);
         let plan = row.plan;
         for (column_idx, place) in plan.places.iter().enumerate() {
             let ColumnSpec { kind, formats, .. } = &plan.specs[column_idx];

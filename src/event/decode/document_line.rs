@@ -30,10 +30,16 @@ pub fn split_document(line: &str) -> serde_json::Result<DocumentLine<'_>> {
     };
     Ok(match source {
         Some(source) if Kind::of(source) == Kind::Object && (index.is_some() || id.is_some()) => {
-            DocumentLine { index: index.map(identity_text), id: id.map(identity_text), source }
+            let [index, id] = [index, id].map(|raw| raw.filter(|raw| names_something(raw)).map(identity_text));
+            DocumentLine { index, id, source }
         }
         _ => DocumentLine { index: None, id: None, source: line },
     })
+}
+
+/// False for an `_index` or `_id` that is null or empty.
+pub(super) fn names_something(raw: &str) -> bool {
+    !matches!(raw, "null" | "\"\"")
 }
 
 /// Text of an `_index` or `_id`.

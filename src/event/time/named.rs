@@ -100,6 +100,10 @@ fn to_clock(scanner: &mut Scanner<'_>) -> bool {
     let mut ahead = *scanner;
     let _ = ahead.eat(b',') || ahead.eat(b':');
     ahead.blanks();
+    // Kibana writes `May 1, 2024 @ 10:00:00.000`
+    if ahead.eat(b'@') {
+        ahead.blanks();
+    }
     let found = matches!(ahead.peek(), Some(b'0'..=b'9')) && ahead.rest.len() < scanner.rest.len();
     if found {
         *scanner = ahead;

@@ -19,6 +19,11 @@ const FEW: usize = 4;
 /// Memory in bytes for the states of an automaton that are kept between texts.
 const CACHE_BYTES: usize = 1 << 20;
 
+/// Length of a word of no pattern that is put before many others. The library renumbers its states
+/// in a time that grows with the square of the number of adjacent ends of words, as in `tool1`,
+/// `tool2`, ..., divided by the length of what stands before them.
+const SPACER_BYTES: usize = 4096;
+
 /// Set of regular expressions that match at the beginning of a text.
 ///
 /// The time for a text grows with its length and with the number of patterns that have no words, or
@@ -54,6 +59,11 @@ impl PrefixRegexSet {
                 });
                 of_word[at].push(idx as u32);
             }
+        }
+        let spacer = "\u{1}".repeat(SPACER_BYTES);
+        if words.len() > SPACER_BYTES {
+            words.insert(0, &spacer);
+            of_word.insert(0, Vec::new());
         }
         let automaton = AhoCorasick::new(&words).ok();
         if automaton.is_none() {
@@ -225,7 +235,8 @@ mod tests {
         let set = set(&patterns.iter().map(String::as_str).collect::<Vec<_>>());
         let n_compiled = || set.members.iter().filter(|member| member.is_compiled()).count();
         assert_eq!((set.wordless.chunks.len(), n_compiled()), (0, 0));
-        assert_eq!(set.of_word.len() as u32, N);
+        // and the spacer
+        assert_eq!(set.of_word.len() as u32, N + 1);
         assert_eq!(possible(&set, "c:\\tools\\TOOL000123\\a.exe"), [123]);
         assert!(possible(&set, "c:\\tools\\tool9\\a.exe").is_empty());
         assert!(possible(&set, &"c:\\tools\\".repeat(1000)).is_empty());
@@ -239,5 +250,14 @@ mod tests {
         assert_eq!(possible(&set, "Tool0123.exe"), [123]);
         assert!(possible(&set, "tool.exe").is_empty());
         assert!(set.members.iter().all(|member| member.plain_pattern().is_none() && !member.is_compiled()));
+    }
+
+    #[test]
+    fn many_similar_words_are_told_apart() {
+        // minutes without a spacer
+        let patterns: Vec<String> = (0..60_000).map(|n| format!("(?!x)tool{n}")).collect();
+        let set = set(&patterns.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(possible(&set, "tool59999"), [5, 59, 599, 5999, 59999]);
+        assert!(possible(&set, &"\u{1}".repeat(2 * SPACER_BYTES)).is_empty());
     }
 }

@@ -209,9 +209,31 @@ fn ending_of(file: &InputFile) -> String {
     file.path.as_deref().map(ending).unwrap_or_default()
 }
 
-/// Ending of the name of a file in lower case, without that of compression.
+/// Ending of the name of a file in lower case, without that of compression and the number or date
+/// of rotation.
 fn ending(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name = without_compression(&name).unwrap_or(&name);
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '_'));
     name.rsplit_once('.').map(|(_, ending)| ending.to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotation_leaves_the_ending() {
+        for (name, expected) in [
+            ("a.CSV", "csv"),
+            ("a.csv.gz", "csv"),
+            ("a.csv.1", "csv"),
+            ("a.log.2024-05-01.gz", "log"),
+            ("a.evtx-20240501", "evtx"),
+            ("a.1", ""),
+            ("a", ""),
+        ] {
+            assert_eq!(ending(Path::new(name)), expected, "{name}");
+        }
+    }
 }

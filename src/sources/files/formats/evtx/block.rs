@@ -24,9 +24,6 @@ use crate::sources::files::formats::{Block, Kept, ReadDocument};
 use crate::sources::{DocRef, SourceError};
 use crate::spill::{SpillError, Spool};
 
-/// Bytes before the records of a chunk.
-const CHUNK_HEADER_BYTES: usize = 512;
-
 /// Upper limit on the text of a chunk, several times what real ones have: templates can be made to
 /// give any amount. The rest of the chunk is skipped.
 const MAX_CHUNK_TEXT: usize = 4 << 20;
@@ -58,7 +55,7 @@ impl Block for EvtxBlock {
             let faults = read_chunk(bytes, &mut reader, |record| table.add(record, start));
             for fault in faults {
                 let number = first_line + chunk_idx as u64;
-                let sample = format!("chunk {number}: {fault}");
+                let sample = format!("chunk {}: {fault}", number + 1);
                 table.rows.skipped.add(SkipReason::Damaged, name, number, sample.as_bytes());
             }
         }
@@ -112,11 +109,11 @@ fn read_chunk<F: Fn(&str) -> bool>(
     mut found: impl FnMut(&Record<'_>),
 ) -> Vec<String> {
     // files are enlarged before they are written to
-    if bytes.iter().take(CHUNK_HEADER_BYTES).all(|byte| *byte == 0) {
+    if bytes.iter().all(|byte| *byte == 0) {
         return Vec::new();
     }
     if let Ok(Some(rendered)) = contained(|| rendered(bytes))
-        && let Ok(records) = records_of(&rendered, reader)
+        && let Ok(Ok(records)) = contained(|| records_of(&rendered, reader))
     {
         records.iter().for_each(found);
         return Vec::new();
