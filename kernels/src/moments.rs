@@ -35,7 +35,7 @@ pub fn mean(runs: Runs<'_>) -> Option<f64> {
     (!runs.is_empty()).then(|| total(runs.iter()).divided_by(runs.n()))
 }
 
-/// Population variance, infinite if it is too large; `None` if there are no values.
+/// Population variance; infinity if it exceeds the largest finite number, `None` without values.
 #[must_use]
 pub fn variance(runs: Runs<'_>) -> Option<f64> {
     mean(runs).map(|mean| variance_around(mean, runs.iter(), runs.n()))

@@ -81,7 +81,7 @@ impl Client {
     }
 }
 
-/// Returns the names that stand for another field: those below a field that is no object, and
+/// Returns the names that stand for another field: those below a field that is not an object, and
 /// aliases. `declared` is the part of the mappings that says how.
 fn forms(fields: &FieldTypes, declared: Details) -> BTreeMap<String, Form> {
     let has_values = |types: &BTreeMap<String, IgnoredAny>| {

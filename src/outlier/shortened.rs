@@ -40,8 +40,8 @@ impl Shortened {
         self.left_out = text.as_bytes()[end..].iter().fold(self.left_out, hashed);
     }
 
-    /// The text. The mark tells texts apart that begin alike: outliers of a document are told apart
-    /// by their summaries.
+    /// The text. The mark distinguishes texts with the same beginning, because the outliers of a
+    /// document are identified by their summaries.
     pub(super) fn finish(mut self) -> String {
         if self.n_chars > MAX_TEXT_CHARS {
             // writing into a String cannot fail

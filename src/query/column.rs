@@ -13,7 +13,7 @@ use crate::event::{Case, FieldPath, Form};
 #[derive(Clone, Debug)]
 pub struct QueryColumn(Arc<Wanted>);
 
-/// What a column holds.
+/// Contents of a column.
 #[derive(Debug)]
 struct Wanted {
     name: String,

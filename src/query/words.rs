@@ -86,7 +86,7 @@ enum Class {
 
 const JOINER: char = '\u{200d}';
 const KEYCAP: char = '\u{20e3}';
-/// Asks for a character as text, which is no emoji then.
+/// Variation selector that requests text presentation: the character is not an emoji.
 const TEXT_STYLE: char = '\u{fe0e}';
 const EMOJI_STYLE: char = '\u{fe0f}';
 

@@ -1,5 +1,4 @@
-//! What a run says of events that its use cases could not use, and of what they could not do with
-//! the others.
+//! Notes about events that use cases could not use, or only in part.
 
 use tracing::warn;
 

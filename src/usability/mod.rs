@@ -1,5 +1,5 @@
-//! Whether the use cases can use the events that were read. A use case that understands nothing of
-//! the events that it matches has found nothing out about them, which is not the same as finding
+//! Assesses whether the use cases can use the events that were read. A use case that cannot use any
+//! of the events it matches has learned nothing about them, which is not the same as finding
 //! nothing.
 
 mod names;

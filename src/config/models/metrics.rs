@@ -33,7 +33,7 @@ impl ModelSettings for Metrics {
     }
 
     fn read_section<'a>(keys: &mut Keys<'a>) -> Vec<&'a Entry> {
-        // ignored, because there are no batches
+        // checked but not used: statistics cover all events, not batches
         keys.lenient(|keys| keys.count("metrics_batch_eval_size"));
         Vec::new()
     }

@@ -1,4 +1,4 @@
-//! Decodes JSON lines into Arrow: only the wanted columns, without building a tree of values per
+//! Decodes JSON lines and cells of tables into Arrow: only the wanted columns, without building a tree of values per
 //! event.
 //!
 //! A [`Projection`] names the columns. Its plan is a trie of field names; seeds lead `serde_json`

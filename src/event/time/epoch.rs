@@ -43,7 +43,7 @@ struct Decimal {
     n_decimals: u32,
 }
 
-/// Upper limit on the digits before the point; what is longer is no count.
+/// Upper limit on the digits before the point; longer numbers are not counts.
 const MAX_DIGITS: usize = 20;
 
 /// Decimals that can matter: those of a microsecond in a second, and some that are truncated.

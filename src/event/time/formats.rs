@@ -91,7 +91,7 @@ enum Format {
 pub struct FormatError {
     /// The format, without others that were written with it.
     pub format: String,
-    /// What is wrong with it.
+    /// Reason it is not a format.
     pub reason: String,
     /// Byte at which it begins in the text.
     pub at: usize,

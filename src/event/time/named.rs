@@ -9,7 +9,7 @@ use super::iso::{Parsed, Precision};
 use super::scanner::Scanner;
 use super::yearless;
 
-/// What is known of a date.
+/// Parts of a date read so far.
 #[derive(Clone, Copy)]
 struct Date {
     year: Option<i32>,

@@ -61,7 +61,7 @@ pub(super) fn n_states(hir: &Hir) -> usize {
     }
 }
 
-/// What is known about the texts that a part of a pattern matches.
+/// Knowledge about the texts that a part of a pattern matches.
 pub(super) enum Matched {
     /// Exactly this text, in folded form.
     Exactly(String),

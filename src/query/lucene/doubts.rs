@@ -28,6 +28,7 @@ pub fn doubts(text: &str) -> Vec<SyntaxError> {
             break;
         }
         let doubt = reader.operator(idx).or_else(|| reader.comparison(idx)).or_else(|| reader.open_comparison(idx));
+        let doubt = doubt.or_else(|| reader.sign_before_value(idx));
         found.extend(doubt.or_else(|| reader.list_operator(idx)).or_else(|| reader.regexp(idx)));
     }
     found.truncate(MAX_DOUBTS);
@@ -181,6 +182,21 @@ impl<'a> Reader<'a> {
         Some(self.doubt(idx, message, advice(&meant)))
     }
 
+    /// Signs of equality before a value: `a:=5`, `a:==5`, `a:=>5`.
+    fn sign_before_value(&self, idx: usize) -> Option<SyntaxError> {
+        let term = self.term(idx).filter(|_| self.before(idx) == Some(Token::Colon))?;
+        let field = self.written(idx.checked_sub(2)?);
+        let (sign, value) = term.split_at(term.find(|c| !matches!(c, '=' | '<' | '>')).unwrap_or(term.len()));
+        let meant = match sign {
+            "=" | "==" | "===" => "",
+            "=>" => ">=",
+            "=<" => "<=",
+            _ => return None,
+        };
+        let message = format!("`{sign}` is part of the text to search for, not a comparison");
+        (!value.is_empty()).then(|| self.doubt(idx, message, advice(&format!("{field}:{meant}{value}"))))
+    }
+
     /// A comparison with a field but without its bound: `a:>= 5`.
     fn open_comparison(&self, idx: usize) -> Option<SyntaxError> {
         let sign = self.term(idx).filter(|term| [">", "<", ">=", "<="].contains(term) && self.is_value(idx))?;
@@ -194,7 +210,16 @@ impl<'a> Reader<'a> {
         let has_bound = self.begins_clause(idx + 1) && !self.begins_fielded_clause(idx + 1);
         let bound = if has_bound { bound } else { "5" };
         let message = format!("`{sign}` {meaning}: no bound stands directly behind it");
-        Some(self.doubt(idx, message, advice(&format!("{field}:{sign}{bound}"))))
+        // a bound in quotes cannot stand behind a sign, and a range has its own bounds
+        let meant = match (bound.as_bytes()[0], sign) {
+            (b'"', ">") => format!("{{{bound} TO *}}"),
+            (b'"', ">=") => format!("[{bound} TO *]"),
+            (b'"', "<") => format!("{{* TO {bound}}}"),
+            (b'"', _) => format!("[* TO {bound}]"),
+            (b'[' | b'{', _) => "[1 TO 5]".to_owned(),
+            _ => format!("{sign}{bound}"),
+        };
+        Some(self.doubt(idx, message, advice(&format!("{field}:{meant}"))))
     }
 
     /// SQL's `in` and `like` behind a name.
@@ -326,6 +351,11 @@ mod tests {
             ("EventID = 4688", "EventID:4688"),
             ("bytes >= 5", "bytes:>=5"),
             ("bytes:>= 5", "bytes:>=5"),
+            ("ts:>\"2024-05-01 10:00\"", "ts:{\"2024-05-01 10:00\" TO *}"),
+            ("ts:<= \"x\"", "ts:[* TO \"x\"]"),
+            ("a:>[1 TO 2]", "a:[1 TO 5]"),
+            ("EventID:=5", "EventID:5"),
+            ("bytes:=>5", "bytes:>=5"),
             ("a != \"x y\"", "NOT a:\"x y\""),
             ("EventID in (1 OR 2)", "EventID:(1 OR 2)"),
             ("a and b", "AND"),

@@ -390,7 +390,7 @@ impl Index {
     }
 }
 
-/// Returns the mapping of an index; `None` if it is none, or empty.
+/// Returns the mapping of an index; `None` if it is not a mapping, or is empty.
 fn mapping_of(index: &Value) -> Option<&Map<String, Value>> {
     let mapping = index.get("mappings").unwrap_or(index).as_object()?;
     ["properties", "dynamic_templates"].iter().any(|key| mapping.contains_key(*key)).then_some(mapping)

@@ -13,7 +13,7 @@ use crate::query::ast::{MinimumShouldMatch, Operator, Test, ZeroTerms};
 use crate::query::mapping::{DateResolution, FieldType, NumberKind};
 use crate::query::number::Number;
 use crate::query::regexp::{LuceneRegexp, wildcard};
-use crate::query::time::{ParseTime, Rounding, evaluate_in, is_expression, parse_with_offset};
+use crate::query::time::{ParseTime, Rounding, evaluate, is_expression, parse_with_offset};
 use crate::query::words::Analyzer;
 
 /// Result of compiling a test. A predicate holds for an event if some value of the field passes it.
@@ -315,7 +315,7 @@ fn instant(
         _ => Rounding::Up,
     };
     read_bound(bound, |text| {
-        let millis = evaluate_in(parse, text, now, rounding, offset_minutes).map_err(Refusal::Mismatch)?;
+        let millis = evaluate(parse, text, now, rounding, offset_minutes).map_err(Refusal::Mismatch)?;
         if resolution == DateResolution::Millis {
             return Ok(millis);
         }

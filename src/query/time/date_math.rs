@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Datelike, Months, TimeDelta, TimeZone, Timelike, Utc};
 
-use super::parse::parse_with_offset;
 use crate::event::time::{MICROS_PER_MILLI, Parsed, Precision, offset_minutes};
 
 /// Instant that a rounded or incomplete time stands for.
@@ -17,20 +16,13 @@ pub enum Rounding {
 /// Reads a plain time, with a missing zone that many minutes east of UTC.
 pub type ParseTime<'a> = dyn Fn(&str, i32) -> Option<Parsed> + 'a;
 
-/// Evaluates `text` to microseconds since 1970-01-01 UTC, in whole milliseconds. Times without a
-/// zone, and rounding to days and more, are in the zone `offset_minutes` east of UTC.
+/// Evaluates `text` to microseconds since 1970-01-01 UTC, in whole milliseconds; `parse` reads plain
+/// times. Times without a zone, and rounding to days and more, are in the zone `offset_minutes` east
+/// of UTC.
 ///
 /// # Errors
 /// Returns a description of the first part that is wrong.
-pub fn evaluate(text: &str, now: DateTime<Utc>, rounding: Rounding, offset_minutes: i32) -> Result<i64, String> {
-    evaluate_in(&parse_with_offset, text, now, rounding, offset_minutes)
-}
-
-/// Same as [`evaluate`], with plain times as `parse` reads them.
-///
-/// # Errors
-/// As [`evaluate`].
-pub fn evaluate_in(
+pub fn evaluate(
     parse: &ParseTime<'_>,
     text: &str,
     now: DateTime<Utc>,
@@ -160,6 +152,7 @@ fn too_far() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::parse::parse_with_offset;
     use super::*;
     use Rounding::{Down, Up};
 
@@ -196,7 +189,7 @@ mod tests {
             ("1714521601623", Up, 0, "2024-05-01T00:00:01.623Z"),
         ] {
             assert_eq!(
-                evaluate(text, now, rounding, offset),
+                evaluate(&parse_with_offset, text, now, rounding, offset),
                 Ok(time(expected).timestamp_micros()),
                 "{text} {rounding:?}"
             );
@@ -218,7 +211,7 @@ mod tests {
             "now+9999999999999999999d",
             "x||/d",
         ] {
-            assert!(evaluate(text, now, Down, 0).is_err(), "{text}");
+            assert!(evaluate(&parse_with_offset, text, now, Down, 0).is_err(), "{text}");
         }
     }
 

@@ -5,7 +5,7 @@ mod parse;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use date_math::{ParseTime, Rounding, evaluate, evaluate_in, is_expression, parse_zone};
+pub use date_math::{ParseTime, Rounding, evaluate, is_expression, parse_zone};
 pub use parse::{parse_timestamp, parse_with_offset};
 
 /// Times of the events that a use case looks at, in microseconds since 1970-01-01 UTC; both ends

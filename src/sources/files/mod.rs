@@ -1,5 +1,5 @@
-//! Events from files: JSON in many forms, and Parquet, plain or compressed; folders, patterns and
-//! standard input. A file's contents decide what it is.
+//! Events from files: JSON in many forms, CSV, Zeek, event logs and Parquet, plain or compressed;
+//! folders, patterns and standard input. A file's contents decide what it is.
 //!
 //! A scan cuts each file into blocks and decodes them on rayon's threads. Whole documents are read
 //! again from the file if it is plain, else from a compressed copy of the block in the spill
