@@ -1,5 +1,5 @@
-//! Fields that a query names, so that a name that occurs nowhere can be distinguished from one whose
-//! test failed.
+//! Fields that a query names, so that a name that occurs nowhere can be distinguished from one
+//! whose test failed.
 
 use std::collections::BTreeMap;
 

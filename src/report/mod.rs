@@ -329,6 +329,11 @@ impl Report {
         self.source.ignored.extend(ignored);
         self.source.repeats += summary.repeats;
         self.source.forgotten += summary.forgotten;
+        if summary.forgotten > 0 {
+            let n = counted(summary.forgotten, "document", "documents");
+            self.missing
+                .push(format!("{n} may be repeats that count: there was no room for their ids; raise --memory-limit"));
+        }
     }
 
     fn use_case(

@@ -75,18 +75,11 @@ fn ignored(files: &[String]) -> String {
 
 /// Documents that several files hold.
 fn repeats(source: &SourceReport) -> String {
-    let mut text = String::new();
-    if source.repeats > 0 {
-        let n = counted(source.repeats, "document", "documents");
-        text.push_str(&format!("repeats: {n} with the _index and _id of an earlier one left out\n"));
+    if source.repeats == 0 {
+        return String::new();
     }
-    if source.forgotten > 0 {
-        let n = counted(source.forgotten, "document", "documents");
-        text.push_str(&format!(
-            "repeats: for {n} there was no room; raise --memory-limit to leave out repeats of them\n"
-        ));
-    }
-    text
+    let n = counted(source.repeats, "document", "documents");
+    format!("repeats: {n} with the _index and _id of an earlier one left out\n")
 }
 
 /// Formats `12 documents with 15 outliers, 3 unchanged, 1 deleted meanwhile`.

@@ -1,5 +1,5 @@
-//! Decodes JSON lines and cells of tables into Arrow: only the wanted columns, without building a tree of values per
-//! event.
+//! Decodes JSON lines and cells of tables into Arrow: only the wanted columns, without building a
+//! tree of values per event.
 //!
 //! A [`Projection`] names the columns. Its plan is a trie of field names; seeds lead `serde_json`
 //! through it, so everything that no column wants is skipped as text. A [`Decoder`] turns chunks of

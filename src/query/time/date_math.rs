@@ -16,9 +16,9 @@ pub enum Rounding {
 /// Reads a plain time, with a missing zone that many minutes east of UTC.
 pub type ParseTime<'a> = dyn Fn(&str, i32) -> Option<Parsed> + 'a;
 
-/// Evaluates `text` to microseconds since 1970-01-01 UTC, in whole milliseconds; `parse` reads plain
-/// times. Times without a zone, and rounding to days and more, are in the zone `offset_minutes` east
-/// of UTC.
+/// Evaluates `text` to microseconds since 1970-01-01 UTC, in whole milliseconds; `parse` reads
+/// plain times. Times without a zone, and rounding to days and more, are in the zone
+/// `offset_minutes` east of UTC.
 ///
 /// # Errors
 /// Returns a description of the first part that is wrong.
