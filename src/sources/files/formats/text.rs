@@ -221,6 +221,17 @@ impl<R: Read> Chunks<R> {
         Ok(Some(self.block(bytes)))
     }
 
+    /// Returns what follows the last block and the blanks after it: at least `n` bytes, unless the
+    /// stream ends or is blank for a whole chunk.
+    pub(super) fn peek(&mut self, n: usize) -> &[u8] {
+        if matches!(self.state, State::Middle) && self.rest.trim_ascii_start().len() < n {
+            let mut bytes = std::mem::take(&mut self.rest);
+            self.fill(&mut bytes);
+            self.rest = bytes;
+        }
+        self.rest.trim_ascii_start()
+    }
+
     /// Returns the rest of the stream from `block` on, which was the last block.
     pub(super) fn into_rest(self, block: LineBlock) -> Rest<R> {
         let LineBlock { mut bytes, .. } = block;

@@ -33,7 +33,8 @@ impl<R: Read> Blocks for Lines<R> {
             Stage::Switching => return Ok(None),
         };
         let Some(mut block) = chunks.next()? else { return Ok(None) };
-        if let Some(at) = first_other_value(&block.bytes)
+        let other_value = first_other_value(&block.bytes).or_else(|| split_other_value(&block.bytes, chunks));
+        if let Some(at) = other_value
             && let Stage::Lines(chunks) = std::mem::replace(&mut self.stage, Stage::Switching)
         {
             let after = block.split_off(at);
@@ -61,6 +62,26 @@ fn first_other_value(lines: &[u8]) -> Option<usize> {
     })
 }
 
+/// Returns the start of a line at the end of a block if it begins such a value together with what
+/// follows in the next block, as `[` does.
+fn split_other_value<R: Read>(lines: &[u8], chunks: &mut Chunks<R>) -> Option<usize> {
+    let mut found = None;
+    let mut before = lines.trim_ascii_end();
+    // the name of a container and its bracket may be on lines of their own
+    for _ in 0..2 {
+        let start = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+        // longer lines say by themselves what they begin
+        if !(1..=MAX_NAME).contains(&(before.len() - start)) {
+            break;
+        }
+        let following = chunks.peek(MAX_NAME);
+        let joined = [&lines[start..], &following[..following.len().min(MAX_NAME)]].concat();
+        found = begins_other_value(&joined).then_some(start).or(found);
+        before = before[..start].trim_ascii_end();
+    }
+    found
+}
+
 /// Returns the first bytes of a line if they tell that it begins neither a container nor a
 /// pretty-printed object: its first member is no list.
 fn start_of_event(line: &[u8]) -> Option<&[u8]> {
@@ -73,10 +94,9 @@ fn start_of_event(line: &[u8]) -> Option<&[u8]> {
 fn begins_other_value(line: &[u8]) -> bool {
     match line {
         [b'{', b'"', name @ ..] => {
-            // few events begin with a short name and a list of objects
-            let name = &name[..name.len().min(MAX_NAME)];
-            // so few bytes are searched faster without a call
-            let end = name.iter().position(|&byte| byte == b'"');
+            // few events begin with a short name and a list of objects; so few bytes are searched
+            // faster without a call
+            let end = name.iter().take(MAX_NAME).position(|&byte| byte == b'"');
             end.is_some_and(|end| begins_objects(&name[end + 1..]) && is_array_of_events(&name[..end]))
         }
         [b'{', b'\n' | b'\r', ..] => true,
@@ -85,7 +105,8 @@ fn begins_other_value(line: &[u8]) -> bool {
     }
 }
 
-/// Upper limit on the bytes of a container's first member that are looked at.
+/// Upper limit on the bytes at the start of a line in which the name of a container's first member
+/// is looked for.
 const MAX_NAME: usize = 24;
 
 fn begins_objects(after_name: &[u8]) -> bool {
@@ -95,7 +116,53 @@ fn begins_objects(after_name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::super::text::CHUNK_BYTES;
     use super::*;
+    use crate::event::decode::{Decoder, Identity, Projection};
+
+    /// Number of events, of skipped lines, and whether the stream ended well.
+    fn count(text: &[u8]) -> (usize, u64, bool) {
+        let mut decoder = Decoder::new(&Projection::new(Vec::new()), Identity::NotWanted);
+        let mut lines = Lines::new(text, Keeping::InCopies);
+        let (mut n_events, mut n_skipped) = (0, 0);
+        loop {
+            match lines.next() {
+                Ok(Some(block)) => {
+                    let batch = block.decode(&mut decoder, &Arc::from("x")).unwrap();
+                    n_events += batch.rows.len();
+                    n_skipped += batch.skipped.total();
+                }
+                end => return (n_events, n_skipped, end.is_ok()),
+            }
+        }
+    }
+
+    #[test]
+    fn other_values_are_seen_wherever_a_block_ends() {
+        let long = "x".repeat(100);
+        let element = format!("{{\n    \"a\": \"{long}\"\n  }}");
+        let line = format!("{{\"a\":\"{long}\"}}\n");
+        for (value, expected) in [
+            (format!("[\n  {element},\n  {element}\n]\n{line}"), (3, 0)),
+            (format!("{{\"Records\":[\n                              {element}\n]}}\n{line}"), (2, 0)),
+            (format!("{{\"Records\":\n[\n{element}\n]}}\n{line}"), (2, 0)),
+            // such lines are not JSON, and what follows them is an event of its own
+            (format!("[\n1\n{line}"), (1, 2)),
+            (format!("{{\"a\":[\n{line}"), (1, 1)),
+            ("[\n".to_owned(), (0, 1)),
+            ("[".to_owned(), (0, 1)),
+            ("{\"Records\":[\n\n".to_owned(), (0, 1)),
+        ] {
+            // the first block ends with each of the first bytes of the value
+            for n_before in 0..24 {
+                let padding = " ".repeat(CHUNK_BYTES + 3 - n_before - "{}\n".len());
+                let (n_events, n_skipped, is_whole) = count(format!("{{}}{padding}\n{value}").as_bytes());
+                assert_eq!((n_events - 1, n_skipped, is_whole), (expected.0, expected.1, true), "{n_before}: {value}");
+            }
+        }
+    }
 
     #[test]
     fn other_values_are_seen_by_their_first_bytes() {
