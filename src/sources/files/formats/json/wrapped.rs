@@ -10,7 +10,8 @@ use crate::event::decode::MAX_LINE_BYTES;
 /// Lines of Docker's log driver `json-file`: `{"log":"{..}\n","stream":"stdout","time":".."}`.
 #[derive(Debug, Default)]
 pub(super) struct Docker {
-    /// Text of long lines, which come in parts, by stream.
+    /// Text of long lines, which come in parts, by stream. The one that got its last part first
+    /// comes first.
     parts: Vec<(Vec<u8>, String)>,
 }
 
@@ -18,13 +19,17 @@ impl Translate for Docker {
     fn line(&mut self, line: &[u8], to: &mut Vec<u8>) {
         let Some(DockerLine { text, stream }) = DockerLine::of(line) else { return to.extend_from_slice(line) };
         let at = self.parts.iter().position(|(known, _)| known == stream);
-        let mut whole = at.map_or_else(String::new, |at| self.parts.swap_remove(at).1);
+        let mut whole = at.map_or_else(String::new, |at| self.parts.remove(at).1);
         let is_one_part = whole.is_empty();
         whole.push_str(&text);
         if whole.ends_with('\n') || whole.len() > MAX_LINE_BYTES {
             add_event(&whole, is_one_part.then_some(line), to);
-        } else if self.parts.len() < MAX_STREAMS {
-            self.parts.push((stream.to_vec(), whole));
+            return;
+        }
+        self.parts.push((stream.to_vec(), whole));
+        if self.parts.len() > MAX_STREAMS {
+            let (_, oldest) = self.parts.remove(0);
+            add_event(&oldest, None, to);
         }
     }
 
@@ -36,7 +41,7 @@ impl Translate for Docker {
     }
 }
 
-/// Upper limit on the streams of a container: it has two.
+/// Upper limit on the streams whose lines are unfinished: a container has two streams.
 const MAX_STREAMS: usize = 8;
 
 /// Adds the event that is written in `text`. Other text leaves the event `around` it.
@@ -137,6 +142,20 @@ mod tests {
                 r#"{"a":4}"#,
             ],
         );
+    }
+
+    #[test]
+    fn lines_of_many_streams_that_are_never_finished_are_given_out() {
+        let line =
+            |stream: usize, text: &str| format!("{{\"log\":\"{text}\",\"stream\":\"s{stream}\",\"time\":\"t\"}}\n");
+        let mut text: String = (0..MAX_STREAMS).map(|stream| line(stream, &format!("{stream}: a"))).collect();
+        // the stream that was continued is not the oldest one any longer
+        text += &(line(0, "b") + &line(8, "8: a") + &line(9, "9: a") + &line(1, "c\\n") + &line(0, "c\\n"));
+        let mut expected = vec![""; MAX_STREAMS + 1];
+        let last = line(1, "c\\n");
+        expected.extend(["1: a", "2: a", last.trim(), "0: abc"]);
+        expected.extend(["3: a", "4: a", "5: a", "6: a", "7: a", "8: a", "9: a"]);
+        check(&text, Docker::default(), &expected);
     }
 
     #[test]
