@@ -115,7 +115,7 @@ impl<'a> Cursor<'a> {
 
     fn string(&mut self) -> &'a str {
         let start = self.at;
-        self.at = string_end(self.text.as_bytes(), start);
+        self.at = string_end(self.text.as_bytes(), start).unwrap_or(self.text.len());
         self.since(start)
     }
 
@@ -134,18 +134,18 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Returns the position after the closing quote of the string that opens at `start`, or the end of
-/// the text if the string does not close.
-pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
+/// Returns the position after the closing quote of the JSON string that opens at `start`; `None` if
+/// it does not close.
+pub fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += found;
         if bytes[at] == b'"' {
-            return at + 1;
+            return Some(at + 1);
         }
         at += 2;
     }
-    bytes.len()
+    None
 }
 
 /// Returns the nesting depth of arrays and objects in `text`.
@@ -155,7 +155,7 @@ pub(super) fn depth(text: &str) -> usize {
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => {
-                at = string_end(bytes, at);
+                at = string_end(bytes, at).unwrap_or(bytes.len());
                 continue;
             }
             b'{' | b'[' => depth += 1,
@@ -187,7 +187,7 @@ pub(super) fn extent(text: &str) -> Extent {
         at += 1;
         match byte {
             b'"' => {
-                at = string_end(bytes, start);
+                at = string_end(bytes, start).unwrap_or(bytes.len());
                 extent.longest = extent.longest.max((at - start).saturating_sub(2));
             }
             b'{' | b'[' | b',' => extent.n_values += 1,

@@ -1,10 +1,15 @@
-//! Decodes JSON lines and cells of tables into Arrow: only the wanted columns, without building a
-//! tree of values per event.
+//! Decodes events into Arrow: only the wanted columns, without a tree of values per event.
 //!
-//! A [`Projection`] names the columns. Its plan is a trie of field names; seeds lead `serde_json`
-//! through it, so everything that no column wants is skipped as text. A [`Decoder`] turns chunks of
-//! lines into [`EventBatch`]es and is reused from chunk to chunk. Bad lines are always counted
-//! ([`SkippedLines`]). The wanted columns do not affect which lines are bad.
+//! A [`Projection`] names the columns. Its plan is a trie of field names. A [`Decoder`] turns
+//! events into [`EventBatch`]es and is reused from batch to batch. Events come in two forms:
+//!
+//! * lines of JSON ([`Chunk`]) and hits of a search ([`HitText`]): seeds lead `serde_json` through
+//!   the trie, so everything that no column wants is skipped as text;
+//! * rows of tables ([`TableRows`]): their columns are looked up in the trie once per table, and
+//!   only the wanted cells become JSON text.
+//!
+//! Bad lines are always counted ([`SkippedLines`]). The wanted columns do not affect which lines
+//! are bad.
 
 mod batch;
 mod cells;
@@ -29,6 +34,7 @@ mod walk;
 mod tests;
 
 pub use batch::{EventBatch, RowRef};
+pub use cursor::string_end;
 pub use decoder::{Chunk, Decoder, HitText, Identity};
 pub use document_line::{DocumentLine, line_id, split_document, with_valid_surrogates};
 pub use kind::ColumnKind;

@@ -1,6 +1,7 @@
 //! Members of an object whose text may be truncated.
 
 use super::structure::{LineEnds, Scanned, Structure};
+use crate::event::decode::string_end;
 
 /// A member of an object.
 #[derive(Debug, Clone, Copy)]
@@ -58,16 +59,9 @@ impl<'a> Members<'a> {
     /// Moves past the string that begins here; `None` if it does not end.
     fn string(&mut self) -> Option<&'a [u8]> {
         let start = self.at;
-        self.at = self.object.len().min(start + 1);
-        while let Some(found) = memchr::memchr2(b'"', b'\\', &self.object[self.at..]) {
-            self.at += found + 1;
-            if self.object[self.at - 1] == b'"' {
-                return Some(&self.object[start..self.at]);
-            }
-            self.at = self.object.len().min(self.at + 1);
-        }
-        self.at = self.object.len();
-        None
+        let end = string_end(self.object, start);
+        self.at = end.unwrap_or(self.object.len());
+        end.map(|end| &self.object[start..end])
     }
 
     fn value(&mut self) -> &'a [u8] {

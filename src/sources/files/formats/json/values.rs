@@ -8,6 +8,7 @@ use super::hit::hit_of_fields;
 use super::input::Input;
 use super::made::{Made, MakeLines};
 use super::structure::{LineEnds, Scanned, Structure};
+use crate::event::decode::string_end;
 
 /// Bytes of an object that are looked at to tell containers from events. A longer object that
 /// begins like a container is one.
@@ -336,16 +337,7 @@ fn element_len(elements: &[u8]) -> Option<usize> {
             Scanned::Closed(len) => Some(len),
             Scanned::Open | Scanned::Fault(_) => None,
         },
-        b'"' => {
-            let mut at = 1;
-            loop {
-                at += memchr::memchr2(b'"', b'\\', elements.get(at..)?)? + 1;
-                if elements[at - 1] == b'"' {
-                    return Some(at);
-                }
-                at += 1;
-            }
-        }
+        b'"' => string_end(elements, 0),
         _ => elements[1..].iter().position(|byte| b",]}\n".contains(byte)).map(|end| end + 1),
     }
 }
