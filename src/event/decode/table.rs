@@ -135,28 +135,45 @@ impl Decoder {
         name: &Arc<str>,
         first_line: u64,
     ) -> Result<EventBatch, ArrowError> {
+        self.decode_table_parts(columns, std::iter::once(rows), name, first_line)
+    }
+
+    /// Same as [`Self::decode_table`] for rows in several parts, of which one at a time is needed.
+    ///
+    /// # Errors
+    /// Same as [`Self::decode_table`].
+    pub fn decode_table_parts(
+        &mut self,
+        columns: &TableColumns,
+        parts: impl Iterator<Item = TableRows>,
+        name: &Arc<str>,
+        first_line: u64,
+    ) -> Result<EventBatch, ArrowError> {
         let projection = self.projection().clone();
-        let mut row = Row::new(projection.plan());
-        let (mut places, mut ids) = (Vec::with_capacity(rows.rows.len()), Identities::default());
-        let mut start = 0;
-        for TableRow { place, end, source } in rows.rows {
-            row.start();
-            let mut envelope = Envelope { index: None, id: None, source: &rows.text[source] };
-            for (column_idx, range) in &rows.cells[start..end] {
-                let raw = &rows.text[range.clone()];
-                match &columns.uses[*column_idx as usize] {
-                    Use::Index => envelope.index = Some(raw),
-                    Use::Id => envelope.id = Some(raw),
-                    Use::Field(found) => follow_raw(&mut row, Place::ROOT, Some(found), raw)
-                        .map_err(|error| ArrowError::JsonError(error.to_string()))?,
-                    Use::Nothing => {}
+        let (mut places, mut ids, mut skipped) = (Vec::new(), Identities::default(), SkippedLines::default());
+        for rows in parts {
+            let mut row = Row::new(projection.plan());
+            let mut start = 0;
+            for TableRow { place, end, source } in rows.rows {
+                row.start();
+                let mut envelope = Envelope { index: None, id: None, source: &rows.text[source] };
+                for (column_idx, range) in &rows.cells[start..end] {
+                    let raw = &rows.text[range.clone()];
+                    match &columns.uses[*column_idx as usize] {
+                        Use::Index => envelope.index = Some(raw),
+                        Use::Id => envelope.id = Some(raw),
+                        Use::Field(found) => follow_raw(&mut row, Place::ROOT, Some(found), raw)
+                            .map_err(|error| ArrowError::JsonError(error.to_string()))?,
+                        Use::Nothing => {}
+                    }
                 }
+                start = end;
+                let hash = self.push(&row, &envelope, name, first_line + u64::from(place.line_in_batch));
+                ids.push(places.len(), RowIdentity { hash, stored: stored_id(&envelope) });
+                places.push(place);
             }
-            start = end;
-            let hash = self.push(&row, &envelope, name, first_line + u64::from(place.line_in_batch));
-            ids.push(places.len(), RowIdentity { hash, stored: stored_id(&envelope) });
-            places.push(place);
+            skipped.merge(rows.skipped);
         }
-        self.finish(places, ids, rows.skipped)
+        self.finish(places, ids, skipped)
     }
 }

@@ -49,9 +49,9 @@ fn number(text: &str) -> Value {
 fn cells_become_values_of_their_type() {
     check(
         "x.csv",
-        "@timestamp,b.c,id,n,ok\n2024-05-08T00:00:00Z,x,007,-1.50,true\n,\"say \"\"hi\"\", now\",1e400,5,True\n",
+        "@timestamp,b.c,id,n,ok\n2024-05-08T00:00:00Z,x,007,-1.5,true\n,\"say \"\"hi\"\", now\",1e400,5,True\n",
         &[
-            json!({"@timestamp": "2024-05-08T00:00:00Z", "b.c": "x", "id": "007", "n": number("-1.50"), "ok": true}),
+            json!({"@timestamp": "2024-05-08T00:00:00Z", "b.c": "x", "id": "007", "n": number("-1.5"), "ok": true}),
             json!({"b.c": "say \"hi\", now", "id": "1e400", "n": 5, "ok": "True"}),
         ],
     );
@@ -202,6 +202,60 @@ fn wide_and_long_input_is_bounded() {
     let (events, skipped) = read(&write(&folder, "long.csv", &long));
     assert_eq!(events, [(format!("{:012}", 3), json!({"a": 2, "b": "\0"}))]);
     assert_eq!(skipped, [(SkipReason::TooLong, 1), (SkipReason::OpenQuote, 2)]);
+}
+
+#[test]
+fn hashes_and_versions_stay_what_they_are() {
+    let texts = ["0e12345", "0e54321", "12345e6", "123450e5", "1.1", "1.10", "00", "1.0", "10"];
+    let expected = texts.map(|text| {
+        let is_number = matches!(text, "1.1" | "1.0" | "10");
+        json!({"id": if is_number { number(text) } else { json!(text) }})
+    });
+    check("x.csv", &format!("id\n{}\n", texts.join("\n")), &expected);
+    check("x.csv", &format!("id\n\"{}\"\n", texts.join("\"\n\"")), &expected);
+    check("x", &format!("#fields\tid\n{}\n", texts.join("\n")), &expected);
+    let declared = ["1.50", "0e9", "12345e6"];
+    let text = format!("#fields\tid\n#types\tdouble\n{}\n", declared.join("\n"));
+    check("x", &text, &declared.map(|text| json!({"id": number(text)})));
+}
+
+#[test]
+fn line_ends_are_no_part_of_cells() {
+    // text that was converted for Windows twice
+    check(
+        "x.csv",
+        "a,b\r\r\n1,x\r\r\n\r\r\n2,\"y\r\"\r\r\n",
+        &[json!({"a": 1, "b": "x"}), json!({"a": 2, "b": "y\r"})],
+    );
+    check("x.csv", "sep=;\r\r\na;b\r\r\n1;x\r", &[json!({"a": 1, "b": "x"})]);
+    check("x", "#fields\ta\tb\r\r\n1\tx\r\r\n", &[json!({"a": 1, "b": "x"})]);
+    for text in ["a,b\r\r\n1,x\r\r\n\r,\r\r\n", "#fields\ta\tb\r\r\n1\tx\r\r\n#x\r\r\n\r\t\r\r\r\n"] {
+        check_decoding("x.csv", text.as_bytes());
+    }
+}
+
+#[test]
+fn long_names_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let refusal = |name: &str, text: &str| open(&[&write(&folder, name, text.as_bytes())]).unwrap_err().remove(0);
+    let names = |n: usize, len: usize| (0..n).map(|idx| format!("{idx:0len$}")).collect::<Vec<_>>();
+    let found = refusal("x.csv", &format!("{}\n1\n", names(2000, 600).join(",")));
+    assert!(found.contains("the names in its header have more than 1048576 bytes; shorten them"), "{found}");
+    let found = refusal("x.csv", &format!("a,{}\n1,2\n", names(1, 1025).join(",")));
+    assert!(found.contains("the name of its column 2 has more than 1024 bytes; shorten it"), "{found}");
+    let found = refusal("x.csv", &",".repeat(100_000));
+    assert!(found.contains("its header has more than 100000 columns; remove columns"), "{found}");
+    for (header, expected) in [
+        (format!("#fields\t{}", names(2000, 600).join("\t")), "have more than 1048576 bytes"),
+        (format!("#fields{}", "\t".repeat(100_001)), "has more than 100000 columns"),
+        (format!("#fields\ta\n#path\t{}", "p".repeat(1025)), "the _path in its header has more than 1024 bytes"),
+    ] {
+        let text = format!("#fields\ta\n1\n{header}\n1\n");
+        let files = open(&[&write(&folder, "x.log", text.as_bytes())]).unwrap();
+        let (events, summary) = scan(&files);
+        assert_eq!((events.len(), summary.incomplete.len()), (1, 1));
+        assert!(summary.incomplete[0].reason.contains(expected), "{:?}", summary.incomplete);
+    }
 }
 
 /// A projection with columns of every kind.

@@ -1,11 +1,32 @@
 //! Values of cells as JSON text.
 
-use std::io;
+use std::{fmt, io};
 
 /// Error for contents that are not what their start says.
 pub(super) fn invalid(reason: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason.into())
 }
+
+/// Contents that are whole, but beyond a limit.
+#[derive(Debug)]
+pub(super) struct BeyondLimit {
+    pub(super) reason: String,
+    pub(super) cure: &'static str,
+}
+
+impl BeyondLimit {
+    pub(super) fn error(reason: impl Into<String>, cure: &'static str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, BeyondLimit { reason: reason.into(), cure })
+    }
+}
+
+impl fmt::Display for BeyondLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.reason, self.cure)
+    }
+}
+
+impl std::error::Error for BeyondLimit {}
 
 /// Appends a text as JSON.
 pub(super) fn push_text(text: &str, out: &mut String) {
@@ -31,6 +52,9 @@ pub(super) fn push_text(text: &str, out: &mut String) {
 
 /// Appends a value whose type is not declared: a number if it is written like one and survives as
 /// one, a boolean, else a text. False if it is empty.
+///
+/// Hashes, ids and versions look like numbers now and then. As numbers, `0e12345` and `0e54321`
+/// would be the same target, and so would `1.1` and `1.10`.
 pub(super) fn push_value(text: &str, out: &mut String) -> bool {
     match text.as_bytes() {
         [] => return false,
@@ -73,21 +97,20 @@ fn number_parts(text: &str) -> Option<Number<'_>> {
 }
 
 /// True for numbers that lose nothing as a 64-bit integer or floating-point number. Others, such as
-/// `007` or a number of 20 digits, are ids.
+/// `007`, `1.10`, `0e12345` or a number of 20 digits, are ids, versions or hashes.
 fn survives_as_number(text: &str) -> bool {
     /// Digits that every integer or floating-point number of 64 bits can hold.
     const INTEGER_DIGITS: usize = 18;
     const FLOAT_DIGITS: usize = 15;
     let Some(Number { is_negative, whole, fraction, has_exponent }) = number_parts(text) else { return false };
-    if fraction.is_empty() && !has_exponent {
+    if has_exponent {
+        return false;
+    }
+    if fraction.is_empty() {
         return whole.len() <= INTEGER_DIGITS && !(is_negative && whole == "0");
     }
-    let n_digits = whole.len() + fraction.len();
-    if n_digits > FLOAT_DIGITS {
-        return !has_exponent && keeps_its_digits(text);
-    }
-    let is_zero = whole.bytes().chain(fraction.bytes()).all(|digit| digit == b'0');
-    !has_exponent || text.parse::<f64>().is_ok_and(|number| number.is_finite() && (number == 0.0) == is_zero)
+    let loses_zeros = fraction.len() > 1 && fraction.ends_with('0');
+    !loses_zeros && (whole.len() + fraction.len() <= FLOAT_DIGITS || keeps_its_digits(text))
 }
 
 /// True if the floating-point number of a decimal is written with the same digits, as those of
@@ -99,7 +122,32 @@ fn keeps_its_digits(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::python::json_number_text;
+
+    /// The text that a target has, from the JSON text of a cell.
+    fn as_target(cell: &str) -> String {
+        let mut out = String::new();
+        push_value(cell, &mut out);
+        match serde_json::from_str(&out) {
+            Ok(serde_json::Value::String(text)) => text,
+            _ => json_number_text(&out),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cells_that_differ_are_targets_that_differ(
+            cells in prop::collection::hash_set("[01]{0,2}\\.?[01]{1,3}(e[01]{1,2})?", 1..40),
+        ) {
+            let targets: HashSet<String> = cells.iter().map(|cell| as_target(cell)).collect();
+            prop_assert_eq!(targets.len(), cells.len());
+        }
+    }
 
     #[test]
     fn values_have_the_type_in_which_they_survive() {
@@ -118,10 +166,9 @@ mod tests {
             "123456789012345678",
             "0.25",
             "-0.0",
-            "1.50",
-            "1e5",
-            "2.5E-3",
-            "0e9",
+            "1.0",
+            "1.05",
+            "0.00001",
             "1715126403.000001",
             "0.1234567890123456",
         ] {
@@ -134,6 +181,17 @@ mod tests {
         for text in [
             "0.12345678901234567",
             "1.1234567890123456e1",
+            "1.50",
+            "1.10",
+            "2.00",
+            "1e5",
+            "2.5E-3",
+            "0e9",
+            "0e12345",
+            "12345e6",
+            "00",
+            "-007",
+            "1715126403.500000",
             "1 ",
             " 1",
             "1,5",

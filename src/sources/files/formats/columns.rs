@@ -5,19 +5,26 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 
-use super::cells::{invalid, push_text};
+use super::cells::{BeyondLimit, push_text};
 use crate::event::decode::{ColumnRole, SkipReason};
 
 /// Upper limit on the columns of a table.
-const MAX_COLUMNS: usize = 100_000;
+pub(super) const MAX_COLUMNS: usize = 100_000;
+
+/// Upper limit on the bytes of all names of a table, as JSON text: each document has all of them.
+const MAX_NAMES_BYTES: usize = 1 << 20;
+
+/// Upper limit on the bytes of a name, which short rows repeat most often.
+const MAX_NAME_BYTES: usize = 1024;
 
 /// A way of writing records, with the columns of a table.
 pub(super) trait Dialect: Send + Sync + fmt::Debug + 'static {
     /// The columns of the table.
     fn columns(&self) -> &Columns;
 
-    /// Splits the record at the start of `text` into `cells`, which is empty.
-    fn split(&self, text: &[u8], cells: &mut Vec<Range<usize>>) -> Split;
+    /// Splits the record at the start of `text` into `cells`, which is empty. A line that is not a
+    /// record is an empty one.
+    fn split(&self, text: &[u8], cells: &mut Cells) -> Split;
 
     /// Upper limit on the number of values of a cell.
     fn n_values(&self, _cell_idx: usize, _cell: &[u8]) -> usize {
@@ -26,6 +33,61 @@ pub(super) trait Dialect: Send + Sync + fmt::Debug + 'static {
 
     /// Appends the JSON text of a cell to `out`; false if the cell holds no value.
     fn write(&self, cell_idx: usize, cell: &str, out: &mut String) -> bool;
+}
+
+/// Places of the cells of a record. Hostile records have millions of them, so only those that can
+/// count are kept.
+#[derive(Debug)]
+pub(super) struct Cells {
+    places: Vec<Range<usize>>,
+    limit: usize,
+    has_surplus: bool,
+}
+
+impl Cells {
+    /// Room for `limit` cells.
+    pub(super) fn new(limit: usize) -> Self {
+        Cells { places: Vec::new(), limit, has_surplus: false }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.places.clear();
+        self.has_surplus = false;
+    }
+
+    /// Adds a cell. Of those beyond the limit, it matters only that one is not empty.
+    pub(super) fn push(&mut self, cell: Range<usize>) {
+        if self.places.len() < self.limit {
+            self.places.push(cell);
+        } else {
+            self.has_surplus |= !cell.is_empty();
+        }
+    }
+
+    /// Adds the last cell of a record, which goes from `start` to the line feed at `end`. Returns
+    /// the length of the record.
+    pub(super) fn push_last(&mut self, text: &[u8], start: usize, end: usize) -> usize {
+        let length = start + without_returns(&text[start..end]).len();
+        self.push(start..length);
+        length
+    }
+
+    /// The cells up to the limit.
+    pub(super) fn places(&self) -> &[Range<usize>] {
+        &self.places
+    }
+
+    /// True if a cell beyond the limit is not empty.
+    pub(super) fn has_surplus(&self) -> bool {
+        self.has_surplus
+    }
+}
+
+/// Returns `line` without the carriage returns before its line feed. Text that was converted for
+/// Windows twice has several.
+pub(super) fn without_returns(line: &[u8]) -> &[u8] {
+    let n_returns = line.iter().rev().take_while(|byte| **byte == b'\r').count();
+    &line[..line.len() - n_returns]
 }
 
 /// A record that was split.
@@ -66,26 +128,31 @@ enum Values {
 }
 
 impl Columns {
-    /// Gathers the columns that the names of the cells stand for.
+    /// Gathers the columns that the names of the cells stand for. No more names are taken than are
+    /// accepted.
     ///
     /// # Errors
-    /// More than [`MAX_COLUMNS`].
-    pub(super) fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> io::Result<Self> {
+    /// More than [`MAX_COLUMNS`], or names that are too long.
+    pub(super) fn new(names: impl IntoIterator<Item = String>) -> io::Result<Self> {
         let mut columns: Vec<Column> = Vec::new();
-        let mut known: HashMap<&str, usize> = HashMap::new();
-        let mut n_cells = 0;
+        let mut known: HashMap<String, usize> = HashMap::new();
+        let (mut n_cells, mut n_bytes) = (0, 0);
         for (cell_idx, name) in names.into_iter().enumerate() {
             n_cells = cell_idx + 1;
-            if n_cells > MAX_COLUMNS {
-                return Err(invalid(format!("its header has more than {MAX_COLUMNS} columns")));
+            check_n_columns(n_cells)?;
+            check_name(&name, n_cells)?;
+            if let Some(&column_idx) = known.get(&name) {
+                columns[column_idx].values.add(cell_idx);
+                continue;
             }
-            match known.get(name) {
-                None => {
-                    known.insert(name, columns.len());
-                    columns.push(Column::new(name, Values::Cell(cell_idx)));
-                }
-                Some(&column_idx) => columns[column_idx].values.add(cell_idx),
+            let column = Column::new(&name, Values::Cell(cell_idx));
+            n_bytes += column.key.len();
+            if n_bytes > MAX_NAMES_BYTES {
+                let reason = format!("the names in its header have more than {MAX_NAMES_BYTES} bytes");
+                return Err(BeyondLimit::error(reason, "shorten them, or remove columns"));
             }
+            known.insert(name, columns.len());
+            columns.push(column);
         }
         Ok(Columns { n_cells, columns })
     }
@@ -96,12 +163,21 @@ impl Columns {
     }
 
     /// Adds a column with the same text in every row, unless there is one of this name.
-    pub(super) fn add_constant(&mut self, name: &str, value: &str) {
-        if !self.columns.iter().any(|column| column.name == name) {
-            let mut text = String::new();
-            push_text(value, &mut text);
-            self.columns.push(Column::new(name, Values::Constant(text)));
+    ///
+    /// # Errors
+    /// A text that is too long to be repeated in every row.
+    pub(super) fn add_constant(&mut self, name: &str, value: &str) -> io::Result<()> {
+        if self.columns.iter().any(|column| column.name == name) {
+            return Ok(());
         }
+        if value.len() > MAX_NAME_BYTES {
+            let reason = format!("the {name} in its header has more than {MAX_NAME_BYTES} bytes");
+            return Err(BeyondLimit::error(reason, "shorten it"));
+        }
+        let mut text = String::new();
+        push_text(value, &mut text);
+        self.columns.push(Column::new(name, Values::Constant(text)));
+        Ok(())
     }
 
     /// Columns `_index` and `_id` name documents, unless there is a column `_source`: then a row is
@@ -114,6 +190,25 @@ impl Columns {
             name => ColumnRole::Field(name),
         })
     }
+}
+
+/// Checks the number of columns of a table.
+///
+/// # Errors
+/// More than [`MAX_COLUMNS`].
+pub(super) fn check_n_columns(n_columns: usize) -> io::Result<()> {
+    if n_columns <= MAX_COLUMNS {
+        return Ok(());
+    }
+    Err(BeyondLimit::error(format!("its header has more than {MAX_COLUMNS} columns"), "remove columns"))
+}
+
+fn check_name(name: &str, number: usize) -> io::Result<()> {
+    if name.len() <= MAX_NAME_BYTES {
+        return Ok(());
+    }
+    let reason = format!("the name of its column {number} has more than {MAX_NAME_BYTES} bytes");
+    Err(BeyondLimit::error(reason, "shorten it"))
 }
 
 impl Column {

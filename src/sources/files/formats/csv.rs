@@ -1,11 +1,10 @@
 //! Comma-separated values and the like (RFC 4180), whose first record names the columns.
 
 use std::io;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::cells::{invalid, push_value};
-use super::columns::{Columns, Dialect, Split};
+use super::columns::{Cells, Columns, Dialect, MAX_COLUMNS, Split, check_n_columns, without_returns};
 use super::table::TableBlock;
 use super::text::{CHUNK_BYTES, Chunks, Keeping, LineBlock};
 use super::{Block, Blocks, Fit, Format, Start, trimmed_start};
@@ -87,7 +86,7 @@ impl Dialect for CsvDialect {
         &self.columns
     }
 
-    fn split(&self, text: &[u8], cells: &mut Vec<Range<usize>>) -> Split {
+    fn split(&self, text: &[u8], cells: &mut Cells) -> Split {
         split(text, self.separator, cells)
     }
 
@@ -120,7 +119,7 @@ fn unquoted(content: &str) -> String {
     text
 }
 
-fn split(text: &[u8], separator: u8, cells: &mut Vec<Range<usize>>) -> Split {
+fn split(text: &[u8], separator: u8, cells: &mut Cells) -> Split {
     let (mut at, mut n_lines) = (0, 1);
     loop {
         let start = at;
@@ -144,8 +143,7 @@ fn split(text: &[u8], separator: u8, cells: &mut Vec<Range<usize>>) -> Split {
             at = end + 1;
             continue;
         }
-        let length = end - usize::from(text[start..end].ends_with(b"\r"));
-        cells.push(start..length);
+        let length = cells.push_last(text, start, end);
         return Split { length, next: (end + 1).min(text.len()), n_lines, fault };
     }
 }
@@ -200,8 +198,9 @@ fn last_record_end(text: &[u8], separator: u8) -> Option<usize> {
 /// Takes the header off a block, with blank lines before it and a line that declares the separator.
 fn take_header(block: &mut LineBlock, separator: u8) -> io::Result<CsvDialect> {
     let (mut at, mut n_lines) = (0, 0);
-    let (names, split) = loop {
-        let mut cells = Vec::new();
+    let mut cells = Cells::new(MAX_COLUMNS + 1);
+    let (columns, split) = loop {
+        cells.clear();
         let text = &block.bytes[at..];
         let split = split(text, separator, &mut cells);
         let record = &text[..split.length];
@@ -213,14 +212,14 @@ fn take_header(block: &mut LineBlock, separator: u8) -> io::Result<CsvDialect> {
         if split.fault.is_some() {
             return Err(invalid("a quote in its header is not closed"));
         }
+        check_n_columns(cells.places().len())?;
         let record = std::str::from_utf8(record).map_err(|_| invalid("its header is not UTF-8"))?;
-        break (cells.iter().map(|cell| column_name(&record[cell.clone()])).collect::<Vec<String>>(), split);
+        let names = cells.places().iter().enumerate().map(|(idx, cell)| match column_name(&record[cell.clone()]) {
+            name if name.is_empty() => format!("column{}", idx + 1),
+            name => name,
+        });
+        break (Columns::new(names)?, split);
     };
-    let names = names.iter().enumerate().map(|(idx, name)| match name.as_str() {
-        "" => format!("column{}", idx + 1),
-        name => name.to_owned(),
-    });
-    let columns = Columns::new(names.collect::<Vec<_>>().iter().map(String::as_str))?;
     block.bytes.drain(..at + split.next);
     block.offset += (at + split.next) as u64;
     block.first_line += u64::from(n_lines + split.n_lines);
@@ -244,7 +243,7 @@ fn declared_separator(line: &[u8]) -> Option<u8> {
 fn separator(start: &[u8]) -> u8 {
     let line_end = memchr::memchr(b'\n', start).unwrap_or(start.len());
     let first_line = &start[..line_end];
-    if let Some(declared) = declared_separator(first_line.strip_suffix(b"\r").unwrap_or(first_line)) {
+    if let Some(declared) = declared_separator(without_returns(first_line)) {
         return declared;
     }
     let mut counts = [0usize; 256];
@@ -268,17 +267,18 @@ fn is_evidently_table(Start { bytes, is_whole }: Start<'_>) -> bool {
     let separator = separator(start);
     let whole = if is_whole { start.len() } else { last_record_end(start, separator).unwrap_or(0) };
     let (mut at, mut n_records, mut n_columns) = (0, 0, 0);
+    let mut cells = Cells::new(MAX_COLUMNS + 1);
     while at < whole && n_records <= MOST_COMPARED {
-        let mut cells = Vec::new();
+        cells.clear();
         let split = split(&start[at..whole], separator, &mut cells);
         let record = &start[at..at + split.length];
         at += split.next;
         if n_records == 0 {
-            n_columns = cells.len();
+            n_columns = cells.places().len();
             if n_columns < 2 || !are_names(record, &cells) {
                 return false;
             }
-        } else if split.fault.is_some() || cells.len() != n_columns || record.starts_with(b"{") {
+        } else if split.fault.is_some() || cells.places().len() != n_columns || record.starts_with(b"{") {
             return false;
         }
         n_records += 1;
@@ -286,7 +286,7 @@ fn is_evidently_table(Start { bytes, is_whole }: Start<'_>) -> bool {
     n_records > 1
 }
 
-fn are_names(record: &[u8], cells: &[Range<usize>]) -> bool {
+fn are_names(record: &[u8], cells: &Cells) -> bool {
     let Ok(record) = std::str::from_utf8(record) else { return false };
     let is_name = |name: &String| {
         let is_usual = |c: char| c.is_alphanumeric() || " _-.@#/()".contains(c);
@@ -294,7 +294,7 @@ fn are_names(record: &[u8], cells: &[Range<usize>]) -> bool {
             && name.starts_with(|c: char| c.is_alphabetic() || "_@#".contains(c))
             && name.chars().all(is_usual)
     };
-    let names: Vec<String> = cells.iter().map(|cell| column_name(&record[cell.clone()])).collect();
+    let names: Vec<String> = cells.places().iter().map(|cell| column_name(&record[cell.clone()])).collect();
     let distinct: std::collections::HashSet<&String> = names.iter().collect();
     names.iter().all(is_name) && distinct.len() == names.len()
 }
@@ -308,7 +308,7 @@ mod tests {
     fn records(text: &[u8]) -> Vec<(Vec<u8>, Split)> {
         let (mut records, mut at) = (Vec::new(), 0);
         while at < text.len() {
-            let found = split(&text[at..], b',', &mut Vec::new());
+            let found = split(&text[at..], b',', &mut Cells::new(0));
             let next = at + found.next;
             records.push((text[at..at + found.length].to_vec(), found));
             at = next;
@@ -333,6 +333,22 @@ mod tests {
             }
             prop_assert_eq!(found, records(&text));
         }
+    }
+
+    #[test]
+    fn cells_that_cannot_count_are_not_kept() {
+        for (record, expected) in
+            [(",".repeat(1_000_000), (3, false)), ("1,2,3,,4".to_owned(), (3, true)), ("1,2".to_owned(), (2, false))]
+        {
+            let mut cells = Cells::new(3);
+            let found = split(record.as_bytes(), b',', &mut cells);
+            assert_eq!((found.length, found.fault), (record.len(), None));
+            assert_eq!((cells.places().len(), cells.has_surplus()), expected);
+        }
+        let mut n_names = 0;
+        let names = std::iter::repeat_with(|| "a".to_owned()).inspect(|_| n_names += 1);
+        assert!(Columns::new(names).is_err());
+        assert_eq!(n_names, MAX_COLUMNS + 1);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! File formats, one file per format.
 //!
-//! There are two kinds. A format that is text turns its contents into lines of JSON and leaves the
-//! rest to [`text`]. A format that has columns never becomes text: it implements [`Blocks`],
-//! [`Block`] and [`Kept`] itself.
+//! They differ in what they give. JSON and Parquet give lines of JSON and leave the rest to
+//! [`text`]. CSV and Zeek's format give records of cells, which [`table`] decodes. Event logs give
+//! chunks of their own ([`evtx`]), of which they render the wanted fields.
 
 mod cells;
 mod columns;
@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 
+use self::cells::BeyondLimit;
 use super::contents::{Contents, Start, without_compression};
 use super::file::InputFile;
 use crate::event::decode::{Decoder, EventBatch};
@@ -158,6 +159,9 @@ pub(super) fn check(file: &InputFile) -> Result<(), SourceError> {
         Ok(checked) => checked,
         Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
         Err(fault) if fault.kind() == io::ErrorKind::InvalidData => {
+            if let Some(BeyondLimit { reason, cure }) = fault.get_ref().and_then(|limit| limit.downcast_ref()) {
+                return Err(refused(reason.clone(), cure));
+            }
             let cure = "export it again: it is damaged, or not in the format that its name says";
             Err(refused(fault.to_string(), cure))
         }

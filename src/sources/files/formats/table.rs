@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 
-use super::columns::{Dialect, Record, Split};
+use super::columns::{Cells, Dialect, Record, Split};
 use super::text::{Keeping, LineBlock};
 use super::{Block, Kept, ReadDocument};
 use crate::event::decode::{
@@ -38,7 +38,7 @@ impl<D: Dialect> Block for TableBlock<D> {
 
     fn decode(&self, decoder: &mut Decoder, name: &Arc<str>) -> Result<EventBatch, ArrowError> {
         let wanted = decoder.table_columns(self.dialect.columns().roles());
-        decoder.decode_table(&wanted, self.rows(&wanted, name), name, self.lines.first_line)
+        decoder.decode_table_parts(&wanted, Parts::of(self, &wanted, name), name, self.lines.first_line)
     }
 
     fn keep(self: Box<Self>, spool: &Spool) -> Result<Box<dyn Kept>, SpillError> {
@@ -46,58 +46,97 @@ impl<D: Dialect> Block for TableBlock<D> {
     }
 }
 
-impl<D: Dialect> TableBlock<D> {
-    fn rows(&self, wanted: &TableColumns, name: &Arc<str>) -> TableRows {
-        let LineBlock { bytes, first_line, .. } = &self.lines;
-        let writer = RowWriter::new(&*self.dialect, wanted);
-        // one check of the whole block is faster than one per record
-        let text = std::str::from_utf8(bytes).ok();
-        let (mut rows, mut cells) = (TableRows::default(), Vec::new());
-        let (mut start, mut line) = (0, 0);
-        while start < bytes.len() {
-            cells.clear();
-            let split = self.dialect.split(&bytes[start..], &mut cells);
-            let record = &bytes[start..start + split.length];
-            let place = RowRef { line_in_batch: line, offset_in_batch: start as u32, length: split.length as u32 };
-            let utf8 = match text {
-                Some(text) => text.get(start..start + split.length),
-                None => std::str::from_utf8(record).ok(),
-            };
-            line += split.n_lines;
-            start += split.next.max(1);
-            if record.is_empty() {
-                continue;
-            }
-            match self.check(&split, &mut cells, record).and(utf8.ok_or(SkipReason::InvalidUtf8)) {
-                Ok(text) => writer.write(&Record { text, cells: &cells }, place, &mut rows),
-                Err(reason) => {
-                    let is_cut = self.lines.is_last && start >= bytes.len() && !bytes.ends_with(b"\n");
-                    let reason = if is_cut && reason == SkipReason::CellCount { SkipReason::Truncated } else { reason };
-                    rows.skipped.add(reason, name, first_line + u64::from(place.line_in_batch), record);
-                }
+/// Bytes of JSON text that are decoded at once. The text of rows may be much longer than they are:
+/// each has the names of its columns.
+const PART_BYTES: usize = 4 << 20;
+
+/// Rows of a block, in parts of limited size.
+struct Parts<'a, D> {
+    block: &'a TableBlock<D>,
+    writer: RowWriter<'a, D>,
+    name: &'a Arc<str>,
+    /// Text of the block, if all of it is UTF-8: one check is faster than one per record.
+    text: Option<&'a str>,
+    cells: Cells,
+    /// Start and line of the next record in the block.
+    start: usize,
+    line: u32,
+}
+
+impl<D: Dialect> Iterator for Parts<'_, D> {
+    type Item = TableRows;
+
+    fn next(&mut self) -> Option<TableRows> {
+        let length = self.block.lines.bytes.len();
+        if self.start >= length {
+            return None;
+        }
+        let mut rows = TableRows::default();
+        while self.start < length && rows.text.len() < PART_BYTES {
+            self.read_record(&mut rows);
+        }
+        Some(rows)
+    }
+}
+
+impl<'a, D: Dialect> Parts<'a, D> {
+    fn of(block: &'a TableBlock<D>, wanted: &TableColumns, name: &'a Arc<str>) -> Self {
+        let dialect = &*block.dialect;
+        Parts {
+            block,
+            writer: RowWriter::new(dialect, wanted),
+            name,
+            text: std::str::from_utf8(&block.lines.bytes).ok(),
+            cells: Cells::new(dialect.columns().n_cells()),
+            start: 0,
+            line: 0,
+        }
+    }
+
+    fn read_record(&mut self, rows: &mut TableRows) {
+        let LineBlock { bytes, first_line, is_last, .. } = &self.block.lines;
+        let (start, line) = (self.start, self.line);
+        self.cells.clear();
+        let split = self.block.dialect.split(&bytes[start..], &mut self.cells);
+        let record = &bytes[start..start + split.length];
+        let place = RowRef { line_in_batch: line, offset_in_batch: start as u32, length: split.length as u32 };
+        let utf8 = match self.text {
+            Some(text) => text.get(start..start + split.length),
+            None => std::str::from_utf8(record).ok(),
+        };
+        self.line += split.n_lines;
+        self.start += split.next.max(1);
+        if record.is_empty() {
+            return;
+        }
+        match self.check(&split, record).and(utf8.ok_or(SkipReason::InvalidUtf8)) {
+            Ok(text) => self.writer.write(&Record { text, cells: self.cells.places() }, place, rows),
+            Err(reason) => {
+                let is_cut = *is_last && self.start >= bytes.len() && !bytes.ends_with(b"\n");
+                let reason = if is_cut && reason == SkipReason::CellCount { SkipReason::Truncated } else { reason };
+                rows.skipped.add(reason, self.name, first_line + u64::from(line), record);
             }
         }
-        rows
     }
 
     /// Checks that a record fits the header. Empty cells beyond it are accepted: some programs end
     /// each record with a separator.
-    fn check(&self, split: &Split, cells: &mut Vec<Range<usize>>, record: &[u8]) -> Result<(), SkipReason> {
+    fn check(&self, split: &Split, record: &[u8]) -> Result<(), SkipReason> {
         if record.len() > MAX_LINE_BYTES {
             return Err(SkipReason::TooLong);
         }
         if let Some(fault) = split.fault {
             return Err(fault);
         }
-        let n_cells = self.dialect.columns().n_cells();
-        if cells.len() < n_cells || cells[n_cells..].iter().any(|cell| !cell.is_empty()) {
+        let dialect = &*self.block.dialect;
+        let cells = self.cells.places();
+        if cells.len() < dialect.columns().n_cells() || self.cells.has_surplus() {
             return Err(SkipReason::CellCount);
         }
-        cells.truncate(n_cells);
         // each value takes a byte, or a separator
         let n_values = || -> usize {
             let cells = cells.iter().enumerate();
-            cells.map(|(idx, cell)| self.dialect.n_values(idx, &record[cell.clone()])).sum()
+            cells.map(|(idx, cell)| dialect.n_values(idx, &record[cell.clone()])).sum()
         };
         if record.len() >= MAX_VALUES && n_values() > MAX_VALUES {
             return Err(SkipReason::TooManyValues);
@@ -214,9 +253,57 @@ impl<D: Dialect> Kept for KeptTable<D> {
         Ok(Box::new(move |place: DocRef| {
             let bytes = read(place)?;
             let text = std::str::from_utf8(&bytes).map_err(io::Error::other)?;
-            let mut cells = Vec::new();
+            let mut cells = Cells::new(self.dialect.columns().n_cells());
             self.dialect.split(&bytes, &mut cells);
-            Ok(writer.document(&Record { text, cells: &cells }).into_bytes())
+            Ok(writer.document(&Record { text, cells: cells.places() }).into_bytes())
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::columns::Columns;
+    use super::*;
+    use crate::event::FieldPath;
+    use crate::event::decode::{ColumnKind, ColumnSpec, Identity, Projection};
+
+    /// Lines of a single cell.
+    #[derive(Debug)]
+    struct Cell(Columns);
+
+    impl Dialect for Cell {
+        fn columns(&self) -> &Columns {
+            &self.0
+        }
+
+        fn split(&self, text: &[u8], cells: &mut Cells) -> Split {
+            let end = memchr::memchr(b'\n', text).unwrap_or(text.len());
+            let length = cells.push_last(text, 0, end);
+            Split { length, next: end + 1, n_lines: 1, fault: None }
+        }
+
+        fn write(&self, _: usize, cell: &str, out: &mut String) -> bool {
+            out.push_str(cell);
+            true
+        }
+    }
+
+    #[test]
+    fn rows_with_long_names_are_decoded_in_parts() {
+        const ROWS: usize = 20_000;
+        let dialect = Arc::new(Cell(Columns::new([("n".repeat(1000))]).unwrap()));
+        let bytes = "1\n".repeat(ROWS).into_bytes();
+        let lines = LineBlock { bytes, offset: 0, first_line: 5, is_last: true };
+        let block = TableBlock { lines, keeping: Keeping::InFile, dialect };
+        let spec = ColumnSpec::new("all".to_owned(), &FieldPath::new("*"), ColumnKind::Leaves);
+        let mut decoder = Decoder::new(&Projection::new(vec![spec]), Identity::NotWanted);
+        let (wanted, name) = (decoder.table_columns(block.dialect.columns().roles()), Arc::from("x"));
+        let sizes: Vec<usize> = Parts::of(&block, &wanted, &name).map(|rows| rows.text.len()).collect();
+        assert_eq!(sizes.len(), ROWS * 1000 / PART_BYTES + 1);
+        assert!(sizes.iter().all(|size| (1..PART_BYTES + 2000).contains(size)), "{sizes:?}");
+        let batch = block.decode(&mut decoder, &name).unwrap();
+        assert_eq!(batch.columns.num_rows(), ROWS);
+        let last = RowRef { line_in_batch: ROWS as u32 - 1, offset_in_batch: 2 * (ROWS as u32 - 1), length: 1 };
+        assert_eq!(batch.rows.last(), Some(&last));
     }
 }

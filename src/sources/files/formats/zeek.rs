@@ -1,14 +1,14 @@
 //! Logs of Zeek: tab-separated lines under a header that declares separators, names and types. A
 //! file may have several headers, one after the other.
 
-use std::io;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
-use super::cells::{invalid, is_json_number, push_text, push_value};
-use super::columns::{Columns, Dialect, Split};
+use super::cells::{BeyondLimit, invalid, is_json_number, push_text, push_value};
+use super::columns::{Cells, Columns, Dialect, Split, without_returns};
 use super::table::TableBlock;
 use super::text::{Chunks, Keeping, LineBlock};
 use super::{Block, Blocks, Fit, Format, Start, trimmed_start};
@@ -29,70 +29,107 @@ impl Format for Zeek {
 
     fn open(&self, contents: Contents) -> io::Result<Box<dyn Blocks>> {
         let keeping = if contents.is_plain() { Keeping::InFile } else { Keeping::InCopies };
-        let header = Header { separator: b'\t', ..Header::default() };
-        let (lines, dialect) = (Chunks::new(contents), Arc::new(header.dialect()?));
-        let current = LineBlock { bytes: Vec::new(), offset: 0, first_line: 0, is_last: false };
-        Ok(Box::new(ZeekBlocks { lines, keeping, header, dialect, current, at: 0 }))
+        Ok(Box::new(ZeekBlocks::new(contents, keeping)?))
     }
 }
 
-struct ZeekBlocks {
-    lines: Chunks<Contents>,
+/// Upper limit on the columns of all headers of a file, each of which stays in memory.
+const MAX_ALL_COLUMNS: usize = 1_000_000;
+
+/// Columns that take as much memory as a header without any, and the records under it.
+const COLUMNS_PER_HEADER: usize = 10;
+
+struct ZeekBlocks<R> {
+    lines: Chunks<R>,
     keeping: Keeping,
+    /// The header lines so far.
     header: Header,
-    /// The header as it applies to the next record.
+    /// The header that `dialect` was made of.
+    applied: Header,
     dialect: Arc<ZeekDialect>,
+    /// Columns of all headers so far.
+    n_columns: usize,
     /// Lines under way.
     current: LineBlock,
     /// Position of the next of them.
     at: usize,
 }
 
-impl Blocks for ZeekBlocks {
+impl<R: Read> Blocks for ZeekBlocks<R> {
     fn next(&mut self) -> io::Result<Option<Box<dyn Block>>> {
         loop {
             if self.at >= self.current.bytes.len() {
                 let Some(lines) = self.lines.next()? else { return Ok(None) };
                 (self.current, self.at) = (lines, 0);
             }
-            self.read_header()?;
-            let lines = self.records();
-            if !lines.bytes.is_empty() {
-                let (keeping, dialect) = (self.keeping, Arc::clone(&self.dialect));
-                return Ok(Some(Box::new(TableBlock { lines, keeping, dialect })));
+            let (header, length) = self.header.followed_by(&self.current.bytes[self.at..])?;
+            self.header = header;
+            self.take(length);
+            if self.at == self.current.bytes.len() {
+                continue;
             }
+            self.apply_header()?;
+            let lines = self.records();
+            let (keeping, dialect) = (self.keeping, Arc::clone(&self.dialect));
+            return Ok(Some(Box::new(TableBlock { lines, keeping, dialect })));
         }
     }
 }
 
-impl ZeekBlocks {
-    /// Reads the header lines that come next.
-    fn read_header(&mut self) -> io::Result<()> {
-        let mut has_changed = false;
-        while let Some(rest) = self.current.bytes.get(self.at..).filter(|rest| rest.starts_with(b"#")) {
-            let line_end = memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
-            let line = &rest[..line_end];
-            has_changed |= self.header.read_line(without_line_end(line))?;
-            self.take(line_end);
+impl<R: Read> ZeekBlocks<R> {
+    fn new(lines: R, keeping: Keeping) -> io::Result<Self> {
+        let header = Header::default();
+        Ok(ZeekBlocks {
+            lines: Chunks::new(lines),
+            keeping,
+            dialect: Arc::new(header.dialect()?),
+            applied: header.clone(),
+            header,
+            n_columns: 0,
+            current: LineBlock { bytes: Vec::new(), offset: 0, first_line: 0, is_last: false },
+            at: 0,
+        })
+    }
+
+    /// Makes the dialect of the next records, unless the one so far is theirs.
+    fn apply_header(&mut self) -> io::Result<()> {
+        if self.header == self.applied {
+            return Ok(());
         }
-        if has_changed {
-            self.dialect = Arc::new(self.header.dialect()?);
+        let dialect = self.header.dialect()?;
+        self.n_columns += dialect.columns.n_cells() + COLUMNS_PER_HEADER;
+        if self.n_columns > MAX_ALL_COLUMNS {
+            let reason = format!("its headers have more than {MAX_ALL_COLUMNS} columns together");
+            return Err(BeyondLimit::error(reason, "split it into several files"));
         }
+        self.dialect = Arc::new(dialect);
+        self.applied = self.header.clone();
         Ok(())
     }
 
-    /// Takes the records up to the next header line.
+    /// Takes the records up to the next header lines that change something. Rotation and joined
+    /// files leave many that do not.
     fn records(&mut self) -> LineBlock {
         let LineBlock { offset, first_line, is_last, .. } = self.current;
         let rest = &self.current.bytes[self.at..];
-        let end = Finder::new(b"\n#").find(rest).map(|n| n + 1);
-        let (bytes, is_last) = match end {
-            Some(end) => (rest[..end].to_vec(), false),
-            // the usual case copies nothing
-            None if self.at == 0 => (std::mem::take(&mut self.current.bytes), is_last),
-            None => (rest.to_vec(), is_last),
+        let (finder, mut searched) = (Finder::new(b"\n#"), 0);
+        let end = loop {
+            let Some(found) = finder.find(&rest[searched..]) else { break rest.len() };
+            let start = searched + found + 1;
+            match self.header.followed_by(&rest[start..]) {
+                // at the end of a block, more of them may follow
+                Ok((header, length)) if header == self.header && start + length < rest.len() => {
+                    searched = start + length - 1;
+                }
+                // the records before a fault come first
+                _ => break start,
+            }
         };
-        self.take(end.unwrap_or(bytes.len()));
+        let is_last = is_last && end == rest.len();
+        // the usual case copies nothing
+        let is_whole = self.at == 0 && end == rest.len();
+        let bytes = if is_whole { std::mem::take(&mut self.current.bytes) } else { rest[..end].to_vec() };
+        self.take(end);
         LineBlock { bytes, offset, first_line, is_last }
     }
 
@@ -105,65 +142,99 @@ impl ZeekBlocks {
     }
 }
 
-fn without_line_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// Declarations of the header lines so far.
-#[derive(Debug, Default)]
+/// Declarations of the header lines so far. A copy of them costs nothing.
+#[derive(Debug, Clone, PartialEq)]
 struct Header {
     separator: u8,
-    set_separator: Option<String>,
-    empty_field: Option<String>,
-    unset_field: Option<String>,
-    path: Option<String>,
-    fields: Vec<String>,
-    types: Vec<String>,
+    /// Line of each declaration.
+    lines: [Option<Line>; Declaration::NAMES.len()],
+}
+
+/// A header line, and the separator that applies to it.
+#[derive(Debug, Clone, PartialEq)]
+struct Line {
+    separator: u8,
+    text: Arc<str>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Declaration {
+    SetSeparator,
+    EmptyField,
+    UnsetField,
+    Path,
+    Fields,
+    Types,
+}
+
+impl Declaration {
+    /// Names of all declarations, in their order.
+    const NAMES: [&[u8]; 6] = [b"#set_separator", b"#empty_field", b"#unset_field", b"#path", b"#fields", b"#types"];
+}
+
+impl Default for Header {
+    fn default() -> Self {
+        Header { separator: b'\t', lines: Default::default() }
+    }
 }
 
 impl Header {
-    /// Reads a header line; false if it changes nothing. Comments and lines like `#open` do not.
-    fn read_line(&mut self, line: &[u8]) -> io::Result<bool> {
-        let line = std::str::from_utf8(line).map_err(|_| invalid("a line of its header is not UTF-8"))?;
-        if let Some(separator) = line.strip_prefix("#separator ") {
-            self.separator = match unescaped(separator.trim_start()).as_bytes() {
+    /// Returns the header after the header lines that `lines` begin with, and the length of these.
+    fn followed_by(&self, lines: &[u8]) -> io::Result<(Header, usize)> {
+        let (mut header, mut at) = (self.clone(), 0);
+        while lines.get(at) == Some(&b'#') {
+            let end = memchr::memchr(b'\n', &lines[at..]).map_or(lines.len(), |n| at + n);
+            header.read_line(without_returns(&lines[at..end]))?;
+            at = lines.len().min(end + 1);
+        }
+        Ok((header, at))
+    }
+
+    /// Reads a header line. Comments and lines like `#open` change nothing.
+    fn read_line(&mut self, line: &[u8]) -> io::Result<()> {
+        let text = || std::str::from_utf8(line).map_err(|_| invalid("a line of its header is not UTF-8"));
+        if line.starts_with(b"#separator ") {
+            let separator = text()?.trim_start_matches("#separator").trim_start();
+            self.separator = match unescaped(separator).as_bytes() {
                 &[separator] if separator.is_ascii() && separator != b'\n' => separator,
                 _ => return Err(invalid("its #separator is not a single character of ASCII")),
             };
-            return Ok(true);
+            return Ok(());
         }
-        let mut parts = line.split(char::from(self.separator));
-        let name = parts.next().unwrap_or_default();
-        let mut value = || parts.next().map(unescaped);
-        match name {
-            "#set_separator" => self.set_separator = value().filter(|separator| !separator.is_empty()),
-            "#empty_field" => self.empty_field = value(),
-            "#unset_field" => self.unset_field = value(),
-            "#path" => self.path = value(),
-            "#fields" => {
-                self.fields = parts.map(unescaped).collect();
-                self.types.clear();
-            }
-            "#types" => self.types = parts.map(str::to_owned).collect(),
-            _ => return Ok(false),
+        let name = &line[..memchr::memchr(self.separator, line).unwrap_or(line.len())];
+        let Some(idx) = Declaration::NAMES.iter().position(|known| *known == name) else { return Ok(()) };
+        if idx == Declaration::Fields as usize {
+            self.lines[Declaration::Types as usize] = None;
         }
-        Ok(true)
+        let separator = self.separator;
+        let is_repeated = |known: &Line| known.separator == separator && known.text.as_bytes() == line;
+        if !self.lines[idx].as_ref().is_some_and(is_repeated) {
+            self.lines[idx] = Some(Line { separator, text: Arc::from(text()?) });
+        }
+        Ok(())
+    }
+
+    /// Values of a declaration.
+    fn values(&self, declaration: Declaration) -> impl Iterator<Item = &str> {
+        let line = self.lines[declaration as usize].iter();
+        line.flat_map(|line| line.text.split(char::from(line.separator)).skip(1))
     }
 
     fn dialect(&self) -> io::Result<ZeekDialect> {
-        let mut columns = Columns::new(self.fields.iter().map(String::as_str))?;
-        if let Some(path) = self.path.as_deref().filter(|path| !path.is_empty() && !self.fields.is_empty()) {
-            columns.add_constant("_path", path);
+        let value = |declaration| self.values(declaration).next().map(unescaped);
+        let text = |declaration, default: &str| value(declaration).unwrap_or_else(|| default.to_owned());
+        let mut columns = Columns::new(self.values(Declaration::Fields).map(unescaped))?;
+        let n_cells = columns.n_cells();
+        if let Some(path) = value(Declaration::Path).filter(|path| !path.is_empty() && n_cells > 0) {
+            columns.add_constant("_path", &path)?;
         }
-        let type_of = |idx: usize| self.types.get(idx).map_or(CellType::ByValue, |name| CellType::named(name));
-        let text = |written: &Option<String>, default: &str| written.clone().unwrap_or_else(|| default.to_owned());
+        let set_separator = value(Declaration::SetSeparator).filter(|separator| !separator.is_empty());
         Ok(ZeekDialect {
             separator: self.separator,
-            set_separator: text(&self.set_separator, ","),
-            empty_field: text(&self.empty_field, "(empty)"),
-            unset_field: text(&self.unset_field, "-"),
-            types: (0..self.fields.len()).map(type_of).collect(),
+            set_separator: set_separator.unwrap_or_else(|| ",".to_owned()),
+            empty_field: text(Declaration::EmptyField, "(empty)"),
+            unset_field: text(Declaration::UnsetField, "-"),
+            types: self.values(Declaration::Types).take(n_cells).map(CellType::named).collect(),
             columns,
         })
     }
@@ -232,7 +303,11 @@ impl Dialect for ZeekDialect {
         &self.columns
     }
 
-    fn split(&self, text: &[u8], cells: &mut Vec<Range<usize>>) -> Split {
+    fn split(&self, text: &[u8], cells: &mut Cells) -> Split {
+        if text.starts_with(b"#") {
+            let next = memchr::memchr(b'\n', text).map_or(text.len(), |n| n + 1);
+            return Split { length: 0, next, n_lines: 1, fault: None };
+        }
         let mut start = 0;
         let (end, next) = loop {
             match memchr::memchr2(self.separator, b'\n', &text[start..]) {
@@ -244,8 +319,7 @@ impl Dialect for ZeekDialect {
                 None => break (text.len(), text.len()),
             }
         };
-        let length = end - usize::from(text[start..end].ends_with(b"\r"));
-        cells.push(start..length);
+        let length = cells.push_last(text, start, end);
         Split { length, next, n_lines: 1, fault: None }
     }
 
@@ -303,4 +377,45 @@ fn unescaped(text: &str) -> String {
     }
     bytes.extend_from_slice(rest);
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Number of blocks that `text` gives.
+    fn n_blocks(blocks: &mut ZeekBlocks<&[u8]>) -> usize {
+        std::iter::from_fn(|| blocks.next().unwrap()).inspect(|block| assert!(block.n_bytes() > 0)).count()
+    }
+
+    const HEADER: &str =
+        "#separator \\x09\n#set_separator\t,\n#path\tconn\n#open\t1\n#fields\ta\tb\n#types\tcount\tbool\n";
+
+    #[test]
+    fn header_lines_that_change_nothing_cost_nothing() {
+        let rotated = format!("{HEADER}1\tT\n#close\t2\n");
+        for repeated in [rotated.as_str(), "#x\na\n", "# comment\r\n1\tT\n#open\t1\n\n1\tT\n"] {
+            let text = format!("{HEADER}1\tT\n{}2\tF\n", repeated.repeat(10_000));
+            let mut blocks = ZeekBlocks::new(text.as_bytes(), Keeping::InFile).unwrap();
+            let first = blocks.next().unwrap().unwrap();
+            assert_eq!(first.first_line(), 6);
+            let dialect = Arc::clone(&blocks.dialect);
+            let n_chunks = text.len() / crate::sources::files::formats::text::CHUNK_BYTES + 1;
+            assert!(n_blocks(&mut blocks) <= n_chunks, "{repeated}");
+            assert!(Arc::ptr_eq(&dialect, &blocks.dialect), "{repeated}");
+        }
+    }
+
+    #[test]
+    fn headers_that_change_are_limited() {
+        let text = format!("{HEADER}1\tT\n#path\tdns\n1\tT\n{HEADER}1\tT\n#types\tint\n1\tT\n#fields\tc\n1\n");
+        let mut blocks = ZeekBlocks::new(text.as_bytes(), Keeping::InFile).unwrap();
+        assert_eq!(n_blocks(&mut blocks), 5);
+        let header = |path: usize| format!("#path\t{path}\n1\n");
+        let text: String = (0..MAX_ALL_COLUMNS / COLUMNS_PER_HEADER).map(header).collect();
+        let text = format!("#fields\ta\n{text}");
+        let mut blocks = ZeekBlocks::new(text.as_bytes(), Keeping::InFile).unwrap();
+        let fault = std::iter::from_fn(|| blocks.next().transpose()).find_map(Result::err).unwrap();
+        assert!(fault.to_string().contains("more than 1000000 columns together; split it"), "{fault}");
+    }
 }
