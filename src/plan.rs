@@ -173,9 +173,12 @@ impl Planner {
             }
         };
         let is_judged_here = query.is_some();
-        let named_fields = query.as_ref().map_or_else(|| named_fields(&use_case.query), CompiledQuery::named_fields);
+        let named_fields = match &query {
+            Some(query) => query.named_fields().to_vec(),
+            None => named_fields(&use_case.query),
+        };
         let query = query.unwrap_or_else(CompiledQuery::match_all);
-        for column in query.columns() {
+        for column in query.columns().iter().chain(named_fields.iter().flat_map(|field| &field.columns)) {
             self.add_column(column.spec());
         }
         if !is_judged_here && method(&use_case.model).skips_tagged() {

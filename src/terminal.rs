@@ -16,6 +16,11 @@ pub fn escape_controls(text: &str) -> String {
     shown
 }
 
+/// Returns a name or value from outside between backticks, for a message.
+pub fn quoted(text: &str) -> String {
+    format!("`{}`", escape_controls(text))
+}
+
 /// Line separators, directional marks and the byte order mark.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

@@ -41,6 +41,10 @@ impl MappedNames for MappedFields {
         }
     }
 
+    fn forms(&self) -> Vec<(String, FieldPath)> {
+        self.forms.iter().map(|(name, form)| (name.clone(), form.of.clone())).collect()
+    }
+
     fn time_formats(&self, name: &str) -> Option<TimeFormats> {
         let name = lower_case(name);
         let of = || self.times.get(&lower_case(self.forms.get(&name)?.of.as_str()));

@@ -114,6 +114,17 @@ mod tests {
     }
 
     #[test]
+    fn entries_have_customary_forms() {
+        let event = json!({"bag": [{"Name": "n x", "Value": "V"}], "own": "W"});
+        check(event.clone(), "mine.keyword", Some(&["V"]));
+        check(event.clone(), "Mine.RAW", Some(&["V"]));
+        check(event.clone(), "MINE.caseless", Some(&["v"]));
+        check(event.clone(), "mine.other", None);
+        check(event, "own.caseless", Some(&["w"]));
+        check(json!({"bag": [{"Name": "o", "Value": "V"}]}), "mine.keyword", None);
+    }
+
+    #[test]
     fn entries_are_found_by_their_name() {
         let bag = json!([{"Name": "n x", "Value": "v"}, {"Name": "o", "Value": "w"}, "text", {"name": "n x", "value": ["v", 2]}]);
         check(json!({"bag": bag}), "mine", Some(&["v", "2"]));

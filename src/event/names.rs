@@ -67,6 +67,9 @@ pub trait MappedNames: Debug + Send + Sync {
     /// Returns the meaning of a name.
     fn meaning(&self, name: &str) -> MappedName;
 
+    /// Returns the names that stand for another field, with that field.
+    fn forms(&self) -> Vec<(String, FieldPath)>;
+
     /// Returns the formats in which the times of a field are written; `None` if the mapping names
     /// none, or the default ones.
     fn time_formats(&self, name: &str) -> Option<TimeFormats>;
@@ -97,6 +100,11 @@ impl FieldNames {
         self.mapped.as_ref()?.time_formats(field.as_str())
     }
 
+    /// Returns the names that a mapping has for forms of fields, with these fields.
+    pub fn mapped_forms(&self) -> Vec<(String, FieldPath)> {
+        self.mapped.as_ref().map(|mapped| mapped.forms()).unwrap_or_default()
+    }
+
     /// Returns the form that `field` stands for in events that have no such field; `None` if there
     /// is none.
     pub fn form(&self, field: &FieldPath) -> Option<Form> {
@@ -104,11 +112,20 @@ impl FieldNames {
         if let Some(form) = self.configured.get(&lower_case(name)) {
             return Some(form.clone());
         }
-        match self.mapped.as_ref().map_or(MappedName::Unknown, |mapped| mapped.meaning(name)) {
+        let form = match self.mapped.as_ref().map_or(MappedName::Unknown, |mapped| mapped.meaning(name)) {
             MappedName::Field => None,
             MappedName::Form(form) => Some(form),
             MappedName::Unknown => customary_form(name),
-        }
+        }?;
+        Some(match self.configured.get(&lower_case(form.of.as_str())) {
+            Some(named) => Form { case: form.case, ..named.clone() },
+            None => form,
+        })
+    }
+
+    /// True if `name` is a value that the configuration names, or a form of one.
+    pub fn is_named_value(&self, name: &str) -> bool {
+        self.form(&FieldPath::new(name)).is_some_and(|form| form.entry.is_some())
     }
 }
 

@@ -17,8 +17,6 @@ pub struct QueryColumn(Arc<Wanted>);
 #[derive(Debug)]
 struct Wanted {
     name: String,
-    /// Field or pattern as the query names it.
-    written: String,
     field: String,
     part: Part,
 }
@@ -38,37 +36,26 @@ enum Part {
 impl QueryColumn {
     /// The field or pattern `field`, `_id` or `_index`.
     pub(super) fn of(field: &str) -> Self {
-        QueryColumn::new(format!("leaves:{field}"), field, field, Part::Own)
+        QueryColumn::new(format!("leaves:{field}"), field, Part::Own)
     }
 
     /// The field `parent`, in events that have no field `name`.
     pub(super) fn of_form(name: &str, parent: &str) -> Self {
-        QueryColumn::new(format!("leaves of {parent} as:{name}"), name, name, Part::FormOf(parent.to_owned()))
+        QueryColumn::new(format!("leaves of {parent} as:{name}"), name, Part::FormOf(parent.to_owned()))
     }
 
     /// The fields `parents`, a pattern, of which `pattern` names forms.
     pub(super) fn of_pattern_form(pattern: &str, parents: &str) -> Self {
-        QueryColumn::new(format!("leaves of {parents} as:{pattern}"), pattern, parents, Part::Own)
+        QueryColumn::new(format!("leaves of {parents} as:{pattern}"), parents, Part::Own)
     }
 
-    /// The fields that `pattern` stands for and whose names pass `names`; `what` distinguishes
-    /// tests.
-    pub(super) fn of_names(pattern: &str, what: &str, names: Arc<dyn LeafNames>) -> Self {
-        QueryColumn::new(format!("leaves of names:{what}"), pattern, "*", Part::Named(names))
+    /// The fields whose names pass `names`; `what` distinguishes tests.
+    pub(super) fn of_names(what: &str, names: Arc<dyn LeafNames>) -> Self {
+        QueryColumn::new(format!("leaves of names:{what}"), "*", Part::Named(names))
     }
 
-    fn new(name: String, written: &str, field: &str, part: Part) -> Self {
-        QueryColumn(Arc::new(Wanted { name, written: written.to_owned(), field: field.to_owned(), part }))
-    }
-
-    /// Field or pattern as the query names it, or as a mapping says what it names.
-    pub(super) fn written(&self) -> &str {
-        &self.0.written
-    }
-
-    /// True if every event has such leaves.
-    pub(super) fn is_always_there(&self) -> bool {
-        ["*", "_id", "_index"].contains(&self.written())
+    fn new(name: String, field: &str, part: Part) -> Self {
+        QueryColumn(Arc::new(Wanted { name, field: field.to_owned(), part }))
     }
 
     /// Name of the Arrow column.

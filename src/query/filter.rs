@@ -134,10 +134,8 @@ fn resolve_bool(query: &BoolQuery, context: &FilterContext<'_>) -> Result<Option
     if must.is_empty() && should.is_empty() && must_not.is_empty() {
         return Ok(None);
     }
-    // Lucene requires a match: at least one optional clause if no clause is required, and
-    // everything if all clauses are prohibited
-    let least = usize::from(must.is_empty() && !should.is_empty());
-    let count = query.minimum_should_match.map_or(least, |minimum| minimum.of(should.len()).max(least));
+    let count = query.n_wanted(must.len(), should.len());
+    // if all clauses are prohibited, everything else matches
     let mut parts = must;
     parts.push(Filter::at_least(count, should));
     parts.extend(must_not.into_iter().map(Filter::not));

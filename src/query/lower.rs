@@ -1,7 +1,7 @@
 //! Lowers filters to DataFusion expressions. These are made physical once and evaluated per record
 //! batch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Add;
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use super::QueryColumn;
 use super::filter::Filter;
 use super::leaves::{any_leaf_matches, leaves_type};
-use super::named::{NamedField, Sign};
+use super::named::NamedField;
 
 /// A query, ready for evaluation on record batches.
 #[derive(Clone, Debug)]
 pub struct CompiledQuery {
     columns: Vec<QueryColumn>,
-    /// Those that some part of the query negates.
-    negated: BTreeSet<QueryColumn>,
+    /// Fields that it names.
+    pub(super) named: Vec<NamedField>,
     schema: SchemaRef,
     /// `None` means every event
     expression: Option<Arc<dyn PhysicalExpr>>,
@@ -33,12 +33,7 @@ pub struct CompiledQuery {
 impl CompiledQuery {
     /// Returns the query that matches every event.
     pub fn match_all() -> Self {
-        CompiledQuery {
-            columns: Vec::new(),
-            negated: BTreeSet::new(),
-            schema: Arc::new(Schema::empty()),
-            expression: None,
-        }
+        CompiledQuery { columns: Vec::new(), named: Vec::new(), schema: Arc::new(Schema::empty()), expression: None }
     }
 
     /// Columns that the query reads.
@@ -46,19 +41,9 @@ impl CompiledQuery {
         &self.columns
     }
 
-    /// Returns the fields that the query names; the leaves of events without a named field do not
-    /// count as one.
-    pub fn named_fields(&self) -> Vec<NamedField> {
-        let mut named: BTreeMap<&str, NamedField> = BTreeMap::new();
-        for column in self.columns.iter().filter(|column| !column.is_always_there()) {
-            let name = column.written();
-            let sign = if self.negated.contains(column) { Sign::Negated } else { Sign::Asserted };
-            let known = NamedField { name: name.to_owned(), sign, columns: Vec::new() };
-            let field = named.entry(name).or_insert(known);
-            field.sign = field.sign.max(sign);
-            field.columns.push(column.name());
-        }
-        named.into_values().collect()
+    /// Fields that the query names, with columns that it may not read itself.
+    pub fn named_fields(&self) -> &[NamedField] {
+        &self.named
     }
 
     /// True if the query matches every event.
@@ -93,8 +78,6 @@ pub(super) fn compile(filter: Filter) -> Result<CompiledQuery> {
     if matches!(filter, Filter::All) {
         return Ok(CompiledQuery::match_all());
     }
-    let mut negated = BTreeSet::new();
-    negated_columns(&filter, Sign::Asserted, &mut negated);
     let mut columns = BTreeSet::new();
     let expression = lower(filter, &mut columns);
     let columns: Vec<QueryColumn> = columns.into_iter().collect();
@@ -103,20 +86,7 @@ pub(super) fn compile(filter: Filter) -> Result<CompiledQuery> {
     let df_schema = DFSchema::try_from(Arc::clone(&schema))?;
     let physical =
         create_physical_expr(&expression, &df_schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
-    Ok(CompiledQuery { columns, negated, schema, expression: Some(physical) })
-}
-
-/// Collects the columns whose tests let events match by failing.
-fn negated_columns(filter: &Filter, sign: Sign, negated: &mut BTreeSet<QueryColumn>) {
-    match filter {
-        Filter::All | Filter::None => {}
-        Filter::And(parts) | Filter::Or(parts) | Filter::AtLeast(_, parts) => {
-            parts.iter().for_each(|part| negated_columns(part, sign, negated));
-        }
-        Filter::Not(part) => negated_columns(part, sign.opposite(), negated),
-        Filter::Some(column, _) if sign == Sign::Negated => drop(negated.insert(column.clone())),
-        Filter::Some(..) => {}
-    }
+    Ok(CompiledQuery { columns, named: Vec::new(), schema, expression: Some(physical) })
 }
 
 fn lower(filter: Filter, columns: &mut BTreeSet<QueryColumn>) -> Expr {

@@ -30,6 +30,7 @@ use chrono::{DateTime, Utc};
 use crate::config::UseCaseQuery;
 use crate::event::time::TimeFormats;
 use filter::{Filter, FilterContext};
+use named::named_in_columns;
 
 pub use column::QueryColumn;
 pub use lower::CompiledQuery;
@@ -132,11 +133,13 @@ fn compile_in(query: &UseCaseQuery, context: &FilterContext<'_>) -> Result<Compi
     if !errors.is_empty() {
         return Err(errors);
     }
-    lower::compile(Filter::and(filters)).map_err(|error| {
+    let mut compiled = lower::compile(Filter::and(filters)).map_err(|error| {
         let help = "this is a fault of the program: please report it with the query".to_owned();
         let key = key_of_fault(query, context);
         vec![QueryError { message: error.to_string(), help, position: None, path: None, key }]
-    })
+    })?;
+    compiled.named = named_in_columns(query, context.mapping);
+    Ok(compiled)
 }
 
 /// Returns the key of the filter that cannot be lowered.

@@ -2,7 +2,7 @@
 
 use tracing::warn;
 
-use super::use_case::{GrokGivenUp, IN_FUTURE, TOO_MANY_COMBINATIONS, UseCaseReport};
+use super::use_case::{GrokGivenUp, TOO_MANY_COMBINATIONS, UseCaseReport};
 use super::{Report, Status};
 use crate::config::OnUnusable;
 use crate::detection::Detected;
@@ -10,7 +10,7 @@ use crate::ingest::Usage;
 use crate::plan::{PlannedUseCase, ScanPlan};
 use crate::scan_group::UseCaseResult;
 use crate::terminal::counted;
-use crate::usability::{Assessment, Usability};
+use crate::usability::{Assessment, IN_FUTURE, Usability, is_all_in_future};
 
 impl Report {
     /// Notes whether a use case can use the events.
@@ -62,7 +62,8 @@ impl Report {
             warn!("{line}");
             self.missing.push(line);
         }
-        if usage.in_future > 0 {
+        // if no other event is left, the use case is unusable, and says so
+        if usage.in_future > 0 && !is_all_in_future(usage) {
             let events = counted(usage.in_future, "event", "events");
             self.warning(format!("{name}: {events} ignored: {IN_FUTURE}; use --now or --to if they are right"));
         }

@@ -9,14 +9,11 @@ use crate::config::UseCase;
 use crate::event::derived::{DerivedFields, GivenUp};
 use crate::ingest::Usage;
 use crate::models::Statistics;
+use crate::usability::IN_FUTURE;
 
 /// Reason for skipping an event whose lists multiply beyond the limit on rows: it could exhaust
 /// memory, so it is skipped and reported.
 pub(super) const TOO_MANY_COMBINATIONS: &str = "too many combinations of values";
-
-/// Reason for skipping an event if windows end at the newest event: one such event would move them
-/// away from all others.
-pub(super) const IN_FUTURE: &str = "later than a day from now";
 
 /// Report of one use case.
 #[derive(Debug, Serialize)]

@@ -3,19 +3,22 @@
 //! nothing.
 
 mod names;
+mod times;
 
 use serde_json::{Map, Value};
 
 use crate::event::decode::ColumnKind;
-use crate::event::{FieldPath, FieldValue};
+use crate::event::{FieldNames, FieldPath, FieldValue, equal_ignoring_case};
 use crate::ingest::{Ingested, Usage};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name};
 use crate::query::{NamedField, Sign, has_shape};
 use crate::sources::{DocRef, EventSource};
 use crate::spelling::named_values;
 use crate::table::{FieldSource, MetricSpec};
-use crate::terminal::{counted, escape_controls};
-use names::FieldNames;
+use crate::terminal::{counted, quoted};
+use names::OccurringNames;
+
+pub use times::{IN_FUTURE, is_all_in_future};
 
 /// Upper limit on the characters of a value that a message quotes.
 const QUOTED_CHARS: usize = 40;
@@ -63,7 +66,8 @@ struct Assessing<'a> {
 impl Assessing<'_> {
     fn assess(&self) -> Assessment {
         let (unusable, doubts) = self.named_nowhere();
-        let reasons: Vec<String> = self.time().into_iter().chain(self.rows()).chain(unusable).collect();
+        let times = self.unread_times().into_iter().chain(self.future_times());
+        let reasons: Vec<String> = times.chain(self.rows()).chain(unusable).collect();
         let usability = match (self.usage.matching, reasons.is_empty()) {
             (0, _) => Usability::NoEvents,
             (_, false) => Usability::Unusable,
@@ -84,7 +88,10 @@ impl Assessing<'_> {
         let names = self.names(&self.ingested.first);
         let lets_match = |field: &&NamedField| field.sign == Sign::Negated && self.usage.events > 0;
         let (unusable, doubts): (Vec<&NamedField>, Vec<&NamedField>) = named.into_iter().partition(lets_match);
-        let described = |NamedField { name, .. }: &NamedField| format!("{}{}", quoted(name), names.meant_by(name));
+        let described = |NamedField { name, .. }: &NamedField| match self.not_of_events(name) {
+            Some(what) => format!("{} ({what}: queries look at fields of events only)", quoted(name)),
+            None => format!("{}{}", quoted(name), names.meant_by(name)),
+        };
         let unusable = unusable.into_iter().map(|field| {
             format!("the query excludes values of {}, which occurs in no event: it excludes nothing", described(field))
         });
@@ -97,35 +104,28 @@ impl Assessing<'_> {
         (unusable.collect(), doubt.into_iter().collect())
     }
 
+    /// Says what `name` is if it is not a field of events.
+    fn not_of_events(&self, name: &str) -> Option<&'static str> {
+        let form = FieldNames::default().form(&FieldPath::new(name));
+        let is_derived = |name: &str| {
+            let mut rules = self.planned.derived.iter().flat_map(|rules| rules.keys());
+            rules.any(|(_, key)| equal_ignoring_case(key, name))
+        };
+        if self.plan.names.is_named_value(name) {
+            Some("a named value")
+        } else {
+            (is_derived(name) || form.is_some_and(|form| is_derived(form.of.as_str()))).then_some("a derived field")
+        }
+    }
+
     fn occurs(&self, NamedField { name, columns, .. }: &NamedField) -> bool {
         match self.source.mapped_fields() {
-            None => columns.iter().any(|column| self.ingested.filled.contains(column)),
+            None => columns.iter().any(|column| self.ingested.filled.contains(&column.name())),
             Some(mapped) => mapped.names.iter().any(|known| {
                 // documents may have fields below an object that is not mapped in full
                 has_shape(known, name) || (mapped.has_unmapped && name.starts_with(&format!("{known}.")))
             }),
         }
-    }
-
-    /// Reason why times cannot be used: they decide, and fewer than half can be read.
-    fn time(&self) -> Option<String> {
-        let field = &self.plan.layout.times[self.planned.time_idx?].field;
-        let Usage { matching, without_time, .. } = *self.usage;
-        if without_time * 2 <= matching {
-            return None;
-        }
-        let n_read = match matching - without_time {
-            0 => "none".to_owned(),
-            n => format!("only {n}"),
-        };
-        let matching = counted(matching, "event that matches", "events that match");
-        let what = format!("{n_read} of the {matching} has a time in {} that can be read", quoted(field.as_str()));
-        let events = self.matching_events();
-        let unread = events.iter().find_map(|event| self.value_of(event, field));
-        Some(match unread {
-            Some(value) => format!("{what}, such as {}: give its form with timestamp_format", excerpt(&value)),
-            None => format!("{what}{}", FieldNames::of(&events).with_times()),
-        })
     }
 
     /// Reason why no matching event gave a row.
@@ -191,10 +191,10 @@ impl Assessing<'_> {
     }
 
     /// Names of the fields that occur.
-    fn names(&self, events: &[DocRef]) -> FieldNames {
+    fn names(&self, events: &[DocRef]) -> OccurringNames {
         match self.source.mapped_fields() {
-            Some(mapped) => FieldNames::mapped(&mapped.names),
-            None => FieldNames::of(&self.read(events)),
+            Some(mapped) => OccurringNames::mapped(&mapped.names),
+            None => OccurringNames::of(&self.read(events)).with_forms(&self.plan.names),
         }
     }
 
@@ -222,11 +222,6 @@ impl Assessing<'_> {
         };
         Some(value).filter(|value| !value.is_null())
     }
-}
-
-/// A name or value from outside, for a message.
-fn quoted(name: &str) -> String {
-    format!("`{}`", escape_controls(name))
 }
 
 fn excerpt(value: &Value) -> String {

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::event::time::TimeFormats;
+use crate::event::{FieldNames, FieldPath, equal_ignoring_case, split_form};
 use crate::spelling::{Swap, edit_distance};
-use crate::terminal::escape_controls;
+use crate::terminal::quoted;
 
 /// Upper limit on the names that a message suggests.
 const MAX_SUGGESTED: usize = 3;
@@ -20,7 +21,7 @@ const MIN_TIME_CHARS: usize = 10;
 
 /// Names of fields with the number of events that have them, and of those where it reads as a time.
 #[derive(Debug, Default)]
-pub(super) struct FieldNames(BTreeMap<String, Occurrences>);
+pub(super) struct OccurringNames(BTreeMap<String, Occurrences>);
 
 #[derive(Debug, Default)]
 struct Occurrences {
@@ -37,11 +38,17 @@ enum Nearness {
     SameEnd,
     /// So many letters differ.
     Typo(usize),
+    /// They are forms of one field: `x.raw` and `x.keyword`.
+    OtherForm,
+    /// The other one lacks so many of the last parts: `url` is above `url.full`.
+    Above(usize),
+    /// The other one has so many parts more.
+    Below(usize),
 }
 
-impl FieldNames {
+impl OccurringNames {
     pub(super) fn of(events: &[Map<String, Value>]) -> Self {
-        let mut names = FieldNames::default();
+        let mut names = OccurringNames::default();
         for event in events {
             let mut of_event = BTreeMap::new();
             leaves(event, "", &mut of_event);
@@ -55,7 +62,17 @@ impl FieldNames {
     }
 
     pub(super) fn mapped(names: &[String]) -> Self {
-        FieldNames(names.iter().map(|name| (name.clone(), Occurrences::default())).collect())
+        OccurringNames(names.iter().map(|name| (name.clone(), Occurrences::default())).collect())
+    }
+
+    /// Adds the names that a mapping has for forms of these fields.
+    pub(super) fn with_forms(mut self, names: &FieldNames) -> Self {
+        for (name, of) in names.mapped_forms() {
+            if self.0.contains_key(of.as_str()) {
+                self.0.entry(name).or_default();
+            }
+        }
+        self
     }
 
     /// Returns the names near `name`, in brackets; nothing if there are none.
@@ -73,17 +90,38 @@ impl FieldNames {
             return format!("; did you mean {nearest}?");
         }
         let mut frequent: Vec<(&String, &Occurrences)> = self.0.iter().collect();
-        frequent.sort_by_key(|(known, found)| (Reverse(found.events), *known));
+        frequent.sort_by_key(|(known, found)| (!shares_part(name, known), Reverse(found.events), *known));
         let listed: Vec<String> = frequent.iter().take(MAX_LISTED).map(|(known, _)| quoted(known)).collect();
         if listed.is_empty() { String::new() } else { format!("; there are {}, for example", listed.join(", ")) }
     }
 
     fn nearest(&self, name: &str) -> String {
-        let near = |known: &String| Some((nearness(name, known)?, known.to_owned()));
-        let mut found: Vec<(Nearness, String)> =
-            self.0.keys().filter_map(near).filter(|(_, known)| known != name).collect();
+        let mut nearest = self.near_to(name);
+        if nearest.is_empty() {
+            // `user.nmae.keyword`: the field itself may be mistyped
+            let form = FieldNames::default().form(&FieldPath::new(name));
+            nearest = form.map(|form| self.near_to(form.of.as_str())).unwrap_or_default();
+        }
+        nearest.join(" or ")
+    }
+
+    fn near_to(&self, name: &str) -> Vec<String> {
+        let occurs = self.0.contains_key(name);
+        let mut found: Vec<(Nearness, Reverse<usize>, &String)> = Vec::new();
+        for (known, occurrences) in self.0.iter().filter(|(known, _)| *known != name) {
+            let other =
+                || self.is_form_beside(name, known).then_some(Nearness::OtherForm).or_else(|| relation(name, known));
+            let near = nearness(name, known).or_else(|| if occurs { None } else { other() });
+            found.extend(near.map(|near| (near, Reverse(occurrences.events), known)));
+        }
         found.sort();
-        found.into_iter().take(MAX_SUGGESTED).map(|(_, known)| quoted(&known)).collect::<Vec<_>>().join(" or ")
+        found.into_iter().take(MAX_SUGGESTED).map(|(_, _, known)| quoted(known)).collect()
+    }
+
+    /// True if `known` is a form of the field of which `name` would be another one.
+    fn is_form_beside(&self, name: &str, known: &str) -> bool {
+        let fields = split_form(name).zip(split_form(known));
+        fields.is_some_and(|((a, _), (b, _))| equal_ignoring_case(a, b) && self.0.contains_key(b))
     }
 
     /// Returns the names of fields that hold times, as the end of a sentence.
@@ -96,10 +134,6 @@ impl FieldNames {
             names => format!(": set timestamp_field; did you mean {}?", names.join(" or ")),
         }
     }
-}
-
-fn quoted(name: &str) -> String {
-    format!("`{}`", escape_controls(name))
 }
 
 /// Collects the names of the leaves of an object, and whether they read as times.
@@ -134,8 +168,11 @@ fn nearness(name: &str, known: &str) -> Option<Nearness> {
     }
     let letters = |parts: &[String]| parts.concat().chars().collect::<Vec<char>>();
     let (wanted, found) = (letters(&wanted), letters(&found));
+    let has_other_length = wanted.len() != found.len();
     let tolerated = match wanted.len().min(found.len()) {
-        0..=3 => 0,
+        0..=2 => 0,
+        // many words of three letters are one letter away from another one
+        3 => usize::from(has_other_length),
         4..=7 => 1,
         8..=15 => 2,
         _ => 3,
@@ -145,6 +182,23 @@ fn nearness(name: &str, known: &str) -> Option<Nearness> {
     }
     let distance = edit_distance(&wanted, &found, Swap::OneEdit);
     (distance <= tolerated).then_some(Nearness::Typo(distance))
+}
+
+/// Nearness of names of which one is an object or a field, and the other one is below it.
+fn relation(name: &str, known: &str) -> Option<Nearness> {
+    let (wanted, found) = (parts(name), parts(known));
+    if found.is_empty() || wanted.is_empty() {
+        None
+    } else if wanted.starts_with(&found) {
+        Some(Nearness::Above(wanted.len() - found.len()))
+    } else {
+        found.starts_with(&wanted).then(|| Nearness::Below(found.len() - wanted.len()))
+    }
+}
+
+fn shares_part(name: &str, known: &str) -> bool {
+    let known = parts(known);
+    parts(name).iter().any(|part| known.contains(part))
 }
 
 /// Parts of a name between its dots, without case and signs.
@@ -159,15 +213,15 @@ mod tests {
 
     use super::*;
 
-    fn names(events: &[Value]) -> FieldNames {
-        FieldNames::of(&events.iter().map(|event| event.as_object().unwrap().clone()).collect::<Vec<_>>())
+    fn names(events: &[Value]) -> OccurringNames {
+        OccurringNames::of(&events.iter().map(|event| event.as_object().unwrap().clone()).collect::<Vec<_>>())
     }
 
     #[test]
     fn names_that_were_probably_meant() {
         let events = [json!({
             "EventID": 1, "winlog": {"computer_name": "a"}, "process": {"command_line": "x", "name": "y"},
-            "id.resp_h": "h", "answers": [{"rdata": 1}, {"ttl": 2}], "gone": null
+            "id.resp_h": "h", "answers": [{"rdata": 1}, {"ttl": 2}], "url": "u", "gone": null
         })];
         for (name, expected) in [
             ("event_id", "; did you mean `EventID`?"),
@@ -177,6 +231,16 @@ mod tests {
             ("winlog.event_id", "; did you mean `EventID`?"),
             ("id_resp_h", "; did you mean `id.resp_h`?"),
             ("answers.rdta", "; did you mean `answers.rdata`?"),
+            ("process.name.kwd", "; did you mean `process.name`?"),
+            ("process.nmae.keyword", "; did you mean `process.name`?"),
+            ("answers", "; did you mean `answers.rdata` or `answers.ttl`?"),
+            ("urll", "; did you mean `url`?"),
+            ("url.full", "; did you mean `url`?"),
+            (
+                "process.path",
+                "; there are `process.command_line`, `process.name`, `EventID`, `answers.rdata`, `answers.ttl`, \
+                 for example",
+            ),
             (
                 "gone",
                 "; there are `EventID`, `answers.rdata`, `answers.ttl`, `id.resp_h`, `process.command_line`, for example",
@@ -185,6 +249,13 @@ mod tests {
             assert_eq!(names(&events).near(name), expected, "{name}");
         }
         assert_eq!(names(&[]).near("a"), "");
+        let mapping = br#"{"properties": {"msg": {"type": "text", "fields": {"keyword": {"type": "keyword"}}},
+            "gone": {"type": "text", "fields": {"raw": {"type": "keyword"}}}}}"#;
+        let mapping = crate::query::Mapping::parse(mapping).unwrap();
+        let mapped = FieldNames::default().with_mapping(std::sync::Arc::new(mapping));
+        let known = names(&[json!({"msg": "a"})]).with_forms(&mapped);
+        assert_eq!(known.near("msg.raw"), "; did you mean `msg.keyword` or `msg`?");
+        assert_eq!(known.near("msg"), "; there are `msg`, `msg.keyword`, for example");
         assert_eq!(names(&[json!({"\u{1b}[2Jab": 1})]).near("x"), "; there are `\\u{1b}[2Jab`, for example");
     }
 

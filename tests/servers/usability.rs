@@ -66,6 +66,13 @@ fn check(kind: Kind) {
             "the query excludes values of `nowhere`, which occurs in no event: it excludes nothing",
         ),
         (terms("NOT _exists_:_ignored", "host.name"), 0, "complete", ""),
+        (terms("NOT host.\\*:zz AND NOT *.exe", "host.name"), 0, "complete", ""),
+        (
+            terms("+host.name:a nowhere:1", "host.name"),
+            0,
+            "complete",
+            "the query names `nowhere`, which occurs in no event",
+        ),
     ] {
         let (found, messages, report) = run(&bench, &keys, ALL);
         assert_eq!(

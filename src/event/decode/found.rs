@@ -8,7 +8,7 @@ use super::document_line::with_valid_surrogates;
 use super::projection::{FieldPlace, FormPlace};
 use super::row::Row;
 use super::values::elements;
-use crate::event::text::flatten;
+use crate::event::text::{flatten, lower_case};
 use crate::event::{Case, NamedEntry};
 
 /// Values of a field.
@@ -27,8 +27,8 @@ pub(super) fn find<'de>(row: &Row<'_, 'de>, field: &FieldPlace, form: Option<&Fo
     match (find_field(row, field, Case::Kept), form) {
         (FoundValue::Missing, Some(form)) => match (find_field(row, &form.of, form.case), &form.entry) {
             (found, None) => found,
-            (FoundValue::One(raw, _), Some(entry)) => picked(&[raw], entry),
-            (FoundValue::InArrays(raws, _), Some(entry)) => picked(&raws, entry),
+            (FoundValue::One(raw, _), Some(entry)) => picked(&[raw], entry, form.case),
+            (FoundValue::InArrays(raws, _), Some(entry)) => picked(&raws, entry, form.case),
             (found, Some(_)) => found,
         },
         (found, _) => found,
@@ -43,7 +43,7 @@ fn find_field<'de>(row: &Row<'_, 'de>, field: &FieldPlace, case: Case) -> FoundV
     if raws.is_empty() { FoundValue::Missing } else { FoundValue::InArrays(raws, case) }
 }
 
-fn picked<'de>(raws: &[&str], entry: &NamedEntry) -> FoundValue<'de> {
+fn picked<'de>(raws: &[&str], entry: &NamedEntry, case: Case) -> FoundValue<'de> {
     let lists: Vec<Value> =
         raws.iter().filter_map(|raw| serde_json::from_str(&with_valid_surrogates(raw)).ok()).collect();
     let mut values = Vec::new();
@@ -55,7 +55,8 @@ fn picked<'de>(raws: &[&str], entry: &NamedEntry) -> FoundValue<'de> {
         Value::Array(elements) => elements.as_slice(),
         value => std::slice::from_ref(value),
     });
-    FoundValue::Picked(distinct(each.filter_map(flatten)))
+    let text = |text: String| if case == Case::Lower { lower_case(&text) } else { text };
+    FoundValue::Picked(distinct(each.filter_map(flatten).map(text)))
 }
 
 /// Returns the texts of the elements inside arrays of objects, each once.

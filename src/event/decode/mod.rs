@@ -43,6 +43,7 @@ pub use members::{members, with_members};
 pub use projection::{ColumnSpec, Projection};
 pub use skipped::{SkipReason, SkippedLines, SkippedSample};
 pub use table::{ColumnRole, TableColumns, TableRows};
+pub use values::timestamp;
 
 /// Upper limit on the length of a line; longer lines are skipped and counted.
 pub const MAX_LINE_BYTES: usize = 64 << 20;

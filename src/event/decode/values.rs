@@ -88,7 +88,7 @@ fn number_into<'a>(raw: &'a str, scratch: &'a mut String) -> &'a str {
 }
 
 /// Reads a timestamp as microseconds since the epoch, UTC (see [`super::ColumnKind::Time`]).
-pub(super) fn timestamp(raw: &str, formats: &TimeFormats, scratch: &mut String) -> Option<i64> {
+pub fn timestamp(raw: &str, formats: &TimeFormats, scratch: &mut String) -> Option<i64> {
     match Kind::of(raw) {
         Kind::String => {
             let text = unescaped(string_content(raw), scratch);

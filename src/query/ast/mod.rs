@@ -57,6 +57,15 @@ pub struct BoolQuery {
     pub minimum_should_match: Option<MinimumShouldMatch>,
 }
 
+impl BoolQuery {
+    /// Returns how many of `n_should` optional clauses must match beside `n_must` required ones.
+    pub fn n_wanted(&self, n_must: usize, n_should: usize) -> usize {
+        // Lucene requires a match: at least one optional clause if no clause is required
+        let least = usize::from(n_must == 0 && n_should > 0);
+        self.minimum_should_match.map_or(least, |minimum| minimum.of(n_should).max(least))
+    }
+}
+
 /// Number of optional clauses that must match, in the notation of Elasticsearch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MinimumShouldMatch {

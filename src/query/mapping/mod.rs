@@ -2,6 +2,7 @@
 
 mod dynamic;
 mod field_type;
+mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::words::Analyzer;
 use crate::event::decode::LeafNames;
 use crate::event::text::lower_case;
 use crate::event::time::TimeFormats;
-use crate::event::{Case, FieldNames, FieldPath, Form, MappedName, MappedNames, split_form};
+use crate::event::{Case, FieldNames, FieldPath, split_form};
 use dynamic::Dynamic;
 use field_type::{field_type, text};
 
@@ -210,7 +211,7 @@ impl Mapping {
             });
             let searchable = field_type.filter(|field_type| !matches!(field_type, FieldType::Unsearchable(_)));
             searchable.map(|field_type| Field {
-                sources: vec![QueryColumn::of_names(pattern, &what, names)],
+                sources: vec![QueryColumn::of_names(&what, names)],
                 field_type,
                 kinds: Some(LeafKinds { kinds: vec![kind], detects_dates: dynamic.detects_dates }),
             })
@@ -244,44 +245,6 @@ impl Mapping {
         if !self.dynamic.iter().any(|known| **known == dynamic) {
             self.dynamic.push(Arc::new(dynamic));
         }
-    }
-}
-
-impl MappedNames for Mapping {
-    fn time_formats(&self, name: &str) -> Option<TimeFormats> {
-        match &self.mapped(name)?.field_type {
-            FieldType::Date(_, formats) if !formats.is_empty() => Some(formats.clone()),
-            _ => None,
-        }
-    }
-
-    fn meaning(&self, name: &str) -> MappedName {
-        let Some(field) = self.mapped(name) else {
-            return self.dynamic_form(name).map_or(MappedName::Unknown, MappedName::Form);
-        };
-        match field.sources.first().map(QueryColumn::field) {
-            Some(of) if lower_case(of.as_str()) != lower_case(name) => {
-                MappedName::Form(Form { of, case: field.case(), entry: None })
-            }
-            _ => MappedName::Field,
-        }
-    }
-}
-
-impl Mapping {
-    /// Returns the form that a dynamic template makes of `name`.
-    fn dynamic_form(&self, name: &str) -> Option<Form> {
-        let (parent, form) = split_form(name)?;
-        if self.mapped(parent).is_some() {
-            return None;
-        }
-        let field_type = self.dynamic.iter().find_map(|dynamic| {
-            LeafKind::ALL.iter().find_map(|&kind| {
-                let template = &dynamic.templates()[dynamic.template_of(parent, kind)?];
-                template.type_of_form(form, kind)
-            })
-        })?;
-        Some(Form { of: FieldPath::new(parent), case: case_of(&field_type), entry: None })
     }
 }
 

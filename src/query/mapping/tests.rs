@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::event::{MappedName, MappedNames};
 
 fn mapping(reply: &Value) -> Mapping {
     Mapping::parse(reply.to_string().as_bytes()).unwrap()
