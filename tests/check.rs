@@ -227,8 +227,38 @@ fn derived_fields_that_are_not_switched_on_are_noticed() {
     for decided in ["use_derived_fields=1", "use_derived_fields=0"] {
         assert_eq!(problems(&with(&["target=client", decided]), main), Vec::<String>::new());
     }
+    check_warning(&with(&["target=client.keyword"]), main, &["target", "`client`"]);
+    check_warning(&with(&["outlier_reason=from {CLIENT.caseless}"]), main, &["outlier_reason", "`client`"]);
+    check_warning(
+        &with(&["es_query_filter=client.keyword:10.0.0.1"]),
+        main,
+        &["queries look at", "its source, `message`"],
+    );
+    let of_time = with(&["timestamp_field=client"]);
+    check_warning(&of_time, main, &["timestamp_field", "`client` is a derived field", "fields of the event only"]);
     let own = with(&["target=client"]) + "[derivedfields]\nmessage=%{IP:client}\n";
     check_warning(&own, "", &["target", "`client`"]);
+}
+
+#[test]
+fn derived_fields_of_whitelists_and_assets_are_noticed() {
+    let main = |more: &str| format!("[derivedfields]\nmessage=%{{IP:client}}\n{more}");
+    let two = |keys: &[&str]| with(keys) + &TERMS.replace("rare_child", "other");
+    let whitelist = "[whitelist_literals]\nx=client:10.0.0.1\n";
+    let off = ["is a derived field, and use_derived_fields is off", "write use_derived_fields=1"];
+    for (more, in_section) in [
+        (whitelist, "`client` in [whitelist_literals]"),
+        ("[whitelist_regexps]\nx=Client.raw:^10\n", "`client` in [whitelist_regexps]"),
+        ("[assets]\nclient.keyword=ip\n", "`client` in [assets]"),
+    ] {
+        check_warning(&two(&[]), &main(more), &[in_section, off[0], off[1]]);
+        for decided in ["use_derived_fields=1", "use_derived_fields=0"] {
+            assert_eq!(problems(&two(&[decided]), &main(more)), Vec::<String>::new());
+        }
+    }
+    check_warning(&(two(&[]) + whitelist), &main(""), &["`client` in [whitelist_literals]", off[0]]);
+    let of_time = main("[general]\ntimestamp_field=client.raw\n");
+    check_warning(&two(&[]), &of_time, &["`client`", "times are read from fields of the event only"]);
 }
 
 #[test]
