@@ -95,7 +95,7 @@ impl Derived {
         Derived { sources: sources.collect(), shared: BTreeSet::new() }
     }
 
-    /// Notes which of them the sections of the main configuration name, and the whitelist of a file.
+    /// Notes which of them sections of the main configuration name, and the whitelist of a file.
     fn find_shared(&mut self, of_main: &FieldsOfSections<'_>, file: &Arc<Path>, whitelist: &WhitelistEntries) {
         let of_file: FieldsOfSections<'_> = whitelist_fields(whitelist).collect();
         let of_main = of_main.iter().map(|found| (None, *found));

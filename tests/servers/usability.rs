@@ -31,16 +31,17 @@ fn run(bench: &Bench, keys: &str, times: &str) -> (i32, String, Value) {
     (finished.code, finished.stderr, bench.report("report.json").json().clone())
 }
 
+fn terms(query: &str, target: &str) -> String {
+    format!(
+        "terms_x]; es_query_filter={query}; aggregator=when; target={target}; target_count_method=within_aggregator; \
+         trigger_on=low; trigger_method=float; trigger_sensitivity=1"
+    )
+}
+
 fn check(kind: Kind) {
     let bench = Bench::new(kind);
     fill(&bench);
     const ALL: &str = "--from 2024-01-01T00:00:00Z";
-    let terms = |query: &str, target: &str| {
-        format!(
-            "terms_x]; es_query_filter={query}; aggregator=when; target={target}; target_count_method=within_aggregator; \
-             trigger_on=low; trigger_method=float; trigger_sensitivity=1"
-        )
-    };
     let sudden = "sudden_appearance_x]; es_query_filter=*; aggregator=when; target=host.name; timestamp_field=when; \
                   sliding_window_size=1:0:0; sliding_window_step_size=0:2:0";
     for (keys, code, status, note) in [
