@@ -248,13 +248,14 @@ impl Detection<'_> {
         let assets = assets_of(&document, self.assets);
         let whole = WholeEvent { document: &document, highlights: &highlights };
         let mut described = Vec::with_capacity(candidates.len());
+        let mut whitelist = self.whitelist.of_event(&document);
         let (mut outliers, mut n_bytes) = (Vec::new(), 0);
         for candidate in candidates {
             self.interrupt.check().map_err(SourceError::from)?;
             let observations = models::observations(&self.use_case.model, &judged.observe, candidate, &whole);
             let (use_case, document, assets) = (self.use_case, &document, assets.as_slice());
             let outlier = describe(Description { use_case, document, assets, derived: &derived, observations });
-            let verdict = self.whitelist.matches(&outlier, document);
+            let verdict = whitelist.matches(&outlier);
             if !verdict.whitelisted {
                 let found = self.found(judged, &key, candidate, &outlier)?;
                 n_bytes += found.outlier.len();

@@ -5,7 +5,7 @@
 //! `tags`; all other bytes of their text are kept.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +24,7 @@ use crate::elastic::{
 use crate::event::decode::{Projection, with_members, with_valid_surrogates};
 use crate::event::derived::DerivedFields;
 use crate::event::{Document, FieldNames};
-use crate::outlier::{TAG, take_apart, untagged, without};
+use crate::outlier::{StoredOutlier, TAG, take_apart, untagged, without};
 use crate::runtime::Interrupt;
 use crate::sinks::elasticsearch::{Change, DocumentWriter, Edit, Edited};
 use crate::sources::elasticsearch::{DocumentCache, ElasticEvents, ElasticIndices, Search};
@@ -303,6 +303,30 @@ impl Accepted {
     fn is_empty(&self) -> bool {
         self.global.0.is_empty() && self.of_use_cases.values().all(|(whitelist, _)| whitelist.is_empty())
     }
+
+    /// Tells which outliers of a document are whitelisted. Those of one use case are tested
+    /// together.
+    fn are_accepted(&self, outliers: &[StoredOutlier], document: &Document) -> Vec<bool> {
+        let name = |stored: &StoredOutlier| format!("{}_{}", stored.model_type, stored.model_name);
+        let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        outliers.iter().enumerate().for_each(|(idx, stored)| by_name.entry(name(stored)).or_default().push(idx));
+        let mut are_accepted = vec![false; outliers.len()];
+        for (name, of_use_case) in by_name {
+            let (whitelist, derived) = self.of_use_cases.get(&name).unwrap_or(&self.global);
+            let mut document = Cow::Borrowed(document);
+            if let Some(derived) = derived {
+                let derived = derived.derive(&document.source, &self.names);
+                document.to_mut().source.extend(derived);
+            }
+            let mut whitelist = whitelist.of_event(&document);
+            for idx in of_use_case {
+                let verdict = whitelist.matches(&outliers[idx].outlier);
+                self.regexps_given_up.fetch_add(verdict.regexps_given_up, Ordering::Relaxed);
+                are_accepted[idx] = verdict.whitelisted;
+            }
+        }
+        are_accepted
+    }
 }
 
 impl Rule for Accepted {
@@ -313,20 +337,7 @@ impl Rule for Accepted {
         let event = &document.source;
         let Some(Value::Object(stored)) = event.get("outliers") else { return Ok(None) };
         let Some(outliers) = take_apart(stored) else { return Ok(None) };
-        let is_accepted: Vec<bool> = outliers
-            .iter()
-            .map(|stored| {
-                let name = format!("{}_{}", stored.model_type, stored.model_name);
-                let (whitelist, derived) = self.of_use_cases.get(&name).unwrap_or(&self.global);
-                let mut document = Cow::Borrowed(&document);
-                if let Some(derived) = derived {
-                    document.to_mut().source.extend(derived.derive(event, &self.names));
-                }
-                let verdict = whitelist.matches(&stored.outlier, &document);
-                self.regexps_given_up.fetch_add(verdict.regexps_given_up, Ordering::Relaxed);
-                verdict.whitelisted
-            })
-            .collect();
+        let is_accepted = self.are_accepted(&outliers, &document);
         let n_accepted = is_accepted.iter().filter(|accepted| **accepted).count() as u64;
         if n_accepted == 0 {
             return Ok(None);

@@ -5,15 +5,15 @@
 //! `outliers`, the derived fields, and the outlier's texts, assets, parameters and observations.
 //! The summary is tested both wrapped and unwrapped. `_index` and `_id` are not matched.
 
+mod tested;
 mod values;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::config::{WhitelistEntries, WhitelistPart};
+use crate::config::WhitelistEntries;
 use crate::event::Document;
 use crate::outlier::Outlier;
-use crate::python::PrefixRegex;
+use tested::TestedEntries;
 use values::Values;
 
 /// Entries that apply to a use case.
@@ -21,6 +21,17 @@ use values::Values;
 pub struct Whitelist {
     /// Those of the main configuration and those of the use case's file.
     origins: [Arc<WhitelistEntries>; 2],
+}
+
+/// A whitelist as it applies to the outliers of one event: what depends on the event alone is found
+/// out once for all of them.
+#[derive(Debug)]
+pub struct EventWhitelist<'a> {
+    event: Values<'a>,
+    /// By origin.
+    entries: Vec<TestedEntries<'a>>,
+    /// The same as older versions read them.
+    former: Vec<TestedEntries<'a>>,
 }
 
 /// Result of a test.
@@ -47,48 +58,33 @@ impl Whitelist {
         self.origins.iter().all(|entries| entries.is_empty())
     }
 
-    /// Tests an outlier of a document. Derived fields replace the document's own.
-    pub fn matches(&self, outlier: &Outlier, document: &Document) -> Verdict {
-        if self.is_empty() {
-            return Verdict::default();
+    /// Returns the whitelist for the outliers of a document. Derived fields replace the document's
+    /// own.
+    pub fn of_event<'a>(&'a self, document: &'a Document) -> EventWhitelist<'a> {
+        let origins = self.origins.iter().filter(|entries| !entries.is_empty());
+        EventWhitelist {
+            event: Values::of_event(document),
+            entries: origins.clone().map(|entries| TestedEntries::new(entries)).collect(),
+            former: origins.filter_map(|entries| entries.former()).map(TestedEntries::new).collect(),
         }
-        let values = Values::new(outlier, document);
+    }
+}
+
+impl EventWhitelist<'_> {
+    /// Tests an outlier of the event.
+    pub fn matches(&mut self, outlier: &Outlier) -> Verdict {
+        let EventWhitelist { event, entries, former } = self;
+        let mut outlier = Values::of_outlier(outlier);
         let mut verdict = Verdict::default();
-        verdict.whitelisted = self.origins.iter().any(|entries| matches_literal(entries, &values))
-            || self.origins.iter().any(|entries| matches_regexp(entries, &values, &mut verdict.regexps_given_up));
+        let n_given_up = &mut verdict.regexps_given_up;
+        verdict.whitelisted = entries.iter_mut().any(|entries| entries.match_literal(event, &mut outlier))
+            || entries.iter_mut().any(|entries| entries.match_regexp(event, &mut outlier, n_given_up));
         verdict.formerly_accepted = !verdict.whitelisted
-            && self.origins.iter().filter_map(|entries| entries.former()).any(|former| {
-                matches_literal(former, &values) || matches_regexp(former, &values, &mut verdict.regexps_given_up)
+            && former.iter_mut().any(|former| {
+                former.match_literal(event, &mut outlier) || former.match_regexp(event, &mut outlier, n_given_up)
             });
         verdict
     }
-}
-
-fn matches_literal(entries: &WhitelistEntries, values: &Values<'_>) -> bool {
-    let is_held = |part: &WhitelistPart<String>| values.of(part.field.as_ref()).contains(&part.value);
-    entries.index().fields().iter().filter(|indexed| indexed.has_literals()).any(|indexed| {
-        let values = values.of(indexed.field.as_ref());
-        let mut possible = values.iter().flat_map(|value| indexed.literals(value));
-        possible.any(|&idx| entries.literals[idx].iter().all(is_held))
-    })
-}
-
-fn matches_regexp(entries: &WhitelistEntries, values: &Values<'_>, n_given_up: &mut u64) -> bool {
-    // sorted like the values, so that the number of stopped regexps does not differ between runs
-    let mut possible = BTreeSet::new();
-    for indexed in entries.index().fields().iter().filter(|indexed| indexed.has_regexps()) {
-        let values = values.of(indexed.field.as_ref());
-        possible.extend(values.iter().flat_map(|value| indexed.regexps(value)));
-    }
-    let mut is_held = |part: &WhitelistPart<PrefixRegex>| {
-        values.of(part.field.as_ref()).iter().any(|value| {
-            part.value.is_match(value).unwrap_or_else(|_| {
-                *n_given_up += 1;
-                false
-            })
-        })
-    };
-    possible.into_iter().any(|idx| entries.regexps[idx].iter().all(&mut is_held))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ fn verdict(text: &str, event: Value) -> Verdict {
         "unwrapped_summary": summary,
     }))
     .unwrap();
-    Whitelist::new(entries(text), Arc::default()).matches(&outlier, &document)
+    Whitelist::new(entries(text), Arc::default()).of_event(&document).matches(&outlier)
 }
 
 fn check(text: &str, event: Value, expected: bool) {
@@ -148,5 +148,37 @@ fn slow_regexps_are_stopped_and_counted() {
     for _ in 0..20 {
         let expected = Verdict { whitelisted: true, regexps_given_up: 1, ..Verdict::default() };
         assert_eq!(verdict(&text, event.clone()), expected);
+    }
+}
+
+#[test]
+fn the_values_of_an_event_are_gathered_once_for_all_of_its_outliers() {
+    let values: Vec<String> = (0..200_000).map(|n| format!("value {n}")).collect();
+    let Value::Object(source) = json!({"a": values, "b": {"c": values}, "kk": "v"}) else { panic!("an object") };
+    let document = Document { index: "idx".to_owned(), id: "1".to_owned(), source, names: Arc::default() };
+    // possible for every outlier, and accepted by what an outlier itself holds only
+    let entries = entries(
+        "[whitelist_literals]\na = value 1, b.c:value 2, target 7\nb = outliers.target:target 8, kk:v\nc = b.c:value 5, kk:w\n\
+         [whitelist_regexps]\nd = value 1, b.c:value, target 9$\ne = b.c:value 19, none",
+    );
+    let whitelist = Whitelist::new(Arc::default(), entries);
+    let mut of_event = whitelist.of_event(&document);
+    let accepted = (0..10_000).filter(|n| {
+        let fields = json!({"fields": {"target": format!("target {n}")}, "unwrapped_summary": "s"});
+        of_event.matches(&serde_json::from_value(fields).unwrap()).whitelisted
+    });
+    assert_eq!(accepted.collect::<Vec<_>>(), [7, 8, 9]);
+}
+
+#[test]
+fn stopped_regexps_are_counted_for_each_outlier() {
+    let Value::Object(source) = json!({"a": "a".repeat(3000), "b": "b"}) else { panic!("an object") };
+    let document = Document { index: "idx".to_owned(), id: "1".to_owned(), source, names: Arc::default() };
+    let whitelist = Whitelist::new(entries("[whitelist_regexps]\na = (?=(a+)+\\1$)b"), Arc::default());
+    let mut of_event = whitelist.of_event(&document);
+    for (target, expected) in [("x".to_owned(), 1), ("a".repeat(3000), 1), ("a".repeat(3001), 2)] {
+        let outlier = json!({"fields": {"target": target}, "unwrapped_summary": "s"});
+        let verdict = of_event.matches(&serde_json::from_value(outlier).unwrap());
+        assert_eq!(verdict.regexps_given_up, expected, "{}", target.len());
     }
 }
