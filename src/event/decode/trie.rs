@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// ways. Longer paths are tried with at most one dotted key.
 const MAX_PARTS_ALL_WAYS: usize = 8;
 
+/// Upper limit on the bytes of a character.
+const MAX_UTF8_BYTES: usize = 4;
+
 /// Number of a node; the root is 0.
 pub(super) type NodeId = u32;
 
@@ -34,8 +37,8 @@ pub(super) struct Node {
     pub(super) captured: bool,
     /// true if all leaves below are wanted
     leaves: bool,
-    /// true if all leaves below some child are wanted
-    leaves_below: bool,
+    /// length of the longest key of a child below which all leaves are wanted
+    longest_leaves: Option<usize>,
     /// true if the key is a literal key with dots in it
     pub(super) dotted: bool,
 }
@@ -104,14 +107,17 @@ impl Trie {
     pub(super) fn match_key(&self, parent: NodeId, key: &str, mut found: impl FnMut(KeyMatch)) {
         let parent = self.node(parent);
         self.match_equal(parent, key, &mut found);
-        if parent.leaves_below {
-            for (dot, _) in key.match_indices('.') {
-                self.match_equal(parent, &key[..dot], &mut |start| {
-                    if start.exact && self.node(start.node).leaves {
-                        found(KeyMatch { beyond: true, spelling: fnv1a(key.as_bytes()), ..start });
-                    }
-                });
-            }
+        let Some(longest) = parent.longest_leaves else { return };
+        let mut spelling = None;
+        // a key may consist of dots, so no more of them are looked at than a wanted key reaches
+        let starts = key.bytes().take(longest + 1).enumerate().filter(|(_, byte)| *byte == b'.');
+        for (dot, _) in starts {
+            self.match_equal(parent, &key[..dot], &mut |start| {
+                if start.exact && self.node(start.node).leaves {
+                    let spelling = *spelling.get_or_insert_with(|| fnv1a(key.as_bytes()));
+                    found(KeyMatch { beyond: true, spelling, ..start });
+                }
+            });
         }
     }
 
@@ -124,6 +130,10 @@ impl Trie {
     }
 
     fn match_equal(&self, parent: &Node, key: &str, found: &mut impl FnMut(KeyMatch)) {
+        // in lower case, a character has at least one byte
+        if key.len() > MAX_UTF8_BYTES * parent.by_length.len() {
+            return;
+        }
         if key.is_ascii() {
             // lower-casing ASCII keeps the length
             let Some([start, end]) = parent.by_length.get(key.len()..key.len() + 2).and_then(|w| w.first_chunk())
@@ -157,7 +167,7 @@ impl Trie {
             end: 0,
             captured: wanted.captured,
             leaves: wanted.leaves,
-            leaves_below: wanted.children.values().any(|child| child.leaves),
+            longest_leaves: wanted.children.iter().filter(|(_, child)| child.leaves).map(|(key, _)| key.len()).max(),
             dotted: key.contains('.'),
         });
         let mut children: Vec<NodeId> = wanted.children.iter().map(|(key, child)| self.push(key, child)).collect();
@@ -272,5 +282,48 @@ mod tests {
         assert_eq!(names("\u{212a}"), owned(&[("k", false)]), "the Kelvin sign is a k");
         assert_eq!(names("hos"), owned(&[]));
         assert_eq!(names(&"x".repeat(900)), owned(&[]));
+    }
+
+    #[test]
+    fn dotted_keys_lead_to_the_leaves_below_their_beginnings() {
+        let mut builder = TrieBuilder::default();
+        for key in ["a", "a.b", "größe", "\u{130}x"] {
+            builder.add_leaves(&[key.to_owned()]);
+        }
+        builder.add(&["value.only".to_owned()]);
+        let trie = builder.build();
+        let beyond = |key: &str| {
+            let mut found = Vec::new();
+            trie.match_key(0, key, |m| found.extend(m.beyond.then(|| trie.node(m.node).key.to_string())));
+            found
+        };
+        assert_eq!(beyond("a.b.c"), ["a", "a.b"]);
+        assert_eq!(beyond("a.b"), ["a"]);
+        assert_eq!(beyond("a."), ["a"]);
+        assert_eq!(beyond("größe.x"), ["größe"]);
+        assert_eq!(beyond("\u{130}x.y"), ["\u{130}x"], "its lower-case form is longer");
+        for key in ["A.b", "b.a", ".a", "a", "value.only.x", "GRÖßE.x"] {
+            assert_eq!(beyond(key), Vec::<String>::new(), "{key}");
+        }
+        // far beyond the longest wanted key
+        for key in [".".repeat(16 << 20), "É.".repeat(4 << 20)] {
+            assert_eq!(beyond(&key), Vec::<String>::new());
+        }
+        assert_eq!(beyond(&"a.".repeat(8 << 20)), ["a"]);
+    }
+
+    #[test]
+    fn keys_are_found_whose_lower_case_form_has_another_length() {
+        let mut builder = TrieBuilder::default();
+        ["kkkk", "i\u{307}"].iter().for_each(|key| builder.add(&[(*key).to_owned()]));
+        let trie = builder.build();
+        let is_found = |key: &str| {
+            let mut is_found = false;
+            trie.match_key(0, key, |_| is_found = true);
+            is_found
+        };
+        assert!(is_found("\u{212a}\u{212a}\u{212a}\u{212a}"), "12 bytes for 4");
+        assert!(is_found("\u{130}"), "2 bytes for 3");
+        assert!(!is_found(&"\u{212a}".repeat(100)));
     }
 }
