@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use super::cursor::{Cursor, Kind, string_content, unescape_into};
 
+/// Upper limit on the bytes of the name of a leaf: Lucene has no longer terms, so no index has
+/// fields with longer names.
+const MAX_NAME_BYTES: usize = 32_766;
+
 /// Calls `push` with the tagged text of each scalar leaf of `raw` (see
 /// [`super::ColumnKind::Leaves`]). If a key occurs several times in an object below `raw`, all its
 /// values are used.
@@ -90,7 +94,8 @@ impl NamePattern {
     }
 
     /// Calls `push` with the tagged text of each leaf of the document `source` whose full name
-    /// matches. If a key occurs several times in an object, all its values are used.
+    /// matches. If a key occurs several times in an object, all its values are used. Names beyond
+    /// [`MAX_NAME_BYTES`] match nothing but `*`.
     pub(super) fn leaves(&self, source: &str, scratch: &mut String, push: &mut dyn FnMut(&str)) {
         if self.is_all() {
             return leaves(source, scratch, push);
@@ -125,7 +130,12 @@ impl Walk<'_> {
             if kind == Kind::Object {
                 self.extend_name(cursor.key());
             }
-            self.value(cursor);
+            if self.name.len() > MAX_NAME_BYTES {
+                // nor has a leaf below it a name that is tested
+                cursor.value();
+            } else {
+                self.value(cursor);
+            }
             self.name.truncate(name_length);
         }
     }
@@ -176,5 +186,21 @@ mod tests {
             NamePattern::new(pattern, None).leaves(source, &mut String::new(), &mut |text| found.push(text.to_owned()));
             assert_eq!(found.join(" "), expected, "{pattern}");
         }
+    }
+
+    #[test]
+    fn names_that_no_index_could_have_match_no_pattern() {
+        let found = |pattern: &str, source: &str| {
+            let (mut found, pattern) = (Vec::new(), NamePattern::new(pattern, None));
+            pattern.leaves(source, &mut String::new(), &mut |text| found.push(text.to_owned()));
+            found.join(" ")
+        };
+        let longest = "x".repeat(MAX_NAME_BYTES - 2);
+        let source = format!(r#"{{"{longest}": {{"y": 1, "yy": 2, "z": [{{"y": 3}}]}}, "y": 4}}"#);
+        assert_eq!(found("*y", &source), "n1 n4");
+        assert_eq!(found("*", &source), "n1 n2 n3 n4");
+        let members: Vec<String> = (0..200_000).map(|n| format!(r#""y{n}": {n}"#)).collect();
+        let source = format!(r#"{{"{}": {{{}}}, "y": 4}}"#, "x".repeat(16 << 20), members.join(", "));
+        assert_eq!(found("*y*", &source), "n4");
     }
 }

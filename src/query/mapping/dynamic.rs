@@ -97,7 +97,11 @@ impl Dynamic {
 
     /// True if the innermost object around `name` that says so maps new fields.
     fn maps_new_fields(&self, name: &str) -> bool {
-        let mut objects = name.match_indices('.').rev().map(|(dot, _)| &name[..dot]).chain([""]);
+        // events choose names, which may consist of dots
+        let longest = self.is_dynamic.keys().map(String::len).max().unwrap_or_default();
+        let start = &name.as_bytes()[..name.len().min(longest + 1)];
+        let dots = memchr::memrchr_iter(b'.', start);
+        let mut objects = dots.map(|dot| &name[..dot]).chain([""]);
         objects.find_map(|path| self.is_dynamic.get(path)).copied().unwrap_or(true)
     }
 }
@@ -306,8 +310,12 @@ mod tests {
             panic!("an object")
         };
         let closed = Dynamic::read(&closed);
+        let dots = ".".repeat(32_766);
         let found = ["x_id", "o.user_id", "o.q.user_id", "o.p.q.user_id"].map(|name| closed.template_of(name, Text));
         assert_eq!(found, [None, Some(0), Some(0), None]);
+        for _ in 0..10_000 {
+            assert_eq!(closed.template_of(&dots, Text), None);
+        }
         let templates = dynamic.templates();
         assert_eq!(templates[1].type_of(Whole).name(), "a number");
         assert_eq!((templates[3].type_of(Text).name(), templates[3].type_of(Boolean).name()), ("text", "a boolean"));
