@@ -7,6 +7,7 @@ use super::ast::{BoolQuery, FieldRef, Query, Test};
 use super::mapping::{Field, FieldType, Mapping, fields_like, fields_named};
 use super::predicate::{Predicate, Refusal, Shape, compile};
 use super::{QueryColumn, TimeField};
+use crate::event::equal_ignoring_case;
 
 /// Upper limit on the fields that a clause without a field, or with a pattern, stands for;
 /// Elasticsearch has the same limit.
@@ -213,10 +214,10 @@ fn resolve_leaf(
 }
 
 /// Returns the fields that `name` stands for. If it is the one for times, its values are compared
-/// as times.
+/// as times. As in events, case decides nothing.
 fn fields_of(name: &str, context: &FilterContext<'_>) -> Vec<Field> {
     let mut fields = fields_named(context.mapping, name);
-    if let Some(times) = context.times.filter(|times| times.name == name) {
+    if let Some(times) = context.times.filter(|times| equal_ignoring_case(times.name, name)) {
         fields.iter_mut().for_each(|field| field.read_times(times.formats));
     }
     fields
@@ -268,6 +269,7 @@ fn refused(field: &str, reason: &str) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::time::TimeFormats;
 
     #[test]
     fn tests_of_one_column_are_merged() {
@@ -275,5 +277,19 @@ mod tests {
         let joined = Filter::or(vec![exists("a"), exists("b"), exists("a"), Filter::None]);
         let Filter::Or(parts) = joined else { panic!("{joined:?}") };
         assert_eq!(parts.len(), 2);
+    }
+
+    #[test]
+    fn the_field_of_times_is_known_in_any_case() {
+        let formats = TimeFormats::default();
+        let field_type = |times: &str, name: &str| {
+            let times = Some(TimeField { name: times, formats: &formats });
+            let context = FilterContext { mapping: None, times, now: DateTime::UNIX_EPOCH };
+            fields_of(name, &context).remove(0).field_type
+        };
+        for (times, name) in [("@timestamp", "@Timestamp"), ("When.Größe", "when.GRÖßE"), ("at", "at")] {
+            assert_eq!(field_type(times, name), FieldType::Time(formats.clone()), "{times} {name}");
+        }
+        assert_eq!(field_type("@timestamp", "timestamp"), FieldType::Untyped);
     }
 }
