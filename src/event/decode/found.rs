@@ -1,14 +1,13 @@
 //! Values of one field in one document: its own, or those of a form.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
 use super::document_line::with_valid_surrogates;
 use super::projection::{FieldPlace, FormPlace};
 use super::row::Row;
 use super::values::elements;
-use crate::event::text::{flatten, lower_case};
+use crate::event::lookup::{extend_distinct, texts_of};
+use crate::event::text::lower_case;
 use crate::event::{Case, NamedEntry};
 
 /// Values of a field.
@@ -51,22 +50,19 @@ fn picked<'de>(raws: &[&str], entry: &NamedEntry, case: Case) -> FoundValue<'de>
     if values.is_empty() {
         return FoundValue::Missing;
     }
-    let each = values.into_iter().flat_map(|value| match value {
-        Value::Array(elements) => elements.as_slice(),
-        value => std::slice::from_ref(value),
-    });
-    let text = |text: String| if case == Case::Lower { lower_case(&text) } else { text };
-    FoundValue::Picked(distinct(each.filter_map(flatten).map(text)))
+    let texts = texts_of(&values);
+    if case == Case::Kept {
+        return FoundValue::Picked(texts);
+    }
+    let mut lower = Vec::new();
+    extend_distinct(&mut lower, texts.iter().map(|text| lower_case(text)));
+    FoundValue::Picked(lower)
 }
 
 /// Returns the texts of the elements inside arrays of objects, each once.
 pub(super) fn distinct_elements(raws: &[&str], case: Case, scratch: &mut String) -> Vec<String> {
-    let mut texts = Vec::new();
+    let (mut texts, mut distinct) = (Vec::new(), Vec::new());
     raws.iter().for_each(|raw| elements(raw, case, scratch, |text| texts.push(text.to_owned())));
-    distinct(texts)
-}
-
-fn distinct(texts: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut seen = HashSet::new();
-    texts.into_iter().filter(|text| seen.insert(text.clone())).collect()
+    extend_distinct(&mut distinct, texts);
+    distinct
 }
