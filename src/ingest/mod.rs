@@ -2,6 +2,7 @@
 //! keys, metrics and times, and stored.
 
 mod derive;
+mod first;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ use crate::table::{
     DerivedSource, EventTable, FieldSource, KeySpec, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder,
 };
 use derive::{Derived, derived_texts, overlay_elements, overlay_texts};
+
+pub use first::FirstEvents;
 
 /// Counts of the events and rows of one use case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,13 +80,10 @@ pub struct Ingested {
     /// Names of the columns that have a value in some event.
     pub filled: BTreeSet<String>,
     /// Some of the first events.
-    pub first: Vec<DocRef>,
+    pub first: FirstEvents,
     /// Per use case, some of the first events that match.
-    pub first_matching: Vec<Vec<DocRef>>,
+    pub first_matching: Vec<FirstEvents>,
 }
-
-/// Upper limit on the events of [`Ingested::first`], and on those of one use case.
-const MAX_FIRST: usize = 200;
 
 /// Reads `source` once for all use cases of `plan`. Blocks, so it must not run on tokio's threads.
 pub fn ingest(
@@ -97,7 +97,7 @@ pub fn ingest(
     let spill = SpillFile::new(&limits.spill_dir);
     let mut table = TableBuilder::new(plan.layout.clone(), compute.memory_pool(), limits.memory / CHUNK_SHARE, spill);
     let mut usage = vec![Usage::default(); plan.use_cases.len()];
-    let mut first_matching = vec![Vec::new(); plan.use_cases.len()];
+    let mut first_matching = vec![FirstEvents::default(); plan.use_cases.len()];
     let mut newest = vec![None; plan.layout.times.len()];
     let mut store = |prepared: anyhow::Result<Prepared>| -> anyhow::Result<()> {
         let Prepared { batch, usage: batch_usage, newest: batch_newest } = prepared?;
@@ -107,12 +107,12 @@ pub fn ingest(
         table.append(batch)?;
         Ok(())
     };
-    let (mut filled, mut first) = (BTreeSet::new(), Vec::new());
+    let (mut filled, mut first) = (BTreeSet::new(), FirstEvents::default());
     let mut preparing = InOrder::new(options.threads);
     let options = ScanOptions { id_hash: plan.layout.tie_break, ..options.clone() };
     let summary = source.scan(&projection, &options, &mut |batch| {
         note_filled(&mut filled, &batch.columns);
-        first.extend(batch.rows.iter().take(MAX_FIRST - first.len()).map(|row| doc_ref(batch.number, row)));
+        first.extend(batch.rows.iter().map(|row| doc_ref(batch.number, row)));
         let plan = Arc::clone(plan);
         preparing.start(move || prepare(&plan, batch)).map_or(Ok(()), &mut store)
     })?;
@@ -138,7 +138,7 @@ fn note_filled(filled: &mut BTreeSet<String>, columns: &RecordBatch) {
     }
 }
 
-fn add_first(first: &mut Vec<DocRef>, batch: &PreparedBatch, mask: &BooleanArray) {
+fn add_first(first: &mut FirstEvents, batch: &PreparedBatch, mask: &BooleanArray) {
     let [offsets, lengths, lines] = &batch.places;
     let place = |row| DocRef {
         batch: batch.batch,
@@ -146,7 +146,7 @@ fn add_first(first: &mut Vec<DocRef>, batch: &PreparedBatch, mask: &BooleanArray
         length: lengths.value(row),
         line: lines.value(row),
     };
-    first.extend(mask.values().set_indices().take(MAX_FIRST - first.len()).map(place));
+    first.extend(mask.values().set_indices().map(place));
 }
 
 fn doc_ref(batch: u32, row: &RowRef) -> DocRef {

@@ -5,14 +5,16 @@
 mod names;
 mod times;
 
+use std::cell::OnceCell;
+
 use serde_json::{Map, Value};
 
 use crate::event::decode::ColumnKind;
 use crate::event::{FieldNames, FieldPath, FieldValue, equal_ignoring_case};
-use crate::ingest::{Ingested, Usage};
+use crate::ingest::{FirstEvents, Ingested, Usage};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name};
 use crate::query::{NamedField, Sign, has_shape};
-use crate::sources::{DocRef, EventSource};
+use crate::sources::EventSource;
 use crate::spelling::named_values;
 use crate::table::{FieldSource, MetricSpec};
 use crate::terminal::{counted, quoted};
@@ -47,9 +49,10 @@ pub struct Assessment {
 /// Assesses all use cases of `plan`, in its order. Some events are read again if a message needs
 /// the names of their fields.
 pub fn assess(plan: &ScanPlan, ingested: &Ingested, source: &dyn EventSource) -> Vec<Assessment> {
+    let first_names = OnceCell::new();
     let assess = |(use_case_idx, planned): (usize, &PlannedUseCase)| {
         let usage = &ingested.usage[use_case_idx];
-        Assessing { plan, planned, usage, ingested, source, use_case_idx }.assess()
+        Assessing { plan, planned, usage, ingested, source, use_case_idx, first_names: &first_names }.assess()
     };
     plan.use_cases.iter().enumerate().map(assess).collect()
 }
@@ -61,6 +64,8 @@ struct Assessing<'a> {
     ingested: &'a Ingested,
     source: &'a dyn EventSource,
     use_case_idx: usize,
+    /// Names of the fields of the first events, for all use cases.
+    first_names: &'a OnceCell<OccurringNames>,
 }
 
 impl Assessing<'_> {
@@ -85,7 +90,7 @@ impl Assessing<'_> {
         if named.is_empty() || is_unknown {
             return (Vec::new(), Vec::new());
         }
-        let names = self.names(&self.ingested.first);
+        let names = self.first_names.get_or_init(|| self.names(&self.ingested.first));
         let lets_match = |field: &&NamedField| field.sign == Sign::Negated && self.usage.events > 0;
         let (unusable, doubts): (Vec<&NamedField>, Vec<&NamedField>) = named.into_iter().partition(lets_match);
         let described = |NamedField { name, .. }: &NamedField| match self.not_of_events(name) {
@@ -191,7 +196,7 @@ impl Assessing<'_> {
     }
 
     /// Names of the fields that occur.
-    fn names(&self, events: &[DocRef]) -> OccurringNames {
+    fn names(&self, events: &FirstEvents) -> OccurringNames {
         match self.source.mapped_fields() {
             Some(mapped) => OccurringNames::mapped(&mapped.names),
             None => OccurringNames::of(&self.read(events)).with_forms(&self.plan.names),
@@ -205,12 +210,12 @@ impl Assessing<'_> {
     fn matching_events(&self) -> Vec<Map<String, Value>> {
         let matching = &self.ingested.first_matching[self.use_case_idx];
         // events that a window leaves out for want of a time are not kept
-        self.read(if matching.is_empty() { &self.ingested.first } else { matching })
+        self.read(if matching.places().is_empty() { &self.ingested.first } else { matching })
     }
 
     /// Reads events again. Advice is worth no failure: what cannot be read gives none.
-    fn read(&self, events: &[DocRef]) -> Vec<Map<String, Value>> {
-        let found = self.source.fetch(events).unwrap_or_default();
+    fn read(&self, events: &FirstEvents) -> Vec<Map<String, Value>> {
+        let found = self.source.fetch(events.places()).unwrap_or_default();
         let parsed = found.into_iter().flatten().filter_map(|document| serde_json::from_str(&document.text).ok());
         parsed.collect()
     }

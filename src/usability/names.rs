@@ -19,6 +19,12 @@ const MAX_LISTED: usize = 5;
 /// Smallest length of a text that may be taken for a time: shorter ones are years and numbers.
 const MIN_TIME_CHARS: usize = 10;
 
+/// Upper limit on the bytes of a name that is considered: nobody means a longer one.
+const MAX_NAME_BYTES: usize = 255;
+
+/// Upper limit on the names that are considered.
+const MAX_NAMES: usize = 100_000;
+
 /// Names of fields with the number of events that have them, and of those where it reads as a time.
 #[derive(Debug, Default)]
 pub(super) struct OccurringNames(BTreeMap<String, Occurrences>);
@@ -51,9 +57,9 @@ impl OccurringNames {
         let mut names = OccurringNames::default();
         for event in events {
             let mut of_event = BTreeMap::new();
-            leaves(event, "", &mut of_event);
+            leaves(event, &mut String::new(), &mut of_event);
             for (name, is_time) in of_event {
-                let known = names.0.entry(name).or_default();
+                let Some(known) = entry(&mut names.0, &name) else { continue };
                 known.events += 1;
                 known.times += usize::from(is_time);
             }
@@ -136,25 +142,45 @@ impl OccurringNames {
     }
 }
 
-/// Collects the names of the leaves of an object, and whether they read as times.
-fn leaves(object: &Map<String, Value>, above: &str, found: &mut BTreeMap<String, bool>) {
+/// Collects the names of the leaves of an object, and whether they read as times. `above` is the
+/// object's own name.
+fn leaves(object: &Map<String, Value>, above: &mut String, found: &mut BTreeMap<String, bool>) {
+    let n_above = above.len();
     for (key, value) in object {
-        let name = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
-        leaf(value, name, found);
+        if n_above + key.len() >= MAX_NAME_BYTES {
+            continue;
+        }
+        if n_above > 0 {
+            above.push('.');
+        }
+        above.push_str(key);
+        leaf(value, above, found);
+        above.truncate(n_above);
     }
 }
 
-fn leaf(value: &Value, name: String, found: &mut BTreeMap<String, bool>) {
-    match value {
-        Value::Null => {}
-        Value::Object(inner) => leaves(inner, &name, found),
-        Value::Array(items) => items.iter().for_each(|item| leaf(item, name.clone(), found)),
-        Value::Bool(_) | Value::Number(_) => drop(found.insert(name, false)),
-        Value::String(text) => {
-            let is_time = text.len() >= MIN_TIME_CHARS && TimeFormats::default().micros_of_text(text).is_some();
-            found.insert(name, is_time);
-        }
+fn leaf(value: &Value, name: &mut String, found: &mut BTreeMap<String, bool>) {
+    let is_time = match value {
+        Value::Null => return,
+        Value::Object(inner) => return leaves(inner, name, found),
+        Value::Array(items) => return items.iter().for_each(|item| leaf(item, name, found)),
+        Value::Bool(_) | Value::Number(_) => false,
+        Value::String(text) => text.len() >= MIN_TIME_CHARS && TimeFormats::default().micros_of_text(text).is_some(),
+    };
+    if let Some(known) = entry(found, name) {
+        *known = is_time;
     }
+}
+
+/// Returns what is known of a name; `None` for a new one if there are too many.
+fn entry<'a, T: Default>(known: &'a mut BTreeMap<String, T>, name: &str) -> Option<&'a mut T> {
+    if !known.contains_key(name) {
+        if known.len() == MAX_NAMES {
+            return None;
+        }
+        known.insert(name.to_owned(), T::default());
+    }
+    known.get_mut(name)
 }
 
 fn nearness(name: &str, known: &str) -> Option<Nearness> {
@@ -264,5 +290,17 @@ mod tests {
         let events = [json!({"when": "2024-05-01T10:00:00Z", "year": "2024", "a": "x"}), json!({"when": "no"})];
         assert_eq!(names(&events).with_times(), ": set timestamp_field; did you mean `when`?");
         assert_eq!(names(&events[1..]).with_times(), ": name the field of the time with timestamp_field");
+    }
+
+    #[test]
+    fn names_that_nobody_means_take_no_memory() {
+        let members = |n: usize| (0..n).map(|n| (format!("m{n}"), json!(n))).collect::<Map<String, Value>>();
+        // with names of 4 MiB each
+        let event = json!({"o": {"k".repeat(4 << 20): members(200_000)}, "user": "x"});
+        assert_eq!(names(&[event]).0.into_keys().collect::<Vec<_>>(), ["user"]);
+        let list = json!({"k".repeat(4 << 20): (0..200_000).collect::<Vec<_>>(), "user": "x"});
+        assert_eq!(names(&[list]).0.len(), 1);
+        let many = Value::Object(members(MAX_NAMES + 10));
+        assert_eq!(names(&[many.clone(), json!({"a": 1}), many]).0.len(), MAX_NAMES);
     }
 }

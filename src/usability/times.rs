@@ -6,8 +6,7 @@ use super::names::OccurringNames;
 use super::{Assessing, excerpt};
 use crate::event::decode::timestamp;
 use crate::event::time::TimeFormats;
-use crate::ingest::Usage;
-use crate::sources::DocRef;
+use crate::ingest::{FirstEvents, Usage};
 use crate::table::TimeSpec;
 use crate::terminal::{counted, quoted, thousands};
 
@@ -74,8 +73,8 @@ impl Unread {
     fn of(assessing: &Assessing<'_>, time: &TimeSpec) -> Self {
         let matching = &assessing.ingested.first_matching[assessing.use_case_idx];
         let read = match usize::try_from(assessing.usage.matching) {
-            Ok(n_matching) if n_matching == matching.len() => "of them".to_owned(),
-            _ => format!("of the first {}", thousands(matching.len() as u64)),
+            Ok(n_matching) if n_matching == matching.places().len() => "of them".to_owned(),
+            _ => format!("of the first {}", thousands(matching.places().len() as u64)),
         };
         let unread = Unread::among(matching, Some(read), assessing, time);
         if unread.failed.is_some() || !unread.lacking.is_empty() {
@@ -86,7 +85,7 @@ impl Unread {
         if others.failed.is_some() { Unread { lacking: Vec::new(), ..others } } else { others }
     }
 
-    fn among(events: &[DocRef], read: Option<String>, assessing: &Assessing<'_>, time: &TimeSpec) -> Self {
+    fn among(events: &FirstEvents, read: Option<String>, assessing: &Assessing<'_>, time: &TimeSpec) -> Self {
         let mut unread = Unread { failed: None, n_failed: 0, lacking: Vec::new(), read };
         for event in assessing.read(events) {
             match assessing.value_of(&event, &time.field) {
