@@ -97,7 +97,7 @@ pub trait Sink: fmt::Debug {
     ///
     /// # Errors
     /// The destination cannot be written.
-    fn finish(self: Box<Self>) -> Result<(), SinkError> {
+    fn finish(self: Box<Self>) -> Result<(), DeliveryError> {
         Ok(())
     }
 }

@@ -76,8 +76,8 @@ impl Sink for Findings {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<(), SinkError> {
-        to_stdout(&self.table()).map_err(SinkError::new(Path::new("standard output")))
+    fn finish(self: Box<Self>) -> Result<(), DeliveryError> {
+        Ok(to_stdout(&self.table()).map_err(SinkError::new(Path::new("standard output")))?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use tempfile::NamedTempFile;
 
 use super::rows::{COLUMNS, CellKind, Timestamps, rows};
-use super::sorted::Form;
+use super::sorted::{FilePart, Form};
 use crate::delivery::Delivered;
 
 /// First characters with which spreadsheets take a text for a formula.
@@ -28,15 +28,13 @@ impl CsvRows {
 }
 
 impl Form for CsvRows {
-    type Part = String;
-
-    fn encoder(&self) -> impl Fn(&Delivered) -> serde_json::Result<Vec<String>> + Sync {
+    fn encoder(&self) -> impl Fn(&Delivered) -> serde_json::Result<Vec<FilePart>> + Sync {
         let timestamps = &self.timestamps;
-        move |document| Ok(rows(document, timestamps)?.iter().map(|row| record(row)).collect())
+        move |document| Ok(rows(document, timestamps)?.iter().map(|row| FilePart::line(record(row))).collect())
     }
 
-    fn write(&mut self, parts: Vec<String>) -> io::Result<()> {
-        parts.iter().try_for_each(|part| self.file.write_all(part.as_bytes()))
+    fn write(&mut self, FilePart(lines): FilePart) -> io::Result<()> {
+        lines.iter().try_for_each(|line| self.file.write_all(line.as_bytes()))
     }
 
     fn finish(self) -> io::Result<NamedTempFile> {

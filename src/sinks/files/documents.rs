@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::sorted::Form;
+use super::sorted::{FilePart, Form};
 use crate::delivery::Delivered;
 use crate::elastic::DocumentId;
 
@@ -29,19 +29,17 @@ impl DocumentLines {
 }
 
 impl Form for DocumentLines {
-    type Part = Vec<u8>;
-
-    fn encoder(&self) -> impl Fn(&Delivered) -> serde_json::Result<Vec<Vec<u8>>> + Sync {
+    fn encoder(&self) -> impl Fn(&Delivered) -> serde_json::Result<Vec<FilePart>> + Sync {
         |document| {
             let DocumentId { index, id, .. } = &document.id;
-            let mut line = serde_json::to_vec(&Line { _index: index, _id: id, _source: &document.source })?;
-            line.push(b'\n');
-            Ok(vec![line])
+            let mut line = serde_json::to_string(&Line { _index: index, _id: id, _source: &document.source })?;
+            line.push('\n');
+            Ok(vec![FilePart::line(line)])
         }
     }
 
-    fn write(&mut self, parts: Vec<Vec<u8>>) -> io::Result<()> {
-        parts.iter().try_for_each(|part| self.file.write_all(part))
+    fn write(&mut self, FilePart(lines): FilePart) -> io::Result<()> {
+        lines.iter().try_for_each(|line| self.file.write_all(line.as_bytes()))
     }
 
     fn finish(self) -> io::Result<NamedTempFile> {

@@ -22,7 +22,7 @@ pub use place::{STANDARD_OUTPUT, check_writable, write_whole};
 pub use rows::Timestamps;
 
 /// Starts a file; fails at once if it could not be written at the end. What is written to a stream
-/// is kept in `spill_dir` until then.
+/// is kept in `spill_dir` until then, and so is what one index and id has too much of.
 ///
 /// # Errors
 /// A place that cannot be written.
@@ -38,9 +38,9 @@ pub fn create(
 fn start(path: &Path, format: OutputFormat, timestamps: Timestamps, spill_dir: &Path) -> io::Result<Box<dyn Sink>> {
     let file = place::beside(path, spill_dir)?;
     Ok(match format {
-        OutputFormat::Ndjson => Box::new(SortedFile::new(path, DocumentLines::start(file))),
-        OutputFormat::Csv => Box::new(SortedFile::new(path, CsvRows::start(file, timestamps)?)),
-        OutputFormat::Parquet => Box::new(SortedFile::new(path, ParquetRows::start(file, timestamps)?)),
+        OutputFormat::Ndjson => Box::new(SortedFile::new(path, DocumentLines::start(file), spill_dir)),
+        OutputFormat::Csv => Box::new(SortedFile::new(path, CsvRows::start(file, timestamps)?, spill_dir)),
+        OutputFormat::Parquet => Box::new(SortedFile::new(path, ParquetRows::start(file, timestamps)?, spill_dir)),
     })
 }
 
@@ -79,6 +79,30 @@ mod tests {
         // the lines of one id may come in two blocks
         assert_eq!(written(&[&other[..3], &other[3..]]), expected);
         assert!(expected.starts_with(r#"{"_index":"a","_id":"1","_source":{"n":1}}"#));
+    }
+
+    #[test]
+    fn lines_of_one_id_do_not_gather_in_memory() {
+        let padding = "x".repeat(1 << 20);
+        let documents: Vec<Delivered> = [50, 20, 40, 10, 30]
+            .iter()
+            .flat_map(|start| (*start..start + 10).rev())
+            .map(|n| {
+                let mut document = document("a", "1", n);
+                document.source.insert("padding".to_owned(), padding.as_str().into());
+                document
+            })
+            .collect();
+        let numbers = |text: &str| -> Vec<u64> {
+            let number = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["_source"]["n"].as_u64();
+            text.lines().filter_map(number).collect()
+        };
+        assert_eq!(numbers(&written(&documents.chunks(7).collect::<Vec<_>>())), (10..60).collect::<Vec<_>>());
+        let folder = tempfile::tempdir().unwrap();
+        let (path, missing) = (folder.path().join("out.ndjson"), folder.path().join("missing"));
+        let mut file = create(&path, OutputFormat::Ndjson, Timestamps::default(), &missing).unwrap();
+        let error = file.deliver(&documents).unwrap_err();
+        assert!(matches!(error, crate::delivery::DeliveryError::Spill(_)), "{error}");
     }
 
     #[test]

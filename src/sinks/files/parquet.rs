@@ -13,7 +13,7 @@ use parquet::file::properties::WriterProperties;
 use tempfile::NamedTempFile;
 
 use super::rows::{COLUMNS, CellKind, Timestamps, rows};
-use super::sorted::Form;
+use super::sorted::{FilePart, Form};
 use crate::delivery::Delivered;
 
 /// Size of the text of rows that are encoded together.
@@ -72,22 +72,15 @@ impl ParquetRows {
 }
 
 impl Form for ParquetRows {
-    type Part = Vec<String>;
-
-    fn encoder(&self) -> impl Fn(&Delivered) -> serde_json::Result<Vec<Vec<String>>> + Sync {
+    fn encoder(&self) -> impl Fn(&Delivered) -> serde_json::Result<Vec<FilePart>> + Sync {
         let timestamps = &self.timestamps;
-        move |document| rows(document, timestamps)
+        move |document| Ok(rows(document, timestamps)?.into_iter().map(FilePart).collect())
     }
 
-    fn write(&mut self, parts: Vec<Vec<String>>) -> io::Result<()> {
-        for row in parts {
-            self.n_bytes += row.iter().map(String::len).sum::<usize>();
-            self.rows.push(row);
-            if self.n_bytes > BATCH_BYTES {
-                self.encode()?;
-            }
-        }
-        Ok(())
+    fn write(&mut self, row: FilePart) -> io::Result<()> {
+        self.n_bytes += row.len();
+        self.rows.push(row.0);
+        if self.n_bytes > BATCH_BYTES { self.encode() } else { Ok(()) }
     }
 
     fn finish(mut self) -> io::Result<NamedTempFile> {
