@@ -200,3 +200,19 @@ fn a_format_needs_a_file() {
     run(scratch.path(), "-o out.csv --dry-run").expect_code(0);
     assert!(!scratch.path().join("out.csv").exists());
 }
+
+#[test]
+fn tables_have_the_times_that_use_cases_read() {
+    let scratch = folder(concat!(
+        r#"{"props":[{"Name":"made","Value":"2024-05-01T00:00:00Z"}],"name":"zsh","user":"ann","host":"h"}"#,
+        "\n",
+        r#"{"created":{"$date":"2024-05-02T00:00:00Z"},"name":"bash","user":"bob","host":"h"}"#,
+        "\n"
+    ));
+    let main = "[general]\ntimestamp_field=created\n[namedvalues]\ncreated=props[Name=made].Value\n";
+    fs::write(scratch.path().join("main.conf"), main).expect("written");
+    run(scratch.path(), "-o out.csv").expect_code(0);
+    let text = fs::read_to_string(scratch.path().join("out.csv")).expect("written");
+    let times: Vec<&str> = text.lines().skip(1).filter_map(|row| row.split(',').nth(2)).collect();
+    assert_eq!(times, ["2024-05-01T00:00:00Z", "2024-05-02T00:00:00Z"], "{text}");
+}

@@ -1,7 +1,6 @@
 //! The steps that every run takes, wherever its events come from: judge scan groups, then deliver
 //! what they found.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,7 +20,7 @@ use crate::report::{NOTHING_WRITTEN, Report};
 use crate::runtime::Interrupt;
 use crate::scan_group::{self, GroupResult, ScanGroup};
 use crate::sinks::console::Findings;
-use crate::sinks::files::{self, Timestamps};
+use crate::sinks::files::{self, OutlierFile, Timestamps};
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
 use crate::usability::Usability;
@@ -35,7 +34,7 @@ pub(super) struct Judging<'a> {
     pub(super) now: DateTime<Utc>,
     quiet: bool,
     /// The file for outliers; without one, a table is printed.
-    output: Option<Box<dyn Sink>>,
+    output: Option<OutlierFile>,
     gathered: Gathered,
     /// Names of the use cases that ran.
     names: Vec<String>,
@@ -55,7 +54,8 @@ impl<'a> Judging<'a> {
         let compute = compute.with_resource(device(request.device, use_cases)?);
         let spill_dir = &compute.limits().spill_dir;
         let gathered = Gathered::new(spill_dir);
-        let output = request.output.as_ref().map(|output| open(output, use_cases, spill_dir)).transpose()?;
+        let create = |output: &Output| files::create(&output.path, output.format, spill_dir);
+        let output = request.output.as_ref().map(create).transpose()?;
         Ok(Judging {
             interrupt,
             main,
@@ -154,14 +154,13 @@ impl<'a> Judging<'a> {
             return Err(refused);
         }
         let started = Instant::now();
-        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-        if self.main.general.print_outliers_to_console {
-            sinks.push(Box::new(OutlierLog::new(&self.names)));
-        }
-        sinks.push(match self.output.take() {
-            Some(file) => file,
-            None => Box::new(Findings::new(&self.names)),
-        });
+        let mut sinks = match self.open_sinks() {
+            Ok(sinks) => sinks,
+            Err(error) => {
+                self.report(report);
+                return Err(error.into());
+            }
+        };
         sinks.extend(cluster);
         let mut delivery = Delivery { n_documents: vec![0; self.names.len()], ..Delivery::default() };
         let gathered = std::mem::replace(&mut self.gathered, Gathered::new(&self.compute.limits().spill_dir));
@@ -193,11 +192,32 @@ impl<'a> Judging<'a> {
         }
         Ok(sinks.into_iter().try_for_each(Sink::finish)?)
     }
-}
 
-fn open(output: &Output, use_cases: &[Arc<UseCase>], spill_dir: &Path) -> Result<Box<dyn Sink>, SinkError> {
-    let fields = use_cases.iter().map(|use_case| (use_case.id(), use_case.timestamp_field.clone()));
-    files::create(&output.path, output.format, Timestamps::new(fields), spill_dir)
+    /// Opens the sinks that every run has.
+    fn open_sinks(&mut self) -> Result<Vec<Box<dyn Sink>>, SinkError> {
+        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+        if self.main.general.print_outliers_to_console {
+            sinks.push(Box::new(OutlierLog::new(&self.names)));
+        }
+        sinks.push(match self.output.take() {
+            Some(file) => file.into_sink(self.timestamps())?,
+            None => Box::new(Findings::new(&self.names)),
+        });
+        Ok(sinks)
+    }
+
+    /// Fields of times, with the meaning that their names had while events were read.
+    fn timestamps(&self) -> Timestamps {
+        let of_plan = |(plan, _): &(Arc<ScanPlan>, GroupResult)| {
+            let names = Arc::clone(&plan.names);
+            let use_cases: Vec<Arc<UseCase>> =
+                plan.use_cases.iter().map(|planned| Arc::clone(&planned.use_case)).collect();
+            use_cases
+                .into_iter()
+                .map(move |use_case| (use_case.id(), use_case.timestamp_field.clone(), Arc::clone(&names)))
+        };
+        Timestamps::new(self.groups.iter().flat_map(of_plan))
+    }
 }
 
 /// Returns the device on which models are trained. A GPU that was asked for must exist; `auto` does

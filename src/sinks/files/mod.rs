@@ -9,7 +9,9 @@ mod rows;
 mod sorted;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::cli::OutputFormat;
 use crate::delivery::{Sink, SinkError};
@@ -26,22 +28,40 @@ pub use rows::Timestamps;
 ///
 /// # Errors
 /// A place that cannot be written.
-pub fn create(
-    path: &Path,
-    format: OutputFormat,
-    timestamps: Timestamps,
-    spill_dir: &Path,
-) -> Result<Box<dyn Sink>, SinkError> {
-    start(path, format, timestamps, spill_dir).map_err(SinkError::new(path))
+pub fn create(path: &Path, format: OutputFormat, spill_dir: &Path) -> Result<OutlierFile, SinkError> {
+    let file = place::beside(path, spill_dir).map_err(SinkError::new(path))?;
+    Ok(OutlierFile { path: path.to_owned(), format, spill_dir: spill_dir.to_owned(), file })
 }
 
-fn start(path: &Path, format: OutputFormat, timestamps: Timestamps, spill_dir: &Path) -> io::Result<Box<dyn Sink>> {
-    let file = place::beside(path, spill_dir)?;
-    Ok(match format {
-        OutputFormat::Ndjson => Box::new(SortedFile::new(path, DocumentLines::start(file), spill_dir)),
-        OutputFormat::Csv => Box::new(SortedFile::new(path, CsvRows::start(file, timestamps)?, spill_dir)),
-        OutputFormat::Parquet => Box::new(SortedFile::new(path, ParquetRows::start(file, timestamps)?, spill_dir)),
-    })
+/// A file in which nothing is written yet.
+#[derive(Debug)]
+pub struct OutlierFile {
+    path: PathBuf,
+    format: OutputFormat,
+    spill_dir: PathBuf,
+    file: NamedTempFile,
+}
+
+impl OutlierFile {
+    /// Returns the sink that writes the file.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn into_sink(self, timestamps: Timestamps) -> Result<Box<dyn Sink>, SinkError> {
+        let cannot_write = SinkError::new(&self.path);
+        self.start(timestamps).map_err(cannot_write)
+    }
+
+    fn start(self, timestamps: Timestamps) -> io::Result<Box<dyn Sink>> {
+        let OutlierFile { path, format, spill_dir, file } = self;
+        Ok(match format {
+            OutputFormat::Ndjson => Box::new(SortedFile::new(&path, DocumentLines::start(file), &spill_dir)),
+            OutputFormat::Csv => Box::new(SortedFile::new(&path, CsvRows::start(file, timestamps)?, &spill_dir)),
+            OutputFormat::Parquet => {
+                Box::new(SortedFile::new(&path, ParquetRows::start(file, timestamps)?, &spill_dir))
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -62,7 +82,8 @@ mod tests {
     fn written(blocks: &[&[Delivered]]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.ndjson");
-        let mut file = create(&path, OutputFormat::Ndjson, Timestamps::default(), folder.path()).unwrap();
+        let file = create(&path, OutputFormat::Ndjson, folder.path()).unwrap();
+        let mut file = file.into_sink(Timestamps::default()).unwrap();
         blocks.iter().for_each(|block| file.deliver(block).unwrap());
         assert!(!path.exists());
         file.finish().unwrap();
@@ -100,7 +121,8 @@ mod tests {
         assert_eq!(numbers(&written(&documents.chunks(7).collect::<Vec<_>>())), (10..60).collect::<Vec<_>>());
         let folder = tempfile::tempdir().unwrap();
         let (path, missing) = (folder.path().join("out.ndjson"), folder.path().join("missing"));
-        let mut file = create(&path, OutputFormat::Ndjson, Timestamps::default(), &missing).unwrap();
+        let file = create(&path, OutputFormat::Ndjson, &missing).unwrap();
+        let mut file = file.into_sink(Timestamps::default()).unwrap();
         let error = file.deliver(&documents).unwrap_err();
         assert!(matches!(error, crate::delivery::DeliveryError::Spill(_)), "{error}");
     }
@@ -108,8 +130,7 @@ mod tests {
     #[test]
     fn a_path_that_cannot_be_written_is_reported_at_once() {
         for path in ["/nonexistent/folder/out.ndjson", "/"] {
-            let error =
-                create(Path::new(path), OutputFormat::Ndjson, Timestamps::default(), Path::new("/tmp")).unwrap_err();
+            let error = create(Path::new(path), OutputFormat::Ndjson, Path::new("/tmp")).unwrap_err();
             assert!(error.to_string().contains(path), "{error}");
         }
     }

@@ -1,11 +1,13 @@
 //! Outliers as rows of a table, which has the same columns in every format.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::delivery::{Delivered, DeliveredOutlier};
-use crate::event::{FieldNames, FieldPath};
+use crate::event::text::flatten;
+use crate::event::{FieldNames, FieldPath, FieldValue};
 
 /// Type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,21 +37,38 @@ pub(super) const COLUMNS: [(&str, CellKind); 15] = [
     ("observations", CellKind::Text),
 ];
 
-/// Fields of the times of events.
+/// Fields of the times of events, with the meaning of their names.
 #[derive(Debug, Default)]
 pub struct Timestamps {
-    by_use_case: HashMap<String, FieldPath>,
+    by_use_case: HashMap<String, (FieldPath, Arc<FieldNames>)>,
 }
 
 impl Timestamps {
-    /// Gathers the time fields of use cases, by their names.
-    pub fn new(fields: impl IntoIterator<Item = (String, FieldPath)>) -> Self {
-        Timestamps { by_use_case: fields.into_iter().collect() }
+    /// Gathers the time fields of use cases, by the names of these.
+    pub fn new(fields: impl IntoIterator<Item = (String, FieldPath, Arc<FieldNames>)>) -> Self {
+        let by_use_case = |(use_case, field, names)| (use_case, (field, names));
+        Timestamps { by_use_case: fields.into_iter().map(by_use_case).collect() }
     }
 
     fn text(&self, use_case: &str, source: &Map<String, Value>) -> String {
-        let value = self.by_use_case.get(use_case).and_then(|field| FieldNames::default().value(source, field));
-        value.and_then(|value| value.text()).unwrap_or_default()
+        let found = self.by_use_case.get(use_case).and_then(|(field, names)| names.value(source, field));
+        let text = match found {
+            Some(FieldValue::One(value)) => time_text(&value),
+            several => several.and_then(|several| several.text()),
+        };
+        text.unwrap_or_default()
+    }
+}
+
+/// Text of a time, or of what is in `{"$date": ...}`. A list of these stands for its first element.
+fn time_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Object(wrapped) => {
+            let date = wrapped.get("$date")?;
+            flatten(date.get("$numberLong").unwrap_or(date))
+        }
+        Value::Array(list) => flatten(value).or_else(|| time_text(list.first().filter(|first| first.is_object())?)),
+        value => flatten(value),
     }
 }
 
@@ -94,4 +113,38 @@ fn observations(fields: &Map<String, Value>) -> serde_json::Result<String> {
     };
     let others = fields.iter().filter(|field| !has_column(*field));
     serde_json::to_string(&others.collect::<std::collections::BTreeMap<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::Form;
+
+    #[test]
+    fn times_are_found_by_every_name_that_use_cases_may_give_them() {
+        let entry = Form::of_named_entry("bag[Name=created].Value").unwrap();
+        let names = Arc::new(FieldNames::new([("made".to_owned(), entry)]));
+        let check = |field: &str, source: Value, expected: &str| {
+            let Value::Object(source) = source else { panic!("an object") };
+            let timestamps = Timestamps::new([("u".to_owned(), FieldPath::new(field), Arc::clone(&names))]);
+            assert_eq!(timestamps.text("u", &source), expected, "{field} {source:?}");
+            assert_eq!(timestamps.text("other", &source), "");
+        };
+        check(
+            "made",
+            json!({"bag": [{"Name": "x", "Value": 1}, {"Name": "created", "Value": "2024-05-01"}]}),
+            "2024-05-01",
+        );
+        check("Made", json!({"made": 5}), "5");
+        check("when.keyword", json!({"when": "2024-05-01"}), "2024-05-01");
+        check("when", json!({"when": {"$date": "2024-05-01T00:00:00Z"}}), "2024-05-01T00:00:00Z");
+        check("when", json!({"when": {"$date": 1714521600000_u64}}), "1714521600000");
+        check("when", json!({"when": {"$date": {"$numberLong": "1714521600000"}}}), "1714521600000");
+        check("when", json!({"when": [{"$date": "2024-05-01"}, {"$date": "2024-05-02"}]}), "2024-05-01");
+        check("when", json!({"when": ["2024-05-01", "2024-05-02"]}), "2024-05-01 - 2024-05-02");
+        check("when", json!({"when": {"date": "2024-05-01"}}), "");
+        check("when", json!({"when": [["x"]]}), "");
+    }
 }
