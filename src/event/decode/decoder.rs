@@ -22,6 +22,9 @@ use super::walk::{Envelope, Shape, read_line, read_source};
 use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES, MAX_VALUE_BYTES, MAX_VALUES};
 use crate::event::Case;
 
+/// Character with which some programs begin a file.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Consecutive lines of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Chunk<'a> {
@@ -89,9 +92,9 @@ impl Decoder {
         let (mut rows, mut ids, mut skipped) = (Vec::new(), Identities::default(), SkippedLines::default());
         let mut end = 0;
         for (line_in_batch, bytes) in lines(chunk.bytes).enumerate() {
-            let start = end;
+            let mut start = end;
             end += bytes.len();
-            let length = bytes.trim_ascii_end().len();
+            let mut length = bytes.trim_ascii_end().len();
             let bytes = &bytes[..length];
             if bytes.is_empty() {
                 continue;
@@ -101,9 +104,16 @@ impl Decoder {
                 Some(text) => text.get(start..start + length),
                 None => std::str::from_utf8(bytes).ok(),
             };
-            let decoded = line
+            let mut decoded = line
                 .ok_or(SkipReason::InvalidUtf8)
                 .and_then(|line| self.decode_document(line, None, &mut row, chunk.name, number));
+            // files that were joined leave marks between their lines
+            if decoded.is_err()
+                && let Some(unmarked) = line.and_then(|line| line.strip_prefix(BYTE_ORDER_MARK))
+            {
+                (start, length) = (start + BYTE_ORDER_MARK.len_utf8(), unmarked.len());
+                decoded = self.decode_document(unmarked, None, &mut row, chunk.name, number);
+            }
             match decoded {
                 Ok(identity) => {
                     ids.push(rows.len(), identity);
