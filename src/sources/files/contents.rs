@@ -1,9 +1,11 @@
 //! Contents of files and streams, decompressed. Compression is recognised by content.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use flate2::bufread::GzDecoder;
 
 use super::file::InputFile;
 use super::stream::Stream;
@@ -85,7 +87,7 @@ impl Contents {
         match self.start.get_ref()[..] {
             [0x1f, 0x8b, ..] => {
                 let stored = BufReader::with_capacity(1 << 16, self);
-                Ok(Contents::peek(Box::new(flate2::read::MultiGzDecoder::new(stored)), &interrupt))
+                Ok(Contents::peek(Box::new(Gzip { member: Some(GzDecoder::new(stored)) }), &interrupt))
             }
             // a frame, or one to be skipped
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
@@ -101,6 +103,11 @@ impl Contents {
     pub(super) fn start(&self) -> Start<'_> {
         let bytes = self.start.get_ref();
         Start { bytes, is_whole: bytes.len() < START_BYTES && self.fault.is_none() }
+    }
+
+    /// True if a fault ends the first bytes.
+    pub(super) fn has_fault(&self) -> bool {
+        self.fault.is_some()
     }
 
     /// Takes the fault that ends the first bytes, if there is one.
@@ -153,6 +160,49 @@ pub(super) fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> (usize, Op
         }
     }
     (n, None)
+}
+
+/// Members of a gzip file, one after the other, and the zeros with which tapes and copies are
+/// padded.
+struct Gzip<R> {
+    /// `None` after the last one.
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Gzip<R> {
+    /// Moves to the next member, if there is one.
+    fn advance(&mut self) -> io::Result<()> {
+        let Some(mut stored) = self.member.take().map(GzDecoder::into_inner) else { return Ok(()) };
+        loop {
+            let bytes = stored.fill_buf()?;
+            let n_zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            let is_end = bytes.is_empty();
+            if is_end || n_zeros < bytes.len() {
+                stored.consume(n_zeros);
+                self.member = (!is_end).then(|| GzDecoder::new(stored));
+                return Ok(());
+            }
+            stored.consume(n_zeros);
+        }
+    }
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // the decoder calls bytes invalid as if they were arguments
+        let damaged = |error: io::Error| match error.kind() {
+            io::ErrorKind::InvalidInput => io::Error::new(io::ErrorKind::InvalidData, error),
+            _ => error,
+        };
+        while let Some(member) = &mut self.member {
+            let n = member.read(buffer).map_err(damaged)?;
+            if n > 0 || buffer.is_empty() {
+                return Ok(n);
+            }
+            self.advance()?;
+        }
+        Ok(0)
+    }
 }
 
 struct Counted<R> {
