@@ -327,6 +327,12 @@ impl Report {
         }
         let ignored = summary.ignored.iter().map(|file| format!("{}: {}", file.name, file.reason));
         self.source.ignored.extend(ignored);
+        for doubt in &summary.doubts {
+            // each scan group reads the files
+            if !self.warnings.contains(doubt) {
+                self.warning(doubt.clone());
+            }
+        }
         self.source.repeats += summary.repeats;
         self.source.forgotten += summary.forgotten;
         if summary.forgotten > 0 {

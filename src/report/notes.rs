@@ -89,7 +89,7 @@ impl Report {
         }
     }
 
-    fn warning(&mut self, line: String) {
+    pub(super) fn warning(&mut self, line: String) {
         warn!("{line}");
         self.warnings.push(line);
     }

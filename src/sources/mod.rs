@@ -131,6 +131,8 @@ pub struct ScanSummary {
     pub incomplete: Vec<Incomplete>,
     /// files of folders and patterns that were not read because they hold no events
     pub ignored: Vec<Ignored>,
+    /// files whose events may be others than those that were read, with the reason and the cure
+    pub doubts: Vec<String>,
     /// documents that were left out because an earlier one has the same `_index` and `_id`
     pub repeats: u64,
     /// documents whose `_index` and `_id` did not fit into memory: if they occur again, they count

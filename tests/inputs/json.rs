@@ -145,6 +145,115 @@ fn an_event_with_a_list_of_objects_is_an_event() {
 }
 
 #[test]
+fn objects_with_members_of_their_own_are_events() {
+    let detections = |n: usize| if n % 2 == 0 { "[{\"id\":1},{\"id\":2}]" } else { "[]" };
+    let line = |n: usize| {
+        let name = if n == 19 { "x.exe" } else { "cmd.exe" };
+        format!(r#"{{"detections":{},"severity":5,"account":"ann","name":"{name}"}}"#, detections(n))
+    };
+    let folder = Folder::new();
+    let uc = USE_CASES.replace("aggregator=user", "aggregator=account");
+    let use_cases = folder.add(".account.conf", uc.as_bytes());
+    folder.add("lines.ndjson", (0..20).map(|n| line(n) + "\n").collect::<String>().as_bytes());
+    let array = format!("[{}]", (0..20).map(line).collect::<Vec<_>>().join(","));
+    folder.add("array.json", array.as_bytes());
+    folder.add("records.json", format!("{{\"Records\":{array},\"anything\":1}}").as_bytes());
+    for file in ["lines.ndjson", "array.json", "records.json"] {
+        let judged = judge(folder.0.path(), &use_cases, &[file], &[]);
+        assert_eq!((judged.finished.code, judged.n_events()), (0, 20), "{file}: {}", judged.finished.stderr);
+        assert_eq!(judged.found_by("terms_rare").len(), 1, "{file}");
+    }
+}
+
+#[test]
+fn a_single_event_with_a_list_is_doubted() {
+    let folder = Folder::new();
+    let list = format!("{{\"sensor\":\"s1\",\"entries\":[{}]}}", events(","));
+    folder.add("list.json", list.as_bytes());
+    folder.add("pretty.json", pretty(&list).as_bytes());
+    for file in ["list.json", "pretty.json"] {
+        let judged = folder.judge(&[file]);
+        assert_eq!(judged.n_events(), 1, "{file}");
+        let warning = "`entries` of 20 objects";
+        assert!(judged.finished.stderr.contains(warning), "{file}: {}", judged.finished.stderr);
+        assert!(judged.report["warnings"].to_string().contains(warning), "{file}: {}", judged.report);
+    }
+    folder.add("two.ndjson", format!("{list}\n{list}\n").as_bytes());
+    assert!(!folder.judge(&["two.ndjson"]).finished.stderr.contains("`entries`"));
+}
+
+#[test]
+fn answers_of_services_are_unwrapped() {
+    let all = events(",");
+    for answer in [
+        r#"{"stat":"OK","response":{"authlogs":[EVENTS],"metadata":{"total_objects":20}}}"#,
+        r#"{"data":{"affected_items":[EVENTS],"total_affected_items":20,"failed_items":[]},"message":"all","error":0}"#,
+        r#"{"status":"success","data":{"logs":[EVENTS]}}"#,
+        r#"{"took":5,"timed_out":false,"hits":{"total":{"value":20},"events":[EVENTS]}}"#,
+        r#"{"took":5,"timed_out":false,"hits":{"sequences":[{"join_keys":["ann"],"events":[EVENTS]}]}}"#,
+        r#"{"value":[{"Records":[EVENTS]}],"@odata.context":"x"}"#,
+        r#"{"docs":[EVENTS,{"_index":"i","_id":"2","found":false}]}"#,
+        r#"{"preview":false,"messages":[],"fields":[{"name":"user"}],"results":[EVENTS],"highlighted":{}}"#,
+    ] {
+        let answer = answer.replace("EVENTS", &all);
+        check_file("answer.json", answer.as_bytes());
+        check_file("answer.json", pretty(&answer).as_bytes());
+    }
+}
+
+#[test]
+fn lines_with_anything_behind_their_events_are_skipped() {
+    let folder = Folder::new();
+    let noise = "May  1 10:00:00 host sshd: started\n".repeat(60);
+    let forged = "May  1 10:00:00 host sshd: Failed password for invalid user {\"user\":\"x\"} from 192.0.2.1\n";
+    let two = format!("May  1 10:00:00 host app: {} {}\n", event(18), event(19));
+    let lines: String = (0..18).map(|n| format!("May  1 10:00:00 host app: {}\n", event(n))).collect();
+    folder.add("syslog", format!("{noise}{lines}{forged}{two}").as_bytes());
+    let judged = folder.judge(&["syslog"]);
+    assert_eq!((judged.finished.code, judged.n_events()), (3, 20), "{}", judged.finished.stderr);
+    assert_eq!(judged.report["source"]["skipped_lines"]["not JSON"]["lines"], 61, "{}", judged.report);
+    assert_eq!(judged.found_by("terms_rare").len(), 1);
+}
+
+#[test]
+fn parts_of_lines_of_kubernetes_are_joined() {
+    let parts = |n: usize| {
+        let event = event(n);
+        let (start, end) = event.split_at(30);
+        format!("2024-05-01T10:00:00.1Z stdout P {start}\n2024-05-01T10:00:00.1Z stdout F {end}\n")
+    };
+    check_file("0.log", (0..20).map(parts).collect::<String>().as_bytes());
+}
+
+#[test]
+fn what_was_decompressed_before_a_fault_is_read() {
+    let text = events("\n") + "\n";
+    let packed = gzip(text.as_bytes());
+    check_file("padded.ndjson.gz", &[&packed[..], &[0; 4096]].concat());
+    check_file("apart.ndjson.gz", &[&packed[..], &[0; 512], &gzip(b"")].concat());
+    let mut wrong_sum = packed.clone();
+    let sum = wrong_sum.len() - 8;
+    wrong_sum[sum] ^= 1;
+    let folder = Folder::new();
+    folder.add("sum.ndjson.gz", &wrong_sum);
+    folder.add("garbage.ndjson.gz", &[&packed[..], b"garbage"].concat());
+    for file in ["sum.ndjson.gz", "garbage.ndjson.gz"] {
+        let judged = folder.judge(&[file]);
+        assert_eq!((judged.finished.code, judged.n_events()), (3, 20), "{file}: {}", judged.finished.stderr);
+        assert!(judged.finished.stderr.contains("was not read to its end"), "{}", judged.finished.stderr);
+    }
+    folder.add("nothing.ndjson.gz", b"\x1f\x8b and no more");
+    let judged = folder.judge(&["sum.ndjson.gz", "nothing.ndjson.gz"]);
+    assert_eq!((judged.finished.code, judged.n_events()), (3, 20), "{}", judged.finished.stderr);
+}
+
+#[test]
+fn byte_order_marks_between_lines_are_dropped() {
+    let text: String = (0..20).map(|n| format!("\u{feff}{}\r\n", event(n))).collect();
+    check_file("joined.ndjson", text.as_bytes());
+}
+
+#[test]
 fn appended_arrays_are_read_to_their_end() {
     let files = [
         "array.jsonl",

@@ -228,14 +228,15 @@ impl Scan<'_, '_> {
     fn file(&mut self, file_idx: usize, options: &ScanOptions) -> Result<(), SourceError> {
         let file = &self.files.files[file_idx];
         let is_cancelled = || options.interrupt.is_raised();
-        let mut blocks = match formats::open(file, &options.progress, &options.interrupt) {
-            Ok(blocks) => blocks,
+        let (mut blocks, doubt) = match formats::open(file, &options.progress, &options.interrupt) {
+            Ok(opened) => opened,
             Err(_) if is_cancelled() => return Err(SourceError::Cancelled),
             Err(error) => {
                 self.incomplete(file, error.to_string());
                 return Ok(());
             }
         };
+        self.summary.doubts.extend(doubt.map(|doubt| format!("{}: {doubt}", file.name)));
         loop {
             let next = blocks.next();
             if is_cancelled() {

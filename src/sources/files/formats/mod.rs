@@ -41,6 +41,11 @@ pub(super) trait Format: Sync {
     /// Judges by its start whether a file has this format.
     fn recognises(&self, start: Start<'_>) -> Fit;
 
+    /// Returns a reason to doubt that all events are read that are meant, if there is one.
+    fn doubt(&self, _start: Start<'_>) -> Option<String> {
+        None
+    }
+
     /// Starts reading.
     ///
     /// # Errors
@@ -56,6 +61,8 @@ pub(super) enum Fit {
     /// They may have the format: it reads the file if no other is sure. The ending of its name
     /// decides between several such formats, then their order.
     Perhaps,
+    /// They may have the format: it reads the file if no other may, by contents or name.
+    Doubtful,
     /// They do not have the format.
     No,
     /// They have the format, but hold no events, or not in a form that is read.
@@ -119,7 +126,7 @@ pub(super) trait Kept: Send + Sync + std::fmt::Debug {
 /// Returns the JSON text of a document.
 pub(super) type ReadDocument<'a> = Box<dyn Fn(DocRef) -> io::Result<Vec<u8>> + 'a>;
 
-/// Starts reading `file`. A stream that keeps its reader waiting fails once `interrupt` is raised.
+/// Starts reading `file`. Also returns a reason to doubt that all of its events are read. A stream that keeps its reader waiting fails once `interrupt` is raised.
 ///
 /// # Errors
 /// A file that cannot be opened, and contents that its format refuses.
@@ -127,12 +134,14 @@ pub(super) fn open(
     file: &InputFile,
     progress: &Arc<ScanProgress>,
     interrupt: &Interrupt,
-) -> io::Result<Box<dyn Blocks>> {
+) -> io::Result<(Box<dyn Blocks>, Option<String>)> {
     let contents = Contents::open(file, progress, interrupt)?;
     // what a stream holds is known only now
     let refused =
         |Refusal { reason, cure, .. }| io::Error::new(io::ErrorKind::InvalidData, format!("{reason}; {cure}"));
-    recognised(contents.start(), &ending_of(file)).map_err(refused)?.open(contents)
+    let format = recognised(contents.start(), &ending_of(file)).map_err(refused)?;
+    let doubt = format.doubt(contents.start());
+    Ok((format.open(contents)?, doubt))
 }
 
 /// Checks that `file` can be read from its start; faults further on are left to the scan.
@@ -142,19 +151,22 @@ pub(super) fn open(
 pub(super) fn check(file: &InputFile) -> Result<(), SourceError> {
     let name = || file.name.to_string();
     let refused = |reason: String, cure| SourceError::Format { name: name(), reason, cure };
-    let checked =
-        Contents::open(file, &Arc::default(), &Interrupt::default()).and_then(|mut contents| {
-            match recognised(contents.start(), &ending_of(file)) {
-                Err(Refusal { reason, cure, holds: Holds::NoEvents }) => {
-                    Ok(Err(SourceError::NoEvents { name: name(), reason, cure }))
-                }
-                Err(Refusal { reason, cure, .. }) => Ok(Err(refused(reason.to_owned(), cure))),
-                Ok(format) => {
-                    contents.take_fault().map_or(Ok(()), Err)?;
-                    format.open(contents).map(|_| Ok(()))
-                }
+    let checked = Contents::open(file, &Arc::default(), &Interrupt::default()).and_then(|mut contents| {
+        match recognised(contents.start(), &ending_of(file)) {
+            // what follows the fault may be events
+            Err(_) if contents.has_fault() => contents.take_fault().map_or(Ok(Ok(())), Err),
+            Err(Refusal { reason, cure, holds: Holds::NoEvents }) => {
+                Ok(Err(SourceError::NoEvents { name: name(), reason, cure }))
             }
-        });
+            Err(Refusal { reason, cure, .. }) => Ok(Err(refused(reason.to_owned(), cure))),
+            Ok(format) => {
+                if contents.start().bytes.is_empty() {
+                    contents.take_fault().map_or(Ok(()), Err)?;
+                }
+                format.open(contents).map(|_| Ok(()))
+            }
+        }
+    });
     match checked {
         Ok(checked) => checked,
         Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
@@ -184,17 +196,19 @@ pub(super) fn recognised(start: Start<'_>, ending: &str) -> Result<&'static dyn 
         return Ok(named().unwrap_or(&json::Json));
     }
     let mut candidates: Vec<&'static dyn Format> = Vec::new();
+    let mut doubtful = None;
     for format in FORMATS.iter().copied() {
         match format.recognises(start) {
             Fit::Sure => return Ok(format),
             Fit::Refused(refusal) => return Err(refusal),
             Fit::Perhaps => candidates.push(format),
+            Fit::Doubtful => doubtful = doubtful.or(Some(format)),
             Fit::No => {}
         }
     }
     let candidate = candidates.iter().copied().find(has_ending).or(candidates.first().copied());
     // a file that is not what its name says is refused, or skipped in part, by that format
-    candidate.or_else(named).ok_or(NOTHING_RECOGNISED)
+    candidate.or_else(named).or(doubtful).ok_or(NOTHING_RECOGNISED)
 }
 
 /// Refusal of contents that no format recognises.

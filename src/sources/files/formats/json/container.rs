@@ -1,6 +1,7 @@
 //! Objects around an array of events, such as `{"Records":[{..}, ..]}` or the answer of a search.
 
-use super::members::{Member, Members};
+use super::about::{Says, is_perhaps_about_array, says};
+use super::members::{Member, Members, split_objects};
 
 /// Names of arrays of events, in lower case.
 const ARRAYS: &[&str] = &[
@@ -31,86 +32,27 @@ const ARRAYS: &[&str] = &[
 ];
 
 /// Names of arrays of events inside an object, with the name of that object, in lower case.
-const NESTED_ARRAYS: &[(&str, &str)] =
-    &[("hits", "hits"), ("events", "event"), ("log", "entries"), ("data", "events"), ("data", "items")];
+const NESTED_ARRAYS: &[(&str, &str)] = &[
+    ("hits", "hits"),
+    ("hits", "events"),
+    ("hits", "sequences"),
+    ("events", "event"),
+    ("log", "entries"),
+    ("data", "events"),
+    ("data", "items"),
+    ("data", "affected_items"),
+    ("data", "logs"),
+    ("data", "records"),
+    ("data", "results"),
+    ("data", "activities"),
+    ("response", "authlogs"),
+];
 
 /// Names of objects around a container, in lower case.
 const WRAPPERS: &[&str] = &["response", "rawresponse", "body"];
 
 /// Upper limit on the objects around an array of events.
 const MAX_DEPTH: u32 = 4;
-
-/// Names that only events have, without case and separators: an object that has one of them is an
-/// event, whatever arrays it has.
-const OF_EVENTS: &[&str] = &[
-    "timestamp",
-    "time",
-    "ts",
-    "datetime",
-    "date",
-    "eventtime",
-    "eventtimestamp",
-    "eventdate",
-    "createddatetime",
-    "activitydatetime",
-    "createdat",
-    "creationtime",
-    "timecreated",
-    "timegenerated",
-    "utctime",
-    "unixtime",
-    "calendartime",
-    "published",
-    "host",
-    "hostname",
-    "hostidentifier",
-    "computer",
-    "computername",
-    "user",
-    "username",
-    "userid",
-    "userprincipalname",
-    "actor",
-    "ip",
-    "ipaddress",
-    "clientip",
-    "sourceip",
-    "sourceipaddress",
-    "srcip",
-    "src",
-    "dst",
-    "eventid",
-    "eventname",
-    "eventtype",
-];
-
-/// Names of objects and arrays of objects that say something about an array of events, in lower
-/// case. So do all whose names begin with `_` or `@`.
-const ABOUT_ARRAYS: &[&str] = &[
-    "meta",
-    "metadata",
-    "info",
-    "paging",
-    "pagination",
-    "pageinfo",
-    "page",
-    "links",
-    "link",
-    "query",
-    "request",
-    "errors",
-    "warnings",
-    "header",
-    "responseheader",
-    "aggregations",
-    "suggest",
-    "profile",
-    "stats",
-    "statistics",
-    "summary",
-    "total",
-    "context",
-];
 
 /// Array of events inside an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +61,7 @@ pub(super) struct Inner {
     pub(super) offset: usize,
     /// Number of objects around the array.
     pub(super) depth: u32,
-    /// True if the elements may be such objects themselves.
+    /// True if each element may be such an object itself, whatever the first one is.
     pub(super) holds_containers: bool,
 }
 
@@ -127,31 +69,12 @@ pub(super) struct Inner {
 /// event. It is a container if one of its members is an array of objects under a known name, or its
 /// only member is one under any name, and all others only say something about that array.
 pub(super) fn events_in(object: &[u8]) -> Option<Inner> {
-    let (inner, is_known) = array_in(object, 1)?;
-    let is_only_member = || Members::of(object).nth(1).is_none();
-    (is_known == Known::ByName || is_only_member()).then_some(inner)
+    events_in_element(object).or_else(|| only_array(object))
 }
 
-/// Way in which an array was recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
-    ByName,
-    /// As the only array of objects.
-    ByPlace,
-}
-
-/// Returns the array in an object with `depth - 1` others around it.
-fn array_in(object: &[u8], depth: u32) -> Option<(Inner, Known)> {
-    let mut found: Option<(Inner, Known)> = None;
-    for (idx, member) in Members::of(object).enumerate() {
-        match found.is_none().then(|| known_array(&member, depth)).flatten() {
-            Some(inner) => found = Some((inner, Known::ByName)),
-            None if is_about_array(&member) => {}
-            None if idx == 0 => found = Some((only_array(&member, depth)?, Known::ByPlace)),
-            None => return None,
-        }
-    }
-    found.filter(|(_, known)| *known == Known::ByName || depth == 1)
+/// Returns the array of events in an element of a container: only names that are known count.
+pub(super) fn events_in_element(object: &[u8]) -> Option<Inner> {
+    array_in(object, 1, "").map(|array| array.inner)
 }
 
 /// True if arrays of events have this name.
@@ -159,48 +82,120 @@ pub(super) fn is_array_of_events(name: &[u8]) -> bool {
     ARRAYS.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
 }
 
-/// An array under any name that is not empty.
-fn only_array(member: &Member<'_>, depth: u32) -> Option<Inner> {
-    let is_filled = member.objects()?.trim_ascii_start().starts_with(b"{");
-    is_filled.then_some(Inner { offset: member.offset + 1, depth, holds_containers: false })
+/// Returns the name of a list of several objects in an event that may be the events themselves, and
+/// their number, as far as the text goes.
+pub(super) fn doubtful_list_in(event: &[u8]) -> Option<(String, usize)> {
+    list_in(event, MAX_DEPTH)
 }
 
-fn known_array(member: &Member<'_>, depth: u32) -> Option<Inner> {
-    let name = lower_case(member.name);
-    if member.objects().is_some() {
-        let holds_containers = name == "responses";
-        return ARRAYS.contains(&&*name).then_some(Inner { offset: member.offset + 1, depth, holds_containers });
-    }
-    if WRAPPERS.contains(&&*name) {
-        return wrapped_array(member, depth);
-    }
-    NESTED_ARRAYS.iter().filter(|(outer, _)| *outer == name).find_map(|(_, inner)| {
-        let array = member.members().find(|member| lower_case(member.name) == *inner && member.objects().is_some())?;
-        let offset = member.offset + array.offset + 1;
-        Some(Inner { offset, depth: depth + 1, holds_containers: false })
+fn list_in(object: &[u8], depth: u32) -> Option<(String, usize)> {
+    let is_known = |name: &[u8]| is_array_of_events(name) || WRAPPERS.contains(&&*lower_case(name));
+    Members::of(object).filter(|member| is_known(member.name)).find_map(|member| {
+        let name = String::from_utf8_lossy(member.name);
+        if member.is_object() && depth > 1 {
+            let (inner, n_objects) = list_in(member.value, depth - 1)?;
+            return Some((format!("{name}.{inner}"), n_objects));
+        }
+        let n_objects = split_objects(member.objects()?).0.len();
+        (n_objects > 1).then(|| (name.into_owned(), n_objects))
     })
 }
 
-/// Returns the array of a container that is the value of a member.
-fn wrapped_array(member: &Member<'_>, depth: u32) -> Option<Inner> {
-    if !member.is_object() || depth >= MAX_DEPTH {
-        return None;
-    }
-    let (inner, _) = array_in(member.value, depth + 1)?;
-    Some(Inner { offset: member.offset + inner.offset, ..inner })
+/// Array with a known name.
+#[derive(Debug, Clone, Copy)]
+struct Array {
+    inner: Inner,
+    certainty: Certainty,
+    is_empty: bool,
+    /// True if it is one about another array, if there is another.
+    is_secondary: bool,
 }
 
-fn is_about_array(member: &Member<'_>) -> bool {
-    let name = lower_case(member.name);
-    if OF_EVENTS.contains(&&*name.replace(|c: char| !c.is_ascii_alphanumeric(), "")) {
-        return false;
+/// Degree to which the name of an array says that the object around it is a container. Texts and
+/// numbers of any name are about an array that is certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Certainty {
+    /// Nothing but a container has it.
+    Certain,
+    /// The same beside names that begin with `@odata.`.
+    WithOData,
+    Usual,
+}
+
+/// Returns the array in an object with `depth - 1` others around it, the innermost of which has the
+/// name `outer`.
+fn array_in(object: &[u8], depth: u32, outer: &str) -> Option<Array> {
+    let mut found: Option<Array> = None;
+    let (mut says_something, mut says_perhaps, mut says_unknown, mut has_odata) = (false, false, false, false);
+    for member in Members::of(object) {
+        has_odata |= member.name.starts_with(b"@odata.");
+        if let Some(array) = known_array(&member, depth, outer) {
+            found = Some(found.map_or(Some(array), |found| preferred(found, array))?);
+            continue;
+        }
+        match says(&member) {
+            Says::AboutArray => says_something = true,
+            Says::PerhapsAboutArray => says_perhaps = true,
+            Says::Unknown => says_unknown = true,
+            Says::OfEvent => return None,
+        }
     }
-    let is_plain = match member.value.first() {
-        Some(b'{') => member.members().next().is_none() && member.value.len() > 1,
-        Some(b'[') => !member.value[1..].trim_ascii_start().starts_with(b"{"),
-        _ => true,
+    let array = found?;
+    let is_certain = match array.certainty {
+        Certainty::Certain => true,
+        Certainty::WithOData => has_odata,
+        Certainty::Usual => false,
     };
-    is_plain || name.starts_with(['_', '@']) || ABOUT_ARRAYS.contains(&&*name)
+    let has_context = says_something || array.inner.depth > depth;
+    (is_certain || (!says_unknown && (!says_perhaps || has_context))).then_some(array)
+}
+
+/// Returns the array that holds the events; `None` if that is not clear.
+fn preferred(one: Array, other: Array) -> Option<Array> {
+    match (one.is_empty, other.is_empty, one.is_secondary, other.is_secondary) {
+        (_, true, ..) | (false, false, false, true) => Some(one),
+        (true, false, ..) | (false, false, true, false) => Some(other),
+        _ => None,
+    }
+}
+
+/// An array under any name that is not empty, and the only member.
+fn only_array(object: &[u8]) -> Option<Inner> {
+    let mut members = Members::of(object);
+    let member = members.next().filter(|_| members.next().is_none())?;
+    let is_filled = member.objects()?.trim_ascii_start().starts_with(b"{");
+    is_filled.then_some(Inner { offset: member.offset + 1, depth: 1, holds_containers: false })
+}
+
+fn known_array(member: &Member<'_>, depth: u32, outer: &str) -> Option<Array> {
+    let name = lower_case(member.name);
+    let is_open = outer.is_empty() || WRAPPERS.contains(&outer);
+    if let Some(elements) = member.objects() {
+        let is_known = NESTED_ARRAYS.contains(&(outer, &name)) || (is_open && ARRAYS.contains(&&*name));
+        let holds_containers = matches!((outer, &*name), (_, "responses") | ("hits", "sequences"));
+        return is_known.then(|| Array {
+            inner: Inner { offset: member.offset + 1, depth, holds_containers },
+            certainty: certainty(member.name, outer),
+            is_empty: !elements.trim_ascii_start().starts_with(b"{"),
+            is_secondary: is_perhaps_about_array(member.name),
+        });
+    }
+    let may_hold_array = WRAPPERS.contains(&&*name) || NESTED_ARRAYS.iter().any(|(outer, _)| *outer == name);
+    if !is_open || !may_hold_array || !member.is_object() || depth >= MAX_DEPTH {
+        return None;
+    }
+    let array = array_in(member.value, depth + 1, &name)?;
+    let inner = Inner { offset: member.offset + array.inner.offset, ..array.inner };
+    Some(Array { inner, is_secondary: false, ..array })
+}
+
+fn certainty(name: &[u8], outer: &str) -> Certainty {
+    match (outer, &*lower_case(name)) {
+        ("hits", "hits") | (_, "logevents") => Certainty::Certain,
+        (_, "records") if name == b"Records" => Certainty::Certain,
+        (_, "value") => Certainty::WithOData,
+        _ => Certainty::Usual,
+    }
 }
 
 fn lower_case(name: &[u8]) -> String {
@@ -213,6 +208,32 @@ mod tests {
 
     fn inner(object: &str) -> Option<(&str, u32)> {
         events_in(object.as_bytes()).map(|inner| (&object[inner.offset..], inner.depth))
+    }
+
+    #[test]
+    fn members_of_pages_and_envelopes_are_about_their_array() {
+        for container in [
+            r#"{"Records":EVENTS,"anything":2}"#,
+            r#"{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","subscriptionFilters":["f"],"logEvents":EVENTS}"#,
+            r#"{"@odata.context":"x","anything":1,"value":EVENTS}"#,
+            r#"{"ok":true,"entries":EVENTS,"response_metadata":{"next_cursor":"x"}}"#,
+            r#"{"result":EVENTS,"success":true,"errors":[],"messages":[],"result_info":{"page":1}}"#,
+            r#"{"result":EVENTS,"errors":null,"messages":[{"code":1}]}"#,
+            r#"{"preview":false,"init_offset":0,"messages":[],"fields":[{"name":"a"}],"results":EVENTS,"highlighted":{}}"#,
+            r#"{"Stats":{"n":1},"Schema":[{"Name":"a"}],"Results":EVENTS}"#,
+            r#"{"events":EVENTS,"searchedLogStreams":[{"logStreamName":"x"}],"nextToken":"x"}"#,
+            r#"{"kind":"admin#reports","etag":"x","nextPageToken":"y","items":EVENTS}"#,
+            r#"{"code":200,"message":"OK","data":EVENTS}"#,
+            r#"{"status":"success","data":{"records":EVENTS,"total":1}}"#,
+            r#"{"stat":"OK","response":{"authlogs":EVENTS,"metadata":{"next_offset":["1"]}}}"#,
+            r#"{"data":{"affected_items":EVENTS,"total_affected_items":1,"failed_items":[]},"message":"x","error":0}"#,
+            r#"{"is_partial":false,"took":1,"timed_out":false,"hits":{"total":{"value":1},"events":EVENTS}}"#,
+            r#"{"count":1,"next":null,"previous":null,"results":EVENTS}"#,
+            r#"{"log":{"version":"1.2","creator":{"name":"x"},"entries":EVENTS}}"#,
+        ] {
+            let container = container.replace("EVENTS", "[{\"a\":1}]");
+            assert!(inner(&container).is_some_and(|(rest, _)| rest.starts_with("{\"a\":1}")), "{container}");
+        }
     }
 
     #[test]
@@ -242,6 +263,17 @@ mod tests {
             r#"{"tags":[{"a":1}],"b":1}"#,
             r#"{"tags":[{"a":1}],"records":[{"a":1}]}"#,
             r#"{"hits":{"hits":1}}"#,
+            r#"{"sensor":"s1","severity":5,"detections":[{"id":1}]}"#,
+            r#"{"sensor":"s1","severity":5,"detections":[]}"#,
+            r#"{"detections":[{"id":1}],"count":1,"sensor":"s1"}"#,
+            r#"{"message":"x","events":[{"a":1}]}"#,
+            r#"{"status":"open","alerts":[{"a":1}]}"#,
+            r#"{"_id":"1","status":200,"events":[{"a":1}]}"#,
+            r#"{"severity":5,"data":{"events":[{"a":1}]}}"#,
+            r#"{"data":{"name":"x","events":[{"a":1}]}}"#,
+            r#"{"nextHop":"x","results":[{"a":1}]}"#,
+            r#"{"owner":[{"a":1}],"logs":[{"a":1}]}"#,
+            r#"{"alerts":[{"a":1}],"events":[{"a":1}]}"#,
             "{}",
             "",
         ] {

@@ -22,6 +22,25 @@ pub(super) fn hit_of_fields(object: &[u8]) -> Option<String> {
     Some(hit(text(index), text(id), &format!("{{{}}}", source.join(","))))
 }
 
+/// True for the answer of a request for a document that was not found or could not be read.
+pub(super) fn is_document_without_source(object: &[u8]) -> bool {
+    let has = |text: &str| memchr::memmem::find(object, text.as_bytes()).is_some();
+    if !has("\"_id\"") || !(has("\"found\"") || has("\"error\"")) {
+        return false;
+    }
+    let (mut is_named, mut is_missing) = (false, false);
+    for member in Members::of(object) {
+        match member.name {
+            b"_id" => is_named = true,
+            b"found" => is_missing |= member.value == b"false",
+            b"error" => is_missing |= member.is_object(),
+            b"_index" | b"_type" => {}
+            _ => return false,
+        }
+    }
+    is_named && is_missing
+}
+
 /// Makes a hit of its parts, which are JSON.
 pub(super) fn hit(index: Option<&str>, id: Option<&str>, source: &str) -> String {
     let mut members: Vec<String> = Vec::new();
@@ -48,6 +67,22 @@ fn with_single_value(field: &Member<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn documents_that_were_not_found_are_no_events() {
+        let check = |object: &str| is_document_without_source(object.as_bytes());
+        assert!(check(r#"{"_index":"i","_id":"2","found":false}"#));
+        assert!(check(r#"{"_index":"i","_id":"2","error":{"type":"index_not_found_exception"}}"#));
+        for event in [
+            r#"{"_index":"i","_id":"2","found":true,"_source":{}}"#,
+            r#"{"_id":"2","found":false,"_source":{}}"#,
+            r#"{"_id":"2","found":false,"user":"ann"}"#,
+            r#"{"_id":"2"}"#,
+            r#"{"found":false}"#,
+        ] {
+            assert!(!check(event), "{event}");
+        }
+    }
 
     #[test]
     fn fields_become_the_source() {

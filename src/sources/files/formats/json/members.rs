@@ -1,6 +1,6 @@
 //! Members of an object whose text may be truncated.
 
-use super::structure::{LineEnds, Scanned, Structure};
+use super::structure::{LineEnds, Scanned, Structure, value_len};
 use crate::event::decode::string_end;
 
 /// A member of an object.
@@ -94,6 +94,19 @@ impl<'a> Iterator for Members<'a> {
         let value = self.value();
         (!value.is_empty()).then(|| Member { name: &name[1..name.len() - 1], value, offset })
     }
+}
+
+/// Splits the objects off the start of the elements of an array. Also returns what follows them.
+pub(super) fn split_objects(elements: &[u8]) -> (Vec<&[u8]>, &[u8]) {
+    let (mut found, mut rest) = (Vec::new(), elements.trim_ascii_start());
+    while rest.starts_with(b"{")
+        && let Some(len) = value_len(rest)
+    {
+        found.push(&rest[..len]);
+        let after = rest[len..].trim_ascii_start();
+        rest = after.strip_prefix(b",").unwrap_or(after).trim_ascii_start();
+    }
+    (found, rest)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! JSON in all forms: lines, values in any arrangement, bodies of bulk requests, and events inside
 //! of other lines.
 
+mod about;
 mod bulk;
 mod container;
 mod hit;
@@ -9,6 +10,7 @@ mod lines;
 mod made;
 mod members;
 mod no_events;
+mod prefixed;
 mod structure;
 mod translated;
 mod values;
@@ -23,13 +25,11 @@ use super::{Blocks, Fit, Format, Holds, Refusal, Start, trimmed_start};
 use crate::sources::files::contents::Contents;
 use bulk::Bulk;
 use lines::Lines;
+use prefixed::Prefixed;
 use structure::{LineEnds, Scanned, Structure};
 use translated::Translated;
 use values::{Values, is_truncated_line};
-use wrapped::{Docker, Prefixed};
-
-/// Lines at the start by which lines with events inside of them are recognised.
-const N_LINES: usize = 50;
+use wrapped::Docker;
 
 /// Character before each value of a JSON text sequence.
 const RECORD_SEPARATOR: u8 = 0x1e;
@@ -52,9 +52,24 @@ impl Format for Json {
         match form(start) {
             Err(refusal) => Fit::Refused(refusal),
             Ok(Some(_)) if text.starts_with(b"{") || text.starts_with(b"[") => Fit::Sure,
+            // other text may hold a line that ends like one with an event
+            Ok(Some(Form::Prefixed)) => Fit::Doubtful,
             Ok(Some(_)) => Fit::Perhaps,
             Ok(None) => Fit::No,
         }
+    }
+
+    fn doubt(&self, start: Start<'_>) -> Option<String> {
+        let text = values_start(start.bytes);
+        let event = &text[..structure::value_len(text).unwrap_or(text.len())];
+        let is_alone = text[event.len()..].trim_ascii().is_empty();
+        if !is_alone || container::events_in(event).is_some() {
+            return None;
+        }
+        let (name, n_objects) = container::doubtful_list_in(event)?;
+        Some(format!(
+            "its first event has a list `{name}` of {n_objects} objects: if these are the events, extract them, for example with `jq -c '.{name}[]'`"
+        ))
     }
 
     fn open(&self, contents: Contents) -> io::Result<Box<dyn Blocks>> {
@@ -67,7 +82,7 @@ impl Format for Json {
             Form::Values => copied(Values::new(contents)),
             Form::Bulk => copied(Translated::new(contents, Bulk::default())),
             Form::Docker => copied(Translated::new(contents, Docker::default())),
-            Form::Prefixed => copied(Translated::new(contents, Prefixed)),
+            Form::Prefixed => copied(Translated::new(contents, Prefixed::default())),
         })
     }
 }
@@ -131,8 +146,7 @@ fn form_of_lines(first: &[u8], text: &[u8]) -> Form {
 
 /// Returns the form of text that does not begin like JSON.
 fn other_form(text: &[u8]) -> Option<Form> {
-    let n_prefixed = whole_lines(text).filter(|line| wrapped::is_prefixed_event(line)).count();
-    if n_prefixed > 0 && n_prefixed * 2 >= whole_lines(text).count() {
+    if prefixed::has_prefixed_event(whole_lines(text)) {
         return Some(Form::Prefixed);
     }
     has_event_on_line(text).then_some(Form::Lines)
@@ -167,11 +181,11 @@ fn has_event_on_line(text: &[u8]) -> bool {
     text.split(|byte| *byte == b'\n').any(|line| is_object(line.trim_ascii()))
 }
 
-/// First lines that are not blank; not the last one, which may be truncated, if there are others.
+/// Lines that are not blank; not the last one, which may be truncated, if there are others.
 fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let end = memchr::memrchr(b'\n', text).unwrap_or(text.len());
     let lines = text[..end].split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    lines.filter(|line| !line.is_empty()).take(N_LINES)
+    lines.filter(|line| !line.is_empty())
 }
 
 /// True if values are separated as RFC 7464 has it.
@@ -226,6 +240,9 @@ mod tests {
         check("{\"log\":\"{\\\"a\\\":1}\\n\",\"stream\":\"stdout\",\"time\":\"t\"}", Some(Form::Docker));
         check("x {\"a\":1}\ny\n{\"a\":1}\nz {\"a\":1}\n", Some(Form::Prefixed));
         check("[x] {\"a\":1}\n", Some(Form::Prefixed));
+        check(&format!("{}x {{\"a\":1}}\n", "plain\n".repeat(100)), Some(Form::Prefixed));
+        let docker = |log: &str| format!("{{\"log\":\"{log}\\n\",\"stream\":\"stdout\",\"time\":\"t\"}}\n");
+        check(&(docker("x").repeat(100) + &docker("{\\\"a\\\":1}")), Some(Form::Docker));
         for other in ["hello\n", "a,b\n1,2\n", "[1]", "", "{ {", "{\"index\":{}}\n"] {
             check(other, None);
         }

@@ -99,8 +99,12 @@ fn is_report(object: &Object<'_>) -> bool {
 }
 
 fn is_search_without_hits(object: &Object<'_>) -> bool {
-    let hits = object.get("hits").and_then(|hits| hits.members().find(|member| member.is_named("hits")));
-    let is_empty = hits.map_or(object.is_whole, |hits| hits.value.trim_ascii_end() == b"[]");
+    let is_array = |member: &Member<'_>| ["hits", "events", "sequences"].iter().any(|name| member.is_named(name));
+    let mut arrays = object.get("hits").into_iter().flat_map(Member::members).filter(is_array).peekable();
+    let is_empty = match arrays.peek() {
+        Some(_) => arrays.all(|array| array.value.trim_ascii_end() == b"[]"),
+        None => object.is_whole,
+    };
     object.has_all(&["took", "timed_out"]) && is_empty
 }
 
@@ -180,8 +184,11 @@ mod tests {
         check(r#"{"columns":[{"name":"a","type":"long"}],"rows":[[1]]}"#, "SQL");
         check(r#"{"schema":1,"version":"1","use_cases":[]}"#, "report");
         check(r#"{"attributes":{},"id":"1","references":[],"type":"dashboard"}"#, "saved objects");
+        check(r#"{"took":1,"timed_out":false,"hits":{"total":{"value":0},"events":[]}}"#, "without hits");
         for event in [
             r#"{"took":1,"timed_out":false,"hits":{"hits":[{"_id":"1"}]}}"#,
+            r#"{"took":1,"timed_out":false,"hits":{"events":[{"_id":"1"}]}}"#,
+            r#"{"took":1,"timed_out":false,"hits":{"sequences":[{"events":[{"_id":"1"}]}]}}"#,
             r#"{"took":1,"timed_out":false,"hits":{"total":1"#,
             r#"{"settings":"changed","user":"x"}"#,
             r#"{"settings":"changed"}"#,

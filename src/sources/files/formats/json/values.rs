@@ -3,8 +3,8 @@
 
 use std::io::{self, Read};
 
-use super::container::{Inner, events_in};
-use super::hit::hit_of_fields;
+use super::container::{Inner, events_in, events_in_element};
+use super::hit::{hit_of_fields, is_document_without_source};
 use super::input::Input;
 use super::made::{Made, MakeLines};
 use super::structure::{LineEnds, Scanned, Structure};
@@ -73,13 +73,13 @@ impl<R: Read> Values<R> {
     }
 
     fn whole_object(&mut self, len: usize) -> io::Result<bool> {
-        let object = &self.input.rest()[..len];
-        let inner = if self.may_be_container() { events_in(object) } else { None };
+        let inner = self.events_in(&self.input.rest()[..len]);
         self.note_first(inner);
+        let object = &self.input.rest()[..len];
         match inner {
             Some(inner) => self.enter(inner),
+            None if is_document_without_source(object) => self.input.skip(len),
             None => {
-                let object = &self.input.rest()[..len];
                 match hit_of_fields(object) {
                     Some(hit) => add_line(&mut self.made.lines, hit.as_bytes()),
                     None => add_line(&mut self.made.lines, object),
@@ -93,7 +93,7 @@ impl<R: Read> Values<R> {
 
     fn long_object(&mut self, structure: Structure) -> io::Result<bool> {
         let start = &self.input.rest()[..LOOKAHEAD];
-        let inner = if self.may_be_container() { events_in(start) } else { None };
+        let inner = self.events_in(start);
         self.note_first(inner);
         match inner {
             Some(inner) => self.enter(inner),
@@ -109,7 +109,7 @@ impl<R: Read> Values<R> {
     fn enter(&mut self, Inner { offset, depth, holds_containers }: Inner) {
         self.input.skip(offset);
         self.open.push(Open::Container(Structure::after_array(depth)));
-        let elements = if holds_containers { Elements::PerhapsContainers } else { Elements::Events };
+        let elements = if holds_containers { Elements::PerhapsContainers } else { Elements::LikeFirst };
         self.open.push(Open::Array(elements));
     }
 
@@ -175,7 +175,7 @@ impl<R: Read> Values<R> {
 
     /// The input ends inside a value of `len` bytes.
     fn truncated(&mut self, len: usize) -> io::Result<bool> {
-        let inner = if self.may_be_container() { events_in(&self.input.rest()[..len]) } else { None };
+        let inner = self.events_in(&self.input.rest()[..len]);
         if let Some(inner) = inner {
             self.enter(inner);
             return Ok(true);
@@ -248,8 +248,14 @@ impl<R: Read> Values<R> {
         }
     }
 
-    fn may_be_container(&self) -> bool {
-        self.open.len() < MAX_OPEN && !matches!(self.open.last(), Some(Open::Array(Elements::Events)))
+    /// Returns the array of events in an object that begins here.
+    fn events_in(&self, object: &[u8]) -> Option<Inner> {
+        match self.open[..] {
+            [.., Open::Array(Elements::Events)] => None,
+            _ if self.open.len() >= MAX_OPEN => None,
+            [.., Open::Container(_), Open::Array(_)] => events_in_element(object),
+            _ => events_in(object),
+        }
     }
 
     fn note_first(&mut self, inner: Option<Inner>) {
@@ -416,6 +422,16 @@ mod tests {
         check(
             r#"{"responses":[{"took":1,"hits":{"hits":[{"_id":"1"}],"n":{}}},{"took":2}]}"#,
             &["{\"_id\":\"1\"}", "{\"took\":2}"],
+        );
+        check(r#"{"Records":[{"records":[{"a":1}]},{"records":[{"a":2}],"count":1}]}"#, &["{\"a\":1}", "{\"a\":2}"]);
+        check(r#"{"Records":[{"tags":[{"a":1}]}]}"#, &[r#"{"tags":[{"a":1}]}"#]);
+        check(
+            r#"{"took":1,"hits":{"sequences":[{"join_keys":["x"],"events":[{"_id":"1"},{"_id":"2"}]}]}}"#,
+            &["{\"_id\":\"1\"}", "{\"_id\":\"2\"}"],
+        );
+        check(
+            r#"{"docs":[{"_index":"i","_id":"2","found":false},{"_id":"1","found":true}]}"#,
+            &[r#"{"_id":"1","found":true}"#],
         );
         check(r#"{"@timestamp":"t","events":[{"a":1}]}"#, &[r#"{"@timestamp":"t","events":[{"a":1}]}"#]);
     }

@@ -1,9 +1,6 @@
-//! Events inside of lines: as the text that a container wrote, or after a prefix such as syslog's.
-
-use serde_json::value::RawValue;
+//! Events inside of lines, as the text that a container wrote.
 
 use super::members::Members;
-use super::structure::value_len;
 use super::translated::Translate;
 use crate::event::decode::MAX_LINE_BYTES;
 
@@ -83,30 +80,6 @@ pub(super) fn is_docker_line(line: &[u8]) -> bool {
     DockerLine::of(line).is_some()
 }
 
-/// Lines with a prefix before their event: `Jan  1 00:00:00 host app: {..}`.
-#[derive(Debug, Default)]
-pub(super) struct Prefixed;
-
-impl Translate for Prefixed {
-    fn line(&mut self, line: &[u8], to: &mut Vec<u8>) {
-        to.extend_from_slice(event_after_prefix(line).unwrap_or(line));
-    }
-}
-
-/// True if `line` has an event after a prefix.
-pub(super) fn is_prefixed_event(line: &[u8]) -> bool {
-    let Some(event) = event_after_prefix(line) else { return false };
-    event.len() < line.len() && serde_json::from_slice::<&RawValue>(event).is_ok()
-}
-
-/// Returns the first object that begins and ends in `line`.
-fn event_after_prefix(line: &[u8]) -> Option<&[u8]> {
-    let is_start = |at: &usize| line[at + 1..].trim_ascii_start().starts_with(b"\"");
-    let start = memchr::memchr_iter(b'{', line).find(is_start)?;
-    let event = &line[start..];
-    value_len(event).map(|len| &event[..len])
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Read;
@@ -156,15 +129,5 @@ mod tests {
         expected.extend(["1: a", "2: a", last.trim(), "0: abc"]);
         expected.extend(["3: a", "4: a", "5: a", "6: a", "7: a", "8: a", "9: a"]);
         check(&text, Docker::default(), &expected);
-    }
-
-    #[test]
-    fn prefixes_are_dropped() {
-        check(
-            "Jan  1 00:00:00 host app[1]: {\"a\":1}\n<13>{x} {\"a\":{\"b\":2}} end\n{\"a\":3}\nno event\n{\"a\":",
-            Prefixed,
-            &["{\"a\":1}", "{\"a\":{\"b\":2}}", "{\"a\":3}", "no event", "{\"a\":"],
-        );
-        assert!(is_prefixed_event(b"x: {\"a\":1}") && !is_prefixed_event(b"{\"a\":1}"));
     }
 }
