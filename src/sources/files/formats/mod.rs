@@ -126,7 +126,8 @@ pub(super) trait Kept: Send + Sync + std::fmt::Debug {
 /// Returns the JSON text of a document.
 pub(super) type ReadDocument<'a> = Box<dyn Fn(DocRef) -> io::Result<Vec<u8>> + 'a>;
 
-/// Starts reading `file`. Also returns a reason to doubt that all of its events are read. A stream that keeps its reader waiting fails once `interrupt` is raised.
+/// Starts reading `file`. Also returns a reason to doubt that all of its events are read. A stream
+/// that keeps its reader waiting fails once `interrupt` is raised.
 ///
 /// # Errors
 /// A file that cannot be opened, and contents that its format refuses.

@@ -22,8 +22,7 @@ pub(super) fn says(member: &Member<'_>) -> Says {
     if OF_DOCUMENTS.iter().any(|known| member.is_named(known)) || OF_EVENTS.contains(&name) {
         return Says::OfEvent;
     }
-    let is_object = OBJECTS.contains(&name);
-    let is_about = if is_plain(member) { is_plain_about(name, member.value, is_object) } else { is_object };
+    let is_about = if is_plain(member) { is_plain_about(name, member.value) } else { OBJECTS.contains(&name) };
     if is_about || member.name.starts_with(b"_") || member.name.starts_with(b"@") {
         return Says::AboutArray;
     }
@@ -54,19 +53,19 @@ fn is_plain(member: &Member<'_>) -> bool {
     }
 }
 
-/// True if a text, number or the like is about an array. It may also be an object that is about
-/// one, if it had members.
-fn is_plain_about(name: &str, value: &[u8], is_object: bool) -> bool {
+/// True if a text, number or the like is about an array.
+fn is_plain_about(name: &str, value: &[u8]) -> bool {
     let is_text = value.starts_with(b"\"");
     match name {
         "nexthop" => false,
         // texts of these names are found in events
-        "from" | "size" | "start" | "error" => !is_text,
+        "from" | "size" | "start" | "first" | "last" | "preview" | "error" => !is_text,
         "status" | "stat" | "code" | "state" if is_text => {
             let word = String::from_utf8_lossy(value).trim_matches('"').to_ascii_lowercase();
             STATES.contains(&word.as_str())
         }
-        _ if is_object && matches!(value.first(), Some(b'n' | b'{' | b'[')) => true,
+        // an object about an array that has no members here
+        _ if matches!(value.first(), Some(b'n' | b'{' | b'[')) && OBJECTS.contains(&name) => true,
         _ => name.starts_with("next") || PLAIN.contains(&name),
     }
 }
@@ -123,14 +122,15 @@ const STATES: &[&str] =
     &["ok", "success", "successful", "succeeded", "complete", "completed", "done", "finished", "running", "partial"];
 
 /// Names that count beside others of [`PLAIN`] only.
-const PERHAPS: &[&str] = &["message", "msg", "id", "object", "error", "description", "title"];
+const PERHAPS: &[&str] =
+    &["message", "msg", "id", "object", "error", "errormessage", "warning", "sid", "description", "title"];
 
 /// Names of texts, numbers and the like that are about an array. So are all that begin with `next`,
 /// `_` or `@`.
 #[rustfmt::skip]
 const PLAIN: &[&str] = &[
     // pages
-    "prev", "previous", "first", "last", "page", "pages", "pagenumber", "pageindex", "pagesize", "pagecount",
+    "prev", "previous", "page", "pages", "pagenumber", "pageindex", "pagesize", "pagecount",
     "perpage", "currentpage", "lastpage", "previouspage", "prevpage", "limit", "offset", "initoffset", "startoffset",
     "endoffset", "startindex", "itemsperpage", "maxresults", "maxitems", "chunksize",
     "batchsize", "marker", "cursor", "endcursor", "startcursor", "previouscursor", "prevcursor", "token",
@@ -138,8 +138,7 @@ const PLAIN: &[&str] = &[
     "continuationtoken", "continuation", "synctoken", "deltatoken", "skiptoken", "resumetoken", "scrollid", "pitid",
     "link", "links", "selflink", "self", "deltalink", "prevlink", "previouslink", "firstlink", "lastlink", "href",
     "more", "hasmore", "hasnext", "hasnextpage", "hasprevious", "haspreviouspage", "moreresults", "moreavailable",
-    "islast", "islastpage", "istruncated", "truncated", "sort", "sortby", "order", "orderby", "query", "querystring",
-    "filter", "filters",
+    "islast", "islastpage", "istruncated", "truncated", "sort", "sortby", "orderby",
     // counts
     "count", "itemcount", "resultcount", "recordcount", "eventcount", "hitcount", "rowcount", "entrycount",
     "returnedcount", "countreturned", "returned", "counttotal", "total", "totalcount", "totalresults",
@@ -150,14 +149,14 @@ const PLAIN: &[&str] = &[
     "numfoundexact", "numberofresults", "maxscore", "numreducephases",
     // state of the request
     "ok", "success", "successful", "succeeded", "status", "stat", "statuscode", "code", "state", "errorcode",
-    "errors", "errormessage", "warnings", "warning", "fail", "failed", "failures", "shardfailures", "took", "tookms",
-    "qtime", "timedout", "terminatedearly", "partial", "ispartial", "isrunning", "isrestored", "loaded", "preview",
+    "errors", "warnings", "fail", "failed", "failures", "shardfailures", "took", "tookms",
+    "qtime", "timedout", "terminatedearly", "partial", "ispartial", "isrunning", "isrestored", "loaded",
     "lastrow", "done", "complete", "completed", "finished", "highlighted", "resulttype", "starttimeinmillis",
     "expirationtimeinmillis", "completiontimeinmillis", "joinkeys", "messages",
     // what the answer is
     "version", "apiversion", "schemaversion", "formatversion", "kind", "etag", "schema", "requestid", "requestuuid",
-    "queryid", "searchid", "jobid", "sid", "exportedat", "exportedby", "exporttime", "exportdate", "generatedat",
-    "generatedby", "messagetype", "owner", "loggroup", "logstream", "subscriptionfilters", "searchedlogstreams",
+    "queryid", "searchid", "jobid", "exportedat", "exportedby", "exporttime", "exportdate", "generatedat",
+    "generatedby", "messagetype", "loggroup", "logstream", "subscriptionfilters", "searchedlogstreams",
     "fields", "facets", "params", "meta", "metadata",
 ];
 

@@ -272,6 +272,8 @@ mod tests {
             r#"{"severity":5,"data":{"events":[{"a":1}]}}"#,
             r#"{"data":{"name":"x","events":[{"a":1}]}}"#,
             r#"{"nextHop":"x","results":[{"a":1}]}"#,
+            r#"{"query":"example.org","results":[{"a":1}]}"#,
+            r#"{"first":"Ann","last":"Ox","activities":[{"a":1}]}"#,
             r#"{"owner":[{"a":1}],"logs":[{"a":1}]}"#,
             r#"{"alerts":[{"a":1}],"events":[{"a":1}]}"#,
             "{}",

@@ -99,8 +99,8 @@ fn add_events(text: &[u8], otherwise: &[u8], to: &mut Vec<u8>) {
 /// braces that nothing closes must not take long.
 const MAX_SCANS: usize = 16;
 
-/// Returns the events that `text` ends with: objects with blanks, commas or nothing between them, or
-/// an array of objects; only blanks may follow.
+/// Returns the events that `text` ends with: objects with blanks, commas or nothing between them,
+/// or an array of objects. Only blanks may follow.
 fn events_at_end(text: &[u8]) -> Option<Vec<&[u8]>> {
     let text = text.trim_ascii_end();
     if !matches!(text.last(), Some(b'}' | b']')) {
