@@ -146,7 +146,7 @@ fn an_event_with_a_list_of_objects_is_an_event() {
 
 #[test]
 fn objects_with_members_of_their_own_are_events() {
-    let detections = |n: usize| if n % 2 == 0 { "[{\"id\":1},{\"id\":2}]" } else { "[]" };
+    let detections = |n: usize| if n.is_multiple_of(2) { "[{\"id\":1},{\"id\":2}]" } else { "[]" };
     let line = |n: usize| {
         let name = if n == 19 { "x.exe" } else { "cmd.exe" };
         format!(r#"{{"detections":{},"severity":5,"account":"ann","name":"{name}"}}"#, detections(n))
