@@ -335,11 +335,6 @@ impl Report {
         }
         self.source.repeats += summary.repeats;
         self.source.forgotten += summary.forgotten;
-        if summary.forgotten > 0 {
-            let n = counted(summary.forgotten, "document", "documents");
-            self.missing
-                .push(format!("{n} may be repeats that count: there was no room for their ids; raise --memory-limit"));
-        }
     }
 
     fn use_case(

@@ -75,11 +75,18 @@ fn ignored(files: &[String]) -> String {
 
 /// Documents that several files hold.
 fn repeats(source: &SourceReport) -> String {
-    if source.repeats == 0 {
-        return String::new();
+    let mut text = String::new();
+    if source.repeats > 0 {
+        let n = counted(source.repeats, "document", "documents");
+        text.push_str(&format!("repeats: {n} with the _index and _id of an earlier one left out\n"));
     }
-    let n = counted(source.repeats, "document", "documents");
-    format!("repeats: {n} with the _index and _id of an earlier one left out\n")
+    if source.forgotten > 0 {
+        let n = counted(source.forgotten, "document", "documents");
+        text.push_str(&format!(
+            "repeats: {n} may be repeats that count, for there was no room for their ids: raise --memory-limit\n"
+        ));
+    }
+    text
 }
 
 /// Formats `12 documents with 15 outliers, 3 unchanged, 1 deleted meanwhile`.

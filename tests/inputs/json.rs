@@ -426,7 +426,7 @@ fn overlapping_dumps_count_once() {
 }
 
 #[test]
-fn a_run_without_room_for_all_ids_is_partial() {
+fn a_run_without_room_for_all_ids_says_so() {
     let folder = Folder::new();
     let hit = |n: usize| format!(r#"{{"_index":"i","_id":"{n}","_source":{{"user":"ann","name":"cmd.exe"}}}}"#);
     let hits: Vec<String> = (0..20_000).chain(0..20_000).map(hit).collect();
@@ -434,7 +434,7 @@ fn a_run_without_room_for_all_ids_is_partial() {
     let use_cases = folder.0.path().join(".use_cases.conf");
     let judged = judge(folder.0.path(), &use_cases, &["hits.ndjson"], &["--memory-limit", "7MiB"]);
     let stderr = &judged.finished.stderr;
-    assert!(judged.finished.code == 3 && stderr.contains("documents may be repeats that count"), "{stderr}");
+    assert!(judged.finished.code == 0 && stderr.contains("documents may be repeats that count"), "{stderr}");
     assert!(judged.report["source"]["forgotten"].as_u64() > Some(0) && judged.n_events() > 20_000);
     let judged = judge(folder.0.path(), &use_cases, &["hits.ndjson"], &[]);
     assert_eq!((judged.finished.code, judged.n_events()), (0, 20_000));
