@@ -117,10 +117,12 @@ fn events_at_end(text: &[u8]) -> Option<Vec<&[u8]>> {
         match tried {
             Ok(events) => return Some(events),
             Err(Other::Closed(len)) => at += len,
-            Err(Other::Open(n)) => {
+            Err(Other::Fault(n)) => {
                 at += 1;
                 n_scanned += n;
             }
+            // an object inside of a truncated one is not an event
+            Err(Other::Truncated) => return None,
         }
     }
     None
@@ -130,8 +132,10 @@ fn events_at_end(text: &[u8]) -> Option<Vec<&[u8]>> {
 enum Other {
     /// This many bytes hold whole values; something else follows.
     Closed(usize),
-    /// It is not whole, as this many bytes showed.
-    Open(usize),
+    /// It is not JSON, as this many bytes showed.
+    Fault(usize),
+    /// It goes on after the line.
+    Truncated,
 }
 
 /// True if `text` begins with an object that has members, or with an array of such.
@@ -145,8 +149,8 @@ fn objects(text: &[u8]) -> Result<Vec<&[u8]>, Other> {
     while at < text.len() {
         let len = match Structure::new(LineEnds::Truncate).scan(&text[at..]) {
             Scanned::Closed(len) => len,
-            Scanned::Open => return Err(Other::Open(text.len())),
-            Scanned::Fault(n) => return Err(Other::Open(at + n)),
+            Scanned::Open => return Err(Other::Truncated),
+            Scanned::Fault(n) => return Err(Other::Fault(at + n)),
         };
         found.push(&text[at..at + len]);
         at += len;
@@ -163,8 +167,8 @@ fn objects(text: &[u8]) -> Result<Vec<&[u8]>, Other> {
 fn elements(text: &[u8]) -> Result<Vec<&[u8]>, Other> {
     let len = match Structure::new(LineEnds::Truncate).scan(text) {
         Scanned::Closed(len) => len,
-        Scanned::Open => return Err(Other::Open(text.len())),
-        Scanned::Fault(n) => return Err(Other::Open(n)),
+        Scanned::Open => return Err(Other::Truncated),
+        Scanned::Fault(n) => return Err(Other::Fault(n)),
     };
     let (found, rest) = split_objects(&text[1..len]);
     let is_whole = len == text.len() && rest == b"]";
