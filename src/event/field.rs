@@ -37,6 +37,23 @@ impl FieldPath {
     }
 }
 
+/// Matches a name against a pattern in which each `*` stands for any text, dots included.
+pub fn has_shape(name: &str, pattern: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return name == pattern };
+    let (middle, last) = rest.rsplit_once('*').map_or((None, rest), |(middle, last)| (Some(middle), last));
+    has_parts(name, first, middle.into_iter().flat_map(|middle| middle.split('*')), last)
+}
+
+/// Matches a name against the parts of a pattern around its `*`.
+pub(super) fn has_parts<'p>(name: &str, first: &str, middle: impl IntoIterator<Item = &'p str>, last: &str) -> bool {
+    let Some(mut rest) = name.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else { return false };
+    middle.into_iter().all(|part| {
+        let after = rest.find(part).map(|at| &rest[at + part.len()..]);
+        rest = after.unwrap_or_default();
+        after.is_some()
+    })
+}
+
 /// Compares the lower-case forms of two names.
 pub fn equal_ignoring_case(a: &str, b: &str) -> bool {
     if a.is_ascii() && b.is_ascii() {

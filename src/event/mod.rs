@@ -21,7 +21,7 @@ pub mod text;
 pub mod time;
 
 pub use document::Document;
-pub use field::{FieldPath, equal_ignoring_case};
+pub use field::{FieldPath, equal_ignoring_case, has_shape};
 pub use lookup::{FieldValue, lookup};
 pub use names::{Case, FieldNames, Form, MappedName, MappedNames, NamedEntry, split_form};
 pub use stored_key::{PerOutlier, StoredKey, StoredKind};

@@ -27,6 +27,15 @@ pub fn lower_case(text: &str) -> String {
     text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
 }
 
+/// Initial value of [`fnv1a`].
+pub const FNV1A: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Goes on with a hash over more bytes: FNV-1a, 64 bits (G. Fowler, L. C. Noll, K.-P. Vo), the same
+/// in every run and version.
+pub fn fnv1a(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// Hash that is the same in every run and on every machine. Ties are broken by it, and results must
 /// not change from run to run. Equal hashes never merge texts, because the texts themselves are
 /// compared.

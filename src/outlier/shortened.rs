@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::event::text::{FNV1A, fnv1a};
+
 /// Upper limit on the characters of a text in an outlier.
 pub(super) const MAX_TEXT_CHARS: usize = 32_768;
 
@@ -22,8 +24,7 @@ pub(super) struct Shortened {
 
 impl Shortened {
     pub(super) fn new() -> Self {
-        // the initial value of FNV-1a, 64 bits (Fowler, Noll, Vo)
-        Shortened { text: String::new(), n_chars: 0, left_out: 0xcbf2_9ce4_8422_2325 }
+        Shortened { text: String::new(), n_chars: 0, left_out: FNV1A }
     }
 
     pub(super) fn push(&mut self, text: &str) {
@@ -36,8 +37,7 @@ impl Shortened {
         }
         let end = text.char_indices().nth(room).map_or(text.len(), |(end, _)| end);
         self.text.push_str(&text[..end]);
-        let hashed = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        self.left_out = text.as_bytes()[end..].iter().fold(self.left_out, hashed);
+        self.left_out = fnv1a(self.left_out, &text.as_bytes()[end..]);
     }
 
     /// The text. The mark distinguishes texts with the same beginning, because the outliers of a

@@ -34,7 +34,7 @@ use named::named_in_columns;
 
 pub use column::QueryColumn;
 pub use lower::CompiledQuery;
-pub use mapping::{DateResolution, FieldType, Mapping, NumberKind, has_shape};
+pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
 pub use named::{NamedField, Sign, named_fields};
 pub use time::TimeWindow;
 pub use words::Analyzer;

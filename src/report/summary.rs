@@ -83,7 +83,7 @@ fn repeats(source: &SourceReport) -> String {
     if source.forgotten > 0 {
         let n = counted(source.forgotten, "document", "documents");
         text.push_str(&format!(
-            "repeats: {n} may be repeats that count, for there was no room for their ids: raise --memory-limit\n"
+            "repeats: {n} may be repeats that count, because there was no room for their ids: raise --memory-limit\n"
         ));
     }
     text

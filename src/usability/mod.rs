@@ -10,10 +10,10 @@ use std::cell::OnceCell;
 use serde_json::{Map, Value};
 
 use crate::event::decode::ColumnKind;
-use crate::event::{FieldNames, FieldPath, FieldValue, equal_ignoring_case};
+use crate::event::{FieldNames, FieldPath, FieldValue, equal_ignoring_case, has_shape};
 use crate::ingest::{FirstEvents, Ingested, Usage};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name};
-use crate::query::{NamedField, Sign, has_shape};
+use crate::query::{NamedField, Sign};
 use crate::sources::EventSource;
 use crate::spelling::named_values;
 use crate::table::{FieldSource, MetricSpec};

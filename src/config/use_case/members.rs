@@ -3,73 +3,50 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// Returns the first name that occurs twice in one object of `json`.
 pub(super) fn repeated(json: &str) -> Option<String> {
-    let mut found = None;
-    let mut json = serde_json::Deserializer::from_str(json);
-    let _ = Search(&mut found).deserialize(&mut json);
-    found
-}
-
-/// Walk through a value that ends at the first repeated name.
-struct Search<'f>(&'f mut Option<String>);
-
-impl<'de> DeserializeSeed<'de> for Search<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+    let json = json.trim_ascii_start();
+    if json.starts_with('[') {
+        let elements: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+        return elements.into_iter().find_map(|element| repeated(element.get()));
     }
-}
-
-impl<'de> Visitor<'de> for Search<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = map.next_key::<String>()? {
-            if !names.insert(name.clone()) {
-                *self.0 = Some(name);
-                return Err(A::Error::custom("a repeated name"));
-            }
-            map.next_value_seed(Search(self.0))?;
+    // texts and numbers have no members
+    let Members(members) = serde_json::from_str(json).ok()?;
+    let mut names = HashSet::new();
+    members.into_iter().find_map(|(name, value)| {
+        if names.contains(&name) {
+            return Some(name);
         }
-        Ok(())
-    }
+        names.insert(name);
+        repeated(value.get())
+    })
+}
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Search(self.0))?.is_some() {}
-        Ok(())
-    }
+/// All members of an object, in order.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(MembersVisitor)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::cursor::{Cursor, Kind, string_content, unescape_into};
+use crate::event::field::has_parts;
 
 /// Upper limit on the bytes of the name of a leaf: Lucene has no longer terms, so no index has
 /// fields with longer names.
@@ -81,16 +82,7 @@ impl NamePattern {
 
     fn has_shape(&self, name: &str) -> bool {
         let [first, middle @ .., last] = self.parts.as_slice() else { return false };
-        let Some(mut rest) = name.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str())) else {
-            return false;
-        };
-        middle.iter().all(|part| match rest.find(part.as_str()) {
-            Some(at) => {
-                rest = &rest[at + part.len()..];
-                true
-            }
-            None => false,
-        })
+        has_parts(name, first, middle.iter().map(String::as_str), last)
     }
 
     /// Calls `push` with the tagged text of each leaf of the document `source` whose full name

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::event::text::{FNV1A, fnv1a};
+
 /// Upper limit on the parts of a path that is tried in all ways, because each part doubles the
 /// ways. Longer paths are tried with at most one dotted key.
 const MAX_PARTS_ALL_WAYS: usize = 8;
@@ -114,7 +116,7 @@ impl Trie {
         for (dot, _) in starts {
             self.match_equal(parent, &key[..dot], &mut |start| {
                 if start.exact && self.node(start.node).leaves {
-                    let spelling = *spelling.get_or_insert_with(|| fnv1a(key.as_bytes()));
+                    let spelling = *spelling.get_or_insert_with(|| fnv1a(FNV1A, key.as_bytes()));
                     found(KeyMatch { beyond: true, spelling, ..start });
                 }
             });
@@ -190,18 +192,13 @@ impl Node {
 
     fn matched(&self, node: NodeId, key: &str) -> KeyMatch {
         let exact = *self.key == *key;
-        KeyMatch { node, exact, beyond: false, spelling: if exact { 0 } else { fnv1a(key.as_bytes()) } }
+        KeyMatch { node, exact, beyond: false, spelling: if exact { 0 } else { fnv1a(FNV1A, key.as_bytes()) } }
     }
 }
 
 /// Lower-cases character by character, as [`crate::event::equal_ignoring_case`] compares.
 fn lower_case(key: &str) -> String {
     key.chars().flat_map(char::to_lowercase).collect()
-}
-
-/// FNV-1a, 64 bits (Fowler, Noll, Vo).
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Ways to write a path as object keys, in order of preference.

@@ -123,7 +123,7 @@ impl TimeFormats {
         if text.split(SEPARATOR).map(str::trim).all(is_known) { Ok(Self::default()) } else { Self::parse(text) }
     }
 
-    /// True if there are no formats, only the known forms.
+    /// True if no format is named, so that only the known forms are read.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
@@ -133,8 +133,8 @@ impl TimeFormats {
         self.read(text, 0).map(|parsed| parsed.micros)
     }
 
-    /// Reads the text of a JSON number like [`Self::micros_of_text`]. Digits are no date here
-    /// unless a format says so.
+    /// Reads the text of a JSON number like [`Self::micros_of_text`]. Digits alone are
+    /// not a date unless a format says so.
     pub fn micros_of_number(&self, number: &str) -> Option<i64> {
         let known = || epoch::by_size(number);
         self.in_formats(number, 0).or_else(known).map(|parsed| parsed.micros)

@@ -16,7 +16,7 @@ enum Item {
     Literal(Vec<u8>),
     /// A letter, and how often it is written.
     Field(Letter, usize),
-    /// What may be missing.
+    /// Part that may be missing.
     Optional(Vec<Item>),
 }
 

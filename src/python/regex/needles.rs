@@ -135,7 +135,7 @@ fn single_char(class: &Class) -> Option<char> {
     }
 }
 
-/// `max` is `None` if there is no upper limit.
+/// Repetition of `part`; `max` is `None` for one without an upper limit.
 pub(super) fn of_repetition(min: usize, max: Option<usize>, part: impl FnOnce() -> Matched) -> Matched {
     if min == 0 {
         return Matched::ANYTHING;

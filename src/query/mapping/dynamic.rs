@@ -9,6 +9,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::field_type::{FieldType, field_type, text};
+use crate::event::has_shape;
 
 /// Kind of a value, as `match_mapping_type` distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -231,23 +232,6 @@ impl NameRule {
             NameRule::Unknown => false,
         }
     }
-}
-
-/// Matches a name against a pattern in which `*` stands for any text, dots included.
-pub fn has_shape(name: &str, pattern: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
-    let Some(mut left) = name.strip_prefix(start) else { return false };
-    let mut parts = rest.split('*').peekable();
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return left.ends_with(part);
-        }
-        match left.find(part) {
-            Some(at) => left = &left[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
 }
 
 /// Returns the texts of a list, or the only text.

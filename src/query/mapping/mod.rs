@@ -14,11 +14,10 @@ use super::words::Analyzer;
 use crate::event::decode::LeafNames;
 use crate::event::text::lower_case;
 use crate::event::time::TimeFormats;
-use crate::event::{Case, FieldNames, FieldPath, split_form};
+use crate::event::{Case, FieldNames, FieldPath, has_shape, split_form};
 use dynamic::Dynamic;
 use field_type::{field_type, text};
 
-pub use dynamic::has_shape;
 pub(super) use dynamic::{LeafKind, LeafKinds};
 pub use field_type::{DateResolution, FieldType, NumberKind};
 

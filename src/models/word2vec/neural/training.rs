@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::device::TrainingDevice;
+use crate::event::text::{FNV1A, fnv1a};
 
 /// Resources for training the model of an aggregator.
 #[derive(Debug)]
@@ -39,13 +40,8 @@ impl SavedModel {
     /// Location of the model with `identity` in `folder`. Two identities may happen to share a
     /// file; it then belongs to the one saved last.
     pub fn of(folder: &Path, identity: String) -> Self {
-        SavedModel { path: folder.join(format!("{:016x}.safetensors", hash(identity.as_bytes()))), identity }
+        SavedModel { path: folder.join(format!("{:016x}.safetensors", fnv1a(FNV1A, identity.as_bytes()))), identity }
     }
-}
-
-/// FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo): the same in every run and version.
-fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Effort spent on training.

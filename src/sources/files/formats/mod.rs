@@ -77,7 +77,7 @@ pub(super) struct Refusal {
     pub(super) holds: Holds,
 }
 
-/// What is missing without a file.
+/// Loss if a file is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holds {
     /// Nothing: the file holds something else.

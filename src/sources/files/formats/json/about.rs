@@ -2,7 +2,7 @@
 
 use super::members::Member;
 
-/// What a member of an object says about an array next to it.
+/// Relation of a member of an object to an array next to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Says {
     /// Something about the array, such as how to get the next page.
