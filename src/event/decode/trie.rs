@@ -33,6 +33,8 @@ pub(super) struct Node {
     children: Vec<NodeId>,
     /// children with keys of length `l` are `children[by_length[l]..by_length[l + 1]]`
     by_length: Vec<u32>,
+    /// bytes that a key of a child may begin with
+    starts: FirstBytes,
     /// one past the last node of the subtree
     pub(super) end: NodeId,
     /// true if the value of this node itself is wanted
@@ -43,6 +45,25 @@ pub(super) struct Node {
     longest_leaves: Option<usize>,
     /// true if the key is a literal key with dots in it
     pub(super) dotted: bool,
+}
+
+/// Set of the bytes that a key may begin with, whatever its case; most keys of a document are ruled
+/// out by it. Bytes outside ASCII are always in the set, because their lower case may begin
+/// otherwise, and so are empty keys.
+#[derive(Clone, Copy, Debug, Default)]
+struct FirstBytes(u128);
+
+impl FirstBytes {
+    /// Adds the first byte of a key in lower case.
+    fn add(&mut self, lower: &str) {
+        for byte in lower.bytes().take(1).filter(u8::is_ascii) {
+            self.0 |= 1 << byte | 1 << byte.to_ascii_uppercase();
+        }
+    }
+
+    fn may_begin(self, key: &str) -> bool {
+        key.bytes().next().is_none_or(|byte| !byte.is_ascii() || self.0 >> byte & 1 == 1)
+    }
 }
 
 /// A node that a key of a document leads to.
@@ -133,7 +154,7 @@ impl Trie {
 
     fn match_equal(&self, parent: &Node, key: &str, found: &mut impl FnMut(KeyMatch)) {
         // in lower case, a character has at least one byte
-        if key.len() > MAX_UTF8_BYTES * parent.by_length.len() {
+        if !parent.starts.may_begin(key) || key.len() > MAX_UTF8_BYTES * parent.by_length.len() {
             return;
         }
         if key.is_ascii() {
@@ -166,6 +187,7 @@ impl Trie {
             lower: lower_case(key).into(),
             children: Vec::new(),
             by_length: Vec::new(),
+            starts: FirstBytes::default(),
             end: 0,
             captured: wanted.captured,
             leaves: wanted.leaves,
@@ -178,9 +200,11 @@ impl Trie {
         let longest = children.last().map_or(0, length);
         let start = |least: usize| children.partition_point(|child| length(child) < least) as u32;
         let by_length = (0..=longest + 1).map(start).collect();
+        let mut starts = FirstBytes::default();
+        children.iter().for_each(|child| starts.add(&self.node(*child).lower));
         let end = self.nodes.len() as NodeId;
         let node = &mut self.nodes[id];
-        (node.children, node.by_length, node.end) = (children, by_length, end);
+        (node.children, node.by_length, node.starts, node.end) = (children, by_length, starts, end);
         id as NodeId
     }
 }

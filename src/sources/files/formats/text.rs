@@ -246,14 +246,12 @@ impl<R: Read> Chunks<R> {
 
     /// Reads up to one more chunk.
     fn fill(&mut self, bytes: &mut Vec<u8>) {
-        let start = bytes.len();
-        bytes.resize(start + self.chunk_bytes, 0);
-        let (n, error) = read_full(&mut self.input, &mut bytes[start..]);
-        bytes.truncate(start + n);
-        match error {
-            Some(error) => self.state = State::Broken(error),
-            None if n < self.chunk_bytes => self.state = State::End,
-            None => {}
+        bytes.reserve(self.chunk_bytes);
+        // unlike a read into a slice, this does not zero the buffer first
+        match self.input.by_ref().take(self.chunk_bytes as u64).read_to_end(bytes) {
+            Err(error) => self.state = State::Broken(error),
+            Ok(n) if n < self.chunk_bytes => self.state = State::End,
+            Ok(_) => {}
         }
     }
 
