@@ -16,9 +16,10 @@ use crate::config::{Asset, UseCase};
 use crate::event::derived::DerivedFields;
 use crate::event::{Document, FieldNames};
 use crate::models::{
-    self, Candidate, Candidates, Evaluation, EvaluationError, Inputs, Observe, Refinement, Statistics, WholeEvent,
+    self, Candidate, Candidates, Evaluation, EvaluationError, Inputs, Observe, Refinement, Statistics, Surprise,
+    WholeEvent,
 };
-use crate::outlier::{Description, Gathered, GatheredOutlier, Outlier, assets_of, describe};
+use crate::outlier::{BaseRate, Description, Gathered, GatheredOutlier, Outlier, assets_of, describe};
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
 use crate::spill::SpillError;
@@ -144,8 +145,13 @@ impl Detection<'_> {
             detected.rounds += 1;
             detected.evaluating += started.elapsed();
             let started = Instant::now();
-            let Evaluation { candidates, observe, statistics } = evaluation;
-            let judged = Judged { view: &view, observe, round: detected.rounds };
+            let Evaluation { candidates, observe, surprise, statistics } = evaluation;
+            let base = BaseRate {
+                n_flagged: detected.outliers + candidates.n(),
+                n_events: inputs.n_events,
+                severity: self.use_case.severity,
+            };
+            let judged = Judged { view: &view, observe, surprise, base, round: detected.rounds };
             let mut round = tokio::task::block_in_place(|| self.describe(&judged, candidates))?;
             detected.describing += started.elapsed();
             detected.regexps_given_up += statistics.regexps_given_up + round.regexps_given_up;
@@ -254,7 +260,9 @@ impl Detection<'_> {
             self.interrupt.check().map_err(SourceError::from)?;
             let observations = models::observations(&self.use_case.model, &judged.observe, candidate, &whole);
             let (use_case, document, assets) = (self.use_case, &document, assets.as_slice());
-            let outlier = describe(Description { use_case, document, assets, derived: &derived, observations });
+            let surprise = judged.base.surprise(judged.surprise.as_ref().map(|surprise| surprise(candidate)));
+            let outlier =
+                describe(Description { use_case, document, assets, derived: &derived, observations, surprise });
             let verdict = whitelist.matches(&outlier);
             if !verdict.whitelisted {
                 let found = self.found(judged, &key, candidate, &outlier)?;
@@ -352,6 +360,8 @@ struct Described {
 struct Judged<'a> {
     view: &'a View,
     observe: Observe<'a>,
+    surprise: Option<Surprise<'a>>,
+    base: BaseRate,
     /// Number of the evaluation, from 1.
     round: u32,
 }

@@ -146,6 +146,7 @@ async fn detect(
         memory_limit: group.compute.limits().memory,
         spill_dir: &group.compute.limits().spill_dir,
         n_rows: ingested.usage[mask_idx].rows,
+        n_events: ingested.summary.events,
     };
     Detection {
         use_case,

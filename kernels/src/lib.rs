@@ -12,6 +12,7 @@
 //! 5. Text metrics, one function each: [`entropy`], [`relative_english_entropy`], [`text_length`],
 //!    [`hex_encoded_length`], [`base64_encoded_length`].
 //! 6. [`skipgram`] trains the skip-gram model and scores pairs with it.
+//! 7. [`surprise`] says how improbable a value is among comparable ones.
 //!
 //! # Dispatch
 //!
@@ -35,6 +36,7 @@ pub mod order_statistics;
 pub mod scalar;
 pub mod simd;
 pub mod skipgram;
+pub mod surprise;
 
 use std::ops::Range;
 

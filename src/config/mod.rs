@@ -48,7 +48,7 @@ pub use notifier::NotifierSettings;
 pub(crate) use problem::n_errors;
 pub use problem::{Location, Problem, Severity};
 pub use secret::Secret;
-pub use use_case::{RejectedUseCase, UseCase, UseCaseQuery};
+pub use use_case::{FindingSeverity, RejectedUseCase, UseCase, UseCaseQuery};
 pub use whitelist::{IndexedField, WhitelistEntries, WhitelistIndex, WhitelistPart};
 
 use cluster::Environment;

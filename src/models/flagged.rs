@@ -31,6 +31,12 @@ impl Flagged {
         self.targets.is_empty()
     }
 
+    /// Aggregators, targets and numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32, u64)> {
+        let pairs = self.aggregators.iter().copied().zip(self.targets.iter().copied());
+        pairs.zip(self.numbers.iter().copied()).map(|((aggregator, target), number)| (aggregator, target, number))
+    }
+
     /// Set of (aggregator, target).
     pub(super) fn to_set(&self) -> FxHashSet<(u32, u32)> {
         self.aggregators.iter().copied().zip(self.targets.iter().copied()).collect()

@@ -5,17 +5,18 @@ use arrow::datatypes::Float64Type;
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, not};
-use datafusion::prelude::{DataFrame, col, lit};
+use datafusion::prelude::{DataFrame, col};
 use futures::StreamExt;
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
+use super::population::{Extremes, Groups, Surprises};
 use super::{
     Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement,
     WholeEvent, column, places, rows, rows_of, sample_text, text_of,
 };
-use crate::config::{Metrics, TriggerOn};
-use crate::engine::functions::{frontier, most_frequent};
+use crate::config::{Metrics, TriggerMethod, TriggerOn};
+use crate::engine::functions::most_frequent;
 use crate::event::metric::{is_integer, metric_number, metric_observations};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::python::float_text;
@@ -56,7 +57,10 @@ impl Method for Metrics {
     }
 
     fn refinement(&self) -> Refinement {
-        Refinement::SameAggregator
+        match self.trigger.method {
+            TriggerMethod::Fdr => Refinement::Everything,
+            _ => Refinement::SameAggregator,
+        }
     }
 }
 
@@ -65,23 +69,25 @@ async fn evaluate<'a>(
     view: &'a View,
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, DataFusionError> {
-    let frontier = frontier(col("value"), &metrics.trigger).alias("frontier");
-    let mut frontiers = Vec::new();
-    for part in parts(view, &inputs) {
-        let of_part = rows(&part, &inputs)?
-            .aggregate(vec![col("aggregator").alias("frontier_aggregator")], vec![frontier.clone()])?
-            // no value lies beyond null or NaN; NaN sorts outside the infinities
-            .filter(col("frontier").between(lit(f64::NEG_INFINITY), lit(f64::INFINITY)))?;
-        frontiers.extend(of_part.collect().await?);
-    }
-    if frontiers.iter().all(|batch| batch.num_rows() == 0) {
+    let side = metrics.trigger.on;
+    let mut groups = judge_groups(metrics, view, inputs).await?;
+    let discovery = match metrics.trigger.method {
+        TriggerMethod::Fdr => {
+            let tail = groups.tail(rows(view, &inputs)?, side, &inputs).await?;
+            groups.discover(&tail, &metrics.trigger);
+            Some(tail)
+        }
+        _ => None,
+    };
+    let Some(frontiers) = groups.frontiers()? else {
         return Ok(Evaluation::without_candidates(&inputs));
-    }
+    };
     let found = with_frontier(rows(view, &inputs)?, frontiers.clone(), &inputs)?
-        .filter(beyond(metrics.trigger.on))?
+        .filter(beyond(side))?
         .select_columns(&["element", "aggregator", "value", "frontier"])?;
     let mut candidates = Candidates::new(&inputs);
     let mut buckets = Buckets::default();
+    let mut extremes = Extremes::default();
     let mut batches = found.execute_stream().await?;
     while let Some(batch) = batches.next().await {
         let batch = &batch?;
@@ -90,12 +96,40 @@ async fn evaluate<'a>(
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
             let evidence = values.value(row).to_bits();
             candidates.push(Candidate { element, aggregator, target: 0, evidence })?;
+            extremes.add(aggregator, values.value(row), 1);
             let bucket = || Bucket { frontier: batch_frontiers.value(row), sample: Vec::new() };
             buckets.entry(aggregator).or_insert_with(bucket);
         }
     }
+    if buckets.is_empty() {
+        return Ok(Evaluation::without_candidates(&inputs));
+    }
     add_samples(metrics, view, frontiers, &mut buckets, inputs).await?;
-    Ok(Evaluation::new(candidates, move |candidate, event| observations(metrics, view, &buckets, candidate, event)))
+    let tail = match discovery {
+        Some(tail) => tail,
+        None => {
+            // values are compared with those of all groups, whichever are judged again
+            let all = view.with_population(Population { only: None, ..view.population().clone() });
+            if view.population().only.is_some() {
+                groups = judge_groups(metrics, &all, inputs).await?;
+            }
+            groups.tail(rows(&all, &inputs)?, side, &inputs).await?
+        }
+    };
+    let surprises = Surprises::new(&groups, tail, extremes, side);
+    let evaluation =
+        Evaluation::new(candidates, move |candidate, event| observations(metrics, view, &buckets, candidate, event));
+    let surprise = move |candidate: &Candidate| surprises.of(candidate.aggregator, f64::from_bits(candidate.evidence));
+    Ok(evaluation.with_surprise(surprise))
+}
+
+/// Frontiers and scales of the groups of `view`.
+async fn judge_groups(metrics: &Metrics, view: &View, inputs: Inputs<'_>) -> Result<Groups, DataFusionError> {
+    let mut groups = Groups::default();
+    for part in parts(view, &inputs) {
+        groups.judge(rows(&part, &inputs)?, &metrics.trigger).await?;
+    }
+    Ok(groups)
 }
 
 /// Observations about a candidate, whose evidence is its metric.
@@ -140,12 +174,8 @@ fn parts<'a>(view: &'a View, inputs: &Inputs<'_>) -> impl Iterator<Item = View> 
     })
 }
 
-fn with_frontier(
-    rows: DataFrame,
-    frontiers: Vec<RecordBatch>,
-    inputs: &Inputs<'_>,
-) -> Result<DataFrame, DataFusionError> {
-    let frontiers = inputs.context.read_batches(frontiers)?;
+fn with_frontier(rows: DataFrame, frontiers: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
+    let frontiers = inputs.context.read_batch(frontiers)?;
     rows.join(frontiers, JoinType::Inner, &["aggregator"], &["frontier_aggregator"], None)
 }
 
@@ -160,7 +190,7 @@ fn beyond(side: TriggerOn) -> Expr {
 async fn add_samples(
     metrics: &Metrics,
     view: &View,
-    frontiers: Vec<RecordBatch>,
+    frontiers: RecordBatch,
     buckets: &mut Buckets<f64>,
     inputs: Inputs<'_>,
 ) -> Result<(), DataFusionError> {

@@ -12,6 +12,7 @@ mod columns;
 mod error;
 mod flagged;
 mod metrics;
+mod population;
 mod simplequery;
 mod sudden_appearance;
 mod terms;
@@ -106,6 +107,8 @@ pub struct Evaluation<'a> {
     pub candidates: Candidates,
     /// Observations about a candidate, in the order in which they are stored.
     pub observe: Observe<'a>,
+    /// Surprise of a candidate; `None` if the model has no population to compare it with.
+    pub surprise: Option<Surprise<'a>>,
     /// Numbers for the report.
     pub statistics: Statistics,
 }
@@ -113,13 +116,21 @@ pub struct Evaluation<'a> {
 /// Observations of a model about a candidate of an evaluation.
 pub type Observe<'a> = Box<dyn Fn(&Candidate, &WholeEvent<'_>) -> Map<String, Value> + Send + Sync + 'a>;
 
+/// Surprise of a candidate of an evaluation, in bits: -log2 of an upper bound on the probability of
+/// an event that is at least as extreme if the model's population is ordinary.
+pub type Surprise<'a> = Box<dyn Fn(&Candidate) -> f64 + Send + Sync + 'a>;
+
 impl<'a> Evaluation<'a> {
     /// Candidates, and a model's observations about them.
     fn new(
         candidates: Candidates,
         observe: impl Fn(&Candidate, &WholeEvent<'_>) -> Map<String, Value> + Send + Sync + 'a,
     ) -> Self {
-        Evaluation { candidates, observe: Box::new(observe), statistics: Statistics::default() }
+        Evaluation { candidates, observe: Box::new(observe), surprise: None, statistics: Statistics::default() }
+    }
+
+    fn with_surprise(self, surprise: impl Fn(&Candidate) -> f64 + Send + Sync + 'a) -> Self {
+        Evaluation { surprise: Some(Box::new(surprise)), ..self }
     }
 
     fn without_candidates(inputs: &Inputs<'_>) -> Self {
@@ -210,6 +221,8 @@ pub struct Inputs<'a> {
     pub spill_dir: &'a Path,
     /// Number of rows in the view.
     pub n_rows: u64,
+    /// Number of events that were read, those of other use cases included.
+    pub n_events: u64,
 }
 
 /// Finds the candidates of `model` in `view`.

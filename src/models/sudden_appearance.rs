@@ -6,7 +6,8 @@ use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::{count, max, min};
 use datafusion::prelude::{col, lit};
-use rustc_hash::FxHashMap;
+use outlier_kernels::surprise::{Others, bits, share_of_extremes};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -69,12 +70,17 @@ async fn evaluate<'a>(
     let expression = appearances(col("time"), col("tie"), col("element"), &windows);
     let found = rows(view, &inputs)?
         .filter(col("time").between(lit(start), lit(end)))?
-        .aggregate(vec![col("aggregator"), col("target")], vec![expression.alias("appearances")])?
+        .aggregate(
+            vec![col("aggregator"), col("target")],
+            vec![expression.alias("appearances"), count(lit(1)).alias("n")],
+        )?
         .collect()
         .await?;
     let mut appeared = Vec::new();
+    let mut novelty = Novelty::default();
     for batch in &found {
         collect_appearances(batch, &mut appeared)?;
+        novelty.add(batch)?;
     }
     if let Some(minimum) = sudden.min_aggregator_bucket {
         drop_small_buckets(minimum, view, &mut appeared, inputs).await?;
@@ -82,9 +88,55 @@ async fn evaluate<'a>(
     let mut candidates = Candidates::new(&inputs);
     let mut numbered = (0..).zip(&appeared);
     numbered.try_for_each(|(evidence, appeared)| candidates.push(Candidate { evidence, ..appeared.candidate }))?;
-    Ok(Evaluation::new(candidates, move |candidate, _| {
+    let aggregators: FxHashSet<u32> = appeared.iter().map(|appeared| appeared.candidate.aggregator).collect();
+    novelty.groups.retain(|aggregator, _| aggregators.contains(aggregator));
+    let evaluation = Evaluation::new(candidates, move |candidate, _| {
         observations(sudden, view, &appeared[candidate.evidence as usize])
-    }))
+    });
+    Ok(evaluation.with_surprise(move |candidate| novelty.surprise(candidate)))
+}
+
+/// Shares of the events whose target occurs once in its aggregator, which is how probable the next
+/// event has a new target (the estimate of Good and Turing).
+#[derive(Default)]
+struct Novelty {
+    whole: Seen,
+    groups: FxHashMap<u32, Seen>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    n_once: u64,
+    n: u64,
+}
+
+impl Seen {
+    fn add(&mut self, n: u64) {
+        self.n += n;
+        self.n_once += u64::from(n == 1);
+    }
+
+    /// The same without one event, which had a new target.
+    fn without_one(self) -> Others {
+        Others { n_extreme: self.n_once.saturating_sub(1), n: self.n.saturating_sub(1) }
+    }
+}
+
+impl Novelty {
+    fn add(&mut self, batch: &RecordBatch) -> Result<(), DataFusionError> {
+        let counts = column::<Int64Array>(batch, "n")?.values();
+        for (&aggregator, &n) in column::<UInt32Array>(batch, "aggregator")?.values().iter().zip(counts) {
+            self.whole.add(n as u64);
+            self.groups.entry(aggregator).or_default().add(n as u64);
+        }
+        Ok(())
+    }
+
+    /// Surprise of an event with a new target.
+    fn surprise(&self, candidate: &Candidate) -> f64 {
+        let own = self.groups.get(&candidate.aggregator);
+        own.map_or(0.0, |own| bits(share_of_extremes(own.without_one(), self.whole.without_one())))
+    }
 }
 
 fn observations(sudden: &SuddenAppearance, view: &View, appeared: &Appeared) -> Map<String, Value> {

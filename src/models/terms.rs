@@ -1,24 +1,31 @@
 //! Counts terms: the occurrences of each within its aggregator, or the distinct terms of each
 //! aggregator compared across aggregators.
 
-use arrow::array::{Int64Array, StructArray, UInt32Array};
+use std::collections::BTreeMap;
+
+use arrow::array::{Float64Array, Int64Array, RecordBatch, StructArray, UInt32Array};
+use arrow::datatypes::DataType;
+use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::prelude::{col, lit};
+use datafusion::logical_expr::cast;
+use datafusion::prelude::{DataFrame, col, lit};
 use futures::StreamExt;
-use outlier_kernels::{Multiset, beyond};
+use outlier_kernels::surprise::{Others, Scale, Tail, TailHistogram, bin_of, bits, share_of_extremes};
+use outlier_kernels::{Multiset, Runs, Side, beyond};
 use rustc_hash::FxHashMap;
 use serde_json::Map;
 
 use super::flagged::{Flagged, candidates};
+use super::population::{Extremes, Groups, Surprises};
 use super::{
     Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement, column,
     places, rows, rows_of, sample_text, text, text_of,
 };
-use crate::config::{CountMethod, Terms};
-use crate::engine::functions::{TermsJudgement, frontier_of, judge_terms, kernel_side};
+use crate::config::{CountMethod, Terms, Trigger, TriggerMethod, TriggerOn};
+use crate::engine::functions::{Levels, TermsJudgement, frontier_of, judge_terms, kernel_side};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
-use crate::table::View;
+use crate::table::{Population, View};
 
 pub(super) const STORED: &[StoredKey] = &[
     StoredKey::new("term", StoredKind::Text, PerOutlier::One),
@@ -46,9 +53,9 @@ impl Method for Terms {
     }
 
     fn refinement(&self) -> Refinement {
-        match self.count_method {
-            CountMethod::WithinAggregator => Refinement::SameAggregator,
-            CountMethod::AcrossAggregators => Refinement::Everything,
+        match (self.count_method, self.trigger.method) {
+            (CountMethod::AcrossAggregators, _) | (_, TriggerMethod::Fdr) => Refinement::Everything,
+            (CountMethod::WithinAggregator, _) => Refinement::SameAggregator,
         }
     }
 }
@@ -78,15 +85,43 @@ async fn within_aggregator<'a>(
     view: &'a View,
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, DataFusionError> {
+    let mut judged = judge_counts(terms, view, inputs).await?;
+    let (buckets, flagged) = match terms.trigger.method {
+        TriggerMethod::Fdr => discover(terms, view, &judged, inputs).await?,
+        _ => flagged_in(&judged)?,
+    };
+    if flagged.is_empty() {
+        return Ok(Evaluation::without_candidates(&inputs));
+    }
+    if view.population().only.is_some() {
+        // terms are compared with those of all aggregators, whichever are judged again
+        let all = view.with_population(Population { only: None, ..view.population().clone() });
+        judged = judge_counts(terms, &all, inputs).await?;
+    }
+    let rarities = Rarities::new(&judged, &flagged)?;
+    let surprises = frequent_surprises(terms, &judged, &flagged)?;
+    let candidates = candidates(flagged.rows(view, &inputs)?, &inputs).await?;
+    let on = terms.trigger.on;
+    Ok(evaluation(terms, view, candidates, buckets).with_surprise(move |candidate| match on {
+        TriggerOn::Low => rarities.surprise(candidate),
+        TriggerOn::High => surprises.of(candidate.aggregator, candidate.evidence as f64),
+    }))
+}
+
+/// Number of occurrences of each target in each aggregator, as `n`.
+fn counts(view: &View, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
+    rows(view, inputs)?.aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])
+}
+
+/// Judgements of [`judge_terms`] by aggregator.
+async fn judge_counts(terms: &Terms, view: &View, inputs: Inputs<'_>) -> Result<Vec<RecordBatch>, DataFusionError> {
     let judgement = judge_terms(col("target"), col("n"), &terms.trigger, terms.min_target_buckets.unwrap_or(0));
-    let judged = rows(view, &inputs)?
-        .aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])?
-        .aggregate(vec![col("aggregator")], vec![judgement.alias("judged")])?
-        .collect()
-        .await?;
-    let mut buckets = Buckets::default();
-    let mut flagged = Flagged::default();
-    for batch in &judged {
+    counts(view, &inputs)?.aggregate(vec![col("aggregator")], vec![judgement.alias("judged")])?.collect().await
+}
+
+fn flagged_in(judged: &[RecordBatch]) -> Result<(Buckets<u32>, Flagged), DataFusionError> {
+    let (mut buckets, mut flagged) = (Buckets::default(), Flagged::default());
+    for batch in judged {
         let aggregators = column::<UInt32Array>(batch, "aggregator")?;
         let judgements = column::<StructArray>(batch, "judged")?;
         for row in 0..batch.num_rows() {
@@ -100,11 +135,143 @@ async fn within_aggregator<'a>(
             }
         }
     }
-    if flagged.is_empty() {
-        return Ok(Evaluation::without_candidates(&inputs));
+    Ok((buckets, flagged))
+}
+
+/// Count as a value of which great ones are outliers: that of a rare term is its reciprocal.
+fn value_of(n: f64, on: TriggerOn) -> f64 {
+    match on {
+        TriggerOn::High => n,
+        TriggerOn::Low => n.recip(),
     }
-    let candidates = candidates(flagged.rows(view, &inputs)?, &inputs).await?;
-    Ok(evaluation(terms, view, candidates, buckets))
+}
+
+/// Scales of the aggregators' counts as values, and the tail of all of them.
+fn compared(judged: &[RecordBatch], on: TriggerOn) -> Result<(Groups, Tail), DataFusionError> {
+    let (mut groups, mut counts) = (Groups::default(), Vec::new());
+    for batch in judged {
+        let judgements = column::<StructArray>(batch, "judged")?;
+        for (row, &aggregator) in column::<UInt32Array>(batch, "aggregator")?.values().iter().enumerate() {
+            let levels = Levels::read(judgements, row);
+            let mut values: Vec<f64> = levels.counts.iter().map(|&n| value_of(n as f64, on)).collect();
+            let mut n_targets = levels.n_targets.to_vec();
+            if on == TriggerOn::Low {
+                values.reverse();
+                n_targets.reverse();
+            }
+            if let Some(runs) = Runs::new(&values, &n_targets)
+                && let Some(scale) = Scale::of(runs)
+            {
+                groups.push(aggregator, scale, runs.n());
+                counts.push(levels);
+            }
+        }
+    }
+    let mut histogram = TailHistogram::default();
+    for (scale, levels) in groups.within_whole().into_iter().zip(counts) {
+        for (&n, &n_targets) in levels.counts.iter().zip(levels.n_targets) {
+            histogram.add(bin_of(scale.distance(value_of(n as f64, on), Side::High)), n_targets);
+        }
+    }
+    Ok((groups, Tail::of(&histogram)))
+}
+
+/// Surprise of the numbers of occurrences of frequent terms; of nothing for rare ones.
+fn frequent_surprises(terms: &Terms, judged: &[RecordBatch], flagged: &Flagged) -> Result<Surprises, DataFusionError> {
+    let mut extremes = Extremes::default();
+    let judged = match terms.trigger.on {
+        TriggerOn::High => judged,
+        TriggerOn::Low => &[],
+    };
+    let (groups, tail) = compared(judged, TriggerOn::High)?;
+    flagged.iter().for_each(|(aggregator, _, n)| extremes.add(aggregator, n as f64, 1));
+    Ok(Surprises::new(&groups, tail, extremes, TriggerOn::High))
+}
+
+/// Flags terms by a false discovery rate among all terms of all aggregators.
+async fn discover(
+    terms: &Terms,
+    view: &View,
+    judged: &[RecordBatch],
+    inputs: Inputs<'_>,
+) -> Result<(Buckets<u32>, Flagged), DataFusionError> {
+    let on = terms.trigger.on;
+    let (mut groups, tail) = compared(judged, on)?;
+    groups.discover(&tail, &Trigger { on: TriggerOn::High, ..terms.trigger });
+    groups.drop_smaller_than(terms.min_target_buckets.unwrap_or(0));
+    let (mut buckets, mut flagged) = (Buckets::default(), Flagged::default());
+    let Some(frontiers) = groups.frontiers()? else { return Ok((buckets, flagged)) };
+    let n = cast(col("n"), DataType::Float64);
+    let value = match on {
+        TriggerOn::High => n,
+        TriggerOn::Low => lit(1.0) / n,
+    };
+    let found = counts(view, &inputs)?
+        .join(inputs.context.read_batch(frontiers)?, JoinType::Inner, &["aggregator"], &["frontier_aggregator"], None)?
+        .filter(value.gt(col("frontier")))?
+        .collect()
+        .await?;
+    for batch in &found {
+        let aggregators = column::<UInt32Array>(batch, "aggregator")?.values();
+        let targets = column::<UInt32Array>(batch, "target")?.values();
+        let (counts, frontiers) = (column::<Int64Array>(batch, "n")?, column::<Float64Array>(batch, "frontier")?);
+        for (row, (&aggregator, &target)) in aggregators.iter().zip(targets).enumerate() {
+            flagged.push(aggregator, target, counts.value(row) as u64);
+            let frontier = value_of(frontiers.value(row), on);
+            buckets.entry(aggregator).or_insert_with(|| Bucket { frontier, sample: Vec::new() });
+        }
+    }
+    Ok((buckets, flagged))
+}
+
+/// Shares of the events whose terms are rare (the estimate of Good and Turing).
+struct Rarities {
+    /// Number of events, by the number of occurrences of their term, and of all smaller ones.
+    whole: BTreeMap<u64, u64>,
+    /// The same of aggregators with flagged terms.
+    groups: FxHashMap<u32, BTreeMap<u64, u64>>,
+}
+
+impl Rarities {
+    fn new(judged: &[RecordBatch], flagged: &Flagged) -> Result<Self, DataFusionError> {
+        let mut whole: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut groups: FxHashMap<u32, BTreeMap<u64, u64>> =
+            flagged.iter().map(|(aggregator, _, _)| (aggregator, BTreeMap::new())).collect();
+        for batch in judged {
+            let judgements = column::<StructArray>(batch, "judged")?;
+            for (row, aggregator) in column::<UInt32Array>(batch, "aggregator")?.values().iter().enumerate() {
+                let levels = Levels::read(judgements, row);
+                levels.n_events().for_each(|(count, n)| *whole.entry(count).or_default() += n);
+                if let Some(own) = groups.get_mut(aggregator) {
+                    own.extend(levels.n_events());
+                }
+            }
+        }
+        std::iter::once(&mut whole).chain(groups.values_mut()).for_each(accumulate);
+        Ok(Rarities { whole, groups })
+    }
+
+    /// Surprise of an event whose term occurs as often as `candidate` says: the share of the other
+    /// events, in its aggregator and everywhere, whose terms occur as seldom.
+    fn surprise(&self, candidate: &Candidate) -> f64 {
+        let of = candidate.evidence;
+        let others = |events: &BTreeMap<u64, u64>| {
+            let up_to = events.range(..=of).next_back().map_or(0, |(_, n)| *n);
+            let all = events.values().next_back().copied().unwrap_or(0);
+            Others { n_extreme: up_to.saturating_sub(of), n: all.saturating_sub(of) }
+        };
+        let own = self.groups.get(&candidate.aggregator);
+        own.map_or(0.0, |own| bits(share_of_extremes(others(own), others(&self.whole))))
+    }
+}
+
+/// Turns numbers into sums of all numbers up to them.
+fn accumulate(numbers: &mut BTreeMap<u64, u64>) {
+    let mut sum = 0;
+    for number in numbers.values_mut() {
+        sum += *number;
+        *number = sum;
+    }
 }
 
 /// Judges the numbers of distinct targets across aggregators.
@@ -124,11 +291,21 @@ async fn across_aggregators<'a>(
         let aggregators = column::<UInt32Array>(batch, "aggregator")?;
         n_by_aggregator.extend(aggregators.values().iter().copied().zip(counts.values().iter().map(|&n| n as u64)));
     }
+    let side = kernel_side(terms.trigger.on);
     let mut all_n: Multiset = n_by_aggregator.values().map(|&n| n as f64).collect();
-    let Some(frontier) = frontier_of(&terms.trigger, all_n.finish()) else {
-        return Ok(Evaluation::without_candidates(&inputs));
+    let runs = all_n.finish();
+    let Some(scale) = Scale::of(runs) else { return Ok(Evaluation::without_candidates(&inputs)) };
+    let mut histogram = TailHistogram::default();
+    runs.iter().for_each(|(n, count)| histogram.add(bin_of(scale.distance(n, side)), count));
+    let tail = Tail::of(&histogram);
+    let frontier = match terms.trigger.method {
+        TriggerMethod::Fdr => {
+            tail.discovered_from(terms.trigger.sensitivity).map(|from| scale.at(from.next_down(), side))
+        }
+        _ => frontier_of(&terms.trigger, runs),
     };
-    n_by_aggregator.retain(|_, &mut n| beyond(n as f64, frontier, kernel_side(terms.trigger.on)));
+    let Some(frontier) = frontier else { return Ok(Evaluation::without_candidates(&inputs)) };
+    n_by_aggregator.retain(|_, &mut n| beyond(n as f64, frontier, side));
     if n_by_aggregator.is_empty() {
         return Ok(Evaluation::without_candidates(&inputs));
     }
@@ -145,5 +322,6 @@ async fn across_aggregators<'a>(
     }
     let bucket = |&aggregator: &u32| (aggregator, Bucket { frontier, sample: Vec::new() });
     let buckets = n_by_aggregator.keys().map(bucket).collect();
-    Ok(evaluation(terms, view, candidates, buckets))
+    let surprise = move |candidate: &Candidate| bits(tail.probability(scale.distance(candidate.evidence as f64, side)));
+    Ok(evaluation(terms, view, candidates, buckets).with_surprise(surprise))
 }

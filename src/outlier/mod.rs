@@ -1,6 +1,7 @@
 //! Outliers: their texts, assets and observations, the way to their documents, and the form in
 //! which these store them.
 
+mod base_rate;
 mod gathered;
 mod placeholders;
 mod removal;
@@ -13,11 +14,15 @@ use serde_json::{Map, Value};
 use crate::config::{Asset, UseCase};
 use crate::event::Document;
 use crate::python::wrap;
+use outlier_kernels::surprise::score;
 use placeholders::{Scope, expand};
 use shortened::shorten;
 
+pub use base_rate::BaseRate;
 pub use gathered::{DocumentOutliers, Gathered, GatheredDocuments, GatheredOutlier};
 pub use removal::{StoredOutlier, take_apart, untagged, without};
+use stored::{SCORE, SURPRISE};
+
 pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all, set_own_aside};
 
 /// Parts that an outlier is described from.
@@ -33,6 +38,8 @@ pub struct Description<'a> {
     pub derived: &'a [(String, Value)],
     /// Observations of the model, in the model's order.
     pub observations: Map<String, Value>,
+    /// Surprise in bits.
+    pub surprise: f64,
 }
 
 /// A described outlier.
@@ -70,7 +77,10 @@ pub fn assets_of(event: &Document, assets: &[Asset]) -> Vec<Value> {
 /// Describes an outlier: fills the placeholders of its texts and adds assets, parameters and
 /// observations. Long texts and lists are shortened.
 pub fn describe(description: Description<'_>) -> Outlier {
-    let Description { use_case, document, assets, derived, mut observations } = description;
+    let Description { use_case, document, assets, derived, mut observations, surprise } = description;
+    observations.insert(SURPRISE.to_owned(), rounded(surprise).into());
+    // the score that a model stores is its own
+    observations.entry(SCORE).or_insert_with(|| rounded(score(surprise)).into());
     observations.insert("model_name".to_owned(), use_case.model_name.as_str().into());
     observations.insert("model_type".to_owned(), use_case.model.model_type().as_str().into());
     let scope = Scope { observations: &observations, event: document };
@@ -95,6 +105,11 @@ pub fn describe(description: Description<'_>) -> Outlier {
         fields.insert(format!("derived_{key}"), value);
     }
     Outlier { fields, unwrapped_summary }
+}
+
+/// Rounds to two digits after the point, which is more than a surprise can promise.
+fn rounded(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
 }
 
 /// Splits at commas and trims the parts.

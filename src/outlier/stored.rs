@@ -18,8 +18,15 @@ pub const COMMON: &[StoredKey] = &[
     StoredKey::new("model_type", StoredKind::Text, PerOutlier::One),
     StoredKey::new("elasticsearch_filter", StoredKind::Text, PerOutlier::One),
     StoredKey::new("assets", StoredKind::Text, PerOutlier::Any),
+    // earlier versions did not store these two
+    StoredKey::new(SURPRISE, StoredKind::Number, PerOutlier::UpToOne),
+    StoredKey::new(SCORE, StoredKind::Number, PerOutlier::UpToOne),
     StoredKey::new(TOTAL, StoredKind::Count, PerOutlier::Shared),
 ];
+
+/// Surprise of an outlier in bits, and the score that follows from it.
+pub(super) const SURPRISE: &str = "surprise";
+pub(super) const SCORE: &str = "score";
 
 /// Number of outliers of a document.
 pub(super) const TOTAL: &str = "total_outliers";

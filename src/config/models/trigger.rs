@@ -15,7 +15,8 @@ pub struct Trigger {
     pub on: TriggerOn,
     /// Method that computes the frontier.
     pub method: TriggerMethod,
-    /// The method's parameter; never NaN, and between 0 and 100 for [`TriggerMethod::Percentile`].
+    /// The method's parameter; never NaN, between 0 and 100 for [`TriggerMethod::Percentile`], and
+    /// between 0 and 1, exclusive, for [`TriggerMethod::Fdr`].
     pub sensitivity: f64,
 }
 
@@ -39,12 +40,20 @@ impl Trigger {
             return None;
         }
         let sensitivity = keys.float(SENSITIVITY).unwrap_or(0.0);
+        if method == TriggerMethod::Fdr {
+            keys.error(METHOD, "word2vec knows no false discovery rate", "use percentile or another method");
+            return None;
+        }
         Self { on, method, sensitivity }.checked(keys)
     }
 
     fn checked(self, keys: &mut Keys<'_>) -> Option<Self> {
         if self.method == TriggerMethod::Percentile && !(0.0..=100.0).contains(&self.sensitivity) {
             keys.error(SENSITIVITY, "not a percentile", "write a number from 0 to 100");
+            return None;
+        }
+        if self.method == TriggerMethod::Fdr && !(self.sensitivity > 0.0 && self.sensitivity < 1.0) {
+            keys.error(SENSITIVITY, "not a false discovery rate", "write a number between 0 and 1, such as 0.05");
             return None;
         }
         Some(self)
@@ -82,5 +91,7 @@ named_values! {
         Float = "float",
         /// The standard deviation divided by the mean.
         CoeffOfVariation = "coeff_of_variation",
+        /// The value at which at most this share of all outliers is expected to be found by chance.
+        Fdr = "fdr",
     }
 }

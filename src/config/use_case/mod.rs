@@ -3,6 +3,7 @@
 mod file;
 mod members;
 mod query;
+mod severity;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,10 +25,21 @@ use crate::event::FieldPath;
 use crate::event::time::TimeFormats;
 
 pub use query::UseCaseQuery;
+pub use severity::FindingSeverity;
 
 /// Names under which outliers store what they are: parameters must not replace them.
-const RESERVED: [&str; 8] =
-    ["type", "reason", "summary", "assets", "model_name", "model_type", "elasticsearch_filter", "total_outliers"];
+const RESERVED: [&str; 10] = [
+    "type",
+    "reason",
+    "summary",
+    "assets",
+    "model_name",
+    "model_type",
+    "elasticsearch_filter",
+    "score",
+    "surprise",
+    "total_outliers",
+];
 
 const SHOULD_NOTIFY: &str = "should_notify";
 
@@ -62,6 +74,8 @@ pub struct UseCase {
     pub outlier_summary: String,
     /// Arbitrary parameters in section order, copied into each outlier; none has a reserved name.
     pub arbitrary: Vec<(String, String)>,
+    /// Severity of its findings, if its parameter `severity` names one.
+    pub severity: Option<FindingSeverity>,
     /// Whitelist entries of its file and of its own section.
     pub whitelist: Arc<WhitelistEntries>,
     /// The main configuration's derived fields, then those of its file; empty unless
@@ -150,6 +164,7 @@ impl<'a> Context<'a> {
             outlier_type: outlier_type?.to_owned(),
             outlier_reason: outlier_reason?.to_owned(),
             outlier_summary: outlier_summary?.to_owned(),
+            severity: FindingSeverity::of(&arbitrary),
             arbitrary,
             whitelist,
             derived_fields,

@@ -1,12 +1,14 @@
-//! `frontier(value, method, side, sensitivity)`: the decision frontier of a group's values.
+//! `frontier(value, method, side, sensitivity)`: the decision frontier of a group's values, and
+//! their scale.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, UInt64Array};
-use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, UInt64Type};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, StructArray, UInt64Array};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, UInt64Type};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{AggregateUDF, EmitTo, Expr, GroupsAccumulator, Signature, Volatility};
+use outlier_kernels::surprise::Scale;
 use outlier_kernels::{Multiset, Runs};
 
 use super::group_function::{GroupFunction, is_kept};
@@ -14,11 +16,38 @@ use super::lists::{items, list_type, lists};
 use super::parameters::{frontier_of, read_trigger, trigger_literals};
 use crate::config::Trigger;
 
-/// Decision frontier of `value` for `trigger`; null if the method gives none.
+/// Judges the values of a group; see [`Judged`] for the result.
 pub fn frontier(value: Expr, trigger: &Trigger) -> Expr {
     let mut args = vec![value];
     args.extend(trigger_literals(trigger));
     function().call(args)
+}
+
+/// Column of results of [`frontier()`].
+#[derive(Debug)]
+pub struct Judged<'a>(&'a StructArray);
+
+impl<'a> Judged<'a> {
+    /// Reads a column computed by [`frontier()`].
+    pub fn new(column: &'a StructArray) -> Self {
+        Judged(column)
+    }
+
+    /// Decision frontier in row `row`; `None` if the method gives none.
+    pub fn frontier(&self, row: usize) -> Option<f64> {
+        let frontiers = self.0.column(0).as_primitive::<Float64Type>();
+        frontiers.is_valid(row).then(|| frontiers.value(row))
+    }
+
+    /// Scale of the values in row `row`, and their number; `None` without values.
+    pub fn scale(&self, row: usize) -> Option<(Scale, u64)> {
+        let [centers, spreads] = [1, 2].map(|idx| self.0.column(idx).as_primitive::<Float64Type>());
+        let n = self.0.column(3).as_primitive::<UInt64Type>();
+        centers.is_valid(row).then(|| {
+            let scale = Scale { center: centers.value(row), spread: spreads.value(row) };
+            (scale, n.value(row))
+        })
+    }
 }
 
 /// The function of DataFusion.
@@ -29,7 +58,7 @@ pub(super) fn function() -> AggregateUDF {
             vec![DataType::Float64, DataType::Utf8, DataType::Utf8, DataType::Float64],
             Volatility::Immutable,
         ),
-        result: DataType::Float64,
+        result: DataType::Struct(result_fields()),
         state_fields: multiset_state_fields,
         accumulator,
     })
@@ -38,9 +67,39 @@ pub(super) fn function() -> AggregateUDF {
 fn accumulator(args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
     let trigger = read_trigger(args, 1)?;
     Ok(Box::new(Multisets::new(Box::new(move |mut groups| {
-        let frontiers: Float64Array = groups.iter_mut().map(|group| frontier_of(&trigger, group.finish())).collect();
-        Arc::new(frontiers)
+        to_array(groups.iter_mut().map(|group| {
+            let runs = group.finish();
+            (frontier_of(&trigger, runs), Scale::of(runs), runs.n())
+        }))
     }))))
+}
+
+fn result_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("frontier", DataType::Float64, true),
+        Field::new("center", DataType::Float64, true),
+        Field::new("spread", DataType::Float64, true),
+        Field::new("n", DataType::UInt64, false),
+    ])
+}
+
+fn to_array(judged: impl Iterator<Item = (Option<f64>, Option<Scale>, u64)>) -> ArrayRef {
+    let (mut frontiers, mut scales, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+    for (frontier, scale, n) in judged {
+        frontiers.push(frontier);
+        scales.push(scale);
+        counts.push(n);
+    }
+    let numbers = |number: fn(&Scale) -> f64| -> ArrayRef {
+        Arc::new(scales.iter().map(|scale| scale.as_ref().map(number)).collect::<Float64Array>())
+    };
+    let columns = vec![
+        Arc::new(Float64Array::from(frontiers)) as ArrayRef,
+        numbers(|scale| scale.center),
+        numbers(|scale| scale.spread),
+        Arc::new(UInt64Array::from(counts)),
+    ];
+    Arc::new(StructArray::new(result_fields(), columns, None))
 }
 
 type FinishMultisets = Box<dyn Fn(Vec<Multiset>) -> ArrayRef + Send>;

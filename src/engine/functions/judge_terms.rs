@@ -39,6 +39,29 @@ pub struct TermsJudgement<'a> {
     pub sample: &'a [u32],
 }
 
+/// Counts in an aggregator: how often targets occur, in ascending order, and how many targets occur
+/// that often.
+#[derive(Debug)]
+pub struct Levels<'a> {
+    /// Numbers of occurrences.
+    pub counts: &'a [u64],
+    /// Numbers of targets.
+    pub n_targets: &'a [u64],
+}
+
+impl<'a> Levels<'a> {
+    /// Reads the counts in row `row` of a column computed by [`judge_terms`].
+    pub fn read(column: &'a StructArray, row: usize) -> Self {
+        let [counts, n_targets] = [4, 5].map(|idx| items::<UInt64Type>(column.column(idx).as_list::<i32>(), row));
+        Levels { counts, n_targets }
+    }
+
+    /// Numbers of occurrences, and the numbers of events with a target that occurs that often.
+    pub fn n_events(&self) -> impl Iterator<Item = (u64, u64)> + 'a {
+        self.counts.iter().zip(self.n_targets).map(|(&count, &n_targets)| (count, count * n_targets))
+    }
+}
+
 impl<'a> TermsJudgement<'a> {
     /// Reads the judgement in row `row` of a column computed by [`judge_terms`]; `None` if no
     /// target is an outlier.
@@ -82,19 +105,24 @@ struct GroupVerdict {
     targets: Vec<u32>,
     counts: Vec<u64>,
     sample: Vec<u32>,
+    levels: Vec<u64>,
+    level_sizes: Vec<u64>,
 }
 
 /// Judges the (target, count) records of one group. Sorting them makes the result independent of
 /// their order.
 fn judge(mut counts: Vec<Record<2>>, trigger: &Trigger, min_targets: usize) -> GroupVerdict {
-    if counts.len() < min_targets {
-        return GroupVerdict::default();
-    }
     counts.sort_unstable();
     let mut multiset = Multiset::new();
     counts.iter().for_each(|&[_, n]| multiset.push(n as f64));
-    let Some(frontier) = frontier_of(trigger, multiset.finish()) else { return GroupVerdict::default() };
-    let mut judged = GroupVerdict { frontier: Some(frontier), ..GroupVerdict::default() };
+    let runs = multiset.finish();
+    let levels = runs.values().iter().map(|&n| n as u64).collect();
+    let mut judged = GroupVerdict { levels, level_sizes: runs.counts().to_vec(), ..GroupVerdict::default() };
+    if counts.len() < min_targets {
+        return judged;
+    }
+    judged.frontier = frontier_of(trigger, runs);
+    let Some(frontier) = judged.frontier else { return judged };
     let side = kernel_side(trigger.on);
     let whole = trigger.method == TriggerMethod::CoeffOfVariation;
     let whole_is_outlier = whole && beyond(frontier, trigger.sensitivity, side);
@@ -119,23 +147,30 @@ fn result_fields() -> Fields {
         Field::new("targets", list_type(DataType::UInt32), false),
         Field::new("counts", list_type(DataType::UInt64), false),
         Field::new("sample", list_type(DataType::UInt32), false),
+        Field::new("levels", list_type(DataType::UInt64), false),
+        Field::new("level_sizes", list_type(DataType::UInt64), false),
     ])
 }
 
 fn to_array(judged: impl Iterator<Item = GroupVerdict>) -> ArrayRef {
     let mut frontiers = Float64Builder::new();
     let (mut targets, mut counts, mut samples) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut levels, mut level_sizes) = (Vec::new(), Vec::new());
     for group in judged {
         frontiers.append_option(group.frontier);
         targets.push(group.targets);
         counts.push(group.counts);
         samples.push(group.sample);
+        levels.push(group.levels);
+        level_sizes.push(group.level_sizes);
     }
     let columns = vec![
         Arc::new(frontiers.finish()) as ArrayRef,
         lists_of::<UInt32Type>(&targets),
         lists_of::<UInt64Type>(&counts),
         lists_of::<UInt32Type>(&samples),
+        lists_of::<UInt64Type>(&levels),
+        lists_of::<UInt64Type>(&level_sizes),
     ];
     Arc::new(StructArray::new(result_fields(), columns, None))
 }
@@ -153,6 +188,11 @@ mod tests {
         expected: GroupVerdict,
     ) {
         let trigger = Trigger { method, on: TriggerOn::Low, sensitivity };
+        let mut levels: Vec<u64> = counts.iter().map(|[_, n]| *n).collect();
+        levels.sort_unstable();
+        let sizes = levels.chunk_by(|a, b| a == b).map(|level| level.len() as u64).collect();
+        levels.dedup();
+        let expected = GroupVerdict { levels, level_sizes: sizes, ..expected };
         assert_eq!(judge(counts.to_vec(), &trigger, min_targets), expected);
         let mut reversed = counts.to_vec();
         reversed.reverse();
@@ -167,7 +207,13 @@ mod tests {
             TriggerMethod::PctOfMaxValue,
             75.0,
             0,
-            GroupVerdict { frontier: Some(1.5), targets: vec![1, 2, 3], counts: vec![1, 1, 1], sample: vec![0] },
+            GroupVerdict {
+                frontier: Some(1.5),
+                targets: vec![1, 2, 3],
+                counts: vec![1, 1, 1],
+                sample: vec![0],
+                ..GroupVerdict::default()
+            },
         );
         check(
             &counts[..1],
@@ -190,7 +236,7 @@ mod tests {
             frontier: Some(0.346_410_161_513_775_46),
             targets: vec![0, 1, 2, 3],
             counts: vec![2, 1, 1, 1],
-            sample: vec![],
+            ..GroupVerdict::default()
         };
         check(&counts, TriggerMethod::CoeffOfVariation, 0.5, 0, all);
     }
@@ -198,7 +244,13 @@ mod tests {
     #[test]
     fn the_sample_shows_the_most_frequent_terms() {
         let counts = [[0, 5], [1, 9], [2, 9], [3, 7], [4, 1]];
-        let expected = GroupVerdict { frontier: Some(2.0), targets: vec![4], counts: vec![1], sample: vec![1, 2, 3] };
+        let expected = GroupVerdict {
+            frontier: Some(2.0),
+            targets: vec![4],
+            counts: vec![1],
+            sample: vec![1, 2, 3],
+            ..GroupVerdict::default()
+        };
         check(&counts, TriggerMethod::Float, 2.0, 0, expected);
     }
 }

@@ -13,15 +13,17 @@ mod judge_terms;
 mod lists;
 mod most_frequent;
 mod parameters;
+mod tail_bin;
 
-use datafusion::logical_expr::AggregateUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::SessionContext;
 
 pub use appearances::{Appearance, History, SlidingWindows, appearances, appearances_of};
-pub use frontier::frontier;
-pub use judge_terms::{TermsJudgement, judge_terms};
+pub use frontier::{Judged, frontier};
+pub use judge_terms::{Levels, TermsJudgement, judge_terms};
 pub use most_frequent::most_frequent;
 pub use parameters::{frontier_of, kernel_side};
+pub use tail_bin::tail_bin;
 
 /// Number of values in a sample of non-outliers.
 pub const SAMPLE_SIZE: usize = 3;
@@ -31,8 +33,15 @@ pub fn register_all(context: &SessionContext) {
     for function in all() {
         context.register_udaf(function);
     }
+    for function in all_scalar() {
+        context.register_udf(function);
+    }
 }
 
 fn all() -> Vec<AggregateUDF> {
     vec![frontier::function(), judge_terms::function(), most_frequent::function(), appearances::function()]
+}
+
+fn all_scalar() -> Vec<ScalarUDF> {
+    vec![tail_bin::function()]
 }

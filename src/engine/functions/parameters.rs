@@ -26,19 +26,20 @@ pub(super) fn read_trigger(args: &AccumulatorArgs<'_>, first: usize) -> Result<T
     })
 }
 
-/// Decision frontier of `runs` for `trigger`; `None` if the method gives none.
+/// Decision frontier of `runs` for `trigger`; `None` if the method gives none, as a false discovery
+/// rate does, which is one of all groups together.
 ///
 /// A frontier beyond the range of numbers is the largest or the smallest number, so that documents
 /// can store it; negative zero is zero.
 pub fn frontier_of(trigger: &Trigger, runs: Runs<'_>) -> Option<f64> {
-    let (method, side) = (kernel_method(trigger.method), kernel_side(trigger.on));
+    let (method, side) = (kernel_method(trigger.method)?, kernel_side(trigger.on));
     let frontier = outlier_kernels::frontier(method, side, trigger.sensitivity, runs)?;
     Some(frontier.clamp(-f64::MAX, f64::MAX) + 0.0)
 }
 
-/// Converts a trigger method to that of the kernels.
-fn kernel_method(method: TriggerMethod) -> FrontierMethod {
-    match method {
+/// Converts a trigger method to that of the kernels, if it judges a group by itself.
+fn kernel_method(method: TriggerMethod) -> Option<FrontierMethod> {
+    Some(match method {
         TriggerMethod::Percentile => FrontierMethod::Percentile,
         TriggerMethod::PctOfMaxValue => FrontierMethod::PctOfMaxValue,
         TriggerMethod::PctOfMedianValue => FrontierMethod::PctOfMedianValue,
@@ -48,7 +49,8 @@ fn kernel_method(method: TriggerMethod) -> FrontierMethod {
         TriggerMethod::Stdev => FrontierMethod::Stdev,
         TriggerMethod::Float => FrontierMethod::Float,
         TriggerMethod::CoeffOfVariation => FrontierMethod::CoeffOfVariation,
-    }
+        TriggerMethod::Fdr => return None,
+    })
 }
 
 /// Converts the side of a trigger to that of the kernels.

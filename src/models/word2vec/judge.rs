@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use outlier_kernels::surprise::{Scale, Tail, TailHistogram, bin_of, bits};
 use outlier_kernels::{Multiset, beyond};
 
 use super::corpus::Corpus;
@@ -17,6 +18,8 @@ pub struct Flagged {
     pub text_idx: usize,
     /// Observations of the text.
     pub seen: Seen,
+    /// Surprise of the text's score among those of all texts, in bits.
+    pub surprise: f64,
 }
 
 /// Observations of a text.
@@ -52,20 +55,55 @@ pub struct SeenWord {
 
 /// Flags texts by a frontier over the scores of all rows; equal texts count once per row.
 pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Vec<Flagged> {
-    let mut scores = Scores::<M>::new();
-    let scored: Vec<(usize, f64)> = texts_with_pairs(corpus)
-        .map(|text_idx| {
-            scores.fill(outputs, corpus.text(text_idx), word2vec.size_window);
-            (text_idx, scores.text(word2vec.trigger_score))
+    let mut scored = ScoredTexts::new::<M>(word2vec, corpus, outputs);
+    let Some(frontier) = frontier_of(&word2vec.trigger, scored.multiset.finish()) else { return Vec::new() };
+    let mut flagged: Vec<Flagged> = scored
+        .scores
+        .iter()
+        .filter(|&&(_, score)| beyond(score, frontier, kernel_side(word2vec.trigger.on)))
+        .map(|&(text_idx, score)| {
+            let seen = Seen::Text(TextVerdict { score, frontier });
+            Flagged { text_idx, seen, surprise: 0.0 }
         })
         .collect();
-    let mut multiset = multiset(scored.iter().map(|&(text_idx, score)| (score, corpus.count(text_idx))).collect());
-    let Some(frontier) = frontier_of(&word2vec.trigger, multiset.finish()) else { return Vec::new() };
-    scored
-        .into_iter()
-        .filter(|&(_, score)| beyond(score, frontier, kernel_side(word2vec.trigger.on)))
-        .map(|(text_idx, score)| Flagged { text_idx, seen: Seen::Text(TextVerdict { score, frontier }) })
-        .collect()
+    scored.add_surprise(word2vec, &mut flagged);
+    flagged
+}
+
+/// Scores of texts as a whole.
+pub(super) struct ScoredTexts {
+    /// By the index of the text, in ascending order.
+    scores: Vec<(usize, f64)>,
+    /// Scores of all rows.
+    multiset: Multiset,
+}
+
+impl ScoredTexts {
+    pub(super) fn new<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Self {
+        let mut text_scores = Scores::<M>::new();
+        let scores: Vec<(usize, f64)> = texts_with_pairs(corpus)
+            .map(|text_idx| {
+                text_scores.fill(outputs, corpus.text(text_idx), word2vec.size_window);
+                (text_idx, text_scores.text(word2vec.trigger_score))
+            })
+            .collect();
+        let multiset = multiset(scores.iter().map(|&(text_idx, score)| (score, corpus.count(text_idx))).collect());
+        ScoredTexts { scores, multiset }
+    }
+
+    /// Adds how surprising the score of each flagged text is among those of all rows.
+    pub(super) fn add_surprise(&mut self, word2vec: &Word2vec, flagged: &mut [Flagged]) {
+        let (side, runs) = (kernel_side(word2vec.trigger.on), self.multiset.finish());
+        let Some(scale) = Scale::of(runs) else { return };
+        let mut histogram = TailHistogram::default();
+        runs.iter().for_each(|(score, n)| histogram.add(bin_of(scale.distance(score, side)), n));
+        let tail = Tail::of(&histogram);
+        for text in flagged {
+            if let Ok(place) = self.scores.binary_search_by_key(&text.text_idx, |(text_idx, _)| *text_idx) {
+                text.surprise = bits(tail.probability(scale.distance(self.scores[place].1, side)));
+            }
+        }
+    }
 }
 
 /// Indices of texts with at least two words: a single word has no neighbours.

@@ -32,6 +32,7 @@ mod word_focus;
 mod words;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 use serde_json::{Map, Value, json};
@@ -136,7 +137,7 @@ async fn evaluate<'a>(
         }
         for (text, target) in judged.flagged.into_iter().zip(targets) {
             flagged.push(rank, target, texts.len() as u64);
-            texts.push(text.seen);
+            texts.push((text.seen, text.surprise));
         }
     }
     let mut members = Map::new();
@@ -154,11 +155,15 @@ async fn evaluate<'a>(
         members.insert("confusion_matrix".to_owned(), json!(total));
     }
     let candidates = candidates_in(word2vec, view, flagged, inputs).await?;
+    let texts = Arc::new(texts);
+    let surprises = Arc::clone(&texts);
     let observe = move |candidate: &Candidate, _: &WholeEvent<'_>| {
-        texts.get(candidate.evidence as usize).map(|text| observations(word2vec, text)).unwrap_or_default()
+        texts.get(candidate.evidence as usize).map(|(text, _)| observations(word2vec, text)).unwrap_or_default()
     };
+    let surprise =
+        move |candidate: &Candidate| surprises.get(candidate.evidence as usize).map_or(0.0, |(_, surprise)| *surprise);
     let statistics = Statistics { members, regexps_given_up };
-    Ok(Evaluation { statistics, ..Evaluation::new(candidates, observe) })
+    Ok(Evaluation { statistics, ..Evaluation::new(candidates, observe).with_surprise(surprise) })
 }
 
 fn observations(word2vec: &Word2vec, text: &Seen) -> Map<String, Value> {

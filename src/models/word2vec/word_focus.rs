@@ -12,7 +12,7 @@ use outlier_kernels::beyond;
 use rustc_hash::FxHashMap;
 
 use super::corpus::{Corpus, Vocabulary};
-use super::judge::{Flagged, Seen, SeenWord, TextVerdict, multiset, texts_with_pairs};
+use super::judge::{Flagged, ScoredTexts, Seen, SeenWord, TextVerdict, multiset, texts_with_pairs};
 use super::means::Mean;
 use super::pairs::for_each_pair;
 use super::scores::{Outputs, Scores};
@@ -64,8 +64,11 @@ pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: 
             }
         }
         if !seen.is_empty() {
-            flagged.push(Flagged { text_idx, seen: Seen::Words(seen) });
+            flagged.push(Flagged { text_idx, seen: Seen::Words(seen), surprise: 0.0 });
         }
+    }
+    if !flagged.is_empty() {
+        ScoredTexts::new::<M>(word2vec, corpus, outputs).add_surprise(word2vec, &mut flagged);
     }
     flagged
 }
