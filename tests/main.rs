@@ -23,6 +23,7 @@ mod program;
 mod properties;
 mod query;
 mod recordings;
+mod scores;
 mod servers;
 mod tidy;
 mod usability;

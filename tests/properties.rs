@@ -57,6 +57,26 @@ trigger_method=pct_of_max_value
 trigger_sensitivity=40
 outlier_summary=rare {term} in {aggregator}
 
+[metrics_by_rate]
+es_query_filter=network.bytes:>=0
+target=network.bytes
+aggregator=host.name
+metric=numerical_value
+trigger_on=high
+trigger_method=fdr
+trigger_sensitivity=0.9
+outlier_summary=surprising bytes {metric} in {aggregator}
+
+[terms_by_rate_of_terms]
+es_query_filter=*
+target=process.command_line
+aggregator=tags
+target_count_method=within_aggregator
+trigger_on=high
+trigger_method=fdr
+trigger_sensitivity=0.9
+outlier_summary=surprisingly frequent {term} in {aggregator}
+
 [terms_regular]
 es_query_filter=*
 target=process.name

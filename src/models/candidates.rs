@@ -41,10 +41,7 @@ impl Record for Candidate {
 
 /// Candidates, which are read in the order of their elements.
 #[derive(Debug)]
-pub struct Candidates {
-    runs: SortedRuns<Candidate>,
-    n: u64,
-}
+pub struct Candidates(SortedRuns<Candidate>);
 
 impl Candidates {
     /// Without candidates.
@@ -53,19 +50,21 @@ impl Candidates {
     }
 
     fn with_memory(folder: &Path, memory_bytes: usize) -> Self {
-        Candidates { runs: SortedRuns::new(folder, memory_bytes), n: 0 }
+        Candidates(SortedRuns::new(folder, memory_bytes))
     }
 
     /// Adds a candidate.
     pub(super) fn push(&mut self, candidate: Candidate) -> Result<(), DataFusionError> {
-        self.n += 1;
-        let pushed = self.runs.push(candidate, size_of::<Candidate>());
+        let pushed = self.0.push(candidate, size_of::<Candidate>());
         pushed.map_err(|error| DataFusionError::External(Box::new(error)))
     }
 
-    /// Number of candidates.
-    pub fn n(&self) -> u64 {
-        self.n
+    /// Calls `visit` with each candidate, in any order.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be written or read.
+    pub fn for_each(&mut self, visit: impl FnMut(&Candidate)) -> Result<(), SpillError> {
+        self.0.for_each(visit)
     }
 
     /// Starts reading.
@@ -73,7 +72,7 @@ impl Candidates {
     /// # Errors
     /// A temporary file that cannot be written or read.
     pub fn into_sorted(self) -> Result<SortedCandidates, SpillError> {
-        self.runs.merge().map(SortedCandidates)
+        self.0.merge().map(SortedCandidates)
     }
 }
 

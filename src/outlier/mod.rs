@@ -18,7 +18,7 @@ use outlier_kernels::surprise::score;
 use placeholders::{Scope, expand};
 use shortened::shorten;
 
-pub use base_rate::BaseRate;
+pub use base_rate::{BaseRate, Surprises};
 pub use gathered::{DocumentOutliers, Gathered, GatheredDocuments, GatheredOutlier};
 pub use removal::{StoredOutlier, take_apart, untagged, without};
 use stored::{SCORE, SURPRISE};

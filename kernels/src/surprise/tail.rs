@@ -117,7 +117,7 @@ impl Tail {
         let (edge, n) = (lower_edge(bin), self.n.max(1) as f64);
         match &self.excesses {
             // an infinite distance is one without a spread
-            Some(excesses) if edge >= excesses.threshold && edge < f64::INFINITY => {
+            Some(excesses) if edge > excesses.threshold && edge < f64::INFINITY => {
                 excesses.probability(edge).max(1.0 / (n * n))
             }
             _ => self.n_from_bin(bin).max(1) as f64 / n,
@@ -130,12 +130,13 @@ impl Excesses {
     /// values from them on.
     fn of(bins: &[(u32, u64)], n_values: u64) -> Option<Self> {
         let most = (n_values as f64 * SHARE).min(MOST);
-        let bins = &bins[..bins.partition_point(|(_, n_from)| *n_from as f64 <= most)];
-        let (first, n) = bins.last().map(|&(bin, n)| (bin, n as f64))?;
+        let (bins, rest) = bins.split_at(bins.partition_point(|(_, n_from)| *n_from as f64 <= most));
+        let n = bins.last()?.1 as f64;
         if n < FEWEST {
             return None;
         }
-        let threshold = lower_edge(first);
+        // the greatest value below, so that the smallest excess of a lattice is one step
+        let threshold = rest.first().map_or(0.0, |(bin, _)| lower_edge(*bin));
         // middle of the first bin, from the greatest on, that leaves more than a share above itself
         let excess = |share: f64| {
             let beyond = bins.iter().take_while(|(_, n_from)| *n_from as f64 <= n * share).count();
