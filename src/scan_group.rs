@@ -146,7 +146,7 @@ async fn detect(
         memory_limit: group.compute.limits().memory,
         spill_dir: &group.compute.limits().spill_dir,
         n_rows: ingested.usage[mask_idx].rows,
-        n_events: ingested.summary.events,
+        n_events: ingested.usage[mask_idx].in_window,
     };
     Detection {
         use_case,

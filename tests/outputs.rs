@@ -39,7 +39,7 @@ const EVENTS: &str = r#"{"@timestamp":"2024-05-01T00:00:00Z","name":"zsh","user"
 "#;
 
 const HEADER: &str = "_index,_id,timestamp,use_case,model_type,model_name,type,reason,summary,assets,metric,score,\
-                      decision_frontier,confidence,observations";
+                      surprise,decision_frontier,confidence,observations";
 
 fn folder(events: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a scratch folder");
@@ -122,7 +122,7 @@ fn tables_have_a_row_per_outlier() {
     assert_eq!(
         &records[1][..records[1].find("\"{").expect("observations")],
         "events.ndjson,000000000000,2024-05-01T00:00:00Z,simplequery_shell,simplequery,shell,\"process, shell\",shell,\
-         zsh run by ann,\"[\"\"user: ann\"\"]\",,,,,"
+         zsh run by ann,\"[\"\"user: ann\"\"]\",,4.9,0.58,,,"
     );
     let formula = text.matches("'=cmd|' /C calc'!A0,\n\"\"sh run by bob").count();
     assert_eq!(formula, 1, "{text}");
@@ -138,13 +138,13 @@ fn tables_have_a_row_per_outlier() {
     assert_eq!(
         rows[0].join("|").split('{').next().expect("text"),
         "events.ndjson|000000000000|2024-05-01T00:00:00Z|\
-        simplequery_shell|simplequery|shell|process, shell|shell|zsh run by ann|[\"user: ann\"]|-|-|-|-|"
+        simplequery_shell|simplequery|shell|process, shell|shell|zsh run by ann|[\"user: ann\"]|-|4.9|0.58|-|-|"
     );
     // only spreadsheets read formulas
     assert!(rows.iter().any(|row| row[8].starts_with("=cmd|")), "{rows:?}");
     let metrics = rows.iter().find(|row| row[3] == "metrics_long_name").expect("found");
-    assert_eq!(metrics[10..14], ["23", "-", "4", "19"]);
-    let observations: Value = serde_json::from_str(&metrics[14]).expect("JSON");
+    assert_eq!(metrics[10..15], ["23", "4.9", "0.58", "4", "19"]);
+    let observations: Value = serde_json::from_str(&metrics[15]).expect("JSON");
     assert_eq!(observations["aggregator"], "h");
     assert!(observations.get("metric").is_none() && observations.get("summary").is_none(), "{observations}");
 }

@@ -65,8 +65,8 @@ fn metrics_by_rate(field: &str, group: &str, side: &str, rate: f64) -> String {
 }
 
 fn run(folder: &Path, use_cases: &str, events: &str) -> Report {
-    std::fs::write(folder.join("u.conf"), use_cases).unwrap();
-    std::fs::write(folder.join("e.ndjson"), events).unwrap();
+    std::fs::write(folder.join("u.conf"), use_cases).expect("written");
+    std::fs::write(folder.join("e.ndjson"), events).expect("written");
     let args = ["run", "--use-cases", "u.conf", "--events", "e.ndjson", "-o", "o.ndjson", "--report", "r.json", "-q"];
     program::run(folder, &args).expect_code(0);
     Report::read(&folder.join("r.json"))

@@ -35,6 +35,8 @@ pub use first::FirstEvents;
 /// Counts of the events and rows of one use case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// Events within its window, whether they match its query or not.
+    pub in_window: u64,
     /// Events that match its query, whether their times are within its window or not; a source
     /// that applies windows itself gives those within.
     pub matching: u64,
@@ -57,6 +59,7 @@ pub struct Usage {
 
 impl Usage {
     fn add(&mut self, other: Usage) {
+        self.in_window += other.in_window;
         self.matching += other.matching;
         self.events += other.events;
         self.rows += other.rows;
@@ -119,6 +122,9 @@ pub fn ingest(
     while let Some(prepared) = preparing.finish_one() {
         store(prepared).map_err(SourceError::Consumer)?;
     }
+    if let Some(counts) = source.count_in_windows(plan)? {
+        usage.iter_mut().zip(counts).for_each(|(usage, n)| usage.in_window = n);
+    }
     if plan.newest.is_none() {
         table.set_newest(newest.into_iter().map(|newest| newest.unwrap_or(plan.latest - MICROS_PER_DAY)).collect());
     }
@@ -178,6 +184,9 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<Prepared> {
             mask(planned, plan, &batch.columns, matched, usage)
         })
         .collect::<anyhow::Result<_>>()?;
+    if batch.matched.is_none() {
+        count_in_windows(plan, &batch.columns, &mut usage)?;
+    }
     let newest = newest(plan, &batch.columns)?;
     let wanted = any(&masks, batch.columns.num_rows());
     let (columns, rows, masks, ties) = keep(&batch, &wanted, masks)?;
@@ -222,10 +231,32 @@ fn mask(
     if window.is_none() && !planned.ends_at_newest {
         return Ok(matching);
     }
-    let is_inside =
-        |row: usize, TimeWindow { from, to }| times.is_valid(row) && (from..=to).contains(&times.value(row));
-    let is_wanted = |row: usize| !is_too_late(row) && window.is_none_or(|window| is_inside(row, window));
+    let is_wanted = |row: usize| !is_too_late(row) && window.is_none_or(|window| is_inside(&times, row, window));
     Ok((0..n_rows).map(|row| Some(matching.value(row) && is_wanted(row))).collect())
+}
+
+fn is_inside(times: &Int64Array, row: usize, TimeWindow { from, to }: TimeWindow) -> bool {
+    times.is_valid(row) && (from..=to).contains(&times.value(row))
+}
+
+/// Counts the events of a batch within the window of each use case. Most of them share a window.
+fn count_in_windows(plan: &ScanPlan, columns: &RecordBatch, usage: &mut [Usage]) -> anyhow::Result<()> {
+    let mut counted: Vec<(Option<usize>, Option<TimeWindow>, u64)> = Vec::new();
+    for (planned, usage) in plan.use_cases.iter().zip(usage) {
+        let known =
+            counted.iter().find(|(time_idx, window, _)| (*time_idx, *window) == (planned.time_idx, planned.window));
+        usage.in_window = match (known, planned.time_idx, planned.window) {
+            (Some((_, _, n)), _, _) => *n,
+            (None, Some(time_idx), Some(window)) => {
+                let times = times(plan, time_idx, columns)?;
+                let n = (0..times.len()).filter(|&row| is_inside(&times, row, window)).count() as u64;
+                counted.push((planned.time_idx, planned.window, n));
+                n
+            }
+            _ => columns.num_rows() as u64,
+        };
+    }
+    Ok(())
 }
 
 fn any(masks: &[BooleanArray], n_rows: usize) -> BooleanArray {

@@ -221,7 +221,7 @@ pub struct Inputs<'a> {
     pub spill_dir: &'a Path,
     /// Number of rows in the view.
     pub n_rows: u64,
-    /// Number of events that were read, those of other use cases included.
+    /// Number of events in the window, whether they match the query or not.
     pub n_events: u64,
 }
 

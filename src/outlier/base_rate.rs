@@ -15,7 +15,7 @@ pub struct BaseRate {
 }
 
 impl BaseRate {
-    /// Nothing flagged among `n_events` events that were read.
+    /// Nothing flagged among `n_events` events in the window.
     pub fn new(n_events: u64, severity: Option<FindingSeverity>) -> Self {
         BaseRate { flagged: TailHistogram::default(), n_unjudged: 0, n_events, severity }
     }

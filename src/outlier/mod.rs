@@ -55,6 +55,12 @@ impl Outlier {
         self.fields.get("summary").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// Score that follows from its surprise. Outliers that earlier versions found have none.
+    pub fn score(&self) -> Option<f64> {
+        let surprise = self.fields.get(SURPRISE).and_then(Value::as_f64);
+        surprise.map(|surprise| rounded(score(surprise)))
+    }
+
     /// Summary on a single line.
     pub fn unwrapped_summary(&self) -> &str {
         &self.unwrapped_summary
@@ -78,7 +84,8 @@ pub fn assets_of(event: &Document, assets: &[Asset]) -> Vec<Value> {
 /// observations. Long texts and lists are shortened.
 pub fn describe(description: Description<'_>) -> Outlier {
     let Description { use_case, document, assets, derived, mut observations, surprise } = description;
-    observations.insert(SURPRISE.to_owned(), rounded(surprise).into());
+    let surprise = rounded(surprise);
+    observations.insert(SURPRISE.to_owned(), surprise.into());
     // the score that a model stores is its own
     observations.entry(SCORE).or_insert_with(|| rounded(score(surprise)).into());
     observations.insert("model_name".to_owned(), use_case.model_name.as_str().into());

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::elastic::{DocumentId, Lookup, MappedFields};
 use crate::event::decode::{EventBatch, Projection, SkippedLines};
+use crate::plan::ScanPlan;
 use crate::runtime::Interrupt;
 use crate::spill::{FieldReader, FieldWriter, Record};
 
@@ -39,6 +40,16 @@ pub trait EventSource: Send + Sync + fmt::Debug {
     /// # Errors
     /// A document that has changed since the scan, or cannot be read.
     fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError>;
+
+    /// Returns, per use case of `plan`, the number of events within its window, whether they match
+    /// its query or not; `None` if the scan delivers all of them.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    fn count_in_windows(&self, plan: &ScanPlan) -> Result<Option<Vec<u64>>, SourceError> {
+        let _ = plan;
+        Ok(None)
+    }
 
     /// Returns the names of all fields by which events can be found, if the source knows them
     /// without reading events.

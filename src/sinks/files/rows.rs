@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::delivery::{Delivered, DeliveredOutlier};
 use crate::event::text::flatten;
 use crate::event::{FieldNames, FieldPath, FieldValue};
+use crate::outlier::Outlier;
 
 /// Type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(super) enum CellKind {
 }
 
 /// Names and types of the columns.
-pub(super) const COLUMNS: [(&str, CellKind); 15] = [
+pub(super) const COLUMNS: [(&str, CellKind); 16] = [
     ("_index", CellKind::Text),
     ("_id", CellKind::Text),
     ("timestamp", CellKind::Text),
@@ -32,6 +33,7 @@ pub(super) const COLUMNS: [(&str, CellKind); 15] = [
     ("assets", CellKind::Text),
     ("metric", CellKind::Number),
     ("score", CellKind::Number),
+    ("surprise", CellKind::Number),
     ("decision_frontier", CellKind::Number),
     ("confidence", CellKind::Number),
     ("observations", CellKind::Text),
@@ -92,7 +94,9 @@ fn row(document: &Delivered, found: &DeliveredOutlier, timestamps: &Timestamps) 
             ("summary", _) => found.outlier.unwrapped_summary().to_owned(),
             ("type" | "reason", _) => parts(value),
             ("assets", _) => value.map_or(Ok(String::new()), serde_json::to_string)?,
-            ("observations", _) => observations(fields)?,
+            // some models store a score of their own
+            ("score", _) => found.outlier.score().map(|score| score.to_string()).unwrap_or_default(),
+            ("observations", _) => observations(&found.outlier)?,
             (_, CellKind::Number) => value.filter(|value| value.is_number()).map(Value::to_string).unwrap_or_default(),
             (name, CellKind::Text) => text(name).to_owned(),
         })
@@ -107,11 +111,12 @@ fn parts(value: Option<&Value>) -> String {
 }
 
 /// Returns what has no column of its own.
-fn observations(fields: &Map<String, Value>) -> serde_json::Result<String> {
-    let has_column = |(name, value): (&String, &Value)| {
-        COLUMNS.iter().any(|(column, kind)| column == name && (*kind == CellKind::Text || value.is_number()))
+fn observations(outlier: &Outlier) -> serde_json::Result<String> {
+    let has_column = |(name, value): (&String, &Value)| match &**name {
+        "score" => value.as_f64() == outlier.score(),
+        _ => COLUMNS.iter().any(|(column, kind)| column == name && (*kind == CellKind::Text || value.is_number())),
     };
-    let others = fields.iter().filter(|field| !has_column(*field));
+    let others = outlier.fields().iter().filter(|field| !has_column(*field));
     serde_json::to_string(&others.collect::<std::collections::BTreeMap<_, _>>())
 }
 

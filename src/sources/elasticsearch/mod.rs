@@ -290,6 +290,14 @@ impl EventSource for ElasticEvents {
         found.into_par_iter().zip(&ids).map(raw).collect()
     }
 
+    fn count_in_windows(&self, plan: &ScanPlan) -> Result<Option<Vec<u64>>, SourceError> {
+        let ElasticIndices { client, runtime, target, .. } = &*self.indices;
+        let windows = Search::of_windows(plan).queries;
+        let count = |query| Ok(runtime.block_on(client.survey(target, query))?.documents);
+        let counts = windows.distinct.iter().map(count).collect::<Result<Vec<u64>, ElasticError>>()?;
+        Ok(Some(windows.of_use_cases.iter().map(|&idx| counts[idx]).collect()))
+    }
+
     fn mapped_fields(&self) -> Option<&MappedFields> {
         Some(self.indices.fields.as_ref())
     }
