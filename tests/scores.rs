@@ -114,9 +114,10 @@ fn a_false_discovery_rate_holds_on_noise_and_finds_what_is_planted() {
     }
     // 5 % of 60 runs, and more than 7 are beyond the 95 % interval
     assert!(n_false <= 7, "{n_false} of 60 runs found something in noise");
-    // in groups of ten values, an extreme one is a part of their spread
-    for (name, n) in n_found.into_iter().filter(|(name, _)| !name.contains("_many_")) {
-        assert!(n >= 14, "{name}: {n} of {}", 2 * N_PLANTED);
+    for (name, n) in n_found {
+        // counts in groups of ten values have few different scales
+        let least = if name.contains("poisson_many") { 0 } else { 14 };
+        assert!(n >= least, "{name}: {n} of {}", 2 * N_PLANTED);
     }
 }
 

@@ -8,8 +8,7 @@ use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{DataFrame, col, lit};
-use outlier_kernels::Multiset;
-use outlier_kernels::surprise::{Scale, Tail, TailHistogram, bin_of, bits};
+use outlier_kernels::surprise::{Scale, Tail, TailHistogram, Whole, bin_of, bits};
 use rustc_hash::FxHashMap;
 
 use super::{Inputs, column};
@@ -115,21 +114,10 @@ impl Groups {
         Ok(Tail::of(&histogram))
     }
 
-    /// Scales of the groups as parts of the whole; that of a single group is its own.
+    /// Scales of the groups as parts of the whole.
     pub(super) fn within_whole(&self) -> Vec<Scale> {
-        let median = |numbers: &mut dyn Iterator<Item = f64>| {
-            let mut numbers: Multiset = numbers.collect();
-            Scale::of(numbers.finish()).map_or(0.0, |scale| scale.center)
-        };
-        let own = self.scales.iter().map(|(scale, _)| scale);
-        let whole = Scale {
-            center: median(&mut own.clone().map(|scale| scale.center)),
-            spread: median(&mut own.map(|scale| scale.spread).filter(|spread| *spread > 0.0)),
-        };
-        match &*self.scales {
-            [(scale, _)] => vec![*scale],
-            scales => scales.iter().map(|(scale, n)| scale.within(whole, *n as f64)).collect(),
-        }
+        let whole = Whole::of(&self.scales);
+        self.scales.iter().map(|&(own, n)| whole.scale_of(own, n)).collect()
     }
 }
 

@@ -11,7 +11,7 @@ mod scale;
 mod tail;
 
 pub use histogram::{TailHistogram, bin_of};
-pub use scale::Scale;
+pub use scale::{Scale, Whole};
 pub use tail::Tail;
 
 /// Bits of surprise that halve the distance of the score to 100.
