@@ -87,6 +87,11 @@ pub struct RunArgs {
     /// (default: by the ending of its name, else ndjson)
     #[arg(long, value_enum, value_name = "FORMAT", requires = "output")]
     pub format: Option<OutputFormat>,
+    /// Write findings to FILE, the highest scores first: outliers with the same use case,
+    /// aggregator and target are one finding. By the ending of its name, FILE is csv, parquet, or
+    /// else one JSON object per line; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub findings: Option<PathBuf>,
     /// Write a report of the run, per use case, to FILE as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,

@@ -14,12 +14,15 @@ use serde_json::{Map, Value};
 
 use crate::config::{Asset, UseCase};
 use crate::event::derived::DerivedFields;
+use crate::event::time::TimeFormats;
 use crate::event::{Document, FieldNames};
 use crate::models::{
     self, Candidate, Candidates, Evaluation, EvaluationError, Inputs, Observe, Refinement, Statistics, Surprise,
     WholeEvent,
 };
-use crate::outlier::{BaseRate, Description, Gathered, GatheredOutlier, Outlier, Surprises, assets_of, describe};
+use crate::outlier::{
+    BaseRate, Description, FindingKey, Gathered, GatheredOutlier, Outlier, Surprises, assets_of, describe,
+};
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
 use crate::spill::SpillError;
@@ -55,6 +58,10 @@ pub struct Detection<'a> {
     pub assets: &'a [Asset],
     /// Meaning of the names of fields.
     pub names: &'a Arc<FieldNames>,
+    /// Formats of the times of events.
+    pub formats: TimeFormats,
+    /// Time before which events without a year have happened, in microseconds, if it is known.
+    pub newest: Option<i64>,
     /// Destination of its outliers.
     pub gathered: &'a Gathered,
     /// Number of the use case in the run.
@@ -251,6 +258,7 @@ impl Detection<'_> {
         // texts, assets and the whitelist see derived fields in place of the event's own
         document.source.extend(derived.iter().cloned());
         let assets = assets_of(&document, self.assets);
+        let time = document.time(&self.use_case.timestamp_field, &self.formats, self.newest);
         let whole = WholeEvent { document: &document, highlights: &highlights };
         let mut described = Vec::with_capacity(candidates.len());
         let mut whitelist = self.whitelist.of_event(&document);
@@ -265,6 +273,7 @@ impl Detection<'_> {
             let verdict = whitelist.matches(&outlier);
             if !verdict.whitelisted {
                 let found = self.found(judged, &key, candidate, &outlier)?;
+                let found = GatheredOutlier { time, ..found };
                 n_bytes += found.outlier.len();
                 outliers.push(found);
             }
@@ -285,6 +294,8 @@ impl Detection<'_> {
         candidate: &Candidate,
         outlier: &Outlier,
     ) -> Result<GatheredOutlier, DetectionError> {
+        let texts = models::finding_texts(&self.use_case.model, judged.view, candidate);
+        let (aggregator, target) = (texts.aggregator, texts.target_of(outlier.fields(), outlier.unwrapped_summary()));
         let mut json = serde_json::to_string(outlier)?;
         // many of them wait in memory
         json.shrink_to_fit();
@@ -295,6 +306,9 @@ impl Detection<'_> {
             outlier: json,
             aggregator: candidate.aggregator,
             round: judged.round,
+            finding: FindingKey::new(aggregator, target),
+            surprise: outlier.surprise(),
+            time: None,
         })
     }
 }

@@ -30,6 +30,7 @@ pub mod usability;
 pub mod outlier;
 pub mod whitelist;
 pub mod detection;
+pub mod findings;
 pub mod delivery;
 pub mod scan_group;
 pub mod sinks;

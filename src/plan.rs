@@ -299,7 +299,7 @@ impl Planner {
 }
 
 /// Formats of the times of a use case: those of the configuration, else those of the mapping.
-fn time_formats(use_case: &UseCase, names: &FieldNames) -> TimeFormats {
+pub fn time_formats(use_case: &UseCase, names: &FieldNames) -> TimeFormats {
     let configured = &use_case.timestamp_format;
     if configured.is_empty() {
         names.time_formats(&use_case.timestamp_field).unwrap_or_default()

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use crate::config::MainConfig;
 use crate::detection::{Detected, Detection, DetectionError};
 use crate::engine::Compute;
+use crate::findings::UseCaseCounts;
 use crate::ingest::{Ingested, Usage, ingest};
 use crate::models::{EvaluationError, Inputs, Span};
 use crate::outlier::Gathered;
-use crate::plan::{Period, PlannedUseCase, ScanPlan};
+use crate::plan::{Period, PlannedUseCase, ScanPlan, time_formats};
 use crate::runtime::side_by_side;
 use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::table::View;
@@ -63,6 +64,8 @@ pub struct UseCaseResult {
     pub outcome: Result<Detected, DetectionError>,
     /// Documents with outliers of this use case.
     pub documents: u64,
+    /// Its findings, and outliers that were left out.
+    pub counts: UseCaseCounts,
 }
 
 /// Reasons why a scan group failed as a whole.
@@ -112,7 +115,13 @@ fn judge_all(group: &ScanGroup<'_>, ingested: &Ingested, assessments: Vec<Assess
         }
         outcome
     });
-    let result = |((outcome, assessment), &usage)| UseCaseResult { usage, assessment, outcome, documents: 0 };
+    let result = |((outcome, assessment), &usage)| UseCaseResult {
+        usage,
+        assessment,
+        outcome,
+        documents: 0,
+        counts: UseCaseCounts::default(),
+    };
     outcomes.into_iter().zip(assessments).zip(&ingested.usage).map(result).collect()
 }
 
@@ -156,6 +165,8 @@ async fn detect(
         whitelist: Whitelist::new(Arc::clone(&group.main.whitelist), Arc::clone(&use_case.whitelist)),
         assets: &group.main.assets,
         names: &group.plan.names,
+        formats: time_formats(use_case, &group.plan.names),
+        newest: group.plan.newest,
         gathered: group.gathered,
         use_case_idx: group.n_before + mask_idx,
         interrupt: &group.options.interrupt,

@@ -25,7 +25,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use ee_outliers::config;
 use ee_outliers::engine::{Compute, functions};
 use ee_outliers::models::word2vec::neural::TrainingDevice;
-use ee_outliers::outlier::{DocumentOutliers, Gathered};
+use ee_outliers::outlier::{DocumentOutliers, Gathered, Withheld};
 use ee_outliers::plan::{Period, plan};
 use ee_outliers::runtime::Limits;
 use ee_outliers::scan_group::{self, ScanGroup};
@@ -169,7 +169,8 @@ fn found(folder: &Path, planner: Option<Arc<Elsewhere>>) -> Found {
     for (result, use_case) in judged.use_cases.iter().zip(&configuration.use_cases) {
         assert!(result.outcome.as_ref().expect("judged").outliers > 0, "{} finds nothing", use_case.id());
     }
-    let documents = gathered.into_documents().expect("gathered").next_block(|_| true).expect("readable");
+    let stored = gathered.store().expect("stored");
+    let documents = stored.documents(Withheld::default()).expect("gathered").next_block(|_| true).expect("readable");
     documents.into_iter().map(|DocumentOutliers { document, outliers }| (document.id.id, outliers)).collect()
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::delivery::{DeliveryError, SinkError};
 use crate::detection::DetectionError;
 use crate::elastic::{Class, ElasticError};
+use crate::findings::RollUpError;
 use crate::models::EvaluationError;
 use crate::report::{Exit, NOTHING_WRITTEN};
 use crate::scan_group::GroupError;
@@ -68,6 +69,16 @@ impl From<GroupError> for RunError {
                 | DetectionError::Model(EvaluationError::Spill(error)),
             ) => error.into(),
             GroupError::Detection(error) => RunError::Reading(error.to_string()),
+        }
+    }
+}
+
+impl From<RollUpError> for RunError {
+    fn from(error: RollUpError) -> Self {
+        match error {
+            RollUpError::Source(error) => error.into(),
+            RollUpError::Spill(error) => error.into(),
+            RollUpError::Outlier(_) => RunError::Internal(error.to_string()),
         }
     }
 }

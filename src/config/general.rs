@@ -1,7 +1,10 @@
 //! `[general]`, except for the keys of the cluster and of the log.
 
+use std::num::NonZeroU64;
+
 use super::history_window::HistoryWindow;
 use super::keys::Keys;
+use super::outlier_limits;
 use super::time_formats;
 use crate::event::FieldPath;
 use crate::event::time::TimeFormats;
@@ -44,6 +47,12 @@ pub struct General {
     pub test_models: bool,
     /// Effect of use cases that cannot use the events.
     pub on_unusable: OnUnusable,
+    /// Score below which outliers are dropped, unless a use case sets its own; from 0 to 100.
+    pub min_score: Option<f64>,
+    /// Upper limit on the outliers of a run.
+    pub outlier_budget: Option<NonZeroU64>,
+    /// Upper limit on the documents of a finding to which its outliers are written.
+    pub max_documents_per_finding: Option<NonZeroU64>,
 }
 
 impl General {
@@ -58,6 +67,9 @@ impl General {
             run_models: keys.bool("run_models").unwrap_or(true),
             test_models: keys.bool("test_models").unwrap_or(false),
             on_unusable: keys.named("unusable", &OnUnusable::NAMES).unwrap_or(OnUnusable::Partial),
+            min_score: outlier_limits::min_score(keys),
+            outlier_budget: outlier_limits::limit(keys, "outlier_budget"),
+            max_documents_per_finding: outlier_limits::limit(keys, "max_documents_per_finding"),
             history_window: HistoryWindow::read(keys),
         }
     }

@@ -16,6 +16,7 @@ mod files;
 mod shipped;
 mod keys;
 mod history_window;
+mod outlier_limits;
 mod time_formats;
 mod general;
 mod cluster;
@@ -129,6 +130,7 @@ fn load_in(config_files: &[PathBuf], use_case_patterns: &[String], environment: 
         }
     }
     warn_of_duplicates(&configuration.use_cases, &mut configuration.problems);
+    configuration.check_requirements();
     use_case::warn_of_notifications(&configuration.use_cases, &mut configuration.problems);
     configuration
 }

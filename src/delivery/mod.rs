@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::elastic::{Class, DocumentId, DocumentVersion, ElasticError, Lookup, StoredDocument};
 use crate::event::decode::{members, with_valid_surrogates};
 use crate::outlier::{
-    Additions, CHANGED_FIELDS, DocumentOutliers, Gathered, GatheredDocuments, Merge, Outlier, merge_all, set_own_aside,
+    Additions, CHANGED_FIELDS, DocumentOutliers, GatheredDocuments, Merge, Outlier, merge_all, set_own_aside,
 };
 use crate::runtime::Interrupt;
 use crate::sources::{DocumentKey, Documents, SourceError};
@@ -172,13 +172,12 @@ pub struct Delivery {
 /// # Errors
 /// The reason why it ended early.
 pub fn deliver(
-    gathered: Gathered,
+    mut gathered: GatheredDocuments,
     documents: &dyn Documents,
     sinks: &mut [Box<dyn Sink + '_>],
     interrupt: &Interrupt,
     delivery: &mut Delivery,
 ) -> Result<(), DeliveryError> {
-    let mut gathered = gathered.into_documents()?;
     let mut most = FIRST_DOCUMENTS;
     loop {
         let block = next_block(&mut gathered, most)?;

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::ElasticSettings;
 use crate::elastic::Client;
 use crate::elastic::script::{Reply, Script};
-use crate::outlier::GatheredOutlier;
+use crate::outlier::{FindingKey, Gathered, GatheredOutlier, Withheld};
 use crate::sinks::elasticsearch::ClusterSink;
 use crate::sources::elasticsearch::DocumentCache;
 
@@ -42,7 +42,7 @@ fn cluster() -> Script {
     })
 }
 
-fn gathered() -> Gathered {
+fn gathered() -> GatheredDocuments {
     let gathered = Gathered::new(&std::env::temp_dir());
     // two scan groups; the documents of the second come in another order
     for (use_case_idx, ids) in [(0, ["new", "gone", "known"]), (1, ["known", "new", "gone"])] {
@@ -52,11 +52,22 @@ fn gathered() -> Gathered {
             let summary = if use_case_idx == 0 { "s" } else { "t" };
             let outlier = outlier(summary, json!(1)).to_string();
             let document = DocumentKey { id, place: None };
-            let found = GatheredOutlier { document, use_case_idx, element: 0, outlier, aggregator: 0, round: 0 };
+            let (finding, surprise, time) = (FindingKey::default(), 1.0, None);
+            let found = GatheredOutlier {
+                document,
+                use_case_idx,
+                element: 0,
+                outlier,
+                aggregator: 0,
+                round: 0,
+                finding,
+                surprise,
+                time,
+            };
             gathered.extend([found]).unwrap();
         }
     }
-    gathered
+    gathered.store().unwrap().documents(Withheld::default()).unwrap()
 }
 
 async fn connect(server: &Script) -> (Client, DocumentCache) {

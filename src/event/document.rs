@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use super::lookup::{FieldValue, Found, find, texts_of};
 use super::names::{Case, FieldNames, Form};
 use crate::event::FieldPath;
+use crate::event::decode::timestamp;
 use crate::event::text::lower_case;
+use crate::event::time::{TimeFormats, yearless};
 
 /// A document: index, id and fields.
 #[derive(Debug, Clone)]
@@ -28,6 +30,17 @@ impl Document {
     /// missing.
     pub fn value(&self, field: &FieldPath) -> Option<FieldValue<'_>> {
         self.names.value(&self.source, field)
+    }
+
+    /// Returns the time in `field`, in microseconds since 1970; `None` if there is none that can be
+    /// read. One without a year lies before `newest`.
+    pub fn time(&self, field: &FieldPath, formats: &TimeFormats, newest: Option<i64>) -> Option<i64> {
+        let json = match self.value(field)? {
+            FieldValue::One(value) => value.to_string(),
+            several => Value::from(several.text()?).to_string(),
+        };
+        let time = timestamp(&json, formats, &mut String::new())?;
+        if yearless::is(time) { newest.map(|newest| yearless::resolve(time, newest)) } else { Some(time) }
     }
 }
 

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 use super::population::{Extremes, Groups, Surprises};
 use super::{
-    Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement,
-    WholeEvent, column, places, rows, rows_of, sample_text, text_of,
+    Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method,
+    Refinement, WholeEvent, column, places, rows, rows_of, sample_text, text_of,
 };
 use crate::config::{Metrics, TriggerMethod, TriggerOn};
 use crate::engine::functions::most_frequent;
@@ -61,6 +61,10 @@ impl Method for Metrics {
             TriggerMethod::Fdr => Refinement::Everything,
             _ => Refinement::SameAggregator,
         }
+    }
+
+    fn finding_target(&self) -> FindingTarget {
+        FindingTarget::Observation("target")
     }
 }
 

@@ -10,6 +10,7 @@
 mod candidates;
 mod columns;
 mod error;
+mod finding;
 mod flagged;
 mod metrics;
 mod population;
@@ -21,6 +22,7 @@ pub mod word2vec;
 pub use candidates::{Candidate, Candidates, SortedCandidates};
 pub use columns::{Columns, Key};
 pub use error::EvaluationError;
+pub use finding::{FindingTarget, FindingTexts, finding_texts};
 
 use std::any::type_name;
 use std::path::Path;
@@ -57,6 +59,11 @@ pub trait Method: Sync {
     /// True if the observations need [`WholeEvent::highlights`].
     fn wants_highlights(&self) -> bool {
         false
+    }
+
+    /// What outliers of one finding have in common besides their aggregator.
+    fn finding_target(&self) -> FindingTarget {
+        FindingTarget::Target
     }
 
     /// True if an event of a cluster that already has an outlier of the use case is not judged

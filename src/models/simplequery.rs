@@ -6,7 +6,7 @@ use futures::StreamExt;
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Method, column, rows};
+use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Method, column, rows};
 use crate::config::SimpleQuery;
 use crate::elastic::MARKS;
 use crate::event::{Document, FieldPath, PerOutlier, StoredKey, StoredKind, lookup};
@@ -33,6 +33,10 @@ impl Method for SimpleQuery {
 
     fn skips_tagged(&self) -> bool {
         true
+    }
+
+    fn finding_target(&self) -> FindingTarget {
+        FindingTarget::Summary
     }
 }
 

@@ -19,8 +19,8 @@ use serde_json::Map;
 use super::flagged::{Flagged, candidates};
 use super::population::{Extremes, Groups, Surprises};
 use super::{
-    Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement, column,
-    places, rows, rows_of, sample_text, text, text_of,
+    Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method,
+    Refinement, column, places, rows, rows_of, sample_text, text, text_of,
 };
 use crate::config::{CountMethod, Terms, Trigger, TriggerMethod, TriggerOn};
 use crate::engine::functions::{Levels, TermsJudgement, frontier_of, judge_terms, kernel_side};
@@ -57,6 +57,12 @@ impl Method for Terms {
             (CountMethod::AcrossAggregators, _) | (_, TriggerMethod::Fdr) => Refinement::Everything,
             (CountMethod::WithinAggregator, _) => Refinement::SameAggregator,
         }
+    }
+
+    fn finding_target(&self) -> FindingTarget {
+        let judges_each_term = self.count_method == CountMethod::WithinAggregator
+            && self.trigger.method != TriggerMethod::CoeffOfVariation;
+        if judges_each_term { FindingTarget::Target } else { FindingTarget::Whole }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::shortened::Shortened;
 use crate::sources::DocumentKey;
-use crate::spill::{FieldReader, FieldWriter, MergedRuns, Record, SortedRuns, SpillError};
+use crate::spill::{FieldReader, FieldWriter, MergedRuns, Record, SortedRuns, SpillError, StoredRuns};
 
 /// Upper limit on the memory for outliers; the rest is sorted on disk.
 const MEMORY_BYTES: usize = 8 << 20;
@@ -28,8 +29,50 @@ struct Withdrawn {
     rounds: FxHashMap<(usize, u32), u32>,
 }
 
+/// What the outliers of one finding of a use case have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FindingKey {
+    /// Text of the aggregator; `None` if the model has none.
+    pub aggregator: Option<String>,
+    /// Text that was judged in it; `None` if the aggregator is judged as a whole.
+    pub target: Option<String>,
+}
+
+impl FindingKey {
+    /// Names a finding by its texts, which are shortened if they are very long.
+    pub fn new(aggregator: Option<&str>, target: Option<&str>) -> Self {
+        let [aggregator, target] = [aggregator, target].map(|text| {
+            let mut shortened = Shortened::new();
+            shortened.push(text?);
+            Some(shortened.finish())
+        });
+        FindingKey { aggregator, target }
+    }
+
+    /// Length of its texts.
+    pub fn len(&self) -> usize {
+        [&self.aggregator, &self.target].into_iter().flatten().map(String::len).sum()
+    }
+
+    /// True if its texts are empty or missing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Record for FindingKey {
+    fn encode(&self, fields: &mut FieldWriter) {
+        fields.optional_text(self.aggregator.as_deref());
+        fields.optional_text(self.target.as_deref());
+    }
+
+    fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
+        Ok(FindingKey { aggregator: fields.optional_text()?, target: fields.optional_text()? })
+    }
+}
+
 /// One outlier, encoded, and where it belongs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GatheredOutlier {
     /// The document.
     pub document: DocumentKey,
@@ -43,6 +86,12 @@ pub struct GatheredOutlier {
     pub aggregator: u32,
     /// Number of the evaluation that found it.
     pub round: u32,
+    /// Finding that it belongs to.
+    pub finding: FindingKey,
+    /// How surprising it is, in bits; not negative and finite.
+    pub surprise: f64,
+    /// Time of its event in microseconds since 1970, if it is known.
+    pub time: Option<i64>,
 }
 
 impl Record for GatheredOutlier {
@@ -53,13 +102,18 @@ impl Record for GatheredOutlier {
         fields.text(&self.outlier);
         fields.number(u64::from(self.aggregator));
         fields.number(u64::from(self.round));
+        self.finding.encode(fields);
+        fields.number(self.surprise.to_bits());
+        fields.optional_number(self.time.map(i64::cast_unsigned));
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
         let document = DocumentKey::decode(fields)?;
         let (use_case_idx, element, outlier) = (fields.small()?, fields.number()?, fields.text()?);
         let (aggregator, round) = (fields.small()?, fields.small()?);
-        Ok(GatheredOutlier { document, use_case_idx, element, outlier, aggregator, round })
+        let (finding, surprise) = (FindingKey::decode(fields)?, f64::from_bits(fields.number()?));
+        let time = fields.optional_number()?.map(u64::cast_signed);
+        Ok(GatheredOutlier { document, use_case_idx, element, outlier, aggregator, round, finding, surprise, time })
     }
 }
 
@@ -116,7 +170,8 @@ impl Gathered {
         let mut gathered = self.outliers.lock().unwrap_or_else(PoisonError::into_inner);
         outliers.into_iter().try_for_each(|outlier| {
             let id = &outlier.document.id;
-            let n_bytes = id.index.len() + id.id.len() + outlier.outlier.len() + size_of::<GatheredOutlier>();
+            let n_text_bytes = id.index.len() + id.id.len() + outlier.outlier.len() + outlier.finding.len();
+            let n_bytes = n_text_bytes + size_of::<GatheredOutlier>();
             gathered.push(outlier, n_bytes)
         })
     }
@@ -132,16 +187,90 @@ impl Gathered {
         self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner).use_cases.insert(use_case_idx);
     }
 
-    /// Returns the documents, sorted by index and id.
+    /// Keeps the outliers that stand, to be read any number of times.
     ///
     /// # Errors
-    /// A file that cannot be made, written or read.
-    pub fn into_documents(self) -> Result<GatheredDocuments, SpillError> {
-        let outliers = self.outliers.into_inner().unwrap_or_else(PoisonError::into_inner).merge()?;
-        Ok(GatheredDocuments {
-            outliers,
-            withdrawn: self.withdrawn.into_inner().unwrap_or_else(PoisonError::into_inner),
-        })
+    /// A file that cannot be made or written.
+    pub fn store(self) -> Result<StoredOutliers, SpillError> {
+        let outliers = self.outliers.into_inner().unwrap_or_else(PoisonError::into_inner).store()?;
+        let withdrawn = Arc::new(self.withdrawn.into_inner().unwrap_or_else(PoisonError::into_inner));
+        Ok(StoredOutliers { outliers, withdrawn })
+    }
+}
+
+/// Outliers of a run that stand, sorted by document. In this order, they are numbered from 0.
+#[derive(Debug)]
+pub struct StoredOutliers {
+    outliers: StoredRuns<GatheredOutlier>,
+    withdrawn: Arc<Withdrawn>,
+}
+
+impl StoredOutliers {
+    /// Returns the outliers one by one.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn read(&self) -> Result<OutliersInOrder, SpillError> {
+        Ok(OutliersInOrder { outliers: self.outliers.read()?, withdrawn: Arc::clone(&self.withdrawn), next_number: 0 })
+    }
+
+    /// Returns the documents, sorted by index and id, with all outliers that are not `withheld`.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn documents(&self, withheld: Withheld) -> Result<GatheredDocuments, SpillError> {
+        Ok(GatheredDocuments { outliers: self.read()?, withheld })
+    }
+}
+
+/// Set of outliers, by their numbers, that are not written to documents: a bit for each.
+#[derive(Debug, Default)]
+pub struct Withheld(Vec<u64>);
+
+impl Withheld {
+    /// Adds the outlier with this number.
+    pub fn insert(&mut self, number: u64) {
+        let word = (number / 64) as usize;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (number % 64);
+    }
+
+    /// True if the outlier with this number is withheld.
+    pub fn contains(&self, number: u64) -> bool {
+        self.0.get((number / 64) as usize).is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+}
+
+/// Reader of the outliers that stand.
+#[derive(Debug)]
+pub struct OutliersInOrder {
+    outliers: MergedRuns<GatheredOutlier>,
+    withdrawn: Arc<Withdrawn>,
+    next_number: u64,
+}
+
+impl OutliersInOrder {
+    /// Returns the next outlier and its number; `None` after the last one.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn next_outlier(&mut self) -> Result<Option<(u64, GatheredOutlier)>, SpillError> {
+        self.next_if(|_, _| true)
+    }
+
+    /// Returns the next outlier that stands and its number, if it is wanted.
+    fn next_if(
+        &mut self,
+        is_wanted: impl Fn(u64, &GatheredOutlier) -> bool,
+    ) -> Result<Option<(u64, GatheredOutlier)>, SpillError> {
+        let withdrawn = &self.withdrawn;
+        while self.outliers.next_if(|next| withdrawn.contains(next))?.is_some() {}
+        let number = self.next_number;
+        let next = self.outliers.next_if(|next| is_wanted(number, next))?;
+        self.next_number += u64::from(next.is_some());
+        Ok(next.map(|next| (number, next)))
     }
 }
 
@@ -155,8 +284,8 @@ impl Withdrawn {
 /// Gathered outliers, one document after the other.
 #[derive(Debug)]
 pub struct GatheredDocuments {
-    outliers: MergedRuns<GatheredOutlier>,
-    withdrawn: Withdrawn,
+    outliers: OutliersInOrder,
+    withheld: Withheld,
 }
 
 impl GatheredDocuments {
@@ -189,11 +318,11 @@ impl GatheredDocuments {
         Ok(Some(DocumentOutliers { document, outliers }))
     }
 
-    /// Returns the next outlier that stands, if it is wanted.
+    /// Returns the next outlier that is written, if it is wanted.
     fn next_if(&mut self, is_wanted: impl Fn(&GatheredOutlier) -> bool) -> Result<Option<GatheredOutlier>, SpillError> {
-        let withdrawn = &self.withdrawn;
-        while self.outliers.next_if(|next| withdrawn.contains(next))?.is_some() {}
-        self.outliers.next_if(is_wanted)
+        let withheld = &self.withheld;
+        while self.outliers.next_if(|number, _| withheld.contains(number))?.is_some() {}
+        Ok(self.outliers.next_if(|_, next| is_wanted(next))?.map(|(_, next)| next))
     }
 }
 
@@ -210,7 +339,18 @@ mod tests {
 
     fn found(index: &str, n: usize, use_case_idx: usize, outlier: String) -> GatheredOutlier {
         let document = key(index, n);
-        GatheredOutlier { document, use_case_idx, element: n as u64, outlier, aggregator: 0, round: 0 }
+        let (finding, surprise, time) = (FindingKey::default(), n as f64, (n > 50).then_some(n as i64));
+        GatheredOutlier {
+            document,
+            use_case_idx,
+            element: n as u64,
+            outlier,
+            aggregator: 0,
+            round: 0,
+            finding,
+            surprise,
+            time,
+        }
     }
 
     /// Two scan groups over the same 100 documents, the first of which finds something in every
@@ -230,7 +370,7 @@ mod tests {
         gathered.extend([again(0), again(1), found("c", 1, 4, "1".to_owned())]).unwrap();
         gathered.withdraw(2, &FxHashSet::from_iter([7]), 2);
         gathered.withdraw_use_case(4);
-        let mut documents = gathered.into_documents().unwrap();
+        let mut documents = gathered.store().unwrap().documents(Withheld::default()).unwrap();
         let mut all = Vec::new();
         loop {
             let mut n_documents = 0;
@@ -275,13 +415,48 @@ mod tests {
             });
             gathered.extend(judged).unwrap();
         }
-        let documents = gathered.into_documents().unwrap().next_block(|_| true).unwrap();
+        let documents = gathered.store().unwrap().documents(Withheld::default()).unwrap().next_block(|_| true).unwrap();
         let outliers: Vec<&str> = documents[0].outliers.iter().map(|(_, outlier)| outlier.as_str()).collect();
         assert_eq!((documents.len(), outliers), (1, vec!["5 2", "6 0", "6 1", "6 2"]));
     }
 
     #[test]
+    fn withheld_outliers_are_left_out_of_their_documents() {
+        let gathered = Gathered::new(Path::new("."));
+        gathered.withdraw_use_case(7);
+        // numbers count what stands, in the order of documents
+        for (n, use_case_idx) in [(1, 0), (1, 7), (1, 1), (2, 1), (3, 7), (70, 1), (70, 0)] {
+            gathered.extend([found("a", n, use_case_idx, use_case_idx.to_string())]).unwrap();
+        }
+        let stored = gathered.store().unwrap();
+        let mut reader = stored.read().unwrap();
+        let mut numbered = Vec::new();
+        while let Some((number, outlier)) = reader.next_outlier().unwrap() {
+            numbered.push((number, outlier.element, outlier.use_case_idx, outlier.surprise, outlier.time));
+        }
+        let expected = [(0, 1, 0), (1, 1, 1), (2, 2, 1), (3, 70, 0), (4, 70, 1)];
+        let time = |n: u64| (n > 50).then_some(n as i64);
+        assert_eq!(numbered, expected.map(|(number, n, idx)| (number, n, idx, n as f64, time(n))));
+        let mut withheld = Withheld::default();
+        [0, 2, 70].into_iter().for_each(|number| withheld.insert(number));
+        assert!(withheld.contains(70) && !withheld.contains(71) && !withheld.contains(700));
+        let documents = stored.documents(withheld).unwrap().next_block(|_| true).unwrap();
+        let left: Vec<(&str, usize)> =
+            documents.iter().map(|found| (found.document.id.id.as_str(), found.outliers.len())).collect();
+        assert_eq!(left, [("001", 1), ("070", 2)]);
+    }
+
+    #[test]
     fn nothing_gives_nothing() {
-        assert!(Gathered::new(Path::new(".")).into_documents().unwrap().next_block(|_| true).unwrap().is_empty());
+        assert!(
+            Gathered::new(Path::new("."))
+                .store()
+                .unwrap()
+                .documents(Withheld::default())
+                .unwrap()
+                .next_block(|_| true)
+                .unwrap()
+                .is_empty()
+        );
     }
 }

@@ -19,7 +19,10 @@ use placeholders::{Scope, expand};
 use shortened::shorten;
 
 pub use base_rate::{BaseRate, Surprises};
-pub use gathered::{DocumentOutliers, Gathered, GatheredDocuments, GatheredOutlier};
+pub use gathered::{
+    DocumentOutliers, FindingKey, Gathered, GatheredDocuments, GatheredOutlier, OutliersInOrder, StoredOutliers,
+    Withheld,
+};
 pub use removal::{StoredOutlier, take_apart, untagged, without};
 use stored::{SCORE, SURPRISE};
 
@@ -64,6 +67,11 @@ impl Outlier {
     /// Summary on a single line.
     pub fn unwrapped_summary(&self) -> &str {
         &self.unwrapped_summary
+    }
+
+    /// How surprising it is, in bits.
+    pub fn surprise(&self) -> f64 {
+        self.fields.get(SURPRISE).and_then(Value::as_f64).unwrap_or_default()
     }
 
     /// All stored fields, before they become arrays.

@@ -5,6 +5,7 @@ mod exit;
 mod notes;
 mod resources;
 pub(crate) mod summary;
+mod totals;
 mod use_case;
 
 use std::collections::BTreeMap;
@@ -18,14 +19,17 @@ use tracing::{error, warn};
 use crate::config::{OnUnusable, Problem, RejectedUseCase, UseCase};
 use crate::delivery::Written;
 use crate::event::decode::{SkipReason, SkippedSample};
+use crate::findings::{Finding, Findings, RankedAsset};
 use crate::housekeeping::Cleaned;
 use crate::plan::ScanPlan;
 use crate::scan_group::{GroupResult, UseCaseResult};
 use crate::sources::ScanSummary;
+use crate::spill::SpillError;
 use crate::terminal::counted;
 pub use check::{CheckReport, CheckSummary};
 pub use exit::Exit;
 pub use resources::Resources;
+pub use totals::Totals;
 use use_case::{GrokGivenUp, UseCaseReport};
 
 /// Describes the outcome of a run interrupted before it began to write.
@@ -33,6 +37,9 @@ pub(crate) const NOTHING_WRITTEN: &str = "nothing was written";
 
 /// Version of the report's JSON form.
 const SCHEMA: u32 = 1;
+
+/// Upper limit on the findings, and on the assets, of a report.
+pub const MAX_RANKED: usize = 100;
 
 /// Report of a run.
 #[derive(Debug, Serialize)]
@@ -72,6 +79,10 @@ pub struct Report {
     /// Counts of outliers removed after the run because they have since been whitelisted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub housekeeping: Option<Cleaned>,
+    /// Findings with the highest scores, at most [`MAX_RANKED`].
+    pub findings: Vec<Finding>,
+    /// Assets with the highest scores, at most [`MAX_RANKED`].
+    pub assets: Vec<RankedAsset>,
     /// Use cases, in the order of the configuration files.
     pub use_cases: Vec<UseCaseReport>,
     /// Problems in the configuration.
@@ -146,21 +157,6 @@ pub struct SkippedReport {
     pub samples: Vec<String>,
 }
 
-/// Sums over use cases.
-#[derive(Debug, Default, Serialize)]
-pub struct Totals {
-    /// Use cases selected to run.
-    pub use_cases: usize,
-    /// Use cases that completed, with those that no event matches.
-    pub completed: usize,
-    /// Use cases that no event matches.
-    pub no_events: usize,
-    /// Outliers without whitelisted ones.
-    pub outliers: u64,
-    /// Whitelisted outliers.
-    pub whitelisted: u64,
-}
-
 impl Report {
     /// Starts an empty report.
     pub fn new(started: DateTime<Utc>) -> Self {
@@ -180,6 +176,8 @@ impl Report {
             written: None,
             wiped: None,
             housekeeping: None,
+            findings: Vec::new(),
+            assets: Vec::new(),
             use_cases: Vec::new(),
             problems: Vec::new(),
         }
@@ -200,17 +198,7 @@ impl Report {
             self.status = Status::Partial;
             self.exit_code = Exit::Partial as u8;
         }
-        self.totals = Totals {
-            use_cases: self.use_cases.iter().filter(|use_case| use_case.status != Status::Inactive).count(),
-            completed: self.with_status(Status::Complete) + self.with_status(Status::NoEvents),
-            no_events: self.with_status(Status::NoEvents),
-            outliers: self.use_cases.iter().map(|use_case| use_case.outliers).sum(),
-            whitelisted: self.use_cases.iter().map(|use_case| use_case.whitelisted).sum(),
-        };
-    }
-
-    fn with_status(&self, status: Status) -> usize {
-        self.use_cases.iter().filter(|use_case| use_case.status == status).count()
+        self.totals = Totals::of(&self.use_cases);
     }
 
     /// Describes what a run that ends early has written.
@@ -235,6 +223,13 @@ impl Report {
         self.status = Status::Failed;
         self.exit_code = exit as u8;
         self.missing.push(why);
+    }
+
+    /// Takes over the findings and assets with the highest scores.
+    pub(crate) fn rank(&mut self, findings: &Findings) -> Result<(), SpillError> {
+        self.findings = findings.top(MAX_RANKED)?;
+        self.assets = findings.assets.iter().take(MAX_RANKED).cloned().collect();
+        Ok(())
     }
 
     pub(crate) fn problems(&mut self, problems: &[Problem]) {
@@ -344,7 +339,7 @@ impl Report {
         grok_given_up: Vec<GrokGivenUp>,
         on_unusable: OnUnusable,
     ) {
-        let documents = result.documents;
+        let (documents, counts) = (result.documents, result.counts);
         let mut report = UseCaseReport { documents, grok_given_up, ..UseCaseReport::of(use_case) };
         report.usage(&result.usage);
         self.assess(&mut report, result.assessment, on_unusable);
@@ -353,7 +348,9 @@ impl Report {
             Ok(detected) => {
                 self.odd(&report, &detected);
                 report.candidates = detected.outliers + detected.whitelisted;
-                report.outliers = detected.outliers;
+                report.outliers = detected.outliers.saturating_sub(counts.left_out.n_dropped());
+                report.findings = counts.findings;
+                report.left_out = counts.left_out;
                 report.whitelisted = detected.whitelisted;
                 report.rounds = detected.rounds;
                 report.regexps_given_up = detected.regexps_given_up;

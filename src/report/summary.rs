@@ -138,7 +138,17 @@ fn cleaned_counts(cleaned: &Cleaned) -> String {
 
 fn table(report: &Report) -> Table {
     let mut table = table_for(&io::stderr());
-    table.set_header(["use case", "status", "events", "rows", "outliers", "documents", "whitelisted", "seconds"]);
+    table.set_header([
+        "use case",
+        "status",
+        "events",
+        "rows",
+        "outliers",
+        "findings",
+        "documents",
+        "whitelisted",
+        "seconds",
+    ]);
     for use_case in report.use_cases.iter().filter(|use_case| use_case.status != Status::Inactive) {
         let status = match use_case.status {
             Status::Complete => "complete",
@@ -153,6 +163,7 @@ fn table(report: &Report) -> Table {
             thousands(use_case.events),
             thousands(use_case.rows),
             thousands(use_case.outliers),
+            thousands(use_case.findings),
             thousands(use_case.documents),
             thousands(use_case.whitelisted),
             format!("{:.2}", use_case.seconds_evaluate + use_case.seconds_describe),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Status;
 use crate::config::UseCase;
 use crate::event::derived::{DerivedFields, GivenUp};
+use crate::findings::LeftOut;
 use crate::ingest::Usage;
 use crate::models::Statistics;
 use crate::usability::IN_FUTURE;
@@ -42,8 +43,13 @@ pub struct UseCaseReport {
     pub outliers: u64,
     /// Documents with outliers.
     pub documents: u64,
+    /// Findings: outliers of the same aggregator and target are one.
+    pub findings: u64,
     /// Whitelisted outliers.
     pub whitelisted: u64,
+    /// Outliers that are left out of the results, by reason.
+    #[serde(skip_serializing_if = "LeftOut::is_empty")]
+    pub left_out: LeftOut,
     /// Matching events that were skipped, by reason.
     pub skipped_events: BTreeMap<&'static str, u64>,
     /// Evaluations until no candidate was whitelisted.
@@ -100,7 +106,9 @@ impl UseCaseReport {
             candidates: 0,
             outliers: 0,
             documents: 0,
+            findings: 0,
             whitelisted: 0,
+            left_out: LeftOut::default(),
             skipped_events: BTreeMap::new(),
             rounds: 0,
             regexps_given_up: 0,
@@ -147,6 +155,6 @@ mod tests {
         let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let others: Vec<String> = keys(&with).into_iter().filter(|key| key != "training").collect();
         assert_eq!(keys(&without), others);
-        assert_eq!(keys(&with)[11..14], ["rounds", "regexps_given_up", "training"].map(str::to_owned)[..]);
+        assert_eq!(keys(&with)[12..15], ["rounds", "regexps_given_up", "training"].map(str::to_owned)[..]);
     }
 }

@@ -1,23 +1,19 @@
-//! Table of outliers for a person: per use case, the distinct findings and the number of events
-//! that share each.
+//! Tables for a person: the findings and assets of a run, the highest scores first.
 
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use crate::delivery::{Delivered, DeliveryError, Sink, SinkError};
-use crate::terminal::escape_controls;
+use crate::delivery::{DeliveryError, SinkError};
+use crate::findings::{Finding, Findings, RankedAsset};
+use crate::terminal::{counted, escape_controls, thousands};
 
-/// Findings shown per use case.
-const SHOWN: usize = 10;
+/// Findings shown.
+const SHOWN_FINDINGS: usize = 30;
 
-/// Distinct findings counted per use case; further ones are counted together.
-const COUNTED: usize = 50_000;
-
-/// Upper limit on the bytes of the distinct findings of a use case.
-const COUNTED_BYTES: usize = 16 << 20;
+/// Assets shown.
+const SHOWN_ASSETS: usize = 10;
 
 /// Characters shown of a finding: laying out a cell takes time that grows with the square of its
 /// length.
@@ -49,107 +45,75 @@ fn to_stdout(text: &str) -> io::Result<()> {
     }
 }
 
-/// Counted findings of a run.
-#[derive(Debug)]
-pub struct Findings {
-    names: Vec<String>,
-    use_cases: BTreeMap<usize, UseCaseFindings>,
+/// Prints the findings and assets with the highest scores, if there are any.
+///
+/// # Errors
+/// Findings that cannot be read back, and a standard output that cannot be written.
+pub fn print_findings(findings: &Findings) -> Result<(), DeliveryError> {
+    if findings.n_findings == 0 {
+        return Ok(());
+    }
+    let mut text = format!("{}\n", findings_table(&findings.top(SHOWN_FINDINGS)?));
+    if findings.n_findings > SHOWN_FINDINGS as u64 {
+        let more = counted(findings.n_findings - SHOWN_FINDINGS as u64, "more finding", "more findings");
+        text.push_str(&format!(" ... and {more}: write them all with --findings FILE\n"));
+    }
+    if findings.n_assets > 0 {
+        text.push_str(&format!("\n{}\n", assets_table(&findings.assets[..SHOWN_ASSETS.min(findings.assets.len())])));
+    }
+    if findings.n_assets > SHOWN_ASSETS as u64 {
+        let more = counted(findings.n_assets - SHOWN_ASSETS as u64, "more asset", "more assets");
+        text.push_str(&format!(" ... and {more}: --report FILE has more of them\n"));
+    }
+    Ok(to_stdout(&text).map_err(SinkError::new(Path::new("standard output")))?)
 }
 
-#[derive(Debug, Default)]
-struct UseCaseFindings {
-    by_summary: BTreeMap<String, SummaryCount>,
-    n_uncounted: u64,
-    /// Bytes of the keys of `by_summary`.
-    n_bytes: usize,
+fn findings_table(findings: &[Finding]) -> Table {
+    let mut table = table_for(&io::stdout());
+    table.set_header(["score", "use case", "documents", "finding", "highest document"]);
+    for finding in findings {
+        table.add_row([
+            shown_score(finding.score),
+            escape_controls(&finding.use_case),
+            thousands(finding.documents),
+            shown(&finding.summary),
+            shown(&format!("{} {}", finding.index, finding.id)),
+        ]);
+    }
+    align_right(&mut table, &[0, 2]);
+    table
 }
 
-#[derive(Debug)]
-struct SummaryCount {
-    n_outliers: u64,
-    example: (String, String),
+fn assets_table(assets: &[RankedAsset]) -> Table {
+    let mut table = table_for(&io::stdout());
+    table.set_header(["score", "asset", "findings", "use cases"]);
+    for asset in assets {
+        let use_cases: Vec<&str> = asset.use_cases.iter().map(|evidence| evidence.use_case.as_str()).collect();
+        table.add_row([
+            shown_score(asset.score),
+            shown(&asset.asset),
+            thousands(asset.findings),
+            shown(&use_cases.join(", ")),
+        ]);
+    }
+    align_right(&mut table, &[0, 2]);
+    table
 }
 
-impl Sink for Findings {
-    fn deliver(&mut self, documents: &[Delivered]) -> Result<(), DeliveryError> {
-        documents.iter().for_each(|document| self.add(document));
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>) -> Result<(), DeliveryError> {
-        Ok(to_stdout(&self.table()).map_err(SinkError::new(Path::new("standard output")))?)
+fn align_right(table: &mut Table, columns: &[usize]) {
+    for idx in columns {
+        table.column_mut(*idx).into_iter().for_each(|column| {
+            column.set_cell_alignment(CellAlignment::Right);
+        });
     }
 }
 
-impl Findings {
-    /// `names`: those of the use cases, by their number.
-    pub fn new(names: &[String]) -> Self {
-        Findings { names: names.to_vec(), use_cases: BTreeMap::new() }
-    }
-
-    fn add(&mut self, document: &Delivered) {
-        for found in document.outliers() {
-            let findings = self.use_cases.entry(found.use_case_idx).or_default();
-            let summary = found.outlier.unwrapped_summary();
-            let place = (document.id.index.clone(), document.id.id.clone());
-            if let Some(finding) = findings.by_summary.get_mut(summary) {
-                finding.n_outliers += 1;
-                finding.example = place.min(std::mem::take(&mut finding.example));
-            } else if findings.by_summary.len() < COUNTED && findings.n_bytes + summary.len() <= COUNTED_BYTES {
-                findings.n_bytes += summary.len();
-                findings.by_summary.insert(summary.to_owned(), SummaryCount { n_outliers: 1, example: place });
-            } else {
-                findings.n_uncounted += 1;
-            }
-        }
-    }
-
-    /// Returns the table, or an empty text without findings.
-    fn table(&self) -> String {
-        if self.use_cases.is_empty() {
-            return String::new();
-        }
-        let mut table = table_for(&io::stdout());
-        table.set_header(["use case", "outliers", "finding", "first document"]);
-        for (&use_case_idx, findings) in &self.use_cases {
-            findings.rows(&self.names[use_case_idx]).into_iter().for_each(|row| {
-                table.add_row(row);
-            });
-        }
-        format!("{table}\n")
-    }
+fn shown_score(score: f64) -> String {
+    format!("{score:.1}")
 }
 
 /// Start of a text that comes from events, escaped.
 fn shown(text: &str) -> String {
     let Some((end, _)) = text.char_indices().nth(SHOWN_CHARS) else { return escape_controls(text) };
     format!("{} …", escape_controls(&text[..end]))
-}
-
-impl UseCaseFindings {
-    /// Rarest findings come first: the frequent ones would hide them.
-    fn rows(&self, name: &str) -> Vec<[String; 4]> {
-        let mut findings: Vec<(&String, &SummaryCount)> = self.by_summary.iter().collect();
-        findings.sort_by_key(|(summary, finding)| (finding.n_outliers, *summary));
-        let mut rows: Vec<[String; 4]> = findings
-            .iter()
-            .take(SHOWN)
-            .map(|(summary, finding)| {
-                let (index, id) = &finding.example;
-                [escape_controls(name), finding.n_outliers.to_string(), shown(summary), shown(&format!("{index} {id}"))]
-            })
-            .collect();
-        let hidden: u64 = findings.iter().skip(SHOWN).map(|(_, finding)| finding.n_outliers).sum();
-        let n_hidden = findings.len().saturating_sub(SHOWN);
-        if n_hidden > 0 || self.n_uncounted > 0 {
-            let more = if self.n_uncounted > 0 { "more than " } else { "" };
-            rows.push([
-                escape_controls(name),
-                (hidden + self.n_uncounted).to_string(),
-                format!("... in {more}{n_hidden} more findings: write them all with -o FILE"),
-                String::new(),
-            ]);
-        }
-        rows
-    }
 }

@@ -197,8 +197,7 @@ impl Record for DocumentKey {
         let DocumentKey { id: DocumentId { index, id, routing }, place } = self;
         fields.text(index);
         fields.text(id);
-        fields.number(u64::from(routing.is_some()));
-        routing.iter().for_each(|routing| fields.text(routing));
+        fields.optional_text(routing.as_deref());
         fields.number(u64::from(place.is_some()));
         if let Some(DocRef { batch, offset, length, line }) = *place {
             [batch, offset, length, line].into_iter().for_each(|number| fields.number(u64::from(number)));
@@ -207,7 +206,7 @@ impl Record for DocumentKey {
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
         let (index, id) = (fields.text()?, fields.text()?);
-        let routing = if fields.number()? == 1 { Some(fields.text()?) } else { None };
+        let routing = fields.optional_text()?;
         let has_place = fields.number()? == 1;
         let mut place = || {
             let (batch, offset) = (fields.small()?, fields.small()?);

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub use bytes::{Compressed, Copied, Spool};
 pub use columns::{Segment, SpillFile};
 pub use record::{FieldReader, FieldWriter, Record};
-pub use sorted_runs::{MergedRuns, SortedRuns};
+pub use sorted_runs::{MergedRuns, SortedRuns, StoredRuns};
 
 /// Temporary data could not be written or read back.
 #[derive(Debug, thiserror::Error)]

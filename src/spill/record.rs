@@ -29,6 +29,24 @@ impl FieldWriter {
         self.number(text.len() as u64);
         self.0.extend(text.as_bytes());
     }
+
+    /// Appends a number, if there is one.
+    pub fn optional_number(&mut self, number: Option<u64>) {
+        self.number(u64::from(number.is_some()));
+        number.into_iter().for_each(|number| self.number(number));
+    }
+
+    /// Appends a text, if there is one.
+    pub fn optional_text(&mut self, text: Option<&str>) {
+        self.number(u64::from(text.is_some()));
+        text.into_iter().for_each(|text| self.text(text));
+    }
+
+    /// Appends a list of texts.
+    pub fn texts(&mut self, texts: &[String]) {
+        self.number(texts.len() as u64);
+        texts.iter().for_each(|text| self.text(text));
+    }
 }
 
 /// Fields of a record that are still to be read.
@@ -63,6 +81,31 @@ impl FieldReader<'_> {
         let (text, rest) = self.0.split_at_checked(len).ok_or(io::ErrorKind::UnexpectedEof)?;
         self.0 = rest;
         String::from_utf8(text.to_vec()).map_err(io::Error::other)
+    }
+
+    /// Reads what [`FieldWriter::optional_number`] appended.
+    ///
+    /// # Errors
+    /// Fields that end early.
+    pub fn optional_number(&mut self) -> io::Result<Option<u64>> {
+        if self.number()? == 0 { Ok(None) } else { self.number().map(Some) }
+    }
+
+    /// Reads what [`FieldWriter::optional_text`] appended.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn optional_text(&mut self) -> io::Result<Option<String>> {
+        if self.number()? == 0 { Ok(None) } else { self.text().map(Some) }
+    }
+
+    /// Reads what [`FieldWriter::texts`] appended.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn texts(&mut self) -> io::Result<Vec<String>> {
+        let n_texts = self.number()?;
+        (0..n_texts).map(|_| self.text()).collect()
     }
 }
 

@@ -35,7 +35,7 @@ pub struct SortedRuns<T> {
     ends: Vec<u64>,
 }
 
-impl<T: Ord + Record + Send> SortedRuns<T> {
+impl<T: Ord + Record + Send + Clone> SortedRuns<T> {
     /// Without records. More than `memory_bytes` of them go to `folder`.
     pub fn new(folder: &Path, memory_bytes: usize) -> Self {
         let folder = folder.to_owned();
@@ -81,9 +81,28 @@ impl<T: Ord + Record + Send> SortedRuns<T> {
     ///
     /// # Errors
     /// A file that cannot be made, written or read.
-    pub fn merge(self) -> Result<MergedRuns<T>, SpillError> {
-        let in_folder = SpillError::in_folder(&self.folder);
-        self.into_merge().map_err(in_folder)
+    pub fn merge(mut self) -> Result<MergedRuns<T>, SpillError> {
+        self.records.par_sort_unstable();
+        let in_memory = Run::InMemory(std::mem::take(&mut self.records).into_iter());
+        let stored = self.into_stored()?;
+        stored.merge_with(in_memory)
+    }
+
+    /// Keeps the records in order, to be read any number of times.
+    ///
+    /// # Errors
+    /// A file that cannot be made or written.
+    pub fn store(mut self) -> Result<StoredRuns<T>, SpillError> {
+        self.records.par_sort_unstable();
+        self.into_stored()
+    }
+
+    /// Takes over the runs on disk, and the records in memory, which are sorted.
+    fn into_stored(self) -> Result<StoredRuns<T>, SpillError> {
+        let SortedRuns { folder, records, file, ends, .. } = self;
+        let whole = |file: BufWriter<File>| file.into_inner().map_err(io::IntoInnerError::into_error);
+        let file = file.map(whole).transpose().map_err(SpillError::in_folder(&folder))?.map(Arc::new);
+        Ok(StoredRuns { folder, records: Arc::new(records), file, ends })
     }
 
     fn write_run(&mut self) -> io::Result<()> {
@@ -102,23 +121,40 @@ impl<T: Ord + Record + Send> SortedRuns<T> {
         self.n_bytes = 0;
         Ok(())
     }
+}
 
-    fn into_merge(mut self) -> io::Result<MergedRuns<T>> {
-        self.records.par_sort_unstable();
-        let mut runs = vec![Run::InMemory(std::mem::take(&mut self.records).into_iter())];
-        if let Some(file) = self.file.take() {
-            let file = Arc::new(file.into_inner().map_err(io::IntoInnerError::into_error)?);
+/// Records in order that can be read more than once.
+#[derive(Debug)]
+pub struct StoredRuns<T> {
+    folder: PathBuf,
+    records: Arc<Vec<T>>,
+    file: Option<Arc<File>>,
+    /// End of each run in the file.
+    ends: Vec<u64>,
+}
+
+impl<T: Ord + Record + Send + Clone> StoredRuns<T> {
+    /// Returns the records in order.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn read(&self) -> Result<MergedRuns<T>, SpillError> {
+        self.merge_with(Run::Kept(Arc::clone(&self.records), 0))
+    }
+
+    fn merge_with(&self, in_memory: Run<T>) -> Result<MergedRuns<T>, SpillError> {
+        let mut runs = vec![in_memory];
+        if let Some(file) = &self.file {
             let read_ahead = (ALL_READ_AHEAD / self.ends.len().max(1)).clamp(LEAST_READ_AHEAD, READ_AHEAD);
             let starts = [0].into_iter().chain(self.ends.iter().copied());
             for (at, &end) in starts.zip(&self.ends) {
-                let section = Section { file: Arc::clone(&file), at, end };
+                let section = Section { file: Arc::clone(file), at, end };
                 runs.push(Run::OnDisk(BufReader::with_capacity(read_ahead, section), Vec::new()));
             }
         }
-        let mut merge = MergedRuns { folder: self.folder, runs, heads: BinaryHeap::new() };
-        for run_idx in 0..merge.runs.len() {
-            merge.advance(run_idx)?;
-        }
+        let mut merge = MergedRuns { folder: self.folder.clone(), runs, heads: BinaryHeap::new() };
+        let in_folder = SpillError::in_folder(&self.folder);
+        (0..merge.runs.len()).try_for_each(|run_idx| merge.advance(run_idx)).map_err(in_folder)?;
         Ok(merge)
     }
 }
@@ -132,7 +168,7 @@ pub struct MergedRuns<T> {
     heads: BinaryHeap<Reverse<(T, usize)>>,
 }
 
-impl<T: Ord + Record + Send> MergedRuns<T> {
+impl<T: Ord + Record + Send + Clone> MergedRuns<T> {
     /// Returns the next record if `is_wanted` accepts it, which stays the next one otherwise.
     ///
     /// # Errors
@@ -157,14 +193,20 @@ impl<T: Ord + Record + Send> MergedRuns<T> {
 #[derive(Debug)]
 enum Run<T> {
     InMemory(std::vec::IntoIter<T>),
+    /// Records that are read again, and the index of the next one.
+    Kept(Arc<Vec<T>>, usize),
     /// With a buffer for one record.
     OnDisk(BufReader<Section>, Vec<u8>),
 }
 
-impl<T: Record> Run<T> {
+impl<T: Record + Clone> Run<T> {
     fn next_record(&mut self) -> io::Result<Option<T>> {
         match self {
             Run::InMemory(records) => Ok(records.next()),
+            Run::Kept(records, next) => {
+                *next += 1;
+                Ok(records.get(*next - 1).cloned())
+            }
             Run::OnDisk(reader, buffer) => record::read(reader, buffer),
         }
     }
@@ -212,6 +254,24 @@ mod tests {
             assert_eq!(numbers, (0..100).collect::<Vec<_>>(), "{memory_bytes}");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn stored_records_are_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        for memory_bytes in [usize::MAX, 500, 0] {
+            let mut sorted: SortedRuns<Pair> = SortedRuns::new(folder.path(), memory_bytes);
+            (0..100u64).for_each(|n| sorted.push((n * 37 % 100, String::new()), 20).unwrap());
+            let stored = sorted.store().unwrap();
+            let numbers = |mut merge: MergedRuns<Pair>| -> Vec<u64> {
+                std::iter::from_fn(move || merge.next_if(|_| true).unwrap()).map(|(number, _)| number).collect()
+            };
+            // two readers at the same time
+            let [first, second] = [stored.read().unwrap(), stored.read().unwrap()];
+            for merge in [first, second, stored.read().unwrap()] {
+                assert_eq!(numbers(merge), (0..100).collect::<Vec<_>>(), "{memory_bytes}");
+            }
+        }
     }
 
     #[test]

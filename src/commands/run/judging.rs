@@ -1,6 +1,7 @@
 //! The steps that every run takes, wherever its events come from: judge scan groups, then deliver
 //! what they found.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,16 +12,17 @@ use super::progress::Progress;
 use super::request::{Output, Request};
 use crate::cli::DeviceChoice;
 use crate::config::{MainConfig, Model, OnUnusable, UseCase};
-use crate::delivery::{Delivery, Sink, SinkError, deliver};
+use crate::delivery::{Delivery, DeliveryError, Sink, SinkError, deliver};
 use crate::engine::Compute;
+use crate::findings::{Findings, RollUp, RolledUp};
 use crate::models::word2vec::neural::TrainingDevice;
-use crate::outlier::Gathered;
+use crate::outlier::{Gathered, GatheredDocuments};
 use crate::plan::{Period, ScanPlan};
 use crate::report::{NOTHING_WRITTEN, Report};
 use crate::runtime::Interrupt;
 use crate::scan_group::{self, GroupResult, ScanGroup};
-use crate::sinks::console::Findings;
-use crate::sinks::files::{self, OutlierFile, Timestamps};
+use crate::sinks::console;
+use crate::sinks::files::{self, FindingsFile, OutlierFile, Timestamps};
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
 use crate::usability::Usability;
@@ -33,8 +35,12 @@ pub(super) struct Judging<'a> {
     pub(super) period: Period,
     pub(super) now: DateTime<Utc>,
     quiet: bool,
-    /// The file for outliers; without one, a table is printed.
+    /// The file for outliers.
     output: Option<OutlierFile>,
+    /// The file for findings.
+    findings_file: Option<FindingsFile>,
+    /// True to print a table of findings.
+    prints_table: bool,
     gathered: Gathered,
     /// Names of the use cases that ran.
     names: Vec<String>,
@@ -56,7 +62,11 @@ impl<'a> Judging<'a> {
         let gathered = Gathered::new(spill_dir);
         let create = |output: &Output| files::create(&output.path, output.format, spill_dir);
         let output = request.output.as_ref().map(create).transpose()?;
+        let create_findings = |path: &PathBuf| files::create_findings(path, spill_dir);
+        let findings_file = request.findings.as_ref().map(create_findings).transpose()?;
         Ok(Judging {
+            findings_file,
+            prints_table: output.is_none(),
             interrupt,
             main,
             compute,
@@ -154,16 +164,17 @@ impl<'a> Judging<'a> {
             return Err(refused);
         }
         let started = Instant::now();
-        let mut sinks = match self.open_sinks() {
-            Ok(sinks) => sinks,
+        let prepared = tokio::task::block_in_place(|| self.prepare(report));
+        let (findings, gathered, mut sinks) = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => {
                 self.report(report);
-                return Err(error.into());
+                return Err(error);
             }
         };
         sinks.extend(cluster);
+        let outputs = self.findings_outputs();
         let mut delivery = Delivery { n_documents: vec![0; self.names.len()], ..Delivery::default() };
-        let gathered = std::mem::replace(&mut self.gathered, Gathered::new(&self.compute.limits().spill_dir));
         let (result, ended) = tokio::task::block_in_place(|| {
             let result = deliver(gathered, documents, &mut sinks, self.interrupt, &mut delivery);
             let closed = sinks.iter_mut().map(|sink| sink.close());
@@ -190,7 +201,28 @@ impl<'a> Judging<'a> {
         if interrupt.is_raised() {
             return Err(RunError::Interrupted(NOTHING_WRITTEN.to_owned()));
         }
-        Ok(sinks.into_iter().try_for_each(Sink::finish)?)
+        sinks.into_iter().try_for_each(Sink::finish)?;
+        Ok(outputs.write(&findings)?)
+    }
+
+    /// Rolls up what was gathered, and opens the sinks for it.
+    fn prepare(&mut self, report: &mut Report) -> Result<Prepared, RunError> {
+        let spill_dir = &self.compute.limits().spill_dir;
+        let gathered = std::mem::replace(&mut self.gathered, Gathered::new(spill_dir)).store()?;
+        let planned = self.groups.iter().flat_map(|(plan, _)| &plan.use_cases);
+        let use_cases: Vec<Arc<UseCase>> = planned.map(|planned| Arc::clone(&planned.use_case)).collect();
+        let (general, interrupt) = (&self.main.general, self.interrupt);
+        let roll_up = RollUp { use_cases: &use_cases, general, spill_dir, interrupt };
+        let RolledUp { findings, withheld, use_cases } = roll_up.run(&gathered)?;
+        let results = self.groups.iter_mut().flat_map(|(_, result)| &mut result.use_cases);
+        results.zip(use_cases).for_each(|(result, counts)| result.counts = counts);
+        report.rank(&findings)?;
+        Ok((findings, gathered.documents(withheld)?, self.open_sinks()?))
+    }
+
+    /// Takes the outputs of the run that hold findings.
+    fn findings_outputs(&mut self) -> FindingsOutputs {
+        FindingsOutputs { file: self.findings_file.take(), prints_table: self.prints_table }
     }
 
     /// Opens the sinks that every run has.
@@ -199,10 +231,9 @@ impl<'a> Judging<'a> {
         if self.main.general.print_outliers_to_console {
             sinks.push(Box::new(OutlierLog::new(&self.names)));
         }
-        sinks.push(match self.output.take() {
-            Some(file) => file.into_sink(self.timestamps())?,
-            None => Box::new(Findings::new(&self.names)),
-        });
+        if let Some(file) = self.output.take() {
+            sinks.push(file.into_sink(self.timestamps())?);
+        }
         Ok(sinks)
     }
 
@@ -217,6 +248,24 @@ impl<'a> Judging<'a> {
                 .map(move |use_case| (use_case.id(), use_case.timestamp_field.clone(), Arc::clone(&names)))
         };
         Timestamps::new(self.groups.iter().flat_map(of_plan))
+    }
+}
+
+/// Findings, the outliers to deliver, and where they go.
+type Prepared = (Findings, GatheredDocuments, Vec<Box<dyn Sink>>);
+
+/// Outputs of a run that hold findings.
+struct FindingsOutputs {
+    file: Option<FindingsFile>,
+    prints_table: bool,
+}
+
+impl FindingsOutputs {
+    fn write(self, findings: &Findings) -> Result<(), DeliveryError> {
+        if let Some(file) = self.file {
+            file.write(findings)?;
+        }
+        if self.prints_table { console::print_findings(findings) } else { Ok(()) }
     }
 }
 

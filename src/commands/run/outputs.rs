@@ -22,8 +22,9 @@ pub(super) fn check(args: &RunArgs, request: &Request, settings: &Configuration)
     let read: Vec<(&PathBuf, Identity)> =
         configuration.chain(&events).filter_map(|path| Some((path, Identity::of(path)?))).collect();
     let documents = request.output.as_ref().map(|output| output.path.as_path());
-    let outputs = [("-o", documents), ("--report", args.report.as_deref())];
-    let mut written: Vec<Identity> = Vec::new();
+    let findings = request.findings.as_deref();
+    let outputs = [("-o", documents), ("--findings", findings), ("--report", args.report.as_deref())];
+    let mut written: Vec<(&str, Identity)> = Vec::new();
     for (option, path) in outputs.into_iter().filter_map(|(option, path)| Some((option, path?))) {
         let Some(identity) = Identity::of(path) else { continue };
         let path = path.display();
@@ -33,10 +34,11 @@ pub(super) fn check(args: &RunArgs, request: &Request, settings: &Configuration)
                 input.display()
             )));
         }
-        if written.contains(&identity) {
-            return Err(RunError::Usage(format!("{option} {path}: the outliers are written there")));
+        if let Some((other, _)) = written.iter().find(|(_, known)| *known == identity) {
+            let what = if *other == "-o" { "outliers" } else { "findings" };
+            return Err(RunError::Usage(format!("{option} {path}: the {what} are written there")));
         }
-        written.push(identity);
+        written.push((option, identity));
     }
     Ok(())
 }

@@ -28,6 +28,8 @@ pub(super) struct Request {
     pub(super) device: DeviceChoice,
     /// File for outliers; without one, a table is printed.
     pub(super) output: Option<Output>,
+    /// File for findings.
+    pub(super) findings: Option<PathBuf>,
     /// False if documents of the cluster stay as they are.
     pub(super) writes: bool,
     /// Names of use cases; all if there are none.
@@ -65,6 +67,7 @@ impl Request {
                 path: path.clone(),
                 format: args.format.unwrap_or_else(|| OutputFormat::of_name(path)),
             }),
+            findings: args.findings.clone().filter(|_| !args.dry_run),
             writes: !args.dry_run,
             only: args.only.iter().map(|pattern| name_pattern(pattern)).collect::<Result<_, _>>()?,
             source,

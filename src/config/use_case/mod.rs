@@ -3,9 +3,11 @@
 mod file;
 mod members;
 mod query;
+mod requires;
 mod severity;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use super::ini::Section;
 use super::keys::{FIELD_HELP, Keys};
 use super::main_config::MainConfig;
 use super::models::{Model, ModelDefaults, ModelType};
+use super::outlier_limits;
 use super::problem::{Location, Problem, Severity};
 use super::time_formats;
 use super::whitelist::{WhitelistEntries, is_old_entry};
@@ -66,6 +69,12 @@ pub struct UseCase {
     pub should_notify: bool,
     /// True if it runs at all.
     pub active: bool,
+    /// Score below which outliers are dropped, from 0 to 100.
+    pub min_score: Option<f64>,
+    /// Upper limit on its outliers.
+    pub max_outliers: Option<NonZeroU64>,
+    /// Names of the use cases that must have flagged the aggregator of its outliers.
+    pub requires: Vec<String>,
     /// Outlier types, comma-separated, with `{field}` placeholders.
     pub outlier_type: String,
     /// Reasons, comma-separated, with `{field}` placeholders.
@@ -141,6 +150,9 @@ impl<'a> Context<'a> {
         let timestamp_field = keys.field("timestamp_field").unwrap_or_else(|| general.timestamp_field.clone());
         let timestamp_format = time_formats::read(keys).unwrap_or_else(|| general.timestamp_format.clone());
         let es_index = keys.filled("es_index").map(str::to_owned);
+        let min_score = outlier_limits::min_score(keys).or(general.min_score);
+        let max_outliers = outlier_limits::limit(keys, "max_outliers");
+        let requires = requires::read(keys);
         let derived_fields = self.main.derived_fields.iter().chain(&self.derived_fields);
         let derived_fields = derived_fields.filter(|_| use_derived_fields).cloned().collect();
         let mut whitelist = Arc::clone(&self.whitelist);
@@ -161,6 +173,9 @@ impl<'a> Context<'a> {
             es_index,
             should_notify,
             active,
+            min_score,
+            max_outliers,
+            requires,
             outlier_type: outlier_type?.to_owned(),
             outlier_reason: outlier_reason?.to_owned(),
             outlier_summary: outlier_summary?.to_owned(),

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use tempfile::NamedTempFile;
 
-use super::rows::{COLUMNS, CellKind, Timestamps, rows};
+use super::rows::{COLUMNS, CellKind, Column, Timestamps, rows};
 use super::sorted::{FilePart, Form};
 use crate::delivery::Delivered;
 
@@ -21,8 +21,7 @@ pub(super) struct CsvRows {
 impl CsvRows {
     pub(super) fn start(file: NamedTempFile, timestamps: Timestamps) -> io::Result<Self> {
         let mut file = BufWriter::new(file);
-        let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
-        write!(file, "{}\r\n", names.join(","))?;
+        file.write_all(header(&COLUMNS).as_bytes())?;
         Ok(CsvRows { file, timestamps })
     }
 }
@@ -30,7 +29,9 @@ impl CsvRows {
 impl Form for CsvRows {
     fn encoder(&self) -> impl Fn(&Delivered) -> serde_json::Result<Vec<FilePart>> + Sync {
         let timestamps = &self.timestamps;
-        move |document| Ok(rows(document, timestamps)?.iter().map(|row| FilePart::line(record(row))).collect())
+        move |document| {
+            Ok(rows(document, timestamps)?.iter().map(|row| FilePart::line(record(row, &COLUMNS))).collect())
+        }
     }
 
     fn write(&mut self, FilePart(lines): FilePart) -> io::Result<()> {
@@ -42,13 +43,20 @@ impl Form for CsvRows {
     }
 }
 
-fn record(row: &[String]) -> String {
+/// Returns the first line of a table with these columns.
+pub(super) fn header(columns: &[Column]) -> String {
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    format!("{}\r\n", names.join(","))
+}
+
+/// Returns the line of a row with these columns.
+pub(super) fn record(row: &[String], columns: &[Column]) -> String {
     let mut out = String::new();
-    for (idx, (text, (_, kind))) in row.iter().zip(COLUMNS).enumerate() {
+    for (idx, (text, (_, kind))) in row.iter().zip(columns).enumerate() {
         if idx > 0 {
             out.push(',');
         }
-        push_cell(text, kind, &mut out);
+        push_cell(text, *kind, &mut out);
     }
     out.push_str("\r\n");
     out

@@ -1,8 +1,9 @@
 //! Files of outliers: whole documents as lines of JSON, or a table with a row per outlier. Their
-//! order is that of index and id.
+//! order is that of index and id. Files of findings are sorted by score.
 
 mod csv;
 mod documents;
+mod findings;
 mod parquet;
 mod place;
 mod rows;
@@ -20,6 +21,7 @@ use documents::DocumentLines;
 use parquet::ParquetRows;
 use sorted::SortedFile;
 
+pub use findings::{FindingsFile, create_findings};
 pub use place::{STANDARD_OUTPUT, check_writable, write_whole};
 pub use rows::Timestamps;
 

@@ -12,7 +12,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use tempfile::NamedTempFile;
 
-use super::rows::{COLUMNS, CellKind, Timestamps, rows};
+use super::rows::{COLUMNS, CellKind, Column, Timestamps, rows};
 use super::sorted::{FilePart, Form};
 use crate::delivery::Delivered;
 
@@ -23,51 +23,15 @@ const BATCH_BYTES: usize = 1 << 20;
 const GROUP_BYTES: usize = 32 << 20;
 
 /// A row per outlier.
+#[derive(Debug)]
 pub(super) struct ParquetRows {
-    writer: ArrowWriter<NamedTempFile>,
-    schema: SchemaRef,
+    table: ParquetTable,
     timestamps: Timestamps,
-    rows: Vec<Vec<String>>,
-    n_bytes: usize,
-}
-
-impl fmt::Debug for ParquetRows {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ParquetRows").field("n_rows", &self.rows.len()).finish_non_exhaustive()
-    }
 }
 
 impl ParquetRows {
     pub(super) fn start(file: NamedTempFile, timestamps: Timestamps) -> io::Result<Self> {
-        let field = |(name, kind): (&str, CellKind)| match kind {
-            CellKind::Text => Field::new(name, DataType::Utf8, true),
-            CellKind::Number => Field::new(name, DataType::Float64, true),
-        };
-        let schema = Arc::new(Schema::new(COLUMNS.map(field).to_vec()));
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(io_error)?;
-        Ok(ParquetRows { writer, schema, timestamps, rows: Vec::new(), n_bytes: 0 })
-    }
-
-    /// Encodes the rows so far.
-    fn encode(&mut self) -> io::Result<()> {
-        let rows = std::mem::take(&mut self.rows);
-        self.n_bytes = 0;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let texts = |idx: usize| rows.iter().map(move |row| Some(row[idx].as_str()).filter(|text| !text.is_empty()));
-        let column = |(idx, (_, kind)): (usize, (&str, CellKind))| match kind {
-            CellKind::Text => Arc::new(StringArray::from_iter(texts(idx))) as ArrayRef,
-            CellKind::Number => Arc::new(Float64Array::from_iter(texts(idx).map(|text| text?.parse::<f64>().ok()))),
-        };
-        let columns = COLUMNS.into_iter().enumerate().map(column).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(io::Error::other)?;
-        self.writer.write(&batch).map_err(io_error)?;
-        if self.writer.in_progress_size() > GROUP_BYTES {
-            self.writer.flush().map_err(io_error)?;
-        }
-        Ok(())
+        Ok(ParquetRows { table: ParquetTable::start(file, &COLUMNS)?, timestamps })
     }
 }
 
@@ -78,14 +42,72 @@ impl Form for ParquetRows {
     }
 
     fn write(&mut self, row: FilePart) -> io::Result<()> {
-        self.n_bytes += row.len();
-        self.rows.push(row.0);
+        self.table.push(row.0)
+    }
+
+    fn finish(self) -> io::Result<NamedTempFile> {
+        self.table.finish()
+    }
+}
+
+/// A file under construction, with these columns.
+pub(super) struct ParquetTable {
+    columns: &'static [Column],
+    writer: ArrowWriter<NamedTempFile>,
+    schema: SchemaRef,
+    rows: Vec<Vec<String>>,
+    n_bytes: usize,
+}
+
+impl fmt::Debug for ParquetTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParquetTable").field("n_rows", &self.rows.len()).finish_non_exhaustive()
+    }
+}
+
+impl ParquetTable {
+    pub(super) fn start(file: NamedTempFile, columns: &'static [Column]) -> io::Result<Self> {
+        let field = |&(name, kind): &Column| match kind {
+            CellKind::Text => Field::new(name, DataType::Utf8, true),
+            CellKind::Number => Field::new(name, DataType::Float64, true),
+        };
+        let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(io_error)?;
+        Ok(ParquetTable { columns, writer, schema, rows: Vec::new(), n_bytes: 0 })
+    }
+
+    /// Adds a row, which has a cell for each column.
+    pub(super) fn push(&mut self, row: Vec<String>) -> io::Result<()> {
+        self.n_bytes += row.iter().map(String::len).sum::<usize>();
+        self.rows.push(row);
         if self.n_bytes > BATCH_BYTES { self.encode() } else { Ok(()) }
     }
 
-    fn finish(mut self) -> io::Result<NamedTempFile> {
+    pub(super) fn finish(mut self) -> io::Result<NamedTempFile> {
         self.encode()?;
         self.writer.into_inner().map_err(io_error)
+    }
+
+    /// Encodes the rows so far.
+    fn encode(&mut self) -> io::Result<()> {
+        let rows = std::mem::take(&mut self.rows);
+        self.n_bytes = 0;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let texts = |idx: usize| rows.iter().map(move |row| Some(row[idx].as_str()).filter(|text| !text.is_empty()));
+        let column = |(idx, (_, kind)): (usize, &Column)| match kind {
+            CellKind::Text => Arc::new(StringArray::from_iter(texts(idx))) as ArrayRef,
+            CellKind::Number => Arc::new(Float64Array::from_iter(texts(idx).map(|text| text?.parse::<f64>().ok()))),
+        };
+        let columns = self.columns.iter().enumerate().map(column).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(io::Error::other)?;
+        self.writer.write(&batch).map_err(io_error)?;
+        if self.writer.in_progress_size() > GROUP_BYTES {
+            self.writer.flush().map_err(io_error)?;
+        }
+        Ok(())
     }
 }
 

@@ -19,8 +19,11 @@ pub(super) enum CellKind {
     Number,
 }
 
-/// Names and types of the columns.
-pub(super) const COLUMNS: [(&str, CellKind); 16] = [
+/// Name and type of a column.
+pub(super) type Column = (&'static str, CellKind);
+
+/// Columns of outliers.
+pub(super) const COLUMNS: [Column; 16] = [
     ("_index", CellKind::Text),
     ("_id", CellKind::Text),
     ("timestamp", CellKind::Text),

@@ -30,7 +30,7 @@ pub(super) trait Form: fmt::Debug {
 }
 
 /// Share of a document in a file: a line, or the cells of a row.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FilePart(pub(super) Vec<String>);
 
 impl FilePart {
@@ -46,13 +46,11 @@ impl FilePart {
 
 impl Record for FilePart {
     fn encode(&self, fields: &mut FieldWriter) {
-        fields.number(self.0.len() as u64);
-        self.0.iter().for_each(|text| fields.text(text));
+        fields.texts(&self.0);
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
-        let n_texts = fields.number()?;
-        (0..n_texts).map(|_| fields.text()).collect::<io::Result<_>>().map(FilePart)
+        fields.texts().map(FilePart)
     }
 }
 

@@ -1,0 +1,234 @@
+//! Findings: outliers of the same use case, aggregator and target.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use super::assets::AssetSums;
+use super::found::Found;
+use super::score::ordered;
+use super::selection::{Reason, Selection};
+use super::{Finding, Findings, MEMORY_BYTES, RollUp, RollUpError, RolledUp, UseCaseCounts, score};
+use crate::outlier::FindingKey;
+use crate::spill::{FieldReader, FieldWriter, Record, SortedRuns, StoredRuns};
+
+/// Upper limit on the assets that a finding names.
+const NAMED_ASSETS: usize = 10;
+
+/// Upper limit on the assets of a finding whose surprise is held in memory.
+const HELD_ASSETS: usize = 10_000;
+
+impl Finding {
+    fn order(&self) -> impl Ord {
+        (Reverse(ordered(self.surprise)), &self.use_case, &self.aggregator, &self.target)
+    }
+
+    fn n_bytes(&self) -> usize {
+        let texts = [&self.use_case, &self.summary, &self.index, &self.id].into_iter().chain(&self.assets);
+        let optional = [&self.aggregator, &self.target].into_iter().flatten();
+        let n_bytes: usize = texts.chain(optional).map(String::len).sum();
+        n_bytes + self.assets.len() * size_of::<String>() + size_of::<Self>()
+    }
+}
+
+impl Eq for Finding {}
+
+impl PartialOrd for Finding {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Finding {
+    /// Highest scores come first, then names decide. Use cases may share a name.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let rest = |finding: &Self| (finding.documents, finding.outliers, finding.first, finding.last);
+        let texts = |finding: &Self| (finding.summary.clone(), finding.index.clone(), finding.id.clone());
+        self.order()
+            .cmp(&other.order())
+            .then_with(|| rest(self).cmp(&rest(other)))
+            .then_with(|| texts(self).cmp(&texts(other)))
+    }
+}
+
+impl Record for Finding {
+    fn encode(&self, fields: &mut FieldWriter) {
+        fields.number(self.surprise.to_bits());
+        [&self.use_case, &self.summary, &self.index, &self.id].into_iter().for_each(|text| fields.text(text));
+        [&self.aggregator, &self.target].into_iter().for_each(|text| fields.optional_text(text.as_deref()));
+        [self.documents, self.outliers].into_iter().for_each(|number| fields.number(number));
+        [self.first, self.last].into_iter().for_each(|time| fields.optional_number(time.map(i64::cast_unsigned)));
+        fields.texts(&self.assets);
+    }
+
+    fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
+        let surprise = f64::from_bits(fields.number()?);
+        let (use_case, summary, index, id) = (fields.text()?, fields.text()?, fields.text()?, fields.text()?);
+        let (aggregator, target) = (fields.optional_text()?, fields.optional_text()?);
+        let (documents, outliers) = (fields.number()?, fields.number()?);
+        let mut time = || Ok::<_, io::Error>(fields.optional_number()?.map(u64::cast_signed));
+        let (first, last) = (time()?, time()?);
+        let assets = fields.texts()?;
+        let score = score(surprise);
+        Ok(Finding {
+            score,
+            surprise,
+            use_case,
+            aggregator,
+            target,
+            documents,
+            outliers,
+            first,
+            last,
+            summary,
+            assets,
+            index,
+            id,
+        })
+    }
+}
+
+/// Makes findings of the outliers that are kept, and adds their evidence up per asset.
+pub(super) fn group(
+    roll_up: &RollUp<'_>,
+    found: &StoredRuns<Found>,
+    mut selection: Selection,
+) -> Result<RolledUp, RollUpError> {
+    let mut groups = Groups {
+        names: roll_up.use_cases.iter().map(|use_case| use_case.id()).collect(),
+        most_documents: roll_up.general.max_documents_per_finding.map_or(u64::MAX, std::num::NonZeroU64::get),
+        findings: SortedRuns::new(roll_up.spill_dir, MEMORY_BYTES),
+        assets: AssetSums::new(roll_up.spill_dir),
+        n_findings: vec![0; roll_up.use_cases.len()],
+        open: None,
+    };
+    roll_up.for_each_kept(found, &mut selection, |found, selection| groups.add(found, selection))?;
+    groups.close()?;
+    let (n_assets, assets) = groups.assets.rank(&groups.names)?;
+    let n_findings = groups.n_findings.iter().sum();
+    let findings = Findings { n_findings, n_assets, assets, findings: groups.findings.store()? };
+    let Selection { withheld, left_out } = selection;
+    let counts = |(findings, left_out)| UseCaseCounts { findings, left_out };
+    Ok(RolledUp { findings, withheld, use_cases: groups.n_findings.into_iter().zip(left_out).map(counts).collect() })
+}
+
+struct Groups {
+    /// Names of the use cases.
+    names: Vec<String>,
+    /// Upper limit on the documents of a finding to which its outliers are written.
+    most_documents: u64,
+    findings: SortedRuns<Finding>,
+    assets: AssetSums,
+    /// Number of findings by use case.
+    n_findings: Vec<u64>,
+    /// The finding whose outliers are being read.
+    open: Option<Group>,
+}
+
+/// A finding of which some outliers were read.
+struct Group {
+    use_case_idx: usize,
+    key: FindingKey,
+    finding: Finding,
+    /// Surprise of the highest outlier, [`ordered`].
+    highest: u64,
+    last_document: (String, String),
+    named_assets: BTreeSet<String>,
+    /// Highest surprise by asset.
+    surprise_by_asset: BTreeMap<String, u64>,
+}
+
+impl Groups {
+    fn add(&mut self, found: Found, selection: &mut Selection) -> Result<(), RollUpError> {
+        if !self.open.as_ref().is_some_and(|open| found.is_of_finding(open.use_case_idx, &open.key)) {
+            self.close()?;
+            self.n_findings[found.use_case_idx] += 1;
+        }
+        let number = self.n_findings.iter().sum();
+        let name = &self.names[found.use_case_idx];
+        let (use_case_idx, outlier_number) = (found.use_case_idx, found.number);
+        let group = self.open.get_or_insert_with(|| Group::new(&found, name));
+        group.add(found);
+        if group.finding.documents > self.most_documents {
+            selection.leave_out(use_case_idx, outlier_number, Reason::NotWritten);
+        }
+        if group.surprise_by_asset.len() > HELD_ASSETS {
+            let held = std::mem::take(&mut group.surprise_by_asset);
+            self.assets.add(use_case_idx, number, held)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the finding that is open.
+    fn close(&mut self) -> Result<(), RollUpError> {
+        let Some(group) = self.open.take() else { return Ok(()) };
+        let number = self.n_findings.iter().sum();
+        self.assets.add(group.use_case_idx, number, group.surprise_by_asset)?;
+        let assets = group.named_assets.into_iter().collect();
+        let finding = Finding { assets, ..group.finding };
+        let n_bytes = finding.n_bytes();
+        Ok(self.findings.push(finding, n_bytes)?)
+    }
+}
+
+impl Group {
+    /// Starts a finding with its first outlier, which is added like the others.
+    fn new(first: &Found, use_case: &str) -> Self {
+        let FindingKey { aggregator, target } = first.finding.clone();
+        let finding = Finding {
+            score: 0.0,
+            surprise: 0.0,
+            use_case: use_case.to_owned(),
+            aggregator,
+            target,
+            documents: 0,
+            outliers: 0,
+            first: None,
+            last: None,
+            summary: first.summary.clone(),
+            assets: Vec::new(),
+            index: first.index.clone(),
+            id: first.id.clone(),
+        };
+        Group {
+            use_case_idx: first.use_case_idx,
+            key: first.finding.clone(),
+            finding,
+            highest: 0,
+            last_document: Default::default(),
+            named_assets: BTreeSet::new(),
+            surprise_by_asset: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, found: Found) {
+        let finding = &mut self.finding;
+        finding.outliers += 1;
+        let document = (found.index, found.id);
+        // the outliers of a document come one after the other
+        if finding.outliers == 1 || self.last_document != document {
+            finding.documents += 1;
+        }
+        if found.surprise > self.highest {
+            self.highest = found.surprise;
+            finding.surprise = f64::from_bits(found.surprise);
+            finding.score = score(finding.surprise);
+            finding.summary = found.summary;
+            (finding.index, finding.id) = document.clone();
+        }
+        // in the order of time
+        finding.first = finding.first.or(found.time);
+        finding.last = found.time.or(finding.last);
+        self.last_document = document;
+        for asset in found.assets {
+            if !self.named_assets.contains(&asset) {
+                self.named_assets.insert(asset.clone());
+                if self.named_assets.len() > NAMED_ASSETS {
+                    self.named_assets.pop_last();
+                }
+            }
+            let surprise = self.surprise_by_asset.entry(asset).or_default();
+            *surprise = found.surprise.max(*surprise);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Findings and assets: the outliers of a run, rolled up to what a person looks at.
+//!
+//! All outliers of a run with the same use case, aggregator and target are one [`Finding`]. Every
+//! stage is a pass over sorted records, of which any number may wait on disk:
+//!
+//! 1. `found` reduces the outliers that stand to what findings need, without those below the
+//!    `min_score` of their use case, and sorts them by finding.
+//! 2. `requirements` drops those whose aggregator was not flagged by the use cases in `requires`.
+//! 3. `limits` keeps the highest scores: `max_outliers` of each use case, and `outlier_budget` of
+//!    all of them.
+//! 4. `groups` makes findings of the rest and withholds from documents what exceeds
+//!    `max_documents_per_finding`; `assets` adds the evidence up per asset.
+//!
+//! Nothing depends on the order of events: ties are broken by names and the identity of documents.
+
+mod assets;
+mod found;
+mod groups;
+mod limits;
+mod requirements;
+mod score;
+mod selection;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat};
+use serde::{Serialize, Serializer};
+
+use crate::config::{General, UseCase};
+use crate::outlier::{StoredOutliers, Withheld};
+use crate::runtime::Interrupt;
+use crate::sources::SourceError;
+use crate::spill::{MergedRuns, SpillError, StoredRuns};
+use selection::Selection;
+
+pub use assets::{AssetEvidence, RankedAsset};
+pub use score::score;
+pub use selection::LeftOut;
+
+/// Upper limit on the memory of each sort; the rest is sorted on disk.
+const MEMORY_BYTES: usize = 8 << 20;
+
+/// Upper limit on the assets that are ranked.
+pub const MAX_ASSETS: usize = 1000;
+
+/// All outliers of a run with the same use case, aggregator and target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// Score of its highest outlier, from 0 to 100.
+    pub score: f64,
+    /// Surprise of its highest outlier, in bits.
+    pub surprise: f64,
+    /// Name of the use case: its model type and model name.
+    pub use_case: String,
+    /// Text of the aggregator; `None` if the model has none.
+    pub aggregator: Option<String>,
+    /// Text that was judged; `None` if the aggregator was judged as a whole.
+    pub target: Option<String>,
+    /// Number of documents with its outliers.
+    pub documents: u64,
+    /// Number of its outliers.
+    pub outliers: u64,
+    /// Time of its first event in microseconds since 1970, if it is known.
+    #[serde(serialize_with = "time_text")]
+    pub first: Option<i64>,
+    /// Time of its last event, likewise.
+    #[serde(serialize_with = "time_text")]
+    pub last: Option<i64>,
+    /// Summary of its highest outlier, on one line.
+    pub summary: String,
+    /// Assets of its events; of many, the first ones in the order of their texts.
+    pub assets: Vec<String>,
+    /// Index of the document with its highest outlier.
+    pub index: String,
+    /// Id of that document.
+    pub id: String,
+}
+
+/// Text of a time for tables and reports.
+pub fn shown_time(micros: i64) -> Option<String> {
+    DateTime::from_timestamp_micros(micros).map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+fn time_text<S: Serializer>(time: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.and_then(shown_time).serialize(serializer)
+}
+
+/// Findings of a run, and the assets that they touch.
+#[derive(Debug)]
+pub struct Findings {
+    /// Number of findings.
+    pub n_findings: u64,
+    /// Number of assets.
+    pub n_assets: u64,
+    /// Assets with the highest scores, at most [`MAX_ASSETS`].
+    pub assets: Vec<RankedAsset>,
+    findings: StoredRuns<Finding>,
+}
+
+impl Findings {
+    /// Returns all findings, the highest scores first.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn read(&self) -> Result<MergedRuns<Finding>, SpillError> {
+        self.findings.read()
+    }
+
+    /// Returns the findings with the highest scores.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn top(&self, most: usize) -> Result<Vec<Finding>, SpillError> {
+        let mut findings = self.read()?;
+        let mut top = Vec::new();
+        while top.len() < most
+            && let Some(finding) = findings.next_if(|_| true)?
+        {
+            top.push(finding);
+        }
+        Ok(top)
+    }
+}
+
+/// Outliers of a run after the roll-up.
+#[derive(Debug)]
+pub struct RolledUp {
+    /// Findings and assets.
+    pub findings: Findings,
+    /// Outliers that are not written to documents.
+    pub withheld: Withheld,
+    /// Counts by the number of the use case.
+    pub use_cases: Vec<UseCaseCounts>,
+}
+
+/// Counts of a use case after the roll-up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UseCaseCounts {
+    /// Findings.
+    pub findings: u64,
+    /// Outliers that were left out.
+    pub left_out: LeftOut,
+}
+
+/// Reasons why outliers could not be rolled up.
+#[derive(Debug, thiserror::Error)]
+pub enum RollUpError {
+    /// The run was interrupted.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Outliers could not be spilled to disk, or read back.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
+    /// An outlier cannot be decoded: a bug in this program.
+    #[error("outlier: {0}")]
+    Outlier(#[from] serde_json::Error),
+}
+
+/// Inputs of the roll-up besides the outliers.
+#[derive(Debug, Clone, Copy)]
+pub struct RollUp<'a> {
+    /// Use cases by their number in the run.
+    pub use_cases: &'a [Arc<UseCase>],
+    /// Limits of the run.
+    pub general: &'a General,
+    /// Directory for temporary files.
+    pub spill_dir: &'a Path,
+    /// Ends it early.
+    pub interrupt: &'a Interrupt,
+}
+
+impl RollUp<'_> {
+    /// Rolls up the outliers of a run. Blocks: not for tokio's own threads.
+    ///
+    /// # Errors
+    /// The reason why it ended early.
+    pub fn run(&self, outliers: &StoredOutliers) -> Result<RolledUp, RollUpError> {
+        let mut selection = Selection::new(self.use_cases.len());
+        let found = found::sort_by_finding(self, outliers, &mut selection)?;
+        requirements::apply(self, &found, &mut selection)?;
+        limits::apply(self, &found, &mut selection)?;
+        groups::group(self, &found, selection)
+    }
+
+    /// Calls `each` with every outlier that is still kept, in the order of `found`.
+    fn for_each_kept(
+        &self,
+        found: &StoredRuns<found::Found>,
+        selection: &mut Selection,
+        mut each: impl FnMut(found::Found, &mut Selection) -> Result<(), RollUpError>,
+    ) -> Result<(), RollUpError> {
+        let mut reader = found.read()?;
+        while let Some(next) = reader.next_if(|_| true)? {
+            self.interrupt.check().map_err(SourceError::from)?;
+            if !selection.is_left_out(next.number) {
+                each(next, selection)?;
+            }
+        }
+        Ok(())
+    }
+}
