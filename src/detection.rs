@@ -272,8 +272,7 @@ impl Detection<'_> {
                 describe(Description { use_case, document, assets, derived: &derived, observations, surprise });
             let verdict = whitelist.matches(&outlier);
             if !verdict.whitelisted {
-                let found = self.found(judged, &key, candidate, &outlier)?;
-                let found = GatheredOutlier { time, ..found };
+                let found = GatheredOutlier { time, ..self.found(judged, &key, candidate, &outlier)? };
                 n_bytes += found.outlier.len();
                 outliers.push(found);
             }

@@ -11,6 +11,7 @@ use crate::event::derived::DerivedFields;
 use crate::event::{FieldNames, FieldPath, equal_ignoring_case};
 use crate::models::method;
 use crate::query;
+use crate::terminal::counted;
 
 const USE_DERIVED_FIELDS: &str = "use_derived_fields";
 const TIMESTAMP_FIELD: &str = "timestamp_field";
@@ -23,7 +24,8 @@ pub fn doubts<'a>(settings: &Configuration, use_cases: impl IntoIterator<Item = 
     let mut shared = Shared::new();
     let assets = settings.main.assets.iter().map(|asset| ("assets", &asset.field));
     let of_main: FieldsOfSections<'_> = assets.chain(whitelist_fields(&settings.main.whitelist)).collect();
-    for use_case in use_cases {
+    let chosen: Vec<&UseCase> = use_cases.into_iter().collect();
+    for use_case in &chosen {
         problems.extend(in_query(use_case));
         problems.extend(named_values_in_query(use_case, &settings.main.field_names));
         let file = &use_case.location.file;
@@ -35,6 +37,7 @@ pub fn doubts<'a>(settings: &Configuration, use_cases: impl IntoIterator<Item = 
         problems.extend(derived.doubts(use_case));
         derived.add_shared(use_case, &mut shared);
     }
+    problems.extend(in_requirements(settings, &chosen));
     problems.extend(shared.into_values().filter(|found| !found.is_decided).map(|found| found.problem));
     problems
 }
@@ -56,6 +59,37 @@ struct SharedField {
 
 fn warning(use_case: &UseCase, key: &str, message: String, help: String) -> Problem {
     Problem { severity: Severity::Warning, ..use_case.problem(key, message, help) }
+}
+
+/// Doubts about required use cases: those that do not run, and those whose aggregators have another
+/// number of fields. Their texts are compared, so they are hardly ever equal.
+fn in_requirements(settings: &Configuration, chosen: &[&UseCase]) -> Vec<Problem> {
+    let running: BTreeMap<String, &UseCase> =
+        chosen.iter().filter(|use_case| use_case.active).map(|use_case| (use_case.id(), *use_case)).collect();
+    let n_fields = |use_case: &UseCase| method(&use_case.model).columns().aggregator.map_or(0, |key| key.fields.len());
+    let mut problems = Vec::new();
+    for use_case in running.values() {
+        for name in &use_case.requires {
+            let Some(required) = running.get(name) else {
+                let message = format!("`{name}` does not run: no outlier of this use case stands");
+                let is_known = settings.use_cases.iter().any(|known| known.id() == *name && known.active);
+                let help = if is_known { "add its name to --only" } else { "make it run, or remove its name" };
+                problems.push(warning(use_case, "requires", message, help.to_owned()));
+                continue;
+            };
+            let (own, other) = (n_fields(use_case), n_fields(required));
+            if own != other || own == 0 {
+                let message = format!(
+                    "texts of aggregators are compared: this one has {}, that of `{name}` has {}",
+                    counted(own as u64, "field", "fields"),
+                    counted(other as u64, "field", "fields")
+                );
+                let help = "give both the same aggregator".to_owned();
+                problems.push(warning(use_case, "requires", message, help));
+            }
+        }
+    }
+    problems
 }
 
 fn in_query(use_case: &UseCase) -> Vec<Problem> {

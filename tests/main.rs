@@ -5,14 +5,16 @@
 //! (order, threads, memory), `plans` executes plans elsewhere. `fuzz` runs readers on inputs that
 //! nobody would write. `cli` tests the command line as a user sees it, `check` what it finds wrong
 //! in configurations, `inputs` the events and files that it reads, `outputs` the files that it
-//! writes, `config` its configuration files, `query` the query languages, `word2vec` that model,
-//! `recordings` the use cases and recordings that ship with the project, `servers` real clusters,
-//! `tidy` the rules of the source tree, `usability` what use cases say that cannot use the events.
+//! writes, `findings` what it makes of outliers, `config` its configuration files, `query` the
+//! query languages, `word2vec` that model, `recordings` the use cases and recordings that ship with
+//! the project, `servers` real clusters, `tidy` the rules of the source tree, `usability` what use
+//! cases say that cannot use the events.
 //! `program` and `outliers` are shared by the tests.
 
 mod check;
 mod cli;
 mod config;
+mod findings;
 mod fuzz;
 mod golden;
 mod inputs;

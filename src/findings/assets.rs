@@ -11,6 +11,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::score::combined;
 use super::{MAX_ASSETS, MEMORY_BYTES, RollUpError, score};
 use crate::spill::{FieldReader, FieldWriter, Record, SortedRuns};
 
@@ -157,7 +158,7 @@ impl OpenAsset {
 
     fn end_use_case(&mut self) {
         let surprises: Vec<f64> = self.highest.drain(..).map(f64::from_bits).collect();
-        self.use_cases.push((self.use_case_idx, std::mem::take(&mut self.n_findings), with_repeats(&surprises)));
+        self.use_cases.push((self.use_case_idx, std::mem::take(&mut self.n_findings), combined(surprises)));
     }
 
     fn finish(mut self, asset: String, names: &[String]) -> RankedAsset {
@@ -174,10 +175,4 @@ impl OpenAsset {
         let findings = use_cases.iter().map(|use_case| use_case.findings).sum();
         RankedAsset { asset, score: score(surprise), surprise, findings, use_cases }
     }
-}
-
-/// Surprise of several findings of one use case, which come in descending order.
-fn with_repeats(surprises: &[f64]) -> f64 {
-    // from the smallest share on, as Horner's rule
-    surprises.iter().rev().fold(0.0, |sum, surprise| surprise + sum / 2.0)
 }

@@ -20,7 +20,8 @@ const HELD_ASSETS: usize = 10_000;
 
 impl Finding {
     fn order(&self) -> impl Ord {
-        (Reverse(ordered(self.surprise)), &self.use_case, &self.aggregator, &self.target)
+        let strength = (Reverse(ordered(self.surprise)), Reverse(ordered(self.own_surprise)));
+        (strength, &self.use_case, &self.aggregator, &self.target)
     }
 
     fn n_bytes(&self) -> usize {
@@ -53,7 +54,7 @@ impl Ord for Finding {
 
 impl Record for Finding {
     fn encode(&self, fields: &mut FieldWriter) {
-        fields.number(self.surprise.to_bits());
+        [self.surprise, self.own_surprise].into_iter().for_each(|bits| fields.number(bits.to_bits()));
         [&self.use_case, &self.summary, &self.index, &self.id].into_iter().for_each(|text| fields.text(text));
         [&self.aggregator, &self.target].into_iter().for_each(|text| fields.optional_text(text.as_deref()));
         [self.documents, self.outliers].into_iter().for_each(|number| fields.number(number));
@@ -62,17 +63,18 @@ impl Record for Finding {
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
-        let surprise = f64::from_bits(fields.number()?);
+        let (surprise, own_surprise) = (f64::from_bits(fields.number()?), f64::from_bits(fields.number()?));
         let (use_case, summary, index, id) = (fields.text()?, fields.text()?, fields.text()?, fields.text()?);
         let (aggregator, target) = (fields.optional_text()?, fields.optional_text()?);
         let (documents, outliers) = (fields.number()?, fields.number()?);
         let mut time = || Ok::<_, io::Error>(fields.optional_number()?.map(u64::cast_signed));
         let (first, last) = (time()?, time()?);
         let assets = fields.texts()?;
-        let score = score(surprise);
         Ok(Finding {
-            score,
+            score: score(surprise),
             surprise,
+            own_score: score(own_surprise),
+            own_surprise,
             use_case,
             aggregator,
             target,
@@ -130,8 +132,8 @@ struct Group {
     use_case_idx: usize,
     key: FindingKey,
     finding: Finding,
-    /// Surprise of the highest outlier, [`ordered`].
-    highest: u64,
+    /// Surprise of the strongest event, of all use cases and alone, [`ordered`].
+    strongest: (u64, u64),
     last_document: (String, String),
     named_assets: BTreeSet<String>,
     /// Highest surprise by asset.
@@ -165,7 +167,8 @@ impl Groups {
         let number = self.n_findings.iter().sum();
         self.assets.add(group.use_case_idx, number, group.surprise_by_asset)?;
         let assets = group.named_assets.into_iter().collect();
-        let finding = Finding { assets, ..group.finding };
+        let (score, own_score) = (score(group.finding.surprise), score(group.finding.own_surprise));
+        let finding = Finding { score, own_score, assets, ..group.finding };
         let n_bytes = finding.n_bytes();
         Ok(self.findings.push(finding, n_bytes)?)
     }
@@ -178,6 +181,8 @@ impl Group {
         let finding = Finding {
             score: 0.0,
             surprise: 0.0,
+            own_score: 0.0,
+            own_surprise: 0.0,
             use_case: use_case.to_owned(),
             aggregator,
             target,
@@ -194,7 +199,7 @@ impl Group {
             use_case_idx: first.use_case_idx,
             key: first.finding.clone(),
             finding,
-            highest: 0,
+            strongest: (0, 0),
             last_document: Default::default(),
             named_assets: BTreeSet::new(),
             surprise_by_asset: BTreeMap::new(),
@@ -209,10 +214,11 @@ impl Group {
         if finding.outliers == 1 || self.last_document != document {
             finding.documents += 1;
         }
-        if found.surprise > self.highest {
-            self.highest = found.surprise;
-            finding.surprise = f64::from_bits(found.surprise);
-            finding.score = score(finding.surprise);
+        finding.own_surprise = f64::from_bits(found.surprise).max(finding.own_surprise);
+        let strength = (found.evidence, found.surprise);
+        if strength > self.strongest {
+            self.strongest = strength;
+            finding.surprise = f64::from_bits(found.evidence);
             finding.summary = found.summary;
             (finding.index, finding.id) = document.clone();
         }

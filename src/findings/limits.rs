@@ -55,12 +55,14 @@ pub(super) fn apply(
     while let Some(Ranked { use_case_idx, number, .. }) = ranked.next_if(|_| true)? {
         if left[use_case_idx] == 0 {
             selection.leave_out(use_case_idx, number, Reason::BeyondMaxOutliers);
-        } else if budget == 0 {
-            selection.leave_out(use_case_idx, number, Reason::BeyondBudget);
-        } else {
-            left[use_case_idx] -= 1;
-            budget -= 1;
+            continue;
         }
+        left[use_case_idx] -= 1;
+        if budget == 0 {
+            selection.leave_out(use_case_idx, number, Reason::BeyondBudget);
+            continue;
+        }
+        budget -= 1;
     }
     Ok(())
 }

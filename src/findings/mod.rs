@@ -49,10 +49,15 @@ pub const MAX_ASSETS: usize = 1000;
 /// All outliers of a run with the same use case, aggregator and target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
-    /// Score of its highest outlier, from 0 to 100.
+    /// Score of its surprise, from 0 to 100.
     pub score: f64,
-    /// Surprise of its highest outlier, in bits.
+    /// Surprise of its strongest event in bits: that of all use cases which flagged the event, the
+    /// highest in full, the next one half, and so on.
     pub surprise: f64,
+    /// Score of its highest outlier alone.
+    pub own_score: f64,
+    /// Surprise of its highest outlier alone, in bits.
+    pub own_surprise: f64,
     /// Name of the use case: its model type and model name.
     pub use_case: String,
     /// Text of the aggregator; `None` if the model has none.
@@ -69,11 +74,11 @@ pub struct Finding {
     /// Time of its last event, likewise.
     #[serde(serialize_with = "time_text")]
     pub last: Option<i64>,
-    /// Summary of its highest outlier, on one line.
+    /// Summary of the outlier of its strongest event, on one line.
     pub summary: String,
     /// Assets of its events; of many, the first ones in the order of their texts.
     pub assets: Vec<String>,
-    /// Index of the document with its highest outlier.
+    /// Index of the document of its strongest event.
     pub index: String,
     /// Id of that document.
     pub id: String,
@@ -179,9 +184,15 @@ impl RollUp<'_> {
     /// The reason why it ended early.
     pub fn run(&self, outliers: &StoredOutliers) -> Result<RolledUp, RollUpError> {
         let mut selection = Selection::new(self.use_cases.len());
-        let found = found::sort_by_finding(self, outliers, &mut selection)?;
+        found::leave_out_low_scores(self, outliers, &mut selection)?;
+        let mut found = found::sort_by_finding(self, outliers, &selection)?;
+        let left_out = selection.left_out.clone();
         requirements::apply(self, &found, &mut selection)?;
         limits::apply(self, &found, &mut selection)?;
+        if selection.left_out != left_out {
+            // what was left out says nothing about events
+            found = found::sort_by_finding(self, outliers, &selection)?;
+        }
         groups::group(self, &found, selection)
     }
 

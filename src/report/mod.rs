@@ -278,6 +278,12 @@ impl Report {
         }
     }
 
+    /// True if a use case could not be started.
+    pub(crate) fn is_failed(&self, name: &str) -> bool {
+        let is_failed = |status: Status| matches!(status, Status::Failed | Status::ConfigurationError);
+        self.use_cases.iter().any(|use_case| use_case.name == name && is_failed(use_case.status))
+    }
+
     /// Adds a use case that could not be started.
     pub(crate) fn skip(&mut self, use_case: &UseCase, why: &str) {
         warn!(use_case = use_case.id(), "{why}: skipping the use case");

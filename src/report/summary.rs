@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, Table};
 use super::{CheckSummary, Report, SourceReport, Status};
 use crate::config::Problem;
 use crate::delivery::Written;
+use crate::findings::LeftOut;
 use crate::housekeeping::Cleaned;
 use crate::sinks::console::table_for;
 use crate::terminal::{counted, escape_controls, thousands};
@@ -46,6 +47,7 @@ pub(crate) fn print(report: &Report) {
         report.phases.read,
         report.phases.write,
     ));
+    text.push_str(&left_out(&report.totals.left_out));
     if let Some(written) = &report.written {
         text.push_str(&format!("written: {}\n", counts(written)));
     }
@@ -60,6 +62,28 @@ pub(crate) fn print(report: &Report) {
         lines.iter().for_each(|line| text.push_str(&format!("{what}: {}\n", escape_controls(line))));
     }
     to_stderr(&text);
+}
+
+/// Outliers that settings leave out.
+fn left_out(left_out: &LeftOut) -> String {
+    let LeftOut { below_min_score, without_required, beyond_max_outliers, beyond_budget, not_written } = *left_out;
+    let reasons = [
+        (below_min_score, "below min_score"),
+        (without_required, "without the outliers that requires asks for"),
+        (beyond_max_outliers, "beyond max_outliers"),
+        (beyond_budget, "beyond outlier_budget"),
+    ];
+    let reasons = reasons.into_iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{} {why}", thousands(n)));
+    let mut text = String::new();
+    if left_out.n_dropped() > 0 {
+        let outliers = counted(left_out.n_dropped(), "outlier", "outliers");
+        text.push_str(&format!("left out: {outliers}: {}\n", reasons.collect::<Vec<_>>().join(", ")));
+    }
+    if not_written > 0 {
+        let outliers = counted(not_written, "outlier", "outliers");
+        text.push_str(&format!("not written to documents: {outliers} beyond max_documents_per_finding\n"));
+    }
+    text
 }
 
 /// Files that were not read, one line each, as many as fit on a screen.

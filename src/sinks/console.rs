@@ -70,7 +70,7 @@ pub fn print_findings(findings: &Findings) -> Result<(), DeliveryError> {
 
 fn findings_table(findings: &[Finding]) -> Table {
     let mut table = table_for(&io::stdout());
-    table.set_header(["score", "use case", "documents", "finding", "highest document"]);
+    table.set_header(["score", "use case", "documents", "finding", "document"]);
     for finding in findings {
         table.add_row([
             shown_score(finding.score),

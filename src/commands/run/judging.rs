@@ -217,7 +217,25 @@ impl<'a> Judging<'a> {
         let results = self.groups.iter_mut().flat_map(|(_, result)| &mut result.use_cases);
         results.zip(use_cases).for_each(|(result, counts)| result.counts = counts);
         report.rank(&findings)?;
+        self.tell_failed_requirements(report);
         Ok((findings, gathered.documents(withheld)?, self.open_sinks()?))
+    }
+
+    /// Reports use cases whose outliers are left out because a required use case failed.
+    fn tell_failed_requirements(&self, report: &mut Report) {
+        let judged = self.groups.iter().flat_map(|(plan, result)| plan.use_cases.iter().zip(&result.use_cases));
+        let judged: Vec<_> = judged.map(|(planned, result)| (&planned.use_case, result.outcome.is_ok())).collect();
+        let is_failed = |name: &str| {
+            let mut named = judged.iter().filter(|(use_case, _)| use_case.id() == name);
+            report.is_failed(name) || named.any(|(_, is_judged)| !is_judged)
+        };
+        let mut lines = Vec::new();
+        for (use_case, _) in &judged {
+            let failed = use_case.requires.iter().filter(|name| is_failed(name));
+            let why = "which it requires, was not judged";
+            lines.extend(failed.map(|name| format!("{}: its outliers are left out: {name}, {why}", use_case.id())));
+        }
+        report.missing.extend(lines);
     }
 
     /// Takes the outputs of the run that hold findings.

@@ -14,9 +14,11 @@ use crate::delivery::{DeliveryError, SinkError};
 use crate::findings::{Finding, Findings, shown_time};
 
 /// Columns of findings.
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 15] = [
     ("score", CellKind::Number),
     ("surprise", CellKind::Number),
+    ("own_score", CellKind::Number),
+    ("own_surprise", CellKind::Number),
     ("use_case", CellKind::Text),
     ("aggregator", CellKind::Text),
     ("target", CellKind::Text),
@@ -110,6 +112,8 @@ fn row(finding: &Finding) -> serde_json::Result<Vec<String>> {
     Ok(vec![
         finding.score.to_string(),
         finding.surprise.to_string(),
+        finding.own_score.to_string(),
+        finding.own_surprise.to_string(),
         finding.use_case.clone(),
         finding.aggregator.clone().unwrap_or_default(),
         finding.target.clone().unwrap_or_default(),
