@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use outlier_kernels::surprise::score;
 use serde::Serialize;
 
-use super::score::combined;
-use super::{MAX_ASSETS, MEMORY_BYTES, RollUpError, score};
+use super::surprise::combined;
+use super::{MAX_ASSETS, MEMORY_BYTES, RollUpError};
+use crate::outlier::rounded;
 use crate::spill::{FieldReader, FieldWriter, Record, SortedRuns};
 
 /// Findings of one use case that count for an asset; a further one would add less than one part in
@@ -167,12 +169,12 @@ impl OpenAsset {
         let evidence = |(use_case_idx, findings, surprise): (usize, u64, f64)| AssetEvidence {
             use_case: names[use_case_idx].clone(),
             findings,
-            surprise,
+            surprise: rounded(surprise),
         };
         let mut use_cases: Vec<AssetEvidence> = self.use_cases.into_iter().map(evidence).collect();
         use_cases.sort_by(|a, b| b.surprise.total_cmp(&a.surprise).then_with(|| a.use_case.cmp(&b.use_case)));
-        let surprise = use_cases.iter().map(|use_case| use_case.surprise).sum();
+        let surprise = rounded(use_cases.iter().map(|use_case| use_case.surprise).sum());
         let findings = use_cases.iter().map(|use_case| use_case.findings).sum();
-        RankedAsset { asset, score: score(surprise), surprise, findings, use_cases }
+        RankedAsset { asset, score: rounded(score(surprise)), surprise, findings, use_cases }
     }
 }

@@ -4,14 +4,15 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 use std::io;
 
+use outlier_kernels::surprise::score;
 use serde::Deserialize;
 
-use super::score::{combined, ordered};
 use super::selection::{Reason, Selection};
-use super::{MEMORY_BYTES, RollUp, RollUpError, score};
+use super::surprise::{combined, ordered};
+use super::{MEMORY_BYTES, RollUp, RollUpError};
 use crate::elastic::DocumentId;
 use crate::event::text::{FNV1A, fnv1a};
-use crate::outlier::{FindingKey, GatheredOutlier, StoredOutliers};
+use crate::outlier::{FindingKey, GatheredOutlier, StoredOutliers, rounded};
 use crate::sources::{DocumentKey, SourceError};
 use crate::spill::{FieldReader, FieldWriter, Record, SortedRuns, StoredRuns};
 
@@ -176,7 +177,7 @@ fn push_event(of_event: &mut Vec<Found>, sorted: &mut SortedRuns<Found>) -> Resu
         let known = highest.entry(found.use_case_idx).or_default();
         *known = found.surprise.max(*known);
     }
-    let evidence = ordered(combined(highest.into_values().map(f64::from_bits).collect()));
+    let evidence = ordered(rounded(combined(highest.into_values().map(f64::from_bits).collect())));
     for found in of_event.drain(..) {
         let found = Found { evidence, ..found };
         let n_bytes = found.n_bytes();

@@ -4,12 +4,14 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use outlier_kernels::surprise::score;
+
 use super::assets::AssetSums;
 use super::found::Found;
-use super::score::ordered;
 use super::selection::{Reason, Selection};
-use super::{Finding, Findings, MEMORY_BYTES, RollUp, RollUpError, RolledUp, UseCaseCounts, score};
-use crate::outlier::FindingKey;
+use super::surprise::ordered;
+use super::{Finding, Findings, MEMORY_BYTES, RollUp, RollUpError, RolledUp, UseCaseCounts};
+use crate::outlier::{FindingKey, rounded};
 use crate::spill::{FieldReader, FieldWriter, Record, SortedRuns, StoredRuns};
 
 /// Upper limit on the assets that a finding names.
@@ -71,9 +73,9 @@ impl Record for Finding {
         let (first, last) = (time()?, time()?);
         let assets = fields.texts()?;
         Ok(Finding {
-            score: score(surprise),
+            score: rounded(score(surprise)),
             surprise,
-            own_score: score(own_surprise),
+            own_score: rounded(score(own_surprise)),
             own_surprise,
             use_case,
             aggregator,
@@ -167,7 +169,8 @@ impl Groups {
         let number = self.n_findings.iter().sum();
         self.assets.add(group.use_case_idx, number, group.surprise_by_asset)?;
         let assets = group.named_assets.into_iter().collect();
-        let (score, own_score) = (score(group.finding.surprise), score(group.finding.own_surprise));
+        let [score, own_score] =
+            [group.finding.surprise, group.finding.own_surprise].map(|surprise| rounded(score(surprise)));
         let finding = Finding { score, own_score, assets, ..group.finding };
         let n_bytes = finding.n_bytes();
         Ok(self.findings.push(finding, n_bytes)?)

@@ -18,8 +18,8 @@ mod found;
 mod groups;
 mod limits;
 mod requirements;
-mod score;
 mod selection;
+mod surprise;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +37,6 @@ use crate::spill::{MergedRuns, SpillError, StoredRuns};
 use selection::Selection;
 
 pub use assets::{AssetEvidence, RankedAsset};
-pub use score::score;
 pub use selection::LeftOut;
 
 /// Upper limit on the memory of each sort; the rest is sorted on disk.

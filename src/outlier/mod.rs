@@ -123,7 +123,7 @@ pub fn describe(description: Description<'_>) -> Outlier {
 }
 
 /// Rounds to two digits after the point, which is more than a surprise can promise.
-fn rounded(number: f64) -> f64 {
+pub fn rounded(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }
 

@@ -5,6 +5,8 @@
 //! lost rows are judged again, the outliers of the others stand. Each round with whitelisted rows
 //! makes the population smaller, so the loop ends.
 
+mod error;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,17 +19,17 @@ use crate::event::derived::DerivedFields;
 use crate::event::time::TimeFormats;
 use crate::event::{Document, FieldNames};
 use crate::models::{
-    self, Candidate, Candidates, Evaluation, EvaluationError, Inputs, Observe, Refinement, Statistics, Surprise,
-    WholeEvent,
+    self, Candidate, Candidates, Evaluation, Inputs, Observe, Refinement, Statistics, Surprise, WholeEvent,
 };
 use crate::outlier::{
     BaseRate, Description, FindingKey, Gathered, GatheredOutlier, Outlier, Surprises, assets_of, describe,
 };
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
-use crate::spill::SpillError;
 use crate::table::{Population, TableError, View};
 use crate::whitelist::{Verdict, Whitelist};
+
+pub use error::DetectionError;
 
 /// Candidates that are looked at together.
 const BLOCK: usize = 4096;
@@ -93,47 +95,6 @@ pub struct Detected {
     pub evaluating: Duration,
     /// Time in descriptions and whitelist.
     pub describing: Duration,
-}
-
-/// Reasons why a detection failed.
-#[derive(Debug, thiserror::Error)]
-pub enum DetectionError {
-    /// The model could not judge the events.
-    #[error(transparent)]
-    Model(#[from] EvaluationError),
-    /// Whole documents could not be read.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The event table could not be read back.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// A document is no longer a JSON object.
-    #[error("document {id} of {index}: {reason}")]
-    Document {
-        /// Its index or file.
-        index: String,
-        /// Its id.
-        id: String,
-        /// Error from the parser.
-        reason: String,
-    },
-    /// Outliers could not be spooled to disk, or read back.
-    #[error(transparent)]
-    Spill(#[from] SpillError),
-    /// An outlier is not JSON: a bug in this program.
-    #[error("outlier: {0}")]
-    Outlier(#[from] serde_json::Error),
-}
-
-impl DetectionError {
-    /// True for failures that would hit every other use case too: they end the run.
-    pub fn ends_run(&self) -> bool {
-        match self {
-            Self::Spill(_) | Self::Table(TableError::Spill(_)) | Self::Model(EvaluationError::Spill(_)) => true,
-            Self::Source(error) => error.ends_run(),
-            Self::Model(_) | Self::Table(_) | Self::Document { .. } | Self::Outlier(_) => false,
-        }
-    }
 }
 
 impl Detection<'_> {

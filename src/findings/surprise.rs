@@ -1,12 +1,4 @@
-//! The one scale of scores.
-
-/// Bits of surprise that halve the distance to the highest score.
-const HALVING_BITS: f64 = 8.0;
-
-/// Score of a surprise in bits, from 0 to 100: equal scores mean equal surprise.
-pub fn score(surprise: f64) -> f64 {
-    100.0 * (1.0 - (-surprise / HALVING_BITS).exp2())
-}
+//! Order and sum of surprises.
 
 /// Surprise as a number that has the same order.
 pub(super) fn ordered(surprise: f64) -> u64 {
