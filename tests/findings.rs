@@ -135,6 +135,7 @@ fn findings_and_assets_are_in_the_report_and_on_the_terminal() {
     let first = &findings[0];
     assert_eq!((&first["first"], &first["last"]), (&"2024-05-01T01:00:00Z".into(), &"2024-05-01T02:00:00Z".into()));
     assert_eq!((&first["index"], &first["id"]), (&"events.ndjson".into(), &"000000000040".into()));
+    assert_eq!(first["supported_by"].as_array().expect("a list").len(), 2);
     assert_eq!(first["assets"], serde_json::json!(["host: h1", "user: bob"]));
     assert_eq!((&report["totals"]["findings"], &report["totals"]["outliers"]), (&4.into(), &7.into()));
     assert_eq!(report["totals"].get("left_out"), None);
@@ -163,11 +164,11 @@ fn findings_are_written_in_three_formats() {
     let records: Vec<&str> = csv.split_terminator("\r\n").collect();
     assert_eq!(
         records[0],
-        "score,surprise,own_score,own_surprise,use_case,aggregator,target,documents,outliers,first,last,summary,assets,\
+        "score,surprise,own_score,own_surprise,use_case,supported_by,aggregator,target,documents,outliers,first,last,summary,assets,\
          _index,_id"
     );
     assert_eq!(records.len(), 5);
-    assert!(records[4].contains(",terms_rare_port,h2,8080,1,1,2024-05-01T03:00:00Z,"), "{}", records[4]);
+    assert!(records[4].contains(",terms_rare_port,,h2,8080,1,1,2024-05-01T03:00:00Z,"), "{}", records[4]);
     let file = fs::File::open(scratch.path().join("f.parquet")).expect("written");
     let mut batches = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet").build().expect("readable");
     let batch = batches.next().expect("a batch").expect("readable");
@@ -179,6 +180,7 @@ fn findings_are_written_in_three_formats() {
     // standard output, and files that would replace each other
     let finished = run(scratch.path(), "-o o.ndjson --findings -").expect_code(0);
     assert_eq!(finished.stdout, fs::read_to_string(scratch.path().join("f.ndjson")).expect("written"));
+    assert_eq!(run(scratch.path(), "--findings -").expect_code(0).stdout, finished.stdout);
     let finished = run(scratch.path(), "-o o.ndjson --findings ./o.ndjson").expect_code(2);
     assert!(finished.stderr.contains("the outliers are written there"), "{}", finished.stderr);
     let finished = run(scratch.path(), "--findings x --report x").expect_code(2);
@@ -320,6 +322,55 @@ fn requirements_that_make_no_sense_are_problems() {
         assert_eq!(code, 78);
         assert!(problems[0].contains(expected), "{problems:?}");
     }
+}
+
+/// What identifies a finding, for each model.
+#[test]
+fn models_declare_what_one_finding_is() {
+    const TEXTS: &str = "outlier_type=x\noutlier_reason=x\noutlier_summary=found\nrun_model=1\n";
+    const TRIGGER: &str = "aggregator=host\ntrigger_on=high\ntrigger_method=float\n";
+    let sections = [
+        ("metrics_m", "target=name\nmetric=length\ntrigger_sensitivity=5\n"),
+        ("terms_within", "target=name\ntarget_count_method=within_aggregator\ntrigger_sensitivity=2\n"),
+        ("terms_across", "target=name\ntarget_count_method=across_aggregators\ntrigger_sensitivity=1\n"),
+    ];
+    let mut use_cases: String =
+        sections.iter().map(|(name, keys)| format!("[{name}]\nes_query_filter=*\n{TRIGGER}{keys}{TEXTS}")).collect();
+    use_cases.push_str(&format!(
+        "[terms_variation]\nes_query_filter=*\naggregator=host\ntarget=name\ntarget_count_method=within_aggregator\n\
+         trigger_on=low\ntrigger_method=coeff_of_variation\ntrigger_sensitivity=9\nmin_target_buckets=2\n{TEXTS}\
+         [simplequery_s]\nes_query_filter=name:longer*\n{TEXTS}\
+         [sudden_appearance_n]\nes_query_filter=*\naggregator=host\ntarget=name\nsliding_window_size=02:00:00\n\
+         sliding_window_step_size=00:10:00\n{TEXTS}\
+         [word2vec_w]\nes_query_filter=*\naggregator=host\ntarget=name\nuse_prob_model=1\nsize_window=1\n\
+         min_uniq_word_occurrence=1\nseparators=\" \"\ntrigger_focus=text\ntrigger_score=mean\ntrigger_on=low\n\
+         trigger_method=float\ntrigger_sensitivity=2\ndrop_duplicates=0\noutput_prob=1\n{TEXTS}"
+    ));
+    let event = |(minute, name): (usize, &str)| {
+        format!("{{\"@timestamp\":\"2024-05-01T10:{minute:02}:00Z\",\"host\":\"h\",\"name\":\"{name}\"}}\n")
+    };
+    let names = ["a b", "a b", "a b", "longer c", "longer c", "longer d"];
+    let scratch = folder(&use_cases, "", &names.into_iter().enumerate().map(event).collect::<String>());
+    run(scratch.path(), "--findings f.ndjson").expect_code(0);
+    let mut findings = shown(&lines(scratch.path(), "f.ndjson"));
+    findings.sort_unstable();
+    assert_eq!(
+        findings,
+        [
+            "metrics_m h longer c 2",
+            "metrics_m h longer d 1",
+            "simplequery_s null found 3",
+            "sudden_appearance_n h a b 1",
+            "sudden_appearance_n h longer c 1",
+            "sudden_appearance_n h longer d 1",
+            "terms_across h null 6",
+            "terms_variation h null 6",
+            "terms_within h a b 3",
+            "word2vec_w h a b 3",
+            "word2vec_w h longer c 2",
+            "word2vec_w h longer d 1",
+        ]
+    );
 }
 
 /// More outliers than memory holds, in two orders.

@@ -13,7 +13,7 @@ use outlier_kernels::surprise::score;
 use serde::Serialize;
 
 use super::surprise::combined;
-use super::{MAX_ASSETS, MEMORY_BYTES, RollUpError};
+use super::{MAX_RANKED, MEMORY_BYTES, RollUpError};
 use crate::outlier::rounded;
 use crate::spill::{FieldReader, FieldWriter, Record, SortedRuns};
 
@@ -104,7 +104,7 @@ impl AssetSums {
                 asset.add(&next);
             }
             ranked.push(asset.finish(first.asset, names));
-            if ranked.len() > 2 * MAX_ASSETS {
+            if ranked.len() > 2 * MAX_RANKED {
                 keep_highest(&mut ranked);
             }
         }
@@ -115,7 +115,7 @@ impl AssetSums {
 
 fn keep_highest(assets: &mut Vec<RankedAsset>) {
     assets.sort_by(|a, b| b.surprise.total_cmp(&a.surprise).then_with(|| a.asset.cmp(&b.asset)));
-    assets.truncate(MAX_ASSETS);
+    assets.truncate(MAX_RANKED);
 }
 
 /// An asset whose evidence is being read, by use case and finding.

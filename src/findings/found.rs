@@ -12,8 +12,8 @@ use super::surprise::{combined, ordered};
 use super::{MEMORY_BYTES, RollUp, RollUpError};
 use crate::elastic::DocumentId;
 use crate::event::text::{FNV1A, fnv1a};
-use crate::outlier::{FindingKey, GatheredOutlier, StoredOutliers, rounded};
-use crate::sources::{DocumentKey, SourceError};
+use crate::outlier::{FindingKey, GatheredOutlier, OutliersInOrder, StoredOutliers, rounded};
+use crate::sources::SourceError;
 use crate::spill::{FieldReader, FieldWriter, Record, SortedRuns, StoredRuns};
 
 /// An outlier, sorted by finding and then by time; without a time, it comes last.
@@ -33,12 +33,14 @@ pub(super) struct Found {
     pub(super) surprise: u64,
     /// Surprise of its event, of all use cases together, [`ordered`].
     pub(super) evidence: u64,
+    /// Use cases that flagged its event.
+    pub(super) use_cases: Vec<usize>,
     pub(super) summary: String,
     pub(super) assets: Vec<String>,
 }
 
 impl Found {
-    fn new(number: u64, outlier: GatheredOutlier) -> Result<Self, RollUpError> {
+    fn new(number: u64, outlier: GatheredOutlier, event: &Event) -> Result<Self, RollUpError> {
         let Described { fields, unwrapped_summary } = serde_json::from_str(&outlier.outlier)?;
         let DocumentId { index, id, .. } = outlier.document.id;
         Ok(Found {
@@ -50,7 +52,8 @@ impl Found {
             text_hash: fnv1a(FNV1A, outlier.outlier.as_bytes()),
             number,
             surprise: ordered(outlier.surprise),
-            evidence: 0,
+            evidence: event.evidence,
+            use_cases: event.use_cases.clone(),
             summary: unwrapped_summary,
             assets: fields.assets,
         })
@@ -68,7 +71,8 @@ impl Found {
 
     fn n_bytes(&self) -> usize {
         let texts = [&self.index, &self.id, &self.summary].into_iter().chain(&self.assets).map(String::len);
-        texts.sum::<usize>() + self.finding.len() + self.assets.len() * size_of::<String>() + size_of::<Self>()
+        let n_list_bytes = self.assets.len() * size_of::<String>() + self.use_cases.len() * size_of::<usize>();
+        texts.sum::<usize>() + self.finding.len() + n_list_bytes + size_of::<Self>()
     }
 }
 
@@ -100,6 +104,8 @@ impl Record for Found {
         [&self.index, &self.id, &self.summary].into_iter().for_each(|text| fields.text(text));
         [self.text_hash, self.number, self.surprise, self.evidence].into_iter().for_each(|n| fields.number(n));
         fields.texts(&self.assets);
+        fields.number(self.use_cases.len() as u64);
+        self.use_cases.iter().for_each(|use_case_idx| fields.number(*use_case_idx as u64));
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
@@ -108,7 +114,22 @@ impl Record for Found {
         let (index, id, summary) = (fields.text()?, fields.text()?, fields.text()?);
         let (text_hash, number) = (fields.number()?, fields.number()?);
         let (surprise, evidence, assets) = (fields.number()?, fields.number()?, fields.texts()?);
-        Ok(Found { use_case_idx, finding, time, index, id, text_hash, number, surprise, evidence, summary, assets })
+        let n_use_cases = fields.number()?;
+        let use_cases = (0..n_use_cases).map(|_| fields.small()).collect::<io::Result<_>>()?;
+        Ok(Found {
+            use_case_idx,
+            finding,
+            time,
+            index,
+            id,
+            text_hash,
+            number,
+            surprise,
+            evidence,
+            use_cases,
+            summary,
+            assets,
+        })
     }
 }
 
@@ -152,36 +173,71 @@ pub(super) fn sort_by_finding(
     selection: &Selection,
 ) -> Result<StoredRuns<Found>, RollUpError> {
     let mut sorted = SortedRuns::new(roll_up.spill_dir, MEMORY_BYTES);
-    let mut reader = outliers.read()?;
-    let mut last: Option<DocumentKey> = None;
-    let mut of_event: Vec<Found> = Vec::new();
-    while let Some((number, outlier)) = reader.next_outlier()? {
-        roll_up.interrupt.check().map_err(SourceError::from)?;
-        if selection.is_left_out(number) {
-            continue;
+    // an event may have any number of outliers, so one reader looks ahead instead of holding them
+    let [mut ahead, mut behind] = [Kept::read(outliers, selection)?, Kept::read(outliers, selection)?];
+    while let Some(event) = ahead.next_event()? {
+        for _ in 0..event.n_outliers {
+            roll_up.interrupt.check().map_err(SourceError::from)?;
+            let Some((number, outlier)) = behind.next_outlier()? else { break };
+            let found = Found::new(number, outlier, &event)?;
+            let n_bytes = found.n_bytes();
+            sorted.push(found, n_bytes)?;
         }
-        if last.as_ref() != Some(&outlier.document) {
-            push_event(&mut of_event, &mut sorted)?;
-            last = Some(outlier.document.clone());
-        }
-        of_event.push(Found::new(number, outlier)?);
     }
-    push_event(&mut of_event, &mut sorted)?;
     Ok(sorted.store()?)
 }
 
-/// Adds the outliers of one event, which share its evidence.
-fn push_event(of_event: &mut Vec<Found>, sorted: &mut SortedRuns<Found>) -> Result<(), RollUpError> {
-    let mut highest: BTreeMap<usize, u64> = BTreeMap::new();
-    for found in &*of_event {
-        let known = highest.entry(found.use_case_idx).or_default();
-        *known = found.surprise.max(*known);
+/// Outliers that are kept, in the order of their documents.
+struct Kept<'a> {
+    reader: OutliersInOrder,
+    selection: &'a Selection,
+    /// The first outlier of the next event, if it was read.
+    first: Option<GatheredOutlier>,
+}
+
+/// The outliers of one event together.
+struct Event {
+    n_outliers: u64,
+    /// Use cases that flagged it.
+    use_cases: Vec<usize>,
+    /// Surprise of all use cases together, [`ordered`].
+    evidence: u64,
+}
+
+impl<'a> Kept<'a> {
+    fn read(outliers: &StoredOutliers, selection: &'a Selection) -> Result<Self, RollUpError> {
+        Ok(Kept { reader: outliers.read()?, selection, first: None })
     }
-    let evidence = ordered(rounded(combined(highest.into_values().map(f64::from_bits).collect())));
-    for found in of_event.drain(..) {
-        let found = Found { evidence, ..found };
-        let n_bytes = found.n_bytes();
-        sorted.push(found, n_bytes)?;
+
+    fn next_outlier(&mut self) -> Result<Option<(u64, GatheredOutlier)>, RollUpError> {
+        while let Some((number, outlier)) = self.reader.next_outlier()? {
+            if !self.selection.is_left_out(number) {
+                return Ok(Some((number, outlier)));
+            }
+        }
+        Ok(None)
     }
-    Ok(())
+
+    /// Reads the outliers of the next event.
+    fn next_event(&mut self) -> Result<Option<Event>, RollUpError> {
+        let first = match self.first.take() {
+            Some(first) => Some(first),
+            None => self.next_outlier()?.map(|(_, outlier)| outlier),
+        };
+        let Some(GatheredOutlier { document, use_case_idx, surprise, .. }) = first else { return Ok(None) };
+        let mut highest = BTreeMap::from([(use_case_idx, surprise)]);
+        let mut n_outliers = 1;
+        while let Some((_, next)) = self.next_outlier()? {
+            if next.document != document {
+                self.first = Some(next);
+                break;
+            }
+            n_outliers += 1;
+            let known = highest.entry(next.use_case_idx).or_default();
+            *known = next.surprise.max(*known);
+        }
+        let use_cases = highest.keys().copied().collect();
+        let evidence = ordered(rounded(combined(highest.into_values().collect())));
+        Ok(Some(Event { n_outliers, use_cases, evidence }))
+    }
 }

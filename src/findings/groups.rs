@@ -27,10 +27,11 @@ impl Finding {
     }
 
     fn n_bytes(&self) -> usize {
-        let texts = [&self.use_case, &self.summary, &self.index, &self.id].into_iter().chain(&self.assets);
+        let lists = self.assets.iter().chain(&self.supported_by);
+        let texts = [&self.use_case, &self.summary, &self.index, &self.id].into_iter().chain(lists);
         let optional = [&self.aggregator, &self.target].into_iter().flatten();
         let n_bytes: usize = texts.chain(optional).map(String::len).sum();
-        n_bytes + self.assets.len() * size_of::<String>() + size_of::<Self>()
+        n_bytes + (self.assets.len() + self.supported_by.len()) * size_of::<String>() + size_of::<Self>()
     }
 }
 
@@ -61,7 +62,7 @@ impl Record for Finding {
         [&self.aggregator, &self.target].into_iter().for_each(|text| fields.optional_text(text.as_deref()));
         [self.documents, self.outliers].into_iter().for_each(|number| fields.number(number));
         [self.first, self.last].into_iter().for_each(|time| fields.optional_number(time.map(i64::cast_unsigned)));
-        fields.texts(&self.assets);
+        [&self.assets, &self.supported_by].into_iter().for_each(|texts| fields.texts(texts));
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
@@ -78,6 +79,7 @@ impl Record for Finding {
             own_score: rounded(score(own_surprise)),
             own_surprise,
             use_case,
+            supported_by: fields.texts()?,
             aggregator,
             target,
             documents,
@@ -137,6 +139,8 @@ struct Group {
     /// Surprise of the strongest event, of all use cases and alone, [`ordered`].
     strongest: (u64, u64),
     last_document: (String, String),
+    /// Use cases that flagged that event.
+    use_cases: Vec<usize>,
     named_assets: BTreeSet<String>,
     /// Highest surprise by asset.
     surprise_by_asset: BTreeMap<String, u64>,
@@ -171,7 +175,10 @@ impl Groups {
         let assets = group.named_assets.into_iter().collect();
         let [score, own_score] =
             [group.finding.surprise, group.finding.own_surprise].map(|surprise| rounded(score(surprise)));
-        let finding = Finding { score, own_score, assets, ..group.finding };
+        let others = group.use_cases.into_iter().filter(|idx| *idx != group.use_case_idx);
+        let mut supported_by: Vec<String> = others.map(|idx| self.names[idx].clone()).collect();
+        supported_by.sort_unstable();
+        let finding = Finding { score, own_score, supported_by, assets, ..group.finding };
         let n_bytes = finding.n_bytes();
         Ok(self.findings.push(finding, n_bytes)?)
     }
@@ -187,6 +194,7 @@ impl Group {
             own_score: 0.0,
             own_surprise: 0.0,
             use_case: use_case.to_owned(),
+            supported_by: Vec::new(),
             aggregator,
             target,
             documents: 0,
@@ -204,6 +212,7 @@ impl Group {
             finding,
             strongest: (0, 0),
             last_document: Default::default(),
+            use_cases: first.use_cases.clone(),
             named_assets: BTreeSet::new(),
             surprise_by_asset: BTreeMap::new(),
         }
@@ -221,6 +230,7 @@ impl Group {
         let strength = (found.evidence, found.surprise);
         if strength > self.strongest {
             self.strongest = strength;
+            self.use_cases = found.use_cases;
             finding.surprise = f64::from_bits(found.evidence);
             finding.summary = found.summary;
             (finding.index, finding.id) = document.clone();

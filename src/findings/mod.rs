@@ -42,8 +42,8 @@ pub use selection::LeftOut;
 /// Upper limit on the memory of each sort; the rest is sorted on disk.
 const MEMORY_BYTES: usize = 8 << 20;
 
-/// Upper limit on the assets that are ranked.
-pub const MAX_ASSETS: usize = 1000;
+/// Upper limit on the findings and the assets of a report.
+pub const MAX_RANKED: usize = 100;
 
 /// All outliers of a run with the same use case, aggregator and target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -59,6 +59,8 @@ pub struct Finding {
     pub own_surprise: f64,
     /// Name of the use case: its model type and model name.
     pub use_case: String,
+    /// Names of other use cases that flagged its strongest event, in the order of their names.
+    pub supported_by: Vec<String>,
     /// Text of the aggregator; `None` if the model has none.
     pub aggregator: Option<String>,
     /// Text that was judged; `None` if the aggregator was judged as a whole.
@@ -99,7 +101,7 @@ pub struct Findings {
     pub n_findings: u64,
     /// Number of assets.
     pub n_assets: u64,
-    /// Assets with the highest scores, at most [`MAX_ASSETS`].
+    /// Assets with the highest scores, at most [`MAX_RANKED`].
     pub assets: Vec<RankedAsset>,
     findings: StoredRuns<Finding>,
 }

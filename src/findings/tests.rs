@@ -125,6 +125,9 @@ fn use_cases_that_flag_the_same_event_support_each_other() {
     assert_eq!(shown(&rolled_up), expected.map(str::to_owned));
     let own: Vec<f64> = rolled_up.findings.top(5).unwrap().iter().map(|finding| finding.own_surprise).collect();
     assert_eq!(own, [8.0, 6.0, 5.0, 4.0, 9.0]);
+    let findings = rolled_up.findings.top(5).unwrap();
+    assert_eq!(findings[1].supported_by, ["terms_a", "terms_c"].map(str::to_owned));
+    assert!(findings[4].supported_by.is_empty());
     // what is left out supports nothing
     let rolled_up = roll_up(&configuration(&[("b", &format!("min_score={}", score(6.5)))], ""), &outliers);
     assert_eq!(shown(&rolled_up)[0], "terms_a h x: 1/1 10 x at 1");

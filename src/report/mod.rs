@@ -19,7 +19,7 @@ use tracing::{error, warn};
 use crate::config::{OnUnusable, Problem, RejectedUseCase, UseCase};
 use crate::delivery::Written;
 use crate::event::decode::{SkipReason, SkippedSample};
-use crate::findings::{Finding, Findings, RankedAsset};
+use crate::findings::{Finding, Findings, MAX_RANKED, RankedAsset};
 use crate::housekeeping::Cleaned;
 use crate::plan::ScanPlan;
 use crate::scan_group::{GroupResult, UseCaseResult};
@@ -37,9 +37,6 @@ pub(crate) const NOTHING_WRITTEN: &str = "nothing was written";
 
 /// Version of the report's JSON form.
 const SCHEMA: u32 = 1;
-
-/// Upper limit on the findings, and on the assets, of a report.
-pub const MAX_RANKED: usize = 100;
 
 /// Report of a run.
 #[derive(Debug, Serialize)]
@@ -118,6 +115,8 @@ pub struct Phases {
     pub evaluate: f64,
     /// Descriptions and whitelist, summed likewise.
     pub describe: f64,
+    /// Rolling outliers up to findings.
+    pub roll_up: f64,
     /// Merging outliers into documents and writing them.
     pub write: f64,
 }
@@ -198,7 +197,7 @@ impl Report {
             self.status = Status::Partial;
             self.exit_code = Exit::Partial as u8;
         }
-        self.totals = Totals::of(&self.use_cases);
+        self.totals = Totals { assets: self.totals.assets, ..Totals::of(&self.use_cases) };
     }
 
     /// Describes what a run that ends early has written.
@@ -228,7 +227,8 @@ impl Report {
     /// Takes over the findings and assets with the highest scores.
     pub(crate) fn rank(&mut self, findings: &Findings) -> Result<(), SpillError> {
         self.findings = findings.top(MAX_RANKED)?;
-        self.assets = findings.assets.iter().take(MAX_RANKED).cloned().collect();
+        self.assets.clone_from(&findings.assets);
+        self.totals.assets = findings.n_assets;
         Ok(())
     }
 

@@ -37,9 +37,10 @@ pub(crate) fn print(report: &Report) {
         n => format!(", {n} of them without events,"),
     };
     text.push_str(&format!(
-        "{}, {}, {} whitelisted; {} of {} completed{no_events} in {:.1} s (read {:.1} s, write {:.1} s)\n",
+        "{}, {} in {}, {} whitelisted; {} of {} completed{no_events} in {:.1} s (read {:.1} s, write {:.1} s)\n",
         counted(report.source.events, "event", "events"),
         counted(report.totals.outliers, "outlier", "outliers"),
+        counted(report.totals.findings, "finding", "findings"),
         thousands(report.totals.whitelisted),
         report.totals.completed,
         counted(report.totals.use_cases as u64, "use case", "use cases"),

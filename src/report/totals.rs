@@ -19,6 +19,8 @@ pub struct Totals {
     pub outliers: u64,
     /// Findings: outliers of the same use case, aggregator and target are one.
     pub findings: u64,
+    /// Assets of these findings.
+    pub assets: u64,
     /// Whitelisted outliers.
     pub whitelisted: u64,
     /// Outliers that are left out of the results, by reason.
@@ -39,6 +41,7 @@ impl Totals {
             no_events,
             outliers: sum(|use_case| use_case.outliers),
             findings: sum(|use_case| use_case.findings),
+            assets: 0,
             whitelisted: sum(|use_case| use_case.whitelisted),
             left_out,
         }

@@ -63,24 +63,25 @@ pub fn print_findings(findings: &Findings) -> Result<(), DeliveryError> {
     }
     if findings.n_assets > SHOWN_ASSETS as u64 {
         let more = counted(findings.n_assets - SHOWN_ASSETS as u64, "more asset", "more assets");
-        text.push_str(&format!(" ... and {more}: --report FILE has more of them\n"));
+        text.push_str(&format!(" ... and {more}: --report FILE has the first 100\n"));
     }
     Ok(to_stdout(&text).map_err(SinkError::new(Path::new("standard output")))?)
 }
 
 fn findings_table(findings: &[Finding]) -> Table {
     let mut table = table_for(&io::stdout());
-    table.set_header(["score", "use case", "documents", "finding", "document"]);
+    table.set_header(["score", "use case", "others", "documents", "finding", "document"]);
     for finding in findings {
         table.add_row([
             shown_score(finding.score),
             escape_controls(&finding.use_case),
+            thousands(finding.supported_by.len() as u64),
             thousands(finding.documents),
             shown(&finding.summary),
             shown(&format!("{} {}", finding.index, finding.id)),
         ]);
     }
-    align_right(&mut table, &[0, 2]);
+    align_right(&mut table, &[0, 2, 3]);
     table
 }
 

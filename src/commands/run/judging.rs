@@ -66,7 +66,7 @@ impl<'a> Judging<'a> {
         let findings_file = request.findings.as_ref().map(create_findings).transpose()?;
         Ok(Judging {
             findings_file,
-            prints_table: output.is_none(),
+            prints_table: output.is_none() && !request.findings.as_deref().is_some_and(files::is_standard_output),
             interrupt,
             main,
             compute,
@@ -163,7 +163,7 @@ impl<'a> Judging<'a> {
             self.report(report);
             return Err(refused);
         }
-        let started = Instant::now();
+        let mut started = Instant::now();
         let prepared = tokio::task::block_in_place(|| self.prepare(report));
         let (findings, gathered, mut sinks) = match prepared {
             Ok(prepared) => prepared,
@@ -172,6 +172,8 @@ impl<'a> Judging<'a> {
                 return Err(error);
             }
         };
+        report.phases.roll_up = started.elapsed().as_secs_f64();
+        started = Instant::now();
         sinks.extend(cluster);
         let outputs = self.findings_outputs();
         let mut delivery = Delivery { n_documents: vec![0; self.names.len()], ..Delivery::default() };

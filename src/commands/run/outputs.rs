@@ -9,7 +9,7 @@ use super::request::Request;
 use crate::cli::RunArgs;
 use crate::config::Configuration;
 use crate::report::Report;
-use crate::sinks::files::{STANDARD_OUTPUT, check_writable, write_whole};
+use crate::sinks::files::{check_writable, is_standard_output, write_whole};
 use crate::sources::files::event_files;
 
 /// Refuses an output that would replace a file that the run reads, or the other output.
@@ -74,7 +74,7 @@ enum Identity {
 impl Identity {
     /// Returns `None` if it is not a regular file: a terminal or pipe may be shared.
     fn of(path: &Path) -> Option<Self> {
-        if path == Path::new(STANDARD_OUTPUT) {
+        if is_standard_output(path) {
             return Some(Self::StandardOutput);
         }
         match std::fs::metadata(path) {

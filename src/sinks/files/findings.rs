@@ -14,12 +14,13 @@ use crate::delivery::{DeliveryError, SinkError};
 use crate::findings::{Finding, Findings, shown_time};
 
 /// Columns of findings.
-const COLUMNS: [Column; 15] = [
+const COLUMNS: [Column; 16] = [
     ("score", CellKind::Number),
     ("surprise", CellKind::Number),
     ("own_score", CellKind::Number),
     ("own_surprise", CellKind::Number),
     ("use_case", CellKind::Text),
+    ("supported_by", CellKind::Text),
     ("aggregator", CellKind::Text),
     ("target", CellKind::Text),
     ("documents", CellKind::Number),
@@ -115,6 +116,7 @@ fn row(finding: &Finding) -> serde_json::Result<Vec<String>> {
         finding.own_score.to_string(),
         finding.own_surprise.to_string(),
         finding.use_case.clone(),
+        finding.supported_by.join(", "),
         finding.aggregator.clone().unwrap_or_default(),
         finding.target.clone().unwrap_or_default(),
         finding.documents.to_string(),

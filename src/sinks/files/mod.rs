@@ -22,7 +22,7 @@ use parquet::ParquetRows;
 use sorted::SortedFile;
 
 pub use findings::{FindingsFile, create_findings};
-pub use place::{STANDARD_OUTPUT, check_writable, write_whole};
+pub use place::{check_writable, is_standard_output, write_whole};
 pub use rows::Timestamps;
 
 /// Starts a file; fails at once if it could not be written at the end. What is written to a stream

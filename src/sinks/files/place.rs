@@ -25,7 +25,12 @@ pub fn write_whole(path: &Path, text: &[u8]) -> Result<(), SinkError> {
 }
 
 /// Path that stands for standard output.
-pub const STANDARD_OUTPUT: &str = "-";
+const STANDARD_OUTPUT: &str = "-";
+
+/// True if a path stands for standard output.
+pub fn is_standard_output(path: &Path) -> bool {
+    path == Path::new(STANDARD_OUTPUT)
+}
 
 /// Target of a path.
 enum Destination {
@@ -38,7 +43,7 @@ enum Destination {
 }
 
 fn destination(path: &Path) -> io::Result<Destination> {
-    if path == Path::new(STANDARD_OUTPUT) {
+    if is_standard_output(path) {
         return Ok(Destination::StandardOutput);
     }
     let is_of_system = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder)) && !path.starts_with("/dev/shm");
