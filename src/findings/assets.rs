@@ -13,7 +13,7 @@ use outlier_kernels::surprise::score;
 use serde::Serialize;
 
 use super::surprise::combined;
-use super::{MAX_RANKED, MEMORY_BYTES, RollUpError};
+use super::{MAX_RANKED, MEMORY_BYTES, RollUpError, cut};
 use crate::outlier::rounded;
 use crate::spill::{FieldReader, FieldWriter, Record, SortedRuns};
 
@@ -109,6 +109,7 @@ impl AssetSums {
             }
         }
         keep_highest(&mut ranked);
+        ranked.iter_mut().for_each(|ranked| cut(&mut ranked.asset));
         Ok((n_assets, ranked))
     }
 }

@@ -17,8 +17,8 @@ use crate::spill::{FieldReader, FieldWriter, Record, SortedRuns, StoredRuns};
 /// Upper limit on the assets that a finding names.
 const NAMED_ASSETS: usize = 10;
 
-/// Upper limit on the assets of a finding whose surprise is held in memory.
-const HELD_ASSETS: usize = 10_000;
+/// Upper limit on the bytes of the assets of a finding that are held in memory.
+const HELD_BYTES: usize = 1 << 20;
 
 impl Finding {
     fn order(&self) -> impl Ord {
@@ -46,12 +46,13 @@ impl PartialOrd for Finding {
 impl Ord for Finding {
     /// Highest scores come first, then names decide. Use cases may share a name.
     fn cmp(&self, other: &Self) -> Ordering {
-        let rest = |finding: &Self| (finding.documents, finding.outliers, finding.first, finding.last);
-        let texts = |finding: &Self| (finding.summary.clone(), finding.index.clone(), finding.id.clone());
+        let counts = |finding: &Self| (finding.documents, finding.outliers, finding.first, finding.last);
+        let texts = (&self.summary, &self.index, &self.id, &self.assets, &self.supported_by);
+        let texts_of_other = (&other.summary, &other.index, &other.id, &other.assets, &other.supported_by);
         self.order()
             .cmp(&other.order())
-            .then_with(|| rest(self).cmp(&rest(other)))
-            .then_with(|| texts(self).cmp(&texts(other)))
+            .then_with(|| counts(self).cmp(&counts(other)))
+            .then_with(|| texts.cmp(&texts_of_other))
     }
 }
 
@@ -144,6 +145,8 @@ struct Group {
     named_assets: BTreeSet<String>,
     /// Highest surprise by asset.
     surprise_by_asset: BTreeMap<String, u64>,
+    /// Bytes of these assets.
+    n_asset_bytes: usize,
 }
 
 impl Groups {
@@ -160,7 +163,8 @@ impl Groups {
         if group.finding.documents > self.most_documents {
             selection.leave_out(use_case_idx, outlier_number, Reason::NotWritten);
         }
-        if group.surprise_by_asset.len() > HELD_ASSETS {
+        if group.n_asset_bytes > HELD_BYTES {
+            group.n_asset_bytes = 0;
             let held = std::mem::take(&mut group.surprise_by_asset);
             self.assets.add(use_case_idx, number, held)?;
         }
@@ -215,6 +219,7 @@ impl Group {
             use_cases: first.use_cases.clone(),
             named_assets: BTreeSet::new(),
             surprise_by_asset: BTreeMap::new(),
+            n_asset_bytes: 0,
         }
     }
 
@@ -246,8 +251,12 @@ impl Group {
                     self.named_assets.pop_last();
                 }
             }
-            let surprise = self.surprise_by_asset.entry(asset).or_default();
-            *surprise = found.surprise.max(*surprise);
+            if let Some(surprise) = self.surprise_by_asset.get_mut(&asset) {
+                *surprise = found.surprise.max(*surprise);
+            } else {
+                self.n_asset_bytes += asset.len() + size_of::<(String, u64)>();
+                self.surprise_by_asset.insert(asset, found.surprise);
+            }
         }
     }
 }

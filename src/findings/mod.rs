@@ -45,6 +45,17 @@ const MEMORY_BYTES: usize = 8 << 20;
 /// Upper limit on the findings and the assets of a report.
 pub const MAX_RANKED: usize = 100;
 
+/// Upper limit on the characters of texts in the report and on the terminal.
+const SHOWN_CHARS: usize = 1000;
+
+/// Cuts a text that is too long to be shown.
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(SHOWN_CHARS) {
+        text.truncate(end);
+        text.push_str(" …");
+    }
+}
+
 /// All outliers of a run with the same use case, aggregator and target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
@@ -115,7 +126,7 @@ impl Findings {
         self.findings.read()
     }
 
-    /// Returns the findings with the highest scores.
+    /// Returns the findings with the highest scores. Their texts are cut at [`SHOWN_CHARS`].
     ///
     /// # Errors
     /// A temporary file that cannot be read.
@@ -123,8 +134,10 @@ impl Findings {
         let mut findings = self.read()?;
         let mut top = Vec::new();
         while top.len() < most
-            && let Some(finding) = findings.next_if(|_| true)?
+            && let Some(mut finding) = findings.next_if(|_| true)?
         {
+            let optional = [&mut finding.aggregator, &mut finding.target].into_iter().flatten();
+            [&mut finding.summary].into_iter().chain(optional).chain(&mut finding.assets).for_each(cut);
             top.push(finding);
         }
         Ok(top)

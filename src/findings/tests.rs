@@ -231,6 +231,31 @@ fn requirements_look_at_aggregators_in_the_order_of_use_cases() {
 }
 
 #[test]
+fn long_texts_are_cut_where_they_are_shown() {
+    let long = "é".repeat(1001);
+    let outliers = gathered(&[(0, 1, &long, "x", 3.0, &[&long])]);
+    let rolled_up = roll_up(&configuration(&[], ""), &outliers);
+    let shown = format!("{} …", "é".repeat(1000));
+    let top = rolled_up.findings.top(1).unwrap();
+    assert_eq!((top[0].aggregator.as_ref(), &top[0].assets[0]), (Some(&shown), &shown));
+    assert_eq!(rolled_up.findings.assets[0].asset, shown);
+    let whole = rolled_up.findings.read().unwrap().next_if(|_| true).unwrap().unwrap();
+    assert_eq!((whole.aggregator.as_ref(), &whole.assets[0]), (Some(&long), &long));
+}
+
+#[test]
+fn assets_of_a_finding_may_be_many() {
+    let texts: Vec<String> = (0..3000).map(|n| format!("ip: {}{}", "x".repeat(1000), n % 1500)).collect();
+    let lists: Vec<[&str; 1]> = texts.iter().map(|text| [text.as_str()]).collect();
+    let made: Vec<Made<'_>> =
+        lists.iter().enumerate().map(|(n, list)| (0, n as u64, "h", "x", (n / 1500) as f64 + 1.0, &list[..])).collect();
+    let rolled_up = roll_up(&configuration(&[], ""), &gathered(&made));
+    assert_eq!((rolled_up.findings.n_assets, rolled_up.findings.assets.len()), (1500, 100));
+    // two outliers of one finding are one sign, whichever is held in memory
+    assert!(rolled_up.findings.assets.iter().all(|asset| (asset.surprise, asset.findings) == (2.0, 1)));
+}
+
+#[test]
 fn nothing_rolls_up_to_nothing() {
     let rolled_up = roll_up(&configuration(&[], ""), &gathered(&[]));
     assert_eq!((rolled_up.findings.n_findings, rolled_up.findings.n_assets), (0, 0));
