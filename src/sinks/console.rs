@@ -73,7 +73,7 @@ fn findings_table(findings: &[Finding]) -> Table {
     table.set_header(["score", "use case", "others", "documents", "finding", "document"]);
     for finding in findings {
         table.add_row([
-            shown_score(finding.score),
+            one_decimal(finding.score),
             escape_controls(&finding.use_case),
             thousands(finding.supported_by.len() as u64),
             thousands(finding.documents),
@@ -87,17 +87,19 @@ fn findings_table(findings: &[Finding]) -> Table {
 
 fn assets_table(assets: &[RankedAsset]) -> Table {
     let mut table = table_for(&io::stdout());
-    table.set_header(["score", "asset", "findings", "use cases"]);
+    table.set_header(["score", "bits", "asset", "findings", "use cases"]);
     for asset in assets {
         let use_cases: Vec<&str> = asset.use_cases.iter().map(|evidence| evidence.use_case.as_str()).collect();
         table.add_row([
-            shown_score(asset.score),
+            one_decimal(asset.score),
+            // scores of assets with much evidence are nearly equal
+            one_decimal(asset.surprise),
             shown(&asset.asset),
             thousands(asset.findings),
             shown(&use_cases.join(", ")),
         ]);
     }
-    align_right(&mut table, &[0, 2]);
+    align_right(&mut table, &[0, 1, 3]);
     table
 }
 
@@ -109,8 +111,8 @@ fn align_right(table: &mut Table, columns: &[usize]) {
     }
 }
 
-fn shown_score(score: f64) -> String {
-    format!("{score:.1}")
+fn one_decimal(number: f64) -> String {
+    format!("{number:.1}")
 }
 
 /// Start of a text that comes from events, escaped.
