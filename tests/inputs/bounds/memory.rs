@@ -57,6 +57,6 @@ fn findings_that_are_printed_stay_within_the_limit() {
     let (finished, report) =
         run(folder.path(), &format!("run --use-cases use_case.conf --events events.ndjson {options}"));
     let shown = finished.expect_code(0).stdout;
-    assert!(shown.contains("... in more than ") && shown.len() < 100_000, "{}", shown.len());
+    assert!(shown.contains(" ... and 3,970 more findings: ") && shown.len() < 100_000, "{}", shown.len());
     assert!(peak_memory(&report) < MOST, "{} MiB", peak_memory(&report) >> 20);
 }
