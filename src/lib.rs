@@ -18,6 +18,7 @@ pub mod config;
 pub mod telemetry;
 pub mod query;
 pub mod elastic;
+pub mod state;
 // the engine
 pub mod table;
 pub mod engine;

@@ -212,7 +212,8 @@ impl Planner {
             aggregator: columns.aggregator.map(|key| self.key(key, rule_set)),
             target: columns.target.map(|key| self.key(key, rule_set)),
             value: columns.value.map(|(metric, field)| self.metric(metric, field, rule_set)),
-            time: columns.time.then(|| self.time(&use_case.timestamp_field, formats)),
+            time: (columns.time || use_case.memory_days.is_some())
+                .then(|| self.time(&use_case.timestamp_field, formats)),
             tie: columns.tie,
             label: columns.label.map(|field| self.key(Key::smallest(&[field]), None)),
         }

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::config::MainConfig;
 use crate::detection::{Detected, Detection, DetectionError};
 use crate::engine::Compute;
 use crate::findings::UseCaseCounts;
 use crate::ingest::{Ingested, Usage, ingest};
-use crate::models::{EvaluationError, Inputs, Span};
+use crate::models::{EvaluationError, Inputs, Recall, Span};
 use crate::outlier::Gathered;
 use crate::plan::{Period, PlannedUseCase, ScanPlan, time_formats};
 use crate::runtime::side_by_side;
 use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
+use crate::state::{MemorySize, MemoryUse, Store};
 use crate::table::View;
 use crate::usability::{Assessment, assess};
 use crate::whitelist::Whitelist;
@@ -36,6 +39,8 @@ pub struct ScanGroup<'a> {
     pub gathered: &'a Gathered,
     /// Number of use cases in the run's earlier groups.
     pub n_before: usize,
+    /// Memory of earlier runs, if the configuration has one.
+    pub store: Option<&'a Store>,
 }
 
 /// Result of a scan group.
@@ -156,10 +161,17 @@ async fn detect(
         spill_dir: &group.compute.limits().spill_dir,
         n_rows: ingested.usage[mask_idx].rows,
         n_events: ingested.usage[mask_idx].in_window,
+        recall: None,
     };
-    Detection {
+    let view = View::new(Arc::clone(&ingested.table), mask_idx, planned.view);
+    let store = group.store.and_then(|store| Some((store, store.memory(use_case)?)));
+    let recall = match store {
+        Some((_, memory)) => Recall::new(memory, &view, &inputs, group.plan.latest).await?,
+        None => None,
+    };
+    let detection = Detection {
         use_case,
-        view: View::new(Arc::clone(&ingested.table), mask_idx, planned.view),
+        view: view.clone(),
         source: group.source,
         derived: planned.derived.as_deref(),
         whitelist: Whitelist::new(Arc::clone(&group.main.whitelist), Arc::clone(&use_case.whitelist)),
@@ -170,7 +182,14 @@ async fn detect(
         gathered: group.gathered,
         use_case_idx: group.n_before + mask_idx,
         interrupt: &group.options.interrupt,
+    };
+    let mut detected = detection.run(Inputs { recall: recall.as_ref(), ..inputs }).await?;
+    if let (Some((store, _)), Some(recall)) = (store, &recall) {
+        let MemorySize { days, tallies } = recall.size();
+        detected.statistics.members.insert("memory".to_owned(), json!({"days": days, "tallies": tallies}));
+        if store.usage() == MemoryUse::ReadAndAdd {
+            store.keep(recall.add(&view, &inputs).await?);
+        }
     }
-    .run(inputs)
-    .await
+    Ok(detected)
 }

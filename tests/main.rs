@@ -7,9 +7,9 @@
 //! in configurations, `inputs` the events and files that it reads, `outputs` the files that it
 //! writes, `findings` what it makes of outliers, `config` its configuration files, `query` the
 //! query languages, `word2vec` that model, `recordings` the use cases and recordings that ship with
-//! the project, `servers` real clusters, `tidy` the rules of the source tree, `usability` what use
-//! cases say that cannot use the events.
-//! `program` and `outliers` are shared by the tests.
+//! the project, `memory` what runs remember, `servers` real clusters, `tidy` the rules of the
+//! source tree, `usability` what use cases say that cannot use the events. `program` and `outliers`
+//! are shared by the tests.
 
 mod check;
 mod cli;
@@ -18,6 +18,7 @@ mod findings;
 mod fuzz;
 mod golden;
 mod inputs;
+mod memory;
 mod outliers;
 mod outputs;
 mod plans;

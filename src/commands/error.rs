@@ -12,6 +12,7 @@ use crate::report::{Exit, NOTHING_WRITTEN};
 use crate::scan_group::GroupError;
 use crate::sources::SourceError;
 use crate::spill::SpillError;
+use crate::state::StateError;
 use crate::table::TableError;
 
 /// Reasons why a run ended early.
@@ -35,6 +36,8 @@ pub(super) enum RunError {
     LocalFile(#[from] SinkError),
     #[error(transparent)]
     Spill(#[from] SpillError),
+    #[error(transparent)]
+    State(#[from] StateError),
     #[error("cannot read {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("internal error: {0}")]
@@ -50,9 +53,11 @@ impl RunError {
             RunError::Unavailable(_) => Exit::Unavailable,
             RunError::Refused(_) => Exit::Refused,
             RunError::Interrupted(_) => Exit::Interrupted,
-            RunError::LocalFile(_) | RunError::Spill(_) | RunError::Unreadable { .. } | RunError::Events(_) => {
-                Exit::LocalFile
-            }
+            RunError::LocalFile(_)
+            | RunError::Spill(_)
+            | RunError::State(_)
+            | RunError::Unreadable { .. }
+            | RunError::Events(_) => Exit::LocalFile,
             RunError::Internal(_) => Exit::Internal,
         }
     }

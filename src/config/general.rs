@@ -1,6 +1,7 @@
 //! `[general]`, except for the keys of the cluster and of the log.
 
 use std::num::NonZeroU64;
+use std::path::PathBuf;
 
 use super::history_window::HistoryWindow;
 use super::keys::Keys;
@@ -8,9 +9,26 @@ use super::outlier_limits;
 use super::time_formats;
 use crate::event::FieldPath;
 use crate::event::time::TimeFormats;
+use crate::python::parse_int;
 use crate::spelling::named_values;
 
 pub(super) const SECTION: &str = "general";
+
+/// Default of `memory_days`.
+const DEFAULT_MEMORY_DAYS: u32 = 90;
+
+/// Upper limit on `memory_days`.
+const MOST_MEMORY_DAYS: u32 = 36_500;
+
+/// Reads `memory_days`, the number of days that are remembered.
+pub(super) fn read_memory_days(keys: &mut Keys<'_>) -> Option<u32> {
+    let days = |text: &str| {
+        let days = u32::try_from(parse_int(text)?).ok()?;
+        (days <= MOST_MEMORY_DAYS).then_some(days)
+    };
+    let help = "write a number of days, such as 90; 0 remembers nothing";
+    keys.parsed("memory_days", "not a whole number from 0 to 36500", help, days)
+}
 
 named_values! {
     /// Effect of a use case on the run if it cannot use the events that match it.
@@ -33,6 +51,10 @@ pub struct General {
     pub timestamp_format: TimeFormats,
     /// Length of the history over which events are read, unless a use case sets its own.
     pub history_window: HistoryWindow,
+    /// Folder for the memory of what earlier runs saw; without one, nothing is remembered.
+    pub state_dir: Option<PathBuf>,
+    /// Number of days that are remembered, unless a use case sets its own; 0 for none.
+    pub memory_days: u32,
     /// True to write outliers to their documents.
     pub save_results: bool,
     /// True to log each outlier.
@@ -71,6 +93,8 @@ impl General {
             outlier_budget: outlier_limits::limit(keys, "outlier_budget"),
             max_documents_per_finding: outlier_limits::limit(keys, "max_documents_per_finding"),
             history_window: HistoryWindow::read(keys),
+            state_dir: keys.filled("state_dir").map(PathBuf::from),
+            memory_days: read_memory_days(keys).unwrap_or(DEFAULT_MEMORY_DAYS),
         }
     }
 }

@@ -61,7 +61,7 @@ impl EvaluationError {
             DataFusionError::External(error) => match (error.downcast_ref(), error.downcast_ref()) {
                 (Some(TableError::Spill(SpillError { folder, source })), _)
                 | (_, Some(SpillError { folder, source })) => spill(folder.clone(), source),
-                _ => plan(),
+                _ => Self::Plan(error.to_string()),
             },
             _ => plan(),
         }

@@ -20,6 +20,7 @@ use crate::engine::functions::most_frequent;
 use crate::event::metric::{is_integer, metric_number, metric_observations};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::python::float_text;
+use crate::state::Sketch;
 use crate::table::{Population, View};
 
 /// Memory in bytes per row while the numbers of its group are collected, including the unused
@@ -41,6 +42,8 @@ pub(super) const STORED: &[StoredKey] = &[
     StoredKey::new("decision_frontier", StoredKind::Number, PerOutlier::One),
     StoredKey::new("confidence", StoredKind::Number, PerOutlier::One),
     StoredKey::new("non_outlier_values_sample", StoredKind::Text, PerOutlier::UpToOne),
+    StoredKey::new("remembered_values", StoredKind::Number, PerOutlier::UpToOne),
+    StoredKey::new("remembered_beyond", StoredKind::Number, PerOutlier::UpToOne),
 ];
 
 impl Method for Metrics {
@@ -121,8 +124,14 @@ async fn evaluate<'a>(
         }
     };
     let surprises = Surprises::new(&groups, tail, extremes, side);
-    let evaluation =
-        Evaluation::new(candidates, move |candidate, event| observations(metrics, view, &buckets, candidate, event));
+    let remembered = inputs.recall.map(|recall| recall.sketches(buckets.keys().copied(), view)).transpose()?;
+    let evaluation = Evaluation::new(candidates, move |candidate, event| {
+        let mut seen = observations(metrics, view, &buckets, candidate, event);
+        if let Some(sketches) = &remembered {
+            seen.extend(remembered_values(sketches.get(&candidate.aggregator), candidate, side));
+        }
+        seen
+    });
     let surprise = move |candidate: &Candidate| surprises.of(candidate.aggregator, f64::from_bits(candidate.evidence));
     Ok(evaluation.with_surprise(surprise))
 }
@@ -158,6 +167,18 @@ fn observations(
     seen.insert("target".to_owned(), target.into());
     seen.insert("aggregator".to_owned(), text_of(view, view.columns().aggregator, candidate.aggregator));
     seen
+}
+
+/// Number of the aggregator's values before the events of the run, and of those among them that are
+/// as extreme as a candidate.
+fn remembered_values(sketch: Option<&Sketch>, candidate: &Candidate, side: TriggerOn) -> [(String, Value); 2] {
+    let value = f64::from_bits(candidate.evidence);
+    let beyond = |sketch: &Sketch| match side {
+        TriggerOn::High => sketch.at_least(value),
+        TriggerOn::Low => sketch.at_most(value),
+    };
+    [("remembered_values", sketch.map_or(0, Sketch::n)), ("remembered_beyond", sketch.map_or(0, beyond))]
+        .map(|(key, n)| (key.to_owned(), n.into()))
 }
 
 /// Splits the view by aggregator if the numbers of all rows would take too much memory at once. An

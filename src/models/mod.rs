@@ -1,8 +1,8 @@
 //! Models: each is a pure function from a view of the event table to candidates.
 //!
 //! Models are DataFusion plans over the rows of a view that use the aggregate functions of
-//! [`crate::engine::functions`]. They cover the whole history window, keep no state, and give the
-//! same candidates for the same rows in any order.
+//! [`crate::engine::functions`]. They cover the whole history window, and give the same candidates
+//! for the same rows and the same [`Recall`] of earlier runs in any order.
 //!
 //! A model is one file, which declares everything the model contributes: see [`Method`]. A new one
 //! needs its line in the list.
@@ -14,6 +14,7 @@ mod finding;
 mod flagged;
 mod metrics;
 mod population;
+mod recall;
 mod simplequery;
 mod sudden_appearance;
 mod terms;
@@ -23,6 +24,7 @@ pub use candidates::{Candidate, Candidates, SortedCandidates};
 pub use columns::{Columns, Key};
 pub use error::EvaluationError;
 pub use finding::{FindingTarget, FindingTexts, finding_texts};
+pub use recall::Recall;
 
 use std::any::type_name;
 use std::path::Path;
@@ -230,6 +232,8 @@ pub struct Inputs<'a> {
     pub n_rows: u64,
     /// Number of events in the window, whether they match the query or not.
     pub n_events: u64,
+    /// What earlier runs saw; `None` if nothing is remembered.
+    pub recall: Option<&'a Recall<'a>>,
 }
 
 /// Finds the candidates of `model` in `view`.

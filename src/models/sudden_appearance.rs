@@ -12,12 +12,13 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use super::{
-    Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Span, column, field_names, rows,
-    rows_of, text_of,
+    Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Recall, Span, column, field_names,
+    rows, rows_of, text_of,
 };
 use crate::config::SuddenAppearance;
-use crate::engine::functions::{History, SlidingWindows, appearances, appearances_of};
+use crate::engine::functions::{Appearance, History, SlidingWindows, appearances, appearances_of};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
+use crate::state::Stretch;
 use crate::table::{Element, View};
 
 pub(super) const STORED: &[StoredKey] = &[
@@ -50,6 +51,8 @@ impl Method for SuddenAppearance {
 /// An appearance, and its row as a candidate.
 struct Appeared {
     candidate: Candidate,
+    /// Time of its event, in microseconds.
+    time: i64,
     /// Start and end of the window, in microseconds.
     window: (i64, i64),
     /// Number of occurrences of the target in the window.
@@ -66,7 +69,9 @@ async fn evaluate<'a>(
         return Ok(Evaluation::without_candidates(&inputs));
     };
     let (start, end) = (first.start, last.end);
-    let windows = SlidingWindows { histories, window: microseconds(sudden.window), step: microseconds(sudden.step) };
+    let (window, step) = (microseconds(sudden.window), microseconds(sudden.step));
+    let memory = inputs.recall.map_or(0, Recall::length);
+    let windows = SlidingWindows { histories, window, step, memory };
     let expression = appearances(col("time"), col("tie"), col("element"), &windows);
     let found = rows(view, &inputs)?
         .filter(col("time").between(lit(start), lit(end)))?
@@ -81,6 +86,9 @@ async fn evaluate<'a>(
     for batch in &found {
         collect_appearances(batch, &mut appeared)?;
         novelty.add(batch)?;
+    }
+    if let Some(recall) = inputs.recall {
+        drop_remembered(recall, view, &mut appeared)?;
     }
     if let Some(minimum) = sudden.min_aggregator_bucket {
         drop_small_buckets(minimum, view, &mut appeared, inputs).await?;
@@ -140,7 +148,7 @@ impl Novelty {
 }
 
 fn observations(sudden: &SuddenAppearance, view: &View, appeared: &Appeared) -> Map<String, Value> {
-    let Appeared { candidate, window: (start, end), n_in_window } = *appeared;
+    let Appeared { candidate, window: (start, end), n_in_window, .. } = *appeared;
     let columns = view.columns();
     let mut seen = Map::new();
     seen.insert("size_time_window".to_owned(), duration_text(sudden.window).into());
@@ -214,9 +222,26 @@ fn collect_appearances(batch: &RecordBatch, appeared: &mut Vec<Appeared>) -> Res
                 target: targets.value(row),
                 evidence: 0,
             };
-            appeared.push(Appeared { candidate, window: appearance.window, n_in_window: appearance.n_in_window });
+            let Appearance { time, window, n_in_window, .. } = appearance;
+            appeared.push(Appeared { candidate, time, window, n_in_window });
         }
     }
+    Ok(())
+}
+
+/// Drops the appearances of what an earlier run saw before them.
+fn drop_remembered(recall: &Recall<'_>, view: &View, appeared: &mut Vec<Appeared>) -> Result<(), DataFusionError> {
+    let times = appeared.iter().map(|appeared| appeared.time);
+    let (Some(first), Some(last)) = (times.clone().min(), times.max()) else { return Ok(()) };
+    let time = Stretch { start: first.saturating_sub(recall.length()), end: last };
+    let wanted = appeared.iter().map(Appeared::pair).collect();
+    let known = recall.times_of(&wanted, time, view)?;
+    appeared.retain(|appeared| {
+        let oldest = appeared.time.saturating_sub(recall.length());
+        let is_before = |time: i64| (oldest..appeared.time).contains(&time);
+        let seen = known.get(&appeared.pair()).map_or(&[][..], Vec::as_slice);
+        !seen.iter().any(|seen| is_before(seen.start) || is_before(seen.end))
+    });
     Ok(())
 }
 
@@ -259,6 +284,10 @@ async fn drop_small_buckets(
 }
 
 impl Appeared {
+    fn pair(&self) -> (u32, u32) {
+        (self.candidate.aggregator, self.candidate.target)
+    }
+
     fn bucket(&self) -> (u32, i64, i64) {
         let (start, end) = self.window;
         (self.candidate.aggregator, start, end)

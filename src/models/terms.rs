@@ -20,7 +20,7 @@ use super::flagged::{Flagged, candidates};
 use super::population::{Extremes, Groups, Surprises};
 use super::{
     Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method,
-    Refinement, column, places, rows, rows_of, sample_text, text, text_of,
+    Recall, Refinement, column, places, rows, rows_of, sample_text, text, text_of,
 };
 use crate::config::{CountMethod, Terms, Trigger, TriggerMethod, TriggerOn};
 use crate::engine::functions::{Levels, TermsJudgement, frontier_of, judge_terms, kernel_side};
@@ -68,9 +68,18 @@ impl Method for Terms {
 
 /// Candidates, whose evidence is the number of occurrences of the term, or of distinct terms of the
 /// aggregator.
-fn evaluation<'a>(terms: &'a Terms, view: &'a View, candidates: Candidates, buckets: Buckets<u32>) -> Evaluation<'a> {
+fn evaluation<'a>(
+    terms: &'a Terms,
+    view: &'a View,
+    candidates: Candidates,
+    buckets: Buckets<u32>,
+    recall: Option<&'a Recall<'a>>,
+) -> Evaluation<'a> {
     let columns = view.columns();
-    let term_text = move |&rank: &u32| text(view, columns.target, rank).unwrap_or_default().to_owned();
+    let term_text = move |&rank: &u32| {
+        let remembered = recall.and_then(|recall| recall.target(rank));
+        remembered.unwrap_or_else(|| text(view, columns.target, rank).unwrap_or_default().to_owned())
+    };
     Evaluation::new(candidates, move |candidate, _| {
         let mut seen = Map::new();
         if let Some(bucket) = buckets.get(&candidate.aggregator) {
@@ -108,14 +117,18 @@ async fn within_aggregator<'a>(
     let surprises = frequent_surprises(terms, &judged, &flagged)?;
     let candidates = candidates(flagged.rows(view, &inputs)?, &inputs).await?;
     let on = terms.trigger.on;
-    Ok(evaluation(terms, view, candidates, buckets).with_surprise(move |candidate| match on {
+    Ok(evaluation(terms, view, candidates, buckets, inputs.recall).with_surprise(move |candidate| match on {
         TriggerOn::Low => rarities.surprise(candidate),
         TriggerOn::High => surprises.of(candidate.aggregator, candidate.evidence as f64),
     }))
 }
 
-/// Number of occurrences of each target in each aggregator, as `n`.
+/// Number of occurrences of each target in each aggregator, as `n`; those that earlier runs saw are
+/// included.
 fn counts(view: &View, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
+    if let Some(recall) = inputs.recall {
+        return recall.counts(view, inputs);
+    }
     rows(view, inputs)?.aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])
 }
 
@@ -329,5 +342,5 @@ async fn across_aggregators<'a>(
     let bucket = |&aggregator: &u32| (aggregator, Bucket { frontier, sample: Vec::new() });
     let buckets = n_by_aggregator.keys().map(bucket).collect();
     let surprise = move |candidate: &Candidate| bits(tail.probability(scale.distance(candidate.evidence as f64, side)));
-    Ok(evaluation(terms, view, candidates, buckets).with_surprise(surprise))
+    Ok(evaluation(terms, view, candidates, buckets, None).with_surprise(surprise))
 }

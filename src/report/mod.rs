@@ -25,6 +25,7 @@ use crate::plan::ScanPlan;
 use crate::scan_group::{GroupResult, UseCaseResult};
 use crate::sources::ScanSummary;
 use crate::spill::SpillError;
+use crate::state::{MemorySize, Store};
 use crate::terminal::counted;
 pub use check::{CheckReport, CheckSummary};
 pub use exit::Exit;
@@ -80,6 +81,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Assets with the highest scores, at most [`MAX_RANKED`].
     pub assets: Vec<RankedAsset>,
+    /// Size of the memory of earlier runs, as it was before this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemorySize>,
     /// Use cases, in the order of the configuration files.
     pub use_cases: Vec<UseCaseReport>,
     /// Problems in the configuration.
@@ -177,6 +181,7 @@ impl Report {
             housekeeping: None,
             findings: Vec::new(),
             assets: Vec::new(),
+            memory: None,
             use_cases: Vec::new(),
             problems: Vec::new(),
         }
@@ -216,6 +221,12 @@ impl Report {
                 format!("{updated} changed, {n_left} {} not", if n_left == 1 { "was" } else { "were" })
             }
         }
+    }
+
+    /// Adds the memory of earlier runs.
+    pub(crate) fn memory(&mut self, store: &Store) {
+        self.memory = Some(store.size());
+        store.new_beginnings().into_iter().for_each(|line| self.warning(line));
     }
 
     pub(crate) fn fail(&mut self, why: String, exit: Exit) {

@@ -10,6 +10,7 @@ use crate::delivery::Written;
 use crate::findings::LeftOut;
 use crate::housekeeping::Cleaned;
 use crate::sinks::console::table_for;
+use crate::state::MemorySize;
 use crate::terminal::{counted, escape_controls, thousands};
 
 /// Upper limit on the ignored files that the summary names.
@@ -56,6 +57,10 @@ pub(crate) fn print(report: &Report) {
         if let Some(cleaned) = cleaned.as_ref().filter(|cleaned| cleaned.checked > 0) {
             text.push_str(&format!("{what}: {}\n", cleaned_counts(cleaned)));
         }
+    }
+    if let Some(MemorySize { days, tallies }) = report.memory {
+        let (days, tallies) = (counted(days, "day", "days"), counted(tallies, "tally", "tallies"));
+        text.push_str(&format!("memory: {days}, {tallies}\n"));
     }
     text.push_str(&ignored(&report.source.ignored));
     text.push_str(&repeats(&report.source));

@@ -95,6 +95,16 @@ impl Dictionary {
         take(&self.texts, &take(&self.code_of_rank, ranks, None)?, None)
     }
 
+    /// Table for finding ranks by their texts. It takes time in proportion to the texts.
+    pub fn ranks(&self) -> Ranks<'_> {
+        let hash = |&rank: &u32| text_hash(self.text(rank));
+        let mut table = HashTable::with_capacity(self.len());
+        for rank in 0..self.len() as u32 {
+            table.insert_unique(hash(&rank), rank, hash);
+        }
+        Ranks { dictionary: self, table }
+    }
+
     /// Number of distinct texts.
     pub fn len(&self) -> usize {
         self.texts.len()
@@ -103,6 +113,25 @@ impl Dictionary {
     /// True if no text was interned.
     pub fn is_empty(&self) -> bool {
         self.texts.is_empty()
+    }
+}
+
+/// Ranks of a dictionary by text.
+#[derive(Debug)]
+pub struct Ranks<'d> {
+    dictionary: &'d Dictionary,
+    table: HashTable<u32>,
+}
+
+impl Ranks<'_> {
+    /// Rank of `text`, if the dictionary has it.
+    pub fn rank(&self, text: &str) -> Option<u32> {
+        self.table.find(text_hash(text), |&rank| self.dictionary.text(rank) == text).copied()
+    }
+
+    /// Bytes used on the heap.
+    pub fn size_bytes(&self) -> usize {
+        self.table.allocation_size()
     }
 }
 
@@ -137,6 +166,9 @@ mod tests {
             assert_eq!(forward.text(rank), backward.text(rank));
         }
         assert_eq!(forward.len(), backward.len());
+        let ranks = forward.ranks();
+        (0..5).for_each(|rank| assert_eq!(ranks.rank(backward.text(rank)), Some(rank)));
+        assert_eq!(ranks.rank("f"), None);
     }
 
     #[test]

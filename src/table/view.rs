@@ -122,6 +122,11 @@ impl View {
         &self.population
     }
 
+    /// Population of the view, for what outlives it.
+    pub fn population_shared(&self) -> Arc<Population> {
+        Arc::clone(&self.population)
+    }
+
     /// Table behind the view.
     pub fn table(&self) -> &Arc<EventTable> {
         &self.table

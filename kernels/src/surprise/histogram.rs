@@ -20,7 +20,8 @@ pub fn bin_of(value: f64) -> u32 {
 }
 
 /// Smallest value of a bin.
-pub(super) fn lower_edge(bin: u32) -> f64 {
+#[must_use]
+pub fn lower_edge(bin: u32) -> f64 {
     f64::from_bits(u64::from(bin) << SHIFT)
 }
 

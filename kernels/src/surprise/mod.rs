@@ -10,7 +10,7 @@ mod histogram;
 mod scale;
 mod tail;
 
-pub use histogram::{TailHistogram, bin_of};
+pub use histogram::{TailHistogram, bin_of, lower_edge};
 pub use scale::{Scale, Whole};
 pub use tail::Tail;
 

@@ -25,6 +25,7 @@ use crate::sinks::console;
 use crate::sinks::files::{self, FindingsFile, OutlierFile, Timestamps};
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
+use crate::state::{MemoryUse, Store};
 use crate::usability::Usability;
 
 /// A run under way.
@@ -35,6 +36,8 @@ pub(super) struct Judging<'a> {
     pub(super) period: Period,
     pub(super) now: DateTime<Utc>,
     quiet: bool,
+    /// Memory of earlier runs, if the configuration has one.
+    store: Option<Store>,
     /// The file for outliers.
     output: Option<OutlierFile>,
     /// The file for findings.
@@ -58,6 +61,7 @@ impl<'a> Judging<'a> {
     ) -> Result<Self, RunError> {
         let compute = Compute::new(request.limits.clone()).map_err(|error| RunError::Internal(error.to_string()))?;
         let compute = compute.with_resource(device(request.device, use_cases)?);
+        let store = open_store(request, main, use_cases)?;
         let spill_dir = &compute.limits().spill_dir;
         let gathered = Gathered::new(spill_dir);
         let create = |output: &Output| files::create(&output.path, output.format, spill_dir);
@@ -73,6 +77,7 @@ impl<'a> Judging<'a> {
             period: request.period,
             now: request.now,
             quiet,
+            store,
             output,
             gathered,
             names: Vec::new(),
@@ -105,6 +110,7 @@ impl<'a> Judging<'a> {
             period: self.period,
             gathered: &self.gathered,
             n_before: self.names.len(),
+            store: self.store.as_ref(),
         };
         let bar = Progress::start(self.quiet, total_bytes, progress);
         let result = tokio::task::block_in_place(|| scan_group::judge(&group));
@@ -112,6 +118,11 @@ impl<'a> Judging<'a> {
         self.names.extend(plan.use_cases.iter().map(|planned| planned.use_case.id()));
         self.groups.push((Arc::clone(plan), result?));
         Ok(())
+    }
+
+    /// Memory of earlier runs, if the configuration has one.
+    pub(super) fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
     }
 
     /// Reports what was judged so far, in a run that ends early.
@@ -193,7 +204,7 @@ impl<'a> Judging<'a> {
             None if result.is_ok() => report.missing.extend(delivery.lost.missing()),
             None => {}
         }
-        let interrupt = self.interrupt;
+        let (interrupt, store) = (self.interrupt, self.store.take());
         self.report(report);
         report.phases.write += started.elapsed().as_secs_f64();
         if let Some(ended) = ended {
@@ -204,7 +215,9 @@ impl<'a> Judging<'a> {
             return Err(RunError::Interrupted(NOTHING_WRITTEN.to_owned()));
         }
         sinks.into_iter().try_for_each(Sink::finish)?;
-        Ok(outputs.write(&findings)?)
+        outputs.write(&findings)?;
+        // last: what a run that fails saw is not remembered, as the next one reports it
+        Ok(store.map_or(Ok(()), |store| store.commit())?)
     }
 
     /// Rolls up what was gathered, and opens the sinks for it.
@@ -287,6 +300,14 @@ impl FindingsOutputs {
         }
         if self.prints_table { console::print_findings(findings) } else { Ok(()) }
     }
+}
+
+/// Opens the memory of earlier runs, if the configuration has one.
+fn open_store(request: &Request, main: &MainConfig, use_cases: &[Arc<UseCase>]) -> Result<Option<Store>, RunError> {
+    let usage = if request.writes { MemoryUse::ReadAndAdd } else { MemoryUse::ReadOnly };
+    let folder = main.general.state_dir.as_ref();
+    let open = |folder| Store::open(folder, usage, use_cases.iter().map(Arc::as_ref));
+    Ok(folder.map(|folder| open(folder)).transpose()?)
 }
 
 /// Returns the device on which models are trained. A GPU that was asked for must exist; `auto` does

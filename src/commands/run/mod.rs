@@ -72,6 +72,9 @@ async fn detect(args: &RunArgs, quiet: bool, interrupt: &Interrupt, report: &mut
     let use_cases = choose(&settings, &request, report)?;
     outputs::check_report(args.report.as_deref())?;
     let judging = Judging::new(&request, quiet, interrupt, &settings.main, &use_cases)?;
+    if let Some(store) = judging.store() {
+        report.memory(store);
+    }
     match &request.source {
         RequestedSource::Cluster => cluster::detect(&request, judging, &settings, use_cases, report).await,
         RequestedSource::Files(events) => files::detect(events, judging, mapping.as_ref(), use_cases, report),

@@ -113,6 +113,17 @@ impl Model {
         model
     }
 
+    /// True if the model has a use for what earlier runs saw.
+    pub(super) fn uses_memory(&self) -> bool {
+        match self {
+            Self::SuddenAppearance(_) | Self::Metrics(_) => true,
+            Self::Terms(terms) => {
+                terms.count_method == CountMethod::WithinAggregator && terms.trigger.on == TriggerOn::Low
+            }
+            Self::SimpleQuery(_) | Self::Word2vec(_) => false,
+        }
+    }
+
     /// True if use cases of at least one model may have this key.
     pub(super) fn any_has_key(key: &str) -> bool {
         ModelType::ALL.into_iter().any(|model_type| {

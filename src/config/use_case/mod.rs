@@ -7,14 +7,14 @@ mod requires;
 mod severity;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use super::derived_fields::WrittenDerivedField;
-use super::general::General;
+use super::general::{General, read_memory_days};
 use super::history_window::HistoryWindow;
 use super::ini::Section;
 use super::keys::{FIELD_HELP, Keys};
@@ -63,6 +63,8 @@ pub struct UseCase {
     pub timestamp_format: TimeFormats,
     /// Length of the history over which events are read; never negative.
     pub history_window: TimeDelta,
+    /// Number of days over which what earlier runs saw counts; `None` if nothing is remembered.
+    pub memory_days: Option<NonZeroU32>,
     /// The indices to read, when they are not those of the main configuration.
     pub es_index: Option<String>,
     /// True to notify people of its outliers, if the notifier is on.
@@ -149,6 +151,7 @@ impl<'a> Context<'a> {
         keys.bool("process_documents_chronologically");
         let timestamp_field = keys.field("timestamp_field").unwrap_or_else(|| general.timestamp_field.clone());
         let timestamp_format = time_formats::read(keys).unwrap_or_else(|| general.timestamp_format.clone());
+        let memory_days = read_memory_days(keys).unwrap_or(general.memory_days);
         let es_index = keys.filled("es_index").map(str::to_owned);
         let min_score = outlier_limits::min_score(keys).or(general.min_score);
         let max_outliers = outlier_limits::limit(keys, "max_outliers");
@@ -159,6 +162,7 @@ impl<'a> Context<'a> {
         if keys.entries().any(|entry| is_old_entry(&entry.key)) {
             Arc::make_mut(&mut whitelist).add_old_entries(keys);
         }
+        let remembers = general.state_dir.is_some() && model.as_ref().is_some_and(Model::uses_memory);
         let arbitrary = read_arbitrary(keys);
         // query strings are checked word by word, see `query::doubts`
         keys.check_comments(|key| key == query::LUCENE || is_old_entry(key));
@@ -170,6 +174,7 @@ impl<'a> Context<'a> {
             timestamp_field,
             timestamp_format,
             history_window: history_window?,
+            memory_days: NonZeroU32::new(memory_days).filter(|_| remembers),
             es_index,
             should_notify,
             active,

@@ -48,6 +48,9 @@ pub struct SlidingWindows {
     pub window: i64,
     /// Distance between the starts of consecutive windows.
     pub step: i64,
+    /// Time for which a target is known after an event, beyond the window that judges it; 0 if it
+    /// is forgotten with the window.
+    pub memory: i64,
 }
 
 impl SlidingWindows {
@@ -72,7 +75,8 @@ impl SlidingWindows {
     fn appears(&self, previous: Option<i64>, time: i64) -> Option<(i64, i64)> {
         let later = self.histories.partition_point(|history| history.end < time);
         let history = *self.histories.get(later).filter(|history| history.start <= time)?;
-        let is_new = |&(start, _): &(i64, i64)| previous.is_none_or(|previous| previous < start);
+        let oldest = time.saturating_sub(self.memory);
+        let is_new = |&(start, _): &(i64, i64)| previous.is_none_or(|previous| previous < start.min(oldest));
         self.judging(history, time).filter(is_new).or_else(|| self.last(history, time).filter(is_new))
     }
 }
@@ -82,7 +86,7 @@ impl SlidingWindows {
 pub fn appearances(time: Expr, tie: Expr, element: Expr, windows: &SlidingWindows) -> Expr {
     let mut args = vec![time, tie, element];
     args.push(bytes_literal(windows.histories.iter().copied().flat_map(History::to_bytes).collect()));
-    args.extend([windows.window, windows.step].map(lit));
+    args.extend([windows.window, windows.step, windows.memory].map(lit));
     function().call(args)
 }
 
@@ -91,6 +95,8 @@ pub fn appearances(time: Expr, tie: Expr, element: Expr, windows: &SlidingWindow
 pub struct Appearance {
     /// Row of the event.
     pub element: u64,
+    /// Its time, in microseconds.
+    pub time: i64,
     /// Start and end of the window that judged it.
     pub window: (i64, i64),
     /// Number of occurrences of the target in that window.
@@ -101,17 +107,22 @@ pub struct Appearance {
 pub fn appearances_of(column: &ListArray, row: usize) -> Vec<Appearance> {
     let found = column.value(row);
     let found = found.as_struct();
-    let [elements, counts] = [0, 3].map(|idx| found.column(idx).as_primitive::<UInt64Type>().values());
-    let [starts, ends] = [1, 2].map(|idx| found.column(idx).as_primitive::<Int64Type>().values());
+    let [elements, counts] = [0, 4].map(|idx| found.column(idx).as_primitive::<UInt64Type>().values());
+    let [times, starts, ends] = [1, 2, 3].map(|idx| found.column(idx).as_primitive::<Int64Type>().values());
     (0..found.len())
-        .map(|idx| Appearance { element: elements[idx], window: (starts[idx], ends[idx]), n_in_window: counts[idx] })
+        .map(|idx| Appearance {
+            element: elements[idx],
+            time: times[idx],
+            window: (starts[idx], ends[idx]),
+            n_in_window: counts[idx],
+        })
         .collect()
 }
 
 /// The function of DataFusion.
 pub(super) fn function() -> AggregateUDF {
     let mut arguments = vec![DataType::Int64, DataType::UInt64, DataType::UInt64];
-    arguments.extend([DataType::Binary, DataType::Int64, DataType::Int64]);
+    arguments.extend([DataType::Binary, DataType::Int64, DataType::Int64, DataType::Int64]);
     AggregateUDF::new_from_impl(GroupFunction {
         name: "appearances",
         signature: Signature::exact(arguments, Volatility::Immutable),
@@ -126,6 +137,7 @@ fn accumulator(args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>>
         histories: bytes(args, 3)?.chunks_exact(History::N_BYTES).map(History::of_bytes).collect(),
         window: number(args, 4)?,
         step: number(args, 5)?,
+        memory: number(args, 6)?,
     };
     Ok(Box::new(Collect::<3>::new(Box::new(move |groups| {
         let found: Vec<Vec<Appearance>> = groups.into_iter().map(|group| find(group, &windows)).collect();
@@ -144,7 +156,8 @@ fn find(mut records: Vec<Record<3>>, windows: &SlidingWindows) -> Vec<Appearance
         let previous = idx.checked_sub(1).map(|previous| times[previous]);
         if let Some((start, end)) = windows.appears(previous, time as i64) {
             let in_window = times.partition_point(|&time| time <= end) - times.partition_point(|&time| time < start);
-            found.push(Appearance { element, window: (start, end), n_in_window: in_window as u64 });
+            let (time, window) = (time as i64, (start, end));
+            found.push(Appearance { element, time, window, n_in_window: in_window as u64 });
         }
     }
     found
@@ -153,6 +166,7 @@ fn find(mut records: Vec<Record<3>>, windows: &SlidingWindows) -> Vec<Appearance
 fn result_fields() -> Fields {
     Fields::from(vec![
         Field::new("element", DataType::UInt64, false),
+        Field::new("time", DataType::Int64, false),
         Field::new("start", DataType::Int64, false),
         Field::new("end", DataType::Int64, false),
         Field::new("n_in_window", DataType::UInt64, false),
@@ -163,6 +177,7 @@ fn to_array(groups: &[Vec<Appearance>]) -> ArrayRef {
     let all = || groups.iter().flatten();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(UInt64Array::from_iter_values(all().map(|appearance| appearance.element))),
+        Arc::new(Int64Array::from_iter_values(all().map(|appearance| appearance.time))),
         Arc::new(Int64Array::from_iter_values(all().map(|appearance| appearance.window.0))),
         Arc::new(Int64Array::from_iter_values(all().map(|appearance| appearance.window.1))),
         Arc::new(UInt64Array::from_iter_values(all().map(|appearance| appearance.n_in_window))),
@@ -182,7 +197,7 @@ mod tests {
 
     fn sliding(histories: &[(i64, i64)], window: i64, step: i64) -> SlidingWindows {
         let histories = histories.iter().map(|&(start, end)| History { start, end }).collect();
-        SlidingWindows { histories, window, step }
+        SlidingWindows { histories, window, step, memory: 0 }
     }
 
     fn check(times: &[i64], expected: &[(usize, (i64, i64), u64)]) {
@@ -191,7 +206,12 @@ mod tests {
             times.iter().enumerate().map(|(idx, &time)| [time as u64, idx as u64, element(idx)]).collect();
         let expected: Vec<Appearance> = expected
             .iter()
-            .map(|&(idx, window, n_in_window)| Appearance { element: element(idx), window, n_in_window })
+            .map(|&(idx, window, n_in_window)| Appearance {
+                element: element(idx),
+                time: times[idx],
+                window,
+                n_in_window,
+            })
             .collect();
         assert_eq!(find(records.clone(), &windows()), expected);
         assert_eq!(find(records.into_iter().rev().collect(), &windows()), expected);
@@ -230,6 +250,15 @@ mod tests {
     }
 
     #[test]
+    fn a_target_is_known_as_long_as_it_is_remembered() {
+        let remembering = |memory: i64| SlidingWindows { memory, ..windows() };
+        assert_eq!(remembering(0).appears(Some(1), 12), Some((7, 17)));
+        assert_eq!(remembering(10).appears(Some(1), 12), Some((7, 17)));
+        assert_eq!(remembering(11).appears(Some(1), 12), None);
+        assert_eq!(remembering(i64::MAX).appears(None, 12), Some((7, 17)));
+    }
+
+    #[test]
     fn each_history_has_windows_of_its_own() {
         let both = sliding(&[(0, 24), (1_000, 1_024)], 10, 7);
         assert_eq!(both.appears(None, 4), windows().appears(None, 4));
@@ -258,6 +287,9 @@ mod tests {
     fn sentences_of_one_event_count_once() {
         let event = Element(7 << 24).0;
         let records = vec![[12, 0, event], [12, 0, event | 1]];
-        assert_eq!(find(records, &windows()), [Appearance { element: event, window: (7, 17), n_in_window: 1 }]);
+        assert_eq!(
+            find(records, &windows()),
+            [Appearance { element: event, time: 12, window: (7, 17), n_in_window: 1 }]
+        );
     }
 }

@@ -1,5 +1,4 @@
-//! Aggregate functions for DataFusion that compute the statistics of each aggregator for the
-//! models.
+//! Functions for DataFusion that compute the statistics of each aggregator for the models.
 //!
 //! They are registered by name, take their parameters as literals and keep serialisable states, so
 //! a plan that uses them can be split, spilled and merged anywhere. All of them give the same
@@ -13,7 +12,9 @@ mod judge_terms;
 mod lists;
 mod most_frequent;
 mod parameters;
+mod place_of;
 mod tail_bin;
+mod value_bin;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::SessionContext;
@@ -23,7 +24,9 @@ pub use frontier::{Judged, frontier};
 pub use judge_terms::{Levels, TermsJudgement, judge_terms};
 pub use most_frequent::most_frequent;
 pub use parameters::{frontier_of, kernel_side};
+pub use place_of::{NO_PLACE, place_of};
 pub use tail_bin::tail_bin;
+pub use value_bin::value_bin;
 
 /// Number of values in a sample of non-outliers.
 pub const SAMPLE_SIZE: usize = 3;
@@ -43,5 +46,5 @@ fn all() -> Vec<AggregateUDF> {
 }
 
 fn all_scalar() -> Vec<ScalarUDF> {
-    vec![tail_bin::function()]
+    vec![place_of::function(), tail_bin::function(), value_bin::function()]
 }

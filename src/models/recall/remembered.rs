@@ -1,0 +1,195 @@
+//! Remembered numbers of rows as tables of DataFusion.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::texts::{Failed, RanksOfTexts, dictionary, external};
+use crate::models::{Inputs, column};
+use crate::spill::{Segment, SpillFile};
+use crate::state::{Memory, StateError, Stretch, Tallies, TallyColumns};
+use crate::table::dictionary::DictionaryBuilder;
+use crate::table::{Dictionary, Population, View};
+
+/// Relation of remembered stretches to the events of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// The run may see the same events again.
+    Again,
+    /// The events lie outside of the time that the run looks at.
+    Earlier,
+}
+
+fn remembered_schema() -> SchemaRef {
+    let field = |name: &str, data_type| Field::new(name, data_type, false);
+    Arc::new(Schema::new(vec![
+        field("aggregator", DataType::UInt32),
+        field("target", DataType::UInt32),
+        field("place", DataType::Int64),
+        field("n", DataType::Int64),
+    ]))
+}
+
+/// Remembered numbers that count.
+pub(super) struct Wanted<'a> {
+    pub(super) time: Stretch,
+    /// Places of the stretches within this time.
+    pub(super) places: &'a FxHashMap<i64, Seen>,
+    pub(super) aggregators: &'a FxHashSet<u32>,
+}
+
+/// Remembered numbers of rows of one batch.
+#[derive(Default)]
+struct RememberedRows {
+    aggregators: Vec<u32>,
+    targets: Vec<u32>,
+    places: Vec<i64>,
+    counts: Vec<i64>,
+}
+
+impl RememberedRows {
+    fn push(&mut self, aggregator: u32, target: u32, batch: &Tallies, row: usize) {
+        self.aggregators.push(aggregator);
+        self.targets.push(target);
+        self.places.push(batch.places.value(row));
+        self.counts.push(batch.counts.value(row) as i64);
+    }
+
+    /// Returns the rows as a batch; none if there are none.
+    fn finish(self) -> Result<Option<RecordBatch>, DataFusionError> {
+        if self.counts.is_empty() {
+            return Ok(None);
+        }
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt32Array::from(self.aggregators)),
+            Arc::new(UInt32Array::from(self.targets)),
+            Arc::new(Int64Array::from(self.places)),
+            Arc::new(Int64Array::from(self.counts)),
+        ];
+        Ok(Some(RecordBatch::try_new(remembered_schema(), columns)?))
+    }
+}
+
+/// Remembered numbers of rows, on disk.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    file: SpillFile,
+    /// Numbers of stretches in which the run saw events, too.
+    seen: Vec<Segment>,
+    /// Numbers of other stretches.
+    unseen: Vec<Segment>,
+    /// Number of targets of the view. Codes from here on are those of `texts`.
+    n_known: u32,
+    /// Targets that no event of the run has.
+    texts: Dictionary,
+    _reserved: MemoryReservation,
+}
+
+impl Remembered {
+    /// Reads the numbers of rows that are wanted.
+    pub(super) fn read(
+        memory: &Memory,
+        wanted: Wanted<'_>,
+        view: &View,
+        inputs: &Inputs<'_>,
+    ) -> Result<Self, DataFusionError> {
+        let columns = view.columns();
+        let aggregators = dictionary(view, columns.aggregator)?.ranks();
+        let targets = dictionary(view, columns.target)?.ranks();
+        let n_known = dictionary(view, columns.target)?.len() as u32;
+        let mut more = DictionaryBuilder::default();
+        let reserved = MemoryConsumer::new("texts of the memory").register(&inputs.context.runtime_env().memory_pool);
+        let mut file = SpillFile::new(inputs.spill_dir);
+        let (mut seen, mut unseen) = (Vec::new(), Vec::new());
+        let (mut aggregator_of, mut target_of) = (RanksOfTexts::default(), RanksOfTexts::default());
+        let read = memory.read(wanted.time, TallyColumns::Counts, |batch: &Tallies| {
+            aggregator_of.start(&batch.aggregators);
+            target_of.start(&batch.targets);
+            let (mut seen_rows, mut unseen_rows) = (RememberedRows::default(), RememberedRows::default());
+            for row in 0..batch.len() {
+                let Some(place) = wanted.places.get(&batch.places.value(row)) else { continue };
+                let rank = |text: &str| aggregators.rank(text).filter(|rank| wanted.aggregators.contains(rank));
+                let aggregator = aggregator_of.of(&batch.aggregators, row, rank);
+                let Some(aggregator) = aggregator else { continue };
+                let rank = |text: &str| targets.rank(text).or_else(|| Some(n_known + more.intern(text)));
+                let Some(target) = target_of.of(&batch.targets, row, rank) else { continue };
+                let rows = if *place == Seen::Again { &mut seen_rows } else { &mut unseen_rows };
+                rows.push(aggregator, target, batch, row);
+            }
+            let n_bytes = aggregators.size_bytes() + targets.size_bytes() + more.size_bytes();
+            reserved.try_resize(n_bytes).map_err(Failed)?;
+            for (rows, segments) in [(seen_rows, &mut seen), (unseen_rows, &mut unseen)] {
+                if let Some(batch) = rows.finish().map_err(Failed)? {
+                    segments.push(file.write(&batch).map_err(StateError::from)?);
+                }
+            }
+            Ok(())
+        });
+        read.map_err(|Failed(error)| error)?;
+        reserved.try_resize(more.size_bytes())?;
+        Ok(Remembered { file, seen, unseen, n_known, texts: more.freeze(), _reserved: reserved })
+    }
+
+    /// Table of the numbers in stretches where the run saw events, too, or in the others.
+    pub(super) fn table(self: &Arc<Self>, of: Seen, view: &View) -> Result<StreamingTable, DataFusionError> {
+        let population = view.population_shared();
+        let partition = RememberedPartition { remembered: Arc::clone(self), of, population };
+        StreamingTable::try_new(remembered_schema(), vec![Arc::new(partition)])
+    }
+
+    /// Text of a target that no event of the run has.
+    pub(super) fn target(&self, rank: u32) -> Option<&str> {
+        rank.checked_sub(self.n_known).map(|rank| self.texts.text(rank))
+    }
+
+    fn segments(&self, of: Seen) -> &[Segment] {
+        match of {
+            Seen::Again => &self.seen,
+            Seen::Earlier => &self.unseen,
+        }
+    }
+
+    fn batch(&self, segment: &Segment, population: &Population) -> Result<RecordBatch, DataFusionError> {
+        let read = self.file.read(segment, &remembered_schema(), &[0, 1, 2, 3]);
+        let mut columns = read.map_err(|error| external(error.into()))?;
+        let rank = |code: u32| code.checked_sub(self.n_known).map_or(code, |code| self.n_known + self.texts.rank(code));
+        let targets: UInt32Array = columns[1].as_primitive::<UInt32Type>().unary(rank);
+        columns[1] = Arc::new(targets);
+        let batch = RecordBatch::try_new(remembered_schema(), columns)?;
+        let Some(only) = &population.only else { return Ok(batch) };
+        let aggregators = column::<UInt32Array>(&batch, "aggregator")?.values();
+        let is_judged: BooleanArray = aggregators.iter().map(|rank| Some(only.contains(rank))).collect();
+        Ok(filter_record_batch(&batch, &is_judged)?)
+    }
+}
+
+/// The remembered numbers of the judged aggregators, as the one partition of a table of DataFusion.
+#[derive(Debug)]
+struct RememberedPartition {
+    remembered: Arc<Remembered>,
+    of: Seen,
+    population: Arc<Population>,
+}
+
+impl PartitionStream for RememberedPartition {
+    fn schema(&self) -> &SchemaRef {
+        static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(remembered_schema);
+        &SCHEMA
+    }
+
+    fn execute(&self, _ctx: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let (remembered, population, of) = (Arc::clone(&self.remembered), Arc::clone(&self.population), self.of);
+        let segments = 0..remembered.segments(of).len();
+        let batches = segments.map(move |idx| remembered.batch(&remembered.segments(of)[idx], &population));
+        Box::pin(RecordBatchStreamAdapter::new(remembered_schema(), futures::stream::iter(batches)))
+    }
+}

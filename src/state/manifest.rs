@@ -1,0 +1,97 @@
+//! Manifest: the parts that the memory of a use case consists of. Other files do not count.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::StateError;
+use super::keys::PairKeys;
+use super::part::{Part, TEMPORARY};
+
+const NAME: &str = "manifest.json";
+
+/// Version of the files. It grows when older programs would misread them.
+const VERSION: u64 = 1;
+
+/// The parts of a memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    version: u64,
+    /// Name of the use case, for people.
+    use_case: String,
+    /// What determines its pairs.
+    pub(super) keys: PairKeys,
+    /// The parts, in the order of time.
+    pub(super) parts: Vec<Part>,
+}
+
+/// The one member that every version has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
+
+impl Manifest {
+    /// Without parts.
+    pub(super) fn new(use_case: &str, keys: PairKeys) -> Self {
+        Manifest { version: VERSION, use_case: use_case.to_owned(), keys, parts: Vec::new() }
+    }
+
+    /// The same with other parts.
+    pub(super) fn with_parts(&self, parts: Vec<Part>) -> Self {
+        Manifest { parts, ..self.clone() }
+    }
+
+    /// Reads the manifest in `folder`, and checks the files of its parts; `None` without one.
+    pub(super) fn read(folder: &Path) -> Result<Option<Self>, StateError> {
+        let path = folder.join(NAME);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StateError::reading(&path)(error)),
+        };
+        let damaged = |error: serde_json::Error| StateError::damaged(&path, error);
+        let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
+        if version > VERSION {
+            return Err(StateError::Newer { path, version, known: VERSION });
+        }
+        let manifest: Self = serde_json::from_slice(&text).map_err(damaged)?;
+        let stretches = manifest.parts.iter().flat_map(|part| &part.stretches);
+        let is_inside = |part: &Part| Path::new(&part.file).file_name() == Some(part.file.as_ref());
+        if !stretches.is_sorted_by(|a, b| a.end < b.start) || !manifest.parts.iter().all(is_inside) {
+            return Err(StateError::damaged(&path, "its parts overlap, or are elsewhere"));
+        }
+        manifest.parts.iter().try_for_each(|part| part.check(folder))?;
+        Ok(Some(manifest))
+    }
+
+    /// Replaces the manifest in `folder`: afterwards, these parts count, whatever happens.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), StateError> {
+        let path = folder.join(NAME);
+        let write = || {
+            let mut text = serde_json::to_vec_pretty(self)?;
+            text.push(b'\n');
+            let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+            file.write_all(&text)?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|error| error.error)?;
+            File::open(folder)?.sync_all()
+        };
+        write().map_err(StateError::writing(&path))
+    }
+
+    /// Removes files of ours in `folder` that do not count. What cannot be removed stays.
+    pub(super) fn remove_others(&self, folder: &Path) {
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        for entry in entries.filter_map(Result::ok) {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let is_ours = name.starts_with(TEMPORARY) || name.ends_with(".parquet");
+            if is_ours && !self.parts.iter().any(|part| part.file == name) {
+                drop(fs::remove_file(entry.path()));
+            }
+        }
+    }
+}
