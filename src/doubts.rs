@@ -236,6 +236,7 @@ fn used_fields(use_case: &UseCase) -> Vec<(&'static str, String)> {
         used.extend(fields.iter().map(|field| (key, field.as_str().to_owned())));
     }
     used.extend(columns.value.map(|(_, field)| ("target", field.as_str().to_owned())));
+    used.extend(columns.size.map(|field| ("size_field", field.as_str().to_owned())));
     let texts = [
         ("outlier_type", &use_case.outlier_type),
         ("outlier_reason", &use_case.outlier_reason),

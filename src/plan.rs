@@ -215,6 +215,9 @@ impl Planner {
             time: (columns.time || use_case.memory_days.is_some())
                 .then(|| self.time(&use_case.timestamp_field, formats)),
             tie: columns.tie,
+            size: columns.size.map(|field| self.metric(Metric::NumericalValue, field, rule_set)),
+            source: columns.source.map(|key| self.key(key, rule_set)),
+            destination: columns.destination.map(|key| self.key(key, rule_set)),
             label: columns.label.map(|field| self.key(Key::smallest(&[field]), None)),
         }
     }

@@ -108,11 +108,11 @@ impl Elsewhere {
             tables.push(Arc::clone(view.table()));
             tables.len() - 1
         });
-        let ViewColumns { aggregator, target, value, time, tie, label } = view.columns();
+        let ViewColumns { aggregator, target, value, time, tie, size, source, destination, label } = view.columns();
         let Population { without, only } = view.population();
         json!({
-            "table": table, "mask": view.mask_idx(), "keys": [aggregator, target, value, time, label], "tie": tie,
-            "without": without, "only": only,
+            "table": table, "mask": view.mask_idx(), "tie": tie, "without": without, "only": only,
+            "keys": [aggregator, target, value, time, size, source, destination, label],
         })
         .to_string()
     }
@@ -127,7 +127,10 @@ impl Elsewhere {
             target: key(1),
             value: key(2),
             time: key(3),
-            label: key(4),
+            size: key(4),
+            source: key(5),
+            destination: key(6),
+            label: key(7),
             tie: sent["tie"] == true,
         };
         let rank = |rank: u64| u32::try_from(rank).expect("a rank");

@@ -108,6 +108,29 @@ sliding_window_size=01:00:00
 sliding_window_step_size=00:02:00
 outlier_summary=new {target_value} on {aggregator_value}
 
+[beacon_regular]
+es_query_filter=*
+aggregator=host.name,process.name
+size_field=network.bytes
+prevalence_field=host.name
+min_events=4
+min_period=1s
+max_period=30d
+trigger_method=float
+trigger_sensitivity=0
+outlier_summary=every {period} in {aggregator}, jitter {jitter}, {sources} sources
+
+[beacon_of_user]
+es_query_filter=*
+aggregator=user.name
+target=process.name
+min_events=4
+min_period=1s
+max_period=30d
+trigger_method=percentile
+trigger_sensitivity=50
+outlier_summary=every {period}: {target}
+
 [word2vec_counted_words]
 es_query_filter=*
 target=process.command_line,user.name

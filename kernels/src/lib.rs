@@ -13,6 +13,7 @@
 //!    [`hex_encoded_length`], [`base64_encoded_length`].
 //! 6. [`skipgram`] trains the skip-gram model and scores pairs with it.
 //! 7. [`surprise`] says how improbable a value is among comparable ones.
+//! 8. [`beacon`] judges the rhythm of the events of a group.
 //!
 //! # Dispatch
 //!
@@ -29,6 +30,7 @@
 //! * The production version and the oracle agree to the last bit. The exception is [`skipgram`]: it
 //!   computes in `f32` and agrees to within rounding.
 
+pub mod beacon;
 pub mod frontier;
 pub mod moments;
 pub mod multiset;

@@ -42,8 +42,8 @@ pub use history_window::HistoryWindow;
 pub use log::{LogLevel, LogSettings};
 pub use main_config::MainConfig;
 pub use models::{
-    CountMethod, Metrics, Model, ModelType, Separators, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus,
-    TriggerMethod, TriggerOn, TriggerScore, Word2vec,
+    Beacon, BeaconMethod, BeaconTrigger, CountMethod, Metrics, Model, ModelType, Prevalence, Separators, SimpleQuery,
+    SuddenAppearance, Terms, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
 pub use notifier::NotifierSettings;
 pub(crate) use problem::n_errors;

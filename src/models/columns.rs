@@ -17,6 +17,12 @@ pub struct Columns<'a> {
     pub time: bool,
     /// True if ties between events are broken.
     pub tie: bool,
+    /// Size of events, which is observed but not judged, so events without one take part.
+    pub size: Option<&'a FieldPath>,
+    /// What the source of an event is, one sentence per event.
+    pub source: Option<Key<'a>>,
+    /// What it talks to, one sentence per event.
+    pub destination: Option<Key<'a>>,
     /// Field of labels. Derived fields do not replace it.
     pub label: Option<FieldPath>,
 }

@@ -7,6 +7,7 @@
 //! A model is one file, which declares everything the model contributes: see [`Method`]. A new one
 //! needs its line in the list.
 
+mod beacon;
 mod candidates;
 mod columns;
 mod error;
@@ -100,6 +101,7 @@ methods! {
     Metrics in metrics,
     Terms in terms,
     SuddenAppearance in sudden_appearance,
+    Beacon in beacon,
     Word2vec in word2vec,
 }
 

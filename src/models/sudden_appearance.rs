@@ -310,7 +310,7 @@ fn windows_batch(windows: &[(u32, i64, i64)]) -> Result<RecordBatch, DataFusionE
 }
 
 /// Formats a time as `2024-05-01 00:00:00.123456`; a fraction of zero is omitted.
-fn time_text(microseconds: i64) -> String {
+pub(super) fn time_text(microseconds: i64) -> String {
     let time = DateTime::from_timestamp_micros(microseconds).unwrap_or_default();
     let format = if microseconds.rem_euclid(1_000_000) == 0 { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S%.6f" };
     time.format(format).to_string()

@@ -20,6 +20,12 @@ pub struct ChunkView<'a> {
     pub time: Option<Int64Array>,
     /// Tie-breaks between events that do not depend on the order of the events.
     pub tie: Option<UInt64Array>,
+    /// Sizes, which not every event has.
+    pub size: Option<Float64Array>,
+    /// Source: at most one sentence per event.
+    pub source: Option<KeyColumn<'a>>,
+    /// Destination: at most one sentence per event.
+    pub destination: Option<KeyColumn<'a>>,
     /// Label: at most one sentence per event.
     pub label: Option<KeyColumn<'a>>,
 }

@@ -229,6 +229,9 @@ impl EventTable {
             columns.value.map(|metric_idx| layout.metric_column(metric_idx)),
             columns.time.map(|time_idx| layout.time_column(time_idx)),
             columns.tie.then(|| layout.tie_column()),
+            columns.size.map(|metric_idx| layout.metric_column(metric_idx)),
+            columns.source.map(|key_idx| layout.key_column(key_idx)),
+            columns.destination.map(|key_idx| layout.key_column(key_idx)),
             columns.label.map(|key_idx| layout.key_column(key_idx)),
         ];
         let mut arrays = self.columns(chunk_idx, &wanted.iter().copied().flatten().collect::<Vec<_>>())?.into_iter();
@@ -243,7 +246,10 @@ impl EventTable {
             value: next(3).map(|column| column.as_primitive().clone()),
             time: next(4).zip(columns.time).map(|(column, time_idx)| self.dated(column.as_primitive(), time_idx)),
             tie: next(5).map(|column| column.as_primitive().clone()),
-            label: key(next(6), columns.label),
+            size: next(6).map(|column| column.as_primitive().clone()),
+            source: key(next(7), columns.source),
+            destination: key(next(8), columns.destination),
+            label: key(next(9), columns.label),
         })
     }
 

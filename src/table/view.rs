@@ -3,9 +3,9 @@
 //!
 //! The first column is `element` (UInt64), which identifies the row (see [`Element`]). The view may
 //! add `aggregator` and `target` (UInt32 ranks of the key's dictionary), `value` (Float64), `time`
-//! (Int64 microseconds), `tie` (UInt64) and `label` (UInt32 rank, null without one). Partition `p`
-//! of `n` streams the batches `p, p + n, ...`; results of models must not depend on the
-//! partitioning.
+//! (Int64 microseconds), `tie` (UInt64), `size` (Float64, NaN without one), and `source`,
+//! `destination` and `label` (UInt32 ranks, null without one). Partition `p` of `n` streams the
+//! batches `p, p + n, ...`; results of models must not depend on the partitioning.
 //!
 //! In a plan, a view is a table provider of its own. Besides the event table, it is plain data, so
 //! a plan can be sent to where a part of that table is.
@@ -82,6 +82,12 @@ pub struct ViewColumns {
     pub time: Option<usize>,
     /// True if ties between events are broken; the table's layout must then have tie-breaks.
     pub tie: bool,
+    /// Metric of the size; events without one are kept.
+    pub size: Option<usize>,
+    /// Key of the source.
+    pub source: Option<usize>,
+    /// Key of the destination.
+    pub destination: Option<usize>,
     /// Key of the label.
     pub label: Option<usize>,
 }
@@ -221,7 +227,10 @@ fn schema(columns: &ViewColumns) -> SchemaRef {
     add(columns.value.is_some(), "value", DataType::Float64);
     add(columns.time.is_some(), "time", DataType::Int64);
     add(columns.tie, "tie", DataType::UInt64);
-    fields.extend(columns.label.map(|_| Field::new("label", DataType::UInt32, true)));
+    add(columns.size.is_some(), "size", DataType::Float64);
+    let ranks = [("source", columns.source), ("destination", columns.destination), ("label", columns.label)];
+    let ranks = ranks.into_iter().filter(|(_, key_idx)| key_idx.is_some());
+    fields.extend(ranks.map(|(name, _)| Field::new(name, DataType::UInt32, true)));
     Arc::new(Schema::new(fields))
 }
 
@@ -237,8 +246,10 @@ struct Rows<'a> {
     values: Vec<f64>,
     times: Vec<i64>,
     ties: Vec<u64>,
-    label_of: Sentences<'a>,
-    labels: Vec<Option<u32>>,
+    sizes: Vec<f64>,
+    sources: FirstRanks<'a>,
+    destinations: FirstRanks<'a>,
+    labels: FirstRanks<'a>,
 }
 
 impl<'a> Rows<'a> {
@@ -256,8 +267,10 @@ impl<'a> Rows<'a> {
             values: Vec::with_capacity(room(chunk.value.is_some())),
             times: Vec::with_capacity(room(chunk.time.is_some())),
             ties: Vec::with_capacity(room(chunk.tie.is_some())),
-            label_of: Sentences::new(chunk.label.as_ref()),
-            labels: Vec::with_capacity(room(chunk.label.is_some())),
+            sizes: Vec::with_capacity(room(chunk.size.is_some())),
+            sources: FirstRanks::new(chunk.source.as_ref(), capacity),
+            destinations: FirstRanks::new(chunk.destination.as_ref(), capacity),
+            labels: FirstRanks::new(chunk.label.as_ref(), capacity),
         }
     }
 
@@ -274,9 +287,8 @@ impl<'a> Rows<'a> {
         if targets.len() * aggregators.len() > MAX_ROWS_PER_EVENT {
             return;
         }
-        let label =
-            chunk.label.as_ref().map(|_| self.label_of.ranks.get(self.label_of.range(row)).and_then(<[u32]>::first));
-        let label = label.map(Option::<&u32>::copied);
+        let size_of = |sizes: &Float64Array| if sizes.is_null(row) { f64::NAN } else { sizes.value(row) };
+        let size = chunk.size.as_ref().map(size_of);
         let mut sentence_idx = 0;
         for target in targets {
             for aggregator in aggregators.clone() {
@@ -290,7 +302,10 @@ impl<'a> Rows<'a> {
                     self.values.extend(chunk.value.as_ref().map(|values| values.value(row)));
                     self.times.extend(chunk.time.as_ref().map(|times| times.value(row)));
                     self.ties.extend(chunk.tie.as_ref().map(|ties| ties.value(row)));
-                    self.labels.extend(label);
+                    self.sizes.extend(size);
+                    [&mut self.sources, &mut self.destinations, &mut self.labels]
+                        .into_iter()
+                        .for_each(|ranks| ranks.push(row));
                 }
             }
         }
@@ -317,8 +332,32 @@ impl<'a> Rows<'a> {
         add(chunk.value.is_some(), Arc::new(Float64Array::from(self.values)));
         add(chunk.time.is_some(), Arc::new(Int64Array::from(self.times)));
         add(chunk.tie.is_some(), Arc::new(UInt64Array::from(self.ties)));
-        add(chunk.label.is_some(), Arc::new(UInt32Array::from(self.labels)));
+        add(chunk.size.is_some(), Arc::new(Float64Array::from(self.sizes)));
+        add(chunk.source.is_some(), Arc::new(UInt32Array::from(self.sources.found)));
+        add(chunk.destination.is_some(), Arc::new(UInt32Array::from(self.destinations.found)));
+        add(chunk.label.is_some(), Arc::new(UInt32Array::from(self.labels.found)));
         arrays
+    }
+}
+
+/// Ranks of a key with at most one sentence per event.
+struct FirstRanks<'a> {
+    sentences: Sentences<'a>,
+    is_wanted: bool,
+    found: Vec<Option<u32>>,
+}
+
+impl<'a> FirstRanks<'a> {
+    fn new(key: Option<&'a KeyColumn<'a>>, capacity: usize) -> Self {
+        let found = Vec::with_capacity(if key.is_some() { capacity } else { 0 });
+        FirstRanks { sentences: Sentences::new(key), is_wanted: key.is_some(), found }
+    }
+
+    fn push(&mut self, row: usize) {
+        if self.is_wanted {
+            let ranks = self.sentences.ranks.get(self.sentences.range(row));
+            self.found.push(ranks.and_then(<[u32]>::first).copied());
+        }
     }
 }
 

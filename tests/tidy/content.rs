@@ -59,7 +59,7 @@ fn links_in_documents_are_not_dead() {
 
 #[test]
 fn shipped_use_cases_have_their_texts() {
-    let models = ["simplequery", "metrics", "terms", "sudden_appearance", "word2vec"];
+    let models = ["simplequery", "metrics", "terms", "sudden_appearance", "word2vec", "beacon"];
     let mut problems = Vec::new();
     let mut n_use_cases = 0;
     for file in files(&["use_cases"], &["conf"]) {

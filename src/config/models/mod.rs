@@ -1,5 +1,6 @@
 //! The models of use cases, one file each, and the sections of the main configuration about them.
 
+mod beacon;
 mod metrics;
 mod separators;
 mod simplequery;
@@ -17,6 +18,8 @@ use super::keys::Keys;
 use super::problem::Problem;
 use crate::spelling::named_values;
 
+pub(super) use beacon::OLD_SECTION as OLD_BEACON_SECTION;
+pub use beacon::{Beacon, BeaconMethod, BeaconTrigger, Prevalence};
 pub use metrics::Metrics;
 pub use separators::Separators;
 pub use simplequery::SimpleQuery;
@@ -73,6 +76,8 @@ models! {
     Terms = "terms",
     /// A value appears for the first time.
     SuddenAppearance = "sudden_appearance",
+    /// The events of a group come in a rhythm.
+    Beacon = "beacon",
 }
 
 /// Settings of a model.
@@ -90,7 +95,12 @@ impl ModelType {
     /// more character.
     pub(super) fn of_section(section: &str) -> Option<(Self, &str)> {
         Self::ALL.into_iter().find_map(|model_type| {
-            let mut rest = section.strip_prefix(model_type.as_str())?.chars();
+            let rest = section.strip_prefix(model_type.as_str())?;
+            // `beaconing_*` of older versions is not a model
+            if model_type == Self::Beacon && !rest.starts_with('_') {
+                return None;
+            }
+            let mut rest = rest.chars();
             rest.next();
             Some((model_type, rest.as_str()))
         })
@@ -120,7 +130,7 @@ impl Model {
             Self::Terms(terms) => {
                 terms.count_method == CountMethod::WithinAggregator && terms.trigger.on == TriggerOn::Low
             }
-            Self::SimpleQuery(_) | Self::Word2vec(_) => false,
+            Self::SimpleQuery(_) | Self::Word2vec(_) | Self::Beacon(_) => false,
         }
     }
 
@@ -172,7 +182,7 @@ mod tests {
     #[test]
     fn types_are_matched_in_this_order() {
         let names: Vec<_> = ModelType::ALL.iter().map(|t| t.as_str()).collect();
-        assert_eq!(names, ["simplequery", "metrics", "word2vec", "terms", "sudden_appearance"]);
+        assert_eq!(names, ["simplequery", "metrics", "word2vec", "terms", "sudden_appearance", "beacon"]);
     }
 
     /// Keys that a reader leaves out would be stored with outliers as parameters.
@@ -186,7 +196,7 @@ mod tests {
             let keys = ALL_KEYS.iter().filter(|key| keys.knows(key));
             keys.copied().collect::<Vec<_>>()
         };
-        for (model_type, n_known) in ModelType::ALL.into_iter().zip([1, 6, 24, 7, 5]) {
+        for (model_type, n_known) in ModelType::ALL.into_iter().zip([1, 6, 24, 7, 5, 11]) {
             let expected = known(model_type, "");
             assert_eq!(expected.len(), n_known, "{model_type:?}: {expected:?}");
             for value in ["", "x", "1", "0", "1:0:0", "mean", "word", "high", "percentile", "coeff_of_variation"] {
@@ -196,25 +206,31 @@ mod tests {
         }
     }
 
-    const ALL_KEYS: [&str; 31] = [
+    const ALL_KEYS: [&str; 37] = [
         "aggregator",
         "batch_size",
         "drop_duplicates",
         "embedding_size",
         "highlight_match",
         "learning_rate",
+        "max_period",
+        "max_prevalence",
         "metric",
         "min_aggregator_bucket",
+        "min_events",
+        "min_period",
         "min_target_buckets",
         "min_uniq_word_occurrence",
         "model_cache_dir",
         "num_epoch",
         "num_epochs",
         "output_prob",
+        "prevalence_field",
         "print_confusion_matrix",
         "print_score_table",
         "seed",
         "separators",
+        "size_field",
         "size_window",
         "sliding_window_size",
         "sliding_window_step_size",

@@ -10,7 +10,7 @@ use crate::config::derived_fields;
 use crate::config::ini::{Dialect, Section, parse};
 use crate::config::keys::Keys;
 use crate::config::main_config;
-use crate::config::models::{ModelDefaults, ModelType, has_batch_sizes_in_use_cases};
+use crate::config::models::{ModelDefaults, ModelType, OLD_BEACON_SECTION, has_batch_sizes_in_use_cases};
 use crate::config::named_values;
 use crate::config::problem::{Location, Problem, n_errors};
 use crate::config::whitelist::{self, WhitelistEntries};
@@ -112,6 +112,14 @@ fn warning_of_section(section: &Section) -> Option<Problem> {
     if name == named_values::SECTION {
         let help = "move the section to the main configuration, where names hold for all use cases";
         return Some(section.warning("named values of a use-case file are ignored", help));
+    }
+    if name
+        .strip_prefix(OLD_BEACON_SECTION)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '-', '.', ' ']))
+    {
+        let help = "write [beacon_NAME] with aggregator = who talks to whom, such as source.ip,destination.ip; \
+                    target_count_method, min_target_buckets and trigger_* have no meaning there";
+        return Some(section.warning("the section is ignored: `beaconing` of older versions is now `beacon`", help));
     }
     let near = nearest(name, LISTS).or_else(|| model_meant(name).map(|(_, model)| model));
     let help = match near {

@@ -13,6 +13,7 @@ mod lists;
 mod most_frequent;
 mod parameters;
 mod place_of;
+mod rhythm;
 mod tail_bin;
 mod value_bin;
 
@@ -25,6 +26,7 @@ pub use judge_terms::{Levels, TermsJudgement, judge_terms};
 pub use most_frequent::most_frequent;
 pub use parameters::{frontier_of, kernel_side};
 pub use place_of::{NO_PLACE, place_of};
+pub use rhythm::{rhythm, rhythm_of};
 pub use tail_bin::tail_bin;
 pub use value_bin::value_bin;
 
@@ -42,7 +44,13 @@ pub fn register_all(context: &SessionContext) {
 }
 
 fn all() -> Vec<AggregateUDF> {
-    vec![frontier::function(), judge_terms::function(), most_frequent::function(), appearances::function()]
+    vec![
+        frontier::function(),
+        judge_terms::function(),
+        most_frequent::function(),
+        appearances::function(),
+        rhythm::function(),
+    ]
 }
 
 fn all_scalar() -> Vec<ScalarUDF> {
