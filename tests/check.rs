@@ -199,6 +199,7 @@ fn a_file_without_a_use_case_is_an_error() {
         ("[Metrics_foo]", "[Metrics_foo]: did you mean [metrics_foo]?"),
         ("[sudden_apearance_x]", "[sudden_apearance_x]: did you mean [sudden_appearance_x]?"),
         ("[whitelist_literal]", "[whitelist_literal]: did you mean [whitelist_literals]?"),
+        ("[beacn_x]", "[beacn_x]: did you mean [beacon_x]?"),
         ("[general]", "--config"),
         ("[rule_1]", "begin one with [MODEL_name]"),
     ] {

@@ -110,7 +110,7 @@ outlier_summary=new {target_value} on {aggregator_value}
 
 [beacon_regular]
 es_query_filter=*
-aggregator=host.name,process.name
+aggregator=host.name,user.name,process.name
 size_field=network.bytes
 prevalence_field=host.name
 min_events=4

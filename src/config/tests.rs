@@ -23,6 +23,9 @@ const WORD2VEC: &str = "[word2vec_a]\nes_query_filter=*\noutlier_type=t\noutlier
     size_window=1\nmin_uniq_word_occurrence=2\ntrigger_focus=text\ntrigger_score=center\ntrigger_on=low\n\
     trigger_method=percentile\ntrigger_sensitivity=5\nseed=43\n";
 
+const BEACON: &str = "[beacon_a]\nes_query_filter=*\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n\
+    aggregator=source.ip,destination.ip\n";
+
 /// Loads one main configuration and one file of use cases, with an environment.
 fn load_with(main: &[u8], use_cases: &[u8], environment: &[(&str, &str)]) -> Configuration {
     let folder = tempfile::tempdir().unwrap();
@@ -103,10 +106,61 @@ fn a_use_case_of_each_model_is_read() {
     assert_eq!(word2vec.batch_size, Some(16));
 }
 
+#[test]
+fn beacons_have_defaults() {
+    let Model::Beacon(beacon) = use_case(BEACON).model else { panic!() };
+    assert_eq!((beacon.target.len(), beacon.min_events, &beacon.prevalence), (0, 6, &None));
+    assert_eq!((beacon.min_period, beacon.max_period), (TimeDelta::seconds(10), TimeDelta::hours(12)));
+    assert_eq!(beacon.trigger, BeaconTrigger { method: BeaconMethod::Fdr, sensitivity: 0.01 });
+    let text = with(BEACON, &[("prevalence_field", Some("source.ip")), ("max_prevalence", Some("2.5"))]);
+    let Model::Beacon(beacon) = use_case(&text).model else { panic!() };
+    let (source, destination) = (FieldPath::new("source.ip"), vec![FieldPath::new("destination.ip")]);
+    assert_eq!(beacon.prevalence, Some(Prevalence { source, destination, most: Some(2.5) }));
+}
+
+/// Sections that looked for beacons before there was this model.
+#[test]
+fn old_sections_are_not_beacons() {
+    let old = use_case(&TERMS.replace("[terms_a]", "[terms_beaconing_a]"));
+    assert_eq!(old.id(), "terms_beaconing_a");
+    let text = format!("{TERMS}\n{}", TERMS.replace("[terms_a]", "[beaconing_a]"));
+    let settings = load_texts("", &text);
+    assert_eq!((settings.use_cases.len(), settings.problems.len()), (1, 1));
+    let problem = &settings.problems[0];
+    assert!(problem.message.contains("`beaconing` of older versions is now `beacon`"), "{problem:?}");
+    assert!(problem.help.as_ref().is_some_and(|help| help.contains("[beacon_NAME]")), "{problem:?}");
+}
+
 /// A use case, what is changed in it (`None` removes the key), and the problems it then has.
 type Wrong = (&'static str, &'static [(&'static str, Option<&'static str>)], &'static [&'static str]);
 
 const WRONG: &[Wrong] = &[
+    (BEACON, &[("aggregator", None)], &["u.conf:1:1 error aggregator: missing"]),
+    (BEACON, &[("min_events", Some("3"))], &["u.conf:8:12 error min_events: too few to tell a rhythm from chance"]),
+    (
+        BEACON,
+        &[("min_period", Some("1 y"))],
+        &["u.conf:8:12 error min_period: not a period of a second or more: `1 y`"],
+    ),
+    (BEACON, &[("max_period", Some("10s"))], &["u.conf:8:12 error max_period: not longer than min_period"]),
+    (
+        BEACON,
+        &[("max_prevalence", Some("5"))],
+        &["u.conf:8:16 error max_prevalence: nothing says whose destinations are common"],
+    ),
+    (
+        BEACON,
+        &[("prevalence_field", Some("host.name"))],
+        &["u.conf:8:18 error prevalence_field: `host.name` is not one of several fields of the aggregator"],
+    ),
+    (BEACON, &[("trigger_on", Some("low"))], &["u.conf:8:12 error trigger_on: only a high regularity is an outlier"]),
+    (BEACON, &[("trigger_method", Some("mad"))], &["u.conf:8:16 error trigger_method: unknown value `mad`"]),
+    (BEACON, &[("trigger_method", Some("float"))], &["u.conf:1:1 error trigger_sensitivity: missing"]),
+    (
+        BEACON,
+        &[("trigger_sensitivity", Some("1"))],
+        &["u.conf:8:21 error trigger_sensitivity: not a false discovery rate"],
+    ),
     (SIMPLE, &[("es_query_filter", None)], &["u.conf:1:1 error es_query_filter: missing"]),
     (SIMPLE, &[("es_query_filter", Some(""))], &["u.conf:2:1 error es_query_filter: empty"]),
     (SIMPLE, &[("outlier_type", None)], &["u.conf:1:1 error outlier_type: missing"]),

@@ -14,7 +14,7 @@
 
 use super::tails::ln_uniform_sum;
 use super::train::{CUTS, Train};
-use super::{Limits, SECOND};
+use super::{RhythmLimits, SECOND};
 
 /// Spread counts as this many times as large: a rhythm has a Gini coefficient below 0.4, where 0.5
 /// is exponential.
@@ -38,7 +38,7 @@ pub(super) struct Regular {
 }
 
 /// Returns the most regular gaps, if the gaps at some cut are as long as a period may be.
-pub(super) fn test(train: &Train, limits: &Limits) -> Option<Regular> {
+pub(super) fn test(train: &Train, limits: &RhythmLimits) -> Option<Regular> {
     let range = limits.min_period as f64 / SECOND..=limits.max_period as f64 / SECOND;
     let (mut n_tests, mut n_before) = (0.0, usize::MAX);
     let mut best: Option<Regular> = None;

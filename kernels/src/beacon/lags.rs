@@ -16,7 +16,7 @@
 
 use super::tails::ln_weighted_sum;
 use super::train::Train;
-use super::{Limits, SECOND};
+use super::{RhythmLimits, SECOND};
 
 /// Fewest bursts with which this test can find something.
 const LEAST_STARTS: usize = 16;
@@ -71,7 +71,7 @@ pub(super) struct Lag {
 }
 
 /// Returns the most significant lag.
-pub(super) fn test(train: &Train, limits: &Limits) -> Option<Lag> {
+pub(super) fn test(train: &Train, limits: &RhythmLimits) -> Option<Lag> {
     let min_period = limits.min_period as f64 / SECOND;
     let starts = train.starts(burst(min_period));
     let n_starts: usize = starts.iter().map(Vec::len).sum();

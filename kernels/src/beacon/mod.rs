@@ -35,9 +35,9 @@ const SECOND: f64 = 1e6;
 /// Share of the error probability that the test of gaps may use; the rest is for that of lags.
 const WEIGHT_OF_GAPS: f64 = 0.8;
 
-/// Limits of what counts as a beacon.
+/// RhythmLimits of what counts as a beacon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct RhythmLimits {
     /// Groups with fewer events are not judged; at least [`LEAST_EVENTS`] are needed.
     pub min_events: u64,
     /// Shortest period in microseconds.
@@ -82,7 +82,7 @@ pub struct Rhythm {
 /// `None` if the group is not judged, because it has fewer events than `limits` asks for. A group
 /// without any rhythm has the logarithm 0 and nothing else.
 #[must_use]
-pub fn judge(times: &[i64], limits: &Limits) -> Option<Rhythm> {
+pub fn judge(times: &[i64], limits: &RhythmLimits) -> Option<Rhythm> {
     let (&first, &last) = (times.first()?, times.last()?);
     let is_too_small = (times.len() as u64) < limits.min_events.max(LEAST_EVENTS);
     if is_too_small {

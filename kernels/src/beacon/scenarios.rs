@@ -109,7 +109,7 @@ fn burst(random: &mut Random, mut time: f64, n: usize, spacing: f64) -> Vec<f64>
 }
 
 /// Makes the times of a group.
-type Scenario = fn(&mut Random) -> Vec<f64>;
+pub(super) type Scenario = fn(&mut Random) -> Vec<f64>;
 
 /// Beacons by name; each takes a source of random numbers.
 pub(super) const BEACONS: [(&str, Scenario); 19] = [

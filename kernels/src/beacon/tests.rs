@@ -1,12 +1,12 @@
 use super::gaps::deficits;
 use super::lags::level_at;
-use super::scenarios::{BEACONS, Jitter, NOISE, Random, background, beacon, microseconds, poisson};
+use super::scenarios::{BEACONS, Jitter, NOISE, Random, Scenario, background, beacon, microseconds, poisson};
 use super::tails::{chernoff_uniform_sum, exact_uniform_sum, ln_uniform_sum, ln_weighted_sum};
 use super::*;
 
-const LIMITS: Limits = Limits { min_events: 6, min_period: 10_000_000, max_period: 12 * 3_600_000_000 };
+const LIMITS: RhythmLimits = RhythmLimits { min_events: 6, min_period: 10_000_000, max_period: 12 * 3_600_000_000 };
 
-fn ln_p(times: &[f64], limits: &Limits) -> Option<f64> {
+fn ln_p(times: &[f64], limits: &RhythmLimits) -> Option<f64> {
     judge(&microseconds(times), limits).map(|rhythm| rhythm.ln_p)
 }
 
@@ -22,7 +22,7 @@ impl Body {
     /// 228 beacons, 60 groups of noise and 10,000 of background.
     fn new(seed: u64) -> Self {
         let random = |n: u64| Random::new(1_000_000 * seed + n);
-        let limits = Limits { min_events: 5, ..LIMITS };
+        let limits = RhythmLimits { min_events: 5, ..LIMITS };
         let beacons: Vec<f64> =
             (0..228).filter_map(|n| ln_p(&BEACONS[n as usize % BEACONS.len()].1(&mut random(n)), &limits)).collect();
         let noise: Vec<f64> =
@@ -71,7 +71,7 @@ fn beacons_are_found_and_noise_is_not() {
 #[test]
 fn probabilities_of_groups_without_rhythm_are_upper_bounds() {
     const TRIALS: u64 = 20_000;
-    let makes: [(&str, fn(&mut Random) -> Vec<f64>); 6] = [
+    let makes: [(&str, Scenario); 6] = [
         ("6 events", |random| poisson(random, 1.0, 0.25)),
         ("10 events", |random| poisson(random, 1.0, 0.42)),
         ("10 events in an hour", |random| poisson(random, 1.0 / 24.0, 10.0)),
@@ -93,7 +93,7 @@ fn probabilities_of_groups_without_rhythm_are_upper_bounds() {
 #[test]
 fn rhythms_are_described() {
     let random = &mut Random::new(3);
-    let check = |times: &[f64], limits: &Limits, period: f64, jitter: std::ops::Range<f64>| {
+    let check = |times: &[f64], limits: &RhythmLimits, period: f64, jitter: std::ops::Range<f64>| {
         let rhythm = judge(&microseconds(times), limits).expect("enough events");
         let seconds = rhythm.period as f64 / SECOND;
         assert!((seconds / period - 1.0).abs() < 0.06, "{seconds} s instead of {period} s");
@@ -120,7 +120,8 @@ fn rhythms_are_described() {
 fn periods_beyond_the_limits_are_not_found() {
     let times = microseconds(&beacon(&mut Random::new(5), 1.0, 60.0, Jitter::Uniform(0.1)));
     let found = |min_period: i64, max_period: i64, min_events: u64| {
-        let limits = Limits { min_events, min_period: min_period * 1_000_000, max_period: max_period * 1_000_000 };
+        let limits =
+            RhythmLimits { min_events, min_period: min_period * 1_000_000, max_period: max_period * 1_000_000 };
         judge(&times, &limits).map(|rhythm| rhythm.ln_p < -100.0)
     };
     assert_eq!(found(10, 600, 6), Some(true));
@@ -142,7 +143,7 @@ fn runs_of_very_large_groups_are_tested() {
     let noise = microseconds(&poisson(random, 10.0, 30_000.0));
     assert!(noise.len() > 7_000_000 && judge(&noise, &LIMITS) == Some(Rhythm::default()));
     let beats = microseconds(&beacon(random, 100.0, 10.0, Jitter::Uniform(0.3)));
-    let rhythm = judge(&beats, &Limits { min_period: 2_000_000, ..LIMITS }).expect("enough events");
+    let rhythm = judge(&beats, &RhythmLimits { min_period: 2_000_000, ..LIMITS }).expect("enough events");
     assert!(rhythm.ln_p < -1_000.0 && rhythm.n_events == beats.len() as u64, "{rhythm:?}");
 }
 

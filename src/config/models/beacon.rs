@@ -154,7 +154,7 @@ impl BeaconTrigger {
         let (is_valid, wrong, help) = match method {
             BeaconMethod::Fdr => (
                 sensitivity > 0.0 && sensitivity < 1.0,
-                "not a rate of false discoveries",
+                "not a false discovery rate",
                 "write a number between 0 and 1, such as 0.01",
             ),
             BeaconMethod::Float => {

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type, UInt32Ty
 use datafusion::error::Result;
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{AggregateUDF, Expr, GroupsAccumulator, Signature, TypeSignature, Volatility, lit};
-use outlier_kernels::beacon::{Limits, Rhythm, Sizes, judge, sizes};
+use outlier_kernels::beacon::{Rhythm, RhythmLimits, Sizes, judge, sizes};
 
 use super::collect::{Collect, state_field};
 use super::group_function::GroupFunction;
@@ -21,7 +21,7 @@ const N_LIMITS: usize = 3;
 
 /// Rhythm of the events of a group at `time`, of the sizes `size` if there are any; null if the
 /// group has too few events.
-pub fn rhythm(time: Expr, size: Option<Expr>, limits: &Limits) -> Expr {
+pub fn rhythm(time: Expr, size: Option<Expr>, limits: &RhythmLimits) -> Expr {
     let mut args = vec![time];
     args.extend(size);
     args.push(lit(i64::try_from(limits.min_events).unwrap_or(i64::MAX)));
@@ -69,7 +69,7 @@ pub(super) fn function() -> AggregateUDF {
 
 fn accumulator(args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
     let n_columns = args.exprs.len().saturating_sub(N_LIMITS);
-    let limits = Limits {
+    let limits = RhythmLimits {
         min_events: u64::try_from(number::<i64>(args, n_columns)?).unwrap_or(0),
         min_period: number(args, n_columns + 1)?,
         max_period: number(args, n_columns + 2)?,
@@ -89,7 +89,7 @@ fn accumulator(args: &AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>>
 }
 
 /// Rhythm of a group. Sorting the times makes it independent of their order.
-fn of_times(times: impl Iterator<Item = u64>, limits: &Limits) -> Option<Rhythm> {
+fn of_times(times: impl Iterator<Item = u64>, limits: &RhythmLimits) -> Option<Rhythm> {
     let mut times: Vec<i64> = times.map(|time| time as i64).collect();
     times.sort_unstable();
     judge(&times, limits)
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_order_of_events_does_not_matter() {
-        let limits = Limits { min_events: 6, min_period: 10_000_000, max_period: 100_000_000_000 };
+        let limits = RhythmLimits { min_events: 6, min_period: 10_000_000, max_period: 100_000_000_000 };
         let times = (0..50_u64).map(|beat| beat * 60_000_000 + beat * beat * 7_001 % 1_000_000);
         let found = of_times(times.clone(), &limits);
         assert!(found.is_some_and(|rhythm| rhythm.ln_p < -40.0), "{found:?}");

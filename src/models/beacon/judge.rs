@@ -6,7 +6,7 @@ use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::{count, min};
 use datafusion::prelude::{col, lit};
 use futures::StreamExt;
-use outlier_kernels::beacon::{Limits, Rhythm, Sizes};
+use outlier_kernels::beacon::{Rhythm, RhythmLimits, Sizes};
 use rustc_hash::FxHashMap;
 
 use super::super::{Inputs, column, rows};
@@ -86,9 +86,9 @@ pub(super) async fn judge(beacon: &Beacon, view: &View, inputs: &Inputs<'_>) -> 
     Ok(judged)
 }
 
-fn limits(beacon: &Beacon) -> Limits {
+fn limits(beacon: &Beacon) -> RhythmLimits {
     let microseconds = |period: TimeDelta| period.num_microseconds().unwrap_or(i64::MAX);
-    Limits {
+    RhythmLimits {
         min_events: beacon.min_events,
         min_period: microseconds(beacon.min_period),
         max_period: microseconds(beacon.max_period),
