@@ -18,6 +18,7 @@ const FOUND: &[(&str, u64, bool)] = &[
     ("terms_rare_run_key", 3, false),
     ("simplequery_service_runs_shell", 4, false),
     ("terms_beaconing", 676, false),
+    ("beacon_callback", 676, false),
     ("metrics_large_upload", 5, false),
     ("simplequery_webdav_transfer_by_address", 8, false),
     ("word2vec_program_path", 25, false),

@@ -14,6 +14,7 @@ shipped![
     "windows/persistence.conf",
     "windows/process.conf",
     "windows/user_folder.conf",
+    "zeek/beacon.conf",
     "zeek/network.conf",
 ];
 

@@ -110,7 +110,7 @@ fn a_use_case_of_each_model_is_read() {
 fn beacons_have_defaults() {
     let Model::Beacon(beacon) = use_case(BEACON).model else { panic!() };
     assert_eq!((beacon.target.len(), beacon.min_events, &beacon.prevalence), (0, 6, &None));
-    assert_eq!((beacon.min_period, beacon.max_period), (TimeDelta::seconds(10), TimeDelta::hours(12)));
+    assert_eq!((beacon.min_period, beacon.max_period), (TimeDelta::seconds(2), TimeDelta::hours(12)));
     assert_eq!(beacon.trigger, BeaconTrigger { method: BeaconMethod::Fdr, sensitivity: 0.01 });
     let text = with(BEACON, &[("prevalence_field", Some("source.ip")), ("max_prevalence", Some("2.5"))]);
     let Model::Beacon(beacon) = use_case(&text).model else { panic!() };
@@ -142,7 +142,7 @@ const WRONG: &[Wrong] = &[
         &[("min_period", Some("1 y"))],
         &["u.conf:8:12 error min_period: not a period of a second or more: `1 y`"],
     ),
-    (BEACON, &[("max_period", Some("10s"))], &["u.conf:8:12 error max_period: not longer than min_period"]),
+    (BEACON, &[("max_period", Some("2s"))], &["u.conf:8:12 error max_period: not longer than min_period"]),
     (
         BEACON,
         &[("max_prevalence", Some("5"))],

@@ -37,6 +37,10 @@ const WIDEST: f64 = 900.0;
 /// Width of the surroundings, in widths of the window.
 const RING: f64 = 3.0;
 
+/// Differences in a window beyond their expected number, in standard deviations, without which a
+/// lag is not worth a test: it would not outweigh the number of lags.
+const LEAST_EXCESS: f64 = 3.5;
+
 /// Length of a block in lags. The longest surroundings begin later after an event.
 const BLOCK: f64 = 0.45;
 
@@ -80,7 +84,7 @@ pub(super) fn test(train: &Train, limits: &RhythmLimits) -> Option<Lag> {
     }
     let longest = starts.iter().filter_map(|run| Some(run.last()? - run.first()?)).fold(0.0, f64::max);
     let histogram = Histogram::new(&starts, min_period, (limits.max_period as f64 / SECOND).min(longest / 4.0))?;
-    let ln_tests = ((histogram.counts.len() * WIDTHS.len()) as f64).ln();
+    let ln_tests = (((histogram.sums.len() - 1) * WIDTHS.len()) as f64).ln();
     let judged = |period: f64, width: f64| {
         let starts = train.starts(burst(period));
         let ln_p = excess(&starts, period, width * period) + ln_tests;
@@ -108,7 +112,8 @@ fn burst(lag: f64) -> f64 {
 /// Numbers of differences by their logarithm.
 struct Histogram {
     first_bin: usize,
-    counts: Vec<u32>,
+    /// Number of differences below each bin, and that of all.
+    sums: Vec<u32>,
 }
 
 impl Histogram {
@@ -126,30 +131,36 @@ impl Histogram {
                 }
             }
         }
-        Some(Histogram { first_bin, counts })
+        let totals = counts.iter().scan(0, |total, count| {
+            *total += count;
+            Some(*total)
+        });
+        Some(Histogram { first_bin, sums: std::iter::once(0).chain(totals).collect() })
     }
 
     /// Lag in the middle of the window that stands out most from its surroundings, `n_bins` to each
     /// side of a bin.
     fn peak(&self, n_bins: usize) -> Option<f64> {
-        let mut sums = vec![0_u64];
-        sums.extend(self.counts.iter().scan(0, |sum, &count| {
-            *sum += u64::from(count);
-            Some(*sum)
-        }));
-        let n_around = (n_bins as f64 + 0.5) * RING;
-        let n_around = n_around as usize;
-        let within = |bin: usize, reach: usize| {
-            let (from, to) = (bin.saturating_sub(reach), (bin + reach + 1).min(self.counts.len()));
-            ((sums[to] - sums[from]) as f64, (to - from) as f64)
-        };
-        let excess = |bin: usize| {
-            let ((hits, n_hit), (all, n_all)) = (within(bin, n_bins), within(bin, n_around));
-            let expected = all * n_hit / n_all;
-            (hits - expected) / (expected + 1.0).sqrt()
-        };
-        let best = (0..self.counts.len()).map(|bin| (excess(bin), bin)).max_by(|a, b| a.0.total_cmp(&b.0));
-        best.filter(|best| best.0 > 0.0).map(|(_, bin)| middle(self.first_bin + bin))
+        let n_all = self.sums.len() - 1;
+        let n_around = ((n_bins as f64 + 0.5) * RING) as usize;
+        let range = |bin: usize, reach: usize| (bin.saturating_sub(reach), (bin + reach + 1).min(n_all));
+        let within = |(from, to): (usize, usize)| self.sums[to] - self.sums[from];
+        // the square root of the excess would not change the order
+        let (mut best, mut most) = (None, LEAST_EXCESS * LEAST_EXCESS);
+        for bin in 0..n_all {
+            let (window, around) = (range(bin, n_bins), range(bin, n_around));
+            let hits = within(window) as f64;
+            if hits <= LEAST_EXCESS {
+                continue;
+            }
+            let share = (window.1 - window.0) as f64 / (around.1 - around.0) as f64;
+            let expected = within(around) as f64 * share;
+            let excess = (hits - expected).max(0.0).powi(2) / (expected + 1.0);
+            if excess > most {
+                (best, most) = (Some(bin), excess);
+            }
+        }
+        best.map(|bin| middle(self.first_bin + bin))
     }
 }
 

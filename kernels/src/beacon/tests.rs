@@ -4,7 +4,7 @@ use super::scenarios::{BEACONS, Jitter, NOISE, Random, Scenario, background, bea
 use super::tails::{chernoff_uniform_sum, exact_uniform_sum, ln_uniform_sum, ln_weighted_sum};
 use super::*;
 
-const LIMITS: RhythmLimits = RhythmLimits { min_events: 6, min_period: 10_000_000, max_period: 12 * 3_600_000_000 };
+const LIMITS: RhythmLimits = RhythmLimits { min_events: 6, min_period: 2_000_000, max_period: 12 * 3_600_000_000 };
 
 fn ln_p(times: &[f64], limits: &RhythmLimits) -> Option<f64> {
     judge(&microseconds(times), limits).map(|rhythm| rhythm.ln_p)
@@ -143,7 +143,7 @@ fn runs_of_very_large_groups_are_tested() {
     let noise = microseconds(&poisson(random, 10.0, 30_000.0));
     assert!(noise.len() > 7_000_000 && judge(&noise, &LIMITS) == Some(Rhythm::default()));
     let beats = microseconds(&beacon(random, 100.0, 10.0, Jitter::Uniform(0.3)));
-    let rhythm = judge(&beats, &RhythmLimits { min_period: 2_000_000, ..LIMITS }).expect("enough events");
+    let rhythm = judge(&beats, &LIMITS).expect("enough events");
     assert!(rhythm.ln_p < -1_000.0 && rhythm.n_events == beats.len() as u64, "{rhythm:?}");
 }
 

@@ -72,7 +72,7 @@ named_values! {
 
 impl Beacon {
     const MIN_EVENTS: u64 = 6;
-    const MIN_PERIOD: TimeDelta = TimeDelta::seconds(10);
+    const MIN_PERIOD: TimeDelta = TimeDelta::seconds(2);
     const MAX_PERIOD: TimeDelta = TimeDelta::hours(12);
 }
 
