@@ -5,14 +5,15 @@
 //! windows there minus the number of surroundings: around 0 unless something follows after P. The
 //! statistic is the sum of the levels at all events.
 //!
-//! Time is divided into blocks shorter than P, so that the levels within a block follow from the
-//! events before it. If the rate hardly changes within a block, its events lie anywhere in it, so
-//! the distribution of the level at each event is known, whatever the other events do. This gives
+//! If the rate hardly changes within a few lags, the events of a block of time lie anywhere in it, so
+//! the distribution of the level at each event is known from the windows of all others. This gives
 //! the Chernoff bound of the sum. Other traffic adds noise to the levels, nothing else.
 //!
 //! Periods and widths are chosen by the histogram of all differences, and the bound is multiplied
 //! by the number of those that could have been chosen. After twice the period there must be more
 //! events than by chance, too.
+
+use std::ops::Range;
 
 use super::tails::ln_weighted_sum;
 use super::train::Train;
@@ -21,15 +22,15 @@ use super::{RhythmLimits, SECOND};
 /// Fewest bursts with which this test can find something.
 const LEAST_STARTS: usize = 16;
 
-/// Differences are those to this many later events.
-const NEIGHBOURS: usize = 48;
+/// Upper limit on the differences that are counted for each burst.
+const DIFFERENCES: usize = 64;
 
 /// Bits of the mantissa that tell bins of the histogram apart: 32 bins from each power of 2 to the
 /// next.
 const BIN_BITS: u32 = 5;
 
-/// Half widths of windows: as a share of the period, and in bins.
-const WIDTHS: [(f64, usize); 3] = [(0.02, 0), (0.06, 2), (0.18, 7)];
+/// Half widths of windows as shares of the period.
+const WIDTHS: [f64; 4] = [0.02, 0.06, 0.1, 0.18];
 
 /// Half width in seconds up to which activity hardly changes within the surroundings.
 const WIDEST: f64 = 900.0;
@@ -39,10 +40,13 @@ const RING: f64 = 3.0;
 
 /// Differences in a window beyond their expected number, in standard deviations, without which a
 /// lag is not worth a test: it would not outweigh the number of lags.
-const LEAST_EXCESS: f64 = 3.5;
+const LEAST_EXCESS: f64 = 4.5;
 
-/// Length of a block in lags. The longest surroundings begin later after an event.
-const BLOCK: f64 = 0.45;
+/// Windows that are this many bins apart, times their width, are as good as all of them.
+const STEPS: f64 = 10.0;
+
+/// Length of a block in lags.
+const BLOCK: f64 = 3.0;
 
 /// Pairs beyond the expected number count only from this share on.
 const MARGIN: f64 = 0.05;
@@ -84,16 +88,15 @@ pub(super) fn test(train: &Train, limits: &RhythmLimits) -> Option<Lag> {
     }
     let longest = starts.iter().filter_map(|run| Some(run.last()? - run.first()?)).fold(0.0, f64::max);
     let histogram = Histogram::new(&starts, min_period, (limits.max_period as f64 / SECOND).min(longest / 4.0))?;
-    let ln_tests = (((histogram.sums.len() - 1) * WIDTHS.len()) as f64).ln();
+    let ln_tests = ((histogram.periods.len() * WIDTHS.len()) as f64).ln();
     let judged = |period: f64, width: f64| {
         let starts = train.starts(burst(period));
         let ln_p = excess(&starts, period, width * period) + ln_tests;
         let is_likely = ln_p < 0.0 && excess(&starts, 2.0 * period, 1.5 * width * period) < DOUBLE;
         is_likely.then_some(Lag { ln_p, period })
     };
-    let peaks = WIDTHS.into_iter().filter_map(|(width, n_bins)| Some((histogram.peak(n_bins)?, width)));
-    let lags = peaks.filter(|(period, width)| width * period <= WIDEST);
-    let found = lags.filter_map(|(period, width)| Some((judged(period, width)?, width)));
+    let peaks = WIDTHS.into_iter().filter_map(|width| Some((histogram.peak(width, WIDEST / width)?, width)));
+    let found = peaks.filter_map(|(period, width)| Some((judged(period, width)?, width)));
     let (best, width) = found.min_by(|a, b| a.0.ln_p.total_cmp(&b.0.ln_p))?;
     // multiples of the period are good lags, too
     let shorter = (2..=MOST_MULTIPLE).rev().map(|multiple| best.period / f64::from(multiple));
@@ -114,65 +117,111 @@ struct Histogram {
     first_bin: usize,
     /// Number of differences below each bin, and that of all.
     sums: Vec<u32>,
+    /// Bins that may be the period.
+    periods: Range<usize>,
 }
 
 impl Histogram {
+    /// Counts the differences around periods from `least` to `most`, or to less if there are too
+    /// many.
     fn new(starts: &[Vec<f64>], least: f64, most: f64) -> Option<Self> {
-        let (first_bin, end_bin) = (bin(least), bin(most));
-        let mut counts = vec![0; end_bin.checked_sub(first_bin)?];
-        for run in starts {
-            for (idx, start) in run.iter().enumerate() {
-                for later in run[idx + 1..].iter().take(NEIGHBOURS) {
-                    match bin(later - start).checked_sub(first_bin).map(|bin| counts.get_mut(bin)) {
-                        Some(Some(count)) => *count += 1,
-                        Some(None) => break,
-                        None => {}
-                    }
-                }
+        let n_starts: usize = starts.iter().map(Vec::len).sum();
+        let reach = |most: f64| most * (1.0 + RING * WIDTHS[WIDTHS.len() - 1]);
+        let fits = |most: &f64| n_differences(starts, reach(*most)) <= DIFFERENCES * n_starts;
+        let most = std::iter::successors(Some(most), |most| Some(most / 1.5)).take(80).find(fits)?;
+        let first_bin = bin(least * (1.0 - RING * WIDTHS[WIDTHS.len() - 1]));
+        let mut counts = vec![0; bin(reach(most)) + 1 - first_bin.min(bin(reach(most)))];
+        let n_bins = counts.len();
+        let add = |difference: f64| {
+            if let Some(bin) = bin(difference).checked_sub(first_bin).filter(|bin| *bin < n_bins) {
+                counts[bin] += 1;
             }
-        }
+        };
+        each_difference(starts, reach(most), add);
         let totals = counts.iter().scan(0, |total, count| {
             *total += count;
             Some(*total)
         });
-        Some(Histogram { first_bin, sums: std::iter::once(0).chain(totals).collect() })
+        let sums: Vec<u32> = std::iter::once(0).chain(totals).collect();
+        let periods = bin(least) - first_bin..bin(most).saturating_sub(first_bin);
+        (!periods.is_empty()).then_some(Histogram { first_bin, sums, periods })
     }
 
-    /// Lag in the middle of the window that stands out most from its surroundings, `n_bins` to each
-    /// side of a bin.
-    fn peak(&self, n_bins: usize) -> Option<f64> {
-        let n_all = self.sums.len() - 1;
-        let n_around = ((n_bins as f64 + 0.5) * RING) as usize;
-        let range = |bin: usize, reach: usize| (bin.saturating_sub(reach), (bin + reach + 1).min(n_all));
-        let within = |(from, to): (usize, usize)| self.sums[to] - self.sums[from];
+    /// Lag up to `longest` in the middle of the window of `width` that stands out most.
+    fn peak(&self, width: f64, longest: f64) -> Option<f64> {
         // the square root of the excess would not change the order
         let (mut best, mut most) = (None, LEAST_EXCESS * LEAST_EXCESS);
-        for bin in 0..n_all {
-            let (window, around) = (range(bin, n_bins), range(bin, n_around));
-            let hits = within(window) as f64;
+        // too few differences are that short
+        let filled = self.sums.partition_point(|sum| f64::from(*sum) <= LEAST_EXCESS);
+        let first = self.periods.start.max(self.bin_of(self.edge(filled) / (1.0 + width)).saturating_sub(1));
+        for bin in (first..self.periods.end).step_by(1 + (STEPS * width) as usize) {
+            let lag = f64::midpoint(self.edge(bin), self.edge(bin + 1));
+            if lag > longest {
+                break;
+            }
+            let window = self.bin_of(lag * (1.0 - width))..self.bin_of(lag * (1.0 + width)) + 1;
+            let hits = f64::from(self.sums[window.end] - self.sums[window.start]);
             if hits <= LEAST_EXCESS {
                 continue;
             }
-            let share = (window.1 - window.0) as f64 / (around.1 - around.0) as f64;
-            let expected = within(around) as f64 * share;
-            let excess = (hits - expected).max(0.0).powi(2) / (expected + 1.0);
+            let expected = self.expected(lag, width, &window);
+            let excess = (hits - expected).max(0.0).powi(2) / (1.5 * (expected + 1.0));
             if excess > most {
-                (best, most) = (Some(bin), excess);
+                (best, most) = (Some(lag), excess);
             }
         }
-        best.map(|bin| middle(self.first_bin + bin))
+        best
+    }
+
+    /// Number of differences to expect in a window, from the bins before and after it: their
+    /// density changes with the lag.
+    fn expected(&self, lag: f64, width: f64, window: &Range<usize>) -> f64 {
+        let before = self.bin_of(lag * (1.0 - RING * width)).min(window.start - 1)..window.start;
+        let after = window.end..(self.bin_of(lag * (1.0 + RING * width)) + 1).max(window.end + 1);
+        let [low, middle, high] = [&before, window, &after].map(|bins| {
+            let (from, to) = (self.edge(bins.start), self.edge(bins.end));
+            let n = f64::from(self.sums[bins.end.min(self.sums.len() - 1)] - self.sums[bins.start]);
+            (f64::midpoint(from, to), n / (to - from), to - from)
+        });
+        let slope = (high.1 - low.1) / (high.0 - low.0);
+        (low.1 + slope * (middle.0 - low.0)) * middle.2
+    }
+
+    fn bin_of(&self, lag: f64) -> usize {
+        bin(lag).saturating_sub(self.first_bin)
+    }
+
+    /// Smallest number of a bin.
+    fn edge(&self, bin: usize) -> f64 {
+        f64::from_bits(((self.first_bin + bin) as u64) << (f64::MANTISSA_DIGITS - 1 - BIN_BITS))
+    }
+}
+
+/// Number of differences up to `most`.
+fn n_differences(starts: &[Vec<f64>], most: f64) -> usize {
+    let of_run = |run: &Vec<f64>| {
+        let mut end = 0;
+        let count = |(idx, start): (usize, &f64)| {
+            end += run[end..].iter().take_while(|later| **later - start <= most).count();
+            end - idx - 1
+        };
+        run.iter().enumerate().map(count).sum::<usize>()
+    };
+    starts.iter().map(of_run).sum()
+}
+
+fn each_difference(starts: &[Vec<f64>], most: f64, mut add: impl FnMut(f64)) {
+    for run in starts {
+        for (idx, start) in run.iter().enumerate() {
+            let differences = run[idx + 1..].iter().map(|later| later - start);
+            differences.take_while(|difference| *difference <= most).for_each(&mut add);
+        }
     }
 }
 
 /// Bin of a positive number: its exponent and the first bits of its mantissa.
 fn bin(number: f64) -> usize {
     (number.to_bits() >> (f64::MANTISSA_DIGITS - 1 - BIN_BITS)) as usize
-}
-
-/// Middle of a bin.
-fn middle(bin: usize) -> f64 {
-    let shift = f64::MANTISSA_DIGITS - 1 - BIN_BITS;
-    f64::from_bits((bin as u64) << shift | 1 << (shift - 1))
 }
 
 /// Logarithm of the bound on the probability that as many events follow others within `width` of

@@ -4,8 +4,9 @@
 //! # Null hypothesis
 //!
 //! A group without rhythm is a Poisson process whose rate may change: by the hour of the day, from
-//! session to session, in bursts. Two tests look for what such a process cannot do. Both are exact
-//! or bounded from above, so no table of simulated values is needed.
+//! session to session, in bursts. Two tests look for what such a process cannot do. Both are
+//! formulas, so no table of simulated values is needed: the distribution of gaps is exact, that of
+//! lags a Chernoff bound. What they take for granted is checked on generated groups.
 //!
 //! 1. [`gaps`]: the gaps between events are less spread out than exponential ones. A changing rate
 //!    only spreads them more. It finds lonely beacons of any jitter, from six events on.

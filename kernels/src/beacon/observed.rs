@@ -28,10 +28,14 @@ pub(super) fn observe(times: &[i64], cut: f64, lag: Option<f64>) -> Option<Rhyth
     let n_intervals = intervals.len() as f64;
     let n_multiples = intervals.iter().filter(|&&gap| gap > 1.9 * guess && gap < BREAK * guess).count() as f64;
     let has_missing = n_multiples > MISSING * n_intervals;
-    let (least, most) = if has_missing || lag.is_some() { (0.5, 1.5) } else { (0.0, 2.0) };
-    let from = intervals.partition_point(|&gap| gap < least * guess);
-    let single = &intervals[from..intervals.partition_point(|&gap| gap <= most * guess)];
-    let period = quantile(single, 0.5).unwrap_or(guess);
+    let within = |least: f64, most: f64| {
+        let from = intervals.partition_point(|&gap| gap < least * guess);
+        &intervals[from..intervals.partition_point(|&gap| gap <= most * guess)]
+    };
+    let single = if has_missing || lag.is_some() { within(0.5, 1.5) } else { within(0.0, 2.0) };
+    // of intervals that other events may have cut short, those near the lag are whole
+    let whole = if lag.is_some() { within(0.85, 1.15) } else { single };
+    let period = quantile(whole, 0.5).unwrap_or(guess);
     let jitter = quantile(single, 0.75).zip(quantile(single, 0.25)).map_or(0.0, |(high, low)| (high - low) / period);
     let missed = |gap: &&f64| **gap < BREAK * period;
     let n_missed: f64 = intervals.iter().filter(missed).map(|gap| ((gap / period).round() - 1.0).max(0.0)).sum();

@@ -66,6 +66,28 @@ fn beacons_are_found_and_noise_is_not() {
     println!("of 684 beacons, 180 groups of noise, 30,000 of background: {totals:?}");
 }
 
+/// As many other events as beats, or a person who talks to the same destination.
+#[test]
+fn beacons_among_other_traffic_are_found() {
+    let with_noise = |random: &mut Random, days: f64, period: f64, jitter: f64| {
+        [beacon(random, days, period, Jitter::Uniform(jitter)), poisson(random, days, 3_600.0 / period)].concat()
+    };
+    for (days, period, jitter) in [(1.0, 60.0, 0.25), (1.0, 300.0, 0.2), (1.0, 600.0, 0.1), (14.0, 3_600.0, 0.2)] {
+        let n_found = (0..10)
+            .filter(|seed| {
+                let times = with_noise(&mut Random::new(40_000 + seed), days, period, jitter);
+                let rhythm = judge(&microseconds(&times), &LIMITS).expect("enough events");
+                rhythm.ln_p < -10.0 && (rhythm.period as f64 / SECOND / period - 1.0).abs() < 0.15
+            })
+            .count();
+        assert!(n_found >= 9, "{n_found} of 10 with a period of {period} s");
+    }
+    let random = &mut Random::new(15);
+    let person = NOISE.iter().find(|(name, _)| *name == "person, exponential").expect("noise").1;
+    let times = [beacon(random, 1.0, 60.0, Jitter::Uniform(0.1)), person(random)].concat();
+    assert!(ln_p(&times, &LIMITS).is_some_and(|ln_p| ln_p < -100.0));
+}
+
 /// Small groups are where the bounds are close to the truth, and where merging bursts chooses
 /// between tests.
 #[test]
@@ -86,6 +108,7 @@ fn probabilities_of_groups_without_rhythm_are_upper_bounds() {
             let n = n_found(&found, f64::ln(p)) as f64;
             let expected = p * found.len() as f64;
             assert!(n <= expected + 3.0 * expected.sqrt(), "{name}: {n} of {} at {p}", found.len());
+            println!("{name}: {n} of {} at {p}", found.len());
         }
     }
 }
