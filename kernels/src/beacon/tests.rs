@@ -108,7 +108,6 @@ fn probabilities_of_groups_without_rhythm_are_upper_bounds() {
             let n = n_found(&found, f64::ln(p)) as f64;
             let expected = p * found.len() as f64;
             assert!(n <= expected + 3.0 * expected.sqrt(), "{name}: {n} of {} at {p}", found.len());
-            println!("{name}: {n} of {} at {p}", found.len());
         }
     }
 }
