@@ -5,9 +5,9 @@
 //! windows there minus the number of surroundings: around 0 unless something follows after P. The
 //! statistic is the sum of the levels at all events.
 //!
-//! If the rate hardly changes within a few lags, the events of a block of time lie anywhere in it, so
-//! the distribution of the level at each event is known from the windows of all others. This gives
-//! the Chernoff bound of the sum. Other traffic adds noise to the levels, nothing else.
+//! If the rate hardly changes within a few lags, the events of a block of time lie anywhere in it,
+//! so the distribution of the level at each event is known from the windows of all others. This
+//! gives the Chernoff bound of the sum. Other traffic adds noise to the levels, nothing else.
 //!
 //! Periods and widths are chosen by the histogram of all differences, and the bound is multiplied
 //! by the number of those that could have been chosen. After twice the period there must be more
