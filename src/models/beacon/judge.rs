@@ -1,13 +1,13 @@
 //! Rhythms of the groups of a view.
 
-use arrow::array::{Array, Int64Array, StructArray, UInt32Array};
+use arrow::array::{Array, StructArray, UInt32Array};
 use chrono::TimeDelta;
 use datafusion::error::DataFusionError;
-use datafusion::functions_aggregate::expr_fn::{count, min};
-use datafusion::prelude::{col, lit};
+use datafusion::functions_aggregate::expr_fn::min;
+use datafusion::prelude::col;
 use futures::StreamExt;
 use outlier_kernels::beacon::{Rhythm, RhythmLimits, Sizes};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::{Inputs, column, rows};
 use crate::config::Beacon;
@@ -102,21 +102,20 @@ fn is_common(beacon: &Beacon, sources: Sources) -> bool {
     most.is_some_and(|most| sources.n > 1 && sources.percentage() > most)
 }
 
+/// Sources of each destination, from one pass over the events.
 async fn sources_by_destination(view: &View, inputs: &Inputs<'_>) -> Result<FxHashMap<u32, Sources>, DataFusionError> {
-    let sources = rows(view, inputs)?.aggregate(vec![col("source")], vec![])?;
-    let n_all = sources.count().await? as u64;
-    let mut batches = rows(view, inputs)?
-        .aggregate(vec![col("destination"), col("source")], vec![])?
-        .aggregate(vec![col("destination")], vec![count(lit(1)).alias("n")])?
-        .execute_stream()
-        .await?;
-    let mut found = FxHashMap::default();
+    let pairs = rows(view, inputs)?.aggregate(vec![col("destination"), col("source")], vec![])?;
+    let mut batches = pairs.execute_stream().await?;
+    let (mut n_by_destination, mut all): (FxHashMap<u32, u64>, FxHashSet<u32>) = Default::default();
     while let Some(batch) = batches.next().await {
         let batch = &batch?;
         let destinations = column::<UInt32Array>(batch, "destination")?;
-        let counts = column::<Int64Array>(batch, "n")?;
-        let of_row = |row| (destinations.value(row), Sources { n: counts.value(row) as u64, n_all });
-        found.extend((0..batch.num_rows()).map(of_row));
+        let sources = column::<UInt32Array>(batch, "source")?;
+        for (destination, source) in destinations.iter().zip(sources).filter_map(|(to, from)| to.zip(from)) {
+            *n_by_destination.entry(destination).or_default() += 1;
+            all.insert(source);
+        }
     }
-    Ok(found)
+    let n_all = all.len() as u64;
+    Ok(n_by_destination.into_iter().map(|(destination, n)| (destination, Sources { n, n_all })).collect())
 }
