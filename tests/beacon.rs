@@ -88,7 +88,7 @@ fn run(folder: &Path, use_case: &str, events: &str) -> (Report, Vec<Map<String, 
     std::fs::write(folder.join("beacon.conf"), use_case).expect("written");
     std::fs::write(folder.join("events.ndjson"), events).expect("written");
     let args = ["run", "-q", "--use-cases", "beacon.conf", "--events", "events.ndjson", "-o", "out.ndjson", "--report"];
-    program::run(folder, &[&args[..], &["report.json"]].concat()).expect_code(0);
+    program::run(folder, &[&args[..], &["report.json", "--findings", "findings.ndjson"]].concat()).expect_code(0);
     let found = outliers::read(&folder.join("out.ndjson")).expect("well-formed output");
     (Report::read(&folder.join("report.json")), found.into_values().collect())
 }
@@ -114,6 +114,8 @@ fn beacons_are_found_among_ordinary_traffic() {
     let is_beacon = |pair: &Value| traffic.beacons.iter().any(|(beacon, _)| pair == beacon);
     let others = found.iter().map(|outlier| &outlier["aggregator"][0]).find(|pair| !is_beacon(pair));
     assert_eq!(others, None, "nothing else is found");
+    let findings = std::fs::read_to_string(folder.path().join("findings.ndjson")).expect("written");
+    assert_eq!(findings.lines().count(), traffic.beacons.len(), "a beacon is one finding: {findings}");
 }
 
 /// Time synchronisation is as regular as a beacon, so only prevalence tells them apart.
