@@ -126,7 +126,7 @@ impl Findings {
         self.findings.read()
     }
 
-    /// Returns the findings with the highest scores. Their texts are cut at [`SHOWN_CHARS`].
+    /// Returns the findings with the highest scores. Their texts are cut at `SHOWN_CHARS`.
     ///
     /// # Errors
     /// A temporary file that cannot be read.

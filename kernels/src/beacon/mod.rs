@@ -8,9 +8,9 @@
 //! formulas, so no table of simulated values is needed: the distribution of gaps is exact, that of
 //! lags a Chernoff bound. What they take for granted is checked on generated groups.
 //!
-//! 1. [`gaps`]: the gaps between events are less spread out than exponential ones. A changing rate
+//! 1. `gaps`: the gaps between events are less spread out than exponential ones. A changing rate
 //!    only spreads them more. It finds lonely beacons of any jitter, from six events on.
-//! 2. [`lags`]: more events than by chance follow an earlier one after a period, compared with the
+//! 2. `lags`: more events than by chance follow an earlier one after a period, compared with the
 //!    time around. It finds beacons among other traffic, several beacons, and changes of period.
 //!
 //! The probabilities of both are combined by a weighted Bonferroni bound. The statistics of both
@@ -19,7 +19,7 @@
 //!
 //! # Cost
 //!
-//! O(n log n) for n events. Of groups with more than [`train::MOST_EVENTS`] events, equally spaced
+//! O(n log n) for n events. Of groups with more than `train::MOST_EVENTS` events, equally spaced
 //! runs of consecutive events are tested.
 
 mod gaps;
@@ -36,7 +36,7 @@ const SECOND: f64 = 1e6;
 /// Share of the error probability that the test of gaps may use; the rest is for that of lags.
 const WEIGHT_OF_GAPS: f64 = 0.8;
 
-/// RhythmLimits of what counts as a beacon.
+/// Limits on what counts as a beacon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RhythmLimits {
     /// Groups with fewer events are not judged; at least [`LEAST_EVENTS`] are needed.
