@@ -10,7 +10,7 @@ use crate::detection::{Detected, Detection, DetectionError};
 use crate::engine::Compute;
 use crate::findings::UseCaseCounts;
 use crate::ingest::{Ingested, Usage, ingest};
-use crate::models::{EvaluationError, Inputs, Recall, Span};
+use crate::models::{EvaluationError, FirstRound, Inputs, Recall, Span};
 use crate::outlier::Gathered;
 use crate::plan::{Period, PlannedUseCase, ScanPlan, time_formats};
 use crate::runtime::side_by_side;
@@ -147,6 +147,7 @@ async fn detect(
     let session = group.compute.session(n_partitions);
     let context = session.map_err(|error| EvaluationError::Plan(error.to_string()))?;
     let name = use_case.id();
+    let first_round = FirstRound::default();
     let inputs = Inputs {
         context: &context,
         n_partitions,
@@ -159,6 +160,7 @@ async fn detect(
         use_case: &name,
         memory_limit: group.compute.limits().memory,
         spill_dir: &group.compute.limits().spill_dir,
+        first_round: &first_round,
         n_rows: ingested.usage[mask_idx].rows,
         n_events: ingested.usage[mask_idx].in_window,
         recall: None,

@@ -80,9 +80,9 @@ async fn evaluate<'a>(
     let mut groups = judge_groups(metrics, view, inputs).await?;
     let discovery = match metrics.trigger.method {
         TriggerMethod::Fdr => {
-            let tail = groups.tail(rows(view, &inputs)?, side, &inputs).await?;
-            groups.discover(&tail, &metrics.trigger);
-            Some(tail)
+            let reference = groups.reference(rows(view, &inputs)?, side, &inputs).await?;
+            groups.discover(&reference, &metrics.trigger);
+            Some(reference)
         }
         _ => None,
     };
@@ -112,18 +112,14 @@ async fn evaluate<'a>(
         return Ok(Evaluation::without_candidates(&inputs));
     }
     add_samples(metrics, view, frontiers, &mut buckets, inputs).await?;
-    let tail = match discovery {
-        Some(tail) => tail,
+    let reference = match discovery.or_else(|| inputs.first_round.values.get().cloned()) {
+        Some(known) => known,
         None => {
-            // values are compared with those of all groups, whichever are judged again
-            let all = view.with_population(Population { only: None, ..view.population().clone() });
-            if view.population().only.is_some() {
-                groups = judge_groups(metrics, &all, inputs).await?;
-            }
-            groups.tail(rows(&all, &inputs)?, side, &inputs).await?
+            let reference = groups.reference(rows(view, &inputs)?, side, &inputs).await?;
+            inputs.first_round.values.get_or_init(|| reference).clone()
         }
     };
-    let surprises = Surprises::new(&groups, tail, extremes, side);
+    let surprises = Surprises::new(&groups, reference, extremes, side);
     let remembered = inputs.recall.map(|recall| recall.sketches(buckets.keys().copied(), view)).transpose()?;
     let evaluation = Evaluation::new(candidates, move |candidate, event| {
         let mut seen = observations(metrics, view, &buckets, candidate, event);

@@ -25,6 +25,7 @@ pub use candidates::{Candidate, Candidates, SortedCandidates};
 pub use columns::{Columns, Key};
 pub use error::EvaluationError;
 pub use finding::{FindingTarget, FindingTexts, finding_texts};
+pub use population::FirstRound;
 pub use recall::Recall;
 
 use std::any::type_name;
@@ -230,6 +231,8 @@ pub struct Inputs<'a> {
     pub memory_limit: usize,
     /// Directory for temporary files.
     pub spill_dir: &'a Path,
+    /// Population of the first evaluation.
+    pub first_round: &'a FirstRound,
     /// Number of rows in the view.
     pub n_rows: u64,
     /// Number of events in the window, whether they match the query or not.

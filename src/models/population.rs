@@ -1,7 +1,8 @@
 //! Groups of values as parts of one population: each value is compared with those of its group, and
 //! its distance from them with the distances of all values in their groups.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StructArray, UInt32Array};
 use datafusion::common::JoinType;
@@ -14,6 +15,25 @@ use rustc_hash::FxHashMap;
 use super::{Inputs, column};
 use crate::config::{Trigger, TriggerOn};
 use crate::engine::functions::{Judged, frontier, kernel_side, tail_bin};
+
+/// All groups as the first evaluation of a use case sees them. Later evaluations, without what was
+/// whitelisted, judge some groups again and compare them with the same whole.
+#[derive(Debug, Default)]
+pub struct FirstRound {
+    /// Values of groups.
+    pub(super) values: OnceLock<Reference>,
+    /// Number of events by the number of occurrences of their term, and of all smaller ones.
+    pub(super) counts: OnceLock<BTreeMap<u64, u64>>,
+}
+
+/// What the values of groups are compared with.
+#[derive(Clone, Debug)]
+pub(super) struct Reference {
+    /// Scales of all groups.
+    pub(super) whole: Whole,
+    /// Distances of all values from their groups.
+    pub(super) tail: Tail,
+}
 
 /// Frontiers and scales of groups.
 #[derive(Debug, Default)]
@@ -64,13 +84,12 @@ impl Groups {
         self.scales.push((scale, n));
     }
 
-    /// Sets the frontiers for a false discovery rate among all values of all groups, which `tail`
-    /// describes.
-    pub(super) fn discover(&mut self, tail: &Tail, trigger: &Trigger) {
-        if let Some(from) = tail.discovered_from(trigger.sensitivity) {
+    /// Sets the frontiers for a false discovery rate among all values of all groups.
+    pub(super) fn discover(&mut self, reference: &Reference, trigger: &Trigger) {
+        if let Some(from) = reference.tail.discovered_from(trigger.sensitivity) {
             // outliers are strictly beyond the frontier
             let from = from.next_down();
-            let scales = self.within_whole();
+            let scales = self.within(&reference.whole);
             self.frontiers = scales.iter().map(|scale| scale.at(from, kernel_side(trigger.on))).collect();
         }
     }
@@ -81,15 +100,16 @@ impl Groups {
         groups.filter(|(_, (_, n))| *n < least).for_each(|(frontier, _)| *frontier = f64::NAN);
     }
 
-    /// Tail of the distances of all values from their groups, on one side. `rows` are those that
-    /// were judged.
-    pub(super) async fn tail(
+    /// What the values of the groups are compared with on one side. `rows` are those that were
+    /// judged.
+    pub(super) async fn reference(
         &self,
         rows: DataFrame,
         side: TriggerOn,
         inputs: &Inputs<'_>,
-    ) -> Result<Tail, DataFusionError> {
-        let scales = self.within_whole();
+    ) -> Result<Reference, DataFusionError> {
+        let whole = self.whole();
+        let scales = self.within(&whole);
         let numbers = |number: fn(&Scale) -> f64| -> ArrayRef {
             Arc::new(Float64Array::from_iter_values(scales.iter().map(number)))
         };
@@ -111,12 +131,16 @@ impl Groups {
             let (bins, counts) = (column::<UInt32Array>(batch, "bin")?, column::<Int64Array>(batch, "n")?);
             bins.values().iter().zip(counts.values()).for_each(|(&bin, &n)| histogram.add(bin, n as u64));
         }
-        Ok(Tail::of(&histogram))
+        Ok(Reference { whole, tail: Tail::of(&histogram) })
     }
 
-    /// Scales of the groups as parts of the whole.
-    pub(super) fn within_whole(&self) -> Vec<Scale> {
-        let whole = Whole::of(&self.scales);
+    /// The groups as a whole.
+    pub(super) fn whole(&self) -> Whole {
+        Whole::of(&self.scales)
+    }
+
+    /// Scales of the groups as parts of a whole.
+    pub(super) fn within(&self, whole: &Whole) -> Vec<Scale> {
         self.scales.iter().map(|&(own, n)| whole.scale_of(own, n)).collect()
     }
 }
@@ -160,8 +184,9 @@ struct Own {
 }
 
 impl Surprises {
-    pub(super) fn new(groups: &Groups, tail: Tail, extremes: Extremes, side: TriggerOn) -> Self {
-        let scales = groups.within_whole();
+    pub(super) fn new(groups: &Groups, reference: Reference, extremes: Extremes, side: TriggerOn) -> Self {
+        let Reference { whole, tail } = reference;
+        let scales = groups.within(&whole);
         let place: FxHashMap<u32, usize> = groups.aggregators.iter().copied().zip(0..).collect();
         let mut histograms: FxHashMap<u32, TailHistogram> = FxHashMap::default();
         for ((aggregator, value), n) in extremes.0 {

@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 use serde_json::Map;
 
 use super::flagged::{Flagged, candidates};
-use super::population::{Extremes, Groups, Surprises};
+use super::population::{Extremes, FirstRound, Groups, Reference, Surprises};
 use super::{
     Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method,
     Recall, Refinement, column, places, rows, rows_of, sample_text, text, text_of,
@@ -25,7 +25,7 @@ use super::{
 use crate::config::{CountMethod, Terms, Trigger, TriggerMethod, TriggerOn};
 use crate::engine::functions::{Levels, TermsJudgement, frontier_of, judge_terms, kernel_side};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
-use crate::table::{Population, View};
+use crate::table::View;
 
 pub(super) const STORED: &[StoredKey] = &[
     StoredKey::new("term", StoredKind::Text, PerOutlier::One),
@@ -100,7 +100,7 @@ async fn within_aggregator<'a>(
     view: &'a View,
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, DataFusionError> {
-    let mut judged = judge_counts(terms, view, inputs).await?;
+    let judged = judge_counts(terms, view, inputs).await?;
     let (buckets, flagged) = match terms.trigger.method {
         TriggerMethod::Fdr => discover(terms, view, &judged, inputs).await?,
         _ => flagged_in(&judged)?,
@@ -108,13 +108,8 @@ async fn within_aggregator<'a>(
     if flagged.is_empty() {
         return Ok(Evaluation::without_candidates(&inputs));
     }
-    if view.population().only.is_some() {
-        // terms are compared with those of all aggregators, whichever are judged again
-        let all = view.with_population(Population { only: None, ..view.population().clone() });
-        judged = judge_counts(terms, &all, inputs).await?;
-    }
-    let rarities = Rarities::new(&judged, &flagged)?;
-    let surprises = frequent_surprises(terms, &judged, &flagged)?;
+    let rarities = Rarities::new(&judged, &flagged, inputs.first_round)?;
+    let surprises = frequent_surprises(terms, &judged, &flagged, inputs.first_round)?;
     let candidates = candidates(flagged.rows(view, &inputs)?, &inputs).await?;
     let on = terms.trigger.on;
     Ok(evaluation(terms, view, candidates, buckets, inputs.recall).with_surprise(move |candidate| match on {
@@ -165,8 +160,8 @@ fn value_of(n: f64, on: TriggerOn) -> f64 {
     }
 }
 
-/// Scales of the aggregators' counts as values, and the tail of all of them.
-fn compared(judged: &[RecordBatch], on: TriggerOn) -> Result<(Groups, Tail), DataFusionError> {
+/// Scales of the aggregators' counts as values, and what these are compared with.
+fn compared(judged: &[RecordBatch], on: TriggerOn) -> Result<(Groups, Reference), DataFusionError> {
     let (mut groups, mut counts) = (Groups::default(), Vec::new());
     for batch in judged {
         let judgements = column::<StructArray>(batch, "judged")?;
@@ -187,24 +182,31 @@ fn compared(judged: &[RecordBatch], on: TriggerOn) -> Result<(Groups, Tail), Dat
         }
     }
     let mut histogram = TailHistogram::default();
-    for (scale, levels) in groups.within_whole().into_iter().zip(counts) {
+    let whole = groups.whole();
+    for (scale, levels) in groups.within(&whole).into_iter().zip(counts) {
         for (&n, &n_targets) in levels.counts.iter().zip(levels.n_targets) {
             histogram.add(bin_of(scale.distance(value_of(n as f64, on), Side::High)), n_targets);
         }
     }
-    Ok((groups, Tail::of(&histogram)))
+    Ok((groups, Reference { whole, tail: Tail::of(&histogram) }))
 }
 
 /// Surprise of the numbers of occurrences of frequent terms; of nothing for rare ones.
-fn frequent_surprises(terms: &Terms, judged: &[RecordBatch], flagged: &Flagged) -> Result<Surprises, DataFusionError> {
+fn frequent_surprises(
+    terms: &Terms,
+    judged: &[RecordBatch],
+    flagged: &Flagged,
+    first_round: &FirstRound,
+) -> Result<Surprises, DataFusionError> {
     let mut extremes = Extremes::default();
     let judged = match terms.trigger.on {
         TriggerOn::High => judged,
         TriggerOn::Low => &[],
     };
-    let (groups, tail) = compared(judged, TriggerOn::High)?;
+    let (groups, reference) = compared(judged, TriggerOn::High)?;
+    let reference = first_round.values.get_or_init(|| reference).clone();
     flagged.iter().for_each(|(aggregator, _, n)| extremes.add(aggregator, n as f64, 1));
-    Ok(Surprises::new(&groups, tail, extremes, TriggerOn::High))
+    Ok(Surprises::new(&groups, reference, extremes, TriggerOn::High))
 }
 
 /// Flags terms by a false discovery rate among all terms of all aggregators.
@@ -215,8 +217,8 @@ async fn discover(
     inputs: Inputs<'_>,
 ) -> Result<(Buckets<u32>, Flagged), DataFusionError> {
     let on = terms.trigger.on;
-    let (mut groups, tail) = compared(judged, on)?;
-    groups.discover(&tail, &Trigger { on: TriggerOn::High, ..terms.trigger });
+    let (mut groups, reference) = compared(judged, on)?;
+    groups.discover(&reference, &Trigger { on: TriggerOn::High, ..terms.trigger });
     groups.drop_smaller_than(terms.min_target_buckets.unwrap_or(0));
     let (mut buckets, mut flagged) = (Buckets::default(), Flagged::default());
     let Some(frontiers) = groups.frontiers()? else { return Ok((buckets, flagged)) };
@@ -252,7 +254,7 @@ struct Rarities {
 }
 
 impl Rarities {
-    fn new(judged: &[RecordBatch], flagged: &Flagged) -> Result<Self, DataFusionError> {
+    fn new(judged: &[RecordBatch], flagged: &Flagged, first_round: &FirstRound) -> Result<Self, DataFusionError> {
         let mut whole: BTreeMap<u64, u64> = BTreeMap::new();
         let mut groups: FxHashMap<u32, BTreeMap<u64, u64>> =
             flagged.iter().map(|(aggregator, _, _)| (aggregator, BTreeMap::new())).collect();
@@ -267,7 +269,7 @@ impl Rarities {
             }
         }
         std::iter::once(&mut whole).chain(groups.values_mut()).for_each(accumulate);
-        Ok(Rarities { whole, groups })
+        Ok(Rarities { whole: first_round.counts.get_or_init(|| whole).clone(), groups })
     }
 
     /// Surprise of an event whose term occurs as often as `candidate` says: the share of the other
