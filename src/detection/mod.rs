@@ -21,9 +21,7 @@ use crate::event::{Document, FieldNames};
 use crate::models::{
     self, Candidate, Candidates, Evaluation, Inputs, Observe, Refinement, Statistics, Surprise, WholeEvent,
 };
-use crate::outlier::{
-    BaseRate, Description, FindingKey, Gathered, GatheredOutlier, Outlier, Surprises, assets_of, describe,
-};
+use crate::outlier::{BaseRate, Description, FindingKey, Gathered, GatheredOutlier, Outlier, assets_of, describe};
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
 use crate::table::{Population, TableError, View};
@@ -113,12 +111,13 @@ impl Detection<'_> {
             detected.rounds += 1;
             detected.evaluating += started.elapsed();
             let started = Instant::now();
-            let Evaluation { mut candidates, observe, surprise, statistics } = evaluation;
-            let mut base = BaseRate::new(inputs.n_events, self.use_case.severity);
-            base.add_unjudged(detected.outliers);
-            candidates.for_each(|candidate| base.add(surprise.as_ref().map(|surprise| surprise(candidate))))?;
-            let surprises = base.finish();
-            let judged = Judged { view: &view, observe, surprise, surprises, round: detected.rounds };
+            let Evaluation { candidates, observe, surprise, statistics } = evaluation;
+            let base = BaseRate {
+                n_flagged: detected.outliers + candidates.n(),
+                n_events: inputs.n_events,
+                severity: self.use_case.severity,
+            };
+            let judged = Judged { view: &view, observe, surprise, base, round: detected.rounds };
             let mut round = tokio::task::block_in_place(|| self.describe(&judged, candidates))?;
             detected.describing += started.elapsed();
             detected.regexps_given_up += statistics.regexps_given_up + round.regexps_given_up;
@@ -228,7 +227,7 @@ impl Detection<'_> {
             self.interrupt.check().map_err(SourceError::from)?;
             let observations = models::observations(&self.use_case.model, &judged.observe, candidate, &whole);
             let (use_case, document, assets) = (self.use_case, &document, assets.as_slice());
-            let surprise = judged.surprises.of(judged.surprise.as_ref().map(|surprise| surprise(candidate)));
+            let surprise = judged.base.surprise(judged.surprise.as_ref().map(|surprise| surprise(candidate)));
             let outlier =
                 describe(Description { use_case, document, assets, derived: &derived, observations, surprise });
             let verdict = whitelist.matches(&outlier);
@@ -334,7 +333,7 @@ struct Judged<'a> {
     view: &'a View,
     observe: Observe<'a>,
     surprise: Option<Surprise<'a>>,
-    surprises: Surprises,
+    base: BaseRate,
     /// Number of the evaluation, from 1.
     round: u32,
 }

@@ -41,7 +41,10 @@ impl Record for Candidate {
 
 /// Candidates, which are read in the order of their elements.
 #[derive(Debug)]
-pub struct Candidates(SortedRuns<Candidate>);
+pub struct Candidates {
+    runs: SortedRuns<Candidate>,
+    n: u64,
+}
 
 impl Candidates {
     /// Without candidates.
@@ -50,21 +53,19 @@ impl Candidates {
     }
 
     fn with_memory(folder: &Path, memory_bytes: usize) -> Self {
-        Candidates(SortedRuns::new(folder, memory_bytes))
+        Candidates { runs: SortedRuns::new(folder, memory_bytes), n: 0 }
     }
 
     /// Adds a candidate.
     pub(super) fn push(&mut self, candidate: Candidate) -> Result<(), DataFusionError> {
-        let pushed = self.0.push(candidate, size_of::<Candidate>());
+        self.n += 1;
+        let pushed = self.runs.push(candidate, size_of::<Candidate>());
         pushed.map_err(|error| DataFusionError::External(Box::new(error)))
     }
 
-    /// Calls `visit` with each candidate, in any order.
-    ///
-    /// # Errors
-    /// A temporary file that cannot be written or read.
-    pub fn for_each(&mut self, visit: impl FnMut(&Candidate)) -> Result<(), SpillError> {
-        self.0.for_each(visit)
+    /// Number of candidates.
+    pub fn n(&self) -> u64 {
+        self.n
     }
 
     /// Starts reading.
@@ -72,7 +73,7 @@ impl Candidates {
     /// # Errors
     /// A temporary file that cannot be written or read.
     pub fn into_sorted(self) -> Result<SortedCandidates, SpillError> {
-        self.0.merge().map(SortedCandidates)
+        self.runs.merge().map(SortedCandidates)
     }
 }
 

@@ -18,7 +18,7 @@ use outlier_kernels::surprise::score;
 use placeholders::{Scope, expand};
 use shortened::shorten;
 
-pub use base_rate::{BaseRate, Surprises};
+pub use base_rate::BaseRate;
 pub use gathered::{
     DocumentOutliers, FindingKey, Gathered, GatheredDocuments, GatheredOutlier, OutliersInOrder, StoredOutliers,
     Withheld,

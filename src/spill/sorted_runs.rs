@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,28 +53,6 @@ impl<T: Ord + Record + Send + Clone> SortedRuns<T> {
             return Ok(());
         }
         self.write_run().map_err(SpillError::in_folder(&self.folder))
-    }
-
-    /// Calls `visit` with each record, in any order.
-    ///
-    /// # Errors
-    /// A file that cannot be written or read.
-    pub fn for_each(&mut self, visit: impl FnMut(&T)) -> Result<(), SpillError> {
-        let in_folder = SpillError::in_folder(&self.folder);
-        self.visit_all(visit).map_err(in_folder)
-    }
-
-    fn visit_all(&mut self, mut visit: impl FnMut(&T)) -> io::Result<()> {
-        self.records.iter().for_each(&mut visit);
-        let (Some(file), Some(&end)) = (&mut self.file, self.ends.last()) else { return Ok(()) };
-        file.flush()?;
-        let file = Arc::new(file.get_ref().try_clone()?);
-        let mut reader = BufReader::with_capacity(READ_AHEAD, Section { file, at: 0, end });
-        let mut buffer = Vec::new();
-        while let Some(record) = record::read(&mut reader, &mut buffer)? {
-            visit(&record);
-        }
-        Ok(())
     }
 
     /// Returns the records in order.
@@ -242,9 +220,6 @@ mod tests {
             for n in 0..100u64 {
                 sorted.push((n * 37 % 100, format!("record {n}")), 20).unwrap();
             }
-            let mut sum = 0;
-            sorted.for_each(|(number, _)| sum += number).unwrap();
-            assert_eq!(sum, 99 * 50, "{memory_bytes}");
             let mut merge = sorted.merge().unwrap();
             let mut numbers = Vec::new();
             while let Some((number, text)) = merge.next_if(|_| true).unwrap() {
