@@ -209,8 +209,8 @@ fn surprise_is_an_upper_bound_of_a_probability_in_every_model() {
             let promised = (-bits).exp2();
             let most = promised * 1.05 + 4.0 * (promised / n).sqrt();
             assert!(found <= most, "{name}: {found} of the events have {bits} bits");
-            // where no values are equal, it is at most three bits less than it could be: one for the
-            // choice between two probabilities, the others for tails that are rather too heavy
+            // where no values are equal, it is at most three bits less than it could be: one for
+            // the choice between two probabilities, the others for tails that are rather too heavy
             assert!(name != "metrics_all" || found >= promised / 8.0, "{name}: only {found} have {bits} bits");
         }
     }
