@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::outliers;
 use crate::program::{self, Report};
+use crate::random::Random;
 
 const USE_CASE: &str = "[beacon_callback]\nes_query_filter=*\naggregator=source.ip,destination.ip\n\
      size_field=source.bytes\nprevalence_field=source.ip\nmax_prevalence=5\n\
@@ -15,19 +16,7 @@ const USE_CASE: &str = "[beacon_callback]\nes_query_filter=*\naggregator=source.
 
 const DAY: f64 = 86_400.0;
 
-/// A small seeded generator (SplitMix64).
-struct Random(u64);
-
 impl Random {
-    /// Uniform on 0 to 1.
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
     /// Times of a day, each a random interval after the one before.
     fn times(&mut self, interval: impl Fn(f64) -> f64) -> Vec<f64> {
         let mut times = vec![self.uniform() * 60.0];

@@ -324,7 +324,7 @@ fn requirements_that_make_no_sense_are_problems() {
     }
 }
 
-/// What identifies a finding, for each model.
+/// Texts that identify a finding, for each model.
 #[test]
 fn models_declare_what_one_finding_is() {
     const TEXTS: &str = "outlier_type=x\noutlier_reason=x\noutlier_summary=found\nrun_model=1\n";

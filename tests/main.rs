@@ -6,10 +6,11 @@
 //! nobody would write. `cli` tests the command line as a user sees it, `check` what it finds wrong
 //! in configurations, `inputs` the events and files that it reads, `outputs` the files that it
 //! writes, `findings` what it makes of outliers, `config` its configuration files, `query` the
-//! query languages, `beacon` and `word2vec` these models, `recordings` the use cases and recordings
-//! that ship with the project, `memory` what runs remember, `servers` real clusters, `tidy` the
-//! rules of the source tree, `usability` what use cases say that cannot use the events. `program`
-//! and `outliers` are shared by the tests.
+//! query languages, `beacon` and `word2vec` these models, `scores` what all of them say about an
+//! outlier, `recordings` the use cases and recordings that ship with the project, `memory` what
+//! runs remember, `servers` real clusters, `tidy` the rules of the source tree, `usability` what
+//! use cases say that cannot use the events. `program`, `outliers` and `random` are shared by the
+//! tests.
 
 mod beacon;
 mod check;
@@ -26,6 +27,7 @@ mod plans;
 mod program;
 mod properties;
 mod query;
+mod random;
 mod recordings;
 mod scores;
 mod servers;

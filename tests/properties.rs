@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::outliers::{self, Outliers};
 use crate::program;
+use crate::random::Random;
 
 /// Every model, on values that are missing, null, multi-valued, equally frequent, or far apart in
 /// size.
@@ -179,22 +180,7 @@ accepted=^accepted
 /// Keys that every use case needs but that are not under test.
 const COMMON: &str = "outlier_type=test\noutlier_reason=property\nrun_model=1\n";
 
-/// A small seeded generator (SplitMix64), so that failures can be reproduced.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
     /// Returns a number below `n`; small numbers are far more frequent.
     fn skewed(&mut self, n: u64) -> u64 {
         let bound = 1 + self.below(n);

@@ -7,23 +7,9 @@ use std::path::Path;
 
 use crate::outliers;
 use crate::program::{self, Report};
-
-/// Numbers between 0 and 1, exclusive (SplitMix64).
-struct Random(u64);
+use crate::random::Random;
 
 impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (((bits ^ (bits >> 31)) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        (self.uniform() * n as f64) as u64
-    }
-
     fn normal(&mut self) -> f64 {
         (-2.0 * self.uniform().ln()).sqrt() * (TAU * self.uniform()).cos()
     }

@@ -35,6 +35,7 @@ pub mod frontier;
 pub mod moments;
 pub mod multiset;
 pub mod order_statistics;
+mod random;
 pub mod scalar;
 pub mod simd;
 pub mod skipgram;

@@ -24,21 +24,22 @@ pub fn mad(runs: Runs<'_>) -> Option<f64> {
     median_deviation(runs, median(runs)?)
 }
 
-/// `percent`-th percentile of the *distinct* values (each counts once), by linear interpolation;
-/// `None` if there are no values or `percent` is not in 0..=100.
+/// `percent`-th percentile by linear interpolation; `None` if there are no values or `percent` is
+/// not in 0..=100.
 ///
-/// `distinct` must be ascending. The formula matches numpy's method "linear" (1.22 and later) to
+/// `ascending` must be sorted. Each value counts once; the decision frontier is one of *distinct*
+/// values. The formula matches numpy's method "linear" (1.22 and later) to
 /// the last bit: interpolation starts from the nearer neighbour.
 #[must_use]
-pub fn percentile(distinct: &[f64], percent: f64) -> Option<f64> {
-    if distinct.is_empty() || !(0.0..=100.0).contains(&percent) {
+pub fn percentile(ascending: &[f64], percent: f64) -> Option<f64> {
+    if ascending.is_empty() || !(0.0..=100.0).contains(&percent) {
         return None;
     }
-    let last = distinct.len() - 1;
+    let last = ascending.len() - 1;
     let rank = last as f64 * (percent / 100.0);
     let below = (rank.floor() as usize).min(last);
     let weight = rank - below as f64;
-    let (low, high) = (distinct[below], distinct[(below + 1).min(last)]);
+    let (low, high) = (ascending[below], ascending[(below + 1).min(last)]);
     let step = high - low;
     if step.is_infinite() {
         return Some(low * (1.0 - weight) + high * weight);

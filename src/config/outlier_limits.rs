@@ -7,7 +7,7 @@ use crate::python::parse_float;
 
 /// Reads a limit that is absent unless it is written.
 pub(super) fn limit(keys: &mut Keys<'_>, key: &'static str) -> Option<NonZeroU64> {
-    let help = "write a number, or remove the key if there is no limit";
+    let help = "write a number, or remove the key for no limit";
     keys.parsed(key, "not a whole number from 1 on", help, |text| text.parse().ok())
 }
 

@@ -72,7 +72,7 @@ impl Found {
     fn n_bytes(&self) -> usize {
         let texts = [&self.index, &self.id, &self.summary].into_iter().chain(&self.assets).map(String::len);
         let n_list_bytes = self.assets.len() * size_of::<String>() + self.use_cases.len() * size_of::<usize>();
-        texts.sum::<usize>() + self.finding.len() + n_list_bytes + size_of::<Self>()
+        texts.sum::<usize>() + self.finding.n_bytes() + n_list_bytes + size_of::<Self>()
     }
 }
 

@@ -19,9 +19,9 @@ pub struct Columns<'a> {
     pub tie: bool,
     /// Size of events, which is observed but not judged, so events without one take part.
     pub size: Option<&'a FieldPath>,
-    /// What the source of an event is, one sentence per event.
+    /// Source of an event, one sentence per event.
     pub source: Option<Key<'a>>,
-    /// What it talks to, one sentence per event.
+    /// Destination that the source talks to, one sentence per event.
     pub destination: Option<Key<'a>>,
     /// Field of labels. Derived fields do not replace it.
     pub label: Option<FieldPath>,

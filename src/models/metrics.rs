@@ -103,7 +103,7 @@ async fn evaluate<'a>(
         for (row, (element, aggregator)) in places(batch)?.enumerate() {
             let evidence = values.value(row).to_bits();
             candidates.push(Candidate { element, aggregator, target: 0, evidence })?;
-            extremes.add(aggregator, values.value(row), 1);
+            extremes.add(aggregator, values.value(row));
             let bucket = || Bucket { frontier: batch_frontiers.value(row), sample: Vec::new() };
             buckets.entry(aggregator).or_insert_with(bucket);
         }

@@ -65,7 +65,7 @@ pub trait Method: Sync {
         false
     }
 
-    /// What outliers of one finding have in common besides their aggregator.
+    /// Text that outliers of one finding have in common besides their aggregator.
     fn finding_target(&self) -> FindingTarget {
         FindingTarget::Target
     }
@@ -237,7 +237,7 @@ pub struct Inputs<'a> {
     pub n_rows: u64,
     /// Number of events in the window, whether they match the query or not.
     pub n_events: u64,
-    /// What earlier runs saw; `None` if nothing is remembered.
+    /// Memory of what earlier runs saw; `None` if nothing is remembered.
     pub recall: Option<&'a Recall<'a>>,
 }
 

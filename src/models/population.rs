@@ -26,7 +26,7 @@ pub struct FirstRound {
     pub(super) counts: OnceLock<BTreeMap<u64, u64>>,
 }
 
-/// What the values of groups are compared with.
+/// Population with which the values of groups are compared.
 #[derive(Clone, Debug)]
 pub(super) struct Reference {
     /// Scales of all groups.
@@ -86,11 +86,9 @@ impl Groups {
 
     /// Sets the frontiers for a false discovery rate among all values of all groups.
     pub(super) fn discover(&mut self, reference: &Reference, trigger: &Trigger) {
-        if let Some(from) = reference.tail.discovered_from(trigger.sensitivity) {
-            // outliers are strictly beyond the frontier
-            let from = from.next_down();
+        if let Some(beyond) = reference.tail.discovered_beyond(trigger.sensitivity) {
             let scales = self.within(&reference.whole);
-            self.frontiers = scales.iter().map(|scale| scale.at(from, kernel_side(trigger.on))).collect();
+            self.frontiers = scales.iter().map(|scale| scale.at(beyond, kernel_side(trigger.on))).collect();
         }
     }
 
@@ -100,8 +98,8 @@ impl Groups {
         groups.filter(|(_, (_, n))| *n < least).for_each(|(frontier, _)| *frontier = f64::NAN);
     }
 
-    /// What the values of the groups are compared with on one side. `rows` are those that were
-    /// judged.
+    /// Population with which the values of the groups are compared on one side. `rows` are those
+    /// that were judged.
     pub(super) async fn reference(
         &self,
         rows: DataFrame,
@@ -158,9 +156,9 @@ fn rounded(value: f64) -> f64 {
 }
 
 impl Extremes {
-    /// Adds `n` equal values of a group.
-    pub(super) fn add(&mut self, aggregator: u32, value: f64, n: u64) {
-        *self.0.entry((aggregator, rounded(value).to_bits())).or_default() += n;
+    /// Adds a value of a group.
+    pub(super) fn add(&mut self, aggregator: u32, value: f64) {
+        *self.0.entry((aggregator, rounded(value).to_bits())).or_default() += 1;
     }
 }
 

@@ -11,7 +11,7 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::cast;
 use datafusion::prelude::{DataFrame, col, lit};
 use futures::StreamExt;
-use outlier_kernels::surprise::{Others, Scale, Tail, TailHistogram, bin_of, bits, share_of_extremes};
+use outlier_kernels::surprise::{Distances, Others, Scale, Tail, TailHistogram, bin_of, bits, share_of_extremes};
 use outlier_kernels::{Multiset, Runs, Side, beyond};
 use rustc_hash::FxHashMap;
 use serde_json::Map;
@@ -101,21 +101,48 @@ async fn within_aggregator<'a>(
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, DataFusionError> {
     let judged = judge_counts(terms, view, inputs).await?;
+    let on = terms.trigger.on;
+    let mut known = None;
     let (buckets, flagged) = match terms.trigger.method {
-        TriggerMethod::Fdr => discover(terms, view, &judged, inputs).await?,
+        TriggerMethod::Fdr => {
+            let (mut groups, reference) = compared(&judged, on)?;
+            // one rate for all terms of all aggregators
+            groups.discover(&reference, &Trigger { on: TriggerOn::High, ..terms.trigger });
+            groups.drop_smaller_than(terms.min_target_buckets.unwrap_or(0));
+            let flagged = flagged_beyond(terms, view, &groups, inputs).await?;
+            known = Some((groups, reference));
+            flagged
+        }
         _ => flagged_in(&judged)?,
     };
     if flagged.is_empty() {
         return Ok(Evaluation::without_candidates(&inputs));
     }
-    let rarities = Rarities::new(&judged, &flagged, inputs.first_round)?;
-    let surprises = frequent_surprises(terms, &judged, &flagged, inputs.first_round)?;
+    let surprises = match on {
+        TriggerOn::Low => TermSurprises::Rare(Rarities::new(&judged, &flagged, inputs.first_round)?),
+        TriggerOn::High => {
+            let (groups, reference) = known.map_or_else(|| compared(&judged, on), Ok)?;
+            TermSurprises::Frequent(frequent_surprises(&groups, reference, &flagged, inputs.first_round))
+        }
+    };
     let candidates = candidates(flagged.rows(view, &inputs)?, &inputs).await?;
-    let on = terms.trigger.on;
-    Ok(evaluation(terms, view, candidates, buckets, inputs.recall).with_surprise(move |candidate| match on {
-        TriggerOn::Low => rarities.surprise(candidate),
-        TriggerOn::High => surprises.of(candidate.aggregator, candidate.evidence as f64),
-    }))
+    let evaluation = evaluation(terms, view, candidates, buckets, inputs.recall);
+    Ok(evaluation.with_surprise(move |candidate| surprises.of(candidate)))
+}
+
+/// Surprises of flagged terms.
+enum TermSurprises<'a> {
+    Rare(Rarities<'a>),
+    Frequent(Surprises),
+}
+
+impl TermSurprises<'_> {
+    fn of(&self, candidate: &Candidate) -> f64 {
+        match self {
+            TermSurprises::Rare(rarities) => rarities.surprise(candidate),
+            TermSurprises::Frequent(surprises) => surprises.of(candidate.aggregator, candidate.evidence as f64),
+        }
+    }
 }
 
 /// Number of occurrences of each target in each aggregator, as `n`; those that earlier runs saw are
@@ -160,7 +187,7 @@ fn value_of(n: f64, on: TriggerOn) -> f64 {
     }
 }
 
-/// Scales of the aggregators' counts as values, and what these are compared with.
+/// Scales of the aggregators' counts as values, and the population with which they are compared.
 fn compared(judged: &[RecordBatch], on: TriggerOn) -> Result<(Groups, Reference), DataFusionError> {
     let (mut groups, mut counts) = (Groups::default(), Vec::new());
     for batch in judged {
@@ -191,35 +218,22 @@ fn compared(judged: &[RecordBatch], on: TriggerOn) -> Result<(Groups, Reference)
     Ok((groups, Reference { whole, tail: Tail::of(&histogram) }))
 }
 
-/// Surprise of the numbers of occurrences of frequent terms; of nothing for rare ones.
-fn frequent_surprises(
-    terms: &Terms,
-    judged: &[RecordBatch],
-    flagged: &Flagged,
-    first_round: &FirstRound,
-) -> Result<Surprises, DataFusionError> {
-    let mut extremes = Extremes::default();
-    let judged = match terms.trigger.on {
-        TriggerOn::High => judged,
-        TriggerOn::Low => &[],
-    };
-    let (groups, reference) = compared(judged, TriggerOn::High)?;
+/// Surprise of the numbers of occurrences of frequent terms.
+fn frequent_surprises(groups: &Groups, reference: Reference, flagged: &Flagged, first_round: &FirstRound) -> Surprises {
     let reference = first_round.values.get_or_init(|| reference).clone();
-    flagged.iter().for_each(|(aggregator, _, n)| extremes.add(aggregator, n as f64, 1));
-    Ok(Surprises::new(&groups, reference, extremes, TriggerOn::High))
+    let mut extremes = Extremes::default();
+    flagged.iter().for_each(|(aggregator, _, n)| extremes.add(aggregator, n as f64));
+    Surprises::new(groups, reference, extremes, TriggerOn::High)
 }
 
-/// Flags terms by a false discovery rate among all terms of all aggregators.
-async fn discover(
+/// Flags terms whose counts, as values, are beyond the frontiers of `groups`.
+async fn flagged_beyond(
     terms: &Terms,
     view: &View,
-    judged: &[RecordBatch],
+    groups: &Groups,
     inputs: Inputs<'_>,
 ) -> Result<(Buckets<u32>, Flagged), DataFusionError> {
     let on = terms.trigger.on;
-    let (mut groups, reference) = compared(judged, on)?;
-    groups.discover(&reference, &Trigger { on: TriggerOn::High, ..terms.trigger });
-    groups.drop_smaller_than(terms.min_target_buckets.unwrap_or(0));
     let (mut buckets, mut flagged) = (Buckets::default(), Flagged::default());
     let Some(frontiers) = groups.frontiers()? else { return Ok((buckets, flagged)) };
     let n = cast(col("n"), DataType::Float64);
@@ -246,30 +260,33 @@ async fn discover(
 }
 
 /// Shares of the events whose terms are rare (the estimate of Good and Turing).
-struct Rarities {
+struct Rarities<'a> {
     /// Number of events, by the number of occurrences of their term, and of all smaller ones.
-    whole: BTreeMap<u64, u64>,
+    whole: &'a BTreeMap<u64, u64>,
     /// The same of aggregators with flagged terms.
     groups: FxHashMap<u32, BTreeMap<u64, u64>>,
 }
 
-impl Rarities {
-    fn new(judged: &[RecordBatch], flagged: &Flagged, first_round: &FirstRound) -> Result<Self, DataFusionError> {
-        let mut whole: BTreeMap<u64, u64> = BTreeMap::new();
+impl<'a> Rarities<'a> {
+    fn new(judged: &[RecordBatch], flagged: &Flagged, first_round: &'a FirstRound) -> Result<Self, DataFusionError> {
         let mut groups: FxHashMap<u32, BTreeMap<u64, u64>> =
             flagged.iter().map(|(aggregator, _, _)| (aggregator, BTreeMap::new())).collect();
+        let mut whole: BTreeMap<u64, u64> = BTreeMap::new();
+        let is_first = first_round.counts.get().is_none();
         for batch in judged {
             let judgements = column::<StructArray>(batch, "judged")?;
             for (row, aggregator) in column::<UInt32Array>(batch, "aggregator")?.values().iter().enumerate() {
                 let levels = Levels::read(judgements, row);
-                levels.n_events().for_each(|(count, n)| *whole.entry(count).or_default() += n);
+                if is_first {
+                    levels.n_events().for_each(|(count, n)| *whole.entry(count).or_default() += n);
+                }
                 if let Some(own) = groups.get_mut(aggregator) {
                     own.extend(levels.n_events());
                 }
             }
         }
         std::iter::once(&mut whole).chain(groups.values_mut()).for_each(accumulate);
-        Ok(Rarities { whole: first_round.counts.get_or_init(|| whole).clone(), groups })
+        Ok(Rarities { whole: first_round.counts.get_or_init(|| whole), groups })
     }
 
     /// Surprise of an event whose term occurs as often as `candidate` says: the share of the other
@@ -282,7 +299,7 @@ impl Rarities {
             Others { n_extreme: up_to.saturating_sub(of), n: all.saturating_sub(of) }
         };
         let own = self.groups.get(&candidate.aggregator);
-        own.map_or(0.0, |own| bits(share_of_extremes(others(own), others(&self.whole))))
+        own.map_or(0.0, |own| bits(share_of_extremes(others(own), others(self.whole))))
     }
 }
 
@@ -315,14 +332,9 @@ async fn across_aggregators<'a>(
     let side = kernel_side(terms.trigger.on);
     let mut all_n: Multiset = n_by_aggregator.values().map(|&n| n as f64).collect();
     let runs = all_n.finish();
-    let Some(scale) = Scale::of(runs) else { return Ok(Evaluation::without_candidates(&inputs)) };
-    let mut histogram = TailHistogram::default();
-    runs.iter().for_each(|(n, count)| histogram.add(bin_of(scale.distance(n, side)), count));
-    let tail = Tail::of(&histogram);
+    let Some(distances) = Distances::of(runs, side) else { return Ok(Evaluation::without_candidates(&inputs)) };
     let frontier = match terms.trigger.method {
-        TriggerMethod::Fdr => {
-            tail.discovered_from(terms.trigger.sensitivity).map(|from| scale.at(from.next_down(), side))
-        }
+        TriggerMethod::Fdr => distances.discovered_beyond(terms.trigger.sensitivity),
         _ => frontier_of(&terms.trigger, runs),
     };
     let Some(frontier) = frontier else { return Ok(Evaluation::without_candidates(&inputs)) };
@@ -343,6 +355,6 @@ async fn across_aggregators<'a>(
     }
     let bucket = |&aggregator: &u32| (aggregator, Bucket { frontier, sample: Vec::new() });
     let buckets = n_by_aggregator.keys().map(bucket).collect();
-    let surprise = move |candidate: &Candidate| bits(tail.probability(scale.distance(candidate.evidence as f64, side)));
+    let surprise = move |candidate: &Candidate| distances.surprise(candidate.evidence as f64);
     Ok(evaluation(terms, view, candidates, buckets, None).with_surprise(surprise))
 }

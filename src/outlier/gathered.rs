@@ -29,7 +29,7 @@ struct Withdrawn {
     rounds: FxHashMap<(usize, u32), u32>,
 }
 
-/// What the outliers of one finding of a use case have in common.
+/// Texts that the outliers of one finding of a use case have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FindingKey {
     /// Text of the aggregator; `None` if the model has none.
@@ -49,14 +49,9 @@ impl FindingKey {
         FindingKey { aggregator, target }
     }
 
-    /// Length of its texts.
-    pub fn len(&self) -> usize {
+    /// Bytes of its texts.
+    pub fn n_bytes(&self) -> usize {
         [&self.aggregator, &self.target].into_iter().flatten().map(String::len).sum()
-    }
-
-    /// True if its texts are empty or missing.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -88,7 +83,7 @@ pub struct GatheredOutlier {
     pub round: u32,
     /// Finding that it belongs to.
     pub finding: FindingKey,
-    /// How surprising it is, in bits; not negative and finite.
+    /// Surprise in bits; not negative and finite.
     pub surprise: f64,
     /// Time of its event in microseconds since 1970, if it is known.
     pub time: Option<i64>,
@@ -170,7 +165,7 @@ impl Gathered {
         let mut gathered = self.outliers.lock().unwrap_or_else(PoisonError::into_inner);
         outliers.into_iter().try_for_each(|outlier| {
             let id = &outlier.document.id;
-            let n_text_bytes = id.index.len() + id.id.len() + outlier.outlier.len() + outlier.finding.len();
+            let n_text_bytes = id.index.len() + id.id.len() + outlier.outlier.len() + outlier.finding.n_bytes();
             let n_bytes = n_text_bytes + size_of::<GatheredOutlier>();
             gathered.push(outlier, n_bytes)
         })

@@ -8,15 +8,16 @@ mod removal;
 mod shortened;
 mod stored;
 
+use outlier_kernels::surprise::score;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::{Asset, UseCase};
 use crate::event::Document;
 use crate::python::wrap;
-use outlier_kernels::surprise::score;
 use placeholders::{Scope, expand};
 use shortened::shorten;
+use stored::{SCORE, SURPRISE};
 
 pub use base_rate::BaseRate;
 pub use gathered::{
@@ -24,8 +25,6 @@ pub use gathered::{
     Withheld,
 };
 pub use removal::{StoredOutlier, take_apart, untagged, without};
-use stored::{SCORE, SURPRISE};
-
 pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all, set_own_aside};
 
 /// Parts that an outlier is described from.
@@ -58,10 +57,9 @@ impl Outlier {
         self.fields.get("summary").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Score that follows from its surprise. Outliers that earlier versions found have none.
-    pub fn score(&self) -> Option<f64> {
-        let surprise = self.fields.get(SURPRISE).and_then(Value::as_f64);
-        surprise.map(|surprise| rounded(score(surprise)))
+    /// Score that follows from its surprise.
+    pub fn score(&self) -> f64 {
+        rounded(score(self.surprise()))
     }
 
     /// Summary on a single line.
@@ -69,7 +67,7 @@ impl Outlier {
         &self.unwrapped_summary
     }
 
-    /// How surprising it is, in bits.
+    /// Surprise in bits.
     pub fn surprise(&self) -> f64 {
         self.fields.get(SURPRISE).and_then(Value::as_f64).unwrap_or_default()
     }

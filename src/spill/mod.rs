@@ -10,6 +10,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use parquet::errors::ParquetError;
+
 pub use bytes::{Compressed, Copied, Spool};
 pub use columns::{Segment, SpillFile};
 pub use record::{FieldReader, FieldWriter, Record};
@@ -42,6 +44,18 @@ impl SpillError {
 /// The reason why they cannot.
 pub fn check_folder(folder: &Path) -> Result<(), SpillError> {
     unnamed_file(folder).map(drop).map_err(SpillError::in_folder(folder))
+}
+
+/// Returns the error of the file below a Parquet writer, if it is one: it has the reason, such as a
+/// full disk.
+pub fn io_error_of(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(error) => *error,
+            Err(other) => io::Error::other(other),
+        },
+        other => io::Error::other(other),
+    }
 }
 
 fn unnamed_file(folder: &Path) -> io::Result<File> {

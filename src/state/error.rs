@@ -20,7 +20,7 @@ pub enum StateError {
     /// A file or folder cannot be read or written.
     #[error("cannot {act} {}: {source}: check `state_dir`, its owner and the space there", path.display())]
     Io {
-        /// What failed: `read` or `write`.
+        /// Operation that failed: `read` or `write`.
         act: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum StateError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Damage that was found.
         reason: String,
     },
     /// The memory was written by a newer version of the program.

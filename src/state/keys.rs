@@ -1,4 +1,5 @@
-//! What determines the pairs of a use case: with other events or other fields, it starts anew.
+//! Settings that determine the pairs of a use case: with other events or other fields, it starts
+//! anew.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use crate::config::{Model, UseCase};
 use crate::event::FieldPath;
 use crate::event::text::{FNV1A, fnv1a};
 
-/// What determines the pairs that a use case remembers, by name.
+/// Settings that determine the pairs that a use case remembers, by name.
 pub(super) type PairKeys = BTreeMap<String, String>;
 
 /// Returns what determines the pairs of `use_case`.

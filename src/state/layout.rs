@@ -9,7 +9,7 @@ use crate::event::time::MICROS_PER_DAY;
 /// Closed parts that a memory has, about: each holds this share of the days.
 const N_CLOSED: i64 = 4;
 
-/// What a run looks at.
+/// Time that a run looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Looked {
     /// First and last of its events.

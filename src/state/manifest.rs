@@ -21,7 +21,7 @@ pub(super) struct Manifest {
     version: u64,
     /// Name of the use case, for people.
     use_case: String,
-    /// What determines its pairs.
+    /// Settings that determine its pairs.
     pub(super) keys: PairKeys,
     /// The parts, in the order of time.
     pub(super) parts: Vec<Part>,

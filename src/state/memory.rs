@@ -18,7 +18,7 @@ use crate::config::UseCase;
 use crate::event::time::MICROS_PER_DAY;
 use crate::spill::SortedRuns;
 
-/// What earlier runs of a use case saw.
+/// Memory of what earlier runs of a use case saw.
 #[derive(Debug)]
 pub struct Memory {
     folder: PathBuf,

@@ -10,7 +10,6 @@ use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef,
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
@@ -19,6 +18,7 @@ use super::error::StateError;
 use super::stretch::{Counted, Stretch};
 use super::tally::Tally;
 use crate::event::text::FNV1A;
+use crate::spill::io_error_of;
 
 /// Tallies that are read or encoded together.
 const BATCH_ROWS: usize = 8192;
@@ -224,7 +224,7 @@ impl PartWriter {
         let file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
         let schema = schema_with(DataType::Utf8);
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(io_error)?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(io_error_of)?;
         Ok(PartWriter { writer, schema, tallies: Vec::new(), n_tallies: 0 })
     }
 
@@ -250,14 +250,14 @@ impl PartWriter {
             times(|tally| tally.seen.end),
         ];
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(io::Error::other)?;
-        self.writer.write(&batch).map_err(io_error)?;
-        if self.writer.in_progress_size() > GROUP_BYTES { self.writer.flush().map_err(io_error) } else { Ok(()) }
+        self.writer.write(&batch).map_err(io_error_of)?;
+        if self.writer.in_progress_size() > GROUP_BYTES { self.writer.flush().map_err(io_error_of) } else { Ok(()) }
     }
 
     /// Completes the file. Its name says the time that it covers, and has the hash of its bytes.
     pub(super) fn finish(mut self, stretches: Vec<Stretch>, kind: PartKind) -> io::Result<(Part, NamedTempFile)> {
         self.encode()?;
-        let mut file = self.writer.into_inner().map_err(io_error)?;
+        let mut file = self.writer.into_inner().map_err(io_error_of)?;
         file.rewind()?;
         let (bytes, hash) = hash_of(file.as_file_mut())?;
         let date = |time: i64| chrono::DateTime::from_timestamp_micros(time).unwrap_or_default().format("%Y-%m-%d");
@@ -303,16 +303,5 @@ fn hash_of(file: &mut File) -> io::Result<(u64, String)> {
         let word = |hash: u64, word: u64| (hash ^ word).wrapping_mul(FNV_PRIME).rotate_left(29);
         hash = words.iter().fold(hash, |hash, bytes| word(hash, u64::from_le_bytes(*bytes)));
         hash = rest.iter().fold(hash, |hash, byte| word(hash, u64::from(*byte)));
-    }
-}
-
-/// The error of the file, if it is one: it has the reason, such as a full disk.
-fn io_error(error: ParquetError) -> io::Error {
-    match error {
-        ParquetError::External(source) => match source.downcast::<io::Error>() {
-            Ok(error) => *error,
-            Err(other) => io::Error::other(other),
-        },
-        other => io::Error::other(other),
     }
 }

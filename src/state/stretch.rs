@@ -37,7 +37,7 @@ impl Stretch {
 pub struct Counted {
     /// The stretch.
     pub stretch: Stretch,
-    /// Where tallies say that they belong.
+    /// Place that tallies of the stretch name.
     pub place: i64,
 }
 

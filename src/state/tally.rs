@@ -5,7 +5,7 @@ use std::io;
 use super::stretch::Stretch;
 use crate::spill::{FieldReader, FieldWriter, Record};
 
-/// What is remembered of one pair of aggregator and target in one stretch of time.
+/// Memory of one pair of aggregator and target in one stretch of time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tally {
     /// Text of the aggregator.

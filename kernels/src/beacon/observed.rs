@@ -1,6 +1,7 @@
 //! Observations about a rhythm.
 
 use super::{Rhythm, SECOND};
+use crate::order_statistics::percentile;
 
 /// Intervals of more periods are breaks, in which no beats are missing.
 const BREAK: f64 = 10.0;
@@ -24,7 +25,7 @@ pub(super) fn observe(times: &[i64], cut: f64, lag: Option<f64>) -> Option<Rhyth
     let beats: Vec<i64> = std::iter::once(first).chain(times.windows(2).filter(is_start).map(|pair| pair[1])).collect();
     let mut intervals: Vec<f64> = beats.windows(2).map(|pair| pair[1].saturating_sub(pair[0]) as f64).collect();
     intervals.sort_unstable_by(f64::total_cmp);
-    let guess = lag.map_or_else(|| quantile(&intervals, 0.5), |lag| Some(lag * SECOND))?;
+    let guess = lag.map_or_else(|| percentile(&intervals, 50.0), |lag| Some(lag * SECOND))?;
     let n_intervals = intervals.len() as f64;
     let n_multiples = intervals.iter().filter(|&&gap| gap > 1.9 * guess && gap < BREAK * guess).count() as f64;
     let has_missing = n_multiples > MISSING * n_intervals;
@@ -35,8 +36,9 @@ pub(super) fn observe(times: &[i64], cut: f64, lag: Option<f64>) -> Option<Rhyth
     let single = if has_missing || lag.is_some() { within(0.5, 1.5) } else { within(0.0, 2.0) };
     // of intervals that other events may have cut short, those near the lag are whole
     let whole = if lag.is_some() { within(0.85, 1.15) } else { single };
-    let period = quantile(whole, 0.5).unwrap_or(guess);
-    let jitter = quantile(single, 0.75).zip(quantile(single, 0.25)).map_or(0.0, |(high, low)| (high - low) / period);
+    let period = percentile(whole, 50.0).unwrap_or(guess);
+    let jitter =
+        percentile(single, 75.0).zip(percentile(single, 25.0)).map_or(0.0, |(high, low)| (high - low) / period);
     let missed = |gap: &&f64| **gap < BREAK * period;
     let n_missed: f64 = intervals.iter().filter(missed).map(|gap| ((gap / period).round() - 1.0).max(0.0)).sum();
     Some(Rhythm {
@@ -79,15 +81,8 @@ pub struct Sizes {
 /// Returns the sizes of a group from those of its events, in any order; `None` without any.
 pub fn sizes(mut sizes: Vec<f64>) -> Option<Sizes> {
     sizes.sort_unstable_by(f64::total_cmp);
-    let [low, median, high] = [0.25, 0.5, 0.75].map(|share| quantile(&sizes, share));
+    let [low, median, high] = [25.0, 50.0, 75.0].map(|percent| percentile(&sizes, percent));
     let (low, median, high) = (low?, median?, high?);
     let spread = if high > low { (high - low) / median.abs().max(f64::MIN_POSITIVE) } else { 0.0 };
     Some(Sizes { median, spread: spread.min(f64::MAX) })
-}
-
-/// Value below which a share of sorted numbers lies, interpolated.
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = share * sorted.len().checked_sub(1)? as f64;
-    let (low, high) = (sorted[place as usize], sorted[(place as usize + 1).min(sorted.len() - 1)]);
-    Some(low + (high - low) * place.fract())
 }

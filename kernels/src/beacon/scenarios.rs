@@ -1,26 +1,14 @@
 //! Groups of events with and without rhythm, made from seeds.
 
 use super::SECOND;
+use crate::random::{Random, STEP};
 
 const HOUR: f64 = 3600.0;
 const DAY: f64 = 24.0 * HOUR;
 
-/// A reproducible source of random numbers: splitmix64.
-pub(super) struct Random(u64);
-
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-    }
-
-    /// Uniform on 0 to 1, neither of which is reached.
-    pub(super) fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        ((mixed >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
+        Random(seed.wrapping_mul(STEP))
     }
 
     pub(super) fn between(&mut self, low: f64, high: f64) -> f64 {

@@ -1,8 +1,9 @@
 use super::gaps::deficits;
 use super::lags::level_at;
-use super::scenarios::{BEACONS, Jitter, NOISE, Random, Scenario, background, beacon, microseconds, poisson};
+use super::scenarios::{BEACONS, Jitter, NOISE, Scenario, background, beacon, microseconds, poisson};
 use super::tails::{chernoff_uniform_sum, exact_uniform_sum, ln_uniform_sum, ln_weighted_sum};
 use super::*;
+use crate::random::Random;
 
 const LIMITS: RhythmLimits = RhythmLimits { min_events: 6, min_period: 2_000_000, max_period: 12 * 3_600_000_000 };
 

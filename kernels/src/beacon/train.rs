@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::SECOND;
+use crate::random::mixed;
 
 /// Groups with more events are tested by runs of consecutive events.
 pub(super) const MOST_EVENTS: usize = 1 << 16;
@@ -78,17 +79,9 @@ fn clock(times: &[i64]) -> i64 {
 fn spread(times: &[i64], step: i64) -> Vec<i64> {
     let mut spread: Vec<i64> = Vec::with_capacity(times.len());
     for same in times.chunk_by(|a, b| a == b) {
-        let place = |nth: u64| (hash(same[0] as u64 ^ hash(SEED ^ nth)) % step as u64) as i64;
+        let place = |nth: u64| (mixed(same[0] as u64 ^ mixed(SEED ^ nth)) % step as u64) as i64;
         spread.extend((0..same.len() as u64).map(|nth| same[0].saturating_add(place(nth))));
     }
     spread.sort_unstable();
     spread
-}
-
-/// Finaliser of splitmix64.
-fn hash(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }

@@ -6,10 +6,12 @@
 //! of the values nor on how they were merged. Beyond most of the data, the tail is extrapolated
 //! ([`Tail`]).
 
+mod distances;
 mod histogram;
 mod scale;
 mod tail;
 
+pub use distances::Distances;
 pub use histogram::{TailHistogram, bin_of, lower_edge};
 pub use scale::{Scale, Whole};
 pub use tail::Tail;
@@ -27,12 +29,6 @@ pub fn bits(p: f64) -> f64 {
 #[must_use]
 pub fn score(surprise: f64) -> f64 {
     100.0 * (1.0 - (-surprise.max(0.0) / HALVING_BITS).exp2())
-}
-
-/// Surprise in bits that has this `score`; the inverse of [`score`].
-#[must_use]
-pub fn surprise_of_score(score: f64) -> f64 {
-    bits(1.0 - score / 100.0) * HALVING_BITS
 }
 
 /// Other events of a population, and those of them that are at least as extreme as one event.
@@ -68,9 +64,6 @@ mod tests {
         assert_eq!([0.0, 8.0, 16.0, 24.0].map(score), [0.0, 50.0, 75.0, 87.5]);
         assert_eq!(score(f64::INFINITY), 100.0);
         assert_eq!(score(-1.0), 0.0);
-        for surprise in [0.0, 0.5, 3.0, 20.0, 100.0] {
-            assert!((surprise_of_score(score(surprise)) - surprise).abs() < 1e-3, "{surprise}");
-        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub struct Beacon {
     pub trigger: BeaconTrigger,
 }
 
-/// How many sources talk to the same destination.
+/// Number of sources that talk to the same destination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prevalence {
     /// The field of the aggregator that says who talks.

@@ -64,8 +64,13 @@ pub fn kernel_side(on: TriggerOn) -> Side {
 fn named<T: Copy>(args: &AccumulatorArgs<'_>, idx: usize, names: &[(&str, T)]) -> Result<T> {
     let value = literal(args, idx)?;
     let Some(Some(name)) = value.try_as_str() else { return Err(wrong(args, idx, value)) };
+    value_named(args.name, name, names)
+}
+
+/// Value of this name, for a function.
+pub(super) fn value_named<T: Copy>(function: &str, name: &str, names: &[(&str, T)]) -> Result<T> {
     let found = names.iter().find(|(known, _)| *known == name);
-    found.map(|&(_, value)| value).ok_or_else(|| DataFusionError::Plan(format!("{}: unknown {name}", args.name)))
+    found.map(|&(_, value)| value).ok_or_else(|| DataFusionError::Plan(format!("{function}: unknown {name}")))
 }
 
 pub(super) fn number<T: TryFrom<ScalarValue>>(args: &AccumulatorArgs<'_>, idx: usize) -> Result<T> {

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 };
 use outlier_kernels::surprise::{Scale, bin_of};
 
-use super::parameters::kernel_side;
+use super::parameters::{kernel_side, value_named};
 use crate::config::TriggerOn;
 
 /// Bin of `value` in the tail on `side` of a group that has this center and spread; 0 for a value
@@ -49,8 +49,7 @@ impl ScalarUDFImpl for TailBin {
         let ColumnarValue::Scalar(ScalarValue::Utf8(Some(side))) = &args.args[3] else {
             return Err(DataFusionError::Plan("tail_bin: the side is not a literal".to_owned()));
         };
-        let side = TriggerOn::NAMES.iter().find(|(name, _)| name == side).map(|(_, side)| kernel_side(*side));
-        let side = side.ok_or_else(|| DataFusionError::Plan("tail_bin: unknown side".to_owned()))?;
+        let side = kernel_side(value_named(self.name(), side, &TriggerOn::NAMES)?);
         let columns = ColumnarValue::values_to_arrays(&args.args[..3])?;
         let numbers = |idx: usize| columns[idx].as_primitive::<Float64Type>();
         let (values, centers, spreads): (&Float64Array, &Float64Array, &Float64Array) =

@@ -29,7 +29,7 @@ pub(in crate::models) const STORED: &[StoredKey] = &[
     StoredKey::new("q_value", StoredKind::Number, PerOutlier::One),
 ];
 
-/// What was seen of the group of a candidate.
+/// Observations of the group of a candidate.
 pub(super) fn observations(
     beacon: &Beacon,
     view: &View,

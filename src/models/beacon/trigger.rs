@@ -2,6 +2,7 @@
 
 use std::f64::consts::LN_2;
 
+use outlier_kernels::order_statistics::percentile;
 use outlier_kernels::surprise::score;
 
 use super::judge::{Group, Judged};
@@ -57,13 +58,6 @@ fn with_q(groups: Vec<Group>, n_others: u64) -> Vec<Flagged> {
     }
     found.reverse();
     found
-}
-
-/// Percentile of sorted scores.
-fn percentile(scores: &[f64], percent: f64) -> Option<f64> {
-    let place = percent / 100.0 * scores.len().checked_sub(1)? as f64;
-    let (low, high) = (scores[place as usize], scores[(place.ceil() as usize).min(scores.len() - 1)]);
-    Some(low + (high - low) * place.fract())
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use texts::{RanksOfTexts, external, texts_of};
 /// Share of the memory limit for tallies that wait to be sorted: one of this many.
 const SHARE: usize = 8;
 
-/// What earlier runs of a use case saw, beside the events of this run.
+/// Memory of what earlier runs of a use case saw, beside the events of this run.
 #[derive(Debug)]
 pub struct Recall<'m> {
     memory: &'m Memory,
@@ -37,7 +37,7 @@ pub struct Recall<'m> {
     /// Aggregators of the events of the run. Texts are shared with other use cases, which must not
     /// have an effect.
     aggregators: FxHashSet<u32>,
-    /// What [`Self::remembered`] read.
+    /// Result of [`Self::remembered`], once it was read.
     remembered: Mutex<Option<Arc<Remembered>>>,
 }
 

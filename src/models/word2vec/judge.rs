@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use outlier_kernels::surprise::{Scale, Tail, TailHistogram, bin_of, bits};
+use outlier_kernels::surprise::Distances;
 use outlier_kernels::{Multiset, beyond};
+use rustc_hash::FxHashMap;
 
 use super::corpus::Corpus;
 use super::means::Mean;
@@ -57,17 +58,13 @@ pub struct SeenWord {
 pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Vec<Flagged> {
     let mut scored = ScoredTexts::new::<M>(word2vec, corpus, outputs);
     let Some(frontier) = frontier_of(&word2vec.trigger, scored.multiset.finish()) else { return Vec::new() };
-    let mut flagged: Vec<Flagged> = scored
-        .scores
-        .iter()
-        .filter(|&&(_, score)| beyond(score, frontier, kernel_side(word2vec.trigger.on)))
-        .map(|&(text_idx, score)| {
-            let seen = Seen::Text(TextVerdict { score, frontier });
-            Flagged { text_idx, seen, surprise: 0.0 }
-        })
-        .collect();
-    scored.add_surprise(word2vec, &mut flagged);
-    flagged
+    let Some(distances) = scored.distances(word2vec) else { return Vec::new() };
+    let is_outlier = |&&(_, score): &&(usize, f64)| beyond(score, frontier, kernel_side(word2vec.trigger.on));
+    let flagged = scored.scores.iter().filter(is_outlier).map(|&(text_idx, score)| {
+        let seen = Seen::Text(TextVerdict { score, frontier });
+        Flagged { text_idx, seen, surprise: distances.surprise(score) }
+    });
+    flagged.collect()
 }
 
 /// Scores of texts as a whole.
@@ -91,18 +88,15 @@ impl ScoredTexts {
         ScoredTexts { scores, multiset }
     }
 
-    /// Adds how surprising the score of each flagged text is among those of all rows.
-    pub(super) fn add_surprise(&mut self, word2vec: &Word2vec, flagged: &mut [Flagged]) {
-        let (side, runs) = (kernel_side(word2vec.trigger.on), self.multiset.finish());
-        let Some(scale) = Scale::of(runs) else { return };
-        let mut histogram = TailHistogram::default();
-        runs.iter().for_each(|(score, n)| histogram.add(bin_of(scale.distance(score, side)), n));
-        let tail = Tail::of(&histogram);
-        for text in flagged {
-            if let Ok(place) = self.scores.binary_search_by_key(&text.text_idx, |(text_idx, _)| *text_idx) {
-                text.surprise = bits(tail.probability(scale.distance(self.scores[place].1, side)));
-            }
-        }
+    /// Distances of the scores of all rows; `None` without finite scores.
+    fn distances(&mut self, word2vec: &Word2vec) -> Option<Distances> {
+        Distances::of(self.multiset.finish(), kernel_side(word2vec.trigger.on))
+    }
+
+    /// Returns the surprise of the score of each text among those of all rows, in bits.
+    pub(super) fn surprises(mut self, word2vec: &Word2vec) -> FxHashMap<usize, f64> {
+        let Some(distances) = self.distances(word2vec) else { return FxHashMap::default() };
+        self.scores.iter().map(|&(text_idx, score)| (text_idx, distances.surprise(score))).collect()
     }
 }
 

@@ -64,13 +64,16 @@ pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: 
             }
         }
         if !seen.is_empty() {
-            flagged.push(Flagged { text_idx, seen: Seen::Words(seen), surprise: 0.0 });
+            flagged.push((text_idx, seen));
         }
     }
-    if !flagged.is_empty() {
-        ScoredTexts::new::<M>(word2vec, corpus, outputs).add_surprise(word2vec, &mut flagged);
+    if flagged.is_empty() {
+        return Vec::new();
     }
-    flagged
+    let surprises = ScoredTexts::new::<M>(word2vec, corpus, outputs).surprises(word2vec);
+    let surprise = |text_idx: &usize| surprises.get(text_idx).copied().unwrap_or_default();
+    let with_surprise = |(text_idx, seen)| Flagged { surprise: surprise(&text_idx), text_idx, seen: Seen::Words(seen) };
+    flagged.into_iter().map(with_surprise).collect()
 }
 
 /// Use of a word: the word in a composition.

@@ -8,13 +8,13 @@ use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use tempfile::NamedTempFile;
 
 use super::rows::{COLUMNS, CellKind, Column, Timestamps, rows};
 use super::sorted::{FilePart, Form};
 use crate::delivery::Delivered;
+use crate::spill::io_error_of;
 
 /// Size of the text of rows that are encoded together.
 const BATCH_BYTES: usize = 1 << 20;
@@ -73,7 +73,7 @@ impl ParquetTable {
         };
         let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(io_error)?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(io_error_of)?;
         Ok(ParquetTable { columns, writer, schema, rows: Vec::new(), n_bytes: 0 })
     }
 
@@ -86,7 +86,7 @@ impl ParquetTable {
 
     pub(super) fn finish(mut self) -> io::Result<NamedTempFile> {
         self.encode()?;
-        self.writer.into_inner().map_err(io_error)
+        self.writer.into_inner().map_err(io_error_of)
     }
 
     /// Encodes the rows so far.
@@ -103,21 +103,10 @@ impl ParquetTable {
         };
         let columns = self.columns.iter().enumerate().map(column).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(io::Error::other)?;
-        self.writer.write(&batch).map_err(io_error)?;
+        self.writer.write(&batch).map_err(io_error_of)?;
         if self.writer.in_progress_size() > GROUP_BYTES {
-            self.writer.flush().map_err(io_error)?;
+            self.writer.flush().map_err(io_error_of)?;
         }
         Ok(())
-    }
-}
-
-/// The error of the file, if it is one: it has the reason, such as a full disk.
-fn io_error(error: ParquetError) -> io::Error {
-    match error {
-        ParquetError::External(source) => match source.downcast::<io::Error>() {
-            Ok(error) => *error,
-            Err(other) => io::Error::other(other),
-        },
-        other => io::Error::other(other),
     }
 }

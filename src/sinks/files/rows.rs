@@ -98,7 +98,7 @@ fn row(document: &Delivered, found: &DeliveredOutlier, timestamps: &Timestamps) 
             ("type" | "reason", _) => parts(value),
             ("assets", _) => value.map_or(Ok(String::new()), serde_json::to_string)?,
             // some models store a score of their own
-            ("score", _) => found.outlier.score().map(|score| score.to_string()).unwrap_or_default(),
+            ("score", _) => found.outlier.score().to_string(),
             ("observations", _) => observations(&found.outlier)?,
             (_, CellKind::Number) => value.filter(|value| value.is_number()).map(Value::to_string).unwrap_or_default(),
             (name, CellKind::Text) => text(name).to_owned(),
@@ -116,7 +116,7 @@ fn parts(value: Option<&Value>) -> String {
 /// Returns what has no column of its own.
 fn observations(outlier: &Outlier) -> serde_json::Result<String> {
     let has_column = |(name, value): (&String, &Value)| match &**name {
-        "score" => value.as_f64() == outlier.score(),
+        "score" => value.as_f64() == Some(outlier.score()),
         _ => COLUMNS.iter().any(|(column, kind)| column == name && (*kind == CellKind::Text || value.is_number())),
     };
     let others = outlier.fields().iter().filter(|field| !has_column(*field));
