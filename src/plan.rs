@@ -218,6 +218,7 @@ impl Planner {
             size: columns.size.map(|field| self.metric(Metric::NumericalValue, field, rule_set)),
             source: columns.source.map(|key| self.key(key, rule_set)),
             destination: columns.destination.map(|key| self.key(key, rule_set)),
+            peer: columns.peer.map(|key| self.key(key, rule_set)),
             label: columns.label.map(|field| self.key(Key::smallest(&[field]), None)),
         }
     }

@@ -7,7 +7,7 @@
 //! in configurations, `inputs` the events and files that it reads, `outputs` the files that it
 //! writes, `findings` what it makes of outliers, `config` its configuration files, `query` the
 //! query languages, `beacon` and `word2vec` these models, `scores` what all of them say about an
-//! outlier, `recordings` the use cases and recordings that ship with the project, `memory` what
+//! outlier, `comparison` what they compare it with, `recordings` the use cases and recordings that ship with the project, `memory` what
 //! runs remember, `servers` real clusters, `tidy` the rules of the source tree, `usability` what
 //! use cases say that cannot use the events. `program`, `outliers` and `random` are shared by the
 //! tests.
@@ -15,6 +15,7 @@
 mod beacon;
 mod check;
 mod cli;
+mod comparison;
 mod config;
 mod findings;
 mod fuzz;

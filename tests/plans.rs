@@ -108,11 +108,12 @@ impl Elsewhere {
             tables.push(Arc::clone(view.table()));
             tables.len() - 1
         });
-        let ViewColumns { aggregator, target, value, time, tie, size, source, destination, label } = view.columns();
+        let ViewColumns { aggregator, target, value, time, tie, size, source, destination, peer, label } =
+            view.columns();
         let Population { without, only } = view.population();
         json!({
             "table": table, "mask": view.mask_idx(), "tie": tie, "without": without, "only": only,
-            "keys": [aggregator, target, value, time, size, source, destination, label],
+            "keys": [aggregator, target, value, time, size, source, destination, peer, label],
         })
         .to_string()
     }
@@ -130,7 +131,8 @@ impl Elsewhere {
             size: key(4),
             source: key(5),
             destination: key(6),
-            label: key(7),
+            peer: key(7),
+            label: key(8),
             tie: sent["tie"] == true,
         };
         let rank = |rank: u64| u32::try_from(rank).expect("a rank");

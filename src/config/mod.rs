@@ -42,8 +42,9 @@ pub use history_window::HistoryWindow;
 pub use log::{LogLevel, LogSettings};
 pub use main_config::MainConfig;
 pub use models::{
-    Beacon, BeaconMethod, BeaconTrigger, CountMethod, Metrics, Model, ModelType, Prevalence, Separators, SimpleQuery,
-    SuddenAppearance, Terms, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore, Word2vec,
+    Baseline, Beacon, BeaconMethod, BeaconTrigger, Comparison, CountMethod, Metrics, Model, ModelType, Prevalence,
+    Separators, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore,
+    Word2vec,
 };
 pub use notifier::NotifierSettings;
 pub(crate) use problem::n_errors;

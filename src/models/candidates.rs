@@ -63,6 +63,23 @@ impl Candidates {
         pushed.map_err(|error| DataFusionError::External(Box::new(error)))
     }
 
+    /// The candidates that are kept.
+    pub(super) fn retain(
+        self,
+        inputs: &Inputs<'_>,
+        is_kept: impl Fn(&Candidate) -> bool,
+    ) -> Result<Self, DataFusionError> {
+        let external = |error: SpillError| DataFusionError::External(Box::new(error));
+        let mut kept = Candidates::new(inputs);
+        let mut sorted = self.into_sorted().map_err(external)?;
+        while let Some(candidate) = sorted.0.next_if(|_| true).map_err(external)? {
+            if is_kept(&candidate) {
+                kept.push(candidate)?;
+            }
+        }
+        Ok(kept)
+    }
+
     /// Number of candidates.
     pub fn n(&self) -> u64 {
         self.n

@@ -23,6 +23,8 @@ pub struct Columns<'a> {
     pub source: Option<Key<'a>>,
     /// Destination that the source talks to, one sentence per event.
     pub destination: Option<Key<'a>>,
+    /// Peer group of the aggregator, one sentence per event.
+    pub peer: Option<Key<'a>>,
     /// Field of labels. Derived fields do not replace it.
     pub label: Option<FieldPath>,
 }

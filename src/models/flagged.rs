@@ -37,6 +37,13 @@ impl Flagged {
         pairs.zip(self.numbers.iter().copied()).map(|((aggregator, target), number)| (aggregator, target, number))
     }
 
+    /// Keeps some, by aggregator, target and number.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(u32, u32, u64) -> bool) {
+        let all = std::mem::take(self);
+        let kept = all.iter().filter(|&(aggregator, target, number)| is_kept(aggregator, target, number));
+        kept.for_each(|(aggregator, target, number)| self.push(aggregator, target, number));
+    }
+
     /// Set of (aggregator, target).
     pub(super) fn to_set(&self) -> FxHashSet<(u32, u32)> {
         self.aggregators.iter().copied().zip(self.targets.iter().copied()).collect()

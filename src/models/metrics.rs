@@ -7,13 +7,17 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, not};
 use datafusion::prelude::{DataFrame, col};
 use futures::StreamExt;
-use rustc_hash::FxHashSet;
+use outlier_kernels::surprise::{bits, least_discovered};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
+use super::peers::{PeerValues, Peers};
 use super::population::{Extremes, Groups, Surprises};
+use super::season::{Season, Values, observations as season_observations, parts, seasons_in};
 use super::{
     Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method,
-    Refinement, WholeEvent, column, places, rows, rows_of, sample_text, text_of,
+    Refinement, WholeEvent, column, places, sample_text, text_of,
 };
 use crate::config::{Metrics, TriggerMethod, TriggerOn};
 use crate::engine::functions::most_frequent;
@@ -22,17 +26,6 @@ use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::python::float_text;
 use crate::state::Sketch;
 use crate::table::{Population, View};
-
-/// Memory in bytes per row while the numbers of its group are collected, including the unused
-/// capacity of thousands of growing groups.
-const ROW_BYTES: u64 = 64;
-
-/// Collected numbers may take 1 / `GATHERED_SHARE` of the memory limit; the rest is for the event
-/// table and its texts.
-const GATHERED_SHARE: u64 = 4;
-
-/// Upper limit on the number of parts: each is one more pass over the event table.
-const MOST_PARTS: u64 = 32;
 
 /// Keys of every metric; each metric declares its own besides.
 pub(super) const STORED: &[StoredKey] = &[
@@ -51,6 +44,8 @@ impl Method for Metrics {
         Columns {
             aggregator: Some(Key::each(&self.aggregator)),
             value: Some((self.metric, &self.target)),
+            time: self.comparison.baseline.is_some(),
+            peer: self.comparison.peer_group.as_ref().map(|field| Key::smallest(std::slice::from_ref(field))),
             ..Columns::default()
         }
     }
@@ -62,6 +57,7 @@ impl Method for Metrics {
     fn refinement(&self) -> Refinement {
         match self.trigger.method {
             TriggerMethod::Fdr => Refinement::Everything,
+            _ if self.comparison.is_wider() => Refinement::Everything,
             _ => Refinement::SameAggregator,
         }
     }
@@ -77,10 +73,15 @@ async fn evaluate<'a>(
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, DataFusionError> {
     let side = metrics.trigger.on;
-    let mut groups = judge_groups(metrics, view, inputs).await?;
+    let values = Values::new(&metrics.comparison, metrics.trigger, inputs);
+    let peers = Peers::named(&metrics.comparison, view, &inputs).await?;
+    let mut groups = Groups::among(peers.clone());
+    for part in parts(view, &inputs) {
+        groups.judge(values.rows(&part).await?, &metrics.trigger).await?;
+    }
     let discovery = match metrics.trigger.method {
         TriggerMethod::Fdr => {
-            let reference = groups.reference(rows(view, &inputs)?, side, &inputs).await?;
+            let reference = groups.reference(values.tables(view).await?, side, &inputs).await?;
             groups.discover(&reference, &metrics.trigger);
             Some(reference)
         }
@@ -89,56 +90,159 @@ async fn evaluate<'a>(
     let Some(frontiers) = groups.frontiers()? else {
         return Ok(Evaluation::without_candidates(&inputs));
     };
-    let found = with_frontier(rows(view, &inputs)?, frontiers.clone(), &inputs)?
-        .filter(beyond(side))?
-        .select_columns(&["element", "aggregator", "value", "frontier"])?;
-    let mut candidates = Candidates::new(&inputs);
-    let mut buckets = Buckets::default();
-    let mut extremes = Extremes::default();
-    let mut batches = found.execute_stream().await?;
-    while let Some(batch) = batches.next().await {
-        let batch = &batch?;
-        let values = column::<Float64Array>(batch, "value")?;
-        let batch_frontiers = column::<Float64Array>(batch, "frontier")?;
-        for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let evidence = values.value(row).to_bits();
-            candidates.push(Candidate { element, aggregator, target: 0, evidence })?;
-            extremes.add(aggregator, values.value(row));
-            let bucket = || Bucket { frontier: batch_frontiers.value(row), sample: Vec::new() };
-            buckets.entry(aggregator).or_insert_with(bucket);
-        }
-    }
-    if buckets.is_empty() {
+    let found = Found::beyond(frontiers.clone(), &values, view, &inputs).await?;
+    if found.buckets.is_empty() {
         return Ok(Evaluation::without_candidates(&inputs));
     }
-    add_samples(metrics, view, frontiers, &mut buckets, inputs).await?;
-    let reference = match discovery.or_else(|| inputs.first_round.values.get().cloned()) {
+    let n_tests = discovery.as_ref().map(|reference| reference.tail.n());
+    let known = discovery.or_else(|| inputs.first_round.values.get().cloned());
+    let reference = match known {
         Some(known) => known,
         None => {
-            let reference = groups.reference(rows(view, &inputs)?, side, &inputs).await?;
+            let reference = groups.reference(values.tables(view).await?, side, &inputs).await?;
             inputs.first_round.values.get_or_init(|| reference).clone()
         }
     };
-    let surprises = Surprises::new(&groups, reference, extremes, side);
+    let surprises = Surprises::new(&groups, reference, &found.extremes, side);
+    let peers = match peers {
+        Some(peers) => Some(PeerValues::of(values.tables(view).await?, peers, &found.extremes, side).await?),
+        None => None,
+    };
+    let Found { candidates, mut buckets, extremes, seasons } = found;
+    let compared = Compared { surprises, peers, seasons };
+    let candidates = match n_tests {
+        Some(n_tests) => compared.discoveries(candidates, &extremes, n_tests, metrics.trigger.sensitivity, &inputs)?,
+        None => candidates,
+    };
+    add_samples(metrics, view, &values, frontiers, &mut buckets, inputs).await?;
     let remembered = inputs.recall.map(|recall| recall.sketches(buckets.keys().copied(), view)).transpose()?;
+    let compared = Arc::new(compared);
+    let of_surprise = Arc::clone(&compared);
     let evaluation = Evaluation::new(candidates, move |candidate, event| {
-        let mut seen = observations(metrics, view, &buckets, candidate, event);
+        let mut seen = observations(metrics, view, &buckets, &compared.seasons, candidate, event);
         if let Some(sketches) = &remembered {
             seen.extend(remembered_values(sketches.get(&candidate.aggregator), candidate, side));
         }
+        if let Some(of_peers) = &compared.peers {
+            let share = of_peers.share(candidate.aggregator, compared.seasons.adjusted(candidate));
+            seen.extend(of_peers.peers.observations(view, candidate.aggregator, share));
+        }
         seen
     });
-    let surprise = move |candidate: &Candidate| surprises.of(candidate.aggregator, f64::from_bits(candidate.evidence));
-    Ok(evaluation.with_surprise(surprise))
+    Ok(evaluation.with_surprise(move |candidate| of_surprise.surprise(candidate)))
 }
 
-/// Frontiers and scales of the groups of `view`.
-async fn judge_groups(metrics: &Metrics, view: &View, inputs: Inputs<'_>) -> Result<Groups, DataFusionError> {
-    let mut groups = Groups::default();
-    for part in parts(view, &inputs) {
-        groups.judge(rows(&part, &inputs)?, &metrics.trigger).await?;
+/// What candidates are compared with.
+struct Compared {
+    surprises: Surprises,
+    peers: Option<PeerValues>,
+    seasons: Seasons,
+}
+
+impl Compared {
+    fn surprise(&self, candidate: &Candidate) -> f64 {
+        self.surprise_of(candidate.aggregator, self.seasons.adjusted(candidate))
     }
-    Ok(groups)
+
+    /// Candidates that are discoveries at a false discovery rate among `n_tests` values, although
+    /// they are less surprising among their peers.
+    fn discoveries(
+        &self,
+        candidates: Candidates,
+        extremes: &Extremes,
+        n_tests: u64,
+        rate: f64,
+        inputs: &Inputs<'_>,
+    ) -> Result<Candidates, DataFusionError> {
+        if self.peers.is_none() {
+            return Ok(candidates);
+        }
+        let surprises: Vec<f64> =
+            extremes.iter().map(|(aggregator, value)| self.surprise_of(aggregator, value)).collect();
+        let least = least_discovered(&surprises, n_tests, rate).unwrap_or(f64::INFINITY);
+        candidates.retain(inputs, |candidate| self.surprise(candidate) >= least)
+    }
+
+    /// Surprise of a value as it is compared.
+    fn surprise_of(&self, aggregator: u32, value: f64) -> f64 {
+        let share = self.peers.as_ref().and_then(|peers| peers.share(aggregator, value));
+        self.surprises.of(aggregator, value).min(share.map_or(f64::INFINITY, bits))
+    }
+}
+
+/// Values beyond the frontiers of their groups.
+struct Found {
+    /// The target of a candidate is its hour if values are adjusted for the season.
+    candidates: Candidates,
+    buckets: Buckets<f64>,
+    extremes: Extremes,
+    seasons: Seasons,
+}
+
+impl Found {
+    /// Values of `view` beyond the frontiers.
+    async fn beyond(
+        frontiers: RecordBatch,
+        values: &Values<'_>,
+        view: &View,
+        inputs: &Inputs<'_>,
+    ) -> Result<Self, DataFusionError> {
+        let mut found = Found {
+            candidates: Candidates::new(inputs),
+            buckets: Buckets::default(),
+            extremes: Extremes::default(),
+            seasons: Seasons::default(),
+        };
+        for rows in values.tables(view).await? {
+            let beyond_frontier =
+                with_frontier(rows, frontiers.clone(), inputs)?.filter(beyond(values.trigger().on))?;
+            found.read(beyond_frontier, values.season_columns()).await?;
+        }
+        Ok(found)
+    }
+
+    async fn read(&mut self, found: DataFrame, season_columns: &[&str]) -> Result<(), DataFusionError> {
+        let columns = [&["element", "aggregator", "value", "unadjusted", "frontier"], season_columns].concat();
+        let mut batches = found.select_columns(&columns)?.execute_stream().await?;
+        while let Some(batch) = batches.next().await {
+            let batch = &batch?;
+            let values = column::<Float64Array>(batch, "value")?;
+            let unadjusted = column::<Float64Array>(batch, "unadjusted")?;
+            let frontiers = column::<Float64Array>(batch, "frontier")?;
+            let season_of = if season_columns.is_empty() { None } else { Some(seasons_in(batch)?) };
+            for (row, (element, aggregator)) in places(batch)?.enumerate() {
+                let evidence = unadjusted.value(row).to_bits();
+                let hour = season_of.as_ref().map(|season_of| season_of(row));
+                let target = hour.map_or(0, |(hour, season)| self.seasons.add(aggregator, hour, season));
+                self.candidates.push(Candidate { element, aggregator, target, evidence })?;
+                self.extremes.add(aggregator, values.value(row));
+                let bucket = || Bucket { frontier: frontiers.value(row), sample: Vec::new() };
+                self.buckets.entry(aggregator).or_insert_with(bucket);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Seasons of candidates, by aggregator and hour; none if values are not adjusted.
+#[derive(Default)]
+struct Seasons(FxHashMap<(u32, u32), Season>);
+
+impl Seasons {
+    fn add(&mut self, aggregator: u32, hour: u32, season: Season) -> u32 {
+        self.0.entry((aggregator, hour)).or_insert(season);
+        hour
+    }
+
+    fn of(&self, candidate: &Candidate) -> Option<&Season> {
+        self.0.get(&(candidate.aggregator, candidate.target))
+    }
+
+    /// Value of a candidate as it is compared.
+    fn adjusted(&self, candidate: &Candidate) -> f64 {
+        let value = f64::from_bits(candidate.evidence);
+        self.of(candidate).map_or(value, |season| season.adjusted(value))
+    }
 }
 
 /// Observations about a candidate, whose evidence is its metric.
@@ -146,6 +250,7 @@ fn observations(
     metrics: &Metrics,
     view: &View,
     buckets: &Buckets<f64>,
+    seasons: &Seasons,
     candidate: &Candidate,
     event: &WholeEvent<'_>,
 ) -> Map<String, Value> {
@@ -154,8 +259,14 @@ fn observations(
     let mut seen = metric_observations(metrics.metric, &target);
     seen.insert("metric".to_owned(), Value::Number(metric_number(metrics.metric, &target, value)));
     if let Some(bucket) = buckets.get(&candidate.aggregator) {
-        seen.insert("decision_frontier".to_owned(), bucket.frontier.into());
-        seen.insert("confidence".to_owned(), (bucket.frontier - value).abs().min(f64::MAX).into());
+        let season = seasons.of(candidate);
+        let frontier = season.map_or(bucket.frontier, |season| season.in_hour(bucket.frontier));
+        seen.insert("decision_frontier".to_owned(), frontier.into());
+        seen.insert("confidence".to_owned(), (frontier - value).abs().min(f64::MAX).into());
+        if let Some(season) = season {
+            let Season { expected, n_days, .. } = *season;
+            seen.extend(season_observations(candidate.target, expected, n_days, season.adjusted(value)));
+        }
         let is_integer = is_integer(metrics.metric);
         let text = |&value: &f64| if is_integer { format!("{value:.0}") } else { float_text(value) };
         seen.insert("non_outlier_values_sample".to_owned(), sample_text(&bucket.sample, text));
@@ -177,24 +288,6 @@ fn remembered_values(sketch: Option<&Sketch>, candidate: &Candidate, side: Trigg
         .map(|(key, n)| (key.to_owned(), n.into()))
 }
 
-/// Splits the view by aggregator if the numbers of all rows would take too much memory at once. An
-/// aggregator is judged by its own numbers only.
-fn parts<'a>(view: &'a View, inputs: &Inputs<'_>) -> impl Iterator<Item = View> + 'a {
-    let most = (inputs.memory_limit as u64 / GATHERED_SHARE).max(1);
-    let n_parts = inputs.n_rows.saturating_mul(ROW_BYTES).div_ceil(most).clamp(1, MOST_PARTS) as u32;
-    let key_idx = view.columns().aggregator.filter(|_| n_parts > 1);
-    (0..key_idx.map_or(1, |_| n_parts)).map(move |part| {
-        let Some(key_idx) = key_idx else { return view.clone() };
-        let Population { without, only } = view.population();
-        let is_of_part = |rank: &u32| rank % n_parts == part;
-        let only = match only {
-            Some(only) => only.iter().copied().filter(is_of_part).collect(),
-            None => (0..view.table().dictionary(key_idx).len() as u32).filter(is_of_part).collect(),
-        };
-        view.with_population(Population { without: without.clone(), only: Some(only) })
-    })
-}
-
 fn with_frontier(rows: DataFrame, frontiers: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {
     let frontiers = inputs.context.read_batch(frontiers)?;
     rows.join(frontiers, JoinType::Inner, &["aggregator"], &["frontier_aggregator"], None)
@@ -211,6 +304,7 @@ fn beyond(side: TriggerOn) -> Expr {
 async fn add_samples(
     metrics: &Metrics,
     view: &View,
+    values: &Values<'_>,
     frontiers: RecordBatch,
     buckets: &mut Buckets<f64>,
     inputs: Inputs<'_>,
@@ -219,16 +313,19 @@ async fn add_samples(
     if aggregators.is_empty() {
         return Ok(());
     }
-    let samples = with_frontier(rows_of(view, aggregators, &inputs)?, frontiers, &inputs)?
-        .filter(not(beyond(metrics.trigger.on)))?
-        .aggregate(vec![col("aggregator")], vec![most_frequent(col("value")).alias("sample")])?
-        .collect()
-        .await?;
-    for batch in &samples {
-        let lists = batch.column(1).as_list::<i32>();
-        for (row, aggregator) in column::<UInt32Array>(batch, "aggregator")?.values().iter().enumerate() {
-            if let Some(bucket) = buckets.get_mut(aggregator) {
-                bucket.sample = lists.value(row).as_primitive::<Float64Type>().values().to_vec();
+    let without = view.population().without.clone();
+    for rows in values.tables(&view.with_population(Population { without, only: Some(aggregators) })).await? {
+        let samples = with_frontier(rows, frontiers.clone(), &inputs)?
+            .filter(not(beyond(metrics.trigger.on)))?
+            .aggregate(vec![col("aggregator")], vec![most_frequent(col("unadjusted")).alias("sample")])?
+            .collect()
+            .await?;
+        for batch in &samples {
+            let lists = batch.column(1).as_list::<i32>();
+            for (row, aggregator) in column::<UInt32Array>(batch, "aggregator")?.values().iter().enumerate() {
+                if let Some(bucket) = buckets.get_mut(aggregator) {
+                    bucket.sample = lists.value(row).as_primitive::<Float64Type>().values().to_vec();
+                }
             }
         }
     }

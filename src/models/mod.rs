@@ -14,8 +14,10 @@ mod error;
 mod finding;
 mod flagged;
 mod metrics;
+mod peers;
 mod population;
 mod recall;
+mod season;
 mod simplequery;
 mod sudden_appearance;
 mod terms;
@@ -109,7 +111,9 @@ methods! {
 /// Keys that outliers of a model have, besides those that all outliers have.
 pub fn stored_keys(model_type: ModelType) -> impl Iterator<Item = &'static StoredKey> {
     let by_metrics = (model_type == ModelType::Metrics).then(stored_by_metrics);
-    own_keys(model_type).iter().chain(by_metrics.into_iter().flatten())
+    let by_comparison = matches!(model_type, ModelType::Metrics | ModelType::Terms);
+    let by_comparison = by_comparison.then(|| season::STORED.iter().chain(&peers::STORED));
+    own_keys(model_type).iter().chain(by_metrics.into_iter().flatten()).chain(by_comparison.into_iter().flatten())
 }
 
 /// Candidates of a model in a view, and what the model saw.
@@ -143,6 +147,17 @@ impl<'a> Evaluation<'a> {
 
     fn with_surprise(self, surprise: impl Fn(&Candidate) -> f64 + Send + Sync + 'a) -> Self {
         Evaluation { surprise: Some(Box::new(surprise)), ..self }
+    }
+
+    /// The same with more observations.
+    fn with_observations(self, more: impl Fn(&Candidate) -> Vec<(String, Value)> + Send + Sync + 'a) -> Self {
+        let Evaluation { candidates, observe, surprise, statistics } = self;
+        let observe: Observe<'a> = Box::new(move |candidate, event| {
+            let mut seen = observe(candidate, event);
+            seen.extend(more(candidate));
+            seen
+        });
+        Evaluation { candidates, observe, surprise, statistics }
     }
 
     fn without_candidates(inputs: &Inputs<'_>) -> Self {

@@ -10,8 +10,9 @@ use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{DataFrame, col, lit};
 use outlier_kernels::surprise::{Scale, Tail, TailHistogram, Whole, bin_of, bits};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::peers::Peers;
 use super::{Inputs, column};
 use crate::config::{Trigger, TriggerOn};
 use crate::engine::functions::{Judged, frontier, kernel_side, tail_bin};
@@ -30,14 +31,23 @@ pub struct FirstRound {
 #[derive(Clone, Debug)]
 pub(super) struct Reference {
     /// Scales of all groups.
-    pub(super) whole: Whole,
+    pub(super) wholes: Wholes,
     /// Distances of all values from their groups.
     pub(super) tail: Tail,
+}
+
+/// What groups are parts of: all groups, and those of their peers.
+#[derive(Clone, Debug)]
+pub(super) struct Wholes {
+    all: Whole,
+    /// Wholes by peer group.
+    of_peers: FxHashMap<u32, Whole>,
 }
 
 /// Frontiers and scales of groups.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
+    peers: Option<Arc<Peers>>,
     aggregators: Vec<u32>,
     /// Not finite where no value is an outlier.
     frontiers: Vec<f64>,
@@ -46,6 +56,11 @@ pub(super) struct Groups {
 }
 
 impl Groups {
+    /// Without groups; those that will be added have `peers`, if any are known.
+    pub(super) fn among(peers: Option<Arc<Peers>>) -> Self {
+        Groups { peers, ..Groups::default() }
+    }
+
     /// Judges the groups in `rows`, whose columns are `aggregator` and `value`. No group may be
     /// judged twice.
     pub(super) async fn judge(&mut self, rows: DataFrame, trigger: &Trigger) -> Result<(), DataFusionError> {
@@ -77,17 +92,28 @@ impl Groups {
         ])?))
     }
 
-    /// Adds a group without a frontier.
-    pub(super) fn push(&mut self, aggregator: u32, scale: Scale, n: u64) {
+    /// Adds a group, whose frontier is NaN if it has none.
+    pub(super) fn push(&mut self, aggregator: u32, frontier: f64, scale: Scale, n: u64) {
         self.aggregators.push(aggregator);
-        self.frontiers.push(f64::NAN);
+        self.frontiers.push(frontier);
         self.scales.push((scale, n));
+    }
+
+    /// Frontiers of the groups that have one, by aggregator.
+    pub(super) fn frontier_by_aggregator(&self) -> FxHashMap<u32, f64> {
+        let groups = self.aggregators.iter().copied().zip(self.frontiers.iter().copied());
+        groups.filter(|(_, frontier)| frontier.is_finite()).collect()
+    }
+
+    /// Scales of the groups as parts of their wholes, by aggregator.
+    pub(super) fn scale_by_aggregator(&self, wholes: &Wholes) -> FxHashMap<u32, Scale> {
+        self.aggregators.iter().copied().zip(self.within(wholes)).collect()
     }
 
     /// Sets the frontiers for a false discovery rate among all values of all groups.
     pub(super) fn discover(&mut self, reference: &Reference, trigger: &Trigger) {
         if let Some(beyond) = reference.tail.discovered_beyond(trigger.sensitivity) {
-            let scales = self.within(&reference.whole);
+            let scales = self.within(&reference.wholes);
             self.frontiers = scales.iter().map(|scale| scale.at(beyond, kernel_side(trigger.on))).collect();
         }
     }
@@ -98,16 +124,16 @@ impl Groups {
         groups.filter(|(_, (_, n))| *n < least).for_each(|(frontier, _)| *frontier = f64::NAN);
     }
 
-    /// Population with which the values of the groups are compared on one side. `rows` are those
-    /// that were judged.
+    /// Population with which the values of the groups are compared on one side. `tables` hold the
+    /// rows that were judged.
     pub(super) async fn reference(
         &self,
-        rows: DataFrame,
+        tables: Vec<DataFrame>,
         side: TriggerOn,
         inputs: &Inputs<'_>,
     ) -> Result<Reference, DataFusionError> {
-        let whole = self.whole();
-        let scales = self.within(&whole);
+        let wholes = self.wholes();
+        let scales = self.within(&wholes);
         let numbers = |number: fn(&Scale) -> f64| -> ArrayRef {
             Arc::new(Float64Array::from_iter_values(scales.iter().map(number)))
         };
@@ -118,28 +144,46 @@ impl Groups {
         ])?;
         let scales = inputs.context.read_batch(scales)?;
         let bin = tail_bin(col("value"), col("center"), col("spread"), side).alias("bin");
-        let bins = rows
-            .join(scales, JoinType::Inner, &["aggregator"], &["scale_aggregator"], None)?
-            .filter(col("value").is_not_null())?
-            .aggregate(vec![bin], vec![count(lit(1)).alias("n")])?
-            .collect()
-            .await?;
         let mut histogram = TailHistogram::default();
-        for batch in &bins {
-            let (bins, counts) = (column::<UInt32Array>(batch, "bin")?, column::<Int64Array>(batch, "n")?);
-            bins.values().iter().zip(counts.values()).for_each(|(&bin, &n)| histogram.add(bin, n as u64));
+        for rows in tables {
+            let bins = rows
+                .join(scales.clone(), JoinType::Inner, &["aggregator"], &["scale_aggregator"], None)?
+                .filter(col("value").is_not_null())?
+                .aggregate(vec![bin.clone()], vec![count(lit(1)).alias("n")])?
+                .collect()
+                .await?;
+            for batch in &bins {
+                let (bins, counts) = (column::<UInt32Array>(batch, "bin")?, column::<Int64Array>(batch, "n")?);
+                bins.values().iter().zip(counts.values()).for_each(|(&bin, &n)| histogram.add(bin, n as u64));
+            }
         }
-        Ok(Reference { whole, tail: Tail::of(&histogram) })
+        Ok(Reference { wholes, tail: Tail::of(&histogram) })
     }
 
-    /// The groups as a whole.
-    pub(super) fn whole(&self) -> Whole {
-        Whole::of(&self.scales)
+    /// What the groups are parts of.
+    pub(super) fn wholes(&self) -> Wholes {
+        let all = Whole::of(&self.scales);
+        let mut by_peers: FxHashMap<u32, Vec<(Scale, u64)>> = FxHashMap::default();
+        for (&aggregator, &scale) in self.aggregators.iter().zip(&self.scales) {
+            if let Some(group) = self.peer_group(aggregator) {
+                by_peers.entry(group).or_default().push(scale);
+            }
+        }
+        let of_peers = by_peers.into_iter().map(|(group, scales)| (group, Whole::of(&scales).within(&all)));
+        Wholes { of_peers: of_peers.collect(), all }
     }
 
-    /// Scales of the groups as parts of a whole.
-    pub(super) fn within(&self, whole: &Whole) -> Vec<Scale> {
-        self.scales.iter().map(|&(own, n)| whole.scale_of(own, n)).collect()
+    /// Scales of the groups as parts of their wholes.
+    pub(super) fn within(&self, wholes: &Wholes) -> Vec<Scale> {
+        let scale = |(&aggregator, &(own, n)): (&u32, &(Scale, u64))| {
+            let of_peers = self.peer_group(aggregator).and_then(|group| wholes.of_peers.get(&group));
+            of_peers.unwrap_or(&wholes.all).scale_of(own, n)
+        };
+        self.aggregators.iter().zip(&self.scales).map(scale).collect()
+    }
+
+    fn peer_group(&self, aggregator: u32) -> Option<u32> {
+        self.peers.as_ref()?.group(aggregator)
     }
 }
 
@@ -159,6 +203,19 @@ impl Extremes {
     /// Adds a value of a group.
     pub(super) fn add(&mut self, aggregator: u32, value: f64) {
         *self.0.entry((aggregator, rounded(value).to_bits())).or_default() += 1;
+    }
+
+    /// Aggregators of the values.
+    pub(super) fn aggregators(&self) -> FxHashSet<u32> {
+        self.0.keys().map(|(aggregator, _)| *aggregator).collect()
+    }
+
+    /// Aggregators and values, each as often as it was added.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, f64)> {
+        let repeated = |(&(aggregator, value), &n): (&(u32, u64), &u64)| {
+            std::iter::repeat_n((aggregator, f64::from_bits(value)), n as usize)
+        };
+        self.0.iter().flat_map(repeated)
     }
 }
 
@@ -182,12 +239,12 @@ struct Own {
 }
 
 impl Surprises {
-    pub(super) fn new(groups: &Groups, reference: Reference, extremes: Extremes, side: TriggerOn) -> Self {
-        let Reference { whole, tail } = reference;
-        let scales = groups.within(&whole);
+    pub(super) fn new(groups: &Groups, reference: Reference, extremes: &Extremes, side: TriggerOn) -> Self {
+        let Reference { wholes, tail } = reference;
+        let scales = groups.within(&wholes);
         let place: FxHashMap<u32, usize> = groups.aggregators.iter().copied().zip(0..).collect();
         let mut histograms: FxHashMap<u32, TailHistogram> = FxHashMap::default();
-        for ((aggregator, value), n) in extremes.0 {
+        for (&(aggregator, value), &n) in &extremes.0 {
             let Some(&idx) = place.get(&aggregator) else { continue };
             let distance = scales[idx].distance(f64::from_bits(value), kernel_side(side));
             histograms.entry(aggregator).or_default().add(bin_of(distance), n);

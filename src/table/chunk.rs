@@ -26,6 +26,8 @@ pub struct ChunkView<'a> {
     pub source: Option<KeyColumn<'a>>,
     /// Destination: at most one sentence per event.
     pub destination: Option<KeyColumn<'a>>,
+    /// Peer group: at most one sentence per event.
+    pub peer: Option<KeyColumn<'a>>,
     /// Label: at most one sentence per event.
     pub label: Option<KeyColumn<'a>>,
 }

@@ -232,6 +232,7 @@ impl EventTable {
             columns.size.map(|metric_idx| layout.metric_column(metric_idx)),
             columns.source.map(|key_idx| layout.key_column(key_idx)),
             columns.destination.map(|key_idx| layout.key_column(key_idx)),
+            columns.peer.map(|key_idx| layout.key_column(key_idx)),
             columns.label.map(|key_idx| layout.key_column(key_idx)),
         ];
         let mut arrays = self.columns(chunk_idx, &wanted.iter().copied().flatten().collect::<Vec<_>>())?.into_iter();
@@ -249,7 +250,8 @@ impl EventTable {
             size: next(6).map(|column| column.as_primitive().clone()),
             source: key(next(7), columns.source),
             destination: key(next(8), columns.destination),
-            label: key(next(9), columns.label),
+            peer: key(next(9), columns.peer),
+            label: key(next(10), columns.label),
         })
     }
 

@@ -4,7 +4,7 @@
 //! The first column is `element` (UInt64), which identifies the row (see [`Element`]). The view may
 //! add `aggregator` and `target` (UInt32 ranks of the key's dictionary), `value` (Float64), `time`
 //! (Int64 microseconds), `tie` (UInt64), `size` (Float64, NaN without one), and `source`,
-//! `destination` and `label` (UInt32 ranks, null without one). Partition `p` of `n` streams the
+//! `destination`, `peer` and `label` (UInt32 ranks, null without one). Partition `p` of `n` streams the
 //! batches `p, p + n, ...`; results of models must not depend on the partitioning.
 //!
 //! In a plan, a view is a table provider of its own. Besides the event table, it is plain data, so
@@ -88,6 +88,8 @@ pub struct ViewColumns {
     pub source: Option<usize>,
     /// Key of the destination.
     pub destination: Option<usize>,
+    /// Key of the peer group.
+    pub peer: Option<usize>,
     /// Key of the label.
     pub label: Option<usize>,
 }
@@ -228,7 +230,12 @@ fn schema(columns: &ViewColumns) -> SchemaRef {
     add(columns.time.is_some(), "time", DataType::Int64);
     add(columns.tie, "tie", DataType::UInt64);
     add(columns.size.is_some(), "size", DataType::Float64);
-    let ranks = [("source", columns.source), ("destination", columns.destination), ("label", columns.label)];
+    let ranks = [
+        ("source", columns.source),
+        ("destination", columns.destination),
+        ("peer", columns.peer),
+        ("label", columns.label),
+    ];
     let ranks = ranks.into_iter().filter(|(_, key_idx)| key_idx.is_some());
     fields.extend(ranks.map(|(name, _)| Field::new(name, DataType::UInt32, true)));
     Arc::new(Schema::new(fields))
@@ -249,6 +256,7 @@ struct Rows<'a> {
     sizes: Vec<f64>,
     sources: FirstRanks<'a>,
     destinations: FirstRanks<'a>,
+    peers: FirstRanks<'a>,
     labels: FirstRanks<'a>,
 }
 
@@ -270,6 +278,7 @@ impl<'a> Rows<'a> {
             sizes: Vec::with_capacity(room(chunk.size.is_some())),
             sources: FirstRanks::new(chunk.source.as_ref(), capacity),
             destinations: FirstRanks::new(chunk.destination.as_ref(), capacity),
+            peers: FirstRanks::new(chunk.peer.as_ref(), capacity),
             labels: FirstRanks::new(chunk.label.as_ref(), capacity),
         }
     }
@@ -303,7 +312,7 @@ impl<'a> Rows<'a> {
                     self.times.extend(chunk.time.as_ref().map(|times| times.value(row)));
                     self.ties.extend(chunk.tie.as_ref().map(|ties| ties.value(row)));
                     self.sizes.extend(size);
-                    [&mut self.sources, &mut self.destinations, &mut self.labels]
+                    [&mut self.sources, &mut self.destinations, &mut self.peers, &mut self.labels]
                         .into_iter()
                         .for_each(|ranks| ranks.push(row));
                 }
@@ -335,6 +344,7 @@ impl<'a> Rows<'a> {
         add(chunk.size.is_some(), Arc::new(Float64Array::from(self.sizes)));
         add(chunk.source.is_some(), Arc::new(UInt32Array::from(self.sources.found)));
         add(chunk.destination.is_some(), Arc::new(UInt32Array::from(self.destinations.found)));
+        add(chunk.peer.is_some(), Arc::new(UInt32Array::from(self.peers.found)));
         add(chunk.label.is_some(), Arc::new(UInt32Array::from(self.labels.found)));
         arrays
     }

@@ -101,6 +101,21 @@ impl Whole {
         Whole { scale, weights, n_groups: groups.len() }
     }
 
+    /// The same as a part of a greater whole: it follows that one as far as it has few groups.
+    #[must_use]
+    pub fn within(&self, greater: &Whole) -> Self {
+        let share = self.n_groups as f64 / (self.n_groups as f64 + WEIGHTS.0);
+        let mix = |own: f64, of_greater: f64| own * share + of_greater * (1.0 - share);
+        Whole {
+            scale: Scale {
+                center: mix(self.scale.center, greater.scale.center),
+                spread: mix(self.scale.spread, greater.scale.spread),
+            },
+            weights: if self.n_groups < FEWEST_GROUPS { greater.weights } else { self.weights },
+            n_groups: greater.n_groups,
+        }
+    }
+
     /// Scale of a group of `n` values that have the scale `own`. A single group is the whole.
     #[must_use]
     pub fn scale_of(&self, own: Scale, n: u64) -> Scale {
@@ -172,6 +187,19 @@ mod tests {
         assert!((large.center - 100.0).abs() < 1e-6 && large.spread < 1e-6);
         assert_eq!(Whole::of(&[(OWN, 3)]).scale_of(OWN, 3), OWN, "a single group is the whole");
         assert_eq!(Whole::of(&[]).scale_of(OWN, 3), OWN);
+    }
+
+    #[test]
+    fn parts_of_a_whole_follow_their_own_groups_first() {
+        let group = |center: f64| (Scale { center, spread: 10.0 }, 1000);
+        let (quiet, loud) = ([group(1.0); 20], [group(101.0); 20]);
+        let whole = Whole::of(&[quiet, loud].concat());
+        let new = Scale { center: 500.0, spread: 10.0 };
+        let center = |part: &[(Scale, u64)]| Whole::of(part).within(&whole).scale_of(new, 1).center;
+        assert!(center(&quiet) < 20.0 && center(&loud) > 80.0, "{} {}", center(&quiet), center(&loud));
+        // a part of one group knows next to nothing of its own
+        let alone = Whole::of(&[(new, 1)]).within(&whole).scale_of(new, 1).center;
+        assert!(alone < 200.0, "{alone}");
     }
 
     #[test]

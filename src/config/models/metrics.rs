@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::ModelSettings;
+use super::comparison::Comparison;
 use super::trigger::Trigger;
 use crate::config::ini::Entry;
 use crate::config::keys::Keys;
@@ -20,6 +21,8 @@ pub struct Metrics {
     pub metric: Metric,
     /// When it is an outlier.
     pub trigger: Trigger,
+    /// What it is compared with.
+    pub comparison: Comparison,
 }
 
 impl ModelSettings for Metrics {
@@ -29,7 +32,8 @@ impl ModelSettings for Metrics {
         let aggregator = keys.required_fields("aggregator");
         let metric = keys.required_named("metric", &Metric::NAMES);
         let trigger = Trigger::read(keys);
-        Some(Self { target: target?, aggregator: aggregator?, metric: metric?, trigger: trigger? })
+        let comparison = Comparison::read(keys);
+        Some(Self { target: target?, aggregator: aggregator?, metric: metric?, trigger: trigger?, comparison })
     }
 
     fn read_section<'a>(keys: &mut Keys<'a>) -> Vec<&'a Entry> {

@@ -1,6 +1,7 @@
 //! The models of use cases, one file each, and the sections of the main configuration about them.
 
 mod beacon;
+mod comparison;
 mod metrics;
 mod separators;
 mod simplequery;
@@ -20,6 +21,7 @@ use crate::spelling::named_values;
 
 pub(super) use beacon::OLD_SECTION as OLD_BEACON_SECTION;
 pub use beacon::{Beacon, BeaconMethod, BeaconTrigger, Prevalence};
+pub use comparison::{Baseline, Comparison};
 pub use metrics::Metrics;
 pub use separators::Separators;
 pub use simplequery::SimpleQuery;
@@ -128,7 +130,10 @@ impl Model {
         match self {
             Self::SuddenAppearance(_) | Self::Metrics(_) => true,
             Self::Terms(terms) => {
-                terms.count_method == CountMethod::WithinAggregator && terms.trigger.on == TriggerOn::Low
+                // hours are those of the run
+                terms.count_method == CountMethod::WithinAggregator
+                    && terms.trigger.on == TriggerOn::Low
+                    && terms.comparison.baseline.is_none()
             }
             Self::SimpleQuery(_) | Self::Word2vec(_) | Self::Beacon(_) => false,
         }
@@ -196,7 +201,7 @@ mod tests {
             let keys = ALL_KEYS.iter().filter(|key| keys.knows(key));
             keys.copied().collect::<Vec<_>>()
         };
-        for (model_type, n_known) in ModelType::ALL.into_iter().zip([1, 6, 24, 7, 5, 11]) {
+        for (model_type, n_known) in ModelType::ALL.into_iter().zip([1, 8, 24, 9, 5, 11]) {
             let expected = known(model_type, "");
             assert_eq!(expected.len(), n_known, "{model_type:?}: {expected:?}");
             for value in ["", "x", "1", "0", "1:0:0", "mean", "word", "high", "percentile", "coeff_of_variation"] {
@@ -206,8 +211,9 @@ mod tests {
         }
     }
 
-    const ALL_KEYS: [&str; 37] = [
+    const ALL_KEYS: [&str; 39] = [
         "aggregator",
+        "baseline",
         "batch_size",
         "drop_duplicates",
         "embedding_size",
@@ -225,6 +231,7 @@ mod tests {
         "num_epoch",
         "num_epochs",
         "output_prob",
+        "peer_group",
         "prevalence_field",
         "print_confusion_matrix",
         "print_score_table",

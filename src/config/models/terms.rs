@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::ModelSettings;
+use super::comparison::Comparison;
 use super::trigger::{Trigger, TriggerMethod, TriggerOn};
 use crate::config::ini::Entry;
 use crate::config::keys::Keys;
@@ -22,6 +23,8 @@ pub struct Terms {
     pub trigger: Trigger,
     /// Aggregators with fewer distinct targets are not judged; `None` across aggregators.
     pub min_target_buckets: Option<u64>,
+    /// What counts are compared with.
+    pub comparison: Comparison,
 }
 
 impl ModelSettings for Terms {
@@ -31,7 +34,15 @@ impl ModelSettings for Terms {
         let count_method = keys.required_named("target_count_method", &CountMethod::NAMES);
         let trigger = Trigger::read(keys);
         let mut min_target_buckets = keys.count("min_target_buckets");
+        let mut comparison = Comparison::read(keys);
         let uses_variation = trigger.is_some_and(|trigger| trigger.method == TriggerMethod::CoeffOfVariation);
+        if uses_variation {
+            comparison.refuse_baseline(
+                keys,
+                "coeff_of_variation compares the counts of an aggregator with each other, not with a baseline",
+                "remove baseline, or use another trigger_method",
+            );
+        }
         if count_method == Some(CountMethod::AcrossAggregators) {
             if uses_variation {
                 keys.error(
@@ -59,6 +70,7 @@ impl ModelSettings for Terms {
             count_method: count_method?,
             trigger: trigger?,
             min_target_buckets,
+            comparison,
         })
     }
 

@@ -1,9 +1,15 @@
 //! Counts terms: the occurrences of each within its aggregator, or the distinct terms of each
 //! aggregator compared across aggregators.
+//!
+//! With a baseline, both are counted by the hour ([`hours`]).
 
-use std::collections::BTreeMap;
+mod across;
+mod hours;
+mod rarities;
 
-use arrow::array::{Float64Array, Int64Array, RecordBatch, StructArray, UInt32Array};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StructArray, UInt32Array};
 use arrow::datatypes::DataType;
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
@@ -11,21 +17,23 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::cast;
 use datafusion::prelude::{DataFrame, col, lit};
 use futures::StreamExt;
-use outlier_kernels::surprise::{Distances, Others, Scale, Tail, TailHistogram, bin_of, bits, share_of_extremes};
-use outlier_kernels::{Multiset, Runs, Side, beyond};
-use rustc_hash::FxHashMap;
+use outlier_kernels::surprise::{Scale, Tail, TailHistogram, bin_of, bits, least_discovered};
+use outlier_kernels::{Runs, Side};
+use rustc_hash::FxHashSet;
 use serde_json::Map;
 
 use super::flagged::{Flagged, candidates};
+use super::peers::{Counted, PeerCounts, Peers};
 use super::population::{Extremes, FirstRound, Groups, Reference, Surprises};
 use super::{
-    Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method,
-    Recall, Refinement, column, places, rows, rows_of, sample_text, text, text_of,
+    Bucket, Buckets, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method, Recall,
+    Refinement, column, rows, sample_text, text, text_of,
 };
 use crate::config::{CountMethod, Terms, Trigger, TriggerMethod, TriggerOn};
-use crate::engine::functions::{Levels, TermsJudgement, frontier_of, judge_terms, kernel_side};
+use crate::engine::functions::{Levels, TermsJudgement, judge_terms};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
+use rarities::Rarities;
 
 pub(super) const STORED: &[StoredKey] = &[
     StoredKey::new("term", StoredKind::Text, PerOutlier::One),
@@ -41,20 +49,24 @@ impl Method for Terms {
         Columns {
             aggregator: Some(Key::each(&self.aggregator)),
             target: Some(Key::each(&self.target)),
+            time: self.comparison.baseline.is_some(),
+            peer: self.comparison.peer_group.as_ref().map(|field| Key::smallest(std::slice::from_ref(field))),
             ..Columns::default()
         }
     }
 
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         match self.count_method {
+            _ if self.comparison.baseline.is_some() => Box::pin(hours::by_hour(self, view, inputs)),
             CountMethod::WithinAggregator => Box::pin(within_aggregator(self, view, inputs)),
-            CountMethod::AcrossAggregators => Box::pin(across_aggregators(self, view, inputs)),
+            CountMethod::AcrossAggregators => Box::pin(across::across_aggregators(self, view, inputs)),
         }
     }
 
     fn refinement(&self) -> Refinement {
         match (self.count_method, self.trigger.method) {
             (CountMethod::AcrossAggregators, _) | (_, TriggerMethod::Fdr) => Refinement::Everything,
+            _ if self.comparison.is_wider() => Refinement::Everything,
             (CountMethod::WithinAggregator, _) => Refinement::SameAggregator,
         }
     }
@@ -102,10 +114,11 @@ async fn within_aggregator<'a>(
 ) -> Result<Evaluation<'a>, DataFusionError> {
     let judged = judge_counts(terms, view, inputs).await?;
     let on = terms.trigger.on;
+    let peers = Peers::named(&terms.comparison, view, &inputs).await?;
     let mut known = None;
-    let (buckets, flagged) = match terms.trigger.method {
+    let (buckets, mut flagged) = match terms.trigger.method {
         TriggerMethod::Fdr => {
-            let (mut groups, reference) = compared(&judged, on)?;
+            let (mut groups, reference) = compared(&judged, on, peers.clone())?;
             // one rate for all terms of all aggregators
             groups.discover(&reference, &Trigger { on: TriggerOn::High, ..terms.trigger });
             groups.drop_smaller_than(terms.min_target_buckets.unwrap_or(0));
@@ -118,16 +131,62 @@ async fn within_aggregator<'a>(
     if flagged.is_empty() {
         return Ok(Evaluation::without_candidates(&inputs));
     }
+    let n_tests = known.as_ref().map(|(_, reference)| reference.tail.n());
     let surprises = match on {
         TriggerOn::Low => TermSurprises::Rare(Rarities::new(&judged, &flagged, inputs.first_round)?),
         TriggerOn::High => {
-            let (groups, reference) = known.map_or_else(|| compared(&judged, on), Ok)?;
+            let (groups, reference) = known.map_or_else(|| compared(&judged, on, peers.clone()), Ok)?;
             TermSurprises::Frequent(frequent_surprises(&groups, reference, &flagged, inputs.first_round))
         }
     };
+    let peers = match peers {
+        Some(peers) => Some(counts_of_peers(view, peers, &flagged, inputs).await?),
+        None => None,
+    };
+    let compared = Compared { surprises, peers };
+    if let (Some(n_tests), Some(_)) = (n_tests, &compared.peers) {
+        let surprises: Vec<f64> =
+            flagged.iter().map(|(aggregator, target, n)| compared.surprise(aggregator, target, n)).collect();
+        let least = least_discovered(&surprises, n_tests, terms.trigger.sensitivity).unwrap_or(f64::INFINITY);
+        flagged.retain(|aggregator, target, n| compared.surprise(aggregator, target, n) >= least);
+    }
     let candidates = candidates(flagged.rows(view, &inputs)?, &inputs).await?;
-    let evaluation = evaluation(terms, view, candidates, buckets, inputs.recall);
-    Ok(evaluation.with_surprise(move |candidate| surprises.of(candidate)))
+    let compared = Arc::new(compared);
+    let of_surprise = Arc::clone(&compared);
+    Ok(evaluation(terms, view, candidates, buckets, inputs.recall)
+        .with_observations(move |candidate| {
+            let Some(of_peers) = &compared.peers else { return Vec::new() };
+            let share = compared.share(candidate.aggregator, candidate.target, candidate.evidence);
+            of_peers.peers.observations(view, candidate.aggregator, share)
+        })
+        .with_surprise(move |candidate| {
+            of_surprise.surprise(candidate.aggregator, candidate.target, candidate.evidence)
+        }))
+}
+
+/// What flagged terms are compared with.
+struct Compared<'a> {
+    surprises: TermSurprises<'a>,
+    peers: Option<PeerCounts>,
+}
+
+impl Compared<'_> {
+    /// Share of the peers that have a term, if rare terms are outliers, or have it as often.
+    fn share(&self, aggregator: u32, target: u32, n: u64) -> Option<f64> {
+        let least = match self.surprises {
+            TermSurprises::Rare(_) => 0.0,
+            TermSurprises::Frequent(_) => n as f64,
+        };
+        self.peers.as_ref()?.share(Counted { aggregator, target, hour: 0 }, least)
+    }
+
+    fn surprise(&self, aggregator: u32, target: u32, n: u64) -> f64 {
+        let own = match &self.surprises {
+            TermSurprises::Rare(rarities) => rarities.surprise(aggregator, n),
+            TermSurprises::Frequent(surprises) => surprises.of(aggregator, n as f64),
+        };
+        own.min(self.share(aggregator, target, n).map_or(f64::INFINITY, bits))
+    }
 }
 
 /// Surprises of flagged terms.
@@ -136,13 +195,31 @@ enum TermSurprises<'a> {
     Frequent(Surprises),
 }
 
-impl TermSurprises<'_> {
-    fn of(&self, candidate: &Candidate) -> f64 {
-        match self {
-            TermSurprises::Rare(rarities) => rarities.surprise(candidate),
-            TermSurprises::Frequent(surprises) => surprises.of(candidate.aggregator, candidate.evidence as f64),
+/// Numbers of occurrences of the flagged terms in the peers of their aggregators.
+async fn counts_of_peers(
+    view: &View,
+    peers: Arc<Peers>,
+    flagged: &Flagged,
+    inputs: Inputs<'_>,
+) -> Result<PeerCounts, DataFusionError> {
+    let counted = |(aggregator, target, _)| Counted { aggregator, target, hour: 0 };
+    let mut found = PeerCounts::of(peers, flagged.iter().map(counted));
+    let targets: FxHashSet<u32> = flagged.iter().map(|(_, target, _)| target).collect();
+    let targets = UInt32Array::from_iter_values(targets);
+    let targets = RecordBatch::try_from_iter([("flagged_target", Arc::new(targets) as ArrayRef)])?;
+    let targets = inputs.context.read_batch(targets)?;
+    let counts = counts(view, &inputs)?.join(targets, JoinType::Inner, &["target"], &["flagged_target"], None)?;
+    let mut batches = counts.execute_stream().await?;
+    while let Some(batch) = batches.next().await {
+        let batch = &batch?;
+        let targets = column::<UInt32Array>(batch, "target")?.values();
+        let counts = column::<Int64Array>(batch, "n")?.values();
+        let aggregators = column::<UInt32Array>(batch, "aggregator")?.values();
+        for ((&aggregator, &target), &n) in aggregators.iter().zip(targets).zip(counts) {
+            found.add(Counted { aggregator, target, hour: 0 }, n as f64);
         }
     }
+    Ok(found)
 }
 
 /// Number of occurrences of each target in each aggregator, as `n`; those that earlier runs saw are
@@ -188,8 +265,12 @@ fn value_of(n: f64, on: TriggerOn) -> f64 {
 }
 
 /// Scales of the aggregators' counts as values, and the population with which they are compared.
-fn compared(judged: &[RecordBatch], on: TriggerOn) -> Result<(Groups, Reference), DataFusionError> {
-    let (mut groups, mut counts) = (Groups::default(), Vec::new());
+fn compared(
+    judged: &[RecordBatch],
+    on: TriggerOn,
+    peers: Option<Arc<Peers>>,
+) -> Result<(Groups, Reference), DataFusionError> {
+    let (mut groups, mut counts) = (Groups::among(peers), Vec::new());
     for batch in judged {
         let judgements = column::<StructArray>(batch, "judged")?;
         for (row, &aggregator) in column::<UInt32Array>(batch, "aggregator")?.values().iter().enumerate() {
@@ -203,19 +284,19 @@ fn compared(judged: &[RecordBatch], on: TriggerOn) -> Result<(Groups, Reference)
             if let Some(runs) = Runs::new(&values, &n_targets)
                 && let Some(scale) = Scale::of(runs)
             {
-                groups.push(aggregator, scale, runs.n());
+                groups.push(aggregator, f64::NAN, scale, runs.n());
                 counts.push(levels);
             }
         }
     }
     let mut histogram = TailHistogram::default();
-    let whole = groups.whole();
-    for (scale, levels) in groups.within(&whole).into_iter().zip(counts) {
+    let wholes = groups.wholes();
+    for (scale, levels) in groups.within(&wholes).into_iter().zip(counts) {
         for (&n, &n_targets) in levels.counts.iter().zip(levels.n_targets) {
             histogram.add(bin_of(scale.distance(value_of(n as f64, on), Side::High)), n_targets);
         }
     }
-    Ok((groups, Reference { whole, tail: Tail::of(&histogram) }))
+    Ok((groups, Reference { wholes, tail: Tail::of(&histogram) }))
 }
 
 /// Surprise of the numbers of occurrences of frequent terms.
@@ -223,7 +304,7 @@ fn frequent_surprises(groups: &Groups, reference: Reference, flagged: &Flagged, 
     let reference = first_round.values.get_or_init(|| reference).clone();
     let mut extremes = Extremes::default();
     flagged.iter().for_each(|(aggregator, _, n)| extremes.add(aggregator, n as f64));
-    Surprises::new(groups, reference, extremes, TriggerOn::High)
+    Surprises::new(groups, reference, &extremes, TriggerOn::High)
 }
 
 /// Flags terms whose counts, as values, are beyond the frontiers of `groups`.
@@ -257,104 +338,4 @@ async fn flagged_beyond(
         }
     }
     Ok((buckets, flagged))
-}
-
-/// Shares of the events whose terms are rare (the estimate of Good and Turing).
-struct Rarities<'a> {
-    /// Number of events, by the number of occurrences of their term, and of all smaller ones.
-    whole: &'a BTreeMap<u64, u64>,
-    /// The same of aggregators with flagged terms.
-    groups: FxHashMap<u32, BTreeMap<u64, u64>>,
-}
-
-impl<'a> Rarities<'a> {
-    fn new(judged: &[RecordBatch], flagged: &Flagged, first_round: &'a FirstRound) -> Result<Self, DataFusionError> {
-        let mut groups: FxHashMap<u32, BTreeMap<u64, u64>> =
-            flagged.iter().map(|(aggregator, _, _)| (aggregator, BTreeMap::new())).collect();
-        let mut whole: BTreeMap<u64, u64> = BTreeMap::new();
-        let is_first = first_round.counts.get().is_none();
-        for batch in judged {
-            let judgements = column::<StructArray>(batch, "judged")?;
-            for (row, aggregator) in column::<UInt32Array>(batch, "aggregator")?.values().iter().enumerate() {
-                let levels = Levels::read(judgements, row);
-                if is_first {
-                    levels.n_events().for_each(|(count, n)| *whole.entry(count).or_default() += n);
-                }
-                if let Some(own) = groups.get_mut(aggregator) {
-                    own.extend(levels.n_events());
-                }
-            }
-        }
-        std::iter::once(&mut whole).chain(groups.values_mut()).for_each(accumulate);
-        Ok(Rarities { whole: first_round.counts.get_or_init(|| whole), groups })
-    }
-
-    /// Surprise of an event whose term occurs as often as `candidate` says: the share of the other
-    /// events, in its aggregator and everywhere, whose terms occur as seldom.
-    fn surprise(&self, candidate: &Candidate) -> f64 {
-        let of = candidate.evidence;
-        let others = |events: &BTreeMap<u64, u64>| {
-            let up_to = events.range(..=of).next_back().map_or(0, |(_, n)| *n);
-            let all = events.values().next_back().copied().unwrap_or(0);
-            Others { n_extreme: up_to.saturating_sub(of), n: all.saturating_sub(of) }
-        };
-        let own = self.groups.get(&candidate.aggregator);
-        own.map_or(0.0, |own| bits(share_of_extremes(others(own), others(self.whole))))
-    }
-}
-
-/// Turns numbers into sums of all numbers up to them.
-fn accumulate(numbers: &mut BTreeMap<u64, u64>) {
-    let mut sum = 0;
-    for number in numbers.values_mut() {
-        sum += *number;
-        *number = sum;
-    }
-}
-
-/// Judges the numbers of distinct targets across aggregators.
-async fn across_aggregators<'a>(
-    terms: &'a Terms,
-    view: &'a View,
-    inputs: Inputs<'a>,
-) -> Result<Evaluation<'a>, DataFusionError> {
-    let n_targets = rows(view, &inputs)?
-        .aggregate(vec![col("aggregator"), col("target")], vec![])?
-        .aggregate(vec![col("aggregator")], vec![count(lit(1)).alias("n")])?
-        .collect()
-        .await?;
-    let mut n_by_aggregator: FxHashMap<u32, u64> = FxHashMap::default();
-    for batch in &n_targets {
-        let counts = column::<Int64Array>(batch, "n")?;
-        let aggregators = column::<UInt32Array>(batch, "aggregator")?;
-        n_by_aggregator.extend(aggregators.values().iter().copied().zip(counts.values().iter().map(|&n| n as u64)));
-    }
-    let side = kernel_side(terms.trigger.on);
-    let mut all_n: Multiset = n_by_aggregator.values().map(|&n| n as f64).collect();
-    let runs = all_n.finish();
-    let Some(distances) = Distances::of(runs, side) else { return Ok(Evaluation::without_candidates(&inputs)) };
-    let frontier = match terms.trigger.method {
-        TriggerMethod::Fdr => distances.discovered_beyond(terms.trigger.sensitivity),
-        _ => frontier_of(&terms.trigger, runs),
-    };
-    let Some(frontier) = frontier else { return Ok(Evaluation::without_candidates(&inputs)) };
-    n_by_aggregator.retain(|_, &mut n| beyond(n as f64, frontier, side));
-    if n_by_aggregator.is_empty() {
-        return Ok(Evaluation::without_candidates(&inputs));
-    }
-    let mut candidates = Candidates::new(&inputs);
-    let found = rows_of(view, n_by_aggregator.keys().copied().collect(), &inputs)?;
-    let mut batches = found.execute_stream().await?;
-    while let Some(batch) = batches.next().await {
-        let batch = &batch?;
-        let targets = column::<UInt32Array>(batch, "target")?;
-        for (row, (element, aggregator)) in places(batch)?.enumerate() {
-            let evidence = n_by_aggregator[&aggregator];
-            candidates.push(Candidate { element, aggregator, target: targets.value(row), evidence })?;
-        }
-    }
-    let bucket = |&aggregator: &u32| (aggregator, Bucket { frontier, sample: Vec::new() });
-    let buckets = n_by_aggregator.keys().map(bucket).collect();
-    let surprise = move |candidate: &Candidate| distances.surprise(candidate.evidence as f64);
-    Ok(evaluation(terms, view, candidates, buckets, None).with_surprise(surprise))
 }

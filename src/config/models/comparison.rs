@@ -1,0 +1,42 @@
+//! `baseline` and `peer_group`: what the values of a group are compared with besides the group.
+
+use crate::config::keys::Keys;
+use crate::event::FieldPath;
+use crate::spelling::named_values;
+
+const BASELINE: &str = "baseline";
+
+/// What the values of a group are compared with besides the group.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    /// What is usual in the group depends on the time.
+    pub baseline: Option<Baseline>,
+    /// Field whose value aggregators have in common with their peers.
+    pub peer_group: Option<FieldPath>,
+}
+
+impl Comparison {
+    pub(super) fn read(keys: &mut Keys<'_>) -> Self {
+        Self { baseline: keys.named(BASELINE, &Baseline::NAMES), peer_group: keys.field("peer_group") }
+    }
+
+    /// The same without a baseline, which the settings of the use case do not allow.
+    pub(super) fn refuse_baseline(&mut self, keys: &mut Keys<'_>, message: &str, help: &str) {
+        if self.baseline.take().is_some() {
+            keys.error(BASELINE, message, help);
+        }
+    }
+
+    /// True if a value is compared with more than its group.
+    pub fn is_wider(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+named_values! {
+    /// What is usual at the time of an event.
+    Baseline {
+        /// What the same hours of the week, and of other days, tell.
+        HourOfWeek = "hour_of_week",
+    }
+}
