@@ -7,10 +7,10 @@
 //! in configurations, `inputs` the events and files that it reads, `outputs` the files that it
 //! writes, `findings` what it makes of outliers, `config` its configuration files, `query` the
 //! query languages, `beacon` and `word2vec` these models, `scores` what all of them say about an
-//! outlier, `comparison` what they compare it with, `recordings` the use cases and recordings that ship with the project, `memory` what
-//! runs remember, `servers` real clusters, `tidy` the rules of the source tree, `usability` what
-//! use cases say that cannot use the events. `program`, `outliers` and `random` are shared by the
-//! tests.
+//! outlier, `comparison` what they compare it with, `recordings` the use cases and recordings that
+//! ship with the project, `memory` what runs remember, `servers` real clusters, `tidy` the rules of
+//! the source tree, `usability` what use cases say that cannot use the events. `program`,
+//! `outliers` and `random` are shared by the tests.
 
 mod beacon;
 mod check;

@@ -68,6 +68,42 @@ trigger_method=fdr
 trigger_sensitivity=0.9
 outlier_summary=surprising bytes {metric} in {aggregator}
 
+[metrics_by_hour]
+es_query_filter=network.bytes:>=0
+target=network.bytes
+aggregator=tags
+metric=numerical_value
+trigger_on=high
+trigger_method=mad
+trigger_sensitivity=4
+baseline=hour_of_week
+peer_group=user.name
+outlier_summary=bytes {metric} in {aggregator} at this hour
+
+[terms_by_hour]
+es_query_filter=*
+target=process.name
+aggregator=host.name
+target_count_method=within_aggregator
+trigger_on=low
+trigger_method=percentile
+trigger_sensitivity=20
+baseline=hour_of_week
+peer_group=tags
+outlier_summary=rare {term} in {aggregator} at this hour
+
+[terms_jumps]
+es_query_filter=*
+target=process.name
+aggregator=user.name
+target_count_method=across_aggregators
+trigger_on=high
+trigger_method=fdr
+trigger_sensitivity=0.9
+baseline=hour_of_week
+peer_group=host.name
+outlier_summary=many programs of {aggregator} at this hour
+
 [terms_by_rate_of_terms]
 es_query_filter=*
 target=process.command_line

@@ -103,12 +103,12 @@ async fn evaluate<'a>(
             inputs.first_round.values.get_or_init(|| reference).clone()
         }
     };
-    let surprises = Surprises::new(&groups, reference, &found.extremes, side);
+    let Found { candidates, mut buckets, extremes, seasons } = found;
+    let surprises = Surprises::new(&groups, reference, &extremes, side);
     let peers = match peers {
-        Some(peers) => Some(PeerValues::of(values.tables(view).await?, peers, &found.extremes, side).await?),
+        Some(peers) => Some(PeerValues::of(values.tables(view).await?, peers, &buckets, side).await?),
         None => None,
     };
-    let Found { candidates, mut buckets, extremes, seasons } = found;
     let compared = Compared { surprises, peers, seasons };
     let candidates = match n_tests {
         Some(n_tests) => compared.discoveries(candidates, &extremes, n_tests, metrics.trigger.sensitivity, &inputs)?,

@@ -14,8 +14,7 @@ use futures::StreamExt;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
-use super::population::Extremes;
-use super::{Inputs, column, rows, text_of};
+use super::{Buckets, Inputs, column, rows, text_of};
 use crate::config::{Comparison, TriggerOn};
 use crate::engine::functions::value_bin;
 use crate::event::{PerOutlier, StoredKey, StoredKind};
@@ -106,16 +105,15 @@ pub(super) struct PeerValues {
 }
 
 impl PeerValues {
-    /// Values, as the columns `aggregator` and `value` of `rows`, of the aggregators of `extremes`
+    /// Values, as the columns `aggregator` and `value` of `rows`, of the aggregators of `buckets`
     /// and of their peers.
     pub(super) async fn of(
         rows: Vec<DataFrame>,
         peers: Arc<Peers>,
-        extremes: &Extremes,
+        buckets: &Buckets<f64>,
         side: TriggerOn,
     ) -> Result<Self, DataFusionError> {
-        let aggregators = extremes.aggregators();
-        let groups: FxHashSet<u32> = aggregators.iter().filter_map(|&aggregator| peers.group(aggregator)).collect();
+        let groups: FxHashSet<u32> = buckets.keys().filter_map(|&aggregator| peers.group(aggregator)).collect();
         let (mut of_group, mut own): (FxHashMap<u32, Sketch>, FxHashMap<u32, Sketch>) = Default::default();
         for rows in rows {
             let bins = vec![col("aggregator"), value_bin(col("value")).alias("bin")];
@@ -128,7 +126,7 @@ impl PeerValues {
                     let Some(group) = peers.group(aggregator).filter(|group| groups.contains(group)) else { continue };
                     let (bin, n) = (Bin(bins.value(row)), counts.value(row) as u64);
                     of_group.entry(group).or_default().add(bin, n);
-                    if aggregators.contains(&aggregator) {
+                    if buckets.contains_key(&aggregator) {
                         own.entry(aggregator).or_default().add(bin, n);
                     }
                 }

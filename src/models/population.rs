@@ -10,7 +10,7 @@ use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{DataFrame, col, lit};
 use outlier_kernels::surprise::{Scale, Tail, TailHistogram, Whole, bin_of, bits};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::peers::Peers;
 use super::{Inputs, column};
@@ -203,11 +203,6 @@ impl Extremes {
     /// Adds a value of a group.
     pub(super) fn add(&mut self, aggregator: u32, value: f64) {
         *self.0.entry((aggregator, rounded(value).to_bits())).or_default() += 1;
-    }
-
-    /// Aggregators of the values.
-    pub(super) fn aggregators(&self) -> FxHashSet<u32> {
-        self.0.keys().map(|(aggregator, _)| *aggregator).collect()
     }
 
     /// Aggregators and values, each as often as it was added.

@@ -4,8 +4,8 @@
 //! The first column is `element` (UInt64), which identifies the row (see [`Element`]). The view may
 //! add `aggregator` and `target` (UInt32 ranks of the key's dictionary), `value` (Float64), `time`
 //! (Int64 microseconds), `tie` (UInt64), `size` (Float64, NaN without one), and `source`,
-//! `destination`, `peer` and `label` (UInt32 ranks, null without one). Partition `p` of `n` streams the
-//! batches `p, p + n, ...`; results of models must not depend on the partitioning.
+//! `destination`, `peer` and `label` (UInt32 ranks, null without one). Partition `p` of `n` streams
+//! the batches `p, p + n, ...`; results of models must not depend on the partitioning.
 //!
 //! In a plan, a view is a table provider of its own. Besides the event table, it is plain data, so
 //! a plan can be sent to where a part of that table is.

@@ -120,8 +120,8 @@ impl<'a> Counting<'a> {
         if self.seeks_rare() { TriggerOn::High } else { self.terms.trigger.on }
     }
 
-    /// Value as it is compared with those of other groups. Numbers of occurrences differ by factors,
-    /// so rare ones are compared by their logarithms.
+    /// Value as it is compared with those of other groups. Numbers of occurrences differ by
+    /// factors, so rare ones are compared by their logarithms.
     fn extremity(&self, value: f64) -> f64 {
         if self.seeks_rare() { -value.ln() } else { value }
     }
