@@ -1,10 +1,11 @@
 //! Requests with time-outs, sent to a host that answers and retried where that is safe and useful.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Client as HttpClient, Method, Response, Url, redirect};
+use reqwest::{Client as HttpClient, Method, RequestBuilder, Response, Url, redirect};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -235,7 +236,7 @@ impl Inner {
             Body::Json(body) => builder.header(CONTENT_TYPE, "application/json").body(body.clone()),
             Body::Lines(body) => builder.header(CONTENT_TYPE, "application/x-ndjson").body(body.clone()),
         };
-        let mut response = builder.send().await.map_err(|error| self.unreachable(host, &error))?;
+        let mut response = send(builder).await.map_err(|error| self.unreachable(host, &error))?;
         if response.status().is_redirection() {
             return Err(redirected(request, host, &response));
         }
@@ -298,6 +299,33 @@ impl Inner {
         };
         Failed { is_final, ..Failed::from(ElasticError::Unreachable { host: shown(host), reason, cure }) }
     }
+}
+
+/// Number of further connections on which a request is tried that was never sent.
+const RECONNECTS: usize = 2;
+
+/// Sends a request, again on another connection if it was never sent: servers that refuse a client
+/// certificate may close the connection before they can be heard to say why.
+async fn send(request: RequestBuilder) -> reqwest::Result<Response> {
+    for _ in 0..RECONNECTS {
+        let Some(copy) = request.try_clone() else { break };
+        match copy.send().await {
+            Err(error) if was_never_sent(&error) => {}
+            answered => return answered,
+        }
+    }
+    request.send().await
+}
+
+fn was_never_sent(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Failed attempt.
