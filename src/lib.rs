@@ -8,6 +8,7 @@ pub mod python;
 pub mod spelling;
 pub mod paths;
 pub mod terminal;
+pub mod plots;
 pub mod runtime;
 pub mod spill;
 // what an event is
