@@ -6,17 +6,18 @@
 //! nobody would write. `cli` tests the command line as a user sees it, `check` what it finds wrong
 //! in configurations, `inputs` the events and files that it reads, `outputs` the files that it
 //! writes, `findings` what it makes of outliers, `config` its configuration files, `query` the
-//! query languages, `beacon` and `word2vec` these models, `scores` what all of them say about an
-//! outlier, `comparison` what they compare it with, `recordings` the use cases and recordings that
-//! ship with the project, `memory` what runs remember, `servers` real clusters, `tidy` the rules of
-//! the source tree, `usability` what use cases say that cannot use the events. `program`,
-//! `outliers` and `random` are shared by the tests.
+//! query languages, `beacon` and `word2vec` these models, `docs` the pictures of the documentation,
+//! `scores` what all of them say about an outlier, `comparison` what they compare it with,
+//! `recordings` the use cases and recordings that ship with the project, `memory` what runs
+//! remember, `servers` real clusters, `tidy` the rules of the source tree, `usability` what use
+//! cases say that cannot use the events. `program`, `outliers` and `random` are shared by the tests.
 
 mod beacon;
 mod check;
 mod cli;
 mod comparison;
 mod config;
+mod docs;
 mod findings;
 mod fuzz;
 mod golden;

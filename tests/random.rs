@@ -1,5 +1,7 @@
 //! Random numbers that are the same in every run: the generator SplitMix64.
 
+use std::f64::consts::TAU;
+
 /// State of the generator.
 pub(crate) struct Random(pub(crate) u64);
 
@@ -21,5 +23,15 @@ impl Random {
     /// Returns a number between 0 and 1, neither of which is reached.
     pub(crate) fn uniform(&mut self) -> f64 {
         ((self.next() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
+    }
+
+    /// Returns a number of the normal distribution with mean 0 and deviation 1.
+    pub(crate) fn normal(&mut self) -> f64 {
+        (-2.0 * self.uniform().ln()).sqrt() * (TAU * self.uniform()).cos()
+    }
+
+    /// Returns a number of the exponential distribution with mean 1.
+    pub(crate) fn exponential(&mut self) -> f64 {
+        -self.uniform().ln()
     }
 }

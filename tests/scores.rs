@@ -1,7 +1,6 @@
 //! Scores mean the same whatever the model, and false discovery rates are kept.
 
 use std::collections::BTreeMap;
-use std::f64::consts::TAU;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -10,14 +9,6 @@ use crate::program::{self, Report};
 use crate::random::Random;
 
 impl Random {
-    fn normal(&mut self) -> f64 {
-        (-2.0 * self.uniform().ln()).sqrt() * (TAU * self.uniform()).cos()
-    }
-
-    fn exponential(&mut self) -> f64 {
-        -self.uniform().ln()
-    }
-
     fn poisson(&mut self, mean: f64) -> f64 {
         let mut n = 0.0;
         let mut time = self.exponential();

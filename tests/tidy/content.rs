@@ -1,6 +1,8 @@
 //! Content of the files: forbidden words, paths, links, use cases.
 
-use super::{assert_none, files, root, source};
+use std::collections::BTreeSet;
+
+use super::{assert_listed, assert_none, files, root, source};
 
 /// Words that are forbidden in the source, tests included. They are split so that this file does
 /// not match itself.
@@ -55,6 +57,19 @@ fn links_in_documents_are_not_dead() {
         }
     }
     assert_none(&problems);
+}
+
+/// Pictures that the Markdown files show are there, and no picture is left over.
+#[test]
+fn pictures_are_there_and_shown() {
+    let mut shown = BTreeSet::new();
+    for file in files(&["README.md", "CHANGELOG.md", "docs", "use_cases", "benches"], &["md"]) {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let pictures = file.text.split("![").skip(1).filter_map(|rest| rest.split_once("](")?.1.split_once(')'));
+        shown.extend(pictures.map(|(path, _)| format!("{folder}/{path}").trim_start_matches('/').to_owned()));
+    }
+    let stored = files(&["docs/pictures"], &["svg"]).into_iter().map(|file| file.path).collect();
+    assert_listed(&stored, &shown, "no Markdown file shows this picture");
 }
 
 #[test]
