@@ -120,13 +120,13 @@ impl Labels {
     /// Left end of the label of a place.
     fn left(self, area: Area, place: &Marked, width: f64) -> f64 {
         let most = WIDTH - 8.0 - width;
-        let within = |left: f64| left.min(most).max(area.left);
+        let within = |left: f64| left.min(most).max(area.left + 6.0);
         match self {
             Labels::Beside if place.x + 9.0 > most => place.x - 9.0 - width,
             Labels::Beside => place.x + 9.0,
             Labels::Above(None) => within(place.x - width / 2.0),
             Labels::Above(Some(at)) => {
-                let (before, behind) = (at - 8.0 - width, at + 8.0);
+                let (before, behind) = (at - 14.0 - width, at + 14.0);
                 match within(place.x - width / 2.0) {
                     left if left >= behind || left <= before => left,
                     // on the side of the place if there is room

@@ -8,7 +8,8 @@
 //! * It stands alone: no script, no reference, no font of its own. Text is text.
 //! * It has a title, and a description for people who cannot see it. Meaning is never told by
 //!   colour alone.
-//! * It follows the light or dark mode of the page around it, on a background of its own.
+//! * It follows the light or dark mode of the page around it, on a background of its own. A page
+//!   that it is a part of can style its classes, all below `.plot`, and its width.
 //! * Labels may come from events. Whatever they contain, they are shown as shortened text.
 //! * A million values take as little space as a few hundred: events in one column of pixels are
 //!   one.
