@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::axis::Axis;
 use super::canvas::{Canvas, WIDTH, pixels, shortened, width};
-use super::frame::{Area, BELOW, Heading, draw_horizontal};
+use super::frame::{Area, BELOW, Heading, draw_horizontal, draw_nothing};
 use crate::terminal::counted;
 
 /// Most rows.
@@ -87,6 +87,9 @@ impl ArrivalPlot {
             if let (Some(from), Some(to)) = (x.at(*from), x.at(*to)) {
                 canvas.rectangle("shade", (from, area.top), (to, area.bottom));
             }
+        }
+        if times().next().is_none() {
+            draw_nothing(&mut canvas, area);
         }
         for (idx, row) in shown.iter().enumerate() {
             let top = TOP + idx as f64 * ROW + 5.0;

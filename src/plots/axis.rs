@@ -68,6 +68,10 @@ impl Axis {
         &self.label
     }
 
+    pub(super) fn is_of_counts(&self) -> bool {
+        self.unit == Unit::Count
+    }
+
     pub(super) fn is_of_seconds(&self) -> bool {
         self.unit == Unit::Seconds
     }
@@ -195,6 +199,16 @@ impl Ruler {
             values.into_iter().filter_map(|value| Some((self.at(value)?, text(value)))).collect();
         marks.dedup_by(|later, earlier| later.1 == earlier.1);
         marks
+    }
+
+    /// Date of the first mark, if the marks are times of day alone.
+    pub(super) fn date(&self) -> Option<String> {
+        let values = self.multiples(self.step());
+        let is_date = |value: &f64| value.rem_euclid(DAY) == 0.0;
+        if self.unit != Unit::Time || values.iter().any(is_date) {
+            return None;
+        }
+        values.first().map(|first| time((first / DAY).floor() * DAY))
     }
 
     /// Distance between the marks of a linear axis.
@@ -356,6 +370,10 @@ mod tests {
         let times = texts(&Axis::linear("").of_times(), &[day - 7200.0, day + 7200.0]);
         assert_eq!(times, ["22:00", "22:30", "23:00", "23:30", "2024-05-07", "00:30", "01:00", "01:30", "02:00"]);
         assert!(texts(&Axis::linear("").of_times(), &[0.0, 1e10]).len() <= 10);
+        let date = |from: f64, to: f64| Axis::linear("").of_times().ruler([from, to].into_iter(), (0.0, 1.0), 8).date();
+        assert_eq!(date(day + 3600.0, day + 7200.0), Some("2024-05-07".to_owned()));
+        assert_eq!(date(day - 3600.0, day + 7200.0), None);
+        assert_eq!(hours.ruler([0.0, 60.0].into_iter(), (0.0, 1.0), 8).date(), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Canvas, WIDTH, pixels, shortened, width};
-use super::frame::{Area, BELOW, Heading, draw_frontier, draw_horizontal};
+use super::frame::{Area, BELOW, Heading, draw_frontier, draw_horizontal, draw_nothing};
 use super::numbers::{duration, number};
 use crate::terminal::counted;
 
@@ -83,6 +83,9 @@ impl BarPlot {
         let description = self.heading.description(n_without_place);
         let mut canvas = Canvas::new(bottom + BELOW, &self.heading.title, &description);
         draw_horizontal(&mut canvas, area, &self.axis, &x);
+        if shown.is_empty() {
+            draw_nothing(&mut canvas, area);
+        }
         let frontier = self.frontier.as_ref().and_then(|(value, label)| Some((x.at(*value)?, label)));
         for (row, bar) in shown.iter().enumerate() {
             let top = TOP + 6.0 + row as f64 * ROW;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::axis::{Axis, Ruler};
 use super::canvas::{Canvas, N_STYLES, WIDTH, pixels, shortened, width};
-use super::frame::{Area, BELOW, Heading, Labels, Marked, draw_horizontal, draw_marked, draw_vertical, widest_mark};
+use super::frame::{
+    Area, BELOW, Heading, Labels, Marked, draw_horizontal, draw_marked, draw_nothing, draw_vertical, widest_mark,
+};
 
 const HEIGHT: f64 = 340.0;
 
@@ -100,6 +102,9 @@ impl CurvePlot {
         for (at, label) in self.levels.iter().filter_map(|(level, label)| Some((y.at(*level)?, label))) {
             canvas.path("level", &format!("M{} {}H{}", pixels(area.left), pixels(at), pixels(area.right)));
             canvas.text("quiet end", (area.right - 4.0, at - 5.0), &shortened(label, 40));
+        }
+        if placed().next().is_none() {
+            draw_nothing(&mut canvas, area);
         }
         for (idx, series) in shown.iter().enumerate() {
             let path = if series.class == "line" { line(&series.points, &x, &y) } else { dots(&series.points, &x, &y) };

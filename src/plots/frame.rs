@@ -64,7 +64,16 @@ pub(super) fn draw_horizontal(canvas: &mut Canvas, area: Area, axis: &Axis, rule
             free_from = x + half + CHARACTER;
         }
     }
-    canvas.text("middle", ((area.left + area.right) / 2.0, area.bottom + 36.0), axis.label());
+    let label = match ruler.date() {
+        Some(date) => format!("{}, {date}", axis.label()),
+        None => axis.label().to_owned(),
+    };
+    canvas.text("middle", ((area.left + area.right) / 2.0, area.bottom + 36.0), &label);
+}
+
+/// Says in an empty area that there is nothing to draw.
+pub(super) fn draw_nothing(canvas: &mut Canvas, area: Area) {
+    canvas.text("quiet middle", ((area.left + area.right) / 2.0, (area.top + area.bottom) / 2.0 + 4.0), "no data");
 }
 
 /// Draws a vertical axis at the left of the area, with grid lines across it. Its label is above.
@@ -110,7 +119,7 @@ const LINE: f64 = 15.0;
 /// Place of the labels of marked places.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Labels {
-    /// Above the diamond, and beside a frontier at this place rather than across it.
+    /// Above the diamond, and on its side of a frontier at this place, if there is room.
     Above(Option<f64>),
     /// To the upper right, away from a line through the diamond.
     Beside,
@@ -128,10 +137,8 @@ impl Labels {
             Labels::Above(Some(at)) => {
                 let (before, behind) = (at - 14.0 - width, at + 14.0);
                 match within(place.x - width / 2.0) {
-                    left if left >= behind || left <= before => left,
-                    // on the side of the place if there is room
-                    _ if (place.x >= at && behind <= most) || before < area.left => within(behind),
-                    _ => before,
+                    left if place.x >= at => left.max(behind.min(most)),
+                    left => left.min(before.max(area.left + 6.0)),
                 }
             }
         }

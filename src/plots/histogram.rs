@@ -5,7 +5,8 @@ use outlier_kernels::Side;
 use super::axis::{Axis, Ruler};
 use super::canvas::{Canvas, pixels, width};
 use super::frame::{
-    Area, BELOW, Heading, Labels, Marked, draw_frontier, draw_horizontal, draw_marked, draw_vertical, widest_mark,
+    Area, BELOW, Heading, Labels, Marked, draw_frontier, draw_horizontal, draw_marked, draw_nothing, draw_vertical,
+    widest_mark,
 };
 
 const HEIGHT: f64 = 320.0;
@@ -72,7 +73,10 @@ impl HistogramPlot {
     pub fn svg(&self) -> String {
         let top = if self.scale.is_some() { 104.0 } else { 72.0 };
         let others = self.marked.iter().map(|(value, _)| *value).chain(self.frontier.iter().map(|frontier| frontier.0));
-        let values = || self.population.iter().map(|(value, _)| *value).chain(others.clone());
+        // the bin of a count reaches half a count to both sides
+        let half = if self.x.is_of_counts() { 0.5 } else { 0.0 };
+        let population = || self.population.iter().flat_map(move |(value, _)| [value - half, value + half]);
+        let values = || population().chain(others.clone());
         // counts do not change with the width, so the left side may follow from their marks
         let rough = self.x.ruler(values(), (0.0, 1.0), 8);
         let mut edges = rough.bins(N_BINS);
@@ -93,6 +97,9 @@ impl HistogramPlot {
             canvas.rectangle("shade", (from, area.top), (to, area.bottom));
         }
         canvas.path("bar", &bars(&edges, &bins, &x, &y));
+        if bins.iter().all(|n| *n == 0) {
+            draw_nothing(&mut canvas, area);
+        }
         if let Some((label, marks)) = &self.scale {
             draw_scale(&mut canvas, area, &x, label, marks);
         }
@@ -122,10 +129,12 @@ impl HistogramPlot {
     }
 }
 
-/// Moves the edge next to a value there, so that no bin has values on both sides of it.
+/// Moves the edge next to a value there, so that no bin has values on both sides of it. The bin of
+/// a single count stays.
 fn move_edge(edges: &mut [f64], value: f64) {
     let bin = bin_of(edges, value);
-    if edges[bin] < value && value < edges[bin + 1] {
+    let is_count = value - edges[bin] == 0.5 && edges[bin + 1] - value == 0.5;
+    if edges[bin] < value && value < edges[bin + 1] && !is_count {
         let is_last = bin + 2 == edges.len();
         edges[if bin == 0 || (!is_last && value - edges[bin] > edges[bin + 1] - value) { bin + 1 } else { bin }] =
             value;

@@ -166,6 +166,14 @@ fn any_numbers_make_well_formed_plots() {
 }
 
 #[test]
+fn empty_plots_say_so() {
+    for svg in all_kinds(&[], "label") {
+        let elements = check(&svg);
+        assert!(texts(&elements).contains(&"no data"), "{svg}");
+    }
+}
+
+#[test]
 fn hostile_labels_stay_text() {
     for label in [
         "</text><script>alert(1)</script>",
