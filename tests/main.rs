@@ -10,7 +10,8 @@
 //! `scores` what all of them say about an outlier, `comparison` what they compare it with,
 //! `recordings` the use cases and recordings that ship with the project, `memory` what runs
 //! remember, `servers` real clusters, `tidy` the rules of the source tree, `usability` what use
-//! cases say that cannot use the events. `program`, `outliers` and `random` are shared by the tests.
+//! cases say that cannot use the events. `program`, `outliers` and `random` are shared by the
+//! tests.
 
 mod beacon;
 mod check;

@@ -93,7 +93,8 @@ impl ArrivalPlot {
         }
         for (idx, row) in shown.iter().enumerate() {
             let top = TOP + idx as f64 * ROW + 5.0;
-            canvas.text("end", (area.left - 10.0, top + 14.0), &shortened(&row.name, NAME));
+            let class = if row.class == "tick" { "end" } else { "end strong" };
+            canvas.text(class, (area.left - 10.0, top + 14.0), &shortened(&row.name, NAME));
             // events closer than a pixel are one line
             let places: BTreeSet<i64> =
                 row.times.iter().filter_map(|time| Some((x.at(*time)? * 2.0).round() as i64)).collect();

@@ -90,7 +90,8 @@ impl BarPlot {
         for (row, bar) in shown.iter().enumerate() {
             let top = TOP + 6.0 + row as f64 * ROW;
             let (end, base) = (x.at(bar.value), top + 13.0);
-            canvas.text("end", (area.left - 8.0, base), &shortened(&bar.term, TERM));
+            let class = if bar.class == "bar" { "end" } else { "end strong" };
+            canvas.text(class, (area.left - 8.0, base), &shortened(&bar.term, TERM));
             let end = end.map_or(area.left, |end| end.max(area.left + 2.0));
             canvas.rectangle(bar.class, (area.left, top + 1.0), (end, top + ROW - 4.0));
             let text = self.text(bar);

@@ -23,6 +23,7 @@ const STYLE: &str = "\
 .plot .page{fill:#fff}
 .plot text{fill:#1f2328}
 .plot .title{font-size:14px;font-weight:600}
+.plot .strong{font-weight:600}
 .plot .quiet{fill:#59636e}
 .plot .end{text-anchor:end}
 .plot .middle{text-anchor:middle}

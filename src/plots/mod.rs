@@ -1,7 +1,7 @@
 //! Small plots as SVG text: distributions, terms, arrivals over time, curves.
 //!
 //! Each plot is a builder whose `svg` gives a whole image, which a file, a Markdown document or an
-//! HTML page can hold. Documentation, reports and benchmarks use the same plots.
+//! HTML page can hold. The pictures of `docs/` are made of them.
 //!
 //! # What holds for every plot
 //!
