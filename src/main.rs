@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             start(threads, |interrupt| commands::run(args, cli.log.quiet, interrupt))
         }
         Command::Wipe(args) => start(0, |interrupt| commands::wipe(args, cli.log.quiet, interrupt)),
+        Command::Bench(args) => start(0, |interrupt| commands::bench(args, interrupt)),
         Command::Setup(args) => start(0, |interrupt| commands::setup(args, interrupt)),
     });
     result.unwrap_or(Exit::Internal).into()

@@ -1,5 +1,6 @@
 //! The commands of the program, one file each, and what they share.
 
+mod bench;
 mod check;
 mod error;
 mod run;
@@ -22,6 +23,7 @@ use crate::sources::files::{EventFiles, FileOptions};
 use crate::spill;
 use error::RunError;
 
+pub use bench::bench;
 pub use check::check;
 pub use run::run;
 pub use setup::setup;

@@ -34,11 +34,11 @@ pub fn table_for(stream: &impl IsTerminal) -> Table {
 
 /// Prints a value on standard output.
 pub fn print_json(value: &serde_json::Value) -> io::Result<()> {
-    to_stdout(&format!("{value:#}\n"))
+    print_text(&format!("{value:#}\n"))
 }
 
-/// Writes to standard output; a closed pipe is not an error.
-fn to_stdout(text: &str) -> io::Result<()> {
+/// Writes text for people to standard output; a closed pipe is not an error.
+pub fn print_text(text: &str) -> io::Result<()> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
@@ -65,7 +65,7 @@ pub fn print_findings(findings: &Findings) -> Result<(), DeliveryError> {
         let more = counted(findings.n_assets - SHOWN_ASSETS as u64, "more asset", "more assets");
         text.push_str(&format!(" ... and {more}: --report FILE has the first 100\n"));
     }
-    Ok(to_stdout(&text).map_err(SinkError::new(Path::new("standard output")))?)
+    Ok(print_text(&text).map_err(SinkError::new(Path::new("standard output")))?)
 }
 
 fn findings_table(findings: &[Finding]) -> Table {

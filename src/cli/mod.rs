@@ -1,10 +1,15 @@
 //! The command line.
 
+mod values;
+
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use values::{DeviceChoice, Sweep};
+use values::{parse_device, parse_size, parse_sweep, parse_threads, parse_time};
 
 /// Finds outliers in security events, for many use cases in one pass.
 #[derive(Debug, Parser)]
@@ -34,6 +39,10 @@ pub enum Command {
     Wipe(WipeArgs),
     /// Print or store the component template that tells the cluster how to index outliers
     Setup(SetupArgs),
+    /// Measure runs with different settings, and recommend some
+    #[command(after_help = "Runs read, judge and describe, but write nothing. Example: ee-outliers bench \
+--generate 1000000 --sweep threads=1,2,4 --repeat 5 --json bench.json")]
+    Bench(BenchArgs),
 }
 
 /// Options that name the configuration files.
@@ -167,6 +176,45 @@ pub struct SetupArgs {
     pub flavour: Option<FlavourArg>,
 }
 
+/// Options of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Configuration files.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Files, folders or patterns of events, as for `run` (default: the cluster)
+    #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append)]
+    pub events: Vec<String>,
+    /// Generate this number of events instead: processes and connections of a company's hosts
+    #[arg(long, value_name = "N", conflicts_with = "events", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub generate: Option<u64>,
+    /// Seed of the generated events
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "generate")]
+    pub seed: u64,
+    /// Setting to vary, and its values: threads=1,2,4, memory-limit=512MiB,2GiB, device=cpu,cuda,
+    /// or a key of [general] such as es_scan_size=1000,5000; may be repeated, and the best value of
+    /// one is kept for the next (default: threads and memory-limit)
+    #[arg(long, value_name = "KEY=VALUE,...", value_parser = parse_sweep)]
+    pub sweep: Vec<Sweep>,
+    /// Number of runs of each setting
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub repeat: u32,
+    /// Write the measurements to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Compare with an earlier file of --json: exit with 3 if a setting is slower by more than 3 %
+    /// and than three times the noise
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    /// Draw the events per second of each setting, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+    /// Directory for temporary files and spilled data (default: the system's directory for
+    /// temporary files)
+    #[arg(long, value_name = "DIR")]
+    pub spill_dir: Option<PathBuf>,
+}
+
 /// Format of a file of outliers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
@@ -224,76 +272,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// Device that trains models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceChoice {
-    /// A GPU if there is a usable one, otherwise the CPU.
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// The GPU with this number.
-    Cuda(usize),
-}
-
-fn parse_device(text: &str) -> Result<DeviceChoice, String> {
-    let numbered = || text.strip_prefix("cuda:")?.parse().ok();
-    match text {
-        "auto" => Ok(DeviceChoice::Auto),
-        "cpu" => Ok(DeviceChoice::Cpu),
-        "cuda" => Ok(DeviceChoice::Cuda(0)),
-        _ => numbered()
-            .map(DeviceChoice::Cuda)
-            .ok_or_else(|| "not a device: write auto, cpu, cuda, or cuda:1 for the second GPU".to_owned()),
-    }
-}
-
-fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(time.with_timezone(&Utc));
-    }
-    let without_zone = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
-        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"));
-    let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(chrono::NaiveTime::MIN));
-    without_zone
-        .or_else(|_| date())
-        .map(|time| time.and_utc())
-        .map_err(|_| "not a time: write 2024-05-08T00:00:00Z (without a zone it is UTC)".to_owned())
-}
-
-fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
-    const MOST: usize = 1024;
-    let threads = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= MOST);
-    threads.ok_or_else(|| format!("not a number from 1 to {MOST}"))
-}
-
-fn parse_size(text: &str) -> Result<usize, String> {
-    const UNITS: [(&str, u64); 10] = [
-        ("KIB", 1 << 10),
-        ("MIB", 1 << 20),
-        ("GIB", 1 << 30),
-        ("TIB", 1 << 40),
-        ("KB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("K", 1 << 10),
-        ("M", 1 << 20),
-        ("G", 1 << 30),
-    ];
-    let upper = text.trim().to_ascii_uppercase();
-    let (number, unit) = UNITS
-        .iter()
-        .find_map(|&(suffix, unit)| upper.strip_suffix(suffix).map(|number| (number, unit)))
-        .unwrap_or((upper.strip_suffix('B').unwrap_or(&upper), 1));
-    number
-        .trim()
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .filter(|&bytes| bytes > 0)
-        .ok_or_else(|| "not a size: write 512MiB, 2GiB or a number of bytes".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -303,45 +281,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn devices_are_read() {
-        let check = |text: &str, expected: Option<DeviceChoice>| {
-            assert_eq!(parse_device(text).ok(), expected, "{text}");
-        };
-        check("auto", Some(DeviceChoice::Auto));
-        check("cpu", Some(DeviceChoice::Cpu));
-        check("cuda", Some(DeviceChoice::Cuda(0)));
-        check("cuda:3", Some(DeviceChoice::Cuda(3)));
-        for wrong in ["cuda:", "cuda:x", "cuda:-1", "gpu", "CPU", ""] {
-            check(wrong, None);
-        }
-    }
-
-    #[test]
-    fn sizes_are_read_in_powers_of_two_and_ten() {
-        let check = |text: &str, expected: Option<usize>| assert_eq!(parse_size(text).ok(), expected, "{text}");
-        check("512MiB", Some(512 << 20));
-        check("2GiB", Some(2 << 30));
-        check("2 gb", Some(2_000_000_000));
-        check("1048576", Some(1 << 20));
-        check("64k", Some(64 << 10));
-        check("0", None);
-        check("-1", None);
-        check("99999999999TiB", None);
-        check("much", None);
-    }
-
-    #[test]
-    fn times_without_a_zone_are_utc() {
-        let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(parse_time(text).ok().map(|time| time.to_rfc3339()).as_deref(), expected, "{text}");
-        };
-        check("2024-05-08T00:00:00Z", Some("2024-05-08T00:00:00+00:00"));
-        check("2024-05-08T02:00:00+02:00", Some("2024-05-08T00:00:00+00:00"));
-        check("2024-05-08T00:00:00", Some("2024-05-08T00:00:00+00:00"));
-        check("2024-05-08", Some("2024-05-08T00:00:00+00:00"));
-        check("yesterday", None);
     }
 }
