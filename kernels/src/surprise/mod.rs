@@ -6,14 +6,18 @@
 //! of the values nor on how they were merged. Beyond most of the data, the tail is extrapolated
 //! ([`Tail`]).
 
+mod discoveries;
 mod distances;
 mod histogram;
+mod novelty;
 mod scale;
 mod season;
 mod tail;
 
+pub use discoveries::q_values;
 pub use distances::Distances;
 pub use histogram::{TailHistogram, bin_of, lower_edge};
+pub use novelty::Occurrences;
 pub use scale::{Scale, Whole};
 pub use season::{HourlyCount, HourlyValues, ObservedDays, Usual, count_at, deviation, expected_counts, usual};
 pub use tail::Tail;

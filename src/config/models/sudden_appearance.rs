@@ -3,13 +3,14 @@
 use chrono::TimeDelta;
 
 use super::ModelSettings;
+use super::trigger::Trigger;
 use crate::config::ini::Entry;
 use crate::config::keys::Keys;
 use crate::config::values::parse_duration;
 use crate::event::FieldPath;
 
 /// Settings of `sudden_appearance`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SuddenAppearance {
     /// The fields whose values are outliers when they first appear.
     pub target: Vec<FieldPath>,
@@ -21,6 +22,8 @@ pub struct SuddenAppearance {
     pub step: TimeDelta,
     /// A value is an outlier only if its aggregator has more events than this in the window.
     pub min_aggregator_bucket: Option<u64>,
+    /// Rate of false discoveries, between 0 and 1; without one, all first appearances are outliers.
+    pub rate: Option<f64>,
 }
 
 impl ModelSettings for SuddenAppearance {
@@ -28,6 +31,7 @@ impl ModelSettings for SuddenAppearance {
         let target = keys.required_fields("target");
         let aggregator = keys.required_fields("aggregator");
         let min_aggregator_bucket = keys.count("min_aggregator_bucket");
+        let rate = Trigger::read_rate(keys);
         let window = duration(keys, "sliding_window_size");
         let step = duration(keys, "sliding_window_step_size");
         let (window, step) = (window?, step?);
@@ -43,7 +47,7 @@ impl ModelSettings for SuddenAppearance {
             );
             return None;
         }
-        Some(Self { target: target?, aggregator: aggregator?, window, step, min_aggregator_bucket })
+        Some(Self { target: target?, aggregator: aggregator?, window, step, min_aggregator_bucket, rate: rate? })
     }
 
     fn read_section<'a>(keys: &mut Keys<'a>) -> Vec<&'a Entry> {

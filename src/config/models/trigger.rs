@@ -47,6 +47,33 @@ impl Trigger {
         Self { on, method, sensitivity }.checked(keys)
     }
 
+    /// Reads the rate of false discoveries of a model that knows no other method: `Some(None)` if
+    /// there is none.
+    pub(super) fn read_rate(keys: &mut Keys<'_>) -> Option<Option<f64>> {
+        let method = keys.filled(METHOD);
+        let has_sensitivity = keys.entry(SENSITIVITY).is_some();
+        let sensitivity = keys.float(SENSITIVITY);
+        if method.is_some_and(|method| method != TriggerMethod::Fdr.as_str()) {
+            keys.error(METHOD, "this model knows fdr only", "write fdr, or remove the key: then all are outliers");
+            return None;
+        }
+        match (method, has_sensitivity) {
+            (None, false) => Some(None),
+            (None, true) => {
+                keys.error(SENSITIVITY, "has no meaning without trigger_method", "write trigger_method = fdr as well");
+                None
+            }
+            (Some(_), false) => {
+                keys.missing(SENSITIVITY, "write a number between 0 and 1, such as 0.05");
+                None
+            }
+            (Some(_), true) => {
+                let trigger = Self { on: TriggerOn::High, method: TriggerMethod::Fdr, sensitivity: sensitivity? };
+                trigger.checked(keys).map(|trigger| Some(trigger.sensitivity))
+            }
+        }
+    }
+
     fn checked(self, keys: &mut Keys<'_>) -> Option<Self> {
         if self.method == TriggerMethod::Percentile && !(0.0..=100.0).contains(&self.sensitivity) {
             keys.error(SENSITIVITY, "not a percentile", "write a number from 0 to 100");

@@ -67,6 +67,14 @@ impl SlidingWindows {
         self.last(history, time)
     }
 
+    /// Periods whose events are judged, in the order of time.
+    pub fn judged(&self) -> impl Iterator<Item = History> + '_ {
+        self.histories.iter().map(|&History { start, end }| {
+            let first_end = start.saturating_add(self.window).min(end);
+            History { start: first_end.saturating_sub(self.step).saturating_add(1).max(start), end }
+        })
+    }
+
     fn last(&self, History { end, .. }: History, time: i64) -> Option<(i64, i64)> {
         (time > end - self.step && time <= end).then_some((end - self.window, end))
     }
@@ -239,6 +247,17 @@ mod tests {
         let windows = sliding(&[(0, 25)], 23, 4);
         assert_eq!(windows.appears(None, 22), Some((0, 23)));
         assert_eq!(windows.appears(Some(1), 22), Some((2, 25)));
+    }
+
+    #[test]
+    fn events_are_judged_from_the_end_of_the_first_window_on() {
+        for windows in [windows(), sliding(&[(0, 25)], 23, 4), sliding(&[(0, 5), (30, 70)], 10, 10)] {
+            let judged: Vec<History> = windows.judged().collect();
+            for time in -5..80 {
+                let is_judged = judged.iter().any(|judged| (judged.start..=judged.end).contains(&time));
+                assert_eq!(is_judged, windows.appears(None, time).is_some(), "{windows:?} {time}");
+            }
+        }
     }
 
     #[test]

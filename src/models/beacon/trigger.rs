@@ -3,7 +3,7 @@
 use std::f64::consts::LN_2;
 
 use outlier_kernels::order_statistics::percentile;
-use outlier_kernels::surprise::score;
+use outlier_kernels::surprise::{q_values, score};
 
 use super::judge::{Group, Judged};
 use crate::config::{BeaconMethod, BeaconTrigger};
@@ -49,15 +49,9 @@ pub(super) fn flagged(trigger: &BeaconTrigger, judged: Judged) -> Vec<Flagged> {
 /// have the probability 1.
 fn with_q(groups: Vec<Group>, n_others: u64) -> Vec<Flagged> {
     let n_tests = groups.len() as f64 + n_others as f64;
-    let mut least = 1.0_f64;
-    let mut found: Vec<Flagged> = Vec::with_capacity(groups.len());
-    for (idx, group) in groups.into_iter().enumerate().rev() {
-        let q = group.rhythm.ln_p.exp() * n_tests / (idx + 1) as f64;
-        least = least.min(q);
-        found.push(Flagged { group, q: least });
-    }
-    found.reverse();
-    found
+    let probabilities: Vec<f64> = groups.iter().map(|group| group.rhythm.ln_p.exp()).collect();
+    let q = q_values(&probabilities, n_tests);
+    groups.into_iter().zip(q).map(|(group, q)| Flagged { group, q }).collect()
 }
 
 #[cfg(test)]
@@ -86,10 +80,6 @@ mod tests {
         assert_eq!(found(BeaconMethod::Fdr, 0.05, judged(&ps, 4)), [1, 3]);
         assert_eq!(found(BeaconMethod::Fdr, 0.05, judged(&ps, 40)), [1]);
         assert_eq!(found(BeaconMethod::Fdr, 0.05, judged(&ps, 4_000)), [0_u32; 0]);
-        // 4 groups of 4 at 0.5, 3 at 0.04 * 4 / 3
-        let q: Vec<f64> = with_q(judged(&[0.001, 0.012, 0.04, 0.5], 0).groups, 0).iter().map(|found| found.q).collect();
-        let expected = [0.004, 0.024, 0.16 / 3.0, 0.5];
-        assert!(q.iter().zip(expected).all(|(q, expected)| (q - expected).abs() < 1e-12), "{q:?}");
     }
 
     #[test]

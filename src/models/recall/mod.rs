@@ -161,6 +161,20 @@ impl<'m> Recall<'m> {
             .aggregate(vec![col("aggregator"), col("target")], vec![sum(col("n")).alias("n")])
     }
 
+    /// Numbers of remembered rows by aggregator, as `n`, of the time from `oldest` to the events of
+    /// the run. Joined days of which some are older do not count.
+    pub(super) fn counts_before(
+        &self,
+        oldest: i64,
+        view: &View,
+        inputs: &Inputs<'_>,
+    ) -> Result<DataFrame, DataFusionError> {
+        let earlier = self.remembered(view, inputs)?.table(Seen::Earlier, view)?;
+        let is_before = col("place").gt_eq(lit(oldest)).and(col("place").lt(lit(self.looked.seen.start)));
+        let rows = inputs.context.read_table(Arc::new(earlier))?.filter(is_before)?;
+        rows.aggregate(vec![col("aggregator")], vec![sum(col("n")).alias("n")])
+    }
+
     /// Text of a target that only earlier runs saw.
     pub(super) fn target(&self, rank: u32) -> Option<String> {
         let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner).clone()?;

@@ -1,4 +1,8 @@
-//! Flags targets that appear in an aggregator for the first time in a sliding window.
+//! Flags targets that appear in an aggregator for the first time in a sliding window: all of them,
+//! or those that are [`discoveries`].
+
+mod discoveries;
+mod novelty;
 
 use arrow::array::{ArrayRef, Int64Array, ListArray, RecordBatch, UInt32Array};
 use chrono::{DateTime, TimeDelta};
@@ -6,20 +10,22 @@ use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::{count, max, min};
 use datafusion::prelude::{col, lit};
-use outlier_kernels::surprise::{Others, bits, share_of_extremes};
-use rustc_hash::{FxHashMap, FxHashSet};
+use futures::StreamExt;
+use outlier_kernels::surprise::bits;
+use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use super::{
-    Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Recall, Span, column, field_names,
-    rows, rows_of, text_of,
+    Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Recall, Refinement, Span, column,
+    field_names, rows, rows_of, text_of,
 };
 use crate::config::SuddenAppearance;
 use crate::engine::functions::{Appearance, History, SlidingWindows, appearances, appearances_of};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::state::Stretch;
-use crate::table::{Element, View};
+use crate::table::{Element, Population, View};
+use novelty::Novelty;
 
 pub(super) const STORED: &[StoredKey] = &[
     StoredKey::new("target", StoredKind::Text, PerOutlier::AtLeastOne),
@@ -46,6 +52,11 @@ impl Method for SuddenAppearance {
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         Box::pin(evaluate(self, view, inputs))
     }
+
+    fn refinement(&self) -> Refinement {
+        // without a rate, each event is judged against its past
+        self.rate.map_or(Refinement::Never, |_| Refinement::Everything)
+    }
 }
 
 /// An appearance, and its row as a candidate.
@@ -64,7 +75,10 @@ async fn evaluate<'a>(
     view: &'a View,
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, DataFusionError> {
-    let histories = histories(view, &inputs).await?;
+    // what was whitelisted is known from then on, so it stays in the past of the others
+    let accepted = &view.population().without;
+    let everything = view.with_population(Population::default());
+    let histories = histories(&everything, &inputs).await?;
     let (Some(first), Some(last)) = (histories.first(), histories.last()) else {
         return Ok(Evaluation::without_candidates(&inputs));
     };
@@ -73,7 +87,7 @@ async fn evaluate<'a>(
     let memory = inputs.recall.map_or(0, Recall::length);
     let windows = SlidingWindows { histories, window, step, memory };
     let expression = appearances(col("time"), col("tie"), col("element"), &windows);
-    let found = rows(view, &inputs)?
+    let found = rows(&everything, &inputs)?
         .filter(col("time").between(lit(start), lit(end)))?
         .aggregate(
             vec![col("aggregator"), col("target")],
@@ -82,69 +96,58 @@ async fn evaluate<'a>(
         .collect()
         .await?;
     let mut appeared = Vec::new();
-    let mut novelty = Novelty::default();
-    for batch in &found {
-        collect_appearances(batch, &mut appeared)?;
-        novelty.add(batch)?;
-    }
+    found.iter().try_for_each(|batch| collect_appearances(batch, &mut appeared))?;
+    appeared.retain(|appeared| !accepted.contains(&appeared.candidate.element.0));
     if let Some(recall) = inputs.recall {
         drop_remembered(recall, view, &mut appeared)?;
     }
     if let Some(minimum) = sudden.min_aggregator_bucket {
-        drop_small_buckets(minimum, view, &mut appeared, inputs).await?;
+        drop_small_buckets(minimum, &everything, &mut appeared, inputs).await?;
     }
+    if appeared.is_empty() {
+        return Ok(Evaluation::without_candidates(&inputs));
+    }
+    let novelty = novelty(sudden, &everything, &found, &appeared, inputs).await?;
+    let surprises: Vec<f64> = match sudden.rate {
+        Some(rate) => {
+            let probabilities = discoveries::keep(rate, &windows, &novelty, view, &mut appeared, inputs).await?;
+            probabilities.into_iter().map(bits).collect()
+        }
+        None => appeared.iter().map(|appeared| novelty.surprise(&appeared.candidate)).collect(),
+    };
     let mut candidates = Candidates::new(&inputs);
     let mut numbered = (0..).zip(&appeared);
     numbered.try_for_each(|(evidence, appeared)| candidates.push(Candidate { evidence, ..appeared.candidate }))?;
-    let aggregators: FxHashSet<u32> = appeared.iter().map(|appeared| appeared.candidate.aggregator).collect();
-    novelty.groups.retain(|aggregator, _| aggregators.contains(aggregator));
     let evaluation = Evaluation::new(candidates, move |candidate, _| {
         observations(sudden, view, &appeared[candidate.evidence as usize])
     });
-    Ok(evaluation.with_surprise(move |candidate| novelty.surprise(candidate)))
+    Ok(evaluation.with_surprise(move |candidate| surprises[candidate.evidence as usize]))
 }
 
-/// Shares of the events whose target occurs once in its aggregator, which is how probable the next
-/// event has a new target (the estimate of Good and Turing).
-#[derive(Default)]
-struct Novelty {
-    whole: Seen,
-    groups: FxHashMap<u32, Seen>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    n_once: u64,
-    n: u64,
-}
-
-impl Seen {
-    fn add(&mut self, n: u64) {
-        self.n += n;
-        self.n_once += u64::from(n == 1);
-    }
-
-    /// The same without one event, which had a new target.
-    fn without_one(self) -> Others {
-        Others { n_extreme: self.n_once.saturating_sub(1), n: self.n.saturating_sub(1) }
-    }
-}
-
-impl Novelty {
-    fn add(&mut self, batch: &RecordBatch) -> Result<(), DataFusionError> {
-        let counts = column::<Int64Array>(batch, "n")?.values();
-        for (&aggregator, &n) in column::<UInt32Array>(batch, "aggregator")?.values().iter().zip(counts) {
-            self.whole.add(n as u64);
-            self.groups.entry(aggregator).or_default().add(n as u64);
+/// Counts how often targets occur, in the aggregators of `appeared` and everywhere. Remembered
+/// events are included.
+async fn novelty(
+    sudden: &SuddenAppearance,
+    everything: &View,
+    found: &[RecordBatch],
+    appeared: &[Appeared],
+    inputs: Inputs<'_>,
+) -> Result<Novelty, DataFusionError> {
+    let aggregators = appeared.iter().map(|appeared| appeared.candidate.aggregator);
+    let mut novelty = match sudden.rate {
+        Some(_) => Novelty::with_occurrences(aggregators),
+        None => Novelty::of(aggregators),
+    };
+    match inputs.recall {
+        Some(recall) => {
+            let mut batches = recall.counts(everything, &inputs)?.execute_stream().await?;
+            while let Some(batch) = batches.next().await {
+                novelty.add(&batch?)?;
+            }
         }
-        Ok(())
+        None => found.iter().try_for_each(|batch| novelty.add(batch))?,
     }
-
-    /// Surprise of an event with a new target.
-    fn surprise(&self, candidate: &Candidate) -> f64 {
-        let own = self.groups.get(&candidate.aggregator);
-        own.map_or(0.0, |own| bits(share_of_extremes(own.without_one(), self.whole.without_one())))
-    }
+    Ok(novelty)
 }
 
 fn observations(sudden: &SuddenAppearance, view: &View, appeared: &Appeared) -> Map<String, Value> {
