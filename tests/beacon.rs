@@ -1,5 +1,6 @@
 //! Beacons among the traffic of ordinary hosts, as a user would look for them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -117,6 +118,29 @@ fn common_destinations_are_found_unless_they_are_ruled_out() {
     assert_eq!((common["sources"][0].as_u64(), common["prevalence"][0].as_f64()), (Some(60), Some(100.0)));
 }
 
+/// Services of a site, which each of its hosts asks every hour.
+#[test]
+fn none_of_many_pairs_to_common_destinations_is_found() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let (n_hosts, n_services) = (180, 5);
+    let (mut traffic, random) = (Traffic::default(), &mut Random(9));
+    for host in 0..n_hosts {
+        for service in 0..n_services {
+            let times = random.times(|uniform| 3600.0 + 60.0 * uniform);
+            traffic.add(&format!("10.0.0.{host}"), &format!("198.51.100.{service}"), &times);
+        }
+    }
+    let times = random.times(|uniform| 3600.0 + 60.0 * uniform);
+    traffic.add("10.0.0.7", "203.0.113.7", &times);
+    let pairs = |use_case: &str| -> BTreeSet<String> {
+        let (_, found) = run(folder.path(), use_case, &traffic.events);
+        found.iter().map(|outlier| outlier["aggregator"][0].as_str().expect("a pair").to_owned()).collect()
+    };
+    let everything = pairs(&USE_CASE.replace("max_prevalence=5\n", ""));
+    assert_eq!(everything.len(), n_hosts * n_services + 1, "all pairs are regular");
+    assert_eq!(pairs(USE_CASE).into_iter().collect::<Vec<_>>(), ["10.0.0.7 - 203.0.113.7"]);
+}
+
 #[test]
 fn whitelisted_beacons_do_not_change_the_others() {
     let folder = tempfile::tempdir().expect("a scratch folder");
@@ -153,7 +177,6 @@ fn targets_tell_beacons_of_a_pair_apart() {
          outlier_summary=port {target} every {period}\nrun_model=1\n";
     let (report, found) = run(folder.path(), use_case, &events);
     assert_eq!(report.numbers("beacon_port").outliers, 200);
-    let summaries: std::collections::BTreeSet<&str> =
-        found.iter().filter_map(|outlier| outlier["summary"][0].as_str()).collect();
+    let summaries: BTreeSet<&str> = found.iter().filter_map(|outlier| outlier["summary"][0].as_str()).collect();
     assert_eq!(summaries.into_iter().collect::<Vec<_>>(), ["port 443 every 60 s", "port 8443 every 60 s"]);
 }

@@ -6,12 +6,12 @@
 //! nobody would write. `cli` tests the command line as a user sees it, `check` what it finds wrong
 //! in configurations, `inputs` the events and files that it reads, `outputs` the files that it
 //! writes, `findings` what it makes of outliers, `config` its configuration files, `query` the
-//! query languages, `beacon` and `word2vec` these models, `docs` the pictures of the documentation,
-//! `scores` what all of them say about an outlier, `comparison` what they compare it with, `bench`
-//! what runs take, `recordings` the use cases and recordings that ship with the project, `memory`
-//! what runs remember, `servers` real clusters, `tidy` the rules of the source tree, `usability`
-//! what use cases say that cannot use the events. `program`, `outliers` and `random` are shared by
-//! the tests.
+//! query languages, `beacon`, `sudden_appearance` and `word2vec` these models, `docs` the pictures
+//! of the documentation, `scores` what all of them say about an outlier, `comparison` what they
+//! compare it with, `bench` what runs take, `recordings` the use cases and recordings that ship
+//! with the project, `memory` what runs remember, `servers` real clusters, `tidy` the rules of the
+//! source tree, `usability` what use cases say that cannot use the events. `program`, `outliers`
+//! and `random` are shared by the tests.
 
 mod beacon;
 mod bench;
@@ -35,6 +35,7 @@ mod random;
 mod recordings;
 mod scores;
 mod servers;
+mod sudden_appearance;
 mod tidy;
 mod usability;
 mod word2vec;

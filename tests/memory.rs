@@ -154,6 +154,44 @@ fn new_means_new_in_memory() {
 }
 
 #[test]
+fn new_targets_are_more_surprising_after_many_nights() {
+    let surprise = |site: &Site, days: std::ops::RangeInclusive<u32>| {
+        for day in days.clone() {
+            let base = (0..20).map(|hour| (hour, "base.exe"));
+            let new = (day == *days.end()).then_some((21, "new.exe"));
+            site.day(day, &base.chain(new).collect::<Vec<_>>());
+            site.run_and_find([day]);
+        }
+        let found = fs::read_to_string(site.path().join("found.ndjson")).expect("outliers");
+        let hit = found.lines().find(|line| line.contains("new.exe")).expect("an outlier");
+        let hit: Value = serde_json::from_str(hit).expect("JSON");
+        hit["_source"]["outliers"]["surprise"][0].as_f64().expect("a number")
+    };
+    let after_one = surprise(&Site::new(MAIN, SUDDEN), 1..=2);
+    let after_many = surprise(&Site::new(MAIN, SUDDEN), 1..=12);
+    assert!(after_many > after_one + 2.0, "{after_many} bits, {after_one} before");
+}
+
+/// Chance gives one of so few events a new target now and then, but not one of all that are
+/// remembered.
+#[test]
+fn discoveries_count_what_earlier_nights_saw() {
+    let use_case = format!("{SUDDEN}trigger_method=fdr\ntrigger_sensitivity=0.05\n");
+    let site = Site::new(MAIN, &use_case);
+    let base = |n: u32| (0..n).map(|number| (number % 20, "base.exe"));
+    for day in 1..=9 {
+        site.day(day, &base(300).collect::<Vec<_>>());
+        assert_eq!(site.run_and_find([day]), [""; 0]);
+    }
+    site.day(10, &base(50).chain([(21, "new.exe")]).collect::<Vec<_>>());
+    for _ in 0..2 {
+        assert_eq!(site.run_and_find([10]), ["new.exe"]);
+    }
+    fs::remove_dir_all(site.state()).expect("removable");
+    assert_eq!(site.run_and_find([10]), [""; 0]);
+}
+
+#[test]
 fn rare_terms_count_what_earlier_nights_saw() {
     let site = Site::new(MAIN, RARE);
     let gone = [6, 7, 8, 9, 10].map(|hour| (hour, "gone.exe"));

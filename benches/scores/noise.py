@@ -88,6 +88,21 @@ trigger_sensitivity=0.05
 
 """
 
+SUDDEN = """[sudden_appearance_g{groups}]
+run_model=1
+es_query_filter=*
+outlier_type=t
+outlier_reason=r
+outlier_summary={{zipf}}
+target=zipf
+aggregator=g{groups}
+sliding_window_size=1:00:00
+sliding_window_step_size=1:00:00
+trigger_method=fdr
+trigger_sensitivity=0.05
+
+"""
+
 
 def found(program, folder, lines):
     """Number of outliers by use case."""
@@ -105,7 +120,8 @@ def made(seed, n, size=None):
     rng = random.Random(seed)
     for number in range(n):
         is_planted = size is not None and number < N_PLANTED
-        event = {}
+        second = number * 86_400 // n
+        event = {"@timestamp": f"2024-05-07T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"}
         for body, (value, quantile) in enumerate(BODIES.values()):
             drawn = value(rng)
             event[f"b{body}"] = quantile(size) if is_planted else drawn
@@ -134,6 +150,7 @@ def main():
         for on, word in (("low", "rare"), ("high", "frequent"))
         for groups in GROUPS
     }
+    terms |= {f"sudden_appearance_g{groups}": ("Zipf terms, new", groups) for groups in GROUPS}
     false_runs = dict.fromkeys([*names, *terms], 0)
     false_outliers = dict.fromkeys(false_runs, 0)
     discovered = {name: [0] * len(SIZES) for name in names}
@@ -142,6 +159,7 @@ def main():
             for body in range(len(BODIES)):
                 file.writelines(METRICS.format(body=body, groups=groups) for groups in GROUPS)
             file.writelines(TERMS.format(on=on, groups=groups) for on in ("low", "high") for groups in GROUPS)
+            file.writelines(SUDDEN.format(groups=groups) for groups in GROUPS)
         for seed in range(n_seeds):
             for name, n in found(program, folder, made(seed, n_events)).items():
                 false_runs[name] += n > 0
