@@ -11,12 +11,13 @@ use super::error::StateError;
 use super::keys::{PairKeys, folder_name, folder_start, pair_keys};
 use super::layout::{Layout, Looked, PlannedPart};
 use super::manifest::Manifest;
+use super::merged::Merged;
 use super::part::{Part, PartKind, PartWriter, Tallies, TallyColumns};
 use super::stretch::{Counted, Stretch};
 use super::tally::{Combined, Sorted, Tally};
 use crate::config::UseCase;
 use crate::event::time::MICROS_PER_DAY;
-use crate::spill::SortedRuns;
+use crate::spill::{MergedRuns, SortedRuns};
 
 /// Memory of what earlier runs of a use case saw.
 #[derive(Debug)]
@@ -137,10 +138,6 @@ impl Adding<'_> {
     /// A temporary file that cannot be written.
     pub fn push(&mut self, tally: Tally) -> Result<(), StateError> {
         let Some(part_idx) = self.layout.part_of(tally.place) else { return Ok(()) };
-        self.push_to(part_idx, tally)
-    }
-
-    fn push_to(&mut self, part_idx: usize, tally: Tally) -> Result<(), StateError> {
         let sorted = Sorted { part_idx, tally };
         let n_bytes = sorted.size_bytes();
         Ok(self.sorted.push(sorted, n_bytes)?)
@@ -150,19 +147,12 @@ impl Adding<'_> {
     ///
     /// # Errors
     /// Files that cannot be read or written.
-    pub fn finish(mut self) -> Result<Pending, StateError> {
+    pub fn finish(self) -> Result<Pending, StateError> {
         let Memory { folder, manifest, .. } = self.memory;
         let known = &manifest.parts;
         let kept: Vec<Option<Part>> = self.layout.parts.iter().map(|part| unchanged(part, known).cloned()).collect();
         if kept.iter().map(Option::as_ref).eq(known.iter().map(Some)) {
             return Ok(Pending { folder: folder.clone(), manifest: manifest.clone(), new: Vec::new() });
-        }
-        for (part_idx, _) in kept.iter().enumerate().filter(|(_, kept)| kept.is_none()) {
-            for source in self.layout.parts[part_idx].sources.clone() {
-                known[source].read(folder, TallyColumns::All, |tallies| {
-                    tallies.iter().try_for_each(|tally| self.push_to(part_idx, tally))
-                })?;
-            }
         }
         fs::create_dir_all(folder).map_err(StateError::writing(folder))?;
         let mut new = Vec::new();
@@ -173,10 +163,10 @@ impl Adding<'_> {
                 parts.push(kept);
                 continue;
             }
-            let mut next = || sorted.next_if(|next| next.part_idx == part_idx);
+            let mut remembered = Merged::new(planned.sources.iter().map(|&source| known[source].tallies(folder)))?;
             let mut writer = None;
             let mut combined = Combined::new(planned.joined());
-            while let Some(Sorted { tally, .. }) = next()? {
+            while let Some(tally) = next_of(part_idx, &mut sorted, &mut remembered)? {
                 write_all(combined.push(tally), &mut writer, folder)?;
             }
             write_all(combined.finish(), &mut writer, folder)?;
@@ -192,6 +182,20 @@ impl Adding<'_> {
             parts.push(part);
         }
         Ok(Pending { folder: folder.clone(), manifest: manifest.with_parts(parts), new })
+    }
+}
+
+/// Returns the next tally of a part: of what the run saw, or of what is remembered.
+fn next_of(
+    part_idx: usize,
+    seen: &mut MergedRuns<Sorted>,
+    remembered: &mut Merged,
+) -> Result<Option<Tally>, StateError> {
+    let known = remembered.peek();
+    let is_next = |seen: &Sorted| seen.part_idx == part_idx && known.is_none_or(|known| seen.tally <= *known);
+    match seen.next_if(is_next)? {
+        Some(Sorted { tally, .. }) => Ok(Some(tally)),
+        None => remembered.next(),
     }
 }
 

@@ -23,6 +23,7 @@ mod keys;
 mod layout;
 mod manifest;
 mod memory;
+mod merged;
 mod part;
 mod sketch;
 mod stretch;

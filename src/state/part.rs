@@ -89,20 +89,60 @@ impl Part {
         wanted: TallyColumns,
         mut visit: impl FnMut(&Tallies) -> Result<(), E>,
     ) -> Result<(), E> {
+        for batch in self.batches(folder, wanted)? {
+            visit(&batch?)?;
+        }
+        Ok(())
+    }
+
+    /// All tallies one by one, in the order in which they were written: that of [`Tally`].
+    pub(super) fn tallies(&self, folder: &Path) -> Result<PartTallies, StateError> {
+        let batches = self.batches(folder, TallyColumns::All)?;
+        Ok(PartTallies { batches: Box::new(batches), current: None })
+    }
+
+    fn batches(
+        &self,
+        folder: &Path,
+        wanted: TallyColumns,
+    ) -> Result<impl Iterator<Item = Result<Tallies, StateError>> + Send + use<>, StateError> {
         let path = folder.join(&self.file);
         let file = File::open(&path).map_err(StateError::reading(&path))?;
-        let damaged = |error: &dyn ToString| StateError::damaged(&path, error.to_string());
         let options = ArrowReaderOptions::new().with_schema(read_schema());
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
         let reader = builder.and_then(|builder| {
             let mask = ProjectionMask::leaves(builder.parquet_schema(), wanted.indices().iter().copied());
             builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()
         });
-        for batch in reader.map_err(|error| damaged(&error))? {
-            let batch = batch.map_err(|error| damaged(&error))?;
-            visit(&Tallies::of(&batch))?;
+        let reader = reader.map_err(|error| StateError::damaged(&path, error))?;
+        Ok(reader.map(move |batch| match batch {
+            Ok(batch) => Ok(Tallies::of(&batch)),
+            Err(error) => Err(StateError::damaged(&path, error)),
+        }))
+    }
+}
+
+/// Tallies of a part, read batch by batch.
+pub(super) struct PartTallies {
+    batches: Box<dyn Iterator<Item = Result<Tallies, StateError>> + Send>,
+    /// The current batch, and the next row of it.
+    current: Option<(Tallies, usize)>,
+}
+
+impl Iterator for PartTallies {
+    type Item = Result<Tally, StateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((tallies, row)) = self.current.as_mut().filter(|(tallies, row)| *row < tallies.len()) {
+                *row += 1;
+                return Some(Ok(tallies.tally(*row - 1)));
+            }
+            match self.batches.next()? {
+                Ok(tallies) => self.current = Some((tallies, 0)),
+                Err(error) => return Some(Err(error)),
+            }
         }
-        Ok(())
     }
 }
 
@@ -178,14 +218,19 @@ impl Tallies {
     }
 
     /// The tallies one by one.
+    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = Tally> + use<'_> {
-        (0..self.len()).map(move |row| Tally {
+        (0..self.len()).map(|row| self.tally(row))
+    }
+
+    fn tally(&self, row: usize) -> Tally {
+        Tally {
             aggregator: text(&self.aggregators, row).to_owned(),
             target: text(&self.targets, row).to_owned(),
             place: self.places.value(row),
             count: self.counts.value(row),
             seen: Stretch { start: self.firsts.value(row), end: self.lasts.value(row) },
-        })
+        }
     }
 }
 

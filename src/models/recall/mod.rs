@@ -161,18 +161,15 @@ impl<'m> Recall<'m> {
             .aggregate(vec![col("aggregator"), col("target")], vec![sum(col("n")).alias("n")])
     }
 
-    /// Numbers of remembered rows by aggregator, as `n`, of the time from `oldest` to the events of
-    /// the run. Joined days of which some are older do not count.
+    /// Numbers of remembered rows by aggregator, of [`Self::length`] before the last event of the
+    /// run until its first one. Joined days of which some are older do not count.
     pub(super) fn counts_before(
         &self,
-        oldest: i64,
         view: &View,
         inputs: &Inputs<'_>,
-    ) -> Result<DataFrame, DataFusionError> {
-        let earlier = self.remembered(view, inputs)?.table(Seen::Earlier, view)?;
-        let is_before = col("place").gt_eq(lit(oldest)).and(col("place").lt(lit(self.looked.seen.start)));
-        let rows = inputs.context.read_table(Arc::new(earlier))?.filter(is_before)?;
-        rows.aggregate(vec![col("aggregator")], vec![sum(col("n")).alias("n")])
+    ) -> Result<impl Fn(u32) -> u64 + use<>, DataFusionError> {
+        let remembered = self.remembered(view, inputs)?;
+        Ok(move |aggregator| remembered.n_before(aggregator))
     }
 
     /// Text of a target that only earlier runs saw.
@@ -188,7 +185,9 @@ impl<'m> Recall<'m> {
             Some(remembered) => Ok(Arc::clone(remembered)),
             None => {
                 let time = self.counted();
-                let wanted = Wanted { time, places: &self.places(time), aggregators: &self.aggregators };
+                let Stretch { start, end } = self.looked.seen;
+                let before = end.saturating_sub(self.length())..start;
+                let wanted = Wanted { time, places: &self.places(time), aggregators: &self.aggregators, before };
                 let read = Remembered::read(self.memory, wanted, view, inputs)?;
                 Ok(Arc::clone(known.insert(Arc::new(read))))
             }

@@ -1,5 +1,6 @@
 //! Remembered numbers of rows as tables of DataFusion.
 
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array};
@@ -14,9 +15,10 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::texts::{Failed, RanksOfTexts, dictionary, external};
+use crate::engine::functions::NO_PLACE;
 use crate::models::{Inputs, column};
 use crate::spill::{Segment, SpillFile};
-use crate::state::{Memory, StateError, Stretch, Tallies, TallyColumns};
+use crate::state::{Memory, Stretch, Tallies, TallyColumns};
 use crate::table::dictionary::DictionaryBuilder;
 use crate::table::{Dictionary, Population, View};
 
@@ -45,6 +47,9 @@ pub(super) struct Wanted<'a> {
     /// Places of the stretches within this time.
     pub(super) places: &'a FxHashMap<i64, Seen>,
     pub(super) aggregators: &'a FxHashSet<u32>,
+    /// Time of the stretches whose rows are counted by aggregator. A stretch counts if it starts
+    /// there; so do stretches that are counted together.
+    pub(super) before: Range<i64>,
 }
 
 /// Remembered numbers of rows of one batch.
@@ -57,11 +62,11 @@ struct RememberedRows {
 }
 
 impl RememberedRows {
-    fn push(&mut self, aggregator: u32, target: u32, batch: &Tallies, row: usize) {
+    fn push(&mut self, aggregator: u32, target: u32, place: i64, n: u64) {
         self.aggregators.push(aggregator);
         self.targets.push(target);
-        self.places.push(batch.places.value(row));
-        self.counts.push(batch.counts.value(row) as i64);
+        self.places.push(place);
+        self.counts.push(n as i64);
     }
 
     /// Returns the rows as a batch; none if there are none.
@@ -79,14 +84,57 @@ impl RememberedRows {
     }
 }
 
+/// Sums of the numbers of pairs over all stretches: a plan takes several times as long for them.
+#[derive(Default)]
+struct Sums(FxHashMap<(u32, u32), u64>);
+
+impl Sums {
+    /// Upper limit on the pairs that are summed at a time; beyond it, some have several sums.
+    const MOST: usize = 1 << 20;
+
+    fn add(&mut self, aggregator: u32, target: u32, n: u64) {
+        let sum = self.0.entry((aggregator, target)).or_default();
+        *sum = sum.saturating_add(n);
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.len() >= Self::MOST
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.0.capacity() * (size_of::<((u32, u32), u64)>() + 1)
+    }
+
+    /// Writes all sums to `file`, and starts anew.
+    fn write(&mut self, file: &mut SpillFile, segments: &mut Vec<Segment>) -> Result<(), DataFusionError> {
+        const ROWS: usize = 8192;
+        let mut sums = std::mem::take(&mut self.0).into_iter().peekable();
+        while sums.peek().is_some() {
+            let mut rows = RememberedRows::default();
+            sums.by_ref().take(ROWS).for_each(|((aggregator, target), n)| rows.push(aggregator, target, NO_PLACE, n));
+            write(rows, file, segments)?;
+        }
+        Ok(())
+    }
+}
+
+fn write(rows: RememberedRows, file: &mut SpillFile, segments: &mut Vec<Segment>) -> Result<(), DataFusionError> {
+    if let Some(batch) = rows.finish()? {
+        segments.push(file.write(&batch).map_err(|error| external(error.into()))?);
+    }
+    Ok(())
+}
+
 /// Remembered numbers of rows, on disk.
 #[derive(Debug)]
 pub(super) struct Remembered {
     file: SpillFile,
     /// Numbers of stretches in which the run saw events, too.
     seen: Vec<Segment>,
-    /// Numbers of other stretches.
+    /// Numbers of other stretches, summed.
     unseen: Vec<Segment>,
+    /// Numbers of all rows of an aggregator from [`Wanted::before`].
+    n_before: FxHashMap<u32, u64>,
     /// Number of targets of the view. Codes from here on are those of `texts`.
     n_known: u32,
     /// Targets that no event of the run has.
@@ -110,33 +158,44 @@ impl Remembered {
         let reserved = MemoryConsumer::new("texts of the memory").register(&inputs.context.runtime_env().memory_pool);
         let mut file = SpillFile::new(inputs.spill_dir);
         let (mut seen, mut unseen) = (Vec::new(), Vec::new());
+        let (mut sums, mut n_before) = (Sums::default(), FxHashMap::default());
         let (mut aggregator_of, mut target_of) = (RanksOfTexts::default(), RanksOfTexts::default());
         let read = memory.read(wanted.time, TallyColumns::Counts, |batch: &Tallies| {
             aggregator_of.start(&batch.aggregators);
             target_of.start(&batch.targets);
-            let (mut seen_rows, mut unseen_rows) = (RememberedRows::default(), RememberedRows::default());
+            let mut seen_rows = RememberedRows::default();
             for row in 0..batch.len() {
-                let Some(place) = wanted.places.get(&batch.places.value(row)) else { continue };
+                let (place, n) = (batch.places.value(row), batch.counts.value(row));
+                let Some(of) = wanted.places.get(&place) else { continue };
                 let rank = |text: &str| aggregators.rank(text).filter(|rank| wanted.aggregators.contains(rank));
                 let aggregator = aggregator_of.of(&batch.aggregators, row, rank);
                 let Some(aggregator) = aggregator else { continue };
                 let rank = |text: &str| targets.rank(text).or_else(|| Some(n_known + more.intern(text)));
                 let Some(target) = target_of.of(&batch.targets, row, rank) else { continue };
-                let rows = if *place == Seen::Again { &mut seen_rows } else { &mut unseen_rows };
-                rows.push(aggregator, target, batch, row);
-            }
-            let n_bytes = aggregators.size_bytes() + targets.size_bytes() + more.size_bytes();
-            reserved.try_resize(n_bytes).map_err(Failed)?;
-            for (rows, segments) in [(seen_rows, &mut seen), (unseen_rows, &mut unseen)] {
-                if let Some(batch) = rows.finish().map_err(Failed)? {
-                    segments.push(file.write(&batch).map_err(StateError::from)?);
+                match of {
+                    Seen::Again => seen_rows.push(aggregator, target, place, n),
+                    Seen::Earlier => {
+                        sums.add(aggregator, target, n);
+                        if wanted.before.contains(&place) {
+                            *n_before.entry(aggregator).or_default() += n;
+                        }
+                    }
                 }
             }
-            Ok(())
+            let n_bytes = aggregators.size_bytes() + targets.size_bytes() + more.size_bytes() + sums.size_bytes();
+            reserved.try_resize(n_bytes).map_err(Failed)?;
+            write(seen_rows, &mut file, &mut seen).map_err(Failed)?;
+            if sums.is_full() { sums.write(&mut file, &mut unseen).map_err(Failed) } else { Ok(()) }
         });
         read.map_err(|Failed(error)| error)?;
+        sums.write(&mut file, &mut unseen)?;
         reserved.try_resize(more.size_bytes())?;
-        Ok(Remembered { file, seen, unseen, n_known, texts: more.freeze(), _reserved: reserved })
+        Ok(Remembered { file, seen, unseen, n_before, n_known, texts: more.freeze(), _reserved: reserved })
+    }
+
+    /// Number of rows of an aggregator in the time that was wanted.
+    pub(super) fn n_before(&self, aggregator: u32) -> u64 {
+        self.n_before.get(&aggregator).copied().unwrap_or(0)
     }
 
     /// Table of the numbers in stretches where the run saw events, too, or in the others.

@@ -13,9 +13,8 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{col, lit};
 use futures::StreamExt;
 use outlier_kernels::surprise::q_values;
-use rustc_hash::FxHashMap;
 
-use super::super::{Inputs, Recall, column, rows, rows_of};
+use super::super::{Inputs, column, rows, rows_of};
 use super::Appeared;
 use super::novelty::Novelty;
 use crate::engine::functions::{NO_PLACE, SlidingWindows, place_of};
@@ -83,16 +82,9 @@ async fn n_before(
         starts_and_ends.push((aggregator, appeared.time));
     }
     let n_earlier = n_earlier(windows, &starts_and_ends, view, inputs).await?;
-    let remembered = match inputs.recall {
-        Some(recall) => {
-            // counts of joined days are those of all of them, so they must be young enough for all
-            let oldest = appeared.iter().map(oldest).max().unwrap_or(i64::MAX);
-            remembered(recall, oldest, view, inputs).await?
-        }
-        None => FxHashMap::default(),
-    };
+    let remembered = inputs.recall.map(|recall| recall.counts_before(view, &inputs)).transpose()?;
     let n_before = |(appeared, n_earlier): (&Appeared, &[u64; 2])| {
-        let remembered = remembered.get(&appeared.candidate.aggregator).copied().unwrap_or(0);
+        let remembered = remembered.as_ref().map_or(0, |remembered| remembered(appeared.candidate.aggregator));
         n_earlier[1].saturating_sub(n_earlier[0]) + remembered
     };
     Ok(appeared.iter().zip(n_earlier.as_chunks().0).map(n_before).collect())
@@ -133,20 +125,5 @@ async fn n_earlier(
         }
     }
     order.for_each(|idx| found[idx] = if of == Some(wanted[idx].0) { n } else { 0 });
-    Ok(found)
-}
-
-/// Numbers of remembered events by aggregator.
-async fn remembered(
-    recall: &Recall<'_>,
-    oldest: i64,
-    view: &View,
-    inputs: Inputs<'_>,
-) -> Result<FxHashMap<u32, u64>, DataFusionError> {
-    let mut found = FxHashMap::default();
-    for batch in &recall.counts_before(oldest, view, &inputs)?.collect().await? {
-        let counts = column::<Int64Array>(batch, "n")?.values().iter().map(|&n| n as u64);
-        found.extend(column::<UInt32Array>(batch, "aggregator")?.values().iter().copied().zip(counts));
-    }
     Ok(found)
 }
