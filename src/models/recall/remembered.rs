@@ -164,9 +164,14 @@ impl Remembered {
             aggregator_of.start(&batch.aggregators);
             target_of.start(&batch.targets);
             let mut seen_rows = RememberedRows::default();
+            let (mut last_place, mut seen_at) = (None, None);
             for row in 0..batch.len() {
                 let (place, n) = (batch.places.value(row), batch.counts.value(row));
-                let Some(of) = wanted.places.get(&place) else { continue };
+                // most parts have one place
+                if last_place != Some(place) {
+                    (last_place, seen_at) = (Some(place), wanted.places.get(&place).copied());
+                }
+                let Some(of) = seen_at else { continue };
                 let rank = |text: &str| aggregators.rank(text).filter(|rank| wanted.aggregators.contains(rank));
                 let aggregator = aggregator_of.of(&batch.aggregators, row, rank);
                 let Some(aggregator) = aggregator else { continue };
