@@ -85,30 +85,40 @@ impl RememberedRows {
 }
 
 /// Sums of the numbers of pairs over all stretches: a plan takes several times as long for them.
-#[derive(Default)]
-struct Sums(FxHashMap<(u32, u32), u64>);
+struct Sums {
+    by_pair: FxHashMap<(u32, u32), u64>,
+    /// Upper limit on the pairs that are summed at a time; beyond it, some have several sums.
+    most: usize,
+}
 
 impl Sums {
-    /// Upper limit on the pairs that are summed at a time; beyond it, some have several sums.
-    const MOST: usize = 1 << 20;
+    /// Share of the memory limit that they may take: one of this many.
+    const SHARE: usize = 16;
+
+    /// Bytes that a pair takes in a table that has just grown.
+    const PAIR_BYTES: usize = 40;
+
+    fn within(memory_limit: usize) -> Self {
+        Sums { by_pair: FxHashMap::default(), most: (memory_limit / Self::SHARE / Self::PAIR_BYTES).max(1) }
+    }
 
     fn add(&mut self, aggregator: u32, target: u32, n: u64) {
-        let sum = self.0.entry((aggregator, target)).or_default();
+        let sum = self.by_pair.entry((aggregator, target)).or_default();
         *sum = sum.saturating_add(n);
     }
 
     fn is_full(&self) -> bool {
-        self.0.len() >= Self::MOST
+        self.by_pair.len() >= self.most
     }
 
     fn size_bytes(&self) -> usize {
-        self.0.capacity() * (size_of::<((u32, u32), u64)>() + 1)
+        self.by_pair.capacity() * (size_of::<((u32, u32), u64)>() + 1)
     }
 
     /// Writes all sums to `file`, and starts anew.
     fn write(&mut self, file: &mut SpillFile, segments: &mut Vec<Segment>) -> Result<(), DataFusionError> {
         const ROWS: usize = 8192;
-        let mut sums = std::mem::take(&mut self.0).into_iter().peekable();
+        let mut sums = std::mem::take(&mut self.by_pair).into_iter().peekable();
         while sums.peek().is_some() {
             let mut rows = RememberedRows::default();
             sums.by_ref().take(ROWS).for_each(|((aggregator, target), n)| rows.push(aggregator, target, NO_PLACE, n));
@@ -158,7 +168,7 @@ impl Remembered {
         let reserved = MemoryConsumer::new("texts of the memory").register(&inputs.context.runtime_env().memory_pool);
         let mut file = SpillFile::new(inputs.spill_dir);
         let (mut seen, mut unseen) = (Vec::new(), Vec::new());
-        let (mut sums, mut n_before) = (Sums::default(), FxHashMap::default());
+        let (mut sums, mut n_before) = (Sums::within(inputs.memory_limit), FxHashMap::default());
         let (mut aggregator_of, mut target_of) = (RanksOfTexts::default(), RanksOfTexts::default());
         let read = memory.read(wanted.time, TallyColumns::Counts, |batch: &Tallies| {
             aggregator_of.start(&batch.aggregators);
