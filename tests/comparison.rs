@@ -264,3 +264,37 @@ fn what_is_common_among_peers_is_less_surprising() {
     assert_eq!(surprise(&among_peers, "tool"), surprise(&alone, "tool"));
     assert!(surprise(&among_peers, "backup-10") < surprise(&alone, "tool"), "{among_peers:?}");
 }
+
+#[test]
+fn what_peers_had_before_is_less_surprising_when_it_appears() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut events = String::new();
+    let mut add = |id: &str, day: u32, hour: u32, host: u32, name: &str| {
+        let department = if host.is_multiple_of(2) { "servers" } else { "desks" };
+        let fields =
+            json!({"@timestamp": time(day, hour, 7), "host": format!("h{host}"), "dept": department, "name": name});
+        events += &document(id, &fields);
+    };
+    for (day, host) in (0..14).flat_map(|day| (0..20).map(move |host| (day, host))) {
+        (0..10).for_each(|n| add(&format!("{day}-{host}-{n}"), day, n, host, &format!("p{}", n % 3)));
+    }
+    // all other servers had the agent for days, and nobody had the tool before; others have it later
+    (2..20).step_by(2).for_each(|host| add(&format!("agent-{host}"), 6, 12, host, "agent"));
+    add("agent", 13, 12, 0, "agent");
+    add("tool", 13, 12, 1, "tool");
+    (3..20).step_by(2).for_each(|host| add(&format!("late-tool-{host}"), 13, 13, host, "tool"));
+    let use_case = |more: &str| {
+        format!(
+            "[sudden_appearance_program]\ntarget=name\naggregator=host\nhistory_window_days=14\n\
+             sliding_window_size=13:00:00\nsliding_window_step_size=0:12:00\n{more}\n"
+        )
+    };
+    let [alone, among_peers] = ["", "peer_group=dept"].map(|more| found(folder.path(), &use_case(more), &events));
+    assert_eq!(ids(&alone), ids(&among_peers));
+    let surprise = |found: &BTreeMap<String, Map<String, Value>>, id: &str| number(&found[id], "surprise");
+    assert_eq!(surprise(&alone, "agent"), surprise(&alone, "tool"));
+    assert_eq!(number(&among_peers["agent"], "peer_share"), 1.0);
+    assert_eq!(number(&among_peers["tool"], "peer_share"), 0.0);
+    assert_eq!(surprise(&among_peers, "tool"), surprise(&alone, "tool"));
+    assert!(surprise(&among_peers, "agent") < surprise(&alone, "agent"), "{among_peers:?}");
+}

@@ -74,7 +74,7 @@ async fn evaluate<'a>(
 ) -> Result<Evaluation<'a>, DataFusionError> {
     let side = metrics.trigger.on;
     let values = Values::new(&metrics.comparison, metrics.trigger, inputs);
-    let peers = Peers::named(&metrics.comparison, view, &inputs).await?;
+    let peers = Peers::named(metrics.comparison.peer_group.as_ref(), view, &inputs).await?;
     let mut groups = Groups::among(peers.clone());
     for part in parts(view, &inputs) {
         groups.judge(values.rows(&part).await?, &metrics.trigger).await?;

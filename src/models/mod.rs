@@ -111,9 +111,12 @@ methods! {
 /// Keys that outliers of a model have, besides those that all outliers have.
 pub fn stored_keys(model_type: ModelType) -> impl Iterator<Item = &'static StoredKey> {
     let by_metrics = (model_type == ModelType::Metrics).then(stored_by_metrics);
-    let by_comparison = matches!(model_type, ModelType::Metrics | ModelType::Terms);
-    let by_comparison = by_comparison.then(|| season::STORED.iter().chain(&peers::STORED));
-    own_keys(model_type).iter().chain(by_metrics.into_iter().flatten()).chain(by_comparison.into_iter().flatten())
+    let (by_season, by_peers): (&[StoredKey], &[StoredKey]) = match model_type {
+        ModelType::Metrics | ModelType::Terms => (&season::STORED, &peers::STORED),
+        ModelType::SuddenAppearance => (&[], &peers::STORED),
+        ModelType::SimpleQuery | ModelType::Word2vec | ModelType::Beacon => (&[], &[]),
+    };
+    own_keys(model_type).iter().chain(by_metrics.into_iter().flatten()).chain(by_season).chain(by_peers)
 }
 
 /// Candidates of a model in a view, and what the model saw.

@@ -15,9 +15,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
 use super::{Buckets, Inputs, column, rows, text_of};
-use crate::config::{Comparison, TriggerOn};
+use crate::config::TriggerOn;
 use crate::engine::functions::value_bin;
-use crate::event::{PerOutlier, StoredKey, StoredKind};
+use crate::event::{FieldPath, PerOutlier, StoredKey, StoredKind};
 use crate::state::{Bin, Sketch};
 use crate::table::View;
 
@@ -38,11 +38,11 @@ pub(super) struct Peers {
 impl Peers {
     /// Peer groups of the aggregators in `view`, if the use case names a field of peers.
     pub(super) async fn named(
-        comparison: &Comparison,
+        peer_group: Option<&FieldPath>,
         view: &View,
         inputs: &Inputs<'_>,
     ) -> Result<Option<Arc<Self>>, DataFusionError> {
-        match comparison.peer_group {
+        match peer_group {
             Some(_) => Ok(Some(Self::of(view, inputs).await?)),
             None => Ok(None),
         }

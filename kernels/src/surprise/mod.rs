@@ -14,7 +14,7 @@ mod scale;
 mod season;
 mod tail;
 
-pub use discoveries::q_values;
+pub use discoveries::{least_discovered, q_values};
 pub use distances::Distances;
 pub use histogram::{TailHistogram, bin_of, lower_edge};
 pub use novelty::Occurrences;
@@ -35,18 +35,6 @@ pub fn bits(p: f64) -> f64 {
 #[must_use]
 pub fn score(surprise: f64) -> f64 {
     100.0 * (1.0 - (-surprise.max(0.0) / HALVING_BITS).exp2())
-}
-
-/// Least surprise, in bits, of the tests that are discoveries at a false discovery rate of `rate`
-/// among `n_tests` tests, of which the others have less surprise than all of `surprises` (the
-/// procedure of Benjamini and Hochberg); `None` if nothing is discovered.
-#[must_use]
-pub fn least_discovered(surprises: &[f64], n_tests: u64, rate: f64) -> Option<f64> {
-    let mut descending = surprises.to_vec();
-    descending.sort_unstable_by(|a, b| b.total_cmp(a));
-    let is_discovered =
-        |&(idx, surprise): &(usize, &f64)| (-surprise).exp2() <= rate * (idx + 1) as f64 / n_tests as f64;
-    descending.iter().enumerate().rev().find(is_discovered).map(|(_, surprise)| *surprise)
 }
 
 /// Other events of a population, and those of them that are at least as extreme as one event.
@@ -88,18 +76,6 @@ mod tests {
     fn probabilities_become_bits() {
         assert_eq!([1.0, 0.5, 0.125, 2.0].map(bits), [0.0, 1.0, 3.0, 0.0]);
         assert_eq!(bits(0.0), f64::INFINITY);
-    }
-
-    #[test]
-    fn discoveries_are_those_of_benjamini_and_hochberg() {
-        assert_eq!(least_discovered(&[], 10, 0.05), None);
-        assert_eq!(least_discovered(&[3.0, 4.0], 10, 0.05), None);
-        // 2 * 0.05 / 10 is 6.6 bits, 1 * 0.05 / 10 is 7.6 bits
-        assert_eq!(least_discovered(&[3.0, 7.0], 10, 0.05), None);
-        assert_eq!(least_discovered(&[3.0, 7.0, 6.7], 10, 0.05), Some(6.7));
-        assert_eq!(least_discovered(&[3.0, 8.0], 10, 0.05), Some(8.0));
-        assert_eq!(least_discovered(&[3.0, 8.0], 10, 0.5), Some(8.0));
-        assert_eq!(least_discovered(&[3.4, 8.0], 10, 0.5), Some(3.4));
     }
 
     #[test]

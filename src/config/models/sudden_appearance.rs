@@ -24,6 +24,8 @@ pub struct SuddenAppearance {
     pub min_aggregator_bucket: Option<u64>,
     /// Rate of false discoveries, between 0 and 1; without one, all first appearances are outliers.
     pub rate: Option<f64>,
+    /// Field whose value aggregators have in common with their peers.
+    pub peer_group: Option<FieldPath>,
 }
 
 impl ModelSettings for SuddenAppearance {
@@ -32,6 +34,7 @@ impl ModelSettings for SuddenAppearance {
         let aggregator = keys.required_fields("aggregator");
         let min_aggregator_bucket = keys.count("min_aggregator_bucket");
         let rate = Trigger::read_rate(keys);
+        let peer_group = keys.field("peer_group");
         let window = duration(keys, "sliding_window_size");
         let step = duration(keys, "sliding_window_step_size");
         let (window, step) = (window?, step?);
@@ -47,7 +50,8 @@ impl ModelSettings for SuddenAppearance {
             );
             return None;
         }
-        Some(Self { target: target?, aggregator: aggregator?, window, step, min_aggregator_bucket, rate: rate? })
+        let (target, aggregator, rate) = (target?, aggregator?, rate?);
+        Some(Self { target, aggregator, window, step, min_aggregator_bucket, rate, peer_group })
     }
 
     fn read_section<'a>(keys: &mut Keys<'a>) -> Vec<&'a Entry> {

@@ -25,7 +25,7 @@ use crate::table::{Population, View};
 pub(super) async fn keep(
     rate: f64,
     windows: &SlidingWindows,
-    novelty: &Novelty,
+    (novelty, known_to_peers): (&Novelty, &(dyn Fn(&Appeared) -> f64 + Sync)),
     view: &View,
     appeared: &mut Vec<Appeared>,
     inputs: Inputs<'_>,
@@ -36,7 +36,8 @@ pub(super) async fn keep(
     let least = (novelty.n() as f64).powi(-2);
     let probability = |(appeared, &n_before): (&Appeared, &u64)| {
         let occurrences = novelty.occurrences(appeared.candidate.aggregator);
-        occurrences.map_or(1.0, |own| own.probability_of_new(n_before, rate).max(least))
+        let own = occurrences.map_or(1.0, |own| own.probability_of_new(n_before, rate).max(least));
+        own.max(known_to_peers(appeared))
     };
     let probabilities: Vec<f64> = appeared.iter().zip(&n_before).map(probability).collect();
     let mut order: Vec<usize> = (0..appeared.len()).collect();

@@ -16,6 +16,7 @@ use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
+use super::peers::{Counted, PeerCounts, Peers};
 use super::{
     Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Recall, Refinement, Span, column,
     field_names, rows, rows_of, text_of,
@@ -45,6 +46,7 @@ impl Method for SuddenAppearance {
             target: Some(Key::smallest(&self.target)),
             time: true,
             tie: true,
+            peer: self.peer_group.as_ref().map(|field| Key::smallest(std::slice::from_ref(field))),
             ..Columns::default()
         }
     }
@@ -87,12 +89,11 @@ async fn evaluate<'a>(
     let memory = inputs.recall.map_or(0, Recall::length);
     let windows = SlidingWindows { histories, window, step, memory };
     let expression = appearances(col("time"), col("tie"), col("element"), &windows);
+    let mut wanted = vec![expression.alias("appearances"), count(lit(1)).alias("n")];
+    wanted.extend(sudden.peer_group.as_ref().map(|_| min(col("time")).alias("first")));
     let found = rows(&everything, &inputs)?
         .filter(col("time").between(lit(start), lit(end)))?
-        .aggregate(
-            vec![col("aggregator"), col("target")],
-            vec![expression.alias("appearances"), count(lit(1)).alias("n")],
-        )?
+        .aggregate(vec![col("aggregator"), col("target")], wanted)?
         .collect()
         .await?;
     let mut appeared = Vec::new();
@@ -108,20 +109,52 @@ async fn evaluate<'a>(
         return Ok(Evaluation::without_candidates(&inputs));
     }
     let novelty = novelty(sudden, &everything, &found, &appeared, inputs).await?;
-    let surprises: Vec<f64> = match sudden.rate {
+    let peers = peers(sudden, &everything, &found, &appeared, &inputs).await?;
+    let known_to_peers = |appeared: &Appeared| peers.as_ref().and_then(|peers| appeared.known_to(peers)).unwrap_or(0.0);
+    let probabilities: Vec<f64> = match sudden.rate {
         Some(rate) => {
-            let probabilities = discoveries::keep(rate, &windows, &novelty, view, &mut appeared, inputs).await?;
-            probabilities.into_iter().map(bits).collect()
+            discoveries::keep(rate, &windows, (&novelty, &known_to_peers), view, &mut appeared, inputs).await?
         }
-        None => appeared.iter().map(|appeared| novelty.surprise(&appeared.candidate)).collect(),
+        None => {
+            let probability =
+                |appeared: &Appeared| novelty.probability(&appeared.candidate).max(known_to_peers(appeared));
+            appeared.iter().map(probability).collect()
+        }
     };
     let mut candidates = Candidates::new(&inputs);
     let mut numbered = (0..).zip(&appeared);
     numbered.try_for_each(|(evidence, appeared)| candidates.push(Candidate { evidence, ..appeared.candidate }))?;
     let evaluation = Evaluation::new(candidates, move |candidate, _| {
-        observations(sudden, view, &appeared[candidate.evidence as usize])
+        let appeared = &appeared[candidate.evidence as usize];
+        let mut seen = observations(sudden, view, appeared);
+        if let Some(found) = &peers {
+            seen.extend(found.peers.observations(view, candidate.aggregator, appeared.known_to(found)));
+        }
+        seen
     });
-    Ok(evaluation.with_surprise(move |candidate| surprises[candidate.evidence as usize]))
+    Ok(evaluation.with_surprise(move |candidate| bits(probabilities[candidate.evidence as usize])))
+}
+
+/// Peers of the aggregators of `appeared` that have their targets, by the time since when; `None`
+/// without a field of peers.
+async fn peers(
+    sudden: &SuddenAppearance,
+    everything: &View,
+    found: &[RecordBatch],
+    appeared: &[Appeared],
+    inputs: &Inputs<'_>,
+) -> Result<Option<PeerCounts>, DataFusionError> {
+    let Some(peers) = Peers::named(sudden.peer_group.as_ref(), everything, inputs).await? else { return Ok(None) };
+    let mut counts = PeerCounts::of(peers, appeared.iter().map(Appeared::counted));
+    for batch in found {
+        let (targets, firsts) = (column::<UInt32Array>(batch, "target")?, column::<Int64Array>(batch, "first")?);
+        for (row, &aggregator) in column::<UInt32Array>(batch, "aggregator")?.values().iter().enumerate() {
+            let counted = Counted { aggregator, target: targets.value(row), hour: 0 };
+            // the earlier, the greater
+            counts.add(counted, -(firsts.value(row) as f64));
+        }
+    }
+    Ok(Some(counts))
 }
 
 /// Counts how often targets occur, in the aggregators of `appeared` and everywhere. Remembered
@@ -287,6 +320,15 @@ async fn drop_small_buckets(
 }
 
 impl Appeared {
+    fn counted(&self) -> Counted {
+        Counted { aggregator: self.candidate.aggregator, target: self.candidate.target, hour: 0 }
+    }
+
+    /// Share of the peers that had the target before.
+    fn known_to(&self, peers: &PeerCounts) -> Option<f64> {
+        peers.share(self.counted(), -(self.time as f64))
+    }
+
     fn pair(&self) -> (u32, u32) {
         (self.candidate.aggregator, self.candidate.target)
     }

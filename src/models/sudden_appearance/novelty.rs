@@ -2,7 +2,7 @@
 
 use arrow::array::{Int64Array, RecordBatch, UInt32Array};
 use datafusion::error::DataFusionError;
-use outlier_kernels::surprise::{Occurrences, Others, bits, share_of_extremes};
+use outlier_kernels::surprise::{Occurrences, Others, share_of_extremes};
 use rustc_hash::FxHashMap;
 
 use super::super::{Candidate, column};
@@ -63,10 +63,10 @@ impl Novelty {
         Ok(())
     }
 
-    /// Surprise of an event with a new target.
-    pub(super) fn surprise(&self, candidate: &Candidate) -> f64 {
+    /// Probability that an event has a new target.
+    pub(super) fn probability(&self, candidate: &Candidate) -> f64 {
         let own = self.groups.get(&candidate.aggregator);
-        own.map_or(0.0, |own| bits(share_of_extremes(own.without_one(), self.whole.without_one())))
+        own.map_or(1.0, |own| share_of_extremes(own.without_one(), self.whole.without_one()))
     }
 
     /// How often the targets of an aggregator occur.

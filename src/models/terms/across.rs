@@ -49,7 +49,7 @@ pub(super) async fn across_aggregators<'a>(
     if flagged.is_empty() {
         return Ok(Evaluation::without_candidates(&inputs));
     }
-    let peers = Peers::named(&terms.comparison, view, &inputs).await?;
+    let peers = Peers::named(terms.comparison.peer_group.as_ref(), view, &inputs).await?;
     let peers = peers.map(|peers| counts_of_peers(peers, &n_by_aggregator, &flagged, terms.trigger.on));
     let compared = Compared { distances, peers, on: terms.trigger.on };
     if terms.trigger.method == TriggerMethod::Fdr && compared.peers.is_some() {

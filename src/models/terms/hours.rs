@@ -37,7 +37,7 @@ pub(super) async fn by_hour<'a>(
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, DataFusionError> {
     let counting = Counting::new(terms, view, inputs).await?;
-    let peers = Peers::named(&terms.comparison, view, &inputs).await?;
+    let peers = Peers::named(terms.comparison.peer_group.as_ref(), view, &inputs).await?;
     let mut groups = counting.judged(peers.clone()).await?;
     let is_discovery = terms.trigger.method == TriggerMethod::Fdr;
     let reference = match inputs.first_round.values.get() {

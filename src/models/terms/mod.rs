@@ -114,7 +114,7 @@ async fn within_aggregator<'a>(
 ) -> Result<Evaluation<'a>, DataFusionError> {
     let judged = judge_counts(terms, view, inputs).await?;
     let on = terms.trigger.on;
-    let peers = Peers::named(&terms.comparison, view, &inputs).await?;
+    let peers = Peers::named(terms.comparison.peer_group.as_ref(), view, &inputs).await?;
     let mut known = None;
     let (buckets, mut flagged) = match terms.trigger.method {
         TriggerMethod::Fdr => {
