@@ -278,7 +278,8 @@ fn what_peers_had_before_is_less_surprising_when_it_appears() {
     for (day, host) in (0..14).flat_map(|day| (0..20).map(move |host| (day, host))) {
         (0..10).for_each(|n| add(&format!("{day}-{host}-{n}"), day, n, host, &format!("p{}", n % 3)));
     }
-    // all other servers had the agent for days, and nobody had the tool before; others have it later
+    // all other servers had the agent for days, and nobody had the tool before; others have it
+    // later
     (2..20).step_by(2).for_each(|host| add(&format!("agent-{host}"), 6, 12, host, "agent"));
     add("agent", 13, 12, 0, "agent");
     add("tool", 13, 12, 1, "tool");
