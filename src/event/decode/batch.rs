@@ -24,6 +24,8 @@ pub struct EventBatch {
     pub matched: Option<Vec<BooleanArray>>,
     /// lines that gave no row
     pub skipped: SkippedLines,
+    /// reason why the rows that follow could not be read
+    pub fault: Option<String>,
 }
 
 /// Position of a row in its batch.

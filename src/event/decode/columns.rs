@@ -90,6 +90,15 @@ impl ListColumn {
         self.codes.push(self.texts.code(text));
     }
 
+    /// Code of a text for [`Self::push_code`], until the column is taken.
+    pub(super) fn code(&mut self, text: &str) -> u32 {
+        self.texts.code(text)
+    }
+
+    pub(super) fn push_code(&mut self, code: u32) {
+        self.codes.push(code);
+    }
+
     pub(super) fn end_row(&mut self, present: bool) {
         self.ends.push(self.codes.len());
         self.present.push(present);
@@ -116,6 +125,15 @@ pub(super) struct TextColumn {
 impl TextColumn {
     pub(super) fn push(&mut self, text: Option<&str>) {
         let code = text.map(|text| self.texts.code(text));
+        self.codes.push(code);
+    }
+
+    /// Code of a text for [`Self::push_code`], until the column is taken.
+    pub(super) fn code(&mut self, text: &str) -> u32 {
+        self.texts.code(text)
+    }
+
+    pub(super) fn push_code(&mut self, code: Option<u32>) {
         self.codes.push(code);
     }
 

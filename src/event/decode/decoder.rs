@@ -64,7 +64,7 @@ pub struct Decoder {
     projection: Projection,
     identity: Identity,
     shape: Shape,
-    cells: Cells,
+    pub(super) cells: Cells,
 }
 
 impl Decoder {
@@ -164,7 +164,7 @@ impl Decoder {
 
     /// Adds the row of a document unless it is bad. Returns its identity. `name` and `number`
     /// identify documents that do not do it themselves.
-    fn decode_document<'de>(
+    pub(super) fn decode_document<'de>(
         &mut self,
         text: &'de str,
         hit: Option<HitText<'de>>,
@@ -218,44 +218,75 @@ impl Decoder {
             stored_ids: ids.stored,
             matched: None,
             skipped,
+            fault: None,
         })
     }
 
     /// Adds a row. Returns the hash of its identity, or 0 if it is not wanted.
     pub(super) fn push(&mut self, row: &Row<'_, '_>, envelope: &Envelope<'_>, name: &str, number: u64) -> u64 {
-        let [index, id] = [envelope.index, envelope.id].map(|raw| raw.filter(|raw| names_something(raw)));
-        let index = || index.map_or_else(|| name.to_owned(), identity_text);
-        let id = || id.map_or_else(|| line_id(number), identity_text);
-        let plan = row.plan;
-        for (column_idx, place) in plan.places.iter().enumerate() {
-            let ColumnSpec { kind, formats, .. } = &plan.specs[column_idx];
-            let kind = *kind;
-            match place {
-                ValuePlace::Index => self.cells.push_leaf(column_idx, &index()),
-                ValuePlace::Id => self.cells.push_leaf(column_idx, &id()),
-                ValuePlace::Names(pattern) => self.cells.push_leaves(column_idx, |scratch, push| {
-                    pattern.leaves(envelope.source, scratch, push);
-                }),
-                ValuePlace::Field(field, _) if kind == ColumnKind::Leaves => {
-                    self.cells.push_leaves(column_idx, |scratch, push| {
-                        row.values_everywhere(field, |raw| leaves(raw, scratch, push));
-                    });
-                }
-                ValuePlace::Field(field, form) if kind == ColumnKind::FormLeaves => {
-                    let form = form.as_ref().filter(|_| !row.has(field));
-                    self.cells.push_leaves(column_idx, |scratch, push| {
-                        let of = form.map_or(&[][..], |form| &form.of);
-                        row.values_everywhere(of, |raw| own_leaves(raw, scratch, push));
-                    });
-                }
-                ValuePlace::Field(field, form) => match row.value(field) {
-                    Some(raw) => self.cells.push_one(column_idx, kind, Some(raw), Case::Kept, formats),
-                    None => self.cells.push(column_idx, kind, &find(row, field, form.as_ref()), formats),
-                },
-            }
+        for column_idx in 0..row.plan.places.len() {
+            self.push_cell(column_idx, row, envelope, name, number);
         }
-        if self.identity == Identity::Hashed { identity_hash(&index(), &id()) } else { 0 }
+        self.hash(envelope, name, number)
     }
+
+    /// Adds the cell of a row.
+    #[inline]
+    pub(super) fn push_cell(
+        &mut self,
+        column_idx: usize,
+        row: &Row<'_, '_>,
+        envelope: &Envelope<'_>,
+        name: &str,
+        number: u64,
+    ) {
+        let ColumnSpec { kind, formats, .. } = &row.plan.specs[column_idx];
+        let kind = *kind;
+        match &row.plan.places[column_idx] {
+            ValuePlace::Index => self.cells.push_leaf(column_idx, &index_text(envelope, name)),
+            ValuePlace::Id => self.cells.push_leaf(column_idx, &id_text(envelope, number)),
+            ValuePlace::Names(pattern) => self.cells.push_leaves(column_idx, |scratch, push| {
+                pattern.leaves(envelope.source, scratch, push);
+            }),
+            ValuePlace::Field(field, _) if kind == ColumnKind::Leaves => {
+                self.cells.push_leaves(column_idx, |scratch, push| {
+                    row.values_everywhere(field, |raw| leaves(raw, scratch, push));
+                });
+            }
+            ValuePlace::Field(field, form) if kind == ColumnKind::FormLeaves => {
+                let form = form.as_ref().filter(|_| !row.has(field));
+                self.cells.push_leaves(column_idx, |scratch, push| {
+                    let of = form.map_or(&[][..], |form| &form.of);
+                    row.values_everywhere(of, |raw| own_leaves(raw, scratch, push));
+                });
+            }
+            ValuePlace::Field(field, form) => match row.value(field) {
+                Some(raw) => self.cells.push_one(column_idx, kind, Some(raw), Case::Kept, formats),
+                None => self.cells.push(column_idx, kind, &find(row, field, form.as_ref()), formats),
+            },
+        }
+    }
+
+    /// True if rows have hashes of their identity.
+    pub(super) fn hashes_identity(&self) -> bool {
+        self.identity == Identity::Hashed
+    }
+
+    /// Hash of the identity of a document, or 0 if it is not wanted.
+    pub(super) fn hash(&self, envelope: &Envelope<'_>, name: &str, number: u64) -> u64 {
+        if !self.hashes_identity() {
+            return 0;
+        }
+        identity_hash(&index_text(envelope, name), &id_text(envelope, number))
+    }
+}
+
+fn index_text(envelope: &Envelope<'_>, name: &str) -> String {
+    envelope.index.filter(|raw| names_something(raw)).map_or_else(|| name.to_owned(), identity_text)
+}
+
+fn id_text(envelope: &Envelope<'_>, number: u64) -> String {
+    envelope.id.filter(|raw| names_something(raw)).map_or_else(|| line_id(number), identity_text)
 }
 
 /// Identity of a row.

@@ -1,16 +1,19 @@
 //! Decodes events into Arrow: only the wanted columns, without a tree of values per event.
 //!
 //! A [`Projection`] names the columns. Its plan is a trie of field names. A [`Decoder`] turns
-//! events into [`EventBatch`]es and is reused from batch to batch. Events come in two forms:
+//! events into [`EventBatch`]es and is reused from batch to batch. Events come in three forms:
 //!
 //! * lines of JSON ([`Chunk`]) and hits of a search ([`HitText`]): seeds lead `serde_json` through
 //!   the trie, so everything that no column wants is skipped as text;
 //! * rows of tables ([`TableRows`]): their columns are looked up in the trie once per table, and
-//!   only the wanted cells become JSON text.
+//!   only the wanted cells become JSON text;
+//! * rows of Arrow arrays ([`ArrayRows`]): their fields are looked up in the trie once per schema,
+//!   and their values become cells without text, dictionary by dictionary.
 //!
 //! Bad lines are always counted ([`SkippedLines`]). The wanted columns do not affect which lines
 //! are bad.
 
+mod arrays;
 mod batch;
 mod cells;
 mod columns;
@@ -33,6 +36,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use arrays::{ArrayColumns, ArrayRows, json_lines};
 pub use batch::{EventBatch, RowRef};
 pub use cursor::string_end;
 pub use decoder::{Chunk, Decoder, HitText, Identity};

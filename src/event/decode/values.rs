@@ -90,12 +90,7 @@ fn number_into<'a>(raw: &'a str, scratch: &'a mut String) -> &'a str {
 /// Reads a timestamp as microseconds since the epoch, UTC (see [`super::ColumnKind::Time`]).
 pub fn timestamp(raw: &str, formats: &TimeFormats, scratch: &mut String) -> Option<i64> {
     match Kind::of(raw) {
-        Kind::String => {
-            let text = unescaped(string_content(raw), scratch);
-            // most times have this form, which no format reads in another way
-            let known = formats.is_empty().then(|| iso(text.as_bytes(), 0)).flatten();
-            known.map(|parsed| parsed.micros).or_else(|| formats.micros_of_text(text))
-        }
+        Kind::String => text_timestamp(unescaped(string_content(raw), scratch), formats),
         Kind::Number => formats.micros_of_number(raw),
         Kind::Array => {
             let mut list = Cursor::new(raw);
@@ -106,6 +101,13 @@ pub fn timestamp(raw: &str, formats: &TimeFormats, scratch: &mut String) -> Opti
         Kind::Object => wrapped(raw, formats, scratch),
         _ => None,
     }
+}
+
+/// Same for a text.
+pub(super) fn text_timestamp(text: &str, formats: &TimeFormats) -> Option<i64> {
+    // most times have this form, which no format reads in another way
+    let known = formats.is_empty().then(|| iso(text.as_bytes(), 0)).flatten();
+    known.map(|parsed| parsed.micros).or_else(|| formats.micros_of_text(text))
 }
 
 /// Reads a time as MongoDB exports it: `{"$date": ...}` holds a text, or milliseconds as a number

@@ -120,12 +120,12 @@ impl Contents {
         self.plain.is_some()
     }
 
-    /// Returns the file, for formats that need random access; `None` for streams and compressed
-    /// files. All of it counts as read.
-    pub(super) fn into_file(self) -> Option<io::Result<File>> {
+    /// Returns the path of the file, for formats that need random access; `None` for streams and
+    /// compressed files. All of it counts as read.
+    pub(super) fn into_path(self) -> Option<PathBuf> {
         let PlainFile { path, size, progress } = self.plain?;
         progress.add_bytes(size.saturating_sub(self.start.get_ref().len() as u64));
-        Some(File::open(path))
+        Some(path)
     }
 }
 

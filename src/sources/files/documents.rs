@@ -22,7 +22,7 @@ pub(super) struct Place {
     pub(super) kept: Box<dyn Kept>,
 }
 
-/// Returns the documents, in the order of the references.
+/// Returns the documents, in the order of the references; `None` for those that are damaged.
 pub(super) fn fetch(
     files: &[InputFile],
     spool: &Spool,
@@ -33,26 +33,31 @@ pub(super) fn fetch(
     for (idx, document) in documents.iter().enumerate() {
         by_batch.entry(document.batch).or_default().push(idx);
     }
-    let fetched: Vec<Vec<(usize, RawDocument)>> = by_batch
+    let fetched: Vec<Vec<(usize, Option<RawDocument>)>> = by_batch
         .into_par_iter()
         .map(|(batch, wanted)| {
             let place = places.get(batch as usize).ok_or_else(|| unknown(documents, &wanted))?;
             let file = &files[place.file_idx];
-            let read = place.kept.documents(file, spool)?;
+            let in_batch: Vec<DocRef> = wanted.iter().map(|&idx| documents[idx]).collect();
+            let read = place.kept.documents(file, spool, &in_batch)?;
             let fetch = |idx: usize| {
                 let document = documents[idx];
                 let line = place.first_line + u64::from(document.line);
-                let raw = read(document).and_then(|text| raw_document(document, &text, file, line));
+                let raw = match read(document) {
+                    // the file is damaged where the scan did not look
+                    Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok((idx, None)),
+                    text => text.and_then(|text| raw_document(document, &text, file, line)),
+                };
                 let place = || format!("line {}", line + 1);
                 let error = |source| SourceError::Read { name: file.name.to_string(), place: place(), source };
-                Ok((idx, raw.map_err(error)?))
+                Ok((idx, Some(raw.map_err(error)?)))
             };
             wanted.into_iter().map(fetch).collect()
         })
         .collect::<Result<_, SourceError>>()?;
-    let mut all: Vec<(usize, RawDocument)> = fetched.into_iter().flatten().collect();
+    let mut all: Vec<(usize, Option<RawDocument>)> = fetched.into_iter().flatten().collect();
     all.sort_unstable_by_key(|(idx, _)| *idx);
-    Ok(all.into_iter().map(|(_, document)| Some(document)).collect())
+    Ok(all.into_iter().map(|(_, document)| document).collect())
 }
 
 fn unknown(documents: &[DocRef], wanted: &[usize]) -> SourceError {

@@ -157,6 +157,7 @@ impl EventSource for EventFiles {
                 ..ScanSummary::default()
             },
             repeats: Repeats::new(options.memory_for_ids),
+            broken: None,
             on_batch,
         };
         for file_idx in 0..self.files.len() {
@@ -213,6 +214,8 @@ struct Scan<'a, 'b> {
     n_bytes: usize,
     summary: ScanSummary,
     repeats: Repeats,
+    /// The last file that has a fault in one of its blocks: nothing after the fault is read.
+    broken: Option<usize>,
     on_batch: &'a mut OnBatch<'b>,
 }
 
@@ -236,6 +239,7 @@ impl Scan<'_, '_> {
                 return Ok(());
             }
         };
+        blocks.want(&self.decoders.projection);
         self.summary.doubts.extend(doubt.map(|doubt| format!("{}: {doubt}", file.name)));
         loop {
             let next = blocks.next();
@@ -244,6 +248,7 @@ impl Scan<'_, '_> {
             }
             match next {
                 Ok(None) => return Ok(()),
+                Ok(Some(_)) if self.broken == Some(file_idx) => return Ok(()),
                 Ok(Some(block)) => self.start(file_idx, block)?,
                 Err(error) => {
                     self.incomplete(file, error.to_string());
@@ -278,7 +283,14 @@ impl Scan<'_, '_> {
         self.n_bytes -= n_bytes;
         let name = || self.files.files[file_idx].name.to_string();
         let refused = |source| SourceError::Columns { name: name(), source };
+        if self.broken == Some(file_idx) {
+            return Ok(());
+        }
         let mut batch = batch.map_err(refused)?;
+        if let Some(fault) = batch.fault.take() {
+            self.broken = Some(file_idx);
+            self.incomplete(&self.files.files[file_idx], fault);
+        }
         self.repeats.drop_from(&mut batch).map_err(refused)?;
         {
             let mut places = self.files.lock_places();

@@ -336,7 +336,7 @@ fn streams_are_recognised_by_their_content() {
         while let Some(block) = blocks.next().unwrap() {
             let batch = block.decode(&mut decoder, &Arc::from("stream")).unwrap();
             let kept = block.keep(&spool).unwrap();
-            let read = kept.documents(&InputFile::new(None).unwrap(), &spool).unwrap();
+            let read = kept.documents(&InputFile::new(None).unwrap(), &spool, &[]).unwrap();
             parsed.extend(batch.rows.iter().map(|row| {
                 let (offset, length, line) = (row.offset_in_batch, row.length, row.line_in_batch);
                 serde_json::from_slice::<Value>(&read(DocRef { batch: 0, offset, length, line }).unwrap()).unwrap()

@@ -1,8 +1,9 @@
 //! File formats, one file per format.
 //!
-//! They differ in what they give. JSON and Parquet give lines of JSON and leave the rest to
-//! [`text`]. CSV and Zeek's format give records of cells, which [`table`] decodes. Event logs give
-//! chunks of their own ([`evtx`]), of which they render the wanted fields.
+//! They differ in what they give. JSON gives lines of JSON and leaves the rest to [`text`]. CSV and
+//! Zeek's format give records of cells, which [`table`] decodes. Event logs give chunks of their own
+//! ([`evtx`]), of which they render the wanted fields. Parquet gives rows of Arrow arrays, of which
+//! it reads the wanted columns ([`parquet`]).
 
 mod cells;
 mod columns;
@@ -24,7 +25,7 @@ use arrow::error::ArrowError;
 use self::cells::BeyondLimit;
 use super::contents::{Contents, Start, without_compression};
 use super::file::InputFile;
-use crate::event::decode::{Decoder, EventBatch};
+use crate::event::decode::{Decoder, EventBatch, Projection};
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, ScanProgress, SourceError};
 use crate::spill::{SpillError, Spool};
@@ -88,6 +89,18 @@ pub(super) enum Holds {
 
 /// Parts of a file, in order.
 pub(super) trait Blocks {
+    /// Says what will be decoded, before the first part is read. Formats that store columns read no
+    /// others.
+    fn want(&mut self, _projection: &Projection) {}
+
+    /// Checks more of the start of the file than opening it did.
+    ///
+    /// # Errors
+    /// Damaged contents.
+    fn probe(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Returns the next part. If reading fails, what was read before the fault comes first, then
     /// the error, then nothing.
     fn next(&mut self) -> io::Result<Option<Box<dyn Block>>>;
@@ -116,14 +129,20 @@ pub(super) trait Block: Send {
 
 /// A part of a file whose documents can be read again.
 pub(super) trait Kept: Send + Sync + std::fmt::Debug {
-    /// Prepares reading documents of this part of `file`.
+    /// Prepares reading the documents at `places` in this part of `file`.
     ///
     /// # Errors
     /// A file that has changed or cannot be read.
-    fn documents<'a>(&'a self, file: &InputFile, spool: &Spool) -> Result<ReadDocument<'a>, SourceError>;
+    fn documents<'a>(
+        &'a self,
+        file: &InputFile,
+        spool: &Spool,
+        places: &[DocRef],
+    ) -> Result<ReadDocument<'a>, SourceError>;
 }
 
-/// Returns the JSON text of a document.
+/// Returns the JSON text of a document. Invalid data is a document whose place is damaged, though its
+/// wanted columns are not.
 pub(super) type ReadDocument<'a> = Box<dyn Fn(DocRef) -> io::Result<Vec<u8>> + 'a>;
 
 /// Starts reading `file`. Also returns a reason to doubt that all of its events are read. A stream
@@ -164,7 +183,7 @@ pub(super) fn check(file: &InputFile) -> Result<(), SourceError> {
                 if contents.start().bytes.is_empty() {
                     contents.take_fault().map_or(Ok(()), Err)?;
                 }
-                format.open(contents).map(|_| Ok(()))
+                format.open(contents)?.probe().map(Ok)
             }
         }
     });

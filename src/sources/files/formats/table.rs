@@ -247,8 +247,13 @@ struct KeptTable<D> {
 }
 
 impl<D: Dialect> Kept for KeptTable<D> {
-    fn documents<'a>(&'a self, file: &InputFile, spool: &Spool) -> Result<ReadDocument<'a>, SourceError> {
-        let read = self.records.documents(file, spool)?;
+    fn documents<'a>(
+        &'a self,
+        file: &InputFile,
+        spool: &Spool,
+        places: &[DocRef],
+    ) -> Result<ReadDocument<'a>, SourceError> {
+        let read = self.records.documents(file, spool, places)?;
         let writer = RowWriter::of_whole_rows(&*self.dialect, |_| true);
         Ok(Box::new(move |place: DocRef| {
             let bytes = read(place)?;

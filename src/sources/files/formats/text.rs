@@ -82,7 +82,7 @@ struct InFile {
 }
 
 impl Kept for InFile {
-    fn documents<'a>(&'a self, file: &InputFile, _: &Spool) -> Result<ReadDocument<'a>, SourceError> {
+    fn documents<'a>(&'a self, file: &InputFile, _: &Spool, _: &[DocRef]) -> Result<ReadDocument<'a>, SourceError> {
         let file: File = file.reopen()?;
         Ok(Box::new(move |document: DocRef| {
             let mut line = vec![0; document.length as usize];
@@ -97,7 +97,7 @@ impl Kept for InFile {
 struct InCopy(Copied);
 
 impl Kept for InCopy {
-    fn documents<'a>(&'a self, _: &InputFile, spool: &Spool) -> Result<ReadDocument<'a>, SourceError> {
+    fn documents<'a>(&'a self, _: &InputFile, spool: &Spool, _: &[DocRef]) -> Result<ReadDocument<'a>, SourceError> {
         let copy = spool.read(&self.0)?;
         Ok(Box::new(move |document: DocRef| {
             let (start, len) = (document.offset as usize, document.length as usize);

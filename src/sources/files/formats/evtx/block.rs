@@ -271,8 +271,13 @@ struct KeptChunks {
 }
 
 impl Kept for KeptChunks {
-    fn documents<'a>(&'a self, file: &InputFile, spool: &Spool) -> Result<ReadDocument<'a>, SourceError> {
-        let read = self.chunks.documents(file, spool)?;
+    fn documents<'a>(
+        &'a self,
+        file: &InputFile,
+        spool: &Spool,
+        places: &[DocRef],
+    ) -> Result<ReadDocument<'a>, SourceError> {
+        let read = self.chunks.documents(file, spool, places)?;
         // documents of one chunk are mostly asked for one after the other
         let latest: RefCell<Option<ChunkDocuments>> = RefCell::default();
         Ok(Box::new(move |place: DocRef| {
