@@ -23,7 +23,7 @@ use crate::event::{Case, FieldPath};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name, time_column_name};
 use crate::query::TimeWindow;
 use crate::runtime::InOrder;
-use crate::sources::{DocRef, EventSource, ScanOptions, ScanSummary, SourceError};
+use crate::sources::{DocRef, EventSource, OutsideWindows, ScanOptions, ScanSummary, SourceError};
 use crate::spill::SpillFile;
 use crate::table::{
     DerivedSource, EventTable, FieldSource, KeySpec, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder,
@@ -112,9 +112,10 @@ pub fn ingest(
     };
     let (mut filled, mut first) = (BTreeSet::new(), FirstEvents::default());
     let mut preparing = InOrder::new(options.threads);
-    let options = ScanOptions { id_hash: plan.layout.tie_break, ..options.clone() };
+    let outside = outside_windows(plan, &projection).map(Arc::new);
+    let options = ScanOptions { id_hash: plan.layout.tie_break, outside, ..options.clone() };
     let summary = source.scan(&projection, &options, &mut |batch| {
-        note_filled(&mut filled, &batch.columns);
+        note_filled(&mut filled, &batch);
         first.extend(batch.rows.iter().map(|row| doc_ref(batch.number, row)));
         let plan = Arc::clone(plan);
         preparing.start(move || prepare(&plan, batch)).map_or(Ok(()), &mut store)
@@ -131,8 +132,25 @@ pub fn ingest(
     Ok(Ingested { table: Arc::new(table.finish()), summary, usage, filled, first, first_matching })
 }
 
+/// Says which rows of the source no use case looks at; `None` if some use case looks at all of them.
+fn outside_windows(plan: &ScanPlan, projection: &Projection) -> Option<OutsideWindows> {
+    let column = |name: &str| projection.specs().iter().position(|spec| spec.name == name);
+    let time_idx = plan.use_cases.first()?.time_idx?;
+    let window = |planned: &PlannedUseCase| planned.window.filter(|_| planned.time_idx == Some(time_idx));
+    let windows = plan.use_cases.iter().map(window).collect::<Option<_>>()?;
+    let of_query = |planned: &PlannedUseCase| {
+        let named = planned.named_fields.iter().flat_map(|field| &field.columns);
+        planned.query.columns().iter().chain(named).map(|column| column.name()).collect::<Vec<_>>()
+    };
+    let needed: BTreeSet<usize> = plan.use_cases.iter().flat_map(of_query).filter_map(|name| column(&name)).collect();
+    let time = column(&time_column_name(&plan.layout.times[time_idx]))?;
+    Some(OutsideWindows { time, windows, needed: needed.into_iter().collect() })
+}
+
 /// Adds the names of columns that have a value. Costs the same for every batch, whatever its size.
-fn note_filled(filled: &mut BTreeSet<String>, columns: &RecordBatch) {
+fn note_filled(filled: &mut BTreeSet<String>, batch: &EventBatch) {
+    let columns = &batch.columns;
+    filled.extend(batch.filled.iter().map(|&idx| columns.schema_ref().field(idx).name().clone()));
     for (field, column) in columns.schema_ref().fields().iter().zip(columns.columns()) {
         let has_value = match column.as_list_opt::<i32>() {
             Some(lists) => !lists.values().is_empty(),

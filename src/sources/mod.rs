@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use crate::elastic::{DocumentId, Lookup, MappedFields};
 use crate::event::decode::{EventBatch, Projection, SkippedLines};
 use crate::plan::ScanPlan;
+use crate::query::TimeWindow;
 use crate::runtime::Interrupt;
 use crate::spill::{FieldReader, FieldWriter, Record};
 
@@ -81,10 +82,24 @@ pub struct ScanOptions {
     pub id_hash: bool,
     /// upper limit on the memory for the `_index` and `_id` of documents in files, in bytes
     pub memory_for_ids: usize,
+    /// rows that need not be read in full
+    pub outside: Option<Arc<OutsideWindows>>,
     /// ends the scan early with [`SourceError::Cancelled`]
     pub interrupt: Interrupt,
     /// counts while the scan runs
     pub progress: Arc<ScanProgress>,
+}
+
+/// Rows outside the windows of all use cases. They are counted, but only some of their columns
+/// matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutsideWindows {
+    /// Column of the projection that holds the times.
+    pub time: usize,
+    /// The windows.
+    pub windows: Vec<TimeWindow>,
+    /// Columns that matter for all rows: those of queries.
+    pub needed: Vec<usize>,
 }
 
 impl Default for ScanOptions {
@@ -93,6 +108,7 @@ impl Default for ScanOptions {
             threads: rayon::current_num_threads(),
             id_hash: false,
             memory_for_ids: 256 << 20,
+            outside: None,
             interrupt: Interrupt::default(),
             progress: Arc::default(),
         }

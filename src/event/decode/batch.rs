@@ -26,6 +26,8 @@ pub struct EventBatch {
     pub skipped: SkippedLines,
     /// reason why the rows that follow could not be read
     pub fault: Option<String>,
+    /// columns that have values in rows of which they were not read
+    pub filled: Vec<usize>,
 }
 
 /// Position of a row in its batch.

@@ -219,6 +219,7 @@ impl Decoder {
             matched: None,
             skipped,
             fault: None,
+            filled: Vec::new(),
         })
     }
 

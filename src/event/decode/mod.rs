@@ -36,7 +36,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use arrays::{ArrayColumns, ArrayRows, json_lines};
+pub use arrays::{ArrayColumns, ArrayRows, Leaf, Unread, json_lines};
 pub use batch::{EventBatch, RowRef};
 pub use cursor::string_end;
 pub use decoder::{Chunk, Decoder, HitText, Identity};

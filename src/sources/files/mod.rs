@@ -239,7 +239,7 @@ impl Scan<'_, '_> {
                 return Ok(());
             }
         };
-        blocks.want(&self.decoders.projection);
+        blocks.want(&self.decoders.projection, options.outside.as_deref());
         self.summary.doubts.extend(doubt.map(|doubt| format!("{}: {doubt}", file.name)));
         loop {
             let next = blocks.next();

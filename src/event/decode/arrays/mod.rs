@@ -32,7 +32,7 @@ use crate::event::time::TimeFormats;
 use crate::runtime::contained;
 
 pub use self::lines::json_lines;
-pub use self::origins::ArrayColumns;
+pub use self::origins::{ArrayColumns, Leaf};
 
 /// Rows that become text at once.
 const ROWS_AS_LINES: usize = 256;
@@ -50,6 +50,19 @@ pub struct ArrayRows<'a, B> {
     pub first_row: u64,
     /// Estimated bytes of a whole row as text.
     pub row_bytes: u32,
+    /// What stands for columns that the batches lack on purpose.
+    pub unread: Option<&'a Unread>,
+}
+
+/// Columns of which some rows are not read, because no use case looks at these rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Column of times.
+    pub time: usize,
+    /// A time that stands for those of the rows, in microseconds.
+    pub micros: i64,
+    /// Columns that have values in some of the rows.
+    pub filled: Vec<usize>,
 }
 
 /// Rows so far.
@@ -61,6 +74,8 @@ struct Progress<'a> {
     rows: Vec<RowRef>,
     ids: Identities,
     skipped: SkippedLines,
+    /// Column of times that are not read, and what stands for them.
+    time: Option<(usize, i64)>,
     /// Per column.
     codes: Vec<Codes>,
 }
@@ -98,7 +113,7 @@ impl Decoder {
     where
         B: Iterator<Item = Result<RecordBatch, String>>,
     {
-        let ArrayRows { schema, batches, name, first_row, row_bytes } = rows;
+        let ArrayRows { schema, batches, name, first_row, row_bytes, unread } = rows;
         let columns = self.projection().array_columns(schema);
         let mut progress = Progress {
             name,
@@ -108,6 +123,7 @@ impl Decoder {
             rows: Vec::new(),
             ids: Identities::default(),
             skipped: SkippedLines::default(),
+            time: unread.map(|unread| (unread.time, unread.micros)),
             codes: columns.origins.iter().map(|_| Codes::default()).collect(),
         };
         let mut fault = None;
@@ -127,7 +143,8 @@ impl Decoder {
             }
         }
         let batch = self.finish(progress.rows, progress.ids, progress.skipped)?;
-        Ok(EventBatch { fault, ..batch })
+        let filled = unread.map(|unread| unread.filled.clone()).unwrap_or_default();
+        Ok(EventBatch { fault, filled, ..batch })
     }
 
     /// Adds rows that are events or hits as a whole, and may be bad.
@@ -154,9 +171,16 @@ impl Decoder {
         for (column_idx, spec) in projection.specs().iter().enumerate() {
             let codes = &mut progress.codes[column_idx];
             match (&columns.origins[column_idx], &ready.values[column_idx]) {
-                (Origin::Field(_, case), Some(values)) => {
+                (Origin::Field { case, .. }, Some(values)) => {
                     let cells = Cells { column_idx, kind: spec.kind, case: *case, formats: &spec.formats, codes };
                     self.push_values(cells, values, ready.n_rows);
+                }
+                (Origin::Nowhere, _) if progress.time.is_some_and(|(time, _)| time == column_idx) => {
+                    if let (Column::Times(times), Some((_, micros))) =
+                        (&mut self.cells.columns[column_idx], progress.time)
+                    {
+                        (0..ready.n_rows).for_each(|_| times.push_time(Some(micros)));
+                    }
                 }
                 (Origin::Nowhere, _) => (0..ready.n_rows).for_each(|_| self.push_nothing(column_idx, spec.kind)),
                 _ => {}
@@ -329,7 +353,7 @@ fn identity_json(texts: Option<&StringArray>, row: usize) -> Option<String> {
 
 /// A batch before its rows are added.
 enum Batch {
-    Ready(Ready),
+    Ready(Box<Ready>),
     /// Lines that are checked one by one.
     Lines(Vec<Part>),
 }
@@ -347,7 +371,7 @@ fn ready(columns: &ArrayColumns, batch: &RecordBatch) -> Result<Batch, String> {
         if columns.only_lines || may_be_too_large(batch) {
             return lines_of(batch).map(Batch::Lines);
         }
-        ready_arrays(columns, batch).map(Batch::Ready)
+        ready_arrays(columns, batch).map(|ready| Batch::Ready(Box::new(ready)))
     })
     .map_err(damaged)?
     .map_err(|error| error.to_string())
@@ -357,7 +381,7 @@ fn ready_arrays(columns: &ArrayColumns, batch: &RecordBatch) -> Result<Ready, Ar
     let batch = with_texts(batch)?;
     let specs = columns.origins.iter().zip(&columns.kinds);
     let values = specs.map(|(origin, kind)| match origin {
-        Origin::Field(path, _) => Values::new(&batch, path, *kind).map(Some),
+        Origin::Field { path, .. } => Values::new(&batch, path, *kind).map(Some),
         _ => Ok(None),
     });
     let values = values.collect::<Result<_, ArrowError>>()?;

@@ -20,11 +20,28 @@ pub(super) enum Origin {
     Index,
     /// Id of the document.
     Id,
-    /// One field holds it: a scalar, or a list of scalars. The numbers lead to it through structs.
-    Field(Vec<usize>, Case),
+    /// One field holds it: a scalar, or a list of scalars.
+    Field {
+        /// Numbers that lead to it through structs.
+        path: Vec<usize>,
+        /// Its number among the leaves.
+        leaf: usize,
+        case: Case,
+    },
     /// Its rules need the text of each row: arrays of objects, maps, names that differ in case, or
     /// in the place of their dots.
     Rows,
+}
+
+/// Leaf that holds a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaf {
+    /// No leaf: no row has the field.
+    None,
+    /// One leaf, by its number.
+    One(usize),
+    /// That differs from row to row, or there are several.
+    Unclear,
 }
 
 /// Origins of the columns of a projection in a table of Arrow arrays.
@@ -83,6 +100,16 @@ impl ArrayColumns {
         self.leaves.iter().enumerate().filter(|(_, is_needed)| **is_needed).map(|(leaf, _)| leaf)
     }
 
+    /// The leaf that holds a column.
+    pub fn leaf(&self, column_idx: usize) -> Leaf {
+        match &self.origins[column_idx] {
+            _ if self.only_lines => Leaf::Unclear,
+            Origin::Nowhere => Leaf::None,
+            Origin::Field { leaf, .. } => Leaf::One(*leaf),
+            Origin::Index | Origin::Id | Origin::Rows => Leaf::Unclear,
+        }
+    }
+
     /// Number of the leaves of the schema.
     pub fn n_leaves(&self) -> usize {
         self.leaves.len()
@@ -100,7 +127,14 @@ enum Inside {
 struct Hit {
     node: NodeId,
     path: Vec<usize>,
+    leaf: usize,
     is_plain: bool,
+}
+
+impl Hit {
+    fn origin(&self, case: Case) -> Origin {
+        Origin::Field { path: self.path.clone(), leaf: self.leaf, case }
+    }
 }
 
 /// Walk through a schema along the trie.
@@ -122,7 +156,7 @@ impl Walk<'_> {
             let node = self.trie.node(key.node);
             if key.beyond || node.captured {
                 let is_plain = !key.beyond && inside == Inside::Structs && is_flat(field.data_type());
-                self.hits.push(Hit { node: key.node, path: path.clone(), is_plain });
+                self.hits.push(Hit { node: key.node, path: path.clone(), leaf: leaves.start, is_plain });
                 self.leaves[leaves.clone()].fill(true);
             }
             if key.beyond {
@@ -179,7 +213,7 @@ impl Walk<'_> {
             ([], []) => Origin::Nowhere,
             // only events without the field have the leaves of its form
             ([_], []) if kind == ColumnKind::FormLeaves => Origin::Nowhere,
-            ([own], []) if own.is_plain => Origin::Field(own.path.clone(), Case::Kept),
+            ([own], []) if own.is_plain => own.origin(Case::Kept),
             ([], [own]) if own.is_plain => of_form_field(own, form),
             _ => Origin::Rows,
         }
@@ -188,7 +222,7 @@ impl Walk<'_> {
 
 fn of_form_field(hit: &Hit, form: Option<&FormPlace>) -> Origin {
     match form {
-        Some(FormPlace { entry: None, case, .. }) => Origin::Field(hit.path.clone(), *case),
+        Some(FormPlace { entry: None, case, .. }) => hit.origin(*case),
         _ => Origin::Rows,
     }
 }

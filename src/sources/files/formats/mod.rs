@@ -27,7 +27,7 @@ use super::contents::{Contents, Start, without_compression};
 use super::file::InputFile;
 use crate::event::decode::{Decoder, EventBatch, Projection};
 use crate::runtime::Interrupt;
-use crate::sources::{DocRef, ScanProgress, SourceError};
+use crate::sources::{DocRef, OutsideWindows, ScanProgress, SourceError};
 use crate::spill::{SpillError, Spool};
 
 /// All formats. See [`recognised`] for the one that a file has.
@@ -90,8 +90,8 @@ pub(super) enum Holds {
 /// Parts of a file, in order.
 pub(super) trait Blocks {
     /// Says what will be decoded, before the first part is read. Formats that store columns read no
-    /// others.
-    fn want(&mut self, _projection: &Projection) {}
+    /// others, and of rows `outside` of all windows only what is needed.
+    fn want(&mut self, _projection: &Projection, _outside: Option<&OutsideWindows>) {}
 
     /// Checks more of the start of the file than opening it did.
     ///

@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 
 use super::file::{ParquetFile, Rows};
-use crate::event::decode::{ArrayRows, Decoder, EventBatch, json_lines};
+use crate::event::decode::{ArrayRows, Decoder, EventBatch, Unread, json_lines};
 use crate::runtime::contained;
 use crate::sources::files::file::InputFile;
 use crate::sources::files::formats::{Block, Kept, ReadDocument};
@@ -21,6 +21,8 @@ pub(super) struct RowBlock {
     pub(super) file: Arc<ParquetFile>,
     /// Leaves of the wanted columns.
     pub(super) mask: ProjectionMask,
+    /// What stands for columns that are not read.
+    pub(super) unread: Option<Unread>,
     pub(super) row_group: usize,
     /// Its rows, counted from the start of the row group.
     pub(super) rows: Range<usize>,
@@ -42,17 +44,17 @@ impl Block for RowBlock {
     }
 
     fn decode(&self, decoder: &mut Decoder, name: &Arc<str>) -> Result<EventBatch, ArrowError> {
-        let RowBlock { first_row, row_bytes, .. } = *self;
+        let (first_row, row_bytes, unread) = (self.first_row, self.row_bytes, self.unread.as_ref());
         let rows = Rows { row_group: self.row_group, ranges: vec![self.rows.clone()] };
         match self.file.read(&rows, self.mask.clone()) {
             Ok(batches) => {
                 let schema = batches.schema();
                 let batches = batches.map(|batch| batch.map_err(|error| error.to_string()));
-                decoder.decode_arrays(ArrayRows { schema: &schema, batches, name, first_row, row_bytes })
+                decoder.decode_arrays(ArrayRows { schema: &schema, batches, name, first_row, row_bytes, unread })
             }
             Err(error) => {
                 let (schema, batches) = (self.file.schema(), iter::once(Err(error.to_string())));
-                decoder.decode_arrays(ArrayRows { schema, batches, name, first_row, row_bytes })
+                decoder.decode_arrays(ArrayRows { schema, batches, name, first_row, row_bytes, unread })
             }
         }
     }

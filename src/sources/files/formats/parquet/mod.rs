@@ -3,6 +3,7 @@
 
 mod block;
 mod file;
+mod outside;
 
 use std::io;
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use parquet::file::metadata::RowGroupMetaData;
 
 use self::block::RowBlock;
 use self::file::{ParquetFile, Rows};
+use self::outside::Outside;
 use super::{Block, Blocks, Fit, Format, Start};
 use crate::event::decode::Projection;
+use crate::sources::OutsideWindows;
 use crate::sources::files::contents::Contents;
 
 /// Upper limit on the rows of a block.
@@ -53,6 +56,7 @@ impl Format for Parquet {
 struct RowBlocks {
     file: Arc<ParquetFile>,
     wanted: Wanted,
+    outside: Option<Outside>,
     /// Next row group, and next row in it.
     row_group: usize,
     row: usize,
@@ -70,7 +74,7 @@ impl RowBlocks {
     fn new(file: ParquetFile) -> Self {
         let leaves = (0..file.n_leaves()).collect();
         let wanted = Wanted { mask: file.mask(None), leaves, n_columns: file.n_leaves() };
-        RowBlocks { file: Arc::new(file), wanted, row_group: 0, row: 0, first_row: 0 }
+        RowBlocks { file: Arc::new(file), wanted, outside: None, row_group: 0, row: 0, first_row: 0 }
     }
 
     /// Estimated bytes of a row group when it is decoded.
@@ -82,12 +86,13 @@ impl RowBlocks {
 }
 
 impl Blocks for RowBlocks {
-    fn want(&mut self, projection: &Projection) {
+    fn want(&mut self, projection: &Projection, outside: Option<&OutsideWindows>) {
         let columns = projection.array_columns(self.file.schema());
         // otherwise the leaves of the two schemas do not correspond, and all of them are read
         if columns.n_leaves() == self.file.n_leaves() {
             let leaves: Vec<usize> = columns.leaves().collect();
             self.wanted = Wanted { mask: self.file.mask(Some(&leaves)), leaves, n_columns: projection.specs().len() };
+            self.outside = outside.and_then(|outside| Outside::new(&self.file, projection, &columns, outside));
         }
     }
 
@@ -95,8 +100,10 @@ impl Blocks for RowBlocks {
         let broken = |error: io::Error| io::Error::new(io::ErrorKind::InvalidData, error);
         let first = (0..self.file.row_groups().len()).find(|&idx| self.file.row_groups()[idx].num_rows() > 0);
         let Some(row_group) = first else { return Ok(()) };
-        let mut batches =
-            self.file.read(&Rows { row_group, ranges: vec![0..1] }, ProjectionMask::all()).map_err(broken)?;
+        let mut batches = self
+            .file
+            .read(&Rows { row_group, ranges: std::iter::once(0..1).collect() }, ProjectionMask::all())
+            .map_err(broken)?;
         batches.next().transpose().map_err(broken).map(drop)
     }
 
@@ -112,9 +119,15 @@ impl Blocks for RowBlocks {
             let n_bytes = self.decoded_bytes(row_group);
             let n_parts = n_bytes.div_ceil(BLOCK_BYTES).max(n_rows.div_ceil(BLOCK_ROWS));
             let length = n_rows.div_ceil(n_parts.max(1)).min(n_rows - self.row);
+            let unread = self.outside.as_ref().and_then(|outside| outside.unread(row_group));
+            let mask = match (&self.outside, &unread) {
+                (Some(outside), Some(_)) => &outside.mask,
+                _ => &self.wanted.mask,
+            };
             let block = RowBlock {
                 file: Arc::clone(&file),
-                mask: self.wanted.mask.clone(),
+                mask: mask.clone(),
+                unread,
                 row_group: self.row_group,
                 rows: self.row..self.row + length,
                 first_row: self.first_row,

@@ -93,7 +93,7 @@ fn decoded(path: &std::path::Path, projection: &Projection) -> (Vec<EventBatch>,
     let file = InputFile::new(Some(path.to_owned())).unwrap();
     let (mut blocks, _) =
         crate::sources::files::formats::open(&file, &Arc::default(), &crate::runtime::Interrupt::default()).unwrap();
-    blocks.want(projection);
+    blocks.want(projection, None);
     let (mut batches, mut documents) = (Vec::new(), Vec::new());
     let spool = Spool::new(&std::env::temp_dir());
     while let Some(block) = blocks.next().unwrap() {
@@ -298,7 +298,7 @@ fn fault(path: &std::path::Path) -> Option<String> {
         Err(error) => return Some(error.to_string()),
     };
     let projection = Projection::new(vec![ColumnSpec::new("d", &FieldPath::new("d"), ColumnKind::Elements)]);
-    blocks.want(&projection);
+    blocks.want(&projection, None);
     while let Some(block) = blocks.next().unwrap() {
         let batch = block.decode(&mut Decoder::new(&projection, Identity::Hashed), &file.name).unwrap();
         if batch.fault.is_some() {
