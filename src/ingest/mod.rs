@@ -3,6 +3,7 @@
 
 mod derive;
 mod first;
+mod outside;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,12 +24,13 @@ use crate::event::{Case, FieldPath};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name, time_column_name};
 use crate::query::TimeWindow;
 use crate::runtime::InOrder;
-use crate::sources::{DocRef, EventSource, OutsideWindows, ScanOptions, ScanSummary, SourceError};
+use crate::sources::{DocRef, EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::spill::SpillFile;
 use crate::table::{
     DerivedSource, EventTable, FieldSource, KeySpec, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder,
 };
 use derive::{Derived, derived_texts, overlay_elements, overlay_texts};
+use outside::outside_windows;
 
 pub use first::FirstEvents;
 
@@ -130,21 +132,6 @@ pub fn ingest(
         table.set_newest(newest.into_iter().map(|newest| newest.unwrap_or(plan.latest - MICROS_PER_DAY)).collect());
     }
     Ok(Ingested { table: Arc::new(table.finish()), summary, usage, filled, first, first_matching })
-}
-
-/// Says which rows of the source no use case looks at; `None` if some use case looks at all of them.
-fn outside_windows(plan: &ScanPlan, projection: &Projection) -> Option<OutsideWindows> {
-    let column = |name: &str| projection.specs().iter().position(|spec| spec.name == name);
-    let time_idx = plan.use_cases.first()?.time_idx?;
-    let window = |planned: &PlannedUseCase| planned.window.filter(|_| planned.time_idx == Some(time_idx));
-    let windows = plan.use_cases.iter().map(window).collect::<Option<_>>()?;
-    let of_query = |planned: &PlannedUseCase| {
-        let named = planned.named_fields.iter().flat_map(|field| &field.columns);
-        planned.query.columns().iter().chain(named).map(|column| column.name()).collect::<Vec<_>>()
-    };
-    let needed: BTreeSet<usize> = plan.use_cases.iter().flat_map(of_query).filter_map(|name| column(&name)).collect();
-    let time = column(&time_column_name(&plan.layout.times[time_idx]))?;
-    Some(OutsideWindows { time, windows, needed: needed.into_iter().collect() })
 }
 
 /// Adds the names of columns that have a value. Costs the same for every batch, whatever its size.

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod cases;
+mod columns;
 mod event_log;
 mod fields;
 mod hostile;

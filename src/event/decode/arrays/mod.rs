@@ -4,6 +4,7 @@
 mod bounds;
 mod lines;
 mod origins;
+mod ready;
 mod values;
 
 use std::sync::Arc;
@@ -12,9 +13,9 @@ use arrow::array::{Array, RecordBatch, StringArray};
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 
-use self::bounds::may_be_too_large;
-use self::lines::{IdentityTexts, Objects, json_text, split_identity, with_texts};
+use self::lines::json_text;
 use self::origins::Origin;
+use self::ready::{Batch, Part, Ready, ready};
 use self::values::{Codes, Lists, Texts, Values};
 use super::batch::{EventBatch, RowRef};
 use super::columns::Column;
@@ -29,13 +30,9 @@ use super::walk::{Envelope, read_source};
 use crate::event::Case;
 use crate::event::text::lower_case;
 use crate::event::time::TimeFormats;
-use crate::runtime::contained;
 
 pub use self::lines::json_lines;
 pub use self::origins::{ArrayColumns, Leaf};
-
-/// Rows that become text at once.
-const ROWS_AS_LINES: usize = 256;
 
 /// Some rows of a table.
 #[derive(Debug)]
@@ -93,19 +90,9 @@ impl Progress<'_> {
     }
 }
 
-/// A batch that is ready to become cells.
-struct Ready {
-    identity: IdentityTexts,
-    /// Per column, if it is read from a field.
-    values: Vec<Option<Values>>,
-    /// The whole rows, if some column needs them.
-    objects: Option<Objects>,
-    n_rows: usize,
-}
-
 impl Decoder {
-    /// Decodes the wanted columns of rows that are Arrow arrays. What cannot be read is the fault of
-    /// the batch.
+    /// Decodes the wanted columns of rows that are Arrow arrays. What cannot be read is the fault
+    /// of the batch.
     ///
     /// # Errors
     /// Same as [`Self::decode`].
@@ -349,53 +336,4 @@ fn cell_text<'a>(text: &'a str, kind: ColumnKind, case: Case, scratch: &'a mut S
 
 fn identity_json(texts: Option<&StringArray>, row: usize) -> Option<String> {
     texts.filter(|texts| texts.is_valid(row)).map(|texts| json_text(texts.value(row)))
-}
-
-/// A batch before its rows are added.
-enum Batch {
-    Ready(Box<Ready>),
-    /// Lines that are checked one by one.
-    Lines(Vec<Part>),
-}
-
-/// Lines of some rows.
-struct Part {
-    text: String,
-    n_rows: usize,
-}
-
-/// Prepares a batch, so that nothing can fail while its rows are added.
-fn ready(columns: &ArrayColumns, batch: &RecordBatch) -> Result<Batch, String> {
-    let damaged = |panic: String| format!("the Parquet library fails on it: {panic}");
-    contained(|| {
-        if columns.only_lines || may_be_too_large(batch) {
-            return lines_of(batch).map(Batch::Lines);
-        }
-        ready_arrays(columns, batch).map(|ready| Batch::Ready(Box::new(ready)))
-    })
-    .map_err(damaged)?
-    .map_err(|error| error.to_string())
-}
-
-fn ready_arrays(columns: &ArrayColumns, batch: &RecordBatch) -> Result<Ready, ArrowError> {
-    let batch = with_texts(batch)?;
-    let specs = columns.origins.iter().zip(&columns.kinds);
-    let values = specs.map(|(origin, kind)| match origin {
-        Origin::Field { path, .. } => Values::new(&batch, path, *kind).map(Some),
-        _ => Ok(None),
-    });
-    let values = values.collect::<Result<_, ArrowError>>()?;
-    let (identity, fields) = if columns.has_identity { split_identity(&batch)? } else { ([None, None], batch.clone()) };
-    let objects = columns.origins.contains(&Origin::Rows).then(|| Objects::new(&fields)).transpose()?;
-    Ok(Ready { identity, values, objects, n_rows: batch.num_rows() })
-}
-
-fn lines_of(batch: &RecordBatch) -> Result<Vec<Part>, ArrowError> {
-    let starts = (0..batch.num_rows()).step_by(ROWS_AS_LINES);
-    let part = |start: usize| {
-        let rows = batch.slice(start, ROWS_AS_LINES.min(batch.num_rows() - start));
-        let text = String::from_utf8(json_lines(&rows)?).map_err(|error| ArrowError::JsonError(error.to_string()))?;
-        Ok(Part { text, n_rows: rows.num_rows() })
-    };
-    starts.map(part).collect()
 }

@@ -1,9 +1,9 @@
 //! File formats, one file per format.
 //!
 //! They differ in what they give. JSON gives lines of JSON and leaves the rest to [`text`]. CSV and
-//! Zeek's format give records of cells, which [`table`] decodes. Event logs give chunks of their own
-//! ([`evtx`]), of which they render the wanted fields. Parquet gives rows of Arrow arrays, of which
-//! it reads the wanted columns ([`parquet`]).
+//! Zeek's format give records of cells, which [`table`] decodes. Event logs give chunks of their
+//! own ([`evtx`]), of which they render the wanted fields. Parquet gives rows of Arrow arrays, of
+//! which it reads the wanted columns ([`parquet`]).
 
 mod cells;
 mod columns;
@@ -141,8 +141,8 @@ pub(super) trait Kept: Send + Sync + std::fmt::Debug {
     ) -> Result<ReadDocument<'a>, SourceError>;
 }
 
-/// Returns the JSON text of a document. Invalid data is a document whose place is damaged, though its
-/// wanted columns are not.
+/// Returns the JSON text of a document. Invalid data is a document whose place is damaged, though
+/// its wanted columns are not.
 pub(super) type ReadDocument<'a> = Box<dyn Fn(DocRef) -> io::Result<Vec<u8>> + 'a>;
 
 /// Starts reading `file`. Also returns a reason to doubt that all of its events are read. A stream

@@ -24,7 +24,7 @@ const BLOCK_ROWS: usize = 1 << 17;
 
 /// Target size of the decoded columns of a block. Parts of a row group share pages, so smaller
 /// blocks read more of them twice.
-const BLOCK_BYTES: usize = 8 << 20;
+const BLOCK_BYTES: usize = 10 << 20;
 
 /// Bytes that a cell takes in a decoded column beside its text.
 const CELL_BYTES: usize = 8;

@@ -152,43 +152,54 @@ fn fields(rng: &mut Rng, least: usize, depth: usize) -> Fields {
 }
 
 fn array(rng: &mut Rng, data_type: &DataType, n: usize) -> ArrayRef {
-    use arrow::datatypes::TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
     let has_nulls = rng.bool();
-    let nulls: Vec<bool> = (0..n).map(|_| !has_nulls || rng.usize(..4) > 0).collect();
-    let is_there = |idx: usize| nulls[idx];
-    macro_rules! values {
-        ($array:ty, $value:expr) => {
-            (0..n).map(|idx| is_there(idx).then(|| $value)).collect::<$array>()
-        };
+    let is_there: Vec<bool> = (0..n).map(|_| !has_nulls || rng.usize(..4) > 0).collect();
+    match data_type {
+        DataType::Timestamp(..) => times(rng, data_type, &is_there),
+        data_type if data_type.is_nested() => nested(rng, data_type, &is_there),
+        _ => scalars(rng, data_type, &is_there),
     }
-    let text = |rng: &mut Rng| TEXTS[rng.usize(..TEXTS.len())].to_owned();
+}
+
+fn times(rng: &mut Rng, data_type: &DataType, is_there: &[bool]) -> ArrayRef {
+    use arrow::datatypes::TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
     let mut time = |per_second: i64| -> Vec<Option<i64>> {
         let seconds = [0, -1, 1_700_000_000, 4_000_000_000, 100_000_000, -3_000_000_000, i64::MIN / 1_000_000_000 + 1];
         let fraction = |rng: &mut Rng| if rng.bool() { 0 } else { rng.i64(0..per_second) };
         let value =
-            |idx: usize, rng: &mut Rng| is_there(idx).then(|| seconds[rng.usize(..7)] * per_second + fraction(rng));
-        (0..n).map(|idx| value(idx, rng)).collect()
+            |idx: usize, rng: &mut Rng| is_there[idx].then(|| seconds[rng.usize(..7)] * per_second + fraction(rng));
+        (0..is_there.len()).map(|idx| value(idx, rng)).collect()
     };
     match data_type {
         DataType::Timestamp(Second, zone) => {
-            return Arc::new(TimestampSecondArray::from(time(1)).with_timezone_opt(zone.clone()));
+            Arc::new(TimestampSecondArray::from(time(1)).with_timezone_opt(zone.clone()))
         }
         DataType::Timestamp(Millisecond, zone) => {
-            return Arc::new(TimestampMillisecondArray::from(time(1_000)).with_timezone_opt(zone.clone()));
+            Arc::new(TimestampMillisecondArray::from(time(1_000)).with_timezone_opt(zone.clone()))
         }
         DataType::Timestamp(Microsecond, zone) => {
-            return Arc::new(TimestampMicrosecondArray::from(time(1_000_000)).with_timezone_opt(zone.clone()));
+            Arc::new(TimestampMicrosecondArray::from(time(1_000_000)).with_timezone_opt(zone.clone()))
         }
         DataType::Timestamp(Nanosecond, zone) => {
-            return Arc::new(TimestampNanosecondArray::from(time(1_000_000_000)).with_timezone_opt(zone.clone()));
+            Arc::new(TimestampNanosecondArray::from(time(1_000_000_000)).with_timezone_opt(zone.clone()))
         }
-        _ => {}
+        other => unreachable!("{other}"),
+    }
+}
+
+fn scalars(rng: &mut Rng, data_type: &DataType, is_there: &[bool]) -> ArrayRef {
+    let n = is_there.len();
+    let text = |rng: &mut Rng| TEXTS[rng.usize(..TEXTS.len())].to_owned();
+    macro_rules! values {
+        ($array:ty, $value:expr) => {
+            (0..n).map(|idx| is_there[idx].then(|| $value)).collect::<$array>()
+        };
     }
     match data_type {
         DataType::Utf8 => Arc::new(values!(StringArray, text(rng))),
         DataType::LargeUtf8 => Arc::new(values!(LargeStringArray, text(rng))),
         DataType::Dictionary(..) => {
-            let texts: Vec<Option<String>> = (0..n).map(|idx| is_there(idx).then(|| text(rng))).collect();
+            let texts: Vec<Option<String>> = (0..n).map(|idx| is_there[idx].then(|| text(rng))).collect();
             Arc::new(texts.iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>())
         }
         DataType::Int64 => Arc::new(values!(Int64Array, [0, -5, i64::MAX, 1_700_000_000][rng.usize(..4)])),
@@ -209,35 +220,43 @@ fn array(rng: &mut Rng, data_type: &DataType, n: usize) -> ArrayRef {
             Arc::new(values!(BinaryArray, bytes(rng)))
         }
         DataType::FixedSizeBinary(2) => {
-            let bytes = (0..n).map(|idx| is_there(idx).then(|| [rng.u8(..), 65]));
+            let bytes = (0..n).map(|idx| is_there[idx].then(|| [rng.u8(..), 65]));
             Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes, 2).unwrap())
         }
         DataType::Null => Arc::new(NullArray::new(n)),
+        other => unreachable!("{other}"),
+    }
+}
+
+fn nested(rng: &mut Rng, data_type: &DataType, is_there: &[bool]) -> ArrayRef {
+    let n = is_there.len();
+    let nulls = || Some(NullBuffer::from(is_there.to_vec()));
+    match data_type {
         DataType::Struct(fields) => {
             let columns = fields.iter().map(|field| array(rng, field.data_type(), n)).collect();
-            Arc::new(StructArray::new(fields.clone(), columns, Some(NullBuffer::from(nulls))))
+            Arc::new(StructArray::new(fields.clone(), columns, nulls()))
         }
         DataType::List(field) => {
-            let lengths: Vec<usize> = (0..n).map(|idx| if is_there(idx) { rng.usize(..3) } else { 0 }).collect();
+            let lengths: Vec<usize> = (0..n).map(|idx| if is_there[idx] { rng.usize(..3) } else { 0 }).collect();
             let elements = array(rng, field.data_type(), lengths.iter().sum());
             let offsets = OffsetBuffer::from_lengths(lengths);
-            Arc::new(ListArray::new(Arc::clone(field), offsets, elements, Some(NullBuffer::from(nulls))))
+            Arc::new(ListArray::new(Arc::clone(field), offsets, elements, nulls()))
         }
         DataType::LargeList(field) => {
-            let lengths: Vec<usize> = (0..n).map(|idx| if is_there(idx) { rng.usize(..3) } else { 0 }).collect();
+            let lengths: Vec<usize> = (0..n).map(|idx| if is_there[idx] { rng.usize(..3) } else { 0 }).collect();
             let elements = array(rng, field.data_type(), lengths.iter().sum());
             let offsets = OffsetBuffer::from_lengths(lengths);
-            Arc::new(LargeListArray::new(Arc::clone(field), offsets, elements, Some(NullBuffer::from(nulls))))
+            Arc::new(LargeListArray::new(Arc::clone(field), offsets, elements, nulls()))
         }
         DataType::Map(entry, _) => {
             let DataType::Struct(members) = entry.data_type() else { unreachable!() };
-            let lengths: Vec<usize> = (0..n).map(|idx| usize::from(is_there(idx))).collect();
+            let lengths: Vec<usize> = (0..n).map(|idx| usize::from(is_there[idx])).collect();
             let n_entries = lengths.iter().sum();
             let keys: StringArray = (0..n_entries).map(|_| Some(NAMES[rng.usize(..NAMES.len())])).collect();
             let values = array(rng, members[1].data_type(), n_entries);
             let entries = StructArray::new(members.clone(), vec![Arc::new(keys), values], None);
             let offsets = OffsetBuffer::from_lengths(lengths);
-            Arc::new(MapArray::new(Arc::clone(entry), offsets, entries, Some(NullBuffer::from(nulls)), false))
+            Arc::new(MapArray::new(Arc::clone(entry), offsets, entries, nulls(), false))
         }
         other => unreachable!("{other}"),
     }
@@ -326,4 +345,35 @@ fn damage_in_the_footer_is_an_error() {
         messages.extend(fault(&path));
     }
     assert!(messages.iter().any(|message| message.starts_with("the Parquet library fails on it: ")), "{messages:?}");
+}
+
+#[test]
+fn row_groups_outside_of_all_windows_are_recognised() {
+    let times: Vec<i64> = (0..6).map(|day| (1_714_521_600 + day * 86_400) * 1000).collect();
+    let times = TimestampMillisecondArray::from(times).with_timezone("UTC");
+    let texts = StringArray::from(vec![Some("a"), Some("b"), None, None, Some("a"), Some("a")]);
+    let columns: [(&str, ArrayRef); 3] =
+        [("t", Arc::new(times)), ("q", Arc::new(texts.clone())), ("x", Arc::new(texts))];
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("f.parquet");
+    write(&path, &batch, WriterProperties::builder().set_max_row_group_row_count(Some(2)).build());
+    let file = ParquetFile::open(path).unwrap();
+    let spec = |(name, kind)| ColumnSpec::new(name, &FieldPath::new(name), kind);
+    let specs = [("t", ColumnKind::Time), ("q", ColumnKind::Leaves), ("x", ColumnKind::Elements)].map(spec);
+    let projection = Projection::new(specs.to_vec());
+    let unread = |window: (i64, i64)| {
+        let [from, to] = [window.0, window.1].map(|day| (1_714_521_600 + day * 86_400) * 1_000_000);
+        let windows = vec![crate::query::TimeWindow { from, to }];
+        let outside = OutsideWindows { time: 0, windows, needed: vec![1] };
+        let columns = projection.array_columns(file.schema());
+        let outside = Outside::new(&file, &projection, &columns, &outside).unwrap();
+        assert_eq!(outside.mask, file.mask(Some(&[1])));
+        let unread = file.row_groups().iter().map(|row_group| outside.unread(row_group));
+        unread.map(|unread| unread.map(|unread| unread.filled)).collect::<Vec<_>>()
+    };
+    assert_eq!(unread((3, 3)), [Some(vec![2]), None, Some(vec![2])]);
+    assert_eq!(unread((4, 9)), [Some(vec![2]), Some(vec![]), None]);
+    assert_eq!(unread((1, 4)), [None, None, None]);
+    assert_eq!(unread((6, 9)), [Some(vec![2]), Some(vec![]), Some(vec![2])]);
 }
