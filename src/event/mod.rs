@@ -1,6 +1,6 @@
 //! Events, and the parts of them that are kept while use cases are evaluated.
 //!
-//! 1. [`decode`] turns lines of JSON into Arrow columns; it reads only the wanted ones.
+//! 1. [`decode`] turns JSON or Arrow arrays into Arrow columns; it reads only the wanted ones.
 //! 2. [`sentences`] combines a use case's fields into keys; [`metric`] computes numbers from texts;
 //!    [`derived`] derives fields by GROK.
 //! 3. [`Document`] is a whole event, read again for candidates only; [`text`] renders values as

@@ -47,8 +47,10 @@ impl ParquetFile {
             let footer = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(io::Error::other)?;
             Ok(with_dictionaries(footer))
         })?;
-        if footer.metadata().row_groups().iter().any(|row_group| row_group.num_rows() < 0) {
-            return Err(io::Error::other("a row group has a negative number of rows"));
+        let n_columns = footer.metadata().file_metadata().schema_descr().num_columns();
+        let is_wrong = |group: &RowGroupMetaData| group.num_rows() < 0 || group.num_columns() != n_columns;
+        if footer.metadata().row_groups().iter().any(is_wrong) {
+            return Err(io::Error::other("the size of a row group is wrong"));
         }
         Ok(ParquetFile { path, opened, footer })
     }
