@@ -376,4 +376,16 @@ fn row_groups_outside_of_all_windows_are_recognised() {
     assert_eq!(unread((4, 9)), [Some(vec![2]), Some(vec![]), None]);
     assert_eq!(unread((1, 4)), [None, None, None]);
     assert_eq!(unread((6, 9)), [Some(vec![2]), Some(vec![]), Some(vec![2])]);
+    // rows of which nothing is read at all still count
+    let windows = vec![crate::query::TimeWindow { from: 0, to: 1 }];
+    let mut blocks = RowBlocks::new(file);
+    blocks.want(&projection, Some(&OutsideWindows { time: 0, windows, needed: vec![] }));
+    let mut rows = Vec::new();
+    while let Some(block) = blocks.next().unwrap() {
+        let batch = block.decode(&mut Decoder::new(&projection, Identity::NotWanted), &Arc::from("f")).unwrap();
+        assert_eq!((&batch.fault, batch.rows.len()), (&None, 2));
+        rows.extend(cells(&[batch]));
+    }
+    assert_eq!(rows.len(), 6);
+    assert!(rows.iter().all(|row| row[0].is_some() && row[1] == Some(vec![]) && row[2].is_none()));
 }
