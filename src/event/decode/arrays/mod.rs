@@ -83,6 +83,14 @@ impl Progress<'_> {
         self.first_row + (self.n_read + row) as u64
     }
 
+    /// Adds the rows of the current batch, if nobody asks for their identity.
+    fn add_plain(&mut self, n_rows: usize) {
+        let (first, length) = (self.n_read as u32, self.row_bytes);
+        let place = |row: u32| RowRef { line_in_batch: first + row, offset_in_batch: 0, length };
+        self.rows.extend((0..n_rows as u32).map(place));
+        self.n_read += n_rows;
+    }
+
     fn add(&mut self, row: usize, length: usize, identity: RowIdentity) {
         let length = self.row_bytes.max(length as u32);
         self.ids.push(self.rows.len(), identity);
@@ -177,11 +185,11 @@ impl Decoder {
             columns.origins.iter().enumerate().filter_map(|(idx, origin)| origin.by_row(idx)).collect();
         let is_plain = by_row.is_empty() && !columns.has_identity && !self.hashes_identity();
         let mut row = Row::new(projection.plan());
+        if is_plain {
+            progress.add_plain(ready.n_rows);
+            return Ok(());
+        }
         for row_idx in 0..ready.n_rows {
-            if is_plain {
-                progress.add(row_idx, 0, RowIdentity { hash: 0, stored: None });
-                continue;
-            }
             let [index, id] = ready.identity.each_ref().map(|texts| identity_json(texts.as_ref(), row_idx));
             let source = ready.objects.as_ref().map_or("", |objects| objects.get(row_idx));
             let envelope = Envelope { index: index.as_deref(), id: id.as_deref(), source };
@@ -242,11 +250,12 @@ impl Decoder {
         match &mut self.cells.columns[column_idx] {
             Column::Lists(list) => {
                 for row in 0..n_rows {
-                    if let Some(text_idx) = texts.at(row) {
+                    let text_idx = texts.at(row);
+                    if let Some(text_idx) = text_idx {
                         let code = codes.of(texts, text_idx, |text| list.code(cell_text(text, kind, case, scratch)));
                         list.push_code(code);
                     }
-                    list.end_row(is_tagged(kind) || texts.at(row).is_some());
+                    list.end_row(is_tagged(kind) || text_idx.is_some());
                 }
             }
             Column::Texts(column) => {
