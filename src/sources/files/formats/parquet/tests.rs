@@ -16,14 +16,16 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::event::decode::{Chunk, ColumnKind, ColumnSpec, Decoder, EventBatch, Identity, Projection, json_lines};
+use crate::event::decode::{
+    Chunk, ColumnKind, ColumnSpec, Decoder, EventBatch, Identity, Projection, SkippedLines, json_lines,
+};
 use crate::event::{FieldNames, FieldPath};
 use crate::sources::DocRef;
 use crate::sources::files::file::InputFile;
 use crate::spill::Spool;
 
 /// Names of fields, some of which lead to the same wanted field.
-const NAMES: [&str; 9] = ["a", "b", "A", "c", "a.b", "b.c", "keyword", "_id", "_index"];
+const NAMES: [&str; 10] = ["a", "b", "A", "c", "a.b", "b.c", "keyword", "_id", "_index", "_source"];
 
 const WANTED: [&str; 12] =
     ["a", "b", "a.b", "a.b.c", "b.c", "c.a", "a.keyword", "a.b.caseless", "_id", "_index", "*", "a*"];
@@ -306,6 +308,27 @@ proptest! {
         }
         prop_assert_eq!(found.len(), expected.len());
     }
+}
+
+#[test]
+fn rows_beyond_the_limits_are_skipped() {
+    let long = "x".repeat(crate::event::decode::MAX_VALUE_BYTES + 1);
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["x", &long, "y"]));
+    let batch = RecordBatch::try_from_iter([("a", texts)]).unwrap();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("f.parquet");
+    write(&path, &batch, WriterProperties::new());
+    let projection = Projection::new(vec![ColumnSpec::new("a", &FieldPath::new("a"), ColumnKind::Elements)]);
+    let name: Arc<str> = path.display().to_string().into();
+    let text = lines(&path);
+    let chunk = Chunk { bytes: text.as_bytes(), name: &name, first_line: 0, is_last: true };
+    let expected = Decoder::new(&projection, Identity::Hashed).decode(&chunk).unwrap();
+    let (found, documents) = decoded(&path, &projection);
+    assert_eq!(documents, [r#"{"a":"x"}"#, r#"{"a":"y"}"#]);
+    let mut skipped = SkippedLines::default();
+    found.iter().for_each(|batch| skipped.merge(batch.skipped.clone()));
+    assert_eq!((&skipped, skipped.total()), (&expected.skipped, 1));
+    assert_eq!(cells(&found), cells(&[expected]));
 }
 
 /// Reads a file to its end, or to its first fault.
