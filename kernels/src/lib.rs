@@ -11,16 +11,18 @@
 //! 4. [`frontier()`] combines them into the value beyond which a number is an outlier.
 //! 5. Text metrics, one function each: [`entropy`], [`relative_english_entropy`], [`text_length`],
 //!    [`hex_encoded_length`], [`base64_encoded_length`].
-//! 6. [`skipgram`] trains the skip-gram model and scores pairs with it.
-//! 7. [`surprise`] says how improbable a value is among comparable ones.
-//! 8. [`beacon`] judges the rhythm of the events of a group.
+//! 6. JSON text, without reading its values: [`skip_json_value`], [`skip_json_members`],
+//!    [`skip_json_string`], [`skip_short_json_string`].
+//! 7. [`skipgram`] trains the skip-gram model and scores pairs with it.
+//! 8. [`surprise`] says how improbable a value is among comparable ones.
+//! 9. [`beacon`] judges the rhythm of the events of a group.
 //!
 //! # Dispatch
 //!
 //! The module tree is the dispatch table. [`scalar`] holds the plain version of each kernel, which
 //! defines it and serves as the oracle in tests. [`simd`] holds the production version under the
 //! same file name: `wide` vectors where they pay off, tables and integer arithmetic where those are
-//! faster, and instructions chosen at run time for [`skipgram`]. A kernel in neither folder has a
+//! faster, and instructions chosen at run time for JSON and [`skipgram`]. A kernel in neither folder has a
 //! single version. The functions on this page call the production version.
 //!
 //! # Invariants
@@ -46,7 +48,9 @@ use std::ops::Range;
 pub use frontier::{FrontierMethod, Side, beyond, frontier};
 pub use multiset::{Multiset, Runs};
 pub use scalar::char_class::CharSet;
+pub use scalar::json::{ByteSet, Members as JsonMembers};
 pub use simd::exact_sum::ExactSum;
+pub use simd::json::Index as JsonIndex;
 
 /// Shannon entropy of `text` in bits per character, over the characters U+0000 to U+00FF; 0 for an
 /// empty text.
@@ -114,6 +118,46 @@ pub fn base64_encoded_length(text: &str) -> Option<(usize, String)> {
 /// If `masks` is shorter than `bytes.len().div_ceil(64)`.
 pub fn char_class(set: CharSet, bytes: &[u8], masks: &mut [u64]) {
     simd::char_class::char_class(set, bytes, masks);
+}
+
+/// Returns the position after the JSON value at `at`, before which blanks are skipped; `None` if
+/// there is none that is valid, or if arrays and objects nest deeper than `max_depth`, or
+/// [`scalar::json::MAX_DEPTH`].
+///
+/// See [`scalar::json`] for what is checked.
+#[inline]
+#[must_use]
+pub fn skip_json_value(bytes: &[u8], at: usize, max_depth: u32) -> Option<usize> {
+    simd::json::skip_value(bytes, at, max_depth)
+}
+
+/// Skips the members of a JSON object from `at`, the place before a key, up to the first key that
+/// begins with one of the `wanted` bytes; `None` if those before it, or the end of the object, are
+/// not valid, or if arrays and objects nest deeper than `max_depth`, or
+/// [`scalar::json::MAX_DEPTH`].
+///
+/// A key begins with its first byte as written: with a backslash if that is an escape, with a quote
+/// if the key is empty.
+#[inline]
+#[must_use]
+pub fn skip_json_members(bytes: &[u8], at: usize, wanted: &ByteSet, max_depth: u32) -> Option<JsonMembers> {
+    simd::json::skip_members(bytes, at, wanted, max_depth)
+}
+
+/// Returns the position after the JSON string whose opening quote is at `at`; `None` if there is
+/// none that is valid.
+#[inline]
+#[must_use]
+pub fn skip_json_string(bytes: &[u8], at: usize) -> Option<usize> {
+    simd::json::skip_string(bytes, at)
+}
+
+/// The same for strings of at most 15 bytes without escapes, such as most keys; `None` for others,
+/// and close to the end of `bytes`.
+#[inline]
+#[must_use]
+pub fn skip_short_json_string(bytes: &[u8], at: usize) -> Option<usize> {
+    simd::json::skip_short_string(bytes, at)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use chrono::DateTime;
 use ee_outliers::config;
 use ee_outliers::config::UseCaseQuery;
 use ee_outliers::event::decode::{
-    Chunk, ColumnKind, ColumnSpec, Decoder, Identity, Projection, split_document, with_valid_surrogates,
+    Chunk, ColumnKind, ColumnSpec, Decoder, Identity, Projection, SkipReason, split_document, with_valid_surrogates,
 };
 use ee_outliers::event::derived::{DerivedField, DerivedFields};
 use ee_outliers::event::time::TimeFormats;
@@ -76,8 +76,12 @@ const EVENTS: &str = r#"{"a":1,"b":{"c":"x y"},"host":["p","q"],"@timestamp":"20
 {"a":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab","user.name":null,"b":[{"c":2.5},{"c":true}]}
 "#;
 
-/// Every line that is not blank becomes an event or is counted as skipped, and events can be read
-/// again.
+/// Reasons for skipping a line that is JSON.
+const LIMITS: [SkipReason; 4] =
+    [SkipReason::TooDeep, SkipReason::TooManyValues, SkipReason::ValueTooLong, SkipReason::TooLong];
+
+/// Every line that is not blank becomes an event or is counted as skipped; `serde_json` decides
+/// which. Events can be read again.
 fn json_lines(data: &[u8]) {
     let columns = [
         ("@timestamp", ColumnKind::Time),
@@ -95,6 +99,14 @@ fn json_lines(data: &[u8]) {
     let batch = decoder.decode(&Chunk { bytes: data, name: &name, first_line: 0, is_last: true }).expect("few events");
     let n_lines = data.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii_end().is_empty()).count();
     assert_eq!(batch.rows.len() as u64 + batch.skipped.total(), n_lines as u64);
+    let is_event = |line: &&[u8]| {
+        let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line).trim_ascii_end();
+        let text = std::str::from_utf8(line).map(with_valid_surrogates);
+        text.is_ok_and(|text| serde_json::from_str::<serde_json::Map<_, serde_json::Value>>(&text).is_ok())
+    };
+    if !batch.skipped.reasons().any(|(reason, ..)| LIMITS.contains(&reason)) {
+        assert_eq!(batch.rows.len(), data.split(|&byte| byte == b'\n').filter(is_event).count());
+    }
     for row in &batch.rows {
         let start = row.offset_in_batch as usize;
         let line = std::str::from_utf8(&data[start..start + row.length as usize]).expect("events are UTF-8");

@@ -6,5 +6,6 @@ pub mod encoded;
 pub mod english_entropy;
 pub mod entropy;
 pub mod exact_sum;
+pub mod json;
 pub mod order_statistics;
 pub mod skipgram;

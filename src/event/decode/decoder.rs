@@ -1,20 +1,23 @@
 //! Decoder that turns chunks of lines into [`EventBatch`]es.
 
 use std::hash::Hasher;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::error::ArrowError;
+use outlier_kernels::JsonIndex;
 use serde::de::IgnoredAny;
 
 use super::batch::{EventBatch, RowRef};
 use super::cells::Cells;
 use super::columns::Column;
-use super::cursor::{depth, extent, replace_lone_surrogates};
+use super::cursor::{depth, extent};
 use super::document_line::{identity_text, line_id, names_something};
 use super::found::find;
 use super::leaves::{leaves, own_leaves};
 use super::projection::{ColumnSpec, Projection, ValuePlace};
+use super::reader::NotJson;
 use super::row::Row;
 use super::skipped::{SkipReason, SkippedLines};
 use super::stored_id::stored_id;
@@ -23,7 +26,11 @@ use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES, MAX_VALUE_BYTES, MAX_VALUES};
 use crate::event::Case;
 
 /// Character with which some programs begin a file.
-const BYTE_ORDER_MARK: char = '\u{feff}';
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Lines up to this length have no room for too many values, or too long ones: each value takes a
+/// byte at least, and another one that separates it from the next.
+const MOST_UNCHECKED_BYTES: usize = 2 * MAX_VALUES;
 
 /// Consecutive lines of a file.
 #[derive(Debug, Clone, Copy)]
@@ -86,51 +93,89 @@ impl Decoder {
     /// Fails if Arrow refuses a column: more than 2 GiB of text.
     pub fn decode(&mut self, chunk: &Chunk<'_>) -> Result<EventBatch, ArrowError> {
         let projection = self.projection.clone();
-        let mut row = Row::new(projection.plan());
-        // one check of the whole chunk is faster than one per line
-        let text = std::str::from_utf8(chunk.bytes).ok();
+        let (mut row, mut index) = (Row::new(projection.plan()), JsonIndex::default());
         let (mut rows, mut ids, mut skipped) = (Vec::new(), Identities::default(), SkippedLines::default());
-        let mut end = 0;
-        for (line_in_batch, bytes) in lines(chunk.bytes).enumerate() {
-            let mut start = end;
-            end += bytes.len();
-            let mut length = bytes.trim_ascii_end().len();
-            let bytes = &bytes[..length];
-            if bytes.is_empty() {
-                continue;
-            }
-            let number = chunk.first_line + line_in_batch as u64;
-            let line = match text {
-                Some(text) => text.get(start..start + length),
-                None => std::str::from_utf8(bytes).ok(),
+        let (mut start, mut line_in_batch) = (0, 0);
+        while start < chunk.bytes.len() {
+            let number = chunk.first_line + u64::from(line_in_batch);
+            let line = index.read(&chunk.bytes[start..]);
+            let decoded =
+                line.and_then(|line| self.decode_line(line, Some(index.strings()), &mut row, chunk.name, number));
+            let (document, identity) = match decoded {
+                Some((length, identity)) => (start..start + length, Ok(identity)),
+                None => self.decode_other_line(chunk, start, &mut row, number),
             };
-            let mut decoded = line
-                .ok_or(SkipReason::InvalidUtf8)
-                .and_then(|line| self.decode_document(line, None, &mut row, chunk.name, number));
-            // files that were joined leave marks between their lines
-            if decoded.is_err()
-                && let Some(unmarked) = line.and_then(|line| line.strip_prefix(BYTE_ORDER_MARK))
-            {
-                (start, length) = (start + BYTE_ORDER_MARK.len_utf8(), unmarked.len());
-                decoded = self.decode_document(unmarked, None, &mut row, chunk.name, number);
-            }
-            match decoded {
+            start = line_end(chunk.bytes, document.end);
+            match identity {
                 Ok(identity) => {
                     ids.push(rows.len(), identity);
                     rows.push(RowRef {
-                        line_in_batch: line_in_batch as u32,
-                        offset_in_batch: start as u32,
-                        length: length as u32,
+                        line_in_batch,
+                        offset_in_batch: document.start as u32,
+                        length: document.len() as u32,
                     });
                 }
-                Err(reason) => {
-                    let is_cut = chunk.is_last && end == chunk.bytes.len() && is_truncated(bytes);
-                    let reason = if is_cut && reason == SkipReason::NotJson { SkipReason::Truncated } else { reason };
-                    skipped.add(reason, chunk.name, number, bytes);
-                }
+                Err(_) if document.is_empty() => {}
+                Err(reason) => skipped.add(reason, chunk.name, number, &chunk.bytes[document]),
             }
+            line_in_batch += 1;
         }
         self.finish(rows, ids, skipped)
+    }
+
+    /// Adds the row of a line. Returns the end of its document, after which there are only blanks, and
+    /// its identity; `None` if the line is bad, empty or marked.
+    fn decode_line<'de>(
+        &mut self,
+        line: &'de str,
+        strings: Option<&[[u32; 2]]>,
+        row: &mut Row<'_, 'de>,
+        name: &str,
+        number: u64,
+    ) -> Option<(usize, RowIdentity)> {
+        let (envelope, end) = read_line(line, strings, &mut self.shape, row).ok()?;
+        if end > MOST_UNCHECKED_BYTES {
+            check_size(line).ok()?;
+        }
+        Some((end, RowIdentity { hash: self.push(row, &envelope, name, number), stored: stored_id(&envelope) }))
+    }
+
+    /// Adds the row of a line that [`Self::decode_line`] could not decode, unless it is bad. Returns
+    /// the place of its document as well, which is empty if the line is.
+    fn decode_other_line<'de>(
+        &mut self,
+        chunk: &Chunk<'de>,
+        start: usize,
+        row: &mut Row<'_, 'de>,
+        number: u64,
+    ) -> (Range<usize>, Result<RowIdentity, SkipReason>) {
+        let end = line_end(chunk.bytes, start);
+        let bytes = chunk.bytes[start..end].trim_ascii_end();
+        let document = start..start + bytes.len();
+        let Ok(line) = std::str::from_utf8(bytes) else { return (document, Err(SkipReason::InvalidUtf8)) };
+        let mut decode = |line| self.decode_document(line, row, chunk.name, number);
+        let decoded = decode(line);
+        // files that were joined leave marks between their lines
+        if decoded.is_err()
+            && let Some(Ok(identity)) = line.strip_prefix(BYTE_ORDER_MARK).map(decode)
+        {
+            return (document.start + BYTE_ORDER_MARK.len_utf8()..document.end, Ok(identity));
+        }
+        let is_cut = || chunk.is_last && end == chunk.bytes.len() && is_truncated(bytes);
+        let reason = |reason| if reason == SkipReason::NotJson && is_cut() { SkipReason::Truncated } else { reason };
+        (document, decoded.map_err(reason))
+    }
+
+    /// Adds the row of a line unless it is bad. Returns its identity.
+    pub(super) fn decode_document<'de>(
+        &mut self,
+        line: &'de str,
+        row: &mut Row<'_, 'de>,
+        name: &str,
+        number: u64,
+    ) -> Result<RowIdentity, SkipReason> {
+        check_size(line)?;
+        self.decode_line(line, None, row, name, number).map(|(_, identity)| identity).ok_or_else(|| reason(line))
     }
 
     /// Decodes the wanted columns of the documents that a search found. `name` says where they are
@@ -147,9 +192,10 @@ impl Decoder {
         let mut row = Row::new(projection.plan());
         let (mut rows, mut ids, mut skipped) = (Vec::new(), Identities::default(), SkippedLines::default());
         for (hit_idx, hit) in hits.into_iter().enumerate() {
-            match self.decode_document(hit.source, Some(hit), &mut row, name, hit_idx as u64) {
-                Ok(identity) => {
-                    ids.push(rows.len(), identity);
+            match self.decode_hit(hit, &mut row, name, hit_idx as u64) {
+                Ok(hash) => {
+                    // a search finds each document once
+                    ids.push(rows.len(), RowIdentity { hash, stored: None });
                     rows.push(RowRef {
                         line_in_batch: hit_idx as u32,
                         offset_in_batch: 0,
@@ -162,43 +208,21 @@ impl Decoder {
         self.finish(rows, ids, skipped)
     }
 
-    /// Adds the row of a document unless it is bad. Returns its identity. `name` and `number`
-    /// identify documents that do not do it themselves.
-    pub(super) fn decode_document<'de>(
+    /// Adds the row of a document unless it is bad. Returns the hash of its identity. `name` and
+    /// `number` identify documents that do not do it themselves.
+    fn decode_hit<'de>(
         &mut self,
-        text: &'de str,
-        hit: Option<HitText<'de>>,
+        HitText { index, id, source }: HitText<'de>,
         row: &mut Row<'_, 'de>,
         name: &str,
         number: u64,
-    ) -> Result<RowIdentity, SkipReason> {
-        check_size(text)?;
-        // a search finds each document once
-        let stored = |envelope: &Envelope<'_>| if hit.is_none() { stored_id(envelope) } else { None };
-        match self.read(text, hit, row) {
-            Ok(envelope) => {
-                Ok(RowIdentity { hash: self.push(row, &envelope, name, number), stored: stored(&envelope) })
-            }
-            Err(error) => {
-                // serde_json rejects lone surrogates, but only in the strings that it reads
-                let Some(valid) = replace_lone_surrogates(text) else { return Err(reason(text, &error)) };
-                let mut row = Row::new(row.plan);
-                let envelope = self.read(&valid, hit, &mut row).map_err(|error| reason(text, &error))?;
-                Ok(RowIdentity { hash: self.push(&row, &envelope, name, number), stored: stored(&envelope) })
-            }
+    ) -> Result<u64, SkipReason> {
+        let read = read_source(source, row);
+        if read.is_err() || source.len() > MOST_UNCHECKED_BYTES {
+            check_size(source)?;
         }
-    }
-
-    /// Reads a line, or the source of `hit`, into `row`.
-    fn read<'de>(
-        &mut self,
-        text: &'de str,
-        hit: Option<HitText<'de>>,
-        row: &mut Row<'_, 'de>,
-    ) -> serde_json::Result<Envelope<'de>> {
-        let Some(HitText { index, id, .. }) = hit else { return read_line(text, &mut self.shape, row) };
-        read_source(text, row)?;
-        Ok(Envelope { index: Some(index), id: Some(id), source: text })
+        read.map_err(|NotJson| reason(source))?;
+        Ok(self.push(row, &Envelope { index: Some(index), id: Some(id), source }, name, number))
     }
 
     /// Turns the rows so far into a batch.
@@ -316,7 +340,7 @@ impl Identities {
     }
 }
 
-fn check_size(line: &str) -> Result<(), SkipReason> {
+pub(super) fn check_size(line: &str) -> Result<(), SkipReason> {
     if line.len() > MAX_LINE_BYTES {
         return Err(SkipReason::TooLong);
     }
@@ -325,8 +349,7 @@ fn check_size(line: &str) -> Result<(), SkipReason> {
     if n_open > MAX_DEPTH && depth(line) > MAX_DEPTH {
         return Err(SkipReason::TooDeep);
     }
-    // each value takes a byte at least, and another one that separates it from the next
-    if line.len() > 2 * MAX_VALUES { check_values(line) } else { Ok(()) }
+    if line.len() > MOST_UNCHECKED_BYTES { check_values(line) } else { Ok(()) }
 }
 
 fn check_values(line: &str) -> Result<(), SkipReason> {
@@ -337,27 +360,21 @@ fn check_values(line: &str) -> Result<(), SkipReason> {
     if extent.longest > MAX_VALUE_BYTES { Err(SkipReason::ValueTooLong) } else { Ok(()) }
 }
 
-fn reason(line: &str, error: &serde_json::Error) -> SkipReason {
-    let is_other_json = error.is_data() && serde_json::from_str::<IgnoredAny>(line).is_ok();
+fn reason(line: &str) -> SkipReason {
+    let is_other_json = serde_json::from_str::<IgnoredAny>(line).is_ok();
     if is_other_json { SkipReason::NotObject } else { SkipReason::NotJson }
 }
 
-fn is_truncated(line: &[u8]) -> bool {
+pub(super) fn is_truncated(line: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(line).is_err_and(|error| error.is_eof())
 }
 
-/// Splits into lines that keep their line ends.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-        let (line, after) = rest.split_at(end);
-        rest = after;
-        Some(line)
-    })
+/// Returns the position after the next line feed from `from` on.
+fn line_end(bytes: &[u8], from: usize) -> usize {
+    if bytes.get(from) == Some(&b'\n') {
+        return from + 1;
+    }
+    memchr::memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at + 1)
 }
 
 /// Hashes the identity of a document: the same in every run and for every way of reading it.

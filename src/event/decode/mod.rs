@@ -3,8 +3,8 @@
 //! A [`Projection`] names the columns. Its plan is a trie of field names. A [`Decoder`] turns
 //! events into [`EventBatch`]es and is reused from batch to batch. Events come in three forms:
 //!
-//! * lines of JSON ([`Chunk`]) and hits of a search ([`HitText`]): seeds lead `serde_json` through
-//!   the trie, so everything that no column wants is skipped as text;
+//! * lines of JSON ([`Chunk`]) and hits of a search ([`HitText`]): a reader is led through the trie,
+//!   so everything that no column wants is checked and skipped as text, by a kernel;
 //! * rows of tables ([`TableRows`]): their columns are looked up in the trie once per table, and
 //!   only the wanted cells become JSON text;
 //! * rows of Arrow arrays ([`ArrayRows`]): their fields are looked up in the trie once per schema,
@@ -25,6 +25,7 @@ mod kind;
 mod leaves;
 mod members;
 mod projection;
+mod reader;
 mod row;
 mod skipped;
 mod stored_id;

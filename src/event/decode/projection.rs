@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use outlier_kernels::ByteSet;
 
 use super::kind::{ColumnKind, code_type, entry_field};
 use super::leaves::{LeafNames, NamePattern};
-use super::trie::{NodeId, Trie, TrieBuilder, ways};
+use super::trie::{NodeId, Trie, TrieBuilder, first_bytes, ways};
 use crate::event::time::TimeFormats;
 use crate::event::{Case, FieldPath, Form, NamedEntry};
 
@@ -71,6 +72,10 @@ impl Projection {
 pub(super) struct Plan {
     pub(super) specs: Vec<ColumnSpec>,
     pub(super) trie: Trie,
+    /// bytes that keys of a hit begin with
+    pub(super) hit_starts: ByteSet,
+    /// bytes that keys of a hit or of an event may begin with, if they matter
+    pub(super) event_starts: ByteSet,
     /// per column, the source of its values
     pub(super) places: Vec<ValuePlace>,
     /// true if some column needs the text of the whole document
@@ -113,7 +118,9 @@ impl Plan {
         let trie = builder.build();
         let places: Vec<ValuePlace> = specs.iter().map(|spec| value_place(spec, &trie)).collect();
         let keeps_source = places.iter().any(|place| matches!(place, ValuePlace::Names(_)));
-        Plan { specs, trie, places, keeps_source }
+        let [hit_starts, mut event_starts] = [first_bytes(["_"].into_iter()), trie.node(0).starts.clone()];
+        event_starts.insert(b'_');
+        Plan { specs, trie, hit_starts, event_starts, places, keeps_source }
     }
 }
 

@@ -279,7 +279,7 @@ fn a_decoder_keeps_nothing_of_the_previous_batch() {
 }
 
 /// Names that collide: when case is ignored, as parts of dotted names, or with escapes.
-const NAMES: [&str; 12] = ["a", "A", "b", "B", "c", "a.b", "b.c", "A.b", "a.b.c", "É", "é", ""];
+const NAMES: [&str; 14] = ["a", "A", "b", "B", "c", "a.b", "b.c", "A.b", "a.b.c", "É", "é", "", ".b", "a..b"];
 const FIELDS: [&str; 13] = ["a", "A", "b", "a.b", "a.B", "A.b", "b.c", "a.b.c", "a.a.b", "a.b.c.a", "é", "a.é", "a."];
 
 /// Generates a value as JSON text, so that equal keys, escapes and numbers occur in every spelling.
@@ -414,6 +414,50 @@ fn as_serde_writes_numbers(leaf: String) -> String {
     }
 }
 
+/// Texts that replace a byte of a line.
+const CHANGES: [&[u8]; 22] = [
+    b"",
+    b"\"",
+    b"\\",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b" ",
+    b"\n",
+    b"\t",
+    b"\0",
+    b"\xff",
+    b"1",
+    b"0",
+    b"-",
+    b"e",
+    b"\"\"",
+    b"\\u00",
+    b"\\ud800",
+    "\u{e9}".as_bytes(),
+];
+
+/// Compares decoding with `serde_json`, whatever columns are wanted.
+fn check_against_oracle(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let every_field = FIELDS.map(|field| [(field, ColumnKind::Elements), (field, ColumnKind::Leaves)]).concat();
+    let name = Arc::from("events.ndjson");
+    for columns in [&every_field[..], &[("b.c", ColumnKind::Joined)], &[], &[("*", ColumnKind::Leaves)]] {
+        let projection = projection(columns);
+        let (found, expected) =
+            (decode_chunk(&projection, bytes, 0, true), super::walk::oracle::decode(&projection, bytes, &name));
+        let shown = String::from_utf8_lossy(bytes);
+        prop_assert_eq!(&found.skipped, &expected.skipped, "{}", shown);
+        prop_assert_eq!(&found.rows, &expected.rows, "{}", shown);
+        prop_assert_eq!(&found.columns, &expected.columns, "{}", shown);
+        prop_assert_eq!(&found.id_hash, &expected.id_hash, "{}", shown);
+        prop_assert_eq!(&found.stored_ids, &expected.stored_ids, "{}", shown);
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -485,9 +529,31 @@ proptest! {
     }
 
     #[test]
+    fn lines_agree_with_serde_json(
+        lines in prop::collection::vec((object(3), 0..4u8), 1..6),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(CHANGES.to_vec())), 0..4),
+    ) {
+        let wrapped = |(line, kind): &(String, u8)| match kind {
+            0 => format!("{{\"sort\":[1],\"_source\":{line},\"_id\":\"1\",\"_index\":\"i\"}}"),
+            1 => format!("\u{feff}{line}\r"),
+            2 => line.replace("\": ", "\":").replace(" , ", ","),
+            _ => line.clone(),
+        };
+        let text: Vec<String> = lines.iter().map(wrapped).collect();
+        let mut bytes = text.join("\n").into_bytes();
+        check_against_oracle(&bytes)?;
+        for (place, change) in changes {
+            let at = place.index(bytes.len());
+            bytes.splice(at..at + 1, change.iter().copied());
+            check_against_oracle(&bytes)?;
+        }
+    }
+
+    #[test]
     fn hostile_bytes_do_not_panic(bytes in prop::collection::vec(prop::sample::select(b"{}[]\",:\\ua1\n\x80 ".to_vec()), 0..80)) {
         let columns = [("a", ColumnKind::Leaves), ("a.a", ColumnKind::Elements), ("*", ColumnKind::Leaves), ("a", ColumnKind::Time)];
         let batch = decode_chunk(&projection(&columns), &bytes, 0, true);
+        check_against_oracle(&bytes)?;
         let n_lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count();
         prop_assert_eq!(batch.rows.len() as u64 + batch.skipped.total(), n_lines as u64);
     }

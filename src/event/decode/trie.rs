@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use outlier_kernels::ByteSet;
+
 use crate::event::text::{FNV1A, fnv1a};
 
 /// Upper limit on the parts of a path that is tried in all ways, because each part doubles the
@@ -33,8 +35,8 @@ pub(super) struct Node {
     children: Vec<NodeId>,
     /// children with keys of length `l` are `children[by_length[l]..by_length[l + 1]]`
     by_length: Vec<u32>,
-    /// bytes that a key of a child may begin with
-    starts: FirstBytes,
+    /// bytes that a key of a child may begin with, as written
+    pub(super) starts: ByteSet,
     /// one past the last node of the subtree
     pub(super) end: NodeId,
     /// true if the value of this node itself is wanted
@@ -47,24 +49,23 @@ pub(super) struct Node {
     pub(super) dotted: bool,
 }
 
-/// Set of the bytes that a key may begin with, whatever its case; most keys of a document are ruled
-/// out by it. Bytes outside ASCII are always in the set, because their lower case may begin
-/// otherwise, and so are empty keys.
-#[derive(Clone, Copy, Debug, Default)]
-struct FirstBytes(u128);
-
-impl FirstBytes {
-    /// Adds the first byte of a key in lower case.
-    fn add(&mut self, lower: &str) {
-        for byte in lower.bytes().take(1).filter(u8::is_ascii) {
-            self.0 |= 1 << byte | 1 << byte.to_ascii_uppercase();
-        }
+/// Returns the bytes that keys may begin with, as written, whose lower case is one of `lower`; most
+/// keys of a document are ruled out by it. Bytes outside ASCII are always in the set, because their
+/// lower case may begin otherwise; so are the first bytes of escapes and of empty keys.
+pub(super) fn first_bytes<'a>(lower: impl Iterator<Item = &'a str>) -> ByteSet {
+    let mut set = ByteSet::default();
+    (0x80..=0xff).chain([b'\\', EMPTY_KEY]).for_each(|byte| set.insert(byte));
+    for lower in lower {
+        // names that go on beyond an empty key begin with a dot
+        let first = lower.bytes().next().unwrap_or(b'.');
+        set.insert(first);
+        set.insert(first.to_ascii_uppercase());
     }
-
-    fn may_begin(self, key: &str) -> bool {
-        key.bytes().next().is_none_or(|byte| !byte.is_ascii() || self.0 >> byte & 1 == 1)
-    }
+    set
 }
+
+/// Byte that an empty key begins with: its closing quote.
+const EMPTY_KEY: u8 = b'"';
 
 /// A node that a key of a document leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +155,8 @@ impl Trie {
 
     fn match_equal(&self, parent: &Node, key: &str, found: &mut impl FnMut(KeyMatch)) {
         // in lower case, a character has at least one byte
-        if !parent.starts.may_begin(key) || key.len() > MAX_UTF8_BYTES * parent.by_length.len() {
+        let first = key.bytes().next().unwrap_or(EMPTY_KEY);
+        if !parent.starts.contains(first) || key.len() > MAX_UTF8_BYTES * parent.by_length.len() {
             return;
         }
         if key.is_ascii() {
@@ -165,7 +167,7 @@ impl Trie {
             };
             for &child in &parent.children[*start as usize..*end as usize] {
                 let node = self.node(child);
-                if key.eq_ignore_ascii_case(&node.lower) {
+                if *node.key == *key || key.eq_ignore_ascii_case(&node.lower) {
                     found(node.matched(child, key));
                 }
             }
@@ -187,7 +189,7 @@ impl Trie {
             lower: lower_case(key).into(),
             children: Vec::new(),
             by_length: Vec::new(),
-            starts: FirstBytes::default(),
+            starts: ByteSet::default(),
             end: 0,
             captured: wanted.captured,
             leaves: wanted.leaves,
@@ -200,8 +202,7 @@ impl Trie {
         let longest = children.last().map_or(0, length);
         let start = |least: usize| children.partition_point(|child| length(child) < least) as u32;
         let by_length = (0..=longest + 1).map(start).collect();
-        let mut starts = FirstBytes::default();
-        children.iter().for_each(|child| starts.add(&self.node(*child).lower));
+        let starts = first_bytes(children.iter().map(|child| &*self.node(*child).lower));
         let end = self.nodes.len() as NodeId;
         let node = &mut self.nodes[id];
         (node.children, node.by_length, node.starts, node.end) = (children, by_length, starts, end);

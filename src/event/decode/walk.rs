@@ -1,13 +1,14 @@
-//! Leads `serde_json` along the trie: wanted values are kept as text, everything else is checked
-//! and skipped.
+//! Walks documents along the trie: wanted values are kept as text, everything else is checked and
+//! skipped.
 
-use std::{fmt, iter};
+use std::iter;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
+use super::reader::{NotJson, Open, Reader};
 use super::row::{Mark, Row};
 use super::trie::{KeyMatch, NodeId, Trie};
+
+#[cfg(test)]
+pub(super) mod oracle;
 
 /// Shape that a line is tried as first. The other shape is tried if it does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,48 +28,70 @@ pub(super) struct Envelope<'de> {
     pub(super) source: &'de str,
 }
 
-/// Reads one line into `row`. The lines of a file mostly have the same shape, so `shape` is kept
-/// from line to line.
+/// Reads a line into `row`, and returns where its document ends. The lines of a file mostly have the
+/// same shape, so `shape` is kept from line to line. `strings`: those of the line, if it is indexed.
 pub(super) fn read_line<'de>(
-    line: &'de str,
+    text: &'de str,
+    strings: Option<&[[u32; 2]]>,
     shape: &mut Shape,
     row: &mut Row<'_, 'de>,
-) -> serde_json::Result<Envelope<'de>> {
+) -> Result<(Envelope<'de>, usize), NotJson> {
+    let line = || Reader::new(text, strings);
     if *shape == Shape::Hit {
-        if let Ok(Some(hit)) = read_hit(line, row) {
+        if let Ok(Some(hit)) = read_hit(line(), row) {
             return Ok(hit);
         }
         *shape = Shape::Event;
     }
     row.start();
-    let mut seen = Seen::default();
-    walk_document(line, EventVisitor { row, seen: &mut seen })?;
+    let (mut line, mut seen) = (line(), Seen::default());
+    read_event(&mut line, row, &mut seen)?;
+    let end = line.end()?;
     let Some(source) = seen.source.filter(|_| seen.is_hit()) else {
-        return Ok(Envelope { index: None, id: None, source: line });
+        let source = text.get(..end).unwrap_or_default();
+        return Ok((Envelope { index: None, id: None, source }, end));
     };
     read_source(source, row)?;
     *shape = Shape::Hit;
-    Ok(Envelope { index: seen.index, id: seen.id, source })
+    Ok((Envelope { index: seen.index, id: seen.id, source }, end))
 }
 
 /// Reads the fields of a document into `row`.
-pub(super) fn read_source<'de>(source: &'de str, row: &mut Row<'_, 'de>) -> serde_json::Result<()> {
+pub(super) fn read_source<'de>(source: &'de str, row: &mut Row<'_, 'de>) -> Result<(), NotJson> {
     row.start();
-    walk_document(source, PlaceSeed { row, place: Place::ROOT })
+    let mut reader = Reader::new(source, None);
+    walk_object(&mut reader, row, Place::ROOT)?;
+    reader.end().map(drop)
 }
 
 /// Reads one line as a hit; `None` if it is an event.
-fn read_hit<'de>(line: &'de str, row: &mut Row<'_, 'de>) -> serde_json::Result<Option<Envelope<'de>>> {
+fn read_hit<'de>(mut line: Reader<'_, 'de>, row: &mut Row<'_, 'de>) -> Result<Option<(Envelope<'de>, usize)>, NotJson> {
     row.start();
-    let mut seen = Seen::default();
-    walk_document(line, HitVisitor { row, seen: &mut seen })?;
-    Ok(seen.is_hit().then(|| Envelope { index: seen.index, id: seen.id, source: seen.source.unwrap_or(line) }))
-}
-
-fn walk_document<'de, V: Visitor<'de, Value = ()>>(line: &'de str, visitor: V) -> serde_json::Result<()> {
-    let mut json = serde_json::Deserializer::from_str(line);
-    json.deserialize_map(visitor)?;
-    json.end()
+    let (mut seen, mut scratch) = (Seen::default(), String::new());
+    let mut more = enter_object(&mut line)?;
+    while more && line.seek(&row.plan.hit_starts)? {
+        match HitKey::named(line.key()?.name(&mut scratch)) {
+            None => line.skip()?,
+            Some(HitKey::Source) if !row.plan.keeps_source => {
+                row.start();
+                walk_object(&mut line, row, Place::ROOT)?;
+                seen.source_is_object = true;
+            }
+            Some(key) => {
+                let raw = line.value()?;
+                seen.note(key, raw);
+                if key == HitKey::Source {
+                    row.start();
+                    walk_raw(row, Place::ROOT, raw)?;
+                }
+            }
+        }
+        more = line.next(Open::Object)?;
+    }
+    let end = line.end()?;
+    // its text is kept only if some column needs it
+    let source = seen.source.unwrap_or_default();
+    Ok(seen.is_hit().then_some((Envelope { index: seen.index, id: seen.id, source }, end)))
 }
 
 /// Keys of a hit seen at the top level of a line.
@@ -113,70 +136,31 @@ impl HitKey {
     }
 }
 
-struct EventVisitor<'w, 'p, 'de> {
-    row: &'w mut Row<'p, 'de>,
-    seen: &'w mut Seen<'de>,
-}
-
-impl<'de> Visitor<'de> for EventVisitor<'_, '_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an event")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { row, seen } = self;
-        let trie = &row.plan.trie;
-        while let Some((key, found)) =
-            map.next_key_seed(KeySeed(|key: &str| (HitKey::named(key), match_key(trie, 0, key))))?
-        {
-            let Some(key) = key else {
-                follow(row, Place::ROOT, found, &mut map)?;
-                continue;
-            };
-            let raw = map.next_value::<&RawValue>()?.get();
-            seen.note(key, raw);
-            // in a plain event these are ordinary fields
-            follow_raw(row, Place::ROOT, found.as_ref(), raw).map_err(A::Error::custom)?;
-        }
-        Ok(())
-    }
-}
-
-struct HitVisitor<'w, 'p, 'de> {
-    row: &'w mut Row<'p, 'de>,
-    seen: &'w mut Seen<'de>,
-}
-
-impl<'de> Visitor<'de> for HitVisitor<'_, '_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a hit")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { row, seen } = self;
-        while let Some(key) = map.next_key_seed(KeySeed(HitKey::named))? {
-            match key {
-                None => drop(map.next_value::<IgnoredAny>()?),
-                Some(HitKey::Source) if !row.plan.keeps_source => {
-                    row.start();
-                    map.next_value_seed(ObjectSeed(PlaceSeed { row: &mut *row, place: Place::ROOT }))?;
-                    seen.source_is_object = true;
-                }
-                Some(key) => {
-                    let raw = map.next_value::<&RawValue>()?.get();
-                    seen.note(key, raw);
-                    if key == HitKey::Source {
-                        row.start();
-                        walk_raw(row, Place::ROOT, raw).map_err(A::Error::custom)?;
-                    }
-                }
+/// Reads a line as an event, and notes the keys of a hit in it.
+fn read_event<'de>(line: &mut Reader<'_, 'de>, row: &mut Row<'_, 'de>, seen: &mut Seen<'de>) -> Result<(), NotJson> {
+    let (trie, mut scratch) = (&row.plan.trie, String::new());
+    let mut more = enter_object(line)?;
+    while more && line.seek(&row.plan.event_starts)? {
+        let key = line.key()?.name(&mut scratch);
+        let found = match_key(trie, 0, key);
+        match HitKey::named(key) {
+            None => follow(line, row, Place::ROOT, found.as_ref())?,
+            Some(key) => {
+                let raw = line.value()?;
+                seen.note(key, raw);
+                // in a plain event these are ordinary fields
+                follow_raw(row, Place::ROOT, found.as_ref(), raw)?;
             }
         }
-        Ok(())
+        more = line.next(Open::Object)?;
+    }
+    Ok(())
+}
+
+fn enter_object(reader: &mut Reader<'_, '_>) -> Result<bool, NotJson> {
+    match reader.peek() {
+        Some(Open::Object) => reader.enter(Open::Object),
+        _ => Err(NotJson),
     }
 }
 
@@ -228,28 +212,22 @@ pub(super) fn match_key(trie: &Trie, node: NodeId, key: &str) -> Option<Found> {
 }
 
 /// Walks the value of a key that led to `found`.
-fn follow<'de, A: MapAccess<'de>>(
+fn follow<'de>(
+    reader: &mut Reader<'_, 'de>,
     row: &mut Row<'_, 'de>,
     parent: Place,
-    found: Option<Found>,
-    map: &mut A,
-) -> Result<(), A::Error> {
+    found: Option<&Found>,
+) -> Result<(), NotJson> {
     let key = match found {
-        None => return map.next_value::<IgnoredAny>().map(drop),
-        Some(Found { first, others }) if others.is_empty() && !first.beyond => first,
-        Some(_) => {
-            let raw = map.next_value::<&RawValue>()?.get();
-            return follow_raw(row, parent, found.as_ref(), raw).map_err(A::Error::custom);
-        }
+        None => return reader.skip(),
+        Some(Found { first, others }) if others.is_empty() && !first.beyond => *first,
+        Some(_) => return follow_raw(row, parent, found, reader.value()?),
     };
-    let Some(place) = parent.accept(row, key) else {
-        return map.next_value::<IgnoredAny>().map(drop);
-    };
+    let Some(place) = parent.accept(row, key) else { return reader.skip() };
     if row.plan.trie.node(place.node).captured {
-        let raw = map.next_value::<&RawValue>()?.get();
-        capture(row, place, raw).map_err(A::Error::custom)
+        capture(row, place, reader.value()?)
     } else {
-        map.next_value_seed(PlaceSeed { row, place })
+        walk(reader, row, place)
     }
 }
 
@@ -258,7 +236,7 @@ pub(super) fn follow_raw<'de>(
     parent: Place,
     found: Option<&Found>,
     raw: &'de str,
-) -> serde_json::Result<()> {
+) -> Result<(), NotJson> {
     let Some(Found { first, others }) = found else { return Ok(()) };
     for &key in iter::once(first).chain(others) {
         if key.beyond {
@@ -275,7 +253,7 @@ pub(super) fn follow_raw<'de>(
 }
 
 /// Keeps the value at a place if it is wanted, then walks into it.
-fn capture<'de>(row: &mut Row<'_, 'de>, place: Place, raw: &'de str) -> serde_json::Result<()> {
+fn capture<'de>(row: &mut Row<'_, 'de>, place: Place, raw: &'de str) -> Result<(), NotJson> {
     let node = row.plan.trie.node(place.node);
     if node.captured {
         match place.inside {
@@ -286,113 +264,43 @@ fn capture<'de>(row: &mut Row<'_, 'de>, place: Place, raw: &'de str) -> serde_js
     if node.has_children() { walk_raw(row, place, raw) } else { Ok(()) }
 }
 
-fn walk_raw<'de>(row: &mut Row<'_, 'de>, place: Place, raw: &'de str) -> serde_json::Result<()> {
-    if raw.starts_with(['{', '[']) {
-        PlaceSeed { row, place }.deserialize(&mut serde_json::Deserializer::from_str(raw))?;
+fn walk_raw<'de>(row: &mut Row<'_, 'de>, place: Place, raw: &'de str) -> Result<(), NotJson> {
+    if raw.starts_with(['{', '[']) { walk(&mut Reader::new(raw, None), row, place) } else { Ok(()) }
+}
+
+/// Walks a value whose own text is not wanted.
+fn walk<'de>(reader: &mut Reader<'_, 'de>, row: &mut Row<'_, 'de>, place: Place) -> Result<(), NotJson> {
+    match reader.peek() {
+        Some(Open::Object) => walk_object(reader, row, place),
+        Some(Open::Array) => walk_array(reader, row, place),
+        None => reader.skip(),
+    }
+}
+
+fn walk_object<'de>(reader: &mut Reader<'_, 'de>, row: &mut Row<'_, 'de>, mut place: Place) -> Result<(), NotJson> {
+    if let Inside::Array { start, .. } = &mut place.inside {
+        *start = row.mark();
+    }
+    let (trie, mut scratch) = (&row.plan.trie, String::new());
+    let mut more = enter_object(reader)?;
+    while more && reader.seek(&trie.node(place.node).starts)? {
+        let found = match_key(trie, place.node, reader.key()?.name(&mut scratch));
+        follow(reader, row, place, found.as_ref())?;
+        more = reader.next(Open::Object)?;
+    }
+    if let Inside::Array { start, .. } = place.inside {
+        row.leave(start);
     }
     Ok(())
 }
 
-/// Walks a value whose own text is not wanted.
-struct PlaceSeed<'w, 'p, 'de> {
-    row: &'w mut Row<'p, 'de>,
-    place: Place,
-}
-
-impl<'de> DeserializeSeed<'de> for PlaceSeed<'_, '_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+fn walk_array<'de>(reader: &mut Reader<'_, 'de>, row: &mut Row<'_, 'de>, place: Place) -> Result<(), NotJson> {
+    let (Inside::Objects { exact } | Inside::Array { exact, .. }) = place.inside;
+    let place = Place { inside: Inside::Array { start: Mark::default(), exact }, ..place };
+    let mut more = reader.enter(Open::Array)?;
+    while more {
+        walk(reader, row, place)?;
+        more = reader.next(Open::Array)?;
     }
-}
-
-impl<'de> Visitor<'de> for PlaceSeed<'_, '_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    /// With `arbitrary_precision`, some numbers arrive here too, under a key that no field has.
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { row, mut place } = self;
-        if let Inside::Array { start, .. } = &mut place.inside {
-            *start = row.mark();
-        }
-        let trie = &row.plan.trie;
-        while let Some(found) = map.next_key_seed(KeySeed(|key: &str| match_key(trie, place.node, key)))? {
-            follow(row, place, found, &mut map)?;
-        }
-        if let Inside::Array { start, .. } = place.inside {
-            row.leave(start);
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self { row, place } = self;
-        let (Inside::Objects { exact } | Inside::Array { exact, .. }) = place.inside;
-        let place = Place { inside: Inside::Array { start: Mark::default(), exact }, ..place };
-        while seq.next_element_seed(PlaceSeed { row: &mut *row, place })?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
-
-/// Walks a value that must be an object.
-struct ObjectSeed<'w, 'p, 'de>(PlaceSeed<'w, 'p, 'de>);
-
-impl<'de> DeserializeSeed<'de> for ObjectSeed<'_, '_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self.0)
-    }
-}
-
-/// Reads a key and applies a function to it.
-struct KeySeed<F>(F);
-
-impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for KeySeed<F> {
-    type Value = T;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<T, F: FnOnce(&str) -> T> Visitor<'_> for KeySeed<F> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E: Error>(self, key: &str) -> Result<T, E> {
-        Ok((self.0)(key))
-    }
+    Ok(())
 }

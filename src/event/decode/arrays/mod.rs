@@ -22,6 +22,7 @@ use super::columns::Column;
 use super::decoder::{Decoder, Identities, RowIdentity};
 use super::kind::ColumnKind;
 use super::leaves::{leaves, own_leaves};
+use super::reader::NotJson;
 use super::row::Row;
 use super::skipped::SkippedLines;
 use super::stored_id::stored_id;
@@ -148,7 +149,7 @@ impl Decoder {
         let mut row = Row::new(projection.plan());
         for (row_idx, line) in lines.text.lines().enumerate() {
             let number = progress.number(row_idx);
-            match self.decode_document(line, None, &mut row, progress.name, number) {
+            match self.decode_document(line, &mut row, progress.name, number) {
                 Ok(identity) => progress.add(row_idx, line.len(), identity),
                 Err(reason) => progress.skipped.add(reason, progress.name, number, line.as_bytes()),
             }
@@ -195,7 +196,7 @@ impl Decoder {
             let envelope = Envelope { index: index.as_deref(), id: id.as_deref(), source };
             let number = progress.number(row_idx);
             if ready.objects.is_some() {
-                let error = |error: serde_json::Error| ArrowError::JsonError(error.to_string());
+                let error = |error: NotJson| ArrowError::JsonError(error.to_string());
                 read_source(source, &mut row).map_err(error)?;
             }
             for &column_idx in &by_row {
