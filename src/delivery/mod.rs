@@ -7,6 +7,7 @@
 
 mod written;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -14,9 +15,10 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::elastic::{Class, DocumentId, DocumentVersion, ElasticError, Lookup, StoredDocument};
-use crate::event::decode::{members, with_valid_surrogates};
+use crate::event::decode::{members, with_valid_surrogates, with_values};
 use crate::outlier::{
-    Additions, CHANGED_FIELDS, DocumentOutliers, GatheredDocuments, Merge, Outlier, merge_all, set_own_aside,
+    CHANGED_FIELDS, DocumentOutliers, FirstOutliers, GatheredDocuments, Merge, Outlier, first_outliers, merge_all, tag,
+    with_own_aside,
 };
 use crate::runtime::Interrupt;
 use crate::sources::{DocumentKey, Documents, SourceError};
@@ -46,11 +48,11 @@ pub struct Delivered {
     pub id: DocumentId,
     /// State of the document that the outliers were merged into.
     pub version: DocumentVersion,
-    /// The document with its outliers if some sink wants whole documents, else only what outliers
-    /// change.
-    pub source: Map<String, Value>,
-    /// Changes made by the outliers; `None` if the document already had all of them.
-    pub additions: Option<Additions>,
+    /// New values of the fields that outliers change, as JSON; empty if the document already had all
+    /// outliers.
+    pub changed: Vec<(&'static str, String)>,
+    /// The document without new outliers, on one line; empty if no sink wants whole documents.
+    pub text: String,
     /// Outliers that the document did not have, in the order of the use cases.
     pub new: Vec<DeliveredOutlier>,
     /// Outliers that the document already had, in the same order.
@@ -62,13 +64,33 @@ pub struct Delivered {
 pub struct DeliveredOutlier {
     /// Number of the use case in the run.
     pub use_case_idx: usize,
-    /// The outlier.
-    pub outlier: Outlier,
-    /// The same as JSON.
+    /// The outlier as JSON.
     pub json: String,
 }
 
+impl DeliveredOutlier {
+    /// Decodes the outlier, which not every sink needs.
+    ///
+    /// # Errors
+    /// Text that is not an outlier: a bug in this program.
+    pub fn outlier(&self) -> serde_json::Result<Outlier> {
+        serde_json::from_str(&self.json)
+    }
+}
+
 impl Delivered {
+    /// The whole document with its outliers: what they do not change is as it was, byte by byte.
+    ///
+    /// # Errors
+    /// A document that is not JSON: a bug in this program.
+    pub fn whole(&self) -> serde_json::Result<String> {
+        let values: Vec<(&str, &str)> = self.changed.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        if values.is_empty() {
+            return Ok(self.text.clone());
+        }
+        with_values(&self.text, &values).ok_or_else(|| serde::de::Error::custom("the document is not an object"))
+    }
+
     /// All outliers of the run in this document.
     pub fn outliers(&self) -> impl Iterator<Item = &DeliveredOutlier> {
         self.new.iter().chain(&self.known)
@@ -230,8 +252,7 @@ fn deliver_block(
     interrupt.check().map_err(SourceError::from)?;
     let (keys, outliers): (Vec<DocumentKey>, Vec<_>) =
         block.into_iter().map(|found| (found.document, found.outliers)).unzip();
-    let is_whole = sinks.iter().any(|sink| sink.wants_whole_documents());
-    let fields_of = if is_whole { whole } else { changed_fields };
+    let wanted = if sinks.iter().any(|sink| sink.wants_whole_documents()) { Wanted::All } else { Wanted::Changed };
     let mut stored = Vec::with_capacity(keys.len());
     for ((found, key), outliers) in documents.read(&keys)?.into_iter().zip(&keys).zip(outliers) {
         match found {
@@ -247,7 +268,7 @@ fn deliver_block(
         interrupt.check().map_err(SourceError::from)?;
         let rest = stored.split_off(n_at_once(&stored));
         let merged = std::mem::replace(&mut stored, rest).into_par_iter();
-        let merged = merged.map(|(stored, outliers)| merge(stored, outliers, fields_of));
+        let merged = merged.map(|(stored, outliers)| merge(stored, outliers, wanted));
         let merged = merged.collect::<Result<Vec<Delivered>, DeliveryError>>()?;
         for document in &merged {
             count_documents(document, |use_case_idx| delivery.n_documents[use_case_idx] += 1);
@@ -279,38 +300,80 @@ fn count_documents(document: &Delivered, mut count: impl FnMut(usize)) {
     use_cases.into_iter().for_each(&mut count);
 }
 
-fn merge(
-    stored: StoredDocument,
-    outliers: Vec<(usize, String)>,
-    fields_of: fn(&str) -> Result<Map<String, Value>, String>,
-) -> Result<Delivered, DeliveryError> {
+/// Part of the documents that sinks want.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Whole documents.
+    All,
+    /// What outliers change.
+    Changed,
+}
+
+fn merge(stored: StoredDocument, outliers: Vec<(usize, String)>, wanted: Wanted) -> Result<Delivered, DeliveryError> {
     let StoredDocument { id, version, source } = stored;
-    let mut source = match fields_of(&source) {
-        Ok(source) => source,
+    let parts = || {
+        // only documents of a cluster can have outliers of ours
+        let is_of_file = version == DocumentVersion::NONE;
+        let text = if is_of_file { with_own_aside(source).map_err(|error| error.to_string())? } else { source };
+        let changed = changed_fields(&text)?;
+        Ok(if wanted == Wanted::All { (on_one_line(text)?, changed) } else { (String::new(), changed) })
+    };
+    let (text, fields) = match parts() {
+        Ok(parts) => parts,
         Err(reason) => return Err(DeliveryError::Document { id, reason }),
     };
-    // only documents of a cluster can have outliers of ours
-    if version == DocumentVersion::NONE {
-        set_own_aside(&mut source);
-    }
-    let decode = |(use_case_idx, json): (usize, String)| {
-        Ok(DeliveredOutlier { use_case_idx, outlier: serde_json::from_str(&json)?, json })
-    };
-    let outliers = outliers.into_iter().map(decode).collect::<Result<Vec<_>, DeliveryError>>()?;
-    let additions = merge_all(&mut source, outliers.iter().map(|found| &found.outlier), usize::MAX);
-    let mut delivered = Delivered { id, version, source, additions: None, new: Vec::new(), known: Vec::new() };
-    for (outlier, merge) in outliers.into_iter().zip(&additions.merges) {
+    let Merged { changed, merges } = merged(fields, &outliers)?;
+    let mut delivered = Delivered { id, version, changed, text, new: Vec::new(), known: Vec::new() };
+    for ((use_case_idx, json), merge) in outliers.into_iter().zip(merges) {
+        let outlier = DeliveredOutlier { use_case_idx, json };
         match merge {
             Merge::Added => delivered.new.push(outlier),
             Merge::AlreadyPresent => delivered.known.push(outlier),
         }
     }
-    delivered.additions = Some(additions).filter(|additions| !additions.fields.is_empty());
     Ok(delivered)
 }
 
-fn whole(source: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(&with_valid_surrogates(source)).map_err(|error| error.to_string())
+/// Result of merging outliers into the fields that they change.
+struct Merged {
+    /// See [`Delivered::changed`].
+    changed: Vec<(&'static str, String)>,
+    merges: Vec<Merge>,
+}
+
+fn merged(mut fields: Map<String, Value>, outliers: &[(usize, String)]) -> serde_json::Result<Merged> {
+    let [outliers_field, tags_field] = CHANGED_FIELDS;
+    let texts = || outliers.iter().map(|(_, json)| json.as_str());
+    let mut changed = Vec::new();
+    if !fields.contains_key(outliers_field)
+        && let Some(FirstOutliers { json, merges }) = first_outliers(texts())
+    {
+        changed.push((outliers_field, json));
+        if tag(&mut fields) {
+            changed.push((tags_field, serde_json::to_string(&fields[tags_field])?));
+        }
+        return Ok(Merged { changed, merges });
+    }
+    let outliers = texts().map(serde_json::from_str).collect::<serde_json::Result<Vec<Outlier>>>()?;
+    let additions = merge_all(&mut fields, &outliers, usize::MAX);
+    for (name, value) in additions.changed(&fields) {
+        changed.push((name, serde_json::to_string(value)?));
+    }
+    Ok(Merged { changed, merges: additions.merges })
+}
+
+/// The same JSON without line feeds and lone surrogates.
+fn on_one_line(text: String) -> Result<String, String> {
+    // in strings, both are escaped
+    if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some() {
+        let source: Map<String, Value> =
+            serde_json::from_str(&with_valid_surrogates(&text)).map_err(|error| error.to_string())?;
+        return Ok(Value::Object(source).to_string());
+    }
+    Ok(match with_valid_surrogates(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(valid) => valid,
+    })
 }
 
 /// Parses the fields of the document `source` that outliers change; the rest is not looked at.

@@ -95,7 +95,7 @@ struct Notes<'a>(&'a mut Vec<String>);
 impl Sink for Notes<'_> {
     fn deliver(&mut self, documents: &[Delivered]) -> Result<(), DeliveryError> {
         let summaries = |outliers: &[DeliveredOutlier]| {
-            outliers.iter().map(|found| found.outlier.summary().to_owned()).collect::<Vec<_>>().join(" ")
+            outliers.iter().map(|found| found.outlier().unwrap().summary().to_owned()).collect::<Vec<_>>().join(" ")
         };
         let note = |document: &Delivered| {
             format!("{}: {}; {}", document.id.id, summaries(&document.new), summaries(&document.known))

@@ -6,6 +6,7 @@
 //! makes the population smaller, so the loop ends.
 
 mod error;
+mod reading;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,13 +22,16 @@ use crate::event::{Document, FieldNames};
 use crate::models::{
     self, Candidate, Candidates, Evaluation, Inputs, Observe, Refinement, Statistics, Surprise, WholeEvent,
 };
-use crate::outlier::{BaseRate, Description, FindingKey, Gathered, GatheredOutlier, Outlier, assets_of, describe};
+use crate::outlier::{
+    BaseRate, Description, FindingKey, Gathered, GatheredOutlier, Outlier, Templates, assets_of, describe,
+};
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
 use crate::table::{Population, TableError, View};
 use crate::whitelist::{Verdict, Whitelist};
 
 pub use error::DetectionError;
+use reading::Reading;
 
 /// Candidates that are looked at together.
 const BLOCK: usize = 4096;
@@ -117,7 +121,9 @@ impl Detection<'_> {
                 n_events: inputs.n_events,
                 severity: self.use_case.severity,
             };
-            let judged = Judged { view: &view, observe, surprise, base, round: detected.rounds };
+            let templates = Templates::new(self.use_case);
+            let reading = Reading::of(self, &templates);
+            let judged = Judged { view: &view, observe, surprise, base, round: detected.rounds, templates, reading };
             let mut round = tokio::task::block_in_place(|| self.describe(&judged, candidates))?;
             detected.describing += started.elapsed();
             detected.regexps_given_up += statistics.regexps_given_up + round.regexps_given_up;
@@ -213,7 +219,8 @@ impl Detection<'_> {
     /// Describes the candidates of an event, and gathers the outliers among them.
     fn describe_event(&self, judged: &Judged<'_>, event: CandidateEvent<'_>) -> Result<Vec<Described>, DetectionError> {
         let CandidateEvent { document: RawDocument { key, text }, highlights, candidates } = event;
-        let mut document = parse(&key, text, self.names)?;
+        let reading = if highlights.is_empty() { &judged.reading } else { &Reading::Whole };
+        let mut document = parse(reading, &key, text, self.names)?;
         let derived = self.derived.map(|rules| rules.derive(&document.source, self.names)).unwrap_or_default();
         // texts, assets and the whitelist see derived fields in place of the event's own
         document.source.extend(derived.iter().cloned());
@@ -226,10 +233,18 @@ impl Detection<'_> {
         for candidate in candidates {
             self.interrupt.check().map_err(SourceError::from)?;
             let observations = models::observations(&self.use_case.model, &judged.observe, candidate, &whole);
-            let (use_case, document, assets) = (self.use_case, &document, assets.as_slice());
+            let (use_case, templates) = (self.use_case, &judged.templates);
+            let (document, assets) = (&document, assets.as_slice());
             let surprise = judged.base.surprise(judged.surprise.as_ref().map(|surprise| surprise(candidate)));
-            let outlier =
-                describe(Description { use_case, document, assets, derived: &derived, observations, surprise });
+            let outlier = describe(Description {
+                use_case,
+                templates,
+                document,
+                assets,
+                derived: &derived,
+                observations,
+                surprise,
+            });
             let verdict = whitelist.matches(&outlier);
             if !verdict.whitelisted {
                 let found = GatheredOutlier { time, ..self.found(judged, &key, candidate, &outlier)? };
@@ -307,9 +322,14 @@ fn n_at_once(places: &[DocRef]) -> usize {
 }
 
 /// The document with this `text`, which is dropped.
-fn parse(key: &DocumentKey, text: String, names: &Arc<FieldNames>) -> Result<Document, DetectionError> {
+fn parse(
+    reading: &Reading,
+    key: &DocumentKey,
+    text: String,
+    names: &Arc<FieldNames>,
+) -> Result<Document, DetectionError> {
     let (index, id) = (key.id.index.clone(), key.id.id.clone());
-    match serde_json::from_str(&text) {
+    match reading.parse(&text) {
         Ok(source) => Ok(Document { index, id, source, names: Arc::clone(names) }),
         Err(error) => Err(DetectionError::Document { index, id, reason: error.to_string() }),
     }
@@ -336,6 +356,8 @@ struct Judged<'a> {
     base: BaseRate,
     /// Number of the evaluation, from 1.
     round: u32,
+    templates: Templates,
+    reading: Reading,
 }
 
 /// Result of an evaluation.

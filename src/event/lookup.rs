@@ -79,12 +79,27 @@ impl<'a> Found<'a> {
 }
 
 pub(super) fn find<'a>(source: &'a Map<String, Value>, path: &str) -> Option<Found<'a>> {
+    if !may_have(source, path) {
+        return None;
+    }
     if let Some(value) = walk(source, path) {
         return Some(Found::One(value));
     }
     let mut values = Vec::new();
     inside_arrays(source, path, Inside::Objects, &mut values);
     (!values.is_empty()).then_some(Found::InArrays(values))
+}
+
+/// False if no key can be equal to a start of `path`, ignoring case: their first bytes differ.
+fn may_have(source: &Map<String, Value>, path: &str) -> bool {
+    let first = path.bytes().next().filter(|first| first.is_ascii() && *first != b'.');
+    let is_possible = |key: &String| key.bytes().next().is_none_or(|byte| !byte.is_ascii() || is_same(byte, first));
+    source.keys().any(is_possible)
+}
+
+/// True if `byte` is `first` ignoring case, or that may be any byte.
+fn is_same(byte: u8, first: Option<u8>) -> bool {
+    first.is_none_or(|first| first.eq_ignore_ascii_case(&byte))
 }
 
 /// Returns the texts of the elements of some values, each text once.

@@ -2,6 +2,7 @@
 //! which these store them.
 
 mod base_rate;
+mod first;
 mod gathered;
 mod placeholders;
 mod removal;
@@ -13,25 +14,52 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::{Asset, UseCase};
-use crate::event::Document;
+use crate::event::{Document, FieldPath};
 use crate::python::wrap;
-use placeholders::{Scope, expand};
+use placeholders::{Scope, Template};
 use shortened::shorten;
 use stored::{SCORE, SURPRISE};
 
 pub use base_rate::BaseRate;
+pub use first::{FirstOutliers, first_outliers};
 pub use gathered::{
     DocumentOutliers, FindingKey, Gathered, GatheredDocuments, GatheredOutlier, OutliersInOrder, StoredOutliers,
     Withheld,
 };
 pub use removal::{StoredOutlier, take_apart, untagged, without};
-pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all, set_own_aside};
+pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all, tag, with_own_aside};
+
+/// Texts of the outliers of a use case.
+#[derive(Debug, Clone)]
+pub struct Templates {
+    outlier_type: Template,
+    reason: Template,
+    summary: Template,
+}
+
+impl Templates {
+    /// Takes the texts of a use case apart.
+    pub fn new(use_case: &UseCase) -> Self {
+        Templates {
+            outlier_type: Template::new(&use_case.outlier_type),
+            reason: Template::new(&use_case.outlier_reason),
+            summary: Template::new(&use_case.outlier_summary),
+        }
+    }
+
+    /// Fields of their placeholders.
+    pub fn fields(&self) -> impl Iterator<Item = &FieldPath> {
+        [&self.outlier_type, &self.reason, &self.summary].into_iter().flat_map(Template::fields)
+    }
+}
 
 /// Parts that an outlier is described from.
 #[derive(Debug)]
 pub struct Description<'a> {
     /// Use case that found the outlier.
     pub use_case: &'a UseCase,
+    /// Its texts.
+    pub templates: &'a Templates,
     /// Document it was found in; derived fields replace the document's own.
     pub document: &'a Document,
     /// Its assets, see [`assets_of`].
@@ -89,7 +117,7 @@ pub fn assets_of(event: &Document, assets: &[Asset]) -> Vec<Value> {
 /// Describes an outlier: fills the placeholders of its texts and adds assets, parameters and
 /// observations. Long texts and lists are shortened.
 pub fn describe(description: Description<'_>) -> Outlier {
-    let Description { use_case, document, assets, derived, mut observations, surprise } = description;
+    let Description { use_case, templates, document, assets, derived, mut observations, surprise } = description;
     let surprise = rounded(surprise);
     observations.insert(SURPRISE.to_owned(), surprise.into());
     // the score that a model stores is its own
@@ -97,10 +125,10 @@ pub fn describe(description: Description<'_>) -> Outlier {
     observations.insert("model_name".to_owned(), use_case.model_name.as_str().into());
     observations.insert("model_type".to_owned(), use_case.model.model_type().as_str().into());
     let scope = Scope { observations: &observations, event: document };
-    let unwrapped_summary = expand(&use_case.outlier_summary, &scope);
+    let unwrapped_summary = templates.summary.fill(&scope);
     let mut fields = Map::new();
-    fields.insert("type".to_owned(), split(&expand(&use_case.outlier_type, &scope)));
-    fields.insert("reason".to_owned(), split(&expand(&use_case.outlier_reason, &scope)));
+    fields.insert("type".to_owned(), split(&templates.outlier_type.fill(&scope)));
+    fields.insert("reason".to_owned(), split(&templates.reason.fill(&scope)));
     fields.values_mut().for_each(shorten);
     fields.insert("summary".to_owned(), wrap(&unwrapped_summary).into());
     observations.values_mut().for_each(shorten);

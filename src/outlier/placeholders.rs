@@ -14,24 +14,47 @@ pub(super) struct Scope<'a> {
     pub(super) event: &'a Document,
 }
 
-/// Fills the placeholders of `template` in one pass: braces inside values stay as they are. A text
-/// that is too long is shortened.
-pub(super) fn expand(template: &str, scope: &Scope<'_>) -> String {
-    let mut text = Shortened::new();
-    let mut rest = template;
-    while let Some(start) = rest.find('{') {
-        let Some(length) = rest[start..].find('}') else { break };
-        text.push(&rest[..start]);
-        push_value(&rest[start + 1..start + length], scope, &mut text);
-        rest = &rest[start + length + 1..];
-    }
-    text.push(rest);
-    text.finish()
+/// A text with placeholders, taken apart.
+#[derive(Debug, Clone)]
+pub(super) struct Template {
+    /// Text before each placeholder, and its field.
+    parts: Vec<(String, FieldPath)>,
+    rest: String,
 }
 
-fn push_value(name: &str, scope: &Scope<'_>, text: &mut Shortened) {
-    let field = FieldPath::new(name);
-    match lookup(scope.observations, &field).or_else(|| scope.event.value(&field)) {
+impl Template {
+    pub(super) fn new(text: &str) -> Self {
+        let (mut parts, mut rest) = (Vec::new(), text);
+        while let Some((before, behind)) = rest.split_once('{')
+            && let Some((name, after)) = behind.split_once('}')
+        {
+            parts.push((before.to_owned(), FieldPath::new(name)));
+            rest = after;
+        }
+        Template { parts, rest: rest.to_owned() }
+    }
+
+    /// Fields of its placeholders.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &FieldPath> {
+        self.parts.iter().map(|(_, field)| field)
+    }
+
+    /// Fills the placeholders in one pass: braces inside values stay as they are. A text that is too
+    /// long is shortened.
+    pub(super) fn fill(&self, scope: &Scope<'_>) -> String {
+        let mut text = Shortened::new();
+        for (before, field) in &self.parts {
+            text.push(before);
+            push_value(field, scope, &mut text);
+        }
+        text.push(&self.rest);
+        text.finish()
+    }
+}
+
+fn push_value(field: &FieldPath, scope: &Scope<'_>, text: &mut Shortened) {
+    let name = field.as_str();
+    match lookup(scope.observations, field).or_else(|| scope.event.value(field)) {
         None => text.push(&format!("{{field {name} not found in event}}")),
         Some(FieldValue::Several(texts)) => text.push(&texts.join(", ")),
         Some(FieldValue::One(value)) => match &*value {
@@ -62,7 +85,8 @@ mod tests {
         };
         let event = Document { index: String::new(), id: String::new(), source, names: Arc::default() };
         let Value::Object(observations) = json!({"term": "T", "metric": 5}) else { unreachable!() };
-        assert_eq!(expand(template, &Scope { observations: &observations, event: &event }), expected, "{template}");
+        let filled = Template::new(template).fill(&Scope { observations: &observations, event: &event });
+        assert_eq!(filled, expected, "{template}");
     }
 
     #[test]

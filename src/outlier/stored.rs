@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use outlier_kernels::ByteSet;
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
 use super::Outlier;
+use crate::event::decode::each_member;
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 
 /// Keys that outliers of all models have. Each model declares its own besides.
@@ -44,7 +46,10 @@ pub const TAG: &str = "outlier";
 const FIELD: &str = "outliers";
 
 /// Fields of a document that change when outliers are added.
-pub const CHANGED_FIELDS: [&str; 2] = [FIELD, "tags"];
+pub const CHANGED_FIELDS: [&str; 2] = [FIELD, TAGS];
+
+/// Field of a document that holds its tags.
+const TAGS: &str = "tags";
 
 /// Field in which the output keeps `outliers` that an event of a file brought along.
 const OF_EVENT: &str = "original_outliers";
@@ -82,7 +87,7 @@ impl Additions {
 /// Moves what an event of a file brought along under `outliers`, as an object or under dotted
 /// names, to a field that is free: it is the event's own data, whatever it looks like, and must not
 /// pass for outliers of ours. A single tag becomes a list.
-pub fn set_own_aside(source: &mut Map<String, Value>) {
+fn set_own_aside(source: &mut Map<String, Value>) {
     let below = |name: &str| {
         name.strip_prefix(FIELD).filter(|rest| rest.is_empty() || rest.starts_with('.')).map(str::to_owned)
     };
@@ -96,9 +101,28 @@ pub fn set_own_aside(source: &mut Map<String, Value>) {
             source.extend(value.map(|value| (format!("{free}{rest}"), value)));
         }
     }
-    if let Some(tag @ Value::String(_)) = source.get_mut("tags") {
+    if let Some(tag @ Value::String(_)) = source.get_mut(TAGS) {
         *tag = Value::Array(vec![tag.take()]);
     }
+}
+
+/// Returns the document `text` of a file after [`set_own_aside`]. Nearly all documents stay as they
+/// are.
+///
+/// # Errors
+/// A text that is not a JSON object.
+pub fn with_own_aside(text: String) -> serde_json::Result<String> {
+    let mut is_fine = true;
+    let found = each_member(&text, &ByteSet::of(b"ot"), |name, value| {
+        let is_own = name.strip_prefix(FIELD).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        is_fine &= !(is_own || name == TAGS && value.starts_with('"'));
+    });
+    if found.is_some() && is_fine {
+        return Ok(text);
+    }
+    let mut source = serde_json::from_str(&text)?;
+    set_own_aside(&mut source);
+    serde_json::to_string(&source)
 }
 
 /// Adds outliers to a document, at most `most` that it does not have yet. Values that other
@@ -199,8 +223,8 @@ pub(super) fn elements(value: &Value) -> &[Value] {
     }
 }
 
-/// Adds the tag; returns false if it was there.
-fn tag(source: &mut Map<String, Value>) -> bool {
+/// Adds the tag to the document `source`; returns false if it was there.
+pub fn tag(source: &mut Map<String, Value>) -> bool {
     match source.get_mut("tags") {
         Some(Value::Array(tags)) if tags.iter().any(|tag| tag == TAG) => return false,
         Some(Value::Array(tags)) => tags.push(TAG.into()),

@@ -21,7 +21,7 @@ impl Sink for OutlierLog {
     fn deliver(&mut self, documents: &[Delivered]) -> Result<(), DeliveryError> {
         for found in documents.iter().flat_map(Delivered::outliers) {
             let use_case = &self.names[found.use_case_idx];
-            let summary = escape_controls(found.outlier.unwrapped_summary());
+            let summary = escape_controls(found.outlier()?.unwrapped_summary());
             tracing::info!(target: telemetry::OUTLIERS, use_case, "outlier - {summary}");
         }
         Ok(())

@@ -9,9 +9,20 @@
 pub struct ByteSet([u64; 4]);
 
 impl ByteSet {
+    /// The set of `bytes`.
+    #[must_use]
+    pub const fn of(bytes: &[u8]) -> Self {
+        let (mut set, mut idx) = (ByteSet([0; 4]), 0);
+        while idx < bytes.len() {
+            set.insert(bytes[idx]);
+            idx += 1;
+        }
+        set
+    }
+
     /// Adds `byte`.
-    pub fn insert(&mut self, byte: u8) {
-        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    pub const fn insert(&mut self, byte: u8) {
+        self.0[(byte >> 6) as usize] |= 1 << (byte & 63);
     }
 
     /// True if it holds `byte`.

@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
-use serde::de::Error;
-use serde_json::value::RawValue;
+use outlier_kernels::ByteSet;
+use serde::de::{Error, IgnoredAny};
 
 use super::cursor::{Kind, replace_lone_surrogates, string_content, unescape_into};
-use super::members::members;
+use super::members::each_member;
+
+/// Bytes that the keys of a hit begin with.
+const OF_HITS: ByteSet = ByteSet::of(b"_");
 
 /// A line split into its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +27,17 @@ pub struct DocumentLine<'a> {
 /// # Errors
 /// Fails if the line is not a JSON object.
 pub fn split_document(line: &str) -> serde_json::Result<DocumentLine<'_>> {
-    let line = serde_json::from_str::<&RawValue>(line)?.get();
-    let Some([index, id, source]) = members(line, ["_index", "_id", "_source"]) else {
+    let line = line.trim_matches([' ', '\t', '\r', '\n']);
+    let mut found = [None; 3];
+    let is_object = each_member(line, &OF_HITS, |name, value| {
+        let idx = ["_index", "_id", "_source"].iter().position(|wanted| *wanted == name);
+        idx.into_iter().for_each(|idx| found[idx] = Some(value));
+    });
+    if is_object.is_none() {
+        serde_json::from_str::<IgnoredAny>(line)?;
         return Err(serde_json::Error::custom("not an object"));
-    };
+    }
+    let [index, id, source] = found;
     Ok(match source {
         Some(source) if Kind::of(source) == Kind::Object && (index.is_some() || id.is_some()) => {
             let [index, id] = [index, id].map(|raw| raw.filter(|raw| names_something(raw)).map(identity_text));

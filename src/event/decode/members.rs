@@ -4,13 +4,86 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use outlier_kernels::ByteSet;
+
 use super::cursor::{Cursor, Kind, unescaped};
+use super::reader::{Open, Reader};
 
 /// Returns the values of some members of the object `json`, as text; `None` if it is not an object.
 /// The last of several members of one name wins.
 pub fn members<'a, const N: usize>(json: &'a str, names: [&str; N]) -> Option<[Option<&'a str>; N]> {
+    let mut values = [None; N];
+    let found = each_member(json, &first_bytes(names.iter().copied()), |name, value| {
+        let wanted = names.iter().zip(&mut values).find(|(wanted, _)| **wanted == name);
+        wanted.into_iter().for_each(|(_, wanted)| *wanted = Some(value));
+    });
+    if found.is_some() {
+        return Some(values);
+    }
     let spans = spans(json)?;
     Some(names.map(|name| spans.iter().rev().find(|span| span.name == name).map(|span| &json[span.value.clone()])))
+}
+
+/// Calls `found` with name and value of the members of the object `json` whose names begin with one
+/// of the `wanted` bytes, at least. `None` if the text is not an object, or not JSON.
+pub fn each_member<'a>(json: &'a str, wanted: &ByteSet, mut found: impl FnMut(&str, &'a str)) -> Option<()> {
+    let mut wanted = wanted.clone();
+    // an escape may stand for any byte
+    wanted.insert(b'\\');
+    let (mut reader, mut scratch) = (Reader::new(json, None), String::new());
+    let mut more = reader.peek() == Some(Open::Object) && reader.enter(Open::Object).ok()?;
+    while more && reader.seek(&wanted).ok()? {
+        let key = reader.key().ok()?;
+        found(key.name(&mut scratch), reader.value().ok()?);
+        more = reader.next(Open::Object).ok()?;
+    }
+    reader.end().ok().map(drop)
+}
+
+/// Returns the members of the object `json`, which is valid: name and value as written, the name
+/// without its quotes.
+pub fn raw_members(json: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut members = Cursor::new(json);
+    members.enter();
+    std::iter::from_fn(move || members.next().then(|| (members.key(), members.value())))
+}
+
+fn first_bytes<'a>(names: impl Iterator<Item = &'a str>) -> ByteSet {
+    let mut set = ByteSet::default();
+    names.filter_map(|name| name.bytes().next()).for_each(|first| set.insert(first));
+    set
+}
+
+/// Replaces the values of some members of the object `json`, and adds those that it does not have at
+/// its end. Of several members of one name, the last one is replaced.
+pub fn with_values(json: &str, values: &[(&str, &str)]) -> Option<String> {
+    let mut places: Vec<Option<Range<usize>>> = vec![None; values.len()];
+    each_member(json, &first_bytes(values.iter().map(|(name, _)| *name)), |name, value| {
+        if let Some(idx) = values.iter().position(|(wanted, _)| *wanted == name) {
+            let start = value.as_ptr() as usize - json.as_ptr() as usize;
+            places[idx] = Some(start..start + value.len());
+        }
+    })?;
+    let mut replaced: Vec<(Range<usize>, &str)> =
+        places.iter().zip(values).filter_map(|(place, (_, value))| Some((place.clone()?, *value))).collect();
+    replaced.sort_unstable_by_key(|(place, _)| place.start);
+    let (mut out, mut copied) = (String::with_capacity(json.len() + 512), 0);
+    for (place, value) in replaced {
+        out.push_str(&json[copied..place.start]);
+        out.push_str(value);
+        copied = place.end;
+    }
+    let members = json.trim_end().strip_suffix('}')?;
+    out.push_str(&members[copied..]);
+    let mut is_empty = members.trim() == "{";
+    for ((name, value), _) in values.iter().zip(&places).filter(|(_, place)| place.is_none()) {
+        if !std::mem::take(&mut is_empty) {
+            out.push(',');
+        }
+        out.extend(["\"", name, "\":", value]);
+    }
+    out.push('}');
+    Some(out)
 }
 
 /// Replaces the values of some members of the object `json`; `None` removes the member. Missing
@@ -110,6 +183,21 @@ mod tests {
         check(r#"{"y":2, "x":null}"#, changes, r#"{"x":[7]}"#);
         check(r#"{"a":1,"y":2,"y":3}"#, changes, r#"{"a":1}"#);
         assert!(matches!(with_members("{ }", changes), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn missing_members_are_added() {
+        let check = |json: &str, expected: &str| {
+            assert_eq!(with_values(json, &[("x", "[7]"), ("y", "8")]).as_deref(), Some(expected), "{json}");
+        };
+        check("{}", r#"{"x":[7],"y":8}"#);
+        check(" { } ", r#" { "x":[7],"y":8}"#);
+        check(r#"{"a" : 1.50 } "#, r#"{"a" : 1.50 ,"x":[7],"y":8}"#);
+        check(r#"{"y":1,"b":"\ud800\/"}"#, r#"{"y":8,"b":"\ud800\/","x":[7]}"#);
+        check(r#"{"y": {} ,"\u0078":[1],"x":2,"z":"}"}"#, r#"{"y": 8 ,"\u0078":[1],"x":[7],"z":"}"}"#);
+        for invalid in ["", "[]", "1", r#"{"a":1"#, r#"{"a":01}"#] {
+            assert_eq!(with_values(invalid, &[("x", "1")]), None, "{invalid}");
+        }
     }
 
     #[test]

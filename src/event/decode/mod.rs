@@ -44,7 +44,7 @@ pub use decoder::{Chunk, Decoder, HitText, Identity};
 pub use document_line::{DocumentLine, line_id, split_document, with_valid_surrogates};
 pub use kind::ColumnKind;
 pub use leaves::LeafNames;
-pub use members::{members, with_members};
+pub use members::{each_member, members, raw_members, with_members, with_values};
 pub use projection::{ColumnSpec, Projection};
 pub use skipped::{SkipReason, SkippedLines, SkippedSample};
 pub use table::{ColumnRole, TableColumns, TableRows};

@@ -1,7 +1,7 @@
 //! Outliers into their documents in the cluster.
 
 use rayon::prelude::*;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
@@ -44,13 +44,22 @@ fn edited(document: &Delivered) -> serde_json::Result<Edited<Enrichment>> {
     Ok(Edited {
         id: document.id.clone(),
         version: document.version,
-        change: document.additions.as_ref().map(|additions| change(additions, &document.source)).transpose()?,
+        change: whole_change(document)?,
         edit: Enrichment { outliers },
     })
 }
 
 /// A partial update gives exactly what merging gives: fields of `outliers` are added or replaced as
 /// a whole, never removed, and what is an object stays one or becomes a list.
+fn whole_change(document: &Delivered) -> serde_json::Result<Option<Change>> {
+    if document.changed.is_empty() {
+        return Ok(None);
+    }
+    let members: Vec<String> = document.changed.iter().map(|(name, json)| format!("\"{name}\":{json}")).collect();
+    let bulk = BulkChange::Merge(RawValue::from_string(format!("{{{}}}", members.join(",")))?);
+    Ok(Some(Change { bulk, n_outliers: document.new.len() as u64 }))
+}
+
 fn change(additions: &Additions, source: &Map<String, Value>) -> serde_json::Result<Change> {
     let bulk = BulkChange::Merge(to_raw_value(&additions.changed(source))?);
     Ok(Change { bulk, n_outliers: additions.n_added() })

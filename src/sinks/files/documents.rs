@@ -2,7 +2,6 @@
 
 use std::io::{self, BufWriter, Write};
 
-use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::sorted::{FilePart, Form};
@@ -15,13 +14,6 @@ pub(super) struct DocumentLines {
     file: BufWriter<NamedTempFile>,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    _index: &'a str,
-    _id: &'a str,
-    _source: &'a serde_json::Map<String, serde_json::Value>,
-}
-
 impl DocumentLines {
     pub(super) fn start(file: NamedTempFile) -> Self {
         DocumentLines { file: BufWriter::new(file) }
@@ -32,9 +24,9 @@ impl Form for DocumentLines {
     fn encoder(&self) -> impl Fn(&Delivered) -> serde_json::Result<Vec<FilePart>> + Sync {
         |document| {
             let DocumentId { index, id, .. } = &document.id;
-            let mut line = serde_json::to_string(&Line { _index: index, _id: id, _source: &document.source })?;
-            line.push('\n');
-            Ok(vec![FilePart::line(line)])
+            let [index, id] = [serde_json::to_string(index)?, serde_json::to_string(id)?];
+            let source = document.whole()?;
+            Ok(vec![FilePart::line(format!("{{\"_index\":{index},\"_id\":{id},\"_source\":{source}}}\n"))])
         }
     }
 

@@ -75,10 +75,10 @@ mod tests {
     use crate::elastic::{DocumentId, DocumentVersion};
 
     fn document(index: &str, id: &str, n: u64) -> Delivered {
-        let serde_json::Value::Object(source) = json!({ "n": n }) else { unreachable!() };
+        let text = json!({ "n": n }).to_string();
         let id = DocumentId { index: index.to_owned(), id: id.to_owned(), routing: None };
         let (new, known) = (Vec::new(), Vec::new());
-        Delivered { id, version: DocumentVersion::NONE, source, additions: None, new, known }
+        Delivered { id, version: DocumentVersion::NONE, changed: Vec::new(), text, new, known }
     }
 
     fn written(blocks: &[&[Delivered]]) -> String {
@@ -112,7 +112,7 @@ mod tests {
             .flat_map(|start| (*start..start + 10).rev())
             .map(|n| {
                 let mut document = document("a", "1", n);
-                document.source.insert("padding".to_owned(), padding.as_str().into());
+                document.text = json!({ "n": n, "padding": padding }).to_string();
                 document
             })
             .collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::delivery::{Delivered, DeliveredOutlier};
+use crate::delivery::Delivered;
 use crate::event::text::flatten;
 use crate::event::{FieldNames, FieldPath, FieldValue};
 use crate::outlier::Outlier;
@@ -79,11 +79,17 @@ fn time_text(value: &Value) -> Option<String> {
 
 /// Returns a row per outlier of a document: the cells of [`COLUMNS`], empty if there is no value.
 pub(super) fn rows(document: &Delivered, timestamps: &Timestamps) -> serde_json::Result<Vec<Vec<String>>> {
-    document.outliers().map(|outlier| row(document, outlier, timestamps)).collect()
+    let event = serde_json::from_str(&document.text)?;
+    document.outliers().map(|found| row(document, &found.outlier()?, timestamps, &event)).collect()
 }
 
-fn row(document: &Delivered, found: &DeliveredOutlier, timestamps: &Timestamps) -> serde_json::Result<Vec<String>> {
-    let fields = found.outlier.fields();
+fn row(
+    document: &Delivered,
+    outlier: &Outlier,
+    timestamps: &Timestamps,
+    event: &Map<String, Value>,
+) -> serde_json::Result<Vec<String>> {
+    let fields = outlier.fields();
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
     let use_case = format!("{}_{}", text("model_type"), text("model_name"));
     let cell = |(name, kind): (&str, CellKind)| {
@@ -91,15 +97,15 @@ fn row(document: &Delivered, found: &DeliveredOutlier, timestamps: &Timestamps) 
         Ok(match (name, kind) {
             ("_index", _) => document.id.index.clone(),
             ("_id", _) => document.id.id.clone(),
-            ("timestamp", _) => timestamps.text(&use_case, &document.source),
+            ("timestamp", _) => timestamps.text(&use_case, event),
             ("use_case", _) => use_case.clone(),
             // stored in lines of limited length
-            ("summary", _) => found.outlier.unwrapped_summary().to_owned(),
+            ("summary", _) => outlier.unwrapped_summary().to_owned(),
             ("type" | "reason", _) => parts(value),
             ("assets", _) => value.map_or(Ok(String::new()), serde_json::to_string)?,
             // some models store a score of their own
-            ("score", _) => found.outlier.score().to_string(),
-            ("observations", _) => observations(&found.outlier)?,
+            ("score", _) => outlier.score().to_string(),
+            ("observations", _) => observations(outlier)?,
             (_, CellKind::Number) => value.filter(|value| value.is_number()).map(Value::to_string).unwrap_or_default(),
             (name, CellKind::Text) => text(name).to_owned(),
         })
