@@ -17,8 +17,8 @@ use serde_json::{Map, Value};
 use crate::elastic::{Class, DocumentId, DocumentVersion, ElasticError, Lookup, StoredDocument};
 use crate::event::decode::{members, with_valid_surrogates, with_values};
 use crate::outlier::{
-    CHANGED_FIELDS, DocumentOutliers, FirstOutliers, GatheredDocuments, Merge, Outlier, first_outliers, merge_all, tag,
-    with_own_aside,
+    CHANGED_FIELDS, DocumentOutliers, FileDocument, FirstOutliers, GatheredDocuments, Merge, Outlier, first_outliers,
+    merge_all, tag,
 };
 use crate::runtime::Interrupt;
 use crate::sources::{DocumentKey, Documents, SourceError};
@@ -313,9 +313,13 @@ fn merge(stored: StoredDocument, outliers: Vec<(usize, String)>, wanted: Wanted)
     let StoredDocument { id, version, source } = stored;
     let parts = || {
         // only documents of a cluster can have outliers of ours
-        let is_of_file = version == DocumentVersion::NONE;
-        let text = if is_of_file { with_own_aside(source).map_err(|error| error.to_string())? } else { source };
-        let changed = changed_fields(&text)?;
+        let (text, changed) = if version == DocumentVersion::NONE {
+            let FileDocument { text, fields } = FileDocument::new(source).map_err(|error| error.to_string())?;
+            (text, fields)
+        } else {
+            let fields = changed_fields(&source)?;
+            (source, fields)
+        };
         Ok(if wanted == Wanted::All { (on_one_line(text)?, changed) } else { (String::new(), changed) })
     };
     let (text, fields) = match parts() {

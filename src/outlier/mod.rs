@@ -6,6 +6,7 @@ mod first;
 mod gathered;
 mod placeholders;
 mod removal;
+mod set_aside;
 mod shortened;
 mod stored;
 
@@ -27,7 +28,8 @@ pub use gathered::{
     Withheld,
 };
 pub use removal::{StoredOutlier, take_apart, untagged, without};
-pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all, tag, with_own_aside};
+pub use set_aside::FileDocument;
+pub use stored::{Additions, CHANGED_FIELDS, COMMON, Merge, TAG, merge_all, tag};
 
 /// Texts of the outliers of a use case.
 #[derive(Debug, Clone)]

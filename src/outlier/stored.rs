@@ -3,12 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use outlier_kernels::ByteSet;
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
 use super::Outlier;
-use crate::event::decode::each_member;
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 
 /// Keys that outliers of all models have. Each model declares its own besides.
@@ -43,16 +41,13 @@ const USE_CASE: [&str; 2] = ["model_type", "model_name"];
 pub const TAG: &str = "outlier";
 
 /// Field of a document that holds its outliers.
-const FIELD: &str = "outliers";
+pub(super) const FIELD: &str = "outliers";
 
 /// Fields of a document that change when outliers are added.
 pub const CHANGED_FIELDS: [&str; 2] = [FIELD, TAGS];
 
 /// Field of a document that holds its tags.
-const TAGS: &str = "tags";
-
-/// Field in which the output keeps `outliers` that an event of a file brought along.
-const OF_EVENT: &str = "original_outliers";
+pub(super) const TAGS: &str = "tags";
 
 /// Result of merging one outlier into a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,47 +77,6 @@ impl Additions {
     pub fn changed<'s>(&self, source: &'s Map<String, Value>) -> BTreeMap<&'static str, &'s Value> {
         self.fields.iter().filter_map(|&field| Some((field, source.get(field)?))).collect()
     }
-}
-
-/// Moves what an event of a file brought along under `outliers`, as an object or under dotted
-/// names, to a field that is free: it is the event's own data, whatever it looks like, and must not
-/// pass for outliers of ours. A single tag becomes a list.
-fn set_own_aside(source: &mut Map<String, Value>) {
-    let below = |name: &str| {
-        name.strip_prefix(FIELD).filter(|rest| rest.is_empty() || rest.starts_with('.')).map(str::to_owned)
-    };
-    let own: Vec<(String, String)> = source.keys().filter_map(|name| Some((name.clone(), below(name)?))).collect();
-    if !own.is_empty() {
-        let numbered = (2_u64..).map(|n| format!("{OF_EVENT}_{n}"));
-        let is_free = |free: &String| !own.iter().any(|(_, rest)| source.contains_key(&format!("{free}{rest}")));
-        let free = std::iter::once(OF_EVENT.to_owned()).chain(numbered).find(is_free).unwrap_or_default();
-        for (name, rest) in own {
-            let value = source.shift_remove(&name);
-            source.extend(value.map(|value| (format!("{free}{rest}"), value)));
-        }
-    }
-    if let Some(tag @ Value::String(_)) = source.get_mut(TAGS) {
-        *tag = Value::Array(vec![tag.take()]);
-    }
-}
-
-/// Returns the document `text` of a file after [`set_own_aside`]. Nearly all documents stay as they
-/// are.
-///
-/// # Errors
-/// A text that is not a JSON object.
-pub fn with_own_aside(text: String) -> serde_json::Result<String> {
-    let mut is_fine = true;
-    let found = each_member(&text, &ByteSet::of(b"ot"), |name, value| {
-        let is_own = name.strip_prefix(FIELD).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        is_fine &= !(is_own || name == TAGS && value.starts_with('"'));
-    });
-    if found.is_some() && is_fine {
-        return Ok(text);
-    }
-    let mut source = serde_json::from_str(&text)?;
-    set_own_aside(&mut source);
-    serde_json::to_string(&source)
 }
 
 /// Adds outliers to a document, at most `most` that it does not have yet. Values that other
@@ -332,26 +286,6 @@ mod tests {
         ] {
             assert_eq!(merges(malformed.clone(), &["a"]), [Added], "{malformed}");
         }
-    }
-
-    #[test]
-    fn outliers_of_an_event_are_set_aside() {
-        let check = |source: Value, expected: Value| {
-            let Value::Object(mut source) = source else { unreachable!() };
-            set_own_aside(&mut source);
-            assert_eq!(Value::Object(source).to_string(), expected.to_string());
-        };
-        check(json!({"a": 1, "tags": ["x"]}), json!({"a": 1, "tags": ["x"]}));
-        check(json!({"outliers": {"summary": "s"}, "b": 2}), json!({"b": 2, "original_outliers": {"summary": "s"}}));
-        check(
-            json!({"outliers.summary": "s", "b": 2, "outliers": {"x": 1}, "outliers_2": 3, "original_outliers.summary": 4}),
-            json!({"b": 2, "outliers_2": 3, "original_outliers.summary": 4, "original_outliers_2.summary": "s",
-                "original_outliers_2": {"x": 1}}),
-        );
-        check(
-            json!({"outliers": null, "original_outliers": 1, "original_outliers_2": 2, "tags": "outlier"}),
-            json!({"original_outliers": 1, "original_outliers_2": 2, "tags": ["outlier"], "original_outliers_3": null}),
-        );
     }
 
     #[test]

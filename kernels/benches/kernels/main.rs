@@ -19,6 +19,7 @@ const N_SAMPLES: usize = 11;
 /// Minimum duration of one measurement.
 const SAMPLE: Duration = Duration::from_millis(10);
 
+mod json;
 mod peak;
 mod skipgram;
 
@@ -33,6 +34,7 @@ fn main() -> io::Result<()> {
     let repeated: Vec<f64> = (0..20_000).map(|_| random.below(200) as f64).collect();
     number_kernels(&bench, "distinct", &distinct)?;
     number_kernels(&bench, "repeated", &repeated)?;
+    json::json(&bench)?;
     skipgram::skipgram(&bench)
 }
 

@@ -1,5 +1,6 @@
 //! Blocks of whole lines: what the formats that are text share.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::os::unix::fs::FileExt;
@@ -83,12 +84,57 @@ struct InFile {
 
 impl Kept for InFile {
     fn documents<'a>(&'a self, file: &InputFile, _: &Spool, _: &[DocRef]) -> Result<ReadDocument<'a>, SourceError> {
-        let file: File = file.reopen()?;
+        let ahead = RefCell::new(ReadAhead::new(file.reopen()?));
         Ok(Box::new(move |document: DocRef| {
-            let mut line = vec![0; document.length as usize];
-            file.read_exact_at(&mut line, self.offset + u64::from(document.offset))?;
-            Ok(line)
+            ahead.borrow_mut().read(self.offset + u64::from(document.offset), document.length as usize)
         }))
+    }
+}
+
+/// Reader of parts of a file. Parts that follow closely on each other are read together.
+struct ReadAhead {
+    file: File,
+    /// Bytes from `start` on.
+    bytes: Vec<u8>,
+    start: u64,
+    /// Bytes to read at once if the next part follows closely.
+    next: usize,
+}
+
+impl ReadAhead {
+    const LEAST: usize = 4 << 10;
+    const MOST: usize = 64 << 10;
+
+    fn new(file: File) -> Self {
+        ReadAhead { file, bytes: Vec::new(), start: 0, next: Self::LEAST }
+    }
+
+    fn read(&mut self, start: u64, length: usize) -> io::Result<Vec<u8>> {
+        let end = self.start + self.bytes.len() as u64;
+        if start < self.start || start + length as u64 > end {
+            let is_close = start >= self.start && start < end + Self::LEAST as u64;
+            self.next = if is_close { (2 * self.next).min(Self::MOST) } else { Self::LEAST };
+            self.fill(start, length)?;
+        }
+        let at = (start - self.start) as usize;
+        self.bytes.get(at..at + length).map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Reads from `start` on, at least `least` bytes unless the file ends before.
+    fn fill(&mut self, start: u64, least: usize) -> io::Result<()> {
+        self.start = start;
+        self.bytes.resize(self.next.max(least), 0);
+        let mut n_read = 0;
+        while n_read < least {
+            match self.file.read_at(&mut self.bytes[n_read..], start + n_read as u64) {
+                Ok(0) => break,
+                Ok(n) => n_read += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.bytes.truncate(n_read);
+        Ok(())
     }
 }
 
