@@ -22,8 +22,8 @@
 //! The module tree is the dispatch table. [`scalar`] holds the plain version of each kernel, which
 //! defines it and serves as the oracle in tests. [`simd`] holds the production version under the
 //! same file name: `wide` vectors where they pay off, tables and integer arithmetic where those are
-//! faster, and instructions chosen at run time for JSON and [`skipgram`]. A kernel in neither folder has a
-//! single version. The functions on this page call the production version.
+//! faster, and instructions chosen at run time for JSON and [`skipgram`]. A kernel in neither
+//! folder has a single version. The functions on this page call the production version.
 //!
 //! # Invariants
 //!

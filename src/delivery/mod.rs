@@ -48,8 +48,8 @@ pub struct Delivered {
     pub id: DocumentId,
     /// State of the document that the outliers were merged into.
     pub version: DocumentVersion,
-    /// New values of the fields that outliers change, as JSON; empty if the document already had all
-    /// outliers.
+    /// New values of the fields that outliers change, as JSON; empty if the document already had
+    /// all outliers.
     pub changed: Vec<(&'static str, String)>,
     /// The document without new outliers, on one line; empty if no sink wants whole documents.
     pub text: String,

@@ -39,8 +39,8 @@ impl Template {
         self.parts.iter().map(|(_, field)| field)
     }
 
-    /// Fills the placeholders in one pass: braces inside values stay as they are. A text that is too
-    /// long is shortened.
+    /// Fills the placeholders in one pass: braces inside values stay as they are. A text that is
+    /// too long is shortened.
     pub(super) fn fill(&self, scope: &Scope<'_>) -> String {
         let mut text = Shortened::new();
         for (before, field) in &self.parts {

@@ -43,7 +43,7 @@ const SWITCHES: &[(&str, &[&str])] = &[
             "src/sinks/elasticsearch/changes/mod.rs send",
         ],
     ),
-    ("a method of a trait that is not ours", &["src/event/decode/walk.rs visit_bool"]),
+    ("a method of a trait that is not ours", &["src/event/decode/oracle.rs visit_bool"]),
 ];
 
 /// Returns the names of the public types that `code` declares.

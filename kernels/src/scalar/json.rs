@@ -48,8 +48,8 @@ pub const MAX_DEPTH: u32 = 128;
 /// Lines up to this length are indexed.
 pub const MAX_INDEXED_BYTES: usize = 1 << 20;
 
-/// Like [`crate::simd::json::Index::read`], byte by byte. Returns the end of the line and the positions of
-/// its quotes.
+/// Like [`crate::simd::json::Index::read`], byte by byte. Returns the end of the line and the
+/// positions of its quotes.
 #[must_use]
 pub fn index_line(bytes: &[u8]) -> Option<(usize, Vec<u32>)> {
     let end = bytes.iter().position(|byte| *byte < 0x20).unwrap_or(bytes.len());

@@ -123,8 +123,8 @@ impl Decoder {
         self.finish(rows, ids, skipped)
     }
 
-    /// Adds the row of a line. Returns the end of its document, after which there are only blanks, and
-    /// its identity; `None` if the line is bad, empty or marked.
+    /// Adds the row of a line. Returns the end of its document, after which there are only blanks,
+    /// and its identity; `None` if the line is bad, empty or marked.
     fn decode_line<'de>(
         &mut self,
         line: &'de str,
@@ -140,8 +140,8 @@ impl Decoder {
         Some((end, RowIdentity { hash: self.push(row, &envelope, name, number), stored: stored_id(&envelope) }))
     }
 
-    /// Adds the row of a line that [`Self::decode_line`] could not decode, unless it is bad. Returns
-    /// the place of its document as well, which is empty if the line is.
+    /// Adds the row of a line that [`Self::decode_line`] could not decode, unless it is bad.
+    /// Returns the place of its document as well, which is empty if the line is.
     fn decode_other_line<'de>(
         &mut self,
         chunk: &Chunk<'de>,

@@ -54,8 +54,8 @@ fn first_bytes<'a>(names: impl Iterator<Item = &'a str>) -> ByteSet {
     set
 }
 
-/// Replaces the values of some members of the object `json`, and adds those that it does not have at
-/// its end. Of several members of one name, the last one is replaced.
+/// Replaces the values of some members of the object `json`, and adds those that it does not have
+/// at its end. Of several members of one name, the last one is replaced.
 pub fn with_values(json: &str, values: &[(&str, &str)]) -> Option<String> {
     let mut places: Vec<Option<Range<usize>>> = vec![None; values.len()];
     each_member(json, &first_bytes(values.iter().map(|(name, _)| *name)), |name, value| {

@@ -3,8 +3,8 @@
 //! A [`Projection`] names the columns. Its plan is a trie of field names. A [`Decoder`] turns
 //! events into [`EventBatch`]es and is reused from batch to batch. Events come in three forms:
 //!
-//! * lines of JSON ([`Chunk`]) and hits of a search ([`HitText`]): a reader is led through the trie,
-//!   so everything that no column wants is checked and skipped as text, by a kernel;
+//! * lines of JSON ([`Chunk`]) and hits of a search ([`HitText`]): a reader is led through the
+//!   trie, so everything that no column wants is checked and skipped as text, by a kernel;
 //! * rows of tables ([`TableRows`]): their columns are looked up in the trie once per table, and
 //!   only the wanted cells become JSON text;
 //! * rows of Arrow arrays ([`ArrayRows`]): their fields are looked up in the trie once per schema,
@@ -34,6 +34,8 @@ mod trie;
 mod values;
 mod walk;
 
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests;
 

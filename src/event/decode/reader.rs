@@ -115,8 +115,8 @@ impl<'q, 'a> Reader<'q, 'a> {
         }
     }
 
-    /// Moves to the next key that begins with one of the bytes in `wanted`. If there is none, leaves
-    /// the object and returns false.
+    /// Moves to the next key that begins with one of the bytes in `wanted`. If there is none,
+    /// leaves the object and returns false.
     #[inline]
     pub(super) fn seek(&mut self, wanted: &ByteSet) -> Result<bool, NotJson> {
         let (bytes, at) = (self.text.as_bytes(), self.at);

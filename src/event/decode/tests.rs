@@ -447,7 +447,7 @@ fn check_against_oracle(bytes: &[u8]) -> Result<(), TestCaseError> {
     for columns in [&every_field[..], &[("b.c", ColumnKind::Joined)], &[], &[("*", ColumnKind::Leaves)]] {
         let projection = projection(columns);
         let (found, expected) =
-            (decode_chunk(&projection, bytes, 0, true), super::walk::oracle::decode(&projection, bytes, &name));
+            (decode_chunk(&projection, bytes, 0, true), super::oracle::decode(&projection, bytes, &name));
         let shown = String::from_utf8_lossy(bytes);
         prop_assert_eq!(&found.skipped, &expected.skipped, "{}", shown);
         prop_assert_eq!(&found.rows, &expected.rows, "{}", shown);

@@ -7,9 +7,6 @@ use super::reader::{NotJson, Open, Reader};
 use super::row::{Mark, Row};
 use super::trie::{KeyMatch, NodeId, Trie};
 
-#[cfg(test)]
-pub(super) mod oracle;
-
 /// Shape that a line is tried as first. The other shape is tried if it does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -28,8 +25,9 @@ pub(super) struct Envelope<'de> {
     pub(super) source: &'de str,
 }
 
-/// Reads a line into `row`, and returns where its document ends. The lines of a file mostly have the
-/// same shape, so `shape` is kept from line to line. `strings`: those of the line, if it is indexed.
+/// Reads a line into `row`, and returns where its document ends. The lines of a file mostly have
+/// the same shape, so `shape` is kept from line to line. `strings`: those of the line, if it is
+/// indexed.
 pub(super) fn read_line<'de>(
     text: &'de str,
     strings: Option<&[[u32; 2]]>,
@@ -96,15 +94,15 @@ fn read_hit<'de>(mut line: Reader<'_, 'de>, row: &mut Row<'_, 'de>) -> Result<Op
 
 /// Keys of a hit seen at the top level of a line.
 #[derive(Debug, Default)]
-struct Seen<'de> {
-    index: Option<&'de str>,
-    id: Option<&'de str>,
-    source: Option<&'de str>,
-    source_is_object: bool,
+pub(super) struct Seen<'de> {
+    pub(super) index: Option<&'de str>,
+    pub(super) id: Option<&'de str>,
+    pub(super) source: Option<&'de str>,
+    pub(super) source_is_object: bool,
 }
 
 impl<'de> Seen<'de> {
-    fn note(&mut self, key: HitKey, raw: &'de str) {
+    pub(super) fn note(&mut self, key: HitKey, raw: &'de str) {
         match key {
             HitKey::Index => self.index = Some(raw),
             HitKey::Id => self.id = Some(raw),
@@ -112,21 +110,21 @@ impl<'de> Seen<'de> {
         }
     }
 
-    fn is_hit(&self) -> bool {
+    pub(super) fn is_hit(&self) -> bool {
         self.source_is_object && (self.index.is_some() || self.id.is_some())
     }
 }
 
 /// Key of a hit.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum HitKey {
+pub(super) enum HitKey {
     Index,
     Id,
     Source,
 }
 
 impl HitKey {
-    fn named(key: &str) -> Option<Self> {
+    pub(super) fn named(key: &str) -> Option<Self> {
         match key {
             "_source" => Some(Self::Source),
             "_id" => Some(Self::Id),
@@ -167,8 +165,8 @@ fn enter_object(reader: &mut Reader<'_, '_>) -> Result<bool, NotJson> {
 /// Position of a walk in the trie, and the kind of container it is in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    node: NodeId,
-    inside: Inside,
+    pub(super) node: NodeId,
+    pub(super) inside: Inside,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -184,7 +182,7 @@ impl Place {
     pub(super) const ROOT: Self = Self { node: 0, inside: Inside::Objects { exact: true } };
 
     /// Returns the place below that a key leads to, if the key is used.
-    fn accept(self, row: &mut Row<'_, '_>, key: KeyMatch) -> Option<Place> {
+    pub(super) fn accept(self, row: &mut Row<'_, '_>, key: KeyMatch) -> Option<Place> {
         let (accepted, inside) = match self.inside {
             Inside::Objects { exact } => (row.accept(key, exact), Inside::Objects { exact: exact && key.exact }),
             Inside::Array { start, exact } => {
@@ -198,8 +196,8 @@ impl Place {
 /// Nodes that a key leads to: seldom more than one.
 #[derive(Debug)]
 pub(super) struct Found {
-    first: KeyMatch,
-    others: Vec<KeyMatch>,
+    pub(super) first: KeyMatch,
+    pub(super) others: Vec<KeyMatch>,
 }
 
 pub(super) fn match_key(trie: &Trie, node: NodeId, key: &str) -> Option<Found> {

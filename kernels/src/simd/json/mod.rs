@@ -1,4 +1,5 @@
-//! JSON skipper that looks for quotes, backslashes and control characters in 32 or 64 bytes at once.
+//! JSON skipper that looks for quotes, backslashes and control characters in 32 or 64 bytes at
+//! once.
 //!
 //! * `lanes` provides these masks with the vectors that the target guarantees, `x86` with AVX2.
 //! * `strings` finds the end of a string. Most strings are short and have no escapes: they take one

@@ -6,16 +6,16 @@ use std::{fmt, iter};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Envelope, Found, HitKey, Inside, Place, Seen, Shape, match_key};
-use crate::event::decode::batch::{EventBatch, RowRef};
-use crate::event::decode::cursor::replace_lone_surrogates;
-use crate::event::decode::decoder::{BYTE_ORDER_MARK, Decoder, Identities, RowIdentity, check_size, is_truncated};
-use crate::event::decode::row::{Mark, Row};
-use crate::event::decode::stored_id::stored_id;
-use crate::event::decode::{Identity, Projection, SkipReason, SkippedLines};
+use super::batch::{EventBatch, RowRef};
+use super::cursor::replace_lone_surrogates;
+use super::decoder::{BYTE_ORDER_MARK, Decoder, Identities, RowIdentity, check_size, is_truncated};
+use super::row::{Mark, Row};
+use super::stored_id::stored_id;
+use super::walk::{Envelope, Found, HitKey, Inside, Place, Seen, Shape, match_key};
+use super::{Identity, Projection, SkipReason, SkippedLines};
 
 /// Like [`Decoder::decode`] for the last lines of a file.
-pub(in crate::event::decode) fn decode(projection: &Projection, bytes: &[u8], name: &Arc<str>) -> EventBatch {
+pub(super) fn decode(projection: &Projection, bytes: &[u8], name: &Arc<str>) -> EventBatch {
     let mut decoder = Decoder::new(projection, Identity::Hashed);
     let mut shape = Shape::Event;
     let (mut rows, mut ids, mut skipped) = (Vec::new(), Identities::default(), SkippedLines::default());
