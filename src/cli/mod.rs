@@ -192,8 +192,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "generate")]
     pub seed: u64,
     /// Setting to vary, and its values: threads=1,2,4, memory-limit=512MiB,2GiB, device=cpu,cuda,
-    /// or a key of [general] such as es_scan_size=1000,5000; may be repeated, and the best value of
-    /// one is kept for the next (default: threads and memory-limit)
+    /// or a key of the section 'general' such as es_scan_size=1000,5000; may be repeated, and the
+    /// best value of one is kept for the next (default: threads and memory-limit)
     #[arg(long, value_name = "KEY=VALUE,...", value_parser = parse_sweep)]
     pub sweep: Vec<Sweep>,
     /// Number of runs of each setting

@@ -19,7 +19,8 @@ pub struct FileDocument {
 }
 
 impl FileDocument {
-    /// Returns the document `text` after [`set_own_aside`]. Nearly all documents stay as they are.
+    /// Returns the document `text` without outliers of its own. Nearly all documents stay as they
+    /// are.
     ///
     /// # Errors
     /// A text that is not a JSON object.
