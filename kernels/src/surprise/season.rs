@@ -63,7 +63,8 @@ pub fn usual(group: Scale, hours: &[HourlyValues]) -> Vec<Usual> {
                 let above = found[idx].scale;
                 found[idx].scale = Scale {
                     center: mix(centers.median_without(place), above.center),
-                    spread: mix(spreads.median_without(place), above.spread),
+                    // a spread that is too small makes everything an outlier
+                    spread: mix(spreads.upper_quartile_without(place), above.spread),
                 };
                 found[idx].n_days = found[idx].n_days.max(n_days);
             }
@@ -195,19 +196,26 @@ impl Ordered {
 
     /// Weighted median of all values but the one with index `idx`; there must be others.
     fn median_without(&self, idx: usize) -> f64 {
+        let rest = self.weight_without(idx);
+        middle(self.value_without(idx, rest.div_ceil(2)), self.value_without(idx, rest / 2 + 1))
+    }
+
+    /// Upper quartile of all values but the one with index `idx`; there must be others.
+    fn upper_quartile_without(&self, idx: usize) -> f64 {
+        self.value_without(idx, (3 * self.weight_without(idx)).div_ceil(4))
+    }
+
+    /// The value at which the weights of all values but the one with index `idx` reach `weight`.
+    fn value_without(&self, idx: usize, weight: u64) -> f64 {
         let place = self.places[idx];
         let own = self.weight_of(place);
-        let rest = self.total() - own;
         let (before, after) = (&self.weights[..place], &self.weights[place + 1..]);
-        let at = |twice: u64| {
-            let first = before.partition_point(|&up_to| 2 * up_to < twice);
-            let found = match first < place {
-                true => first,
-                false => place + 1 + after.partition_point(|&up_to| 2 * (up_to - own) < twice),
-            };
-            self.values[found]
+        let first = before.partition_point(|&up_to| up_to < weight);
+        let found = match first < place {
+            true => first,
+            false => place + 1 + after.partition_point(|&up_to| up_to - own < weight),
         };
-        middle(at(rest), at(rest + 1))
+        self.values[found]
     }
 }
 
@@ -288,6 +296,8 @@ mod tests {
                 repeated.sort_by(f64::total_cmp);
                 let (below, above) = (repeated[(repeated.len() - 1) / 2], repeated[repeated.len() / 2]);
                 assert_eq!(ordered.median_without(idx), middle(below, above), "{n} {idx}");
+                let quartile = repeated[(3 * repeated.len()).div_ceil(4) - 1];
+                assert_eq!(ordered.upper_quartile_without(idx), quartile, "{n} {idx}");
             }
         }
     }
