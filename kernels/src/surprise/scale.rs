@@ -101,6 +101,11 @@ impl Whole {
         Whole { scale, weights, n_groups: groups.len() }
     }
 
+    /// Numbers of values of a group that count as much as the whole, for center and spread.
+    pub(super) fn weights(&self) -> [f64; 2] {
+        self.weights
+    }
+
     /// The same as a part of a greater whole: it follows that one as far as it has few groups.
     #[must_use]
     pub fn within(&self, greater: &Whole) -> Self {

@@ -3,15 +3,13 @@
 //! An hour is counted from the start of some week, so that its remainder by 168 is the hour of its
 //! week and its remainder by 24 that of its day. Each level of the estimate shrinks towards the one
 //! above: the same hour of the week in other weeks, the same hour of other days, all hours. The day
-//! itself tells nothing about what is usual on it.
+//! itself tells nothing about what is usual on it. Hours that differ by chance alone are taken to
+//! be alike: how far a level shrinks follows from how much its hours differ beyond that.
 
-use super::Scale;
+use super::{Scale, Whole};
 
 /// Hours of a day and of a week: the seasons, from the greater number of days to the smaller one.
 const SEASONS: [u32; 2] = [24, 168];
-
-/// Number of values that count as much as the level above.
-const VALUES_ABOVE: f64 = 10.0;
 
 /// Number of days that count as much as the level above.
 const DAYS_ABOVE: f64 = 1.0;
@@ -44,33 +42,60 @@ pub struct Usual {
 pub fn usual(group: Scale, hours: &[HourlyValues]) -> Vec<Usual> {
     let mut found = vec![Usual { scale: group, n_days: 0 }; hours.len()];
     for season in SEASONS {
-        for same in same_hours(hours, season, |values| values.hour) {
-            let weights: Vec<u64> = same.iter().map(|&idx| hours[idx].n).collect();
-            let centers: Vec<f64> = same.iter().map(|&idx| hours[idx].scale.center).collect();
-            let center = Ordered::new(&centers, &weights).median();
-            // of days of one value, the distances of these values; of others, their own spreads
-            let spread = |&idx: &usize| (hours[idx].scale.center - center).abs() + hours[idx].scale.spread;
-            let spreads: Vec<f64> = same.iter().map(spread).collect();
-            let (centers, spreads) = (Ordered::new(&centers, &weights), Ordered::new(&spreads, &weights));
+        let levels: Vec<Level> =
+            same_hours(hours, season, |values| values.hour).into_iter().map(|same| Level::new(same, hours)).collect();
+        let weights = Whole::of(&levels.iter().map(|level| level.beyond(&found)).collect::<Vec<_>>()).weights();
+        for Level { same, centers, spreads } in &levels {
+            let n_days = same.len() as u32 - 1;
+            if n_days == 0 {
+                continue;
+            }
             for (place, &idx) in same.iter().enumerate() {
-                let (n, n_days) = (centers.weight_without(place), same.len() as u32 - 1);
-                if n_days == 0 {
-                    continue;
-                }
-                let (n, days) = (n as f64, f64::from(n_days));
-                let share = n / (n + VALUES_ABOVE) * (days / (days + DAYS_ABOVE));
-                let mix = |own: f64, above: f64| own * share + above * (1.0 - share);
+                let (n, days) = (centers.weight_without(place) as f64, f64::from(n_days));
+                let mix = |own: f64, above: f64, weight: f64| {
+                    let share = n / (n + weight) * (days / (days + DAYS_ABOVE));
+                    own * share + above * (1.0 - share)
+                };
                 let above = found[idx].scale;
                 found[idx].scale = Scale {
-                    center: mix(centers.median_without(place), above.center),
+                    center: mix(centers.median_without(place), above.center, weights[0]),
                     // a spread that is too small makes everything an outlier
-                    spread: mix(spreads.upper_quartile_without(place), above.spread),
+                    spread: mix(spreads.upper_quartile_without(place), above.spread, weights[1]),
                 };
                 found[idx].n_days = found[idx].n_days.max(n_days);
             }
         }
     }
     found
+}
+
+/// The same hours of several days.
+struct Level {
+    /// Their indices.
+    same: Vec<usize>,
+    /// Centers of the days.
+    centers: Ordered,
+    /// Spreads of the days: of days of one value, the distances of these values; of others, their
+    /// own spreads.
+    spreads: Ordered,
+}
+
+impl Level {
+    fn new(same: Vec<usize>, hours: &[HourlyValues]) -> Self {
+        let weights: Vec<u64> = same.iter().map(|&idx| hours[idx].n).collect();
+        let centers: Vec<f64> = same.iter().map(|&idx| hours[idx].scale.center).collect();
+        let centers = Ordered::new(&centers, &weights);
+        let center = centers.median();
+        let spread = |&idx: &usize| (hours[idx].scale.center - center).abs() + hours[idx].scale.spread;
+        let spreads: Vec<f64> = same.iter().map(spread).collect();
+        Level { centers, spreads: Ordered::new(&spreads, &weights), same }
+    }
+
+    /// Scale of its values, whose center is counted from that of the level above, and their number.
+    fn beyond(&self, above: &[Usual]) -> (Scale, u64) {
+        let center = self.centers.median() - above[self.same[0]].scale.center;
+        (Scale { center, spread: self.spreads.median() }, self.centers.total())
+    }
 }
 
 /// Days with events, by their place in the week.
@@ -277,6 +302,26 @@ mod tests {
         let found = usual(GROUP, &hours);
         assert!((found[5].scale.center - 5.0).abs() < 12.0, "{:?}", found[5]);
         assert!((found[7].scale.center - 80.0).abs() < 2.0, "{:?}", found[7]);
+    }
+
+    #[test]
+    fn hours_that_differ_by_chance_alone_are_alike() {
+        let mut random = Random(12);
+        let mut of_day = |day: u32| -> Vec<HourlyValues> {
+            (0..24)
+                .map(|at| {
+                    let mut values: crate::Multiset =
+                        (0..8).map(|_| GROUP.center + 90.0 * (random.uniform() - 0.5)).collect();
+                    let scale = Scale::of(values.finish()).unwrap();
+                    HourlyValues { hour: day * 24 + at, scale, n: 8 }
+                })
+                .collect()
+        };
+        let hours: Vec<HourlyValues> = (0..7).flat_map(&mut of_day).collect();
+        for found in usual(GROUP, &hours) {
+            assert!((found.scale.center - GROUP.center).abs() < 5.0, "{found:?}");
+            assert!((14.0..28.0).contains(&found.scale.spread), "{found:?}");
+        }
     }
 
     #[test]
