@@ -1,4 +1,4 @@
-//! What values are compared with besides those of their group: the same hours of other days, and
+//! Values are compared with more than those of their group: the same hours of other days, and
 //! peers.
 
 use std::collections::BTreeMap;

@@ -24,8 +24,8 @@ pub fn mad(runs: Runs<'_>) -> Option<f64> {
     median_deviation(runs, median(runs)?)
 }
 
-/// `percent`-th percentile by linear interpolation; `None` if there are no values or `percent` is
-/// not in 0..=100.
+/// Percentile by linear interpolation; `None` if there are no values, or if `percent` is not in
+/// 0..=100.
 ///
 /// `ascending` must be sorted. Each value counts once; the decision frontier is one of *distinct*
 /// values. The formula matches numpy's method "linear" (1.22 and later) to

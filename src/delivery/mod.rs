@@ -305,7 +305,7 @@ fn count_documents(document: &Delivered, mut count: impl FnMut(usize)) {
 enum Wanted {
     /// Whole documents.
     All,
-    /// What outliers change.
+    /// Fields that outliers change.
     Changed,
 }
 

@@ -7,12 +7,12 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, not};
 use datafusion::prelude::{DataFrame, col};
 use futures::StreamExt;
-use outlier_kernels::surprise::{bits, least_discovered};
+use outlier_kernels::surprise::least_discovered;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-use super::peers::{PeerValues, Peers};
+use super::peers::{PeerValues, Peers, among_peers};
 use super::population::{Extremes, Groups, Surprises};
 use super::season::{Season, Values, observations as season_observations, parts, seasons_in};
 use super::{
@@ -132,7 +132,7 @@ async fn evaluate<'a>(
     Ok(evaluation.with_surprise(move |candidate| of_surprise.surprise(candidate)))
 }
 
-/// What candidates are compared with.
+/// Population and peers with which candidates are compared.
 struct Compared {
     surprises: Surprises,
     peers: Option<PeerValues>,
@@ -166,7 +166,7 @@ impl Compared {
     /// Surprise of a value as it is compared.
     fn surprise_of(&self, aggregator: u32, value: f64) -> f64 {
         let share = self.peers.as_ref().and_then(|peers| peers.share(aggregator, value));
-        self.surprises.of(aggregator, value).min(share.map_or(f64::INFINITY, bits))
+        among_peers(self.surprises.of(aggregator, value), share)
     }
 }
 

@@ -152,15 +152,23 @@ impl<'a> Evaluation<'a> {
         Evaluation { surprise: Some(Box::new(surprise)), ..self }
     }
 
-    /// The same with more observations.
-    fn with_observations(self, more: impl Fn(&Candidate) -> Vec<(String, Value)> + Send + Sync + 'a) -> Self {
-        let Evaluation { candidates, observe, surprise, statistics } = self;
+    /// The same with more observations and the surprise, both by what candidates are compared with.
+    fn compared_with<C: Send + Sync + 'a>(
+        self,
+        compared: C,
+        more: impl Fn(&C, &Candidate) -> Vec<(String, Value)> + Send + Sync + 'a,
+        surprise: impl Fn(&C, &Candidate) -> f64 + Send + Sync + 'a,
+    ) -> Self {
+        let compared = Arc::new(compared);
+        let of_surprise = Arc::clone(&compared);
+        let Evaluation { candidates, observe, statistics, .. } = self;
         let observe: Observe<'a> = Box::new(move |candidate, event| {
             let mut seen = observe(candidate, event);
-            seen.extend(more(candidate));
+            seen.extend(more(&compared, candidate));
             seen
         });
-        Evaluation { candidates, observe, surprise, statistics }
+        let evaluation = Evaluation { candidates, observe, surprise: None, statistics };
+        evaluation.with_surprise(move |candidate| surprise(&of_surprise, candidate))
     }
 
     fn without_candidates(inputs: &Inputs<'_>) -> Self {

@@ -1,7 +1,7 @@
 //! Peers: aggregators that have the value of a field in common, such as the hosts of a department.
 //!
-//! What is common among peers is less surprising. The share of the peers, or of their values, that
-//! are as extreme is a probability of its own, and none is taken to be smaller.
+//! Things that are common among peers are less surprising. The share of the peers, or of their
+//! values, that are as extreme is a probability of its own, and none is taken to be smaller.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{DataFrame, col, lit};
 use futures::StreamExt;
+use outlier_kernels::surprise::bits;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
@@ -28,6 +29,11 @@ pub(super) const STORED: [StoredKey; 3] = [
     StoredKey::new("peer_share", StoredKind::Number, PerOutlier::UpToOne),
 ];
 
+/// Surprise, in bits, of something that a share of the peers has as well.
+pub(super) fn among_peers(surprise: f64, share: Option<f64>) -> f64 {
+    share.map_or(surprise, |share| surprise.min(bits(share)))
+}
+
 /// Peer groups of aggregators.
 #[derive(Debug)]
 pub(super) struct Peers {
@@ -36,20 +42,16 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    /// Peer groups of the aggregators in `view`, if the use case names a field of peers.
+    /// Peer groups of the aggregators in `view`, if the use case names a field of peers: each
+    /// belongs to that of most of its rows.
     pub(super) async fn named(
         peer_group: Option<&FieldPath>,
         view: &View,
         inputs: &Inputs<'_>,
     ) -> Result<Option<Arc<Self>>, DataFusionError> {
-        match peer_group {
-            Some(_) => Ok(Some(Self::of(view, inputs).await?)),
-            None => Ok(None),
+        if peer_group.is_none() {
+            return Ok(None);
         }
-    }
-
-    /// Peer groups of the aggregators in `view`: each belongs to that of most of its rows.
-    async fn of(view: &View, inputs: &Inputs<'_>) -> Result<Arc<Self>, DataFusionError> {
         let counts = rows(view, inputs)?
             .filter(col("peer").is_not_null())?
             .aggregate(vec![col("aggregator"), col("peer")], vec![count(lit(1)).alias("n")])?;
@@ -69,7 +71,7 @@ impl Peers {
             most.into_iter().map(|(aggregator, (_, Reverse(peer)))| (aggregator, peer)).collect();
         let mut n_members: FxHashMap<u32, u64> = FxHashMap::default();
         group_of.values().for_each(|&group| *n_members.entry(group).or_default() += 1);
-        Ok(Arc::new(Peers { group_of, n_members }))
+        Ok(Some(Arc::new(Peers { group_of, n_members })))
     }
 
     /// Peer group of an aggregator; `None` if none of its events names one.
@@ -83,7 +85,7 @@ impl Peers {
         group.and_then(|group| self.n_members.get(&group)).map_or(0, |n| n.saturating_sub(1))
     }
 
-    /// What is observed about the peers of an aggregator, of which a share is as extreme.
+    /// Observations about the peers of an aggregator, of which a share is as extreme.
     pub(super) fn observations(&self, view: &View, aggregator: u32, share: Option<f64>) -> Vec<(String, Value)> {
         let Some(group) = self.group(aggregator) else { return Vec::new() };
         let seen = [
@@ -148,7 +150,7 @@ impl PeerValues {
     }
 }
 
-/// What was counted in one aggregator: of a target (0 if all are counted together), in an hour (0
+/// Key of a count in one aggregator: of a target (0 if all are counted together), in an hour (0
 /// if all are).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Counted {

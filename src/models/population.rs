@@ -36,7 +36,7 @@ pub(super) struct Reference {
     pub(super) tail: Tail,
 }
 
-/// What groups are parts of: all groups, and those of their peers.
+/// Wholes that groups are parts of: all groups, and those of their peers.
 #[derive(Clone, Debug)]
 pub(super) struct Wholes {
     all: Whole,
@@ -160,7 +160,7 @@ impl Groups {
         Ok(Reference { wholes, tail: Tail::of(&histogram) })
     }
 
-    /// What the groups are parts of.
+    /// Computes the wholes that the groups are parts of.
     pub(super) fn wholes(&self) -> Wholes {
         let all = Whole::of(&self.scales);
         let mut by_peers: FxHashMap<u32, Vec<(Scale, u64)>> = FxHashMap::default();

@@ -50,7 +50,7 @@ pub(super) fn hour_text(hour: u32) -> String {
     format!("{} {:02}:00", DAYS[(hour / DAY % 7) as usize], hour % DAY)
 }
 
-/// What is observed about an outlier of a use case with a baseline.
+/// Observations about an outlier of a use case with a baseline.
 pub(super) fn observations(hour: u32, expected: f64, n_days: u32, adjusted: f64) -> [(String, Value); 4] {
     [
         ("baseline_hour", hour_text(hour).into()),
@@ -90,7 +90,7 @@ pub(super) fn parts<'a>(view: &'a View, inputs: &Inputs<'_>) -> impl Iterator<It
     })
 }
 
-/// How the values of a group in one hour are adjusted.
+/// Adjustment of the values of a group in one hour.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Season {
     offset: f64,

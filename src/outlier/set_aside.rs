@@ -27,7 +27,7 @@ impl FileDocument {
     pub fn new(text: String) -> serde_json::Result<Self> {
         let (mut is_fine, mut tags) = (true, None);
         let found = each_member(&text, &ByteSet::of(b"ot"), |name, value| {
-            is_fine &= !(is_own(name) || name == TAGS && value.starts_with('"'));
+            is_fine &= !(below_own(name).is_some() || name == TAGS && value.starts_with('"'));
             tags = if name == TAGS { Some(value) } else { tags };
         });
         let mut fields = Map::new();
@@ -45,19 +45,17 @@ impl FileDocument {
     }
 }
 
-/// True for the names of members that outliers would be stored under.
-fn is_own(name: &str) -> bool {
-    name.strip_prefix(FIELD).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+/// Rest of the name of a member that outliers would be stored under: empty, or with a dot.
+fn below_own(name: &str) -> Option<&str> {
+    name.strip_prefix(FIELD).filter(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Moves what an event of a file brought along under `outliers`, as an object or under dotted
 /// names, to a field that is free: it is the event's own data, whatever it looks like, and must not
 /// pass for outliers of ours. A single tag becomes a list.
 fn set_own_aside(source: &mut Map<String, Value>) {
-    let below = |name: &str| {
-        name.strip_prefix(FIELD).filter(|rest| rest.is_empty() || rest.starts_with('.')).map(str::to_owned)
-    };
-    let own: Vec<(String, String)> = source.keys().filter_map(|name| Some((name.clone(), below(name)?))).collect();
+    let rest = |name: &String| Some((name.clone(), below_own(name)?.to_owned()));
+    let own: Vec<(String, String)> = source.keys().filter_map(rest).collect();
     if !own.is_empty() {
         let numbered = (2_u64..).map(|n| format!("{OF_EVENT}_{n}"));
         let is_free = |free: &String| !own.iter().any(|(_, rest)| source.contains_key(&format!("{free}{rest}")));

@@ -21,7 +21,7 @@ enum Spacing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Number,
-    /// How many there are of something: marks are integers.
+    /// Counts of something: marks are integers.
     Count,
     Seconds,
     /// Seconds since 1970.

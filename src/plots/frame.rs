@@ -1,4 +1,4 @@
-//! What plots have in common: title, axes, marked places and their labels.
+//! Parts that plots have in common: title, axes, marked places and their labels.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::canvas::{CHARACTER, Canvas, WIDTH, pixels, shortened, width};
 #[derive(Debug, Clone)]
 pub(super) struct Heading {
     pub(super) title: String,
-    /// What there is to see, for people who cannot see it.
+    /// Description for people who cannot see the plot.
     pub(super) description: String,
 }
 

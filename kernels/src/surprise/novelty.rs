@@ -6,7 +6,7 @@
 //! from how often its targets occur: no model of their frequencies is needed. After all other
 //! events, it is the share of targets that occur once, as Good and Turing found.
 
-/// How often the targets of a group occur.
+/// Numbers of occurrences of the targets of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Occurrences {
     /// Number of events.

@@ -28,7 +28,7 @@ pub struct HourlyValues {
     pub n: u64,
 }
 
-/// What is usual in an hour of a group.
+/// Usual values in an hour of a group.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usual {
     /// Scale of values in that hour.
@@ -37,7 +37,8 @@ pub struct Usual {
     pub n_days: u32,
 }
 
-/// What is usual in each of `hours`, all hours of a group whose values have the scale `group`.
+/// Finds what is usual in each of `hours`, all hours of a group whose values have the scale
+/// `group`.
 #[must_use]
 pub fn usual(group: Scale, hours: &[HourlyValues]) -> Vec<Usual> {
     let mut found = vec![Usual { scale: group, n_days: 0 }; hours.len()];

@@ -88,9 +88,9 @@ impl Measurement {
         shares
     }
 
-    /// What a faster run would need, by a rule of thumb: a run that keeps its threads busy needs
-    /// processors, one that spills needs memory, and the others wait for where events come from or
-    /// go to.
+    /// Names what a faster run would need, by a rule of thumb: a run that keeps its threads busy
+    /// needs processors, one that spills needs memory, and the others wait for where events come
+    /// from or go to.
     pub(super) fn limit(&self) -> &'static str {
         let busy = median(&self.cpu_seconds) / (self.median_seconds() * self.threads as f64).max(1e-9);
         match self.shares().first() {

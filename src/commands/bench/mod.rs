@@ -30,7 +30,7 @@ use sweep::{Settings, usual};
 /// Version of the JSON form.
 const SCHEMA: u32 = 1;
 
-/// What was measured.
+/// Measurements, and the settings that they recommend.
 #[derive(Debug, Serialize, Deserialize)]
 struct Benchmark {
     schema: u32,

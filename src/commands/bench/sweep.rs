@@ -10,7 +10,7 @@ use crate::cli::Sweep;
 /// Options of `run` that can be varied. Any other key is one of the section `[general]`.
 const OPTIONS: [&str; 3] = ["threads", "memory-limit", "device"];
 
-/// What is worth trying on a machine with this number of processors.
+/// Sweeps that are worth trying on a machine with this number of processors.
 pub(super) fn usual(processors: usize) -> Vec<Sweep> {
     let mut threads: Vec<usize> =
         std::iter::successors(Some(1), |n| Some(n * 2)).take_while(|n| *n < processors).collect();

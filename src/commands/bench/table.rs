@@ -1,4 +1,4 @@
-//! What was measured, as text.
+//! Measurements as text.
 
 use std::io;
 

@@ -6,10 +6,10 @@ use crate::spelling::named_values;
 
 const BASELINE: &str = "baseline";
 
-/// What the values of a group are compared with besides the group.
+/// Comparison of the values of a group with more than the group.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Comparison {
-    /// What is usual in the group depends on the time.
+    /// Baseline, if what is usual in the group depends on the time.
     pub baseline: Option<Baseline>,
     /// Field whose value aggregators have in common with their peers.
     pub peer_group: Option<FieldPath>,
@@ -34,9 +34,9 @@ impl Comparison {
 }
 
 named_values! {
-    /// What is usual at the time of an event.
+    /// Source of what is usual at the time of an event.
     Baseline {
-        /// What the same hours of the week, and of other days, tell.
+        /// The same hours of the week, and of other days.
         HourOfWeek = "hour_of_week",
     }
 }

@@ -21,7 +21,7 @@ pub struct Metrics {
     pub metric: Metric,
     /// When it is an outlier.
     pub trigger: Trigger,
-    /// What it is compared with.
+    /// Its comparison with more than its group.
     pub comparison: Comparison,
 }
 

@@ -23,7 +23,7 @@ pub struct Terms {
     pub trigger: Trigger,
     /// Aggregators with fewer distinct targets are not judged; `None` across aggregators.
     pub min_target_buckets: Option<u64>,
-    /// What counts are compared with.
+    /// Comparison of counts with more than their group.
     pub comparison: Comparison,
 }
 

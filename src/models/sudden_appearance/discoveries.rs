@@ -12,7 +12,7 @@ use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{col, lit};
 use futures::StreamExt;
-use outlier_kernels::surprise::q_values;
+use outlier_kernels::surprise::{bits, least_discovered};
 
 use super::super::{Inputs, column, rows, rows_of};
 use super::Appeared;
@@ -21,7 +21,7 @@ use crate::engine::functions::{NO_PLACE, SlidingWindows, place_of};
 use crate::state::{Counted, Stretch};
 use crate::table::{Population, View};
 
-/// Keeps the appearances that are discoveries at a rate of false ones; returns their probabilities.
+/// Keeps the appearances that are discoveries at a rate of false ones; returns their surprises.
 pub(super) async fn keep(
     rate: f64,
     windows: &SlidingWindows,
@@ -30,7 +30,7 @@ pub(super) async fn keep(
     appeared: &mut Vec<Appeared>,
     inputs: Inputs<'_>,
 ) -> Result<Vec<f64>, DataFusionError> {
-    let n_tests = n_judged(windows, view, &inputs).await?.max(appeared.len() as u64) as f64;
+    let n_tests = n_judged(windows, view, &inputs).await?.max(appeared.len() as u64);
     let n_before = n_before(windows, view, appeared, inputs).await?;
     // nothing is known of what is rarer than that
     let least = (novelty.n() as f64).powi(-2);
@@ -39,21 +39,11 @@ pub(super) async fn keep(
         let own = occurrences.map_or(1.0, |own| own.probability_of_new(n_before, rate).max(least));
         own.max(known_to_peers(appeared))
     };
-    let probabilities: Vec<f64> = appeared.iter().zip(&n_before).map(probability).collect();
-    let mut order: Vec<usize> = (0..appeared.len()).collect();
-    order.sort_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
-    let ascending: Vec<f64> = order.iter().map(|&idx| probabilities[idx]).collect();
-    let n_discovered = q_values(&ascending, n_tests).partition_point(|&q| q <= rate);
-    let mut is_discovered = vec![false; appeared.len()];
-    order[..n_discovered].iter().for_each(|&idx| is_discovered[idx] = true);
-    let mut discovered = is_discovered.iter();
-    appeared.retain(|_| discovered.next() == Some(&true));
-    Ok(probabilities
-        .into_iter()
-        .zip(is_discovered)
-        .filter(|(_, is_discovered)| *is_discovered)
-        .map(|(p, _)| p)
-        .collect())
+    let surprises: Vec<f64> = appeared.iter().zip(&n_before).map(probability).map(bits).collect();
+    let least = least_discovered(&surprises, n_tests, rate).unwrap_or(f64::INFINITY);
+    let mut of_appeared = surprises.iter();
+    appeared.retain(|_| of_appeared.next().is_some_and(|surprise| *surprise >= least));
+    Ok(surprises.into_iter().filter(|surprise| *surprise >= least).collect())
 }
 
 /// Number of judged events that are not whitelisted.

@@ -111,14 +111,14 @@ async fn evaluate<'a>(
     let novelty = novelty(sudden, &everything, &found, &appeared, inputs).await?;
     let peers = peers(sudden, &everything, &found, &appeared, &inputs).await?;
     let known_to_peers = |appeared: &Appeared| peers.as_ref().and_then(|peers| appeared.known_to(peers)).unwrap_or(0.0);
-    let probabilities: Vec<f64> = match sudden.rate {
+    let surprises: Vec<f64> = match sudden.rate {
         Some(rate) => {
             discoveries::keep(rate, &windows, (&novelty, &known_to_peers), view, &mut appeared, inputs).await?
         }
         None => {
             let probability =
                 |appeared: &Appeared| novelty.probability(&appeared.candidate).max(known_to_peers(appeared));
-            appeared.iter().map(probability).collect()
+            appeared.iter().map(probability).map(bits).collect()
         }
     };
     let mut candidates = Candidates::new(&inputs);
@@ -132,7 +132,7 @@ async fn evaluate<'a>(
         }
         seen
     });
-    Ok(evaluation.with_surprise(move |candidate| bits(probabilities[candidate.evidence as usize])))
+    Ok(evaluation.with_surprise(move |candidate| surprises[candidate.evidence as usize]))
 }
 
 /// Peers of the aggregators of `appeared` that have their targets, by the time since when; `None`

@@ -1,4 +1,4 @@
-//! How often the next event of an aggregator has a new target.
+//! Probability that the next event of an aggregator has a new target.
 
 use arrow::array::{Int64Array, RecordBatch, UInt32Array};
 use datafusion::error::DataFusionError;
@@ -69,7 +69,7 @@ impl Novelty {
         own.map_or(1.0, |own| share_of_extremes(own.without_one(), self.whole.without_one()))
     }
 
-    /// How often the targets of an aggregator occur.
+    /// Numbers of occurrences of the targets of an aggregator.
     pub(super) fn occurrences(&self, aggregator: u32) -> Option<&Occurrences> {
         self.occurrences.get(&aggregator)
     }

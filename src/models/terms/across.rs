@@ -7,11 +7,11 @@ use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{col, lit};
 use futures::StreamExt;
-use outlier_kernels::surprise::{Distances, bits, least_discovered};
+use outlier_kernels::surprise::{Distances, least_discovered};
 use outlier_kernels::{Multiset, beyond};
 use rustc_hash::FxHashMap;
 
-use super::super::peers::{Counted, PeerCounts, Peers};
+use super::super::peers::{Counted, PeerCounts, Peers, among_peers};
 use super::super::{Bucket, Candidate, Candidates, Evaluation, Inputs, column, places, rows, rows_of};
 use super::evaluation;
 use crate::config::{Terms, TriggerMethod, TriggerOn};
@@ -70,18 +70,18 @@ pub(super) async fn across_aggregators<'a>(
     }
     let bucket = |&aggregator: &u32| (aggregator, Bucket { frontier, sample: Vec::new() });
     let buckets = flagged.keys().map(bucket).collect();
-    let compared = Arc::new(compared);
-    let of_surprise = Arc::clone(&compared);
-    Ok(evaluation(terms, view, candidates, buckets, None)
-        .with_observations(move |candidate| {
+    Ok(evaluation(terms, view, candidates, buckets, None).compared_with(
+        compared,
+        move |compared, candidate| {
             let Some(of_peers) = &compared.peers else { return Vec::new() };
             let share = compared.share(candidate.aggregator, candidate.evidence);
             of_peers.peers.observations(view, candidate.aggregator, share)
-        })
-        .with_surprise(move |candidate| of_surprise.surprise(candidate.aggregator, candidate.evidence)))
+        },
+        |compared, candidate| compared.surprise(candidate.aggregator, candidate.evidence),
+    ))
 }
 
-/// What flagged aggregators are compared with.
+/// Population and peers with which flagged aggregators are compared.
 struct Compared {
     distances: Distances,
     peers: Option<PeerCounts>,
@@ -95,8 +95,7 @@ impl Compared {
     }
 
     fn surprise(&self, aggregator: u32, n: u64) -> f64 {
-        let share = self.share(aggregator, n);
-        self.distances.surprise(n as f64).min(share.map_or(f64::INFINITY, bits))
+        among_peers(self.distances.surprise(n as f64), self.share(aggregator, n))
     }
 }
 

@@ -6,7 +6,7 @@
 //! | rare terms | number of occurrences if every hour were like this one, as other days tell |
 //! | others | deviation of the count from the expected one ([`deviation`]) |
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array, UInt64Array};
 use datafusion::common::JoinType;
@@ -14,17 +14,17 @@ use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{col, lit};
 use outlier_kernels::surprise::{
-    HourlyCount, ObservedDays, Scale, Tail, TailHistogram, bin_of, bits, count_at, deviation, expected_counts,
+    HourlyCount, ObservedDays, Scale, Tail, TailHistogram, bin_of, count_at, deviation, expected_counts,
     least_discovered,
 };
 use outlier_kernels::{Multiset, Side, beyond};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::flagged::candidates;
-use super::super::peers::{Counted, PeerCounts, Peers};
+use super::super::peers::{Counted, PeerCounts, Peers, among_peers};
 use super::super::population::{Extremes, Groups, Reference, Surprises};
 use super::super::season::{DAY, hour, observations, parts};
-use super::super::{Buckets, Candidate, Evaluation, Inputs, column, rows, rows_of};
+use super::super::{Buckets, Evaluation, Inputs, column, rows, rows_of};
 use super::evaluation;
 use crate::config::{CountMethod, Terms, Trigger, TriggerMethod, TriggerOn};
 use crate::engine::functions::{frontier_of, kernel_side};
@@ -36,7 +36,7 @@ pub(super) async fn by_hour<'a>(
     view: &'a View,
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, DataFusionError> {
-    let counting = Counting::new(terms, view, inputs).await?;
+    let mut counting = Counting::new(terms, view, inputs).await?;
     let peers = Peers::named(terms.comparison.peer_group.as_ref(), view, &inputs).await?;
     let mut groups = counting.judged(peers.clone()).await?;
     let is_discovery = terms.trigger.method == TriggerMethod::Fdr;
@@ -62,6 +62,7 @@ pub(super) async fn by_hour<'a>(
         Some(peers) => Some(counting.counts_of_peers(peers, &flagged).await?),
         None => None,
     };
+    counting.all.take();
     let compared = Compared { counting, surprises, peers };
     if is_discovery && compared.peers.is_some() {
         let surprises: Vec<f64> = flagged.iter().map(|hour| compared.surprise(hour)).collect();
@@ -69,19 +70,17 @@ pub(super) async fn by_hour<'a>(
         flagged.retain(|hour| least.is_some_and(|least| compared.surprise(hour) >= least));
     }
     let candidates = candidates(flagged_rows(terms, view, &flagged, &inputs)?, &inputs).await?;
-    let (compared, flagged) = (Arc::new(compared), Arc::new(flagged));
-    let (of_surprise, flagged_of_surprise) = (Arc::clone(&compared), Arc::clone(&flagged));
-    let evaluation =
-        evaluation(terms, view, candidates, Buckets::default(), None).with_observations(move |candidate| {
+    Ok(evaluation(terms, view, candidates, Buckets::default(), None).compared_with(
+        (compared, flagged),
+        move |(compared, flagged), candidate| {
             let hour = &flagged[candidate.evidence as usize];
             compared.observations(view, hour, frontiers[&compared.counting.group(hour)])
-        });
-    Ok(evaluation.with_surprise(move |candidate: &Candidate| {
-        of_surprise.surprise(&flagged_of_surprise[candidate.evidence as usize])
-    }))
+        },
+        |(compared, flagged), candidate| compared.surprise(&flagged[candidate.evidence as usize]),
+    ))
 }
 
-/// What was counted in an hour.
+/// Count of an hour.
 #[derive(Debug, Clone, Copy)]
 struct Hour {
     counted: Counted,
@@ -98,6 +97,8 @@ struct Counting<'a> {
     view: &'a View,
     inputs: Inputs<'a>,
     days: ObservedDays,
+    /// All hours, if there is memory for all of them at once.
+    all: OnceLock<Arc<Vec<Hour>>>,
 }
 
 impl<'a> Counting<'a> {
@@ -107,7 +108,7 @@ impl<'a> Counting<'a> {
         for batch in &found {
             column::<UInt32Array>(batch, "day")?.iter().flatten().for_each(|day| days.add(day));
         }
-        Ok(Counting { terms, view, inputs, days })
+        Ok(Counting { terms, view, inputs, days, all: OnceLock::new() })
     }
 
     /// True if rare terms are outliers.
@@ -139,7 +140,18 @@ impl<'a> Counting<'a> {
     }
 
     /// Hours of a part of the view, in the order of aggregators, targets and time.
-    async fn hours(&self, part: &View) -> Result<Vec<Hour>, DataFusionError> {
+    async fn hours(&self, part: &View) -> Result<Arc<Vec<Hour>>, DataFusionError> {
+        if let Some(all) = self.all.get() {
+            return Ok(Arc::clone(all));
+        }
+        let hours = Arc::new(self.count(part).await?);
+        if self.parts().nth(1).is_none() {
+            self.all.get_or_init(|| Arc::clone(&hours));
+        }
+        Ok(hours)
+    }
+
+    async fn count(&self, part: &View) -> Result<Vec<Hour>, DataFusionError> {
         let is_within = self.terms.count_method == CountMethod::WithinAggregator;
         let each = vec![col("aggregator"), col("target"), hour().alias("hour")];
         let counts = rows(part, &self.inputs)?;
@@ -195,7 +207,7 @@ impl<'a> Counting<'a> {
             }
         };
         for part in self.parts() {
-            for hour in &self.hours(&part).await? {
+            for hour in self.hours(&part).await?.iter() {
                 let (values, extremities) = values.entry(self.group(hour)).or_default();
                 values.push(hour.value);
                 extremities.push(self.extremity(hour.value));
@@ -214,7 +226,7 @@ impl<'a> Counting<'a> {
         let scales = groups.scale_by_aggregator(&wholes);
         let mut histogram = TailHistogram::default();
         for part in self.parts() {
-            for hour in &self.hours(&part).await? {
+            for hour in self.hours(&part).await?.iter() {
                 if let Some(scale) = scales.get(&self.group(hour)) {
                     let distance = scale.distance(self.extremity(hour.value), self.kernel_side());
                     histogram.add(bin_of(distance), 1);
@@ -250,11 +262,11 @@ impl<'a> Counting<'a> {
         Ok(found)
     }
 
-    /// What the peers of the flagged hours have in the same hours.
+    /// Counts of the peers of the flagged hours in the same hours.
     async fn counts_of_peers(&self, peers: Arc<Peers>, flagged: &[Hour]) -> Result<PeerCounts, DataFusionError> {
         let mut found = PeerCounts::of(peers, flagged.iter().map(|hour| hour.counted));
         for part in self.parts() {
-            for hour in &self.hours(&part).await? {
+            for hour in self.hours(&part).await?.iter() {
                 found.add(hour.counted, self.extremity_among_peers(hour));
             }
         }
@@ -277,7 +289,7 @@ impl<'a> Counting<'a> {
     }
 }
 
-/// What flagged hours are compared with.
+/// Population and peers with which flagged hours are compared.
 struct Compared<'a> {
     counting: Counting<'a>,
     surprises: Surprises,
@@ -291,7 +303,7 @@ impl Compared<'_> {
 
     fn surprise(&self, hour: &Hour) -> f64 {
         let own = self.surprises.of(self.counting.group(hour), self.counting.extremity(hour.value));
-        own.min(self.share(hour).map_or(f64::INFINITY, bits))
+        among_peers(own, self.share(hour))
     }
 
     fn observations(&self, view: &View, hour: &Hour, frontier: f64) -> Vec<(String, serde_json::Value)> {

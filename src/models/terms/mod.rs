@@ -17,13 +17,13 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::cast;
 use datafusion::prelude::{DataFrame, col, lit};
 use futures::StreamExt;
-use outlier_kernels::surprise::{Scale, Tail, TailHistogram, bin_of, bits, least_discovered};
+use outlier_kernels::surprise::{Scale, Tail, TailHistogram, bin_of, least_discovered};
 use outlier_kernels::{Runs, Side};
 use rustc_hash::FxHashSet;
 use serde_json::Map;
 
 use super::flagged::{Flagged, candidates};
-use super::peers::{Counted, PeerCounts, Peers};
+use super::peers::{Counted, PeerCounts, Peers, among_peers};
 use super::population::{Extremes, FirstRound, Groups, Reference, Surprises};
 use super::{
     Bucket, Buckets, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method, Recall,
@@ -151,20 +151,18 @@ async fn within_aggregator<'a>(
         flagged.retain(|aggregator, target, n| compared.surprise(aggregator, target, n) >= least);
     }
     let candidates = candidates(flagged.rows(view, &inputs)?, &inputs).await?;
-    let compared = Arc::new(compared);
-    let of_surprise = Arc::clone(&compared);
-    Ok(evaluation(terms, view, candidates, buckets, inputs.recall)
-        .with_observations(move |candidate| {
+    Ok(evaluation(terms, view, candidates, buckets, inputs.recall).compared_with(
+        compared,
+        move |compared, candidate| {
             let Some(of_peers) = &compared.peers else { return Vec::new() };
             let share = compared.share(candidate.aggregator, candidate.target, candidate.evidence);
             of_peers.peers.observations(view, candidate.aggregator, share)
-        })
-        .with_surprise(move |candidate| {
-            of_surprise.surprise(candidate.aggregator, candidate.target, candidate.evidence)
-        }))
+        },
+        |compared, candidate| compared.surprise(candidate.aggregator, candidate.target, candidate.evidence),
+    ))
 }
 
-/// What flagged terms are compared with.
+/// Population and peers with which flagged terms are compared.
 struct Compared<'a> {
     surprises: TermSurprises<'a>,
     peers: Option<PeerCounts>,
@@ -185,7 +183,7 @@ impl Compared<'_> {
             TermSurprises::Rare(rarities) => rarities.surprise(aggregator, n),
             TermSurprises::Frequent(surprises) => surprises.of(aggregator, n as f64),
         };
-        own.min(self.share(aggregator, target, n).map_or(f64::INFINITY, bits))
+        among_peers(own, self.share(aggregator, target, n))
     }
 }
 

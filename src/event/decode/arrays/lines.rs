@@ -67,7 +67,7 @@ pub(super) fn has_identity(schema: &Schema) -> bool {
     IDENTITY.iter().any(is_text) && field("_source").is_none()
 }
 
-/// True for columns that are no fields of the events in a table whose documents have names.
+/// True for columns that name the documents of a table, and so are no fields of the events.
 pub(super) fn is_identity(name: &str) -> bool {
     IDENTITY.contains(&name)
 }

@@ -48,7 +48,7 @@ pub struct ArrayRows<'a, B> {
     pub first_row: u64,
     /// Estimated bytes of a whole row as text.
     pub row_bytes: u32,
-    /// What stands for columns that the batches lack on purpose.
+    /// Stand-in for columns that the batches lack on purpose.
     pub unread: Option<&'a Unread>,
 }
 

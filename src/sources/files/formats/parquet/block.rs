@@ -21,7 +21,7 @@ pub(super) struct RowBlock {
     pub(super) file: Arc<ParquetFile>,
     /// Leaves of the wanted columns.
     pub(super) mask: ProjectionMask,
-    /// What stands for columns that are not read.
+    /// Stand-in for columns that are not read.
     pub(super) unread: Option<Unread>,
     pub(super) row_group: usize,
     /// Its rows, counted from the start of the row group.
