@@ -15,7 +15,7 @@ use crate::outlier::Gathered;
 use crate::plan::{Period, PlannedUseCase, ScanPlan, time_formats};
 use crate::runtime::side_by_side;
 use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
-use crate::state::{MemorySize, MemoryUse, Store};
+use crate::state::{Memories, MemorySize, MemoryUse};
 use crate::table::View;
 use crate::usability::{Assessment, assess};
 use crate::whitelist::Whitelist;
@@ -40,7 +40,7 @@ pub struct ScanGroup<'a> {
     /// Number of use cases in the run's earlier groups.
     pub n_before: usize,
     /// Memory of earlier runs, if the configuration has one.
-    pub store: Option<&'a Store>,
+    pub store: Option<&'a Memories>,
 }
 
 /// Result of a scan group.

@@ -25,7 +25,7 @@ use crate::plan::ScanPlan;
 use crate::scan_group::{GroupResult, UseCaseResult};
 use crate::sources::ScanSummary;
 use crate::spill::SpillError;
-use crate::state::{MemorySize, Store};
+use crate::state::{Memories, MemorySize};
 use crate::terminal::counted;
 pub use check::{CheckReport, CheckSummary};
 pub use exit::Exit;
@@ -224,7 +224,7 @@ impl Report {
     }
 
     /// Adds the memory of earlier runs.
-    pub(crate) fn memory(&mut self, store: &Store) {
+    pub(crate) fn memory(&mut self, store: &Memories) {
         self.memory = Some(store.size());
         store.new_beginnings().into_iter().for_each(|line| self.warning(line));
     }

@@ -25,7 +25,7 @@ use crate::sinks::console;
 use crate::sinks::files::{self, FindingsFile, OutlierFile, Timestamps};
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
-use crate::state::{MemoryUse, Store};
+use crate::state::{Memories, MemoryUse};
 use crate::usability::Usability;
 
 /// A run under way.
@@ -37,7 +37,7 @@ pub(super) struct Judging<'a> {
     pub(super) now: DateTime<Utc>,
     quiet: bool,
     /// Memory of earlier runs, if the configuration has one.
-    store: Option<Store>,
+    store: Option<Memories>,
     /// The file for outliers.
     output: Option<OutlierFile>,
     /// The file for findings.
@@ -121,7 +121,7 @@ impl<'a> Judging<'a> {
     }
 
     /// Memory of earlier runs, if the configuration has one.
-    pub(super) fn store(&self) -> Option<&Store> {
+    pub(super) fn store(&self) -> Option<&Memories> {
         self.store.as_ref()
     }
 
@@ -303,10 +303,10 @@ impl FindingsOutputs {
 }
 
 /// Opens the memory of earlier runs, if the configuration has one.
-fn open_store(request: &Request, main: &MainConfig, use_cases: &[Arc<UseCase>]) -> Result<Option<Store>, RunError> {
+fn open_store(request: &Request, main: &MainConfig, use_cases: &[Arc<UseCase>]) -> Result<Option<Memories>, RunError> {
     let usage = if request.writes { MemoryUse::ReadAndAdd } else { MemoryUse::ReadOnly };
     let folder = main.general.state_dir.as_ref();
-    let open = |folder| Store::open(folder, usage, use_cases.iter().map(Arc::as_ref));
+    let open = |folder| Memories::open(folder, usage, use_cases.iter().map(Arc::as_ref));
     Ok(folder.map(|folder| open(folder)).transpose()?)
 }
 

@@ -1,8 +1,10 @@
 //! Many nights against one scan of all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::super::error::StateError;
 use super::*;
 use crate::event::time::MICROS_PER_DAY;
 

@@ -14,7 +14,7 @@ use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::error::StateError;
+use super::super::error::StateError;
 use super::stretch::{Counted, Stretch};
 use super::tally::Tally;
 use crate::event::text::FNV1A;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::StateError;
+use super::super::error::StateError;
 use super::keys::PairKeys;
 use super::part::{Part, TEMPORARY};
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::error::StateError;
+use super::super::error::StateError;
 use super::keys::{PairKeys, folder_name, folder_start, pair_keys};
 use super::layout::{Layout, Looked, PlannedPart};
 use super::manifest::Manifest;

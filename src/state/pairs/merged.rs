@@ -1,6 +1,6 @@
 //! Tallies of several parts in order.
 
-use super::error::StateError;
+use super::super::error::StateError;
 use super::part::PartTallies;
 use super::tally::Tally;
 

@@ -1,0 +1,128 @@
+//! Memory of what earlier runs saw: for each use case and each pair of aggregator and target, how
+//! often, and when first and last.
+//!
+//! A memory consists of *stretches* of time, which do not overlap, and of a *tally* of each pair in
+//! each stretch. A run sees some of the events of the stretches. What it adds follows one rule:
+//!
+//! * in a stretch that is known, a tally keeps the larger count, the earlier first and the later
+//!   last time;
+//! * between the first and the last event of the run, time that no stretch covers becomes new
+//!   stretches, one per day.
+//!
+//! The rule is idempotent, and does not depend on the order of runs: a run that is repeated changes
+//! nothing. Late events are added as soon as one run sees all events of their stretch. Days that
+//! are older than what runs look back at are joined; counts add up then, and nothing else changes.
+//!
+//! Values of metrics are remembered by their bins in a [`Sketch`], which are their targets.
+//!
+//! Files are Parquet, written under temporary names; the *manifest* of a use case says which of
+//! them count, and is replaced in one step.
+
+mod keys;
+mod layout;
+mod manifest;
+mod memory;
+mod merged;
+mod part;
+mod sketch;
+mod stretch;
+mod tally;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Mutex;
+
+use super::error::StateError;
+use super::folder::{lock_for_reading, lock_for_writing};
+use crate::config::UseCase;
+
+pub use layout::Looked;
+pub use memory::{Adding, Memory, MemorySize, Pending};
+pub use part::{Tallies, TallyColumns};
+pub use sketch::{Bin, Sketch};
+pub use stretch::{Counted, Stretch};
+pub use tally::Tally;
+
+/// Use of the memory by a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryUse {
+    /// The run adds what it sees.
+    ReadAndAdd,
+    /// The run leaves everything as it is.
+    ReadOnly,
+}
+
+/// The memories of the use cases of a run, locked against other runs.
+#[derive(Debug)]
+pub struct Memories {
+    usage: MemoryUse,
+    memories: Vec<Memory>,
+    pending: Mutex<Vec<Pending>>,
+    /// Released when it is closed.
+    _lock: Option<File>,
+}
+
+impl Memories {
+    /// Opens the memories of `use_cases` in `folder`, and checks all their files.
+    ///
+    /// # Errors
+    /// A folder that cannot be used, that another run uses, or whose files cannot be trusted.
+    pub fn open<'u>(
+        folder: &Path,
+        usage: MemoryUse,
+        use_cases: impl Iterator<Item = &'u UseCase>,
+    ) -> Result<Self, StateError> {
+        let lock = match usage {
+            MemoryUse::ReadAndAdd => Some(lock_for_writing(folder)?),
+            MemoryUse::ReadOnly => lock_for_reading(folder)?,
+        };
+        let with_days = use_cases.filter_map(|use_case| Some((use_case, use_case.memory_days?)));
+        let memories: Vec<Memory> =
+            with_days.map(|(use_case, days)| Memory::open(folder, use_case, days)).collect::<Result<_, _>>()?;
+        Ok(Memories { usage, memories, pending: Mutex::default(), _lock: lock })
+    }
+
+    /// Memory of a use case, with its number among those that remember something.
+    pub fn memory(&self, use_case: &UseCase) -> Option<&Memory> {
+        use_case.memory_days?;
+        let name = keys::folder_name(&use_case.id(), &keys::pair_keys(use_case));
+        self.memories.iter().find(|memory| memory.folder().file_name().is_some_and(|folder| *folder == *name))
+    }
+
+    /// Use of the memory by this run.
+    pub fn usage(&self) -> MemoryUse {
+        self.usage
+    }
+
+    /// Size of all memories before the run.
+    pub fn size(&self) -> MemorySize {
+        self.memories.iter().map(Memory::size).fold(MemorySize::default(), MemorySize::with)
+    }
+
+    /// Messages about use cases whose memory begins anew because they were changed.
+    pub fn new_beginnings(&self) -> Vec<String> {
+        self.memories.iter().filter_map(Memory::new_beginning).collect()
+    }
+
+    /// Keeps what a use case adds until the end of the run.
+    pub fn keep(&self, added: Pending) {
+        let mut pending = self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // use cases of the same name, fields and query see the same
+        if !pending.iter().any(|known| known.folder() == added.folder()) {
+            pending.push(added);
+        }
+    }
+
+    /// Makes what was kept the memory of later runs.
+    ///
+    /// # Errors
+    /// Files that cannot be written. The memories of other use cases may be written already; the
+    /// next run adds what is missing.
+    pub fn commit(&self) -> Result<(), StateError> {
+        let mut pending = self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        pending.drain(..).try_for_each(Pending::commit)
+    }
+}
+
+#[cfg(test)]
+mod tests;
