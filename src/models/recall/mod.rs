@@ -128,12 +128,11 @@ impl<'m> Recall<'m> {
         let mut found: FxHashMap<Pair, Vec<Stretch>> = FxHashMap::default();
         let (mut aggregator_of, mut target_of) = (RanksOfTexts::default(), RanksOfTexts::default());
         let read = self.memory.read(time, TallyColumns::Times, |batch: &Tallies| {
-            aggregator_of.start(&batch.aggregators);
-            target_of.start(&batch.targets);
-            for row in 0..batch.len() {
-                let target = target_of.of(&batch.targets, row, |text| targets.get(text).copied());
+            let codes = aggregator_of.start(&batch.aggregators).iter().zip(target_of.start(&batch.targets));
+            for (row, (&aggregator, &target)) in codes.enumerate() {
+                let target = target_of.of(target, |text| targets.get(text).copied());
                 let Some(target) = target else { continue };
-                let aggregator = aggregator_of.of(&batch.aggregators, row, |text| aggregators.get(text).copied());
+                let aggregator = aggregator_of.of(aggregator, |text| aggregators.get(text).copied());
                 let Some(pair) = aggregator.map(|aggregator| (aggregator, target)) else { continue };
                 if wanted.contains(&pair) {
                     let seen = Stretch { start: batch.firsts.value(row), end: batch.lasts.value(row) };
@@ -219,9 +218,9 @@ impl<'m> Recall<'m> {
         places.retain(|place, seen| *seen == Seen::Earlier && *place < self.looked.seen.start);
         let mut aggregator_of = RanksOfTexts::default();
         let read = self.memory.read(time, TallyColumns::Counts, |batch: &Tallies| {
-            aggregator_of.start(&batch.aggregators);
+            let codes = aggregator_of.start(&batch.aggregators);
             for row in (0..batch.len()).filter(|&row| places.contains_key(&batch.places.value(row))) {
-                let rank = aggregator_of.of(&batch.aggregators, row, |text| aggregators.get(text).copied());
+                let rank = aggregator_of.of(codes[row], |text| aggregators.get(text).copied());
                 if let Some(rank) = rank {
                     sketches.entry(rank).or_default().add(Bin::parse(batch.target(row)), batch.counts.value(row));
                 }

@@ -171,22 +171,21 @@ impl Remembered {
         let (mut sums, mut n_before) = (Sums::within(inputs.memory_limit), FxHashMap::default());
         let (mut aggregator_of, mut target_of) = (RanksOfTexts::default(), RanksOfTexts::default());
         let read = memory.read(wanted.time, TallyColumns::Counts, |batch: &Tallies| {
-            aggregator_of.start(&batch.aggregators);
-            target_of.start(&batch.targets);
+            let codes = aggregator_of.start(&batch.aggregators).iter().zip(target_of.start(&batch.targets));
+            let numbers = batch.places.values().iter().zip(batch.counts.values());
             let mut seen_rows = RememberedRows::default();
             let (mut last_place, mut seen_at) = (None, None);
-            for row in 0..batch.len() {
-                let (place, n) = (batch.places.value(row), batch.counts.value(row));
+            for ((&aggregator, &target), (&place, &n)) in codes.zip(numbers) {
                 // most parts have one place
                 if last_place != Some(place) {
                     (last_place, seen_at) = (Some(place), wanted.places.get(&place).copied());
                 }
                 let Some(of) = seen_at else { continue };
                 let rank = |text: &str| aggregators.rank(text).filter(|rank| wanted.aggregators.contains(rank));
-                let aggregator = aggregator_of.of(&batch.aggregators, row, rank);
+                let aggregator = aggregator_of.of(aggregator, rank);
                 let Some(aggregator) = aggregator else { continue };
                 let rank = |text: &str| targets.rank(text).or_else(|| Some(n_known + more.intern(text)));
-                let Some(target) = target_of.of(&batch.targets, row, rank) else { continue };
+                let Some(target) = target_of.of(target, rank) else { continue };
                 match of {
                     Seen::Again => seen_rows.push(aggregator, target, place, n),
                     Seen::Earlier => {

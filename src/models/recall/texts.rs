@@ -14,29 +14,36 @@ use crate::table::{Dictionary, View};
 #[derive(Default)]
 pub(super) struct RanksOfTexts {
     texts: Option<ArrayRef>,
-    ranks: Vec<Option<Option<u32>>>,
+    /// By code: the rank, [`NONE`], or [`UNKNOWN`].
+    ranks: Vec<u32>,
 }
 
+/// A text without a rank.
+const NONE: u32 = u32::MAX;
+
+/// A text that was not looked up yet.
+const UNKNOWN: u32 = u32::MAX - 1;
+
 impl RanksOfTexts {
-    /// Prepares for a batch with these texts.
-    pub(super) fn start(&mut self, batch: &DictionaryArray<Int32Type>) {
+    /// Prepares for a batch with these texts. Returns the codes of its rows.
+    pub(super) fn start<'b>(&mut self, batch: &'b DictionaryArray<Int32Type>) -> &'b [i32] {
         let texts = batch.values();
         if self.texts.as_ref().is_none_or(|known| !is_shared(known.as_string(), texts.as_string())) {
             self.ranks.clear();
-            self.ranks.resize(texts.len(), None);
+            self.ranks.resize(texts.len(), UNKNOWN);
             self.texts = Some(Arc::clone(texts));
         }
+        batch.keys().values()
     }
 
-    /// Rank of the text in a row of the batch.
-    pub(super) fn of(
-        &mut self,
-        batch: &DictionaryArray<Int32Type>,
-        row: usize,
-        rank: impl FnOnce(&str) -> Option<u32>,
-    ) -> Option<u32> {
-        let code = batch.keys().value(row) as usize;
-        *self.ranks[code].get_or_insert_with(|| rank(batch.values().as_string::<i32>().value(code)))
+    /// Rank of the text with a code of the batch.
+    pub(super) fn of(&mut self, code: i32, rank: impl FnOnce(&str) -> Option<u32>) -> Option<u32> {
+        let known = &mut self.ranks[code as usize];
+        if *known == UNKNOWN {
+            let text = self.texts.as_ref().map(|texts| texts.as_string::<i32>().value(code as usize));
+            *known = text.and_then(rank).unwrap_or(NONE);
+        }
+        (*known != NONE).then_some(*known)
     }
 }
 

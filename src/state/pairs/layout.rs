@@ -9,6 +9,9 @@ use crate::event::time::MICROS_PER_DAY;
 /// Closed parts that a memory has, about: each holds this share of the days.
 const N_CLOSED: i64 = 4;
 
+/// Days that are closed together: to close days means to write a closed part anew.
+const DAYS_CLOSED_TOGETHER: i64 = 7;
+
 /// Time that a run looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Looked {
@@ -82,6 +85,11 @@ impl Borders {
     }
 }
 
+/// Start of the days that are closed together with the one of `time`.
+fn start_of_days(time: i64) -> i64 {
+    time.saturating_sub(time.rem_euclid(DAYS_CLOSED_TOGETHER * MICROS_PER_DAY))
+}
+
 impl Layout {
     /// Plans the memory of `days` days, of which there are `parts`, after a run.
     pub(super) fn new(parts: &[Part], looked: Looked, days: u32) -> Self {
@@ -90,7 +98,7 @@ impl Layout {
         let newest = seen.end.min(latest).max(newest_known);
         let borders = Borders {
             oldest: newest.saturating_sub(i64::from(days) * MICROS_PER_DAY),
-            horizon: newest.saturating_sub(history),
+            horizon: start_of_days(newest.saturating_sub(history)),
             days_of_closed: (i64::from(days) / N_CLOSED).max(1),
         };
         let mut all: Vec<(Counted, Option<usize>, Option<Period>)> = Vec::new();

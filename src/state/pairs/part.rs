@@ -9,8 +9,9 @@ use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int64Array, RecordBatch, 
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef, UInt64Type};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
@@ -62,6 +63,12 @@ impl Part {
         self.stretches.iter().map(move |&stretch| Counted { stretch, place: place(stretch) })
     }
 
+    /// Place of all tallies, if they have the same one.
+    fn only_place(&self) -> Option<i64> {
+        let first = self.counted().next()?.place;
+        self.counted().all(|counted| counted.place == first).then_some(first)
+    }
+
     /// Checks that the file has the bytes that were written.
     pub(super) fn check(&self, folder: &Path) -> Result<(), StateError> {
         let path = folder.join(&self.file);
@@ -110,13 +117,15 @@ impl Part {
         let file = File::open(&path).map_err(StateError::reading(&path))?;
         let options = ArrowReaderOptions::new().with_schema(read_schema());
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
+        let place = self.only_place();
         let reader = builder.and_then(|builder| {
-            let mask = ProjectionMask::leaves(builder.parquet_schema(), wanted.indices().iter().copied());
+            let indices = wanted.indices().iter().copied().filter(|idx| *idx != PLACE_IDX || place.is_none());
+            let mask = ProjectionMask::leaves(builder.parquet_schema(), indices);
             builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()
         });
         let reader = reader.map_err(|error| StateError::damaged(&path, error))?;
         Ok(reader.map(move |batch| match batch {
-            Ok(batch) => Ok(Tallies::of(&batch)),
+            Ok(batch) => Ok(Tallies::of(&batch, place)),
             Err(error) => Err(StateError::damaged(&path, error)),
         }))
     }
@@ -146,6 +155,9 @@ impl Iterator for PartTallies {
     }
 }
 
+/// Index of the column of places.
+const PLACE_IDX: usize = 2;
+
 /// Columns that a reader of tallies wants beside their texts and places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TallyColumns {
@@ -160,9 +172,9 @@ pub enum TallyColumns {
 impl TallyColumns {
     fn indices(self) -> &'static [usize] {
         match self {
-            Self::All => &[0, 1, 2, 3, 4, 5],
-            Self::Counts => &[0, 1, 2, 3],
-            Self::Times => &[0, 1, 2, 4, 5],
+            Self::All => &[0, 1, PLACE_IDX, 3, 4, 5],
+            Self::Counts => &[0, 1, PLACE_IDX, 3],
+            Self::Times => &[0, 1, PLACE_IDX, 4, 5],
         }
     }
 }
@@ -185,8 +197,9 @@ pub struct Tallies {
 }
 
 impl Tallies {
-    /// The columns of a batch with some of those of [`read_schema`].
-    fn of(batch: &RecordBatch) -> Self {
+    /// The columns of a batch with some of those of [`read_schema`]; `only_place` is the place of
+    /// all tallies, if they have the same one.
+    fn of(batch: &RecordBatch, only_place: Option<i64>) -> Self {
         let times = |name: &str| {
             let column = batch.column_by_name(name).map(|column| column.as_primitive::<Int64Type>().clone());
             column.unwrap_or_else(|| Int64Array::new_null(0))
@@ -195,7 +208,7 @@ impl Tallies {
         Tallies {
             aggregators: batch.column(0).as_dictionary().clone(),
             targets: batch.column(1).as_dictionary().clone(),
-            places: times("place"),
+            places: only_place.map_or_else(|| times("place"), |place| Int64Array::from_value(place, batch.num_rows())),
             counts: counts.unwrap_or_else(|| UInt64Array::new_null(0)),
             firsts: times("first"),
             lasts: times("last"),
@@ -255,6 +268,18 @@ fn read_schema() -> SchemaRef {
     schema_with(DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)))
 }
 
+/// Properties of the files. Hardly any time occurs twice, so a dictionary of them costs much and
+/// saves nothing.
+fn properties() -> WriterProperties {
+    let builder = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
+    let times = ["first", "last"].map(ColumnPath::from);
+    let builder = times.into_iter().fold(builder, |builder, column| {
+        let builder = builder.set_column_dictionary_enabled(column.clone(), false);
+        builder.set_column_encoding(column, Encoding::DELTA_BINARY_PACKED)
+    });
+    builder.build()
+}
+
 /// A part on its way to disk.
 pub(super) struct PartWriter {
     writer: ArrowWriter<NamedTempFile>,
@@ -268,8 +293,7 @@ impl PartWriter {
     pub(super) fn start(folder: &Path) -> io::Result<Self> {
         let file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
         let schema = schema_with(DataType::Utf8);
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(io_error_of)?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties())).map_err(io_error_of)?;
         Ok(PartWriter { writer, schema, tallies: Vec::new(), n_tallies: 0 })
     }
 
