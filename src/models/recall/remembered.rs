@@ -128,6 +128,37 @@ impl Sums {
     }
 }
 
+/// Sums by aggregator of numbers that come in order: those of one aggregator follow each other.
+#[derive(Default)]
+struct SumsOfRuns {
+    sums: FxHashMap<u32, u64>,
+    aggregator: u32,
+    sum: u64,
+}
+
+impl SumsOfRuns {
+    fn add(&mut self, aggregator: u32, n: u64) {
+        if aggregator != self.aggregator {
+            self.end_run();
+            self.aggregator = aggregator;
+        }
+        self.sum = self.sum.saturating_add(n);
+    }
+
+    fn end_run(&mut self) {
+        let sum = std::mem::take(&mut self.sum);
+        if sum > 0 {
+            let all = self.sums.entry(self.aggregator).or_default();
+            *all = all.saturating_add(sum);
+        }
+    }
+
+    fn finish(mut self) -> FxHashMap<u32, u64> {
+        self.end_run();
+        self.sums
+    }
+}
+
 fn write(rows: RememberedRows, file: &mut SpillFile, segments: &mut Vec<Segment>) -> Result<(), DataFusionError> {
     if let Some(batch) = rows.finish()? {
         segments.push(file.write(&batch).map_err(|error| external(error.into()))?);
@@ -168,7 +199,7 @@ impl Remembered {
         let reserved = MemoryConsumer::new("texts of the memory").register(&inputs.context.runtime_env().memory_pool);
         let mut file = SpillFile::new(inputs.spill_dir);
         let (mut seen, mut unseen) = (Vec::new(), Vec::new());
-        let (mut sums, mut n_before) = (Sums::within(inputs.memory_limit), FxHashMap::default());
+        let (mut sums, mut n_before) = (Sums::within(inputs.memory_limit), SumsOfRuns::default());
         let (mut aggregator_of, mut target_of) = (RanksOfTexts::default(), RanksOfTexts::default());
         let read = memory.read(wanted.time, TallyColumns::Counts, |batch: &Tallies| {
             let codes = aggregator_of.start(&batch.aggregators).iter().zip(target_of.start(&batch.targets));
@@ -191,7 +222,7 @@ impl Remembered {
                     Seen::Earlier => {
                         sums.add(aggregator, target, n);
                         if wanted.before.contains(&place) {
-                            *n_before.entry(aggregator).or_default() += n;
+                            n_before.add(aggregator, n);
                         }
                     }
                 }
@@ -204,7 +235,15 @@ impl Remembered {
         read.map_err(|Failed(error)| error)?;
         sums.write(&mut file, &mut unseen)?;
         reserved.try_resize(more.size_bytes())?;
-        Ok(Remembered { file, seen, unseen, n_before, n_known, texts: more.freeze(), _reserved: reserved })
+        Ok(Remembered {
+            file,
+            seen,
+            unseen,
+            n_before: n_before.finish(),
+            n_known,
+            texts: more.freeze(),
+            _reserved: reserved,
+        })
     }
 
     /// Number of rows of an aggregator in the time that was wanted.

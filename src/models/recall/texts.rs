@@ -37,6 +37,7 @@ impl RanksOfTexts {
     }
 
     /// Rank of the text with a code of the batch.
+    #[inline]
     pub(super) fn of(&mut self, code: i32, rank: impl FnOnce(&str) -> Option<u32>) -> Option<u32> {
         let known = &mut self.ranks[code as usize];
         if *known == UNKNOWN {

@@ -134,7 +134,8 @@ fn ninety_nights_equal_one_scan_of_ninety_days() {
             most_files = most_files.max(site.files().len());
         }
         assert_eq!(site.sums(), scan(&events), "{seed}");
-        // 9 open days, 6 that wait to be closed with a seventh, 3 closed parts of 50 days, the manifest
+        // 9 open days, 6 that wait to be closed with a seventh, 3 closed parts of 50 days, the
+        // manifest
         assert!(most_files <= 19, "{most_files}");
     }
 }
