@@ -114,6 +114,51 @@ fn a_baseline_finds_nothing_in_noise_and_changes_nothing_on_the_first_day() {
     }
 }
 
+/// Lengths of command lines of a few programs, each of which has a few, at all hours alike; three
+/// others are planted in each program, at different hours.
+fn lengths(n_days: u32) -> String {
+    const PROGRAMS: [&[f64]; 4] = [
+        &[84.0, 84.0, 84.0, 121.0, 122.0],
+        &[108.0, 110.0, 110.0],
+        &[63.0, 63.0, 63.0, 63.0, 65.0],
+        &[39.0, 40.0, 41.0],
+    ];
+    let mut random = Random(5);
+    let mut events = String::new();
+    for (day, hour) in (0..n_days).flat_map(|day| (0..24).map(move |hour| (day, hour))) {
+        for (program, lengths) in PROGRAMS.iter().enumerate() {
+            for n in 0..1 + random.below(12) {
+                let length = lengths[random.below(lengths.len() as u64) as usize];
+                let is_planted = n == 0 && hour == 3 + 6 * day + program as u32 && day < 3;
+                let (kind, length) = if is_planted { ("planted", 3000.0 + f64::from(day)) } else { ("usual", length) };
+                let fields = json!({
+                    "@timestamp": time(day, hour, random.below(3600)),
+                    "host": format!("p{program}"),
+                    "bytes": length,
+                });
+                events += &document(&format!("{kind}-{day}-{hour}-{program}-{n}"), &fields);
+            }
+        }
+    }
+    events
+}
+
+#[test]
+fn without_seasons_a_baseline_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = lengths(7);
+    let [with, without] = ["baseline=hour_of_week", ""].map(|more| found(folder.path(), &metrics(more), &events));
+    assert_eq!(ids(&with).len(), 12, "{:?}", ids(&with));
+    assert!(ids(&with).iter().all(|id| id.starts_with("planted")), "{:?}", ids(&with));
+    assert_eq!(ids(&with), ids(&without));
+    for (id, outlier) in &with {
+        eprintln!(
+            "S {id} {} {} {} {}",
+            outlier["surprise"], without[id]["surprise"], outlier["adjusted_value"], outlier["baseline_expected"]
+        );
+    }
+}
+
 /// Logons of 30 users on a server, in the hours of work only. Some are added.
 fn logons(added: &[(u32, u32, u32, u32)]) -> String {
     let mut random = Random(4);

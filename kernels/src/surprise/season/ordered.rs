@@ -58,6 +58,12 @@ impl Ordered {
         middle(self.value_without(idx, rest.div_ceil(2)), self.value_without(idx, rest / 2 + 1))
     }
 
+    /// Weighted upper quartile of all values.
+    pub(super) fn upper_quartile(&self) -> f64 {
+        let weight = (3 * self.total()).div_ceil(4);
+        self.values[self.weights.partition_point(|&up_to| up_to < weight)]
+    }
+
     /// Upper quartile of all values but the one with index `idx`; there must be others.
     pub(super) fn upper_quartile_without(&self, idx: usize) -> f64 {
         self.value_without(idx, (3 * self.weight_without(idx)).div_ceil(4))
@@ -105,6 +111,7 @@ mod tests {
                 assert_eq!(ordered.median_without(idx), middle(below, above), "{n} {idx}");
                 let quartile = repeated[(3 * repeated.len()).div_ceil(4) - 1];
                 assert_eq!(ordered.upper_quartile_without(idx), quartile, "{n} {idx}");
+                assert_eq!(Ordered::new(&values, &weights).upper_quartile(), quartile, "{n} {idx}");
             }
         }
     }

@@ -46,16 +46,18 @@ pub(super) struct Seasons {
 
 impl Seasons {
     pub(super) fn of(told: &[Told], group_spread: f64) -> Self {
-        let median = |number: fn(&Told) -> f64| {
+        let ordered = |number: fn(&Told) -> f64| {
             let numbers: Vec<f64> = told.iter().map(number).collect();
             let weights: Vec<u64> = told.iter().map(|told| told.n).collect();
-            Ordered::new(&numbers, &weights).median()
+            Ordered::new(&numbers, &weights)
         };
         if told.is_empty() {
             let typical = Scale { center: 0.0, spread: 0.0 };
             return Seasons { typical, all: Default::default(), by_day: BTreeMap::new() };
         }
-        let typical = Scale { center: median(|told| told.seen.center), spread: median(|told| told.seen.spread) };
+        // found in the same way as what other days tell, so that it is as good where hours are alike
+        let center = ordered(|told| told.seen.center).median();
+        let typical = Scale { center, spread: ordered(|told| told.seen.spread).upper_quartile() };
         let mut seasons = Seasons { typical, all: Default::default(), by_day: BTreeMap::new() };
         for told in told {
             let Told { scale, above, seen, .. } = *told;
