@@ -55,7 +55,8 @@ impl Seasons {
             let typical = Scale { center: 0.0, spread: 0.0 };
             return Seasons { typical, all: Default::default(), by_day: BTreeMap::new() };
         }
-        // found in the same way as what other days tell, so that it is as good where hours are alike
+        // found in the same way as what other days tell, so that it is as good where hours are
+        // alike
         let center = ordered(|told| told.seen.center).median();
         let typical = Scale { center, spread: ordered(|told| told.seen.spread).upper_quartile() };
         let mut seasons = Seasons { typical, all: Default::default(), by_day: BTreeMap::new() };
