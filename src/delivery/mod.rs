@@ -5,6 +5,7 @@
 //! Delivery starts when all scan groups are judged: a run that fails while it reads has written
 //! nothing, and use cases of several scan groups that find the same document change it together.
 
+mod notice;
 mod written;
 
 use std::borrow::Cow;
@@ -24,6 +25,9 @@ use crate::runtime::Interrupt;
 use crate::sources::{DocumentKey, Documents, SourceError};
 use crate::spill::SpillError;
 
+pub use notice::{
+    DIGEST_NAMES, DOCUMENT_BYTES, Digest, DigestFinding, DigestUseCase, FindingNotice, Notice, NoticeDocument,
+};
 pub use written::Written;
 
 /// Upper limit on the documents that are read and written at once.
