@@ -36,6 +36,7 @@ pub mod findings;
 pub mod delivery;
 pub mod scan_group;
 pub mod sinks;
+pub mod notifiers;
 pub mod housekeeping;
 pub mod report;
 pub mod commands;
