@@ -177,7 +177,10 @@ fn found(folder: &Path, planner: Option<Arc<Elsewhere>>) -> Found {
     }
     let stored = gathered.store().expect("stored");
     let documents = stored.documents(Withheld::default()).expect("gathered").next_block(|_| true).expect("readable");
-    documents.into_iter().map(|DocumentOutliers { document, outliers }| (document.id.id, outliers)).collect()
+    let outliers = |document: DocumentOutliers| {
+        (document.document.id.id, document.outliers.into_iter().map(|found| (found.use_case_idx, found.json)).collect())
+    };
+    documents.into_iter().map(outliers).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,8 +18,8 @@ use serde_json::{Map, Value};
 use crate::elastic::{Class, DocumentId, DocumentVersion, ElasticError, Lookup, StoredDocument};
 use crate::event::decode::{members, with_valid_surrogates, with_values};
 use crate::outlier::{
-    CHANGED_FIELDS, DocumentOutliers, FileDocument, FirstOutliers, GatheredDocuments, Merge, Outlier, first_outliers,
-    merge_all, tag,
+    CHANGED_FIELDS, DocumentOutliers, FileDocument, FirstOutliers, GatheredDocuments, Merge, NumberedOutlier, Outlier,
+    first_outliers, merge_all, tag,
 };
 use crate::runtime::Interrupt;
 use crate::sources::{DocumentKey, Documents, SourceError};
@@ -58,28 +58,9 @@ pub struct Delivered {
     /// The document without new outliers, on one line; empty if no sink wants whole documents.
     pub text: String,
     /// Outliers that the document did not have, in the order of the use cases.
-    pub new: Vec<DeliveredOutlier>,
+    pub new: Vec<NumberedOutlier>,
     /// Outliers that the document already had, in the same order.
-    pub known: Vec<DeliveredOutlier>,
-}
-
-/// An outlier and its use case.
-#[derive(Debug)]
-pub struct DeliveredOutlier {
-    /// Number of the use case in the run.
-    pub use_case_idx: usize,
-    /// The outlier as JSON.
-    pub json: String,
-}
-
-impl DeliveredOutlier {
-    /// Decodes the outlier, which not every sink needs.
-    ///
-    /// # Errors
-    /// Text that is not an outlier: a bug in this program.
-    pub fn outlier(&self) -> serde_json::Result<Outlier> {
-        serde_json::from_str(&self.json)
-    }
+    pub known: Vec<NumberedOutlier>,
 }
 
 impl Delivered {
@@ -96,7 +77,7 @@ impl Delivered {
     }
 
     /// All outliers of the run in this document.
-    pub fn outliers(&self) -> impl Iterator<Item = &DeliveredOutlier> {
+    pub fn outliers(&self) -> impl Iterator<Item = &NumberedOutlier> {
         self.new.iter().chain(&self.known)
     }
 }
@@ -228,7 +209,7 @@ fn next_block(gathered: &mut GatheredDocuments, most: usize) -> Result<Vec<Docum
     let (mut n_bytes, mut n_documents) = (0, 0);
     gathered.next_block(|found| {
         let length = found.document.place.map(|place| place.length as usize);
-        let n_outlier_bytes: usize = found.outliers.iter().map(|(_, outlier)| outlier.len()).sum();
+        let n_outlier_bytes: usize = found.outliers.iter().map(|outlier| outlier.json.len()).sum();
         n_bytes += length.unwrap_or_default() + n_outlier_bytes;
         n_documents += 1;
         n_bytes <= BLOCK_BYTES && n_documents < length.map_or(most, |_| MOST_DOCUMENTS)
@@ -284,10 +265,10 @@ fn deliver_block(
 }
 
 /// Number of the documents at the start of `stored` that are merged and written at once.
-fn n_at_once(stored: &[(StoredDocument, Vec<(usize, String)>)]) -> usize {
+fn n_at_once(stored: &[(StoredDocument, Vec<NumberedOutlier>)]) -> usize {
     let mut n_bytes = 0;
-    let mut fits = |(document, outliers): &(StoredDocument, Vec<(usize, String)>)| {
-        let texts = outliers.iter().map(|(_, outlier)| outlier.as_str()).chain([document.source.as_str()]);
+    let mut fits = |(document, outliers): &(StoredDocument, Vec<NumberedOutlier>)| {
+        let texts = outliers.iter().map(|outlier| outlier.json.as_str()).chain([document.source.as_str()]);
         // a comma stands between two values
         let n_values = |text: &str| 1 + memchr::memchr_iter(b',', text.as_bytes()).count();
         n_bytes += texts.map(|text| 2 * text.len() + VALUE_BYTES * n_values(text)).sum::<usize>();
@@ -313,7 +294,7 @@ enum Wanted {
     Changed,
 }
 
-fn merge(stored: StoredDocument, outliers: Vec<(usize, String)>, wanted: Wanted) -> Result<Delivered, DeliveryError> {
+fn merge(stored: StoredDocument, outliers: Vec<NumberedOutlier>, wanted: Wanted) -> Result<Delivered, DeliveryError> {
     let StoredDocument { id, version, source } = stored;
     let parts = || {
         // only documents of a cluster can have outliers of ours
@@ -332,8 +313,7 @@ fn merge(stored: StoredDocument, outliers: Vec<(usize, String)>, wanted: Wanted)
     };
     let Merged { changed, merges } = merged(fields, &outliers)?;
     let mut delivered = Delivered { id, version, changed, text, new: Vec::new(), known: Vec::new() };
-    for ((use_case_idx, json), merge) in outliers.into_iter().zip(merges) {
-        let outlier = DeliveredOutlier { use_case_idx, json };
+    for (outlier, merge) in outliers.into_iter().zip(merges) {
         match merge {
             Merge::Added => delivered.new.push(outlier),
             Merge::AlreadyPresent => delivered.known.push(outlier),
@@ -349,9 +329,9 @@ struct Merged {
     merges: Vec<Merge>,
 }
 
-fn merged(mut fields: Map<String, Value>, outliers: &[(usize, String)]) -> serde_json::Result<Merged> {
+fn merged(mut fields: Map<String, Value>, outliers: &[NumberedOutlier]) -> serde_json::Result<Merged> {
     let [outliers_field, tags_field] = CHANGED_FIELDS;
-    let texts = || outliers.iter().map(|(_, json)| json.as_str());
+    let texts = || outliers.iter().map(|outlier| outlier.json.as_str());
     let mut changed = Vec::new();
     if !fields.contains_key(outliers_field)
         && let Some(FirstOutliers { json, merges }) = first_outliers(texts())

@@ -94,7 +94,7 @@ struct Notes<'a>(&'a mut Vec<String>);
 
 impl Sink for Notes<'_> {
     fn deliver(&mut self, documents: &[Delivered]) -> Result<(), DeliveryError> {
-        let summaries = |outliers: &[DeliveredOutlier]| {
+        let summaries = |outliers: &[NumberedOutlier]| {
             outliers.iter().map(|found| found.outlier().unwrap().summary().to_owned()).collect::<Vec<_>>().join(" ")
         };
         let note = |document: &Delivered| {

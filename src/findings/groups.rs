@@ -8,6 +8,7 @@ use outlier_kernels::surprise::score;
 
 use super::assets::AssetSums;
 use super::found::Found;
+use super::identity::FindingScore;
 use super::selection::{Reason, Selection};
 use super::surprise::ordered;
 use super::{Finding, Findings, MEMORY_BYTES, RollUp, RollUpError, RolledUp, UseCaseCounts};
@@ -105,6 +106,7 @@ pub(super) fn group(
         names: roll_up.use_cases.iter().map(|use_case| use_case.id()).collect(),
         most_documents: roll_up.general.max_documents_per_finding.map_or(u64::MAX, std::num::NonZeroU64::get),
         findings: SortedRuns::new(roll_up.spill_dir, MEMORY_BYTES),
+        scores: roll_up.keeps_scores.then(|| SortedRuns::new(roll_up.spill_dir, MEMORY_BYTES)),
         assets: AssetSums::new(roll_up.spill_dir),
         n_findings: vec![0; roll_up.use_cases.len()],
         open: None,
@@ -113,7 +115,8 @@ pub(super) fn group(
     groups.close()?;
     let (n_assets, assets) = groups.assets.rank(&groups.names)?;
     let n_findings = groups.n_findings.iter().sum();
-    let findings = Findings { n_findings, n_assets, assets, findings: groups.findings.store()? };
+    let scores = groups.scores.unwrap_or_else(|| SortedRuns::new(roll_up.spill_dir, MEMORY_BYTES)).store()?;
+    let findings = Findings { n_findings, n_assets, assets, findings: groups.findings.store()?, scores };
     let Selection { withheld, left_out } = selection;
     let counts = |(findings, left_out)| UseCaseCounts { findings, left_out };
     Ok(RolledUp { findings, withheld, use_cases: groups.n_findings.into_iter().zip(left_out).map(counts).collect() })
@@ -125,6 +128,8 @@ struct Groups {
     /// Upper limit on the documents of a finding to which its outliers are written.
     most_documents: u64,
     findings: SortedRuns<Finding>,
+    /// Their scores by identity, if these are kept.
+    scores: Option<SortedRuns<FindingScore>>,
     assets: AssetSums,
     /// Number of findings by use case.
     n_findings: Vec<u64>,
@@ -183,6 +188,9 @@ impl Groups {
         let mut supported_by: Vec<String> = others.map(|idx| self.names[idx].clone()).collect();
         supported_by.sort_unstable();
         let finding = Finding { score, own_score, supported_by, assets, ..group.finding };
+        if let Some(scores) = &mut self.scores {
+            scores.push(FindingScore::of(&finding), size_of::<FindingScore>())?;
+        }
         let n_bytes = finding.n_bytes();
         Ok(self.findings.push(finding, n_bytes)?)
     }

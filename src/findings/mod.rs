@@ -16,6 +16,7 @@
 mod assets;
 mod found;
 mod groups;
+mod identity;
 mod limits;
 mod requirements;
 mod selection;
@@ -37,6 +38,7 @@ use crate::spill::{MergedRuns, SpillError, StoredRuns};
 use selection::Selection;
 
 pub use assets::{AssetEvidence, RankedAsset};
+pub use identity::{FindingScore, Identity};
 pub use selection::LeftOut;
 
 /// Upper limit on the memory of each sort; the rest is sorted on disk.
@@ -115,6 +117,7 @@ pub struct Findings {
     /// Assets with the highest scores, at most [`MAX_RANKED`].
     pub assets: Vec<RankedAsset>,
     findings: StoredRuns<Finding>,
+    scores: StoredRuns<FindingScore>,
 }
 
 impl Findings {
@@ -124,6 +127,14 @@ impl Findings {
     /// A temporary file that cannot be read.
     pub fn read(&self) -> Result<MergedRuns<Finding>, SpillError> {
         self.findings.read()
+    }
+
+    /// Returns the scores of all findings by identity, if the roll-up kept them.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn scores(&self) -> Result<MergedRuns<FindingScore>, SpillError> {
+        self.scores.read()
     }
 
     /// Returns the findings with the highest scores. Their texts are cut at `SHOWN_CHARS`.
@@ -189,6 +200,8 @@ pub struct RollUp<'a> {
     pub spill_dir: &'a Path,
     /// Ends it early.
     pub interrupt: &'a Interrupt,
+    /// True to keep the scores of findings by identity.
+    pub keeps_scores: bool,
 }
 
 impl RollUp<'_> {

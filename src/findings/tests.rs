@@ -61,7 +61,9 @@ fn roll_up(configuration: &Configuration, outliers: &StoredOutliers) -> RolledUp
     let use_cases: Vec<Arc<UseCase>> = configuration.use_cases.iter().cloned().map(Arc::new).collect();
     let interrupt = Interrupt::default();
     let general = &configuration.main.general;
-    RollUp { use_cases: &use_cases, general, spill_dir: Path::new("."), interrupt: &interrupt }.run(outliers).unwrap()
+    RollUp { use_cases: &use_cases, general, spill_dir: Path::new("."), interrupt: &interrupt, keeps_scores: false }
+        .run(outliers)
+        .unwrap()
 }
 
 /// Findings as `USE_CASE AGGREGATOR TARGET: DOCUMENTS/OUTLIERS SURPRISE SUMMARY`.

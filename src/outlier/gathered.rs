@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::Outlier;
 use super::shortened::Shortened;
 use crate::sources::DocumentKey;
 use crate::spill::{FieldReader, FieldWriter, MergedRuns, Record, SortedRuns, SpillError, StoredRuns};
@@ -143,8 +144,40 @@ impl Ord for GatheredOutlier {
 pub struct DocumentOutliers {
     /// The document.
     pub document: DocumentKey,
-    /// Use case, and outlier as JSON.
-    pub outliers: Vec<(usize, String)>,
+    /// Its outliers.
+    pub outliers: Vec<NumberedOutlier>,
+}
+
+/// An outlier of a document.
+#[derive(Debug)]
+pub struct NumberedOutlier {
+    /// Its number among the outliers that stand, in the order of documents.
+    pub number: u64,
+    /// Number of the use case in the run.
+    pub use_case_idx: usize,
+    /// The outlier as JSON.
+    pub json: String,
+    /// Finding that it belongs to.
+    pub finding: FindingKey,
+    /// Surprise in bits; not negative and finite.
+    pub surprise: f64,
+    /// Time of its event in microseconds since 1970, if it is known.
+    pub time: Option<i64>,
+}
+
+impl NumberedOutlier {
+    /// Decodes the outlier, which not every sink needs.
+    ///
+    /// # Errors
+    /// Text that is not an outlier: a bug in this program.
+    pub fn outlier(&self) -> serde_json::Result<Outlier> {
+        serde_json::from_str(&self.json)
+    }
+
+    fn of(number: u64, outlier: GatheredOutlier) -> (DocumentKey, Self) {
+        let GatheredOutlier { document, use_case_idx, outlier: json, finding, surprise, time, .. } = outlier;
+        (document, NumberedOutlier { number, use_case_idx, json, finding, surprise, time })
+    }
 }
 
 impl Gathered {
@@ -304,20 +337,23 @@ impl GatheredDocuments {
     }
 
     fn next_document(&mut self) -> Result<Option<DocumentOutliers>, SpillError> {
-        let Some(first) = self.next_if(|_| true)? else { return Ok(None) };
-        let document = first.document;
-        let mut outliers = vec![(first.use_case_idx, first.outlier)];
-        while let Some(next) = self.next_if(|next| next.document == document)? {
-            outliers.push((next.use_case_idx, next.outlier));
+        let Some((number, first)) = self.next_if(|_| true)? else { return Ok(None) };
+        let (document, first) = NumberedOutlier::of(number, first);
+        let mut outliers = vec![first];
+        while let Some((number, next)) = self.next_if(|next| next.document == document)? {
+            outliers.push(NumberedOutlier::of(number, next).1);
         }
         Ok(Some(DocumentOutliers { document, outliers }))
     }
 
     /// Returns the next outlier that is written, if it is wanted.
-    fn next_if(&mut self, is_wanted: impl Fn(&GatheredOutlier) -> bool) -> Result<Option<GatheredOutlier>, SpillError> {
+    fn next_if(
+        &mut self,
+        is_wanted: impl Fn(&GatheredOutlier) -> bool,
+    ) -> Result<Option<(u64, GatheredOutlier)>, SpillError> {
         let withheld = &self.withheld;
         while self.outliers.next_if(|number, _| withheld.contains(number))?.is_some() {}
-        Ok(self.outliers.next_if(|_, next| is_wanted(next))?.map(|(_, next)| next))
+        self.outliers.next_if(|_, next| is_wanted(next))
     }
 }
 
@@ -378,7 +414,12 @@ mod tests {
             if block.is_empty() {
                 return all;
             }
-            all.extend(block.into_iter().map(|DocumentOutliers { document, outliers }| (document, outliers)));
+            let pair = |outlier: NumberedOutlier| (outlier.use_case_idx, outlier.json);
+            all.extend(
+                block.into_iter().map(|DocumentOutliers { document, outliers }| {
+                    (document, outliers.into_iter().map(pair).collect())
+                }),
+            );
         }
     }
 
@@ -411,7 +452,7 @@ mod tests {
             gathered.extend(judged).unwrap();
         }
         let documents = gathered.store().unwrap().documents(Withheld::default()).unwrap().next_block(|_| true).unwrap();
-        let outliers: Vec<&str> = documents[0].outliers.iter().map(|(_, outlier)| outlier.as_str()).collect();
+        let outliers: Vec<&str> = documents[0].outliers.iter().map(|outlier| outlier.json.as_str()).collect();
         assert_eq!((documents.len(), outliers), (1, vec!["5 2", "6 0", "6 1", "6 2"]));
     }
 
@@ -436,9 +477,11 @@ mod tests {
         [0, 2, 70].into_iter().for_each(|number| withheld.insert(number));
         assert!(withheld.contains(70) && !withheld.contains(71) && !withheld.contains(700));
         let documents = stored.documents(withheld).unwrap().next_block(|_| true).unwrap();
-        let left: Vec<(&str, usize)> =
-            documents.iter().map(|found| (found.document.id.id.as_str(), found.outliers.len())).collect();
-        assert_eq!(left, [("001", 1), ("070", 2)]);
+        let left: Vec<(&str, Vec<u64>)> = documents
+            .iter()
+            .map(|found| (found.document.id.id.as_str(), found.outliers.iter().map(|outlier| outlier.number).collect()))
+            .collect();
+        assert_eq!(left, [("001", vec![1]), ("070", vec![3, 4])]);
     }
 
     #[test]

@@ -24,8 +24,8 @@ use stored::{SCORE, SURPRISE};
 pub use base_rate::BaseRate;
 pub use first::{FirstOutliers, first_outliers};
 pub use gathered::{
-    DocumentOutliers, FindingKey, Gathered, GatheredDocuments, GatheredOutlier, OutliersInOrder, StoredOutliers,
-    Withheld,
+    DocumentOutliers, FindingKey, Gathered, GatheredDocuments, GatheredOutlier, NumberedOutlier, OutliersInOrder,
+    StoredOutliers, Withheld,
 };
 pub use removal::{StoredOutlier, take_apart, untagged, without};
 pub use set_aside::FileDocument;

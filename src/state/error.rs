@@ -20,7 +20,7 @@ pub enum StateError {
     /// A file or folder cannot be read or written.
     #[error("cannot {act} {}: {source}: check `state_dir`, its owner and the space there", path.display())]
     Io {
-        /// Operation that failed: `read` or `write`.
+        /// Operation that failed, such as `read` or `write`.
         act: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -51,6 +51,14 @@ pub enum StateError {
         version: u64,
         /// The newest version that is known.
         known: u64,
+    },
+    /// The state store cannot be used.
+    #[error("{}: {reason}: end the program that uses it, and run `ee-outliers state verify`", path.display())]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// Tallies could not be spooled to disk.
     #[error(transparent)]

@@ -1,26 +1,80 @@
 //! The folder that holds what is kept between runs: one program at a time writes to it.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::StateError;
 
 /// Name of the file whose lock a run holds.
 const LOCK: &str = "lock";
 
+/// Use of the folder by a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryUse {
+    /// The run adds what it sees.
+    ReadAndAdd,
+    /// The run leaves everything as it is.
+    ReadOnly,
+}
+
+/// The folder, locked against other programs until the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct StateFolder {
+    path: PathBuf,
+    usage: MemoryUse,
+    /// `None` if there is nothing to read.
+    _lock: Option<Arc<File>>,
+}
+
+impl StateFolder {
+    /// Locks the folder. To write, it is made if there is none, for the eyes of its owner only.
+    ///
+    /// # Errors
+    /// A folder that cannot be used, or that another program uses.
+    pub fn lock(path: &Path, usage: MemoryUse) -> Result<Self, StateError> {
+        let lock = match usage {
+            MemoryUse::ReadAndAdd => Some(lock_for_writing(path)?),
+            MemoryUse::ReadOnly => lock_for_reading(path)?,
+        };
+        Ok(StateFolder { path: path.to_owned(), usage, _lock: lock.map(Arc::new) })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Use of the folder.
+    pub fn usage(&self) -> MemoryUse {
+        self.usage
+    }
+}
+
+/// True if a program holds the folder to write to it.
+pub(super) fn is_in_use(folder: &Path) -> Result<bool, StateError> {
+    match lock_for_reading(folder) {
+        Ok(_) => Ok(false),
+        Err(StateError::Locked { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Locks a folder, which is made if there is none, against all other runs.
-pub(super) fn lock_for_writing(folder: &Path) -> Result<File, StateError> {
+fn lock_for_writing(folder: &Path) -> Result<File, StateError> {
     let path = folder.join(LOCK);
-    fs::create_dir_all(folder).map_err(StateError::writing(folder))?;
-    let open = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(StateError::writing(folder))?;
+    let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
     let file = open.map_err(StateError::writing(&path))?;
     locked(file.try_lock(), folder, &path)?;
     Ok(file)
 }
 
 /// Locks a folder against runs that write; `None` if there is nothing to read.
-pub(super) fn lock_for_reading(folder: &Path) -> Result<Option<File>, StateError> {
+fn lock_for_reading(folder: &Path) -> Result<Option<File>, StateError> {
     let path = folder.join(LOCK);
     let file = match File::open(&path) {
         Ok(file) => file,
@@ -37,4 +91,9 @@ fn locked(result: Result<(), TryLockError>, folder: &Path, path: &Path) -> Resul
         Err(TryLockError::WouldBlock) => Err(StateError::Locked { folder: PathBuf::from(folder) }),
         Err(TryLockError::Error(source)) => Err(StateError::writing(path)(source)),
     }
+}
+
+/// Makes the names of files in `folder` durable.
+pub(super) fn sync(folder: &Path) -> Result<(), StateError> {
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(StateError::writing(folder))
 }

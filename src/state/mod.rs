@@ -3,9 +3,15 @@
 mod error;
 mod folder;
 mod pairs;
+mod store;
 
 pub use error::StateError;
+pub use folder::{MemoryUse, StateFolder};
 pub use pairs::{
-    Adding, Bin, Counted, Looked, Memories, Memory, MemorySize, MemoryUse, Pending, Sketch, Stretch, Tallies, Tally,
-    TallyColumns,
+    Adding, Bin, Counted, Looked, Memories, Memory, MemorySize, MemorySummary, Pending, Sketch, Stretch, Tallies,
+    Tally, TallyColumns, survey_memories,
+};
+pub use store::{
+    ChannelCounts, ChannelSummary, HistoryLimits, KeptFinding, MOST_KEPT, PendingNotice, RunDelivery, RunEnd,
+    RunOutcome, RunRecord, StateStore, StoreSummary, ToldIds, Verified, set_aside_files, verify,
 };

@@ -25,7 +25,7 @@ use crate::sinks::console;
 use crate::sinks::files::{self, FindingsFile, OutlierFile, Timestamps};
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
-use crate::state::{Memories, MemoryUse};
+use crate::state::{Memories, MemoryUse, StateFolder};
 use crate::usability::Usability;
 
 /// A run under way.
@@ -227,7 +227,7 @@ impl<'a> Judging<'a> {
         let planned = self.groups.iter().flat_map(|(plan, _)| &plan.use_cases);
         let use_cases: Vec<Arc<UseCase>> = planned.map(|planned| Arc::clone(&planned.use_case)).collect();
         let (general, interrupt) = (&self.main.general, self.interrupt);
-        let roll_up = RollUp { use_cases: &use_cases, general, spill_dir, interrupt };
+        let roll_up = RollUp { use_cases: &use_cases, general, spill_dir, interrupt, keeps_scores: false };
         let RolledUp { findings, withheld, use_cases } = roll_up.run(&gathered)?;
         let results = self.groups.iter_mut().flat_map(|(_, result)| &mut result.use_cases);
         results.zip(use_cases).for_each(|(result, counts)| result.counts = counts);
@@ -305,9 +305,9 @@ impl FindingsOutputs {
 /// Opens the memory of earlier runs, if the configuration has one.
 fn open_store(request: &Request, main: &MainConfig, use_cases: &[Arc<UseCase>]) -> Result<Option<Memories>, RunError> {
     let usage = if request.writes { MemoryUse::ReadAndAdd } else { MemoryUse::ReadOnly };
-    let folder = main.general.state_dir.as_ref();
-    let open = |folder| Memories::open(folder, usage, use_cases.iter().map(Arc::as_ref));
-    Ok(folder.map(|folder| open(folder)).transpose()?)
+    let Some(folder) = &main.general.state_dir else { return Ok(None) };
+    let folder = StateFolder::lock(folder, usage)?;
+    Ok(Some(Memories::open(&folder, use_cases.iter().map(Arc::as_ref))?))
 }
 
 /// Returns the device on which models are trained. A GPU that was asked for must exist; `auto` does

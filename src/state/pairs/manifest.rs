@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::super::error::StateError;
 use super::keys::PairKeys;
 use super::part::{Part, TEMPORARY};
+use super::stretch::Stretch;
+use crate::event::time::MICROS_PER_DAY;
 
 const NAME: &str = "manifest.json";
 
@@ -33,7 +35,37 @@ struct Versioned {
     version: u64,
 }
 
+/// Size of a memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct MemorySize {
+    /// Days from the first remembered instant to the last one, begun ones included.
+    pub days: u64,
+    /// Number of tallies.
+    pub tallies: u64,
+}
+
+impl MemorySize {
+    /// Size of several memories together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        MemorySize { days: self.days.max(other.days), tallies: self.tallies + other.tallies }
+    }
+}
+
 impl Manifest {
+    /// Name of the use case.
+    pub(super) fn use_case(&self) -> &str {
+        &self.use_case
+    }
+
+    /// Size of the memory.
+    pub(super) fn size(&self) -> MemorySize {
+        let extents = self.parts.iter().filter_map(Part::extent);
+        let extent = extents.reduce(|whole, extent| Stretch { start: whole.start, end: extent.end });
+        let days = extent.map_or(0, |extent| (extent.end.saturating_sub(extent.start) / MICROS_PER_DAY + 1) as u64);
+        MemorySize { days, tallies: self.parts.iter().map(|part| part.tallies).sum() }
+    }
+
     /// Without parts.
     pub(super) fn new(use_case: &str, keys: PairKeys) -> Self {
         Manifest { version: VERSION, use_case: use_case.to_owned(), keys, parts: Vec::new() }

@@ -4,13 +4,12 @@ use std::fs::{self, File};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::super::error::StateError;
 use super::keys::{PairKeys, folder_name, folder_start, pair_keys};
 use super::layout::{Layout, Looked, PlannedPart};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, MemorySize};
 use super::merged::Merged;
 use super::part::{Part, PartKind, PartWriter, Tallies, TallyColumns};
 use super::stretch::{Counted, Stretch};
@@ -27,23 +26,6 @@ pub struct Memory {
     days: NonZeroU32,
     /// Folders of use cases with the same name and other keys.
     others: Vec<PathBuf>,
-}
-
-/// Size of a memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct MemorySize {
-    /// Days from the first remembered instant to the last one, begun ones included.
-    pub days: u64,
-    /// Number of tallies.
-    pub tallies: u64,
-}
-
-impl MemorySize {
-    /// Size of several memories together.
-    #[must_use]
-    pub fn with(self, other: Self) -> Self {
-        MemorySize { days: self.days.max(other.days), tallies: self.tallies + other.tallies }
-    }
 }
 
 impl Memory {
@@ -84,11 +66,7 @@ impl Memory {
 
     /// Size of the memory before the run.
     pub fn size(&self) -> MemorySize {
-        let parts = &self.manifest.parts;
-        let extents = parts.iter().filter_map(Part::extent);
-        let extent = extents.reduce(|whole, extent| Stretch { start: whole.start, end: extent.end });
-        let days = extent.map_or(0, |extent| (extent.end.saturating_sub(extent.start) / MICROS_PER_DAY + 1) as u64);
-        MemorySize { days, tallies: parts.iter().map(|part| part.tallies).sum() }
+        self.manifest.size()
     }
 
     /// Length of the memory in microseconds.

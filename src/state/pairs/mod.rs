@@ -26,60 +26,42 @@ mod merged;
 mod part;
 mod sketch;
 mod stretch;
+mod survey;
 mod tally;
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Mutex;
 
 use super::error::StateError;
-use super::folder::{lock_for_reading, lock_for_writing};
+use super::folder::{MemoryUse, StateFolder};
 use crate::config::UseCase;
 
 pub use layout::Looked;
-pub use memory::{Adding, Memory, MemorySize, Pending};
+pub use manifest::MemorySize;
+pub use memory::{Adding, Memory, Pending};
 pub use part::{Tallies, TallyColumns};
 pub use sketch::{Bin, Sketch};
 pub use stretch::{Counted, Stretch};
+pub use survey::{MemorySummary, survey_memories};
 pub use tally::Tally;
-
-/// Use of the memory by a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MemoryUse {
-    /// The run adds what it sees.
-    ReadAndAdd,
-    /// The run leaves everything as it is.
-    ReadOnly,
-}
 
 /// The memories of the use cases of a run, locked against other runs.
 #[derive(Debug)]
 pub struct Memories {
-    usage: MemoryUse,
+    folder: StateFolder,
     memories: Vec<Memory>,
     pending: Mutex<Vec<Pending>>,
-    /// Released when it is closed.
-    _lock: Option<File>,
 }
 
 impl Memories {
     /// Opens the memories of `use_cases` in `folder`, and checks all their files.
     ///
     /// # Errors
-    /// A folder that cannot be used, that another run uses, or whose files cannot be trusted.
-    pub fn open<'u>(
-        folder: &Path,
-        usage: MemoryUse,
-        use_cases: impl Iterator<Item = &'u UseCase>,
-    ) -> Result<Self, StateError> {
-        let lock = match usage {
-            MemoryUse::ReadAndAdd => Some(lock_for_writing(folder)?),
-            MemoryUse::ReadOnly => lock_for_reading(folder)?,
-        };
+    /// Files that cannot be read or trusted.
+    pub fn open<'u>(folder: &StateFolder, use_cases: impl Iterator<Item = &'u UseCase>) -> Result<Self, StateError> {
         let with_days = use_cases.filter_map(|use_case| Some((use_case, use_case.memory_days?)));
         let memories: Vec<Memory> =
-            with_days.map(|(use_case, days)| Memory::open(folder, use_case, days)).collect::<Result<_, _>>()?;
-        Ok(Memories { usage, memories, pending: Mutex::default(), _lock: lock })
+            with_days.map(|(use_case, days)| Memory::open(folder.path(), use_case, days)).collect::<Result<_, _>>()?;
+        Ok(Memories { folder: folder.clone(), memories, pending: Mutex::default() })
     }
 
     /// Memory of a use case, with its number among those that remember something.
@@ -91,7 +73,7 @@ impl Memories {
 
     /// Use of the memory by this run.
     pub fn usage(&self) -> MemoryUse {
-        self.usage
+        self.folder.usage()
     }
 
     /// Size of all memories before the run.

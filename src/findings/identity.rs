@@ -1,0 +1,154 @@
+//! Identity of findings and outliers: the same in every run that finds them.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::io;
+
+use outlier_kernels::surprise::score;
+use sha2::{Digest, Sha256};
+
+use super::Finding;
+use crate::outlier::{FindingKey, rounded};
+use crate::spill::{FieldReader, FieldWriter, Record};
+
+/// Hash of texts. Nobody can make an event whose identity is that of another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity(u128);
+
+impl Identity {
+    /// Identity of a list of parts, each of which may be absent.
+    pub fn of<'a>(parts: impl IntoIterator<Item = Option<&'a [u8]>>) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            // lengths keep lists apart whose parts are the same text together
+            hash.update(part.map_or(0, |part| part.len() as u64 + 1).to_le_bytes());
+            hash.update(part.unwrap_or_default());
+        }
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash.finalize()[..16]);
+        Identity(u128::from_be_bytes(bytes))
+    }
+
+    /// Identity of a finding of the use case with this name.
+    pub fn of_finding(use_case: &str, finding: &FindingKey) -> Self {
+        Self::of_texts(use_case, finding.aggregator.as_deref(), finding.target.as_deref())
+    }
+
+    fn of_texts(use_case: &str, aggregator: Option<&str>, target: Option<&str>) -> Self {
+        Self::of([Some(use_case), aggregator, target].map(|text| text.map(str::as_bytes)))
+    }
+
+    /// Its bytes.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// Identity with these bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Identity(u128::from_be_bytes(bytes))
+    }
+
+    /// Appends it to a record.
+    pub fn encode(self, fields: &mut FieldWriter) {
+        [self.0 >> 64, self.0].into_iter().for_each(|half| fields.number(half as u64));
+    }
+
+    /// Reads what [`Self::encode`] appended.
+    ///
+    /// # Errors
+    /// Fields that end early.
+    pub fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
+        Ok(Identity(u128::from(fields.number()?) << 64 | u128::from(fields.number()?)))
+    }
+}
+
+impl fmt::Display for Identity {
+    /// Writes 32 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl Finding {
+    /// Its identity.
+    pub fn identity(&self) -> Identity {
+        Identity::of_texts(&self.use_case, self.aggregator.as_deref(), self.target.as_deref())
+    }
+}
+
+/// Score of a finding, in the order of identities. Use cases may share a name, and then findings
+/// an identity: the highest score comes first.
+#[derive(Debug, Clone, Copy)]
+pub struct FindingScore {
+    /// The finding.
+    pub finding: Identity,
+    /// Surprise in bits.
+    surprise: f64,
+}
+
+impl FindingScore {
+    pub(super) fn of(finding: &Finding) -> Self {
+        FindingScore { finding: finding.identity(), surprise: finding.surprise }
+    }
+
+    /// The score, from 0 to 100.
+    pub fn score(self) -> f64 {
+        rounded(score(self.surprise))
+    }
+}
+
+impl PartialEq for FindingScore {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for FindingScore {}
+
+impl PartialOrd for FindingScore {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for FindingScore {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.finding.cmp(&other.finding).then(other.surprise.total_cmp(&self.surprise))
+    }
+}
+
+impl Record for FindingScore {
+    fn encode(&self, fields: &mut FieldWriter) {
+        self.finding.encode(fields);
+        fields.number(self.surprise.to_bits());
+    }
+
+    fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
+        Ok(FindingScore { finding: Identity::decode(fields)?, surprise: f64::from_bits(fields.number()?) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_read_alike_together_have_identities_of_their_own() {
+        let of = |parts: &[Option<&str>]| Identity::of(parts.iter().map(|part| part.map(str::as_bytes)));
+        let lists: [&[Option<&str>]; 7] = [
+            &[],
+            &[None],
+            &[Some("")],
+            &[Some("ab")],
+            &[Some("a"), Some("b")],
+            &[Some("a"), None, Some("b")],
+            &[Some("a"), Some("b"), None],
+        ];
+        let mut identities: Vec<Identity> = lists.iter().map(|parts| of(parts)).collect();
+        identities.sort_unstable();
+        identities.dedup();
+        assert_eq!(identities.len(), lists.len());
+        let shown = of(lists[3]).to_string();
+        assert_eq!((shown.len(), Identity::from_bytes(of(lists[3]).to_bytes()).to_string()), (32, shown));
+    }
+}
