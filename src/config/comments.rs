@@ -11,7 +11,9 @@ pub(super) const PROSE: [&str; 3] = ["outlier_type", "outlier_reason", "outlier_
 
 /// True for keys whose values may hold any text, and are never shown.
 pub(super) fn is_secret(key: &str) -> bool {
-    ["password", "smtp_pass", "api_key", "bearer_auth"].iter().any(|end| key.ends_with(end))
+    ["password", "smtp_pass", "api_key", "bearer_auth", "hmac_secret", "headers", "url"]
+        .iter()
+        .any(|end| key.ends_with(end))
 }
 
 /// Form in which a comment is recognised.

@@ -2,14 +2,17 @@
 
 use super::keys::asked_in_this_thread;
 use super::models::ModelType;
+use super::notifiers::ChannelType;
 
-const GUIDES: [&str; 3] = [
+const GUIDES: [&str; 4] = [
     include_str!("../../docs/configuration.md"),
     include_str!("../../docs/elasticsearch.md"),
+    include_str!("../../docs/notifiers.md"),
     include_str!("../../use_cases/README.md"),
 ];
 
-/// Returns every key of every section, by loading a configuration with one use case per model.
+/// Returns every key of every section, by loading a configuration with one use case per model
+/// and one channel per type.
 fn keys() -> Vec<&'static str> {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
@@ -19,8 +22,10 @@ fn keys() -> Vec<&'static str> {
     };
     let use_cases: String = ModelType::ALL.iter().map(|model| format!("[{}_a]\n", model.as_str())).collect();
     let use_cases = write("use_cases.conf", &use_cases);
+    let channel = |name: &&str| format!("[notifier_{name}]\ntype={name}\n");
+    let channels: String = ChannelType::NAMES.iter().map(|(name, _)| channel(name)).collect();
     asked_in_this_thread::take();
-    super::load(&[write("main.conf", "[general]\n")], &[use_cases.display().to_string()]);
+    super::load(&[write("main.conf", &format!("[general]\n{channels}"))], &[use_cases.display().to_string()]);
     asked_in_this_thread::take().into_iter().collect()
 }
 

@@ -57,6 +57,8 @@ pub(super) struct Keys<'a> {
     pub(super) problems: Vec<Problem>,
     /// Those of the problems that are about malformed numbers and switches.
     pub(super) unreadable: Vec<Problem>,
+    /// True while nothing has to be given.
+    is_optional: bool,
 }
 
 impl<'a> Keys<'a> {
@@ -91,6 +93,14 @@ impl<'a> Keys<'a> {
         let n_problems = self.problems.len();
         let found = read(self);
         self.problems[n_problems..].iter_mut().for_each(|problem| problem.severity = Severity::Warning);
+        found
+    }
+
+    /// As [`Self::lenient`], for a part that is switched off: nothing of it has to be given.
+    pub(super) fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.is_optional = true;
+        let found = self.lenient(read);
+        self.is_optional = false;
         found
     }
 
@@ -271,6 +281,9 @@ impl<'a> Keys<'a> {
     }
 
     pub(super) fn missing(&mut self, key: &str, help: &str) {
+        if self.is_optional {
+            return;
+        }
         let problem = match self.find(key) {
             Some(entry) => Problem::error("empty").at(entry.location.clone()),
             None => Problem::error("missing").at(self.place()),

@@ -14,7 +14,7 @@ use super::keys::Keys;
 use super::log::LogSettings;
 use super::models::{ModelDefaults, ModelType};
 use super::named_values;
-use super::notifier::{self, NotifierSettings};
+use super::notifiers::{self, Notifiers};
 use super::problem::Problem;
 use super::whitelist::{self, WhitelistEntries};
 use crate::event::FieldNames;
@@ -28,7 +28,7 @@ const SECTIONS: [&str; 9] = [
     named_values::SECTION,
     whitelist::LITERALS,
     whitelist::REGEXPS,
-    notifier::SECTION,
+    notifiers::SECTION,
     daemon::SECTION,
     "machine_learning",
 ];
@@ -42,8 +42,8 @@ pub struct MainConfig {
     pub elastic: ElasticSettings,
     /// Log settings.
     pub log: LogSettings,
-    /// Settings for notifications about outliers; `None` if there are none.
-    pub notifier: Option<NotifierSettings>,
+    /// Channels through which people are told of outliers.
+    pub notifiers: Notifiers,
     /// When the daemon runs, as a cron expression; `None` if not given.
     pub schedule: Option<String>,
     /// The fields that name what an outlier touches, in configuration order.
@@ -83,17 +83,18 @@ pub(super) fn read<'a>(
     let elastic = ElasticSettings::read(&mut keys, environment);
     let general = General::read(&mut keys);
     let log = LogSettings::read(&mut keys);
+    let give_up_after = notifiers::read_give_up(&mut keys);
     keys.check_comments(|_| false);
     problems.append(&mut keys.problems);
     problems.extend(keys.misspelled());
-    let notifier = Keys::read(ini, notifier::SECTION, problems, notifier::read);
+    let notifiers = notifiers::read(ini, give_up_after, problems);
     let schedule = Keys::read(ini, daemon::SECTION, problems, daemon::read_schedule);
     let model_defaults = ModelDefaults::read(ini, problems);
     let main = MainConfig {
         general,
         elastic,
         log,
-        notifier,
+        notifiers,
         schedule,
         assets: assets::read(ini, problems),
         derived_fields: derived_fields::read(ini, problems),
@@ -105,7 +106,9 @@ pub(super) fn read<'a>(
 
 /// True if the main configuration has a section of this name.
 pub(super) fn has_section(name: &str) -> bool {
-    SECTIONS.contains(&name) || ModelType::ALL.iter().any(|model_type| model_type.as_str() == name)
+    SECTIONS.contains(&name)
+        || notifiers::is_channel(name)
+        || ModelType::ALL.iter().any(|model_type| model_type.as_str() == name)
 }
 
 fn warn_of_sections(ini: &Ini, problems: &mut Vec<Problem>) {

@@ -25,7 +25,7 @@ mod assets;
 mod derived_fields;
 mod named_values;
 mod whitelist;
-mod notifier;
+mod notifiers;
 mod daemon;
 mod models;
 mod main_config;
@@ -46,11 +46,15 @@ pub use models::{
     Separators, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore,
     Word2vec,
 };
-pub use notifier::NotifierSettings;
+pub use notifiers::{
+    Channel, ChannelSettings, ChannelTls, ChannelType, CustomField, CustomFieldType, DataStreamSettings, HttpSettings,
+    MailSettings, MailTls, Notifiers, SlackSettings, SyslogFormat, SyslogSettings, SyslogTransport, TeamsSettings,
+    TheHiveApi, TheHiveSettings, WebhookSettings,
+};
 pub(crate) use problem::n_errors;
 pub use problem::{Location, Problem, Severity};
 pub use secret::Secret;
-pub use use_case::{FindingSeverity, RejectedUseCase, UseCase, UseCaseQuery};
+pub use use_case::{FindingSeverity, NotifiedChannels, RejectedUseCase, UseCase, UseCaseQuery};
 pub use whitelist::{IndexedField, WhitelistEntries, WhitelistIndex, WhitelistPart};
 
 use cluster::Environment;
@@ -132,7 +136,7 @@ fn load_in(config_files: &[PathBuf], use_case_patterns: &[String], environment: 
     }
     warn_of_duplicates(&configuration.use_cases, &mut configuration.problems);
     configuration.check_requirements();
-    use_case::warn_of_notifications(&configuration.use_cases, &mut configuration.problems);
+    use_case::check_channels(&configuration.main.notifiers, &configuration.use_cases, &mut configuration.problems);
     configuration
 }
 

@@ -78,7 +78,7 @@ fn with(text: &str, changes: &[(&str, Option<&str>)]) -> String {
 #[test]
 fn a_use_case_of_each_model_is_read() {
     let simple = use_case(SIMPLE);
-    assert_eq!((simple.id().as_str(), simple.active, simple.should_notify), ("simplequery_a", true, false));
+    assert_eq!((simple.id().as_str(), simple.active, simple.notifies("mail")), ("simplequery_a", true, false));
     assert_eq!(simple.query.lucene.as_deref(), Some("*"));
     assert_eq!(simple.query.recorded, "*");
     assert_eq!(simple.history_window, TimeDelta::hours(180));
@@ -583,12 +583,11 @@ fn credentials_that_contradict_each_other_are_errors() {
 
 #[test]
 fn what_is_not_built_yet_is_said_once() {
-    let notifier = "[notifier]\nemail_notifier=1\nsmtp_server=s\nsmtp_user=u\nsmtp_pass=p\nnotification_email=e\n";
-    let section =
-        "main.conf:2:16 warning email_notifier: not built yet: [notifier] is read and checked, but nothing is sent";
+    let notifier =
+        "[notifier]\nemail_notifier=1\nsmtp_server=s\nsmtp_user=u@s\nsmtp_pass=p\nnotification_email=e@f.g\n";
     let daemon =
         "main.conf:2:10 warning schedule: not built yet: [daemon] is read and checked, but nothing is scheduled";
-    let key = "u.conf:7:15 warning should_notify: not built yet: the key is read and checked, but nothing is sent";
+    let key = "u.conf:7:15 warning should_notify: nobody is told: the main configuration has no channel";
     let notifying = |names: &[&str]| -> String {
         let use_case = |name: &&str| SIMPLE.replace("simplequery_a", name) + "should_notify=1\n";
         names.iter().map(use_case).collect()
@@ -598,13 +597,14 @@ fn what_is_not_built_yet_is_said_once() {
     let (of_two, of_three) =
         (format!("{key}; 1 other use case has it, too"), format!("{key}; 2 other use cases have it, too"));
     for (main, use_cases, expected) in [
-        (notifier, SIMPLE, &[section][..]),
+        (notifier, SIMPLE, &[][..]),
         ("[notifier]\nemail_notifier=0\n", SIMPLE, &[]),
         ("[daemon]\nschedule=0 0 * * *\n", SIMPLE, &[daemon]),
         ("[daemon]\nschedule=never\n", SIMPLE, &["main.conf:2:10 warning schedule: not a cron expression: `never`"]),
         ("", &one, &[key]),
         ("", &two, &[&of_two]),
-        (notifier, &three, &[section, &of_three]),
+        ("", &three, &[&of_three]),
+        (notifier, &three, &[]),
         ("", &one.replace("should_notify=1", "should_notify=0"), &[]),
     ] {
         let configuration = load_texts(main, use_cases);

@@ -7,9 +7,6 @@ use crate::config::keys::Keys;
 use crate::config::problem::Problem;
 use crate::config::secret::Secret;
 
-/// Upper limit on the size of a file with a secret: a longer one is something else.
-const MAX_SECRET_BYTES: u64 = 64 << 10;
-
 /// Authentication of requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Authentication {
@@ -49,12 +46,12 @@ impl Authentication {
 
 fn in_file(keys: &mut Keys<'_>) -> Vec<Authentication> {
     let username = keys.filled("es_username");
-    let password = written_secret(keys, "es_password", "es_password_file");
+    let password = Secret::written(keys, "es_password", "es_password_file");
     if username.is_none() && password.is_some() {
         keys.missing("es_username", "needed because es_password is given");
     }
-    let api_key = written_secret(keys, "es_api_key", "es_api_key_file");
-    let bearer = written_secret(keys, "es_bearer_auth", "es_bearer_auth_file");
+    let api_key = Secret::written(keys, "es_api_key", "es_api_key_file");
+    let bearer = Secret::written(keys, "es_bearer_auth", "es_bearer_auth_file");
     all_of(username.map(str::to_owned), password, api_key, bearer)
 }
 
@@ -62,7 +59,7 @@ fn in_file(keys: &mut Keys<'_>) -> Vec<Authentication> {
 fn in_environment(keys: &mut Keys<'_>, variable: &Environment<'_>) -> Vec<Authentication> {
     let mut secret = |name: &str| {
         let path = variable(&format!("{name}_file"));
-        let from_file = path.and_then(|path| match read_secret(Path::new(&path)) {
+        let from_file = path.and_then(|path| match Secret::read(Path::new(&path)) {
             Ok(secret) => Some(secret),
             Err(reason) => {
                 let help = "check the path and its permissions";
@@ -86,34 +83,4 @@ fn all_of(
     let password = password.unwrap_or_else(|| Secret::new(""));
     let basic = username.map(|username| Authentication::Basic { username, password });
     [basic, api_key.map(Authentication::ApiKey), bearer.map(Authentication::Bearer)].into_iter().flatten().collect()
-}
-
-/// The value of `key`, or the content of the file that `file_key` names.
-fn written_secret(keys: &mut Keys<'_>, key: &'static str, file_key: &'static str) -> Option<Secret> {
-    let written = keys.filled(key).map(Secret::new);
-    let Some(path) = keys.filled(file_key) else { return written };
-    if written.is_some() {
-        keys.error(file_key, format!("{key} is given too"), "keep one of both");
-    }
-    match read_secret(Path::new(path)) {
-        Ok(secret) => Some(secret),
-        Err(reason) => {
-            keys.error(file_key, reason, "check the path and its permissions");
-            None
-        }
-    }
-}
-
-/// Reads a file without the line end that editors add.
-fn read_secret(path: &Path) -> Result<Secret, String> {
-    use std::io::Read;
-    let mut text = String::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text))
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    match text.trim_end_matches(['\n', '\r']) {
-        "" => Err(format!("{} is empty", path.display())),
-        text if text.len() as u64 > MAX_SECRET_BYTES => Err(format!("{} is too large for a secret", path.display())),
-        text => Ok(Secret::new(text)),
-    }
 }

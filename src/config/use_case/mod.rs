@@ -2,6 +2,7 @@
 
 mod file;
 mod members;
+mod notify;
 mod query;
 mod requires;
 mod severity;
@@ -21,12 +22,14 @@ use super::keys::{FIELD_HELP, Keys};
 use super::main_config::MainConfig;
 use super::models::{Model, ModelDefaults, ModelType};
 use super::outlier_limits;
-use super::problem::{Location, Problem, Severity};
+use super::problem::{Location, Problem};
 use super::time_formats;
 use super::whitelist::{WhitelistEntries, is_old_entry};
 use crate::event::FieldPath;
 use crate::event::time::TimeFormats;
 
+pub use notify::NotifiedChannels;
+pub(super) use notify::check_channels;
 pub use query::UseCaseQuery;
 pub use severity::FindingSeverity;
 
@@ -43,8 +46,6 @@ const RESERVED: [&str; 10] = [
     "surprise",
     "total_outliers",
 ];
-
-const SHOULD_NOTIFY: &str = "should_notify";
 
 /// One named detection: which events, which model, which texts. All of it is valid.
 #[derive(Clone, Debug)]
@@ -67,8 +68,8 @@ pub struct UseCase {
     pub memory_days: Option<NonZeroU32>,
     /// The indices to read, when they are not those of the main configuration.
     pub es_index: Option<String>,
-    /// True to notify people of its outliers, if the notifier is on.
-    pub should_notify: bool,
+    /// Channels that are told of its outliers.
+    pub notify: NotifiedChannels,
     /// True if it runs at all.
     pub active: bool,
     /// Score below which outliers are dropped, from 0 to 100.
@@ -102,6 +103,11 @@ impl UseCase {
     /// `TYPE_NAME`, by which it is named in logs and reports.
     pub fn id(&self) -> String {
         format!("{}_{}", self.model.model_type().as_str(), self.model_name)
+    }
+
+    /// True if the channel of this name is told of its outliers.
+    pub fn notifies(&self, channel: &str) -> bool {
+        self.notify.has(channel)
     }
 
     /// Returns an error at the place of one of its keys, which only a later stage can find.
@@ -147,7 +153,7 @@ impl<'a> Context<'a> {
         check_placeholders(keys);
         let active = is_active(keys, general);
         let use_derived_fields = keys.bool("use_derived_fields").unwrap_or(false);
-        let should_notify = keys.bool(SHOULD_NOTIFY).unwrap_or(false);
+        let notify = NotifiedChannels::read(keys);
         keys.bool("process_documents_chronologically");
         let timestamp_field = keys.field("timestamp_field").unwrap_or_else(|| general.timestamp_field.clone());
         let timestamp_format = time_formats::read(keys).unwrap_or_else(|| general.timestamp_format.clone());
@@ -176,7 +182,7 @@ impl<'a> Context<'a> {
             history_window: history_window?,
             memory_days: NonZeroU32::new(memory_days).filter(|_| remembers),
             es_index,
-            should_notify,
+            notify,
             active,
             min_score,
             max_outliers,
@@ -235,18 +241,4 @@ fn read_arbitrary(keys: &mut Keys<'_>) -> Vec<(String, String)> {
         parameters.push((key.to_owned(), entry.value.text().to_owned()));
     }
     parameters
-}
-
-/// Warns once about all use cases that ask for notifications.
-pub(super) fn warn_of_notifications(use_cases: &[UseCase], problems: &mut Vec<Problem>) {
-    let mut notifying = use_cases.iter().filter(|use_case| use_case.should_notify);
-    let Some(first) = notifying.next() else { return };
-    let others = match notifying.count() {
-        0 => String::new(),
-        1 => "; 1 other use case has it, too".to_owned(),
-        n_others => format!("; {n_others} other use cases have it, too"),
-    };
-    let message = format!("not built yet: the key is read and checked, but nothing is sent{others}");
-    let help = "remove the key, or write 0, to silence this warning";
-    problems.push(Problem { severity: Severity::Warning, ..first.problem(SHOULD_NOTIFY, message, help) });
 }
