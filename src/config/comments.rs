@@ -11,9 +11,8 @@ pub(super) const PROSE: [&str; 3] = ["outlier_type", "outlier_reason", "outlier_
 
 /// True for keys whose values may hold any text, and are never shown.
 pub(super) fn is_secret(key: &str) -> bool {
-    ["password", "smtp_pass", "api_key", "bearer_auth", "hmac_secret", "headers", "url"]
-        .iter()
-        .any(|end| key.ends_with(end))
+    const ENDS: [&str; 5] = ["password", "smtp_pass", "api_key", "bearer_auth", "hmac_secret"];
+    ["url", "headers"].contains(&key) || ENDS.iter().any(|end| key.ends_with(end))
 }
 
 /// Form in which a comment is recognised.

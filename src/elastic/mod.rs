@@ -43,3 +43,4 @@ pub use request::{Body, Repeat, Request};
 pub use reqwest::Method;
 pub use retry::Attempts;
 pub use search::{Cursor, PointInTime, SearchTarget, Survey};
+pub(crate) use tls::{innermost, tls_error};

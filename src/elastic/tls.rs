@@ -63,7 +63,7 @@ fn no_pem(key: &'static str, path: &Path, what: &str) -> ElasticError {
 
 /// Explains a failed TLS connection: reason and cure; `None` if the error is not from TLS.
 pub(super) fn explain(error: &(dyn Error + 'static)) -> Option<(String, String)> {
-    Some(match find(error)? {
+    Some(match tls_error(error)? {
         rustls::Error::InvalidCertificate(wrong) => explain_certificate(wrong),
         rustls::Error::AlertReceived(alert) => explain_alert(*alert),
         rustls::Error::InvalidMessage(_) => {
@@ -119,7 +119,7 @@ fn explain_alert(alert: AlertDescription) -> (String, String) {
 }
 
 /// Returns the TLS error inside an error; I/O errors hide theirs from `source`.
-fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+pub(crate) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<rustls::Error>() {
@@ -135,7 +135,7 @@ fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
 }
 
 /// Returns the innermost message of an error, which is the most specific.
-pub(super) fn innermost(error: &(dyn Error + 'static)) -> Option<String> {
+pub(crate) fn innermost(error: &(dyn Error + 'static)) -> Option<String> {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
