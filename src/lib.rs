@@ -39,4 +39,5 @@ pub mod sinks;
 pub mod notifiers;
 pub mod housekeeping;
 pub mod report;
+pub mod http;
 pub mod commands;

@@ -1,0 +1,232 @@
+//! State of the daemon, as its metrics and pages show it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+
+use crate::report::{Exit, Report, Status};
+use crate::spelling::named_values;
+
+named_values! {
+    /// Outcome of a run.
+    RunOutcome {
+        /// Everything was done.
+        Complete = "complete",
+        /// Something is missing; the report says what.
+        Partial = "partial",
+        /// Nothing was done.
+        Failed = "failed",
+        /// The process was asked to end.
+        Interrupted = "interrupted",
+    }
+}
+
+/// All outcomes.
+pub(super) const RUN_OUTCOMES: [RunOutcome; 4] = RunOutcome::ALL;
+
+impl RunOutcome {
+    /// Outcome of a run that would have ended with `exit` as a command.
+    pub fn of(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => RunOutcome::Complete,
+            Exit::Partial => RunOutcome::Partial,
+            Exit::Interrupted => RunOutcome::Interrupted,
+            _ => RunOutcome::Failed,
+        }
+    }
+}
+
+impl Serialize for RunOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+named_values! {
+    /// Reason for a run.
+    RunReason {
+        /// The daemon has started.
+        Start = "start",
+        /// The schedule.
+        Schedule = "schedule",
+        /// Somebody asked for it.
+        Request = "request",
+        /// Use cases failed before.
+        Retry = "retry",
+    }
+}
+
+impl Serialize for RunReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// A run under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RunInProgress {
+    /// Time at which it started.
+    pub started: DateTime<Utc>,
+    /// Reason for it.
+    pub reason: RunReason,
+}
+
+/// Numbers of a use case, from its last run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct UseCaseStatus {
+    /// Events that matched.
+    pub events: u64,
+    /// Outliers.
+    pub outliers: u64,
+    /// Seconds spent on evaluating and describing.
+    pub seconds: f64,
+    /// End of the last run in which it was judged.
+    pub last_success: Option<DateTime<Utc>>,
+    /// True if it cannot use the fields of the events.
+    pub is_unusable: bool,
+    /// Failures in a row.
+    pub n_failures: u32,
+}
+
+/// Numbers of a channel through which people are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ChannelStatus {
+    /// Notices that wait.
+    pub pending: u64,
+    /// Notices that were accepted since the start.
+    pub told: u64,
+    /// Notices that were given up since the start.
+    pub failed: u64,
+    /// Age of the oldest notice that waits.
+    pub oldest_pending: Duration,
+}
+
+/// State of the daemon.
+#[derive(Debug, Clone)]
+pub struct DaemonStatus {
+    /// Time at which the daemon started.
+    pub started: DateTime<Utc>,
+    /// The run under way.
+    pub in_progress: Option<RunInProgress>,
+    /// Start of the last run.
+    pub last_start: Option<DateTime<Utc>>,
+    /// End of the last complete run.
+    pub last_success: Option<DateTime<Utc>>,
+    /// Duration of the last run.
+    pub last_duration: Option<Duration>,
+    /// Exit code of the last run.
+    pub last_exit_code: Option<u8>,
+    /// Runs since the start, by outcome.
+    counts: [u64; RUN_OUTCOMES.len()],
+    /// Delay with which the last scheduled run started.
+    pub last_lag: Duration,
+    /// Time for which the next run is scheduled.
+    pub next_run: Option<DateTime<Utc>>,
+    /// Mistakes in the files of the configuration, because of which an older one is used.
+    pub refused_edit: Vec<String>,
+    /// Time at which the configuration in use was read.
+    pub last_reload: Option<DateTime<Utc>>,
+    /// Use cases by name.
+    pub use_cases: BTreeMap<String, UseCaseStatus>,
+    /// Channels by name.
+    pub channels: BTreeMap<String, ChannelStatus>,
+    /// Bytes in the folder of the state.
+    pub state_bytes: Option<u64>,
+    /// True from the signal to end on.
+    pub is_stopping: bool,
+}
+
+impl DaemonStatus {
+    /// Nothing has happened yet.
+    pub fn new(started: DateTime<Utc>) -> Self {
+        DaemonStatus {
+            started,
+            in_progress: None,
+            last_start: None,
+            last_success: None,
+            last_duration: None,
+            last_exit_code: None,
+            counts: [0; RUN_OUTCOMES.len()],
+            last_lag: Duration::ZERO,
+            next_run: None,
+            refused_edit: Vec::new(),
+            last_reload: None,
+            use_cases: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            state_bytes: None,
+            is_stopping: false,
+        }
+    }
+
+    /// Number of runs with this outcome since the start.
+    pub fn n_runs(&self, outcome: RunOutcome) -> u64 {
+        self.counts[outcome as usize]
+    }
+
+    /// Time by which the schedule is late: of a run that is due, else of the last scheduled one.
+    pub fn lag(&self, now: DateTime<Utc>) -> Duration {
+        let overdue = self.next_run.and_then(|next| (now - next).to_std().ok());
+        overdue.unwrap_or_default().max(self.last_lag)
+    }
+
+    /// Notes that a run starts.
+    pub fn begin(&mut self, started: DateTime<Utc>, reason: RunReason) {
+        self.in_progress = Some(RunInProgress { started, reason });
+        self.last_start = Some(started);
+    }
+
+    /// Notes that the run has ended.
+    pub fn end(&mut self, ended: DateTime<Utc>, duration: Duration, exit: Exit, report: &Report) {
+        let outcome = RunOutcome::of(exit);
+        self.in_progress = None;
+        self.last_duration = Some(duration);
+        self.last_exit_code = Some(exit as u8);
+        self.counts[outcome as usize] += 1;
+        if outcome == RunOutcome::Complete {
+            self.last_success = Some(ended);
+        }
+        for use_case in &report.use_cases {
+            let known = self.use_cases.entry(use_case.name.clone()).or_default();
+            let is_judged = matches!(use_case.status, Status::Complete | Status::NoEvents | Status::Unusable);
+            match use_case.status {
+                Status::Inactive => {
+                    self.use_cases.remove(&use_case.name);
+                    continue;
+                }
+                _ if is_judged => {
+                    known.last_success = Some(ended);
+                    known.n_failures = 0;
+                }
+                _ => known.n_failures = known.n_failures.saturating_add(1),
+            }
+            known.events = use_case.events;
+            known.outliers = use_case.outliers;
+            known.seconds = use_case.seconds_evaluate + use_case.seconds_describe;
+            known.is_unusable = use_case.status == Status::Unusable;
+        }
+    }
+}
+
+/// The state of the daemon, shared between its loop and its HTTP server.
+#[derive(Debug, Clone)]
+pub struct SharedStatus(Arc<Mutex<DaemonStatus>>);
+
+impl SharedStatus {
+    /// Shares `status`.
+    pub fn new(status: DaemonStatus) -> Self {
+        SharedStatus(Arc::new(Mutex::new(status)))
+    }
+
+    /// The state, locked: to be held for a moment only.
+    pub fn lock(&self) -> MutexGuard<'_, DaemonStatus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Text of a time on pages and in answers.
+pub(super) fn shown(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
