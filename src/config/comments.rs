@@ -11,7 +11,7 @@ pub(super) const PROSE: [&str; 3] = ["outlier_type", "outlier_reason", "outlier_
 
 /// True for keys whose values may hold any text, and are never shown.
 pub(super) fn is_secret(key: &str) -> bool {
-    const ENDS: [&str; 5] = ["password", "smtp_pass", "api_key", "bearer_auth", "hmac_secret"];
+    const ENDS: [&str; 6] = ["password", "smtp_pass", "api_key", "bearer_auth", "hmac_secret", "token"];
     ["url", "headers"].contains(&key) || ENDS.iter().any(|end| key.ends_with(end))
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::assets::{self, Asset};
 use super::cluster::{ElasticSettings, Environment};
-use super::daemon;
+use super::daemon::{self, DaemonSettings};
 use super::derived_fields::{self, WrittenDerivedField};
 use super::files;
 use super::general::{self, General};
+use super::http::{self, HttpServerSettings};
 use super::ini::{Dialect, Ini, parse};
 use super::keys::Keys;
 use super::log::LogSettings;
@@ -21,7 +22,7 @@ use crate::event::FieldNames;
 use crate::spelling::nearest;
 
 /// The sections besides those named after models. `[machine_learning]` is accepted and ignored.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     general::SECTION,
     assets::SECTION,
     derived_fields::SECTION,
@@ -30,6 +31,7 @@ const SECTIONS: [&str; 9] = [
     whitelist::REGEXPS,
     notifiers::SECTION,
     daemon::SECTION,
+    http::SECTION,
     "machine_learning",
 ];
 
@@ -44,8 +46,10 @@ pub struct MainConfig {
     pub log: LogSettings,
     /// Channels through which people are told of outliers.
     pub notifiers: Notifiers,
-    /// When the daemon runs, as a cron expression; `None` if not given.
-    pub schedule: Option<String>,
+    /// Settings of the daemon.
+    pub daemon: DaemonSettings,
+    /// Settings of its HTTP server.
+    pub http: HttpServerSettings,
     /// The fields that name what an outlier touches, in configuration order.
     pub assets: Vec<Asset>,
     /// Fields made from other fields, for use cases that want derived fields.
@@ -88,14 +92,16 @@ pub(super) fn read<'a>(
     problems.append(&mut keys.problems);
     problems.extend(keys.misspelled());
     let notifiers = notifiers::read(ini, give_up_after, problems);
-    let schedule = Keys::read(ini, daemon::SECTION, problems, daemon::read_schedule);
+    let daemon = Keys::read(ini, daemon::SECTION, problems, DaemonSettings::read);
+    let http = Keys::read(ini, http::SECTION, problems, HttpServerSettings::read);
     let model_defaults = ModelDefaults::read(ini, problems);
     let main = MainConfig {
         general,
         elastic,
         log,
         notifiers,
-        schedule,
+        daemon,
+        http,
         assets: assets::read(ini, problems),
         derived_fields: derived_fields::read(ini, problems),
         field_names: Arc::new(named_values::read(ini, problems)),

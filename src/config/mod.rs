@@ -26,7 +26,9 @@ mod derived_fields;
 mod named_values;
 mod whitelist;
 mod notifiers;
+mod schedule;
 mod daemon;
+mod http;
 mod models;
 mod main_config;
 mod use_case;
@@ -36,9 +38,11 @@ use std::path::{Path, PathBuf};
 
 pub use assets::Asset;
 pub use cluster::{Authentication, ClientCertificate, ElasticSettings};
+pub use daemon::DaemonSettings;
 pub use derived_fields::{WrittenDerivedField, compile_derived};
 pub use general::{General, OnUnusable};
 pub use history_window::HistoryWindow;
+pub use http::HttpServerSettings;
 pub use log::{LogLevel, LogSettings};
 pub use main_config::MainConfig;
 pub use models::{
@@ -53,6 +57,7 @@ pub use notifiers::{
 };
 pub(crate) use problem::n_errors;
 pub use problem::{Location, Problem, Severity};
+pub use schedule::{Schedule, ScheduleZone};
 pub use secret::Secret;
 pub use use_case::{FindingSeverity, NotifiedChannels, RejectedUseCase, UseCase, UseCaseQuery};
 pub use whitelist::{IndexedField, WhitelistEntries, WhitelistIndex, WhitelistPart};

@@ -585,8 +585,6 @@ fn credentials_that_contradict_each_other_are_errors() {
 fn what_is_not_built_yet_is_said_once() {
     let notifier =
         "[notifier]\nemail_notifier=1\nsmtp_server=s\nsmtp_user=u@s\nsmtp_pass=p\nnotification_email=e@f.g\n";
-    let daemon =
-        "main.conf:2:10 warning schedule: not built yet: [daemon] is read and checked, but nothing is scheduled";
     let key = "u.conf:7:15 warning should_notify: nobody is told: the main configuration has no channel";
     let notifying = |names: &[&str]| -> String {
         let use_case = |name: &&str| SIMPLE.replace("simplequery_a", name) + "should_notify=1\n";
@@ -599,7 +597,7 @@ fn what_is_not_built_yet_is_said_once() {
     for (main, use_cases, expected) in [
         (notifier, SIMPLE, &[][..]),
         ("[notifier]\nemail_notifier=0\n", SIMPLE, &[]),
-        ("[daemon]\nschedule=0 0 * * *\n", SIMPLE, &[daemon]),
+        ("[daemon]\nschedule=0 0 * * *\n", SIMPLE, &[]),
         ("[daemon]\nschedule=never\n", SIMPLE, &["main.conf:2:10 warning schedule: not a cron expression: `never`"]),
         ("", &one, &[key]),
         ("", &two, &[&of_two]),
@@ -611,6 +609,46 @@ fn what_is_not_built_yet_is_said_once() {
         assert_eq!(shown(&configuration), expected);
         assert_eq!((configuration.main_errors, configuration.rejected.len()), (0, 0), "warnings reject nothing");
         assert!(configuration.problems.iter().all(|problem| problem.help.is_some()));
+    }
+}
+
+#[test]
+fn mistakes_of_the_daemon_do_not_matter_to_single_runs() {
+    for (main, expected) in [
+        ("schedule=0 0 * * * 30\ntimezone=Europe/Brussels\nrun_deadline=6h\nretry_after=0\nrun_at_start=0", ""),
+        ("schedule=0 0 30 2 *", "main.conf:2:10: error: [daemon] schedule: a time that never comes: `0 0 30 2 *`"),
+        ("timezone=Europe/Brussel", "main.conf:2:10: error: [daemon] timezone: not a time zone: `Europe/Brussel`"),
+        ("run_deadline=6", "main.conf:2:14: error: [daemon] run_deadline: not a duration: `6`"),
+        ("run_at_start=si", "main.conf:2:14: error: [daemon] run_at_start: not a switch: `si`"),
+    ] {
+        let configuration = load_texts(&format!("[daemon]\n{main}\n"), SIMPLE);
+        let mistakes: Vec<String> = configuration.main.daemon.mistakes.iter().map(ToString::to_string).collect();
+        assert_eq!(mistakes.len(), usize::from(!expected.is_empty()), "{mistakes:?}");
+        assert!(mistakes.iter().all(|mistake| mistake.contains(expected)), "{mistakes:?}");
+        assert_eq!(configuration.main_errors, 0);
+    }
+    let own = SIMPLE.to_owned() + "schedule=0 * * * *\n";
+    let schedule = load_texts("", &own).use_cases[0].schedule.clone();
+    assert_eq!(schedule.unwrap().as_str(), "0 * * * *");
+}
+
+#[test]
+fn only_a_token_opens_pages_to_others() {
+    for (main, listen, n_errors) in [
+        ("", Some("127.0.0.1:9597"), 0),
+        ("listen=", None, 0),
+        ("listen=[::1]:80", Some("[::1]:80"), 0),
+        ("listen=0.0.0.0:80", Some("0.0.0.0:80"), 1),
+        ("listen=0.0.0.0:80\ntoken=0123456789abcdef", Some("0.0.0.0:80"), 0),
+        ("listen=0.0.0.0:80\ntoken=short", Some("0.0.0.0:80"), 1),
+        ("listen=0.0.0.0:80\nallow_without_token=1", Some("0.0.0.0:80"), 0),
+        ("listen=9597", None, 1),
+        ("token_file=no/such/file", Some("127.0.0.1:9597"), 1),
+    ] {
+        let configuration = load_texts(&format!("[http]\n{main}\n"), SIMPLE);
+        let expected = listen.map(|address| address.parse().unwrap());
+        assert_eq!((configuration.main.http.listen, configuration.main_errors), (expected, n_errors), "{main}");
+        assert!(!format!("{configuration:?}").contains("0123456789abcdef"));
     }
 }
 

@@ -30,15 +30,19 @@ impl Drop for InGrace<'_> {
 }
 
 /// Set once, by the first Ctrl-C or SIGTERM; clones share it.
+///
+/// A run may also be out of time. That interrupts what reads and judges; what was judged until then
+/// is delivered, so the run takes note of it, which ends the interrupt.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
     is_raised: AtomicBool,
+    is_out_of_time: AtomicBool,
     raised: Notify,
-    /// Pieces of work that have a grace period.
-    n_in_grace: AtomicUsize,
+    /// Pieces of work that have a grace period, of all runs of the process.
+    n_in_grace: Arc<AtomicUsize>,
 }
 
 /// The run was interrupted.
@@ -47,6 +51,30 @@ struct State {
 pub struct Interrupted;
 
 impl Interrupt {
+    /// Returns an interrupt for one run, which the caller raises. Its work with a grace period also
+    /// counts for this one.
+    #[must_use]
+    pub fn of_run(&self) -> Self {
+        let n_in_grace = Arc::clone(&self.0.n_in_grace);
+        Interrupt(Arc::new(State { n_in_grace, ..State::default() }))
+    }
+
+    /// Interrupts what reads and judges, because the run has used up its time.
+    pub fn end_of_time(&self) {
+        self.0.is_out_of_time.store(true, Ordering::Release);
+        self.0.raised.notify_waiters();
+    }
+
+    /// True if the run is interrupted only because it has used up its time.
+    pub fn is_out_of_time(&self) -> bool {
+        self.0.is_out_of_time.load(Ordering::Acquire) && !self.0.is_raised.load(Ordering::Acquire)
+    }
+
+    /// Ends the interrupt of [`Self::end_of_time`], so that what was judged can be delivered.
+    pub fn note_end_of_time(&self) {
+        self.0.is_out_of_time.store(false, Ordering::Release);
+    }
+
     /// Asks all holders of a clone to end; wakes those that wait.
     pub fn raise(&self) {
         self.0.is_raised.store(true, Ordering::Release);
@@ -55,7 +83,7 @@ impl Interrupt {
 
     /// True once the run has been interrupted.
     pub fn is_raised(&self) -> bool {
-        self.0.is_raised.load(Ordering::Acquire)
+        self.0.is_raised.load(Ordering::Acquire) || self.0.is_out_of_time.load(Ordering::Acquire)
     }
 
     /// Ends the caller with `?` once the run has been interrupted.
@@ -180,6 +208,23 @@ mod tests {
         assert_eq!(written, Ok(()));
         let elapsed = started.elapsed();
         assert!(elapsed > Duration::from_millis(1000) && elapsed < LONG, "{elapsed:?}");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_out_of_time_delivers_what_it_has() {
+        let process = Interrupt::default();
+        let run = process.of_run();
+        run.end_of_time();
+        assert_eq!((run.wait(LONG).await, run.is_out_of_time()), (Err(Interrupted), true));
+        assert!(!process.is_raised());
+        run.note_end_of_time();
+        assert_eq!((run.check(), run.is_out_of_time()), (Ok(()), false));
+        // a signal is stronger
+        run.end_of_time();
+        run.raise();
+        assert!(run.is_raised() && !run.is_out_of_time());
+        let in_grace = run.within(LONG, async { process.0.n_in_grace.load(Ordering::Acquire) });
+        assert_eq!(in_grace.await, Ok(1));
     }
 
     #[tokio::test]

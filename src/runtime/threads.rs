@@ -61,6 +61,28 @@ pub fn on_rayon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) ->
     }
 }
 
+/// Runs work that computes and waits on a thread of its own while the caller, a tokio task, waits.
+/// The work starts at once. If the caller stops waiting, it goes on.
+///
+/// # Errors
+/// The panic of the work.
+pub fn on_own_thread<T, Fut>(
+    work: impl FnOnce() -> Fut + Send + 'static,
+) -> impl Future<Output = std::thread::Result<T>>
+where
+    T: Send + 'static,
+    Fut: Future<Output = T>,
+{
+    let runtime = tokio::runtime::Handle::current();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work())));
+        // the receiver is gone if nobody waits any more; then the result is not needed
+        drop(sender.send(result));
+    });
+    async { receiver.await.unwrap_or_else(|lost| Err(Box::new(lost))) }
+}
+
 /// Runs `n_items` pieces of work that compute and wait, at most `n_at_once` concurrently, each on a
 /// thread of its own; returns the results in the order of the items. Blocks, so it must not run on
 /// tokio's threads. Panics if the work did.
@@ -110,6 +132,19 @@ mod tests {
         });
         assert_eq!(results, (0..10).map(|item| item * item).collect::<Vec<_>>());
         assert_eq!(side_by_side(0, 2, async |item| item), Vec::<usize>::new());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_thread_of_its_own_may_block_and_panic() {
+        let blocked = on_own_thread(|| async { tokio::task::block_in_place(|| 7) }).await;
+        assert_eq!(blocked.ok(), Some(7));
+        let panicked = on_own_thread(|| async {
+            if true {
+                panic!("a bug")
+            }
+        })
+        .await;
+        assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"a bug"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use super::main_config::MainConfig;
 use super::models::{Model, ModelDefaults, ModelType};
 use super::outlier_limits;
 use super::problem::{Location, Problem};
+use super::schedule::Schedule;
 use super::time_formats;
 use super::whitelist::{WhitelistEntries, is_old_entry};
 use crate::event::FieldPath;
@@ -72,6 +73,8 @@ pub struct UseCase {
     pub notify: NotifiedChannels,
     /// True if it runs at all.
     pub active: bool,
+    /// Times at which the daemon runs it, if not those of the main configuration.
+    pub schedule: Option<Schedule>,
     /// Score below which outliers are dropped, from 0 to 100.
     pub min_score: Option<f64>,
     /// Upper limit on its outliers.
@@ -152,6 +155,7 @@ impl<'a> Context<'a> {
         let outlier_summary = keys.required_text("outlier_summary", text_help);
         check_placeholders(keys);
         let active = is_active(keys, general);
+        let schedule = Schedule::read(keys, self.main.daemon.zone);
         let use_derived_fields = keys.bool("use_derived_fields").unwrap_or(false);
         let notify = NotifiedChannels::read(keys);
         keys.bool("process_documents_chronologically");
@@ -184,6 +188,7 @@ impl<'a> Context<'a> {
             es_index,
             notify,
             active,
+            schedule,
             min_score,
             max_outliers,
             requires,
