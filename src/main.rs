@@ -23,6 +23,10 @@ fn main() -> ExitCode {
             let threads = args.threads.map_or(0, NonZero::get);
             start(threads, |interrupt| commands::run(args, cli.log.quiet, interrupt))
         }
+        Command::Daemon(args) => {
+            let threads = args.threads.map_or(0, NonZero::get);
+            start(threads, |interrupt| commands::daemon(args, interrupt))
+        }
         Command::Wipe(args) => start(0, |interrupt| commands::wipe(args, cli.log.quiet, interrupt)),
         Command::Bench(args) => start(0, |interrupt| commands::bench(args, interrupt)),
         Command::Setup(args) => start(0, |interrupt| commands::setup(args, interrupt)),

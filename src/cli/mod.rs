@@ -33,6 +33,12 @@ pub enum Command {
     /// Find outliers, once
     #[command(alias = "interactive")]
     Run(RunArgs),
+    /// Find outliers on schedule, until SIGTERM
+    #[command(
+        after_help = "The schedule is in the section 'daemon' of the configuration. SIGUSR1 starts a run of all use \
+cases, SIGHUP reads the configuration again. Exit codes: 0 ended between runs; 75 ended during one; 78 configuration"
+    )]
+    Daemon(RunArgs),
     /// Report every problem in every configuration file, without running anything
     Check(CheckArgs),
     /// Remove all outliers from the documents of the cluster
@@ -62,7 +68,7 @@ pub struct ConfigArgs {
 }
 
 /// Options of `run`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// Configuration files.
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod daemon;
 mod error;
 mod run;
 mod sample;
@@ -25,6 +26,7 @@ use error::RunError;
 
 pub use bench::bench;
 pub use check::check;
+pub use daemon::{Daemon, daemon};
 pub use run::run;
 pub use setup::setup;
 pub use wipe::wipe;

@@ -1,6 +1,12 @@
 //! HTTP of the daemon: metrics, health, runs and pages.
+//!
+//! `server` answers requests, `access` decides which, `metrics` and `pages` write the answers from
+//! the state in `status` and the history in the state store.
 
+mod access;
 pub mod metrics;
+mod server;
 mod status;
 
-pub use status::{ChannelStatus, DaemonStatus, RunInProgress, RunOutcome, RunReason, SharedStatus, UseCaseStatus};
+pub use server::{HttpServer, HttpService};
+pub use status::{ChannelStatus, DaemonStatus, RunEnding, RunInProgress, RunReason, SharedStatus, UseCaseStatus};

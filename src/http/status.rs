@@ -1,18 +1,20 @@
 //! State of the daemon, as its metrics and pages show it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
+use crate::config::UseCase;
 use crate::report::{Exit, Report, Status};
 use crate::spelling::named_values;
 
 named_values! {
     /// Outcome of a run.
-    RunOutcome {
+    RunEnding {
         /// Everything was done.
         Complete = "complete",
         /// Something is missing; the report says what.
@@ -25,21 +27,21 @@ named_values! {
 }
 
 /// All outcomes.
-pub(super) const RUN_OUTCOMES: [RunOutcome; 4] = RunOutcome::ALL;
+pub(super) const RUN_ENDINGS: [RunEnding; 4] = RunEnding::ALL;
 
-impl RunOutcome {
+impl RunEnding {
     /// Outcome of a run that would have ended with `exit` as a command.
     pub fn of(exit: Exit) -> Self {
         match exit {
-            Exit::Done => RunOutcome::Complete,
-            Exit::Partial => RunOutcome::Partial,
-            Exit::Interrupted => RunOutcome::Interrupted,
-            _ => RunOutcome::Failed,
+            Exit::Done => RunEnding::Complete,
+            Exit::Partial => RunEnding::Partial,
+            Exit::Interrupted => RunEnding::Interrupted,
+            _ => RunEnding::Failed,
         }
     }
 }
 
-impl Serialize for RunOutcome {
+impl Serialize for RunEnding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -120,7 +122,7 @@ pub struct DaemonStatus {
     /// Exit code of the last run.
     pub last_exit_code: Option<u8>,
     /// Runs since the start, by outcome.
-    counts: [u64; RUN_OUTCOMES.len()],
+    counts: [u64; RUN_ENDINGS.len()],
     /// Delay with which the last scheduled run started.
     pub last_lag: Duration,
     /// Time for which the next run is scheduled.
@@ -137,6 +139,8 @@ pub struct DaemonStatus {
     pub state_bytes: Option<u64>,
     /// True from the signal to end on.
     pub is_stopping: bool,
+    /// Last sign of life of the daemon's loop, as passed on its clock.
+    pub alive: Duration,
 }
 
 impl DaemonStatus {
@@ -149,7 +153,7 @@ impl DaemonStatus {
             last_success: None,
             last_duration: None,
             last_exit_code: None,
-            counts: [0; RUN_OUTCOMES.len()],
+            counts: [0; RUN_ENDINGS.len()],
             last_lag: Duration::ZERO,
             next_run: None,
             refused_edit: Vec::new(),
@@ -158,11 +162,12 @@ impl DaemonStatus {
             channels: BTreeMap::new(),
             state_bytes: None,
             is_stopping: false,
+            alive: Duration::ZERO,
         }
     }
 
     /// Number of runs with this outcome since the start.
-    pub fn n_runs(&self, outcome: RunOutcome) -> u64 {
+    pub fn n_runs(&self, outcome: RunEnding) -> u64 {
         self.counts[outcome as usize]
     }
 
@@ -170,6 +175,30 @@ impl DaemonStatus {
     pub fn lag(&self, now: DateTime<Utc>) -> Duration {
         let overdue = self.next_run.and_then(|next| (now - next).to_std().ok());
         overdue.unwrap_or_default().max(self.last_lag)
+    }
+
+    /// The state as JSON.
+    pub(super) fn json(&self, now: DateTime<Utc>) -> Value {
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "started": self.started,
+            "in_progress": self.in_progress,
+            "last_start": self.last_start,
+            "last_success": self.last_success,
+            "last_exit_code": self.last_exit_code,
+            "next_run": self.next_run,
+            "schedule_lag_seconds": self.lag(now).as_secs(),
+            "last_reload": self.last_reload,
+            "refused_edit": self.refused_edit,
+            "use_cases": self.use_cases,
+            "channels": self.channels,
+        })
+    }
+
+    /// Forgets use cases that are not among `use_cases`.
+    pub fn keep_use_cases(&mut self, use_cases: &[UseCase]) {
+        let names: BTreeSet<String> = use_cases.iter().map(UseCase::id).collect();
+        self.use_cases.retain(|name, _| names.contains(name));
     }
 
     /// Notes that a run starts.
@@ -180,12 +209,12 @@ impl DaemonStatus {
 
     /// Notes that the run has ended.
     pub fn end(&mut self, ended: DateTime<Utc>, duration: Duration, exit: Exit, report: &Report) {
-        let outcome = RunOutcome::of(exit);
+        let outcome = RunEnding::of(exit);
         self.in_progress = None;
         self.last_duration = Some(duration);
         self.last_exit_code = Some(exit as u8);
         self.counts[outcome as usize] += 1;
-        if outcome == RunOutcome::Complete {
+        if outcome == RunEnding::Complete {
             self.last_success = Some(ended);
         }
         for use_case in &report.use_cases {
@@ -224,9 +253,4 @@ impl SharedStatus {
     pub fn lock(&self) -> MutexGuard<'_, DaemonStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Text of a time on pages and in answers.
-pub(super) fn shown(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,7 +1,7 @@
 //! Signal that ends a run early, for code that computes and for code that waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -31,19 +31,29 @@ impl Drop for InGrace<'_> {
 
 /// Set once, by the first Ctrl-C or SIGTERM; clones share it.
 ///
-/// A run may also be out of time. That interrupts what reads and judges; what was judged until then
-/// is delivered, so the run takes note of it, which ends the interrupt.
+/// A run may also be out of time. That interrupts what reads and judges. What was judged until then
+/// is delivered: for that, the run lifts the limit on its time, which ends the interrupt.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
     is_raised: AtomicBool,
-    is_out_of_time: AtomicBool,
+    /// One of the constants below.
+    time: AtomicU8,
     raised: Notify,
     /// Pieces of work that have a grace period, of all runs of the process.
     n_in_grace: Arc<AtomicUsize>,
 }
+
+/// There is time left, or no limit yet.
+const IN_TIME: u8 = 0;
+
+/// The time is used up.
+const OUT_OF_TIME: u8 = 1;
+
+/// The time does not matter.
+const LIFTED: u8 = 2;
 
 /// The run was interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,20 +69,24 @@ impl Interrupt {
         Interrupt(Arc::new(State { n_in_grace, ..State::default() }))
     }
 
-    /// Interrupts what reads and judges, because the run has used up its time.
+    /// Interrupts what reads and judges, because the run has used up its time. A run that delivers
+    /// already is not interrupted.
     pub fn end_of_time(&self) {
-        self.0.is_out_of_time.store(true, Ordering::Release);
-        self.0.raised.notify_waiters();
+        // fails if the limit was lifted
+        if self.0.time.compare_exchange(IN_TIME, OUT_OF_TIME, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            self.0.raised.notify_waiters();
+        }
     }
 
     /// True if the run is interrupted only because it has used up its time.
     pub fn is_out_of_time(&self) -> bool {
-        self.0.is_out_of_time.load(Ordering::Acquire) && !self.0.is_raised.load(Ordering::Acquire)
+        self.0.time.load(Ordering::Acquire) == OUT_OF_TIME && !self.0.is_raised.load(Ordering::Acquire)
     }
 
-    /// Ends the interrupt of [`Self::end_of_time`], so that what was judged can be delivered.
-    pub fn note_end_of_time(&self) {
-        self.0.is_out_of_time.store(false, Ordering::Release);
+    /// Lifts the limit on the time of the run, so that what was judged can be delivered. Returns
+    /// true if the time was used up.
+    pub fn lift_time_limit(&self) -> bool {
+        self.0.time.swap(LIFTED, Ordering::AcqRel) == OUT_OF_TIME
     }
 
     /// Asks all holders of a clone to end; wakes those that wait.
@@ -83,7 +97,7 @@ impl Interrupt {
 
     /// True once the run has been interrupted.
     pub fn is_raised(&self) -> bool {
-        self.0.is_raised.load(Ordering::Acquire) || self.0.is_out_of_time.load(Ordering::Acquire)
+        self.0.is_raised.load(Ordering::Acquire) || self.0.time.load(Ordering::Acquire) == OUT_OF_TIME
     }
 
     /// Ends the caller with `?` once the run has been interrupted.
@@ -217,9 +231,11 @@ mod tests {
         run.end_of_time();
         assert_eq!((run.wait(LONG).await, run.is_out_of_time()), (Err(Interrupted), true));
         assert!(!process.is_raised());
-        run.note_end_of_time();
-        assert_eq!((run.check(), run.is_out_of_time()), (Ok(()), false));
+        assert!(run.lift_time_limit());
+        run.end_of_time();
+        assert_eq!((run.check(), run.is_out_of_time(), run.lift_time_limit()), (Ok(()), false, false));
         // a signal is stronger
+        let run = process.of_run();
         run.end_of_time();
         run.raise();
         assert!(run.is_raised() && !run.is_out_of_time());

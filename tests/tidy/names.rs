@@ -14,8 +14,6 @@ const SWITCHES: &[(&str, &[&str])] = &[
     (
         "an option of the user, under the name that the user gives it",
         &[
-            "src/commands/run/judging.rs new",
-            "src/commands/run/mod.rs detect",
             "src/commands/run/mod.rs run",
             "src/commands/run/progress.rs start",
             "src/commands/wipe.rs wipe",

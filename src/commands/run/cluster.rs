@@ -7,9 +7,10 @@ use tracing::{info, warn};
 
 use super::super::connect;
 use super::super::error::RunError;
+use super::Once;
 use super::judging::Judging;
 use super::request::Request;
-use crate::config::{Configuration, MainConfig, Problem, UseCase};
+use crate::config::{MainConfig, Problem, UseCase};
 use crate::delivery::Sink;
 use crate::elastic::{Block, Class, Client, ElasticError, Fault};
 use crate::housekeeping::{Cleaned, Housekeeping};
@@ -22,7 +23,7 @@ use crate::sources::elasticsearch::{DocumentCache, ElasticIndices, Search};
 pub(super) async fn detect(
     request: &Request,
     mut judging: Judging<'_>,
-    settings: &Configuration,
+    once: Once<'_>,
     use_cases: Vec<Arc<UseCase>>,
     report: &mut Report,
 ) -> Result<(), RunError> {
@@ -33,21 +34,25 @@ pub(super) async fn detect(
     let housekeeping = Housekeeping {
         client: &client,
         main,
-        use_cases: &settings.use_cases,
+        use_cases: &once.settings.use_cases,
         spill_dir: &spill_dir,
         interrupt: judging.interrupt,
         dry_run: !saves,
     };
-    if main.general.wipe_all_existing_outliers {
+    if main.general.wipe_all_existing_outliers && once.may_wipe {
         let cleaned = report.wiped.insert(Cleaned::default());
         housekeeping.wipe(cleaned).await?;
     }
     let documents = Arc::new(DocumentCache::new(&client, &spill_dir));
     let cluster = Cluster { client: &client, documents: &documents, spill_dir: &spill_dir };
     for (es_index, use_cases) in groups(main, use_cases) {
-        if let Err(error) = cluster.judge(&mut judging, &es_index, use_cases, report).await {
-            judging.report(report);
-            return Err(error);
+        match cluster.judge(&mut judging, &es_index, use_cases.clone(), report).await {
+            Ok(()) => {}
+            Err(_) if judging.interrupt.is_out_of_time() => judging.leave_out(&use_cases, report),
+            Err(error) => {
+                judging.report(report);
+                return Err(error);
+            }
         }
     }
     if judging.has_no_events()
@@ -56,8 +61,11 @@ pub(super) async fn detect(
         return Err(judging.fail_without_events(&why, report));
     }
     let sink = saves.then(|| Box::new(ClusterSink::new(&client)) as Box<dyn Sink>);
+    let is_out_of_time = judging.interrupt.is_out_of_time();
     judging.deliver(&*documents, sink, report)?;
-    if main.general.wipe_all_whitelisted_outliers {
+    if main.general.wipe_all_whitelisted_outliers && is_out_of_time {
+        report.missing.push("run_deadline passed: outliers that are whitelisted by now were not removed".to_owned());
+    } else if main.general.wipe_all_whitelisted_outliers {
         let cleaned = report.housekeeping.insert(Cleaned::default());
         housekeeping.remove_whitelisted(cleaned).await?;
     }

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::super::error::RunError;
 use super::progress::Progress;
 use super::request::{Output, Request};
+use super::{Audience, out_of_time};
 use crate::cli::DeviceChoice;
 use crate::config::{MainConfig, Model, OnUnusable, UseCase};
 use crate::delivery::{Delivery, DeliveryError, Sink, SinkError, deliver};
@@ -35,7 +36,7 @@ pub(super) struct Judging<'a> {
     pub(super) compute: Compute,
     pub(super) period: Period,
     pub(super) now: DateTime<Utc>,
-    quiet: bool,
+    audience: Audience,
     /// Memory of earlier runs, if the configuration has one.
     store: Option<Memories>,
     /// The file for outliers.
@@ -54,7 +55,7 @@ impl<'a> Judging<'a> {
     /// Nothing is read yet.
     pub(super) fn new(
         request: &Request,
-        quiet: bool,
+        audience: Audience,
         interrupt: &'a Interrupt,
         main: &'a MainConfig,
         use_cases: &[Arc<UseCase>],
@@ -70,13 +71,15 @@ impl<'a> Judging<'a> {
         let findings_file = request.findings.as_ref().map(create_findings).transpose()?;
         Ok(Judging {
             findings_file,
-            prints_table: output.is_none() && !request.findings.as_deref().is_some_and(files::is_standard_output),
+            prints_table: output.is_none()
+                && audience != Audience::Log
+                && !request.findings.as_deref().is_some_and(files::is_standard_output),
             interrupt,
             main,
             compute,
             period: request.period,
             now: request.now,
-            quiet,
+            audience,
             store,
             output,
             gathered,
@@ -112,12 +115,27 @@ impl<'a> Judging<'a> {
             n_before: self.names.len(),
             store: self.store.as_ref(),
         };
-        let bar = Progress::start(self.quiet, total_bytes, progress);
+        let bar = Progress::start(self.audience != Audience::Terminal, total_bytes, progress);
         let result = tokio::task::block_in_place(|| scan_group::judge(&group));
         bar.stop();
+        if result.is_err() {
+            // what was judged of other groups may still be delivered
+            (0..plan.use_cases.len()).for_each(|idx| self.gathered.withdraw_use_case(self.names.len() + idx));
+        }
         self.names.extend(plan.use_cases.iter().map(|planned| planned.use_case.id()));
         self.groups.push((Arc::clone(plan), result?));
         Ok(())
+    }
+
+    /// Reports those of `use_cases` for which no time was left.
+    pub(super) fn leave_out(&self, use_cases: &[Arc<UseCase>], report: &mut Report) {
+        for use_case in use_cases {
+            let name = use_case.id();
+            let is_reported = report.use_cases.iter().any(|known| known.name == name);
+            if !is_reported && !self.names.contains(&name) {
+                report.skip(use_case, "run_deadline passed before it was judged");
+            }
+        }
     }
 
     /// Memory of earlier runs, if the configuration has one.
@@ -170,6 +188,9 @@ impl<'a> Judging<'a> {
         cluster: Option<Box<dyn Sink>>,
         report: &mut Report,
     ) -> Result<(), RunError> {
+        if self.interrupt.lift_time_limit() && self.groups.is_empty() {
+            return Err(out_of_time());
+        }
         if let Err(refused) = self.refuse_unusable() {
             self.report(report);
             return Err(refused);

@@ -7,10 +7,9 @@ mod outputs;
 mod progress;
 mod request;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
-use chrono::Utc;
 use tracing::{error, info, warn};
 
 use super::error::RunError;
@@ -18,39 +17,172 @@ use super::{load, log_problems, none_active, read_mapping, tell_problems};
 use crate::cli::RunArgs;
 use crate::config::{Configuration, UseCase};
 use crate::doubts::doubts;
-use crate::report::{Exit, Report, summary};
-use crate::runtime::Interrupt;
+use crate::report::{Exit, NOTHING_WRITTEN, Report, summary};
+use crate::runtime::{Clock, Interrupt, SystemClock};
 use crate::telemetry;
 use judging::Judging;
 use request::{Request, RequestedSource};
 
 /// Runs once. `quiet` leaves progress and summary out, but for what is missing.
 pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
-    let started = Instant::now();
-    let mut report = Report::new(Utc::now());
-    let result = detect(args, quiet, &interrupt, &mut report).await;
-    report.finish(started.elapsed());
-    let exit = match result {
-        Ok(()) => {
-            if quiet {
-                summary::print_missing(&report);
-            } else {
-                summary::print(&report);
-            }
-            report.exit()
-        }
-        Err(_) if interrupt.is_raised() => fail(RunError::Interrupted(report.written_so_far()), &mut report),
-        Err(run_error) => fail(run_error, &mut report),
-    };
-    // where the report would go may be what must not be replaced
-    let path = args.report.as_deref().filter(|_| exit != Exit::Usage);
-    match outputs::write_report(path, &report) {
-        Err(report_error) => {
-            error!("{report_error}");
-            if exit == Exit::Done { Exit::LocalFile } else { exit }
-        }
-        Ok(()) => exit,
+    let settings = load(&args.config);
+    telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
+    let clock = SystemClock::start();
+    let audience = if quiet { Audience::QuietTerminal } else { Audience::Terminal };
+    let once = Once { args, settings: &settings, selection: &Selection::All, may_wipe: true, audience };
+    let (report, exit) = once.run(&clock, &interrupt).await;
+    match exit {
+        Exit::Done | Exit::Partial if quiet => summary::print_missing(&report),
+        Exit::Done | Exit::Partial => summary::print(&report),
+        _ => {}
     }
+    exit
+}
+
+/// Where a run shows what it does and finds, besides its outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// A person who looks on.
+    Terminal,
+    /// A person who wants no progress.
+    QuietTerminal,
+    /// The log only.
+    Log,
+}
+
+/// The use cases of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Selection {
+    /// All of them.
+    All,
+    /// All but those with these names.
+    AllBut(BTreeSet<String>),
+    /// Those with these names.
+    Named(BTreeSet<String>),
+}
+
+impl Selection {
+    /// True if the use case `name` is to be run.
+    fn wants(&self, name: &str) -> bool {
+        match self {
+            Selection::All => true,
+            Selection::AllBut(names) => !names.contains(name),
+            Selection::Named(names) => names.contains(name),
+        }
+    }
+
+    /// True if all use cases of `other` are among these.
+    pub(super) fn covers(&self, other: &Selection) -> bool {
+        match (self, other) {
+            (Selection::All, _) => true,
+            (Selection::AllBut(out), Selection::AllBut(others_out)) => out.is_subset(others_out),
+            (Selection::AllBut(out), Selection::Named(names)) => out.is_disjoint(names),
+            (Selection::AllBut(out), Selection::All) => out.is_empty(),
+            (Selection::Named(names), Selection::Named(others)) => others.is_subset(names),
+            (Selection::Named(_), _) => false,
+        }
+    }
+}
+
+/// One run with a configuration that is loaded. A process may have any number of them, one after
+/// another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Once<'a> {
+    pub(super) args: &'a RunArgs,
+    pub(super) settings: &'a Configuration,
+    /// The use cases of those that the arguments ask for.
+    pub(super) selection: &'a Selection,
+    /// False if existing outliers stay, whatever the configuration says.
+    pub(super) may_wipe: bool,
+    pub(super) audience: Audience,
+}
+
+impl Once<'_> {
+    /// Runs, and writes the report if one is wanted.
+    pub(super) async fn run(self, clock: &dyn Clock, interrupt: &Interrupt) -> (Report, Exit) {
+        let started = clock.passed();
+        let mut report = Report::new(clock.now());
+        let result = self.detect(clock, interrupt, &mut report).await;
+        report.finish(clock.passed().saturating_sub(started));
+        let exit = match result {
+            Ok(()) => report.exit(),
+            Err(_) if interrupt.is_out_of_time() => fail(out_of_time(), &mut report),
+            Err(_) if interrupt.is_raised() => fail(RunError::Interrupted(report.written_so_far()), &mut report),
+            Err(run_error) => fail(run_error, &mut report),
+        };
+        // where the report would go may be what must not be replaced
+        let path = self.args.report.as_deref().filter(|_| exit != Exit::Usage);
+        match outputs::write_report(path, &report) {
+            Err(report_error) => {
+                error!("{report_error}");
+                let exit = if exit == Exit::Done { Exit::LocalFile } else { exit };
+                (report, exit)
+            }
+            Ok(()) => (report, exit),
+        }
+    }
+
+    async fn detect(self, clock: &dyn Clock, interrupt: &Interrupt, report: &mut Report) -> Result<(), RunError> {
+        let Once { args, settings, .. } = self;
+        let request = Request::new(args, clock.now())?;
+        outputs::check(args, &request, settings)?;
+        let mapping = read_mapping(args.config.mapping.as_deref())?;
+        let use_cases = self.choose(&request, report)?;
+        outputs::check_report(args.report.as_deref())?;
+        let judging = Judging::new(&request, self.audience, interrupt, &settings.main, &use_cases)?;
+        if let Some(store) = judging.store() {
+            report.memory(store);
+        }
+        match &request.source {
+            RequestedSource::Cluster => cluster::detect(&request, judging, self, use_cases, report).await,
+            RequestedSource::Files(events) => files::detect(events, judging, mapping.as_ref(), use_cases, report),
+        }
+    }
+
+    /// Tells all problems; active use cases that pass `--only` and are selected.
+    fn choose(self, request: &Request, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
+        let settings = self.settings;
+        report.problems(&settings.problems);
+        tell_problems(settings)?;
+        if settings.ignored_batch_sizes {
+            info!("batch sizes are ignored: statistics cover the whole history window");
+        }
+        let is_wanted = |name: &str| request.wants(name) && self.selection.wants(name);
+        report
+            .reject(settings.rejected.iter().filter(|rejected| is_wanted(&rejected.section)), settings.rejected_files);
+        report.reject_entries(settings.rejected_entries);
+        let mut chosen = Vec::new();
+        for use_case in settings.use_cases.iter().filter(|use_case| is_wanted(&use_case.id())) {
+            if use_case.active {
+                chosen.push(Arc::new(use_case.clone()));
+            } else {
+                report.inactive(use_case);
+            }
+        }
+        let doubts = doubts(settings, chosen.iter().map(Arc::as_ref));
+        report.problems(&doubts);
+        log_problems(&doubts);
+        let mistaken = request.mistaken_names(settings);
+        if chosen.is_empty() {
+            let why = if settings.has_rejected() {
+                "no use case can run: see the problems above"
+            } else if settings.use_cases.is_empty() {
+                "no use case was found: name files with --use-cases"
+            } else if let Some(mistaken) = mistaken.first() {
+                mistaken
+            } else {
+                none_active(settings).unwrap_or("no active use case has a name that --only asks for")
+            };
+            return Err(RunError::Configuration(why.to_owned()));
+        }
+        mistaken.iter().for_each(|mistaken| warn!("{mistaken}"));
+        Ok(chosen)
+    }
+}
+
+/// Error of a run that has judged nothing in its time.
+fn out_of_time() -> RunError {
+    RunError::Reading(format!("run_deadline passed before any use case was judged: {NOTHING_WRITTEN}"))
 }
 
 /// Tells and reports why the run failed.
@@ -61,60 +193,4 @@ fn fail(run_error: RunError, report: &mut Report) -> Exit {
     }
     report.fail(run_error.to_string(), run_error.exit());
     run_error.exit()
-}
-
-async fn detect(args: &RunArgs, quiet: bool, interrupt: &Interrupt, report: &mut Report) -> Result<(), RunError> {
-    let request = Request::new(args)?;
-    let settings = load(&args.config);
-    telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
-    outputs::check(args, &request, &settings)?;
-    let mapping = read_mapping(args.config.mapping.as_deref())?;
-    let use_cases = choose(&settings, &request, report)?;
-    outputs::check_report(args.report.as_deref())?;
-    let judging = Judging::new(&request, quiet, interrupt, &settings.main, &use_cases)?;
-    if let Some(store) = judging.store() {
-        report.memory(store);
-    }
-    match &request.source {
-        RequestedSource::Cluster => cluster::detect(&request, judging, &settings, use_cases, report).await,
-        RequestedSource::Files(events) => files::detect(events, judging, mapping.as_ref(), use_cases, report),
-    }
-}
-
-/// Tells all problems; active use cases that pass `--only`.
-fn choose(settings: &Configuration, request: &Request, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
-    report.problems(&settings.problems);
-    tell_problems(settings)?;
-    if settings.ignored_batch_sizes {
-        info!("batch sizes are ignored: statistics cover the whole history window");
-    }
-    let is_wanted = |name: &str| request.wants(name);
-    report.reject(settings.rejected.iter().filter(|rejected| is_wanted(&rejected.section)), settings.rejected_files);
-    report.reject_entries(settings.rejected_entries);
-    let mut chosen = Vec::new();
-    for use_case in settings.use_cases.iter().filter(|use_case| is_wanted(&use_case.id())) {
-        if use_case.active {
-            chosen.push(Arc::new(use_case.clone()));
-        } else {
-            report.inactive(use_case);
-        }
-    }
-    let doubts = doubts(settings, chosen.iter().map(Arc::as_ref));
-    report.problems(&doubts);
-    log_problems(&doubts);
-    let mistaken = request.mistaken_names(settings);
-    if chosen.is_empty() {
-        let why = if settings.has_rejected() {
-            "no use case can run: see the problems above"
-        } else if settings.use_cases.is_empty() {
-            "no use case was found: name files with --use-cases"
-        } else if let Some(mistaken) = mistaken.first() {
-            mistaken
-        } else {
-            none_active(settings).unwrap_or("no active use case has a name that --only asks for")
-        };
-        return Err(RunError::Configuration(why.to_owned()));
-    }
-    mistaken.iter().for_each(|mistaken| warn!("{mistaken}"));
-    Ok(chosen)
 }

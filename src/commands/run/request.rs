@@ -51,14 +51,14 @@ pub(super) enum RequestedSource {
 }
 
 impl Request {
-    /// Finds out what `args` mean.
-    pub(super) fn new(args: &RunArgs) -> Result<Self, RunError> {
+    /// Finds out what `args` mean at the time `clock_now`.
+    pub(super) fn new(args: &RunArgs, clock_now: DateTime<Utc>) -> Result<Self, RunError> {
         let source = match args.events.as_slice() {
             [] if args.config.config.is_empty() => return Err(RunError::Usage(NO_EVENTS.to_owned())),
             [] => RequestedSource::Cluster,
             events => RequestedSource::Files(events.to_vec()),
         };
-        let now = args.now.unwrap_or_else(Utc::now);
+        let now = args.now.unwrap_or(clock_now);
         Ok(Request {
             period: period(args, &source, now)?,
             limits: limits(args.memory_limit, args.threads, args.spill_dir.as_deref())?,

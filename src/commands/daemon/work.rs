@@ -1,0 +1,330 @@
+//! The loop of the daemon: waits until something is due, then runs it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+use tracing::{error, info, warn};
+
+use super::super::error::RunError;
+use super::super::run::{Audience, Once, Selection};
+use super::super::{load, log_problems, tell_problems};
+use super::agenda::Agenda;
+use super::retries::Retries;
+use super::service;
+use super::watch::Watch;
+use crate::cli::RunArgs;
+use crate::config::{Configuration, Problem, n_errors};
+use crate::http::{DaemonStatus, RunReason, SharedStatus};
+use crate::report::{Exit, Report};
+use crate::runtime::{Clock, Interrupt, on_own_thread};
+use crate::telemetry;
+
+/// Time that a run has to end after a signal.
+pub(super) const GRACE: Duration = Duration::from_secs(30);
+
+/// Longest sleep: the time of day may step meanwhile, and files may change unnoticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Time for an editor to write the rest of a change.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// The daemon: its configuration, and what it is about to do.
+#[derive(Debug)]
+pub struct Daemon {
+    args: Arc<RunArgs>,
+    settings: Arc<Configuration>,
+    clock: Arc<dyn Clock>,
+    interrupt: Interrupt,
+    status: SharedStatus,
+    run_requests: Arc<Notify>,
+    reload_requests: Arc<Notify>,
+    agenda: Agenda,
+    retries: Retries,
+    watch: Watch,
+    /// True until the first run has begun.
+    is_first: bool,
+    /// True if somebody has asked for a run.
+    is_requested: bool,
+}
+
+/// A run that is due.
+#[derive(Debug)]
+struct Job {
+    reason: RunReason,
+    selection: Selection,
+    /// Time by which the schedule was late.
+    lag: Duration,
+}
+
+impl Job {
+    fn now(reason: RunReason, selection: Selection) -> Self {
+        Job { reason, selection, lag: Duration::ZERO }
+    }
+}
+
+impl Daemon {
+    /// Reads the configuration; nothing runs yet.
+    ///
+    /// # Errors
+    /// The exit code, after the reason was logged: arguments of single runs, errors in the main
+    /// configuration, and one without a schedule.
+    pub fn new(args: &RunArgs, clock: Arc<dyn Clock>, interrupt: &Interrupt) -> Result<Self, Exit> {
+        Daemon::open(args, clock, interrupt).map_err(|run_error| {
+            error!("{run_error}");
+            run_error.exit()
+        })
+    }
+
+    fn open(args: &RunArgs, clock: Arc<dyn Clock>, interrupt: &Interrupt) -> Result<Self, RunError> {
+        if args.now.or(args.from).or(args.to).is_some() {
+            let why = "--now, --from and --to are for single runs: the history windows of a daemon end now";
+            return Err(RunError::Usage(why.to_owned()));
+        }
+        let watch = Watch::new(&args.config);
+        let settings = load(&args.config);
+        telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
+        tell_problems(&settings)?;
+        log_problems(&settings.main.daemon.mistakes);
+        if !settings.main.daemon.mistakes.is_empty() {
+            return Err(RunError::Configuration("[daemon] has errors: see above".to_owned()));
+        }
+        let now = clock.now();
+        let agenda = Agenda::new(&settings, now);
+        if agenda.is_empty() {
+            let why = "there is no schedule: write one in [daemon], such as schedule=0 0 * * *";
+            return Err(RunError::Configuration(why.to_owned()));
+        }
+        let mut status = DaemonStatus::new(now);
+        status.last_reload = Some(now);
+        Ok(Daemon {
+            args: Arc::new(args.clone()),
+            is_first: true,
+            is_requested: false,
+            settings: Arc::new(settings),
+            clock,
+            interrupt: interrupt.clone(),
+            status: SharedStatus::new(status),
+            run_requests: Arc::default(),
+            reload_requests: Arc::default(),
+            agenda,
+            retries: Retries::default(),
+            watch,
+        })
+    }
+
+    /// The configuration in use.
+    pub fn settings(&self) -> &Configuration {
+        &self.settings
+    }
+
+    /// State for metrics and pages.
+    pub fn status(&self) -> SharedStatus {
+        self.status.clone()
+    }
+
+    /// Requests for a run of all use cases. Several requests before it begins are one.
+    pub fn run_requests(&self) -> Arc<Notify> {
+        Arc::clone(&self.run_requests)
+    }
+
+    /// Requests to read the configuration again.
+    pub fn reload_requests(&self) -> Arc<Notify> {
+        Arc::clone(&self.reload_requests)
+    }
+
+    /// Runs what is due until the interrupt. Returns [`Exit::Interrupted`] if it ended a run.
+    pub async fn work(mut self) -> Exit {
+        let mut exit = Exit::Done;
+        if self.settings.main.daemon.run_at_start {
+            exit = self.run(Job::now(RunReason::Start, Selection::All)).await;
+        }
+        while !self.interrupt.is_raised() {
+            self.tell_alive();
+            exit = match self.take_due() {
+                Some(job) => self.run(job).await,
+                None => {
+                    self.wait().await;
+                    Exit::Done
+                }
+            };
+        }
+        self.status.lock().is_stopping = true;
+        service::stopping();
+        if exit == Exit::Interrupted { exit } else { Exit::Done }
+    }
+
+    /// Takes the next run that is due. It has the newest configuration.
+    fn take_due(&mut self) -> Option<Job> {
+        self.agenda.look_at_clock(self.clock.now());
+        let has_changed = self.watch.has_changed();
+        if has_changed || self.is_anything_due() {
+            self.reload(has_changed);
+        }
+        let (now, passed) = (self.clock.now(), self.clock.passed());
+        let job = if std::mem::take(&mut self.is_requested) {
+            Some(Job::now(RunReason::Request, Selection::All))
+        } else if let Some(due) = self.agenda.take_due(&self.settings, now) {
+            let lag = (now - due.since).to_std().unwrap_or_default();
+            Some(Job { reason: RunReason::Schedule, selection: due.use_cases, lag })
+        } else {
+            self.retries.due(&self.settings, passed).map(|selection| Job::now(RunReason::Retry, selection))
+        };
+        self.status.lock().next_run = self.agenda.next();
+        job
+    }
+
+    /// A sign of life, for the service manager and for `/healthz`.
+    fn tell_alive(&self) {
+        service::alive();
+        self.status.lock().alive = self.clock.passed();
+    }
+
+    fn is_anything_due(&self) -> bool {
+        let is_scheduled = self.agenda.next().is_some_and(|next| next <= self.clock.now());
+        self.is_requested || is_scheduled || self.retries.next().is_some_and(|next| next <= self.clock.passed())
+    }
+
+    /// Sleeps until something is due, or happens.
+    async fn wait(&mut self) {
+        let until_run = self.agenda.next().map(|next| (next - self.clock.now()).to_std().unwrap_or_default());
+        let until_retry = self.retries.next().map(|next| next.saturating_sub(self.clock.passed()));
+        let longest = LONGEST_SLEEP.min(service::interval());
+        let sleep = [until_run, until_retry].into_iter().flatten().fold(longest, Duration::min);
+        service::status(&self.next_run_line());
+        tokio::select! {
+            biased;
+            () = self.interrupt.raised() => {}
+            () = self.run_requests.notified() => self.is_requested = true,
+            () = self.reload_requests.notified() => self.reload(true),
+            () = self.watch.told() => self.clock.sleep(SETTLING).await,
+            () = self.clock.sleep(sleep) => {}
+        }
+    }
+
+    fn next_run_line(&self) -> String {
+        self.agenda.next().map_or_else(String::new, |next| format!("next run at {}", next.format("%Y-%m-%dT%H:%M:%SZ")))
+    }
+
+    /// Reads the configuration. One with errors is not used: the old one is. `has_changed` tells
+    /// about it even if it is as before.
+    fn reload(&mut self, has_changed: bool) {
+        let settings = load(&self.args.config);
+        let mistakes: Vec<&Problem> = settings.problems.iter().chain(&settings.main.daemon.mistakes).collect();
+        let now = self.clock.now();
+        let is_usable = n_errors(&settings.problems) == 0 && settings.main.daemon.mistakes.is_empty();
+        let is_as_started = self.settings.problems == settings.problems && settings.main.daemon.mistakes.is_empty();
+        if !is_usable && !is_as_started {
+            let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            let is_news = std::mem::replace(&mut self.status.lock().refused_edit, lines.clone()) != lines;
+            if is_news || has_changed {
+                lines.iter().for_each(|line| error!("{line}"));
+                error!("the configuration has mistakes: the one that was read before is used");
+            }
+            return;
+        }
+        if has_changed {
+            log_problems(&settings.problems);
+            info!(use_cases = settings.use_cases.len(), "the configuration was read again");
+        }
+        if settings.main.http != self.settings.main.http {
+            warn!("[http] has changed: restart the daemon to use it");
+        }
+        telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
+        self.agenda.follow(&settings, now);
+        self.retries.follow(&settings);
+        self.settings = Arc::new(settings);
+        let mut status = self.status.lock();
+        status.refused_edit.clear();
+        status.last_reload = Some(now);
+        status.keep_use_cases(&self.settings.use_cases);
+    }
+
+    async fn run(&mut self, job: Job) -> Exit {
+        let (started, started_passed) = (self.clock.now(), self.clock.passed());
+        info!(reason = job.reason.as_str(), "the run begins");
+        service::status("running");
+        {
+            let mut status = self.status.lock();
+            status.begin(started, job.reason);
+            if job.reason == RunReason::Schedule {
+                status.last_lag = job.lag;
+            }
+        }
+        let (report, exit) = self.run_once(&job, started_passed).await;
+        let (ended, passed) = (self.clock.now(), self.clock.passed());
+        let duration = passed.saturating_sub(started_passed);
+        log_end(&report, exit, duration);
+        let retry_after = self.settings.main.daemon.retry_after;
+        self.retries.note(&job.selection, &report, exit, retry_after, passed);
+        let state_bytes = self.settings.main.general.state_dir.as_deref().map(folder_bytes);
+        let mut status = self.status.lock();
+        status.end(ended, duration, exit, &report);
+        status.state_bytes = state_bytes;
+        exit
+    }
+
+    /// Runs on a thread of its own, so that this task can watch it: the time, the interrupt, and
+    /// signs of life.
+    async fn run_once(&mut self, job: &Job, started_passed: Duration) -> (Report, Exit) {
+        let run_interrupt = self.interrupt.of_run();
+        let may_wipe = std::mem::take(&mut self.is_first);
+        let (args, settings) = (Arc::clone(&self.args), Arc::clone(&self.settings));
+        let (clock, interrupt, selection) = (Arc::clone(&self.clock), run_interrupt.clone(), job.selection.clone());
+        let running = on_own_thread(move || async move {
+            let audience = Audience::Log;
+            let once = Once { args: &args, settings: &settings, selection: &selection, may_wipe, audience };
+            once.run(&*clock, &interrupt).await
+        });
+        tokio::pin!(running);
+        let deadline = self.settings.main.daemon.run_deadline;
+        let mut is_in_time = true;
+        loop {
+            let left = deadline.map(|deadline| (started_passed + deadline).saturating_sub(self.clock.passed()));
+            tokio::select! {
+                biased;
+                ended = &mut running => return ended.unwrap_or_else(|_| panicked(self.clock.now())),
+                () = self.interrupt.raised(), if !run_interrupt.is_raised() => run_interrupt.raise(),
+                () = self.clock.beside_work(left.unwrap_or_default()), if is_in_time && left.is_some() => {
+                    warn!("run_deadline has passed: what was judged is delivered, the rest is left out");
+                    is_in_time = false;
+                    run_interrupt.end_of_time();
+                }
+                () = tokio::time::sleep(service::interval()) => self.tell_alive(),
+            }
+        }
+    }
+}
+
+/// Report of a run that met a bug.
+fn panicked(now: DateTime<Utc>) -> (Report, Exit) {
+    let mut report = Report::new(now);
+    report.fail("internal error: see the log".to_owned(), Exit::Internal);
+    (report, Exit::Internal)
+}
+
+fn log_end(report: &Report, exit: Exit, duration: Duration) {
+    let (outliers, findings) = (report.totals.outliers, report.totals.findings);
+    let (exit_code, seconds) = (exit as u8, duration.as_secs());
+    match exit {
+        Exit::Done => info!(outliers, findings, seconds, "the run is complete"),
+        Exit::Partial => {
+            let missing = report.missing.join("; ");
+            warn!(outliers, findings, seconds, exit_code, "the run is partial: {missing}");
+        }
+        // the reason was logged by the run
+        _ => warn!(seconds, exit_code, "the run has not come to its end"),
+    }
+}
+
+/// Bytes of all files below a folder, as far as they can be read.
+fn folder_bytes(folder: &std::path::Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = entries.map(|entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => folder_bytes(&entry.path()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    });
+    bytes.sum()
+}

@@ -1,0 +1,196 @@
+//! The HTTP server of the daemon.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+use tracing::{error, info};
+
+use super::access::{self, Refusal};
+use super::metrics::{ProcessNumbers, TEXT_FORMAT, metrics_text};
+use super::status::SharedStatus;
+use crate::config::Secret;
+use crate::runtime::Clock;
+
+/// Longest silence of the daemon's loop that is healthy.
+const LONGEST_SILENCE: Duration = Duration::from_secs(120);
+
+/// Upper limit on the time that an answer may take.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+
+/// Time for answers in flight when the server stops.
+const STOP_TIME: Duration = Duration::from_secs(2);
+
+/// Upper limit on the bytes of a request's body; none is read.
+const MAX_BODY_BYTES: usize = 64 << 10;
+
+/// Headers of all answers. Nothing runs, nothing comes from elsewhere, nothing is framed or kept.
+const HEADERS: [(&str, &str); 5] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
+
+/// What the server shows, and does.
+#[derive(Clone, Debug)]
+pub struct HttpService {
+    status: SharedStatus,
+    run_requests: Arc<Notify>,
+    clock: Arc<dyn Clock>,
+    token: Option<Secret>,
+}
+
+impl HttpService {
+    /// Shows `status`, and starts runs by `run_requests`. With a token, only requests that carry it
+    /// see more than health.
+    pub fn new(status: SharedStatus, run_requests: Arc<Notify>, clock: Arc<dyn Clock>, token: Option<Secret>) -> Self {
+        HttpService { status, run_requests, clock, token }
+    }
+
+    fn router(self) -> Router {
+        let inner = Router::new()
+            .route("/metrics", get(metrics))
+            .route("/api/runs", get(runs).post(request_run))
+            .layer(from_fn_with_state(self.clone(), guard));
+        Router::new()
+            .route("/healthz", get(health))
+            .route("/readyz", get(readiness))
+            .merge(inner)
+            .layer(from_fn_with_state((), finish))
+            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+            .with_state(self)
+    }
+}
+
+/// The server while it runs.
+#[derive(Debug)]
+pub struct HttpServer {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl HttpServer {
+    /// Listens on `address` and answers.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on.
+    pub async fn start(address: SocketAddr, service: HttpService) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let serving = axum::serve(listener, service.router()).with_graceful_shutdown(async {
+                // a sender that is dropped stops the server, too
+                drop(stopped.await);
+            });
+            if let Err(serve_error) = serving.await {
+                error!("metrics and pages: {serve_error}");
+            }
+        });
+        Ok(HttpServer { address, stop, task })
+    }
+
+    /// Address with the port that it got.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops; answers in flight have a moment.
+    pub async fn stop(self) {
+        drop(self.stop);
+        let abort = self.task.abort_handle();
+        if tokio::time::timeout(STOP_TIME, self.task).await.is_err() {
+            abort.abort();
+        }
+    }
+}
+
+/// Lets requests pass that may see findings.
+async fn guard(State(service): State<HttpService>, request: Request, next: Next) -> Response {
+    match access::check(request.method(), request.headers(), service.token.as_ref()) {
+        Ok(()) => next.run(request).await,
+        Err(Refusal::Token) => {
+            let challenge = (WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"ee-outliers\", Bearer"));
+            (StatusCode::UNAUTHORIZED, [challenge], "the token is missing or wrong\n").into_response()
+        }
+        Err(Refusal::Host) => {
+            let why = "address this machine as localhost or by its IP address, or set a token in [http]\n";
+            (StatusCode::MISDIRECTED_REQUEST, why).into_response()
+        }
+        Err(Refusal::Origin) => (StatusCode::FORBIDDEN, "sent by a page from elsewhere\n").into_response(),
+    }
+}
+
+/// Limits the time of an answer, and adds the headers that all have.
+async fn finish(State(()): State<()>, request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(ANSWER_TIME, next.run(request)).await;
+    let mut answer = answer.unwrap_or_else(|_| StatusCode::GATEWAY_TIMEOUT.into_response());
+    let headers = answer.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    answer
+}
+
+async fn metrics(State(service): State<HttpService>) -> Response {
+    let status = service.status.lock().clone();
+    let text = metrics_text(&status, &ProcessNumbers::now(), service.clock.now());
+    ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
+}
+
+async fn health(State(service): State<HttpService>) -> Response {
+    let silence = service.clock.passed().saturating_sub(service.status.lock().alive);
+    if silence < LONGEST_SILENCE {
+        return "ok\n".into_response();
+    }
+    let why = format!("the daemon has been silent for {} s\n", silence.as_secs());
+    (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+}
+
+async fn readiness(State(service): State<HttpService>) -> Response {
+    if service.status.lock().is_stopping {
+        return (StatusCode::SERVICE_UNAVAILABLE, "ending\n").into_response();
+    }
+    "ready\n".into_response()
+}
+
+/// Asks for a run of all use cases. One that is under way ends first.
+async fn request_run(State(service): State<HttpService>, headers: HeaderMap) -> Response {
+    info!("a run was asked for over HTTP");
+    service.run_requests.notify_one();
+    let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/html") {
+        return (StatusCode::SEE_OTHER, [(LOCATION, "/")]).into_response();
+    }
+    let is_running = service.status.lock().in_progress.is_some();
+    let what = if is_running { "after the run under way" } else { "now" };
+    json_answer(StatusCode::ACCEPTED, &json!({"accepted": true, "begins": what}))
+}
+
+async fn runs(State(service): State<HttpService>) -> Response {
+    let status = service.status.lock().clone();
+    json_answer(StatusCode::OK, &json!({"daemon": status.json(service.clock.now())}))
+}
+
+fn json_answer(status: StatusCode, value: &Value) -> Response {
+    (status, [(CONTENT_TYPE, "application/json")], format!("{value}\n")).into_response()
+}
