@@ -37,6 +37,7 @@ pub mod delivery;
 pub mod scan_group;
 pub mod sinks;
 pub mod notifiers;
+pub mod outbox;
 pub mod housekeeping;
 pub mod report;
 pub mod http;

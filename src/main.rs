@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         }
         Command::Wipe(args) => start(0, |interrupt| commands::wipe(args, cli.log.quiet, interrupt)),
         Command::Bench(args) => start(0, |interrupt| commands::bench(args, interrupt)),
+        Command::Runs(command) => commands::runs(command),
+        Command::State(command) => commands::state(command),
         Command::Setup(args) => start(0, |interrupt| commands::setup(args, interrupt)),
     });
     result.unwrap_or(Exit::Internal).into()

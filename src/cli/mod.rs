@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use values::parse_size;
 pub use values::{DeviceChoice, Sweep};
-use values::{parse_device, parse_size, parse_sweep, parse_threads, parse_time};
+use values::{parse_device, parse_sweep, parse_threads, parse_time};
 
 /// Finds outliers in security events, for many use cases in one pass.
 #[derive(Debug, Parser)]
@@ -43,6 +44,12 @@ cases, SIGHUP reads the configuration again. Exit codes: 0 ended between runs; 7
     Check(CheckArgs),
     /// Remove all outliers from the documents of the cluster
     Wipe(WipeArgs),
+    /// List earlier runs, show one, or compare two
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Show, check or export what is kept in state_dir
+    #[command(subcommand)]
+    State(StateCommand),
     /// Print or store the component template that tells the cluster how to index outliers
     Setup(SetupArgs),
     /// Measure runs with different settings, and recommend some
@@ -163,6 +170,84 @@ pub struct WipeArgs {
     /// Directory for spilled data (default: the system's directory for temporary files)
     #[arg(long, value_name = "DIR")]
     pub spill_dir: Option<PathBuf>,
+}
+
+/// Options that name the folder of the state.
+#[derive(Debug, Clone, Args)]
+pub struct StatePlace {
+    /// Main configuration file, whose state_dir is meant; may be repeated, and later files win
+    #[arg(long, value_name = "FILE", num_args = 1.., action = clap::ArgAction::Append)]
+    pub config: Vec<PathBuf>,
+    /// The folder itself
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Subcommands of `state`.
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// Show what the folder holds: runs, notices that wait, memories of use cases
+    Show {
+        /// The folder.
+        #[command(flatten)]
+        place: StatePlace,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every file of the folder; exit with 74 if one is damaged
+    Verify {
+        /// The folder.
+        #[command(flatten)]
+        place: StatePlace,
+    },
+    /// Print everything in the state store, one JSON object per line
+    Export {
+        /// The folder.
+        #[command(flatten)]
+        place: StatePlace,
+    },
+}
+
+/// Subcommands of `runs`.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List the runs of the history, the latest last
+    List {
+        /// The folder.
+        #[command(flatten)]
+        place: StatePlace,
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a run: how it ended, and its findings
+    Show {
+        /// Number or id of the run
+        #[arg(value_name = "RUN")]
+        run: String,
+        /// The folder.
+        #[command(flatten)]
+        place: StatePlace,
+        /// Print a JSON object, with the report
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare the findings of two runs: which are new, which are gone, which are in both
+    Diff {
+        /// Number or id of the earlier run
+        #[arg(value_name = "FROM")]
+        from: String,
+        /// Number or id of the later run
+        #[arg(value_name = "TO")]
+        to: String,
+        /// The folder.
+        #[command(flatten)]
+        place: StatePlace,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Options of `setup`.

@@ -55,7 +55,7 @@ pub(super) fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
     threads.ok_or_else(|| format!("not a number from 1 to {MOST}"))
 }
 
-pub(super) fn parse_size(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
     const UNITS: [(&str, u64); 10] = [
         ("KIB", 1 << 10),
         ("MIB", 1 << 20),

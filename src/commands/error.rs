@@ -94,6 +94,7 @@ impl From<DeliveryError> for RunError {
             DeliveryError::Source(error) => error.into(),
             DeliveryError::Spill(error) => error.into(),
             DeliveryError::Sink(error) => error.into(),
+            DeliveryError::State(error) => error.into(),
             DeliveryError::Document { .. } => RunError::Reading(error.to_string()),
             DeliveryError::Outlier(_) | DeliveryError::Stopped => RunError::Internal(error.to_string()),
         }

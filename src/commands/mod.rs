@@ -4,9 +4,12 @@ mod bench;
 mod check;
 mod daemon;
 mod error;
+mod open_state;
 mod run;
+mod runs;
 mod sample;
 mod setup;
+mod state;
 mod wipe;
 
 use std::num::NonZeroUsize;
@@ -28,7 +31,9 @@ pub use bench::bench;
 pub use check::check;
 pub use daemon::{Daemon, daemon};
 pub use run::run;
+pub use runs::runs;
 pub use setup::setup;
+pub use state::state;
 pub use wipe::wipe;
 
 async fn connect(main: &MainConfig, interrupt: &Interrupt) -> Result<Client, RunError> {

@@ -7,6 +7,7 @@ use super::history_window::HistoryWindow;
 use super::keys::Keys;
 use super::outlier_limits;
 use super::time_formats;
+use crate::cli::parse_size;
 use crate::event::FieldPath;
 use crate::event::time::TimeFormats;
 use crate::python::parse_int;
@@ -30,6 +31,25 @@ pub(super) fn read_memory_days(keys: &mut Keys<'_>) -> Option<u32> {
     keys.parsed("memory_days", "not a whole number from 0 to 36500", help, days)
 }
 
+/// Default of `history_days`.
+const DEFAULT_HISTORY_DAYS: u32 = 365;
+
+/// Default of `history_size`.
+const DEFAULT_HISTORY_BYTES: u64 = 1 << 30;
+
+/// Reads `history_days`, the number of days for which runs are kept.
+fn read_history_days(keys: &mut Keys<'_>) -> Option<u32> {
+    let days = |text: &str| u32::try_from(parse_int(text)?).ok().filter(|days| *days <= MOST_MEMORY_DAYS);
+    let help = "write a number of days, such as 365; 0 keeps the last run only";
+    keys.parsed("history_days", "not a whole number from 0 to 36500", help, days)
+}
+
+/// Reads `history_size`, the upper limit on the size of the history in bytes.
+fn read_history_bytes(keys: &mut Keys<'_>) -> Option<u64> {
+    let bytes = |text: &str| Some(parse_size(text).ok()? as u64);
+    keys.parsed("history_size", "not a size", "write 512MiB, 2GiB or a number of bytes", bytes)
+}
+
 named_values! {
     /// Effect of a use case on the run if it cannot use the events that match it.
     OnUnusable {
@@ -51,10 +71,14 @@ pub struct General {
     pub timestamp_format: TimeFormats,
     /// Length of the history over which events are read, unless a use case sets its own.
     pub history_window: HistoryWindow,
-    /// Folder for the memory of what earlier runs saw; without one, nothing is remembered.
+    /// Folder for what is kept of earlier runs; without one, nothing is remembered.
     pub state_dir: Option<PathBuf>,
     /// Number of days that are remembered, unless a use case sets its own; 0 for none.
     pub memory_days: u32,
+    /// Number of days for which runs are kept in the history.
+    pub history_days: u32,
+    /// Upper limit on the bytes of the history.
+    pub history_bytes: u64,
     /// True to write outliers to their documents.
     pub save_results: bool,
     /// True to log each outlier.
@@ -95,6 +119,8 @@ impl General {
             history_window: HistoryWindow::read(keys),
             state_dir: keys.filled("state_dir").map(PathBuf::from),
             memory_days: read_memory_days(keys).unwrap_or(DEFAULT_MEMORY_DAYS),
+            history_days: read_history_days(keys).unwrap_or(DEFAULT_HISTORY_DAYS),
+            history_bytes: read_history_bytes(keys).unwrap_or(DEFAULT_HISTORY_BYTES),
         }
     }
 }

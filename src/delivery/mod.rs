@@ -24,6 +24,7 @@ use crate::outlier::{
 use crate::runtime::Interrupt;
 use crate::sources::{DocumentKey, Documents, SourceError};
 use crate::spill::SpillError;
+use crate::state::StateError;
 
 pub use notice::{
     DIGEST_NAMES, DOCUMENT_BYTES, Digest, DigestFinding, DigestUseCase, FindingNotice, Notice, NoticeDocument,
@@ -148,6 +149,9 @@ pub enum DeliveryError {
     /// A sink could not write.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// The state store could not be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A document is no longer a JSON object.
     #[error("document {} of {}: {reason}", id.id, id.index)]
     Document {

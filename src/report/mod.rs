@@ -3,7 +3,9 @@
 mod check;
 mod exit;
 mod notes;
+mod notices;
 mod resources;
+mod source;
 pub(crate) mod summary;
 mod totals;
 mod use_case;
@@ -23,12 +25,13 @@ use crate::findings::{Finding, Findings, MAX_RANKED, RankedAsset};
 use crate::housekeeping::Cleaned;
 use crate::plan::ScanPlan;
 use crate::scan_group::{GroupResult, UseCaseResult};
-use crate::sources::ScanSummary;
 use crate::spill::SpillError;
 use crate::state::{Memories, MemorySize};
 use crate::terminal::counted;
 pub use check::{CheckReport, CheckSummary};
 pub use exit::Exit;
+pub(crate) use notices::NoticeMemory;
+pub use notices::NoticeReport;
 pub use resources::Resources;
 pub use totals::Totals;
 use use_case::{GrokGivenUp, UseCaseReport};
@@ -84,6 +87,12 @@ pub struct Report {
     /// Size of the memory of earlier runs, as it was before this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<MemorySize>,
+    /// Id of the run in the history, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Notices, if there are channels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notices: Option<NoticeReport>,
     /// Use cases, in the order of the configuration files.
     pub use_cases: Vec<UseCaseReport>,
     /// Problems in the configuration.
@@ -182,6 +191,8 @@ impl Report {
             findings: Vec::new(),
             assets: Vec::new(),
             memory: None,
+            run: None,
+            notices: None,
             use_cases: Vec::new(),
             problems: Vec::new(),
         }
@@ -319,34 +330,6 @@ impl Report {
             self.without_time(plan, planned, &use_case_result);
             self.use_case(&planned.use_case, use_case_result, grok_given_up, on_unusable);
         }
-    }
-
-    fn source(&mut self, summary: &ScanSummary, n_spilled: usize) {
-        self.source.events += summary.events;
-        self.source.bytes += summary.bytes;
-        self.source.spilled_batches += n_spilled;
-        for (reason, lines, samples) in summary.skipped.reasons() {
-            warn!(lines, reason = reason.as_str(), "lines were skipped");
-            self.missing.push(skipped_lines(reason, lines, samples));
-            let place = |sample: &SkippedSample| format!("{}:{}: {}", sample.file, sample.line + 1, sample.text);
-            let samples = samples.iter().map(place).collect();
-            self.source.skipped_lines.insert(reason.as_str(), SkippedReport { lines, samples });
-        }
-        for part in &summary.incomplete {
-            error!("{}: {}", part.name, part.reason);
-            self.missing.push(format!("{} was not read to its end: {}", part.name, part.reason));
-            self.source.incomplete.push(format!("{}: {}", part.name, part.reason));
-        }
-        let ignored = summary.ignored.iter().map(|file| format!("{}: {}", file.name, file.reason));
-        self.source.ignored.extend(ignored);
-        for doubt in &summary.doubts {
-            // each scan group reads the files
-            if !self.warnings.contains(doubt) {
-                self.warning(doubt.clone());
-            }
-        }
-        self.source.repeats += summary.repeats;
-        self.source.forgotten += summary.forgotten;
     }
 
     fn use_case(

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table};
 
-use super::{CheckSummary, Report, SourceReport, Status};
+use super::{CheckSummary, NoticeReport, Report, SourceReport, Status};
 use crate::config::Problem;
 use crate::delivery::Written;
 use crate::findings::LeftOut;
@@ -61,6 +61,10 @@ pub(crate) fn print(report: &Report) {
     if let Some(MemorySize { days, tallies }) = report.memory {
         let (days, tallies) = (counted(days, "day", "days"), counted(tallies, "tally", "tallies"));
         text.push_str(&format!("memory: {days}, {tallies}\n"));
+    }
+    if let Some(NoticeReport { told, given_up, waiting, .. }) = report.notices {
+        let told = counted(told, "notice", "notices");
+        text.push_str(&format!("told: {told}, {} waiting, {} given up\n", thousands(waiting), thousands(given_up)));
     }
     text.push_str(&ignored(&report.source.ignored));
     text.push_str(&repeats(&report.source));

@@ -274,7 +274,8 @@ impl Daemon {
         let (clock, interrupt, selection) = (Arc::clone(&self.clock), run_interrupt.clone(), job.selection.clone());
         let running = on_own_thread(move || async move {
             let audience = Audience::Log;
-            let once = Once { args: &args, settings: &settings, selection: &selection, may_wipe, audience };
+            let once =
+                Once { args: &args, settings: &settings, selection: &selection, may_wipe, audience, state: None };
             once.run(&*clock, &interrupt).await
         });
         tokio::pin!(running);

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::super::error::RunError;
 use super::progress::Progress;
+use super::recording::{Found, Noting, Recording};
 use super::request::{Output, Request};
 use super::{Audience, out_of_time};
 use crate::cli::DeviceChoice;
@@ -17,7 +18,7 @@ use crate::delivery::{Delivery, DeliveryError, Sink, SinkError, deliver};
 use crate::engine::Compute;
 use crate::findings::{Findings, RollUp, RolledUp};
 use crate::models::word2vec::neural::TrainingDevice;
-use crate::outlier::{Gathered, GatheredDocuments};
+use crate::outlier::{Gathered, GatheredDocuments, StoredOutliers};
 use crate::plan::{Period, ScanPlan};
 use crate::report::{NOTHING_WRITTEN, Report};
 use crate::runtime::Interrupt;
@@ -39,6 +40,8 @@ pub(super) struct Judging<'a> {
     audience: Audience,
     /// Memory of earlier runs, if the configuration has one.
     store: Option<Memories>,
+    /// What the run leaves in the state store, if there is anything.
+    recording: Option<&'a Recording<'a>>,
     /// The file for outliers.
     output: Option<OutlierFile>,
     /// The file for findings.
@@ -59,10 +62,11 @@ impl<'a> Judging<'a> {
         interrupt: &'a Interrupt,
         main: &'a MainConfig,
         use_cases: &[Arc<UseCase>],
+        recording: Option<&'a Recording<'a>>,
     ) -> Result<Self, RunError> {
         let compute = Compute::new(request.limits.clone()).map_err(|error| RunError::Internal(error.to_string()))?;
         let compute = compute.with_resource(device(request.device, use_cases)?);
-        let store = open_store(request, main, use_cases)?;
+        let store = open_store(request, main, use_cases, recording)?;
         let spill_dir = &compute.limits().spill_dir;
         let gathered = Gathered::new(spill_dir);
         let create = |output: &Output| files::create(&output.path, output.format, spill_dir);
@@ -81,6 +85,7 @@ impl<'a> Judging<'a> {
             now: request.now,
             audience,
             store,
+            recording,
             output,
             gathered,
             names: Vec::new(),
@@ -197,7 +202,7 @@ impl<'a> Judging<'a> {
         }
         let mut started = Instant::now();
         let prepared = tokio::task::block_in_place(|| self.prepare(report));
-        let (findings, gathered, mut sinks) = match prepared {
+        let Prepared { findings, outliers, gathered, noting, mut sinks } = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.report(report);
@@ -225,7 +230,8 @@ impl<'a> Judging<'a> {
             None if result.is_ok() => report.missing.extend(delivery.lost.missing()),
             None => {}
         }
-        let (interrupt, store) = (self.interrupt, self.store.take());
+        let (interrupt, store, recording) = (self.interrupt, self.store.take(), self.recording);
+        let spill_dir = self.compute.limits().spill_dir.clone();
         self.report(report);
         report.phases.write += started.elapsed().as_secs_f64();
         if let Some(ended) = ended {
@@ -237,6 +243,10 @@ impl<'a> Judging<'a> {
         }
         sinks.into_iter().try_for_each(Sink::finish)?;
         outputs.write(&findings)?;
+        if let (Some(recording), Some(noting)) = (recording, noting) {
+            let found = Found { findings: &findings, outliers: &outliers, documents, spill_dir: &spill_dir };
+            tokio::task::block_in_place(|| recording.store(&noting, &found, report))?;
+        }
         // last: what a run that fails saw is not remembered, as the next one reports it
         Ok(store.map_or(Ok(()), |store| store.commit())?)
     }
@@ -248,13 +258,18 @@ impl<'a> Judging<'a> {
         let planned = self.groups.iter().flat_map(|(plan, _)| &plan.use_cases);
         let use_cases: Vec<Arc<UseCase>> = planned.map(|planned| Arc::clone(&planned.use_case)).collect();
         let (general, interrupt) = (&self.main.general, self.interrupt);
-        let roll_up = RollUp { use_cases: &use_cases, general, spill_dir, interrupt, keeps_scores: false };
-        let RolledUp { findings, withheld, use_cases } = roll_up.run(&gathered)?;
+        let keeps_scores = self.recording.is_some_and(Recording::has_channels);
+        let roll_up = RollUp { use_cases: &use_cases, general, spill_dir, interrupt, keeps_scores };
+        let RolledUp { findings, withheld, use_cases: counts } = roll_up.run(&gathered)?;
         let results = self.groups.iter_mut().flat_map(|(_, result)| &mut result.use_cases);
-        results.zip(use_cases).for_each(|(result, counts)| result.counts = counts);
+        results.zip(counts).for_each(|(result, counts)| result.counts = counts);
         report.rank(&findings)?;
         self.tell_failed_requirements(report);
-        Ok((findings, gathered.documents(withheld)?, self.open_sinks()?))
+        let noting = self.recording.map(|recording| recording.note(use_cases, &findings, spill_dir)).transpose()?;
+        let (noting, mut sinks) = noting.map_or((None, Vec::new()), |(noting, sinks)| (Some(noting), sinks));
+        let documents = gathered.documents(withheld)?;
+        sinks.extend(self.open_sinks()?);
+        Ok(Prepared { findings, outliers: gathered, gathered: documents, noting, sinks })
     }
 
     /// Reports use cases whose outliers are left out because a required use case failed.
@@ -306,7 +321,15 @@ impl<'a> Judging<'a> {
 }
 
 /// Findings, the outliers to deliver, and where they go.
-type Prepared = (Findings, GatheredDocuments, Vec<Box<dyn Sink>>);
+struct Prepared {
+    findings: Findings,
+    /// Outliers of the run, to be read again.
+    outliers: StoredOutliers,
+    gathered: GatheredDocuments,
+    /// What is noted for the state store, if anything is.
+    noting: Option<Noting>,
+    sinks: Vec<Box<dyn Sink>>,
+}
 
 /// Outputs of a run that hold findings.
 struct FindingsOutputs {
@@ -324,10 +347,16 @@ impl FindingsOutputs {
 }
 
 /// Opens the memory of earlier runs, if the configuration has one.
-fn open_store(request: &Request, main: &MainConfig, use_cases: &[Arc<UseCase>]) -> Result<Option<Memories>, RunError> {
+fn open_store(
+    request: &Request,
+    main: &MainConfig,
+    use_cases: &[Arc<UseCase>],
+    recording: Option<&Recording<'_>>,
+) -> Result<Option<Memories>, RunError> {
     let usage = if request.writes { MemoryUse::ReadAndAdd } else { MemoryUse::ReadOnly };
-    let Some(folder) = &main.general.state_dir else { return Ok(None) };
-    let folder = StateFolder::lock(folder, usage)?;
+    let Some(path) = &main.general.state_dir else { return Ok(None) };
+    let locked = recording.and_then(Recording::folder).cloned();
+    let folder = locked.map_or_else(|| StateFolder::lock(path, usage), Ok)?;
     Ok(Some(Memories::open(&folder, use_cases.iter().map(Arc::as_ref))?))
 }
 

@@ -5,6 +5,7 @@ mod files;
 mod judging;
 mod outputs;
 mod progress;
+mod recording;
 mod request;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 use super::error::RunError;
+use super::open_state::OpenState;
 use super::{load, log_problems, none_active, read_mapping, tell_problems};
 use crate::cli::RunArgs;
 use crate::config::{Configuration, UseCase};
@@ -21,6 +23,7 @@ use crate::report::{Exit, NOTHING_WRITTEN, Report, summary};
 use crate::runtime::{Clock, Interrupt, SystemClock};
 use crate::telemetry;
 use judging::Judging;
+use recording::Recording;
 use request::{Request, RequestedSource};
 
 /// Runs once. `quiet` leaves progress and summary out, but for what is missing.
@@ -29,7 +32,7 @@ pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
     telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
     let clock = SystemClock::start();
     let audience = if quiet { Audience::QuietTerminal } else { Audience::Terminal };
-    let once = Once { args, settings: &settings, selection: &Selection::All, may_wipe: true, audience };
+    let once = Once { args, settings: &settings, selection: &Selection::All, may_wipe: true, audience, state: None };
     let (report, exit) = once.run(&clock, &interrupt).await;
     match exit {
         Exit::Done | Exit::Partial if quiet => summary::print_missing(&report),
@@ -95,6 +98,8 @@ pub(super) struct Once<'a> {
     /// False if existing outliers stay, whatever the configuration says.
     pub(super) may_wipe: bool,
     pub(super) audience: Audience,
+    /// The state, if the process has it open. The process also tells the notices, then.
+    pub(super) state: Option<&'a OpenState>,
 }
 
 impl Once<'_> {
@@ -102,7 +107,11 @@ impl Once<'_> {
     pub(super) async fn run(self, clock: &dyn Clock, interrupt: &Interrupt) -> (Report, Exit) {
         let started = clock.passed();
         let mut report = Report::new(clock.now());
-        let result = self.detect(clock, interrupt, &mut report).await;
+        let mut recording = None;
+        let result = self.detect(clock, interrupt, &mut report, &mut recording).await;
+        if let Some(recording) = &recording {
+            recording.tell(interrupt, &mut report).await;
+        }
         report.finish(clock.passed().saturating_sub(started));
         let exit = match result {
             Ok(()) => report.exit(),
@@ -110,9 +119,10 @@ impl Once<'_> {
             Err(_) if interrupt.is_raised() => fail(RunError::Interrupted(report.written_so_far()), &mut report),
             Err(run_error) => fail(run_error, &mut report),
         };
+        let recorded = recording.map_or(Ok(()), |recording| recording.end(&report, exit));
         // where the report would go may be what must not be replaced
         let path = self.args.report.as_deref().filter(|_| exit != Exit::Usage);
-        match outputs::write_report(path, &report) {
+        match outputs::write_report(path, &report).and(recorded) {
             Err(report_error) => {
                 error!("{report_error}");
                 let exit = if exit == Exit::Done { Exit::LocalFile } else { exit };
@@ -122,14 +132,25 @@ impl Once<'_> {
         }
     }
 
-    async fn detect(self, clock: &dyn Clock, interrupt: &Interrupt, report: &mut Report) -> Result<(), RunError> {
+    async fn detect<'c>(
+        self,
+        clock: &'c dyn Clock,
+        interrupt: &Interrupt,
+        report: &mut Report,
+        recording: &mut Option<Recording<'c>>,
+    ) -> Result<(), RunError>
+    where
+        Self: 'c,
+    {
         let Once { args, settings, .. } = self;
         let request = Request::new(args, clock.now())?;
         outputs::check(args, &request, settings)?;
         let mapping = read_mapping(args.config.mapping.as_deref())?;
+        *recording = Recording::begin(&request, self, clock, interrupt, report)?;
         let use_cases = self.choose(&request, report)?;
         outputs::check_report(args.report.as_deref())?;
-        let judging = Judging::new(&request, self.audience, interrupt, &settings.main, &use_cases)?;
+        let recording = recording.as_ref();
+        let judging = Judging::new(&request, self.audience, interrupt, &settings.main, &use_cases, recording)?;
         if let Some(store) = judging.store() {
             report.memory(store);
         }

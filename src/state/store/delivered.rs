@@ -4,7 +4,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use redb::{ReadableTable, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 
 use super::super::error::StateError;
 use super::StateStore;
@@ -31,6 +31,7 @@ pub struct RunDelivery {
     transaction: WriteTransaction,
     next_notice: Option<u64>,
     n_kept: u64,
+    n_blocks: u64,
     n_bytes: u64,
 }
 
@@ -53,7 +54,7 @@ impl StateStore {
     pub fn deliver(&self, run: u64, now: DateTime<Utc>) -> Result<RunDelivery, StateError> {
         let transaction = self.begin_write()?;
         let store = self.clone();
-        Ok(RunDelivery { store, run, now, transaction, next_notice: None, n_kept: 0, n_bytes: 0 })
+        Ok(RunDelivery { store, run, now, transaction, next_notice: None, n_kept: 0, n_blocks: 0, n_bytes: 0 })
     }
 
     /// Records, before they are written to documents, the ids of outliers that are new to these.
@@ -71,8 +72,17 @@ impl StateStore {
         })
     }
 
-    /// Calls `visit` with the ids that earlier runs announced, and which no run has delivered; in no
-    /// order.
+    /// True if there are ids that runs announced and did not deliver.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn has_announced(&self) -> Result<bool, StateError> {
+        let transaction = self.begin_read()?;
+        let announced = self.table(&transaction, ANNOUNCED)?;
+        announced.map_or(Ok(false), |announced| announced.is_empty().map(|is_empty| !is_empty)).map_err(self.failed())
+    }
+
+    /// Calls `visit` with the ids that runs announced, and which no run has delivered; in no order.
     ///
     /// # Errors
     /// A store that cannot be read, and errors of `visit`.
@@ -126,17 +136,18 @@ impl RunDelivery {
         Ok(())
     }
 
-    /// Keeps findings of the run, which come with the highest scores first.
+    /// Keeps findings of the run. Over all calls, the highest scores come first.
     ///
     /// # Errors
     /// A store that cannot be written.
     pub fn keep(&mut self, findings: &[KeptFinding]) -> Result<(), StateError> {
         let store = &self.store;
         let mut table = self.transaction.open_table(FINDINGS).map_err(store.failed())?;
-        for (block, findings) in findings.chunks(FINDINGS_PER_BLOCK).enumerate() {
+        for findings in findings.chunks(FINDINGS_PER_BLOCK) {
             let text = to_json(&findings).map_err(store.bad_value())?;
             let value = compress(&text).map_err(store.bad_value())?;
-            table.insert((self.run, block as u64), value.as_slice()).map_err(store.failed())?;
+            table.insert((self.run, self.n_blocks), value.as_slice()).map_err(store.failed())?;
+            self.n_blocks += 1;
             self.n_bytes += value.len() as u64;
         }
         self.n_kept += findings.len() as u64;

@@ -271,7 +271,8 @@ impl StateStore {
     /// A store that cannot be read.
     pub fn runs(&self) -> Result<Vec<RunRecord>, StateError> {
         let transaction = self.begin_read()?;
-        self.table(&transaction, RUNS)?.map_or(Ok(Vec::new()), |runs| self.decode_runs(&runs))
+        let runs = self.table(&transaction, RUNS)?.map_or(Ok(Vec::new()), |runs| self.decode_runs(&runs))?;
+        runs.into_iter().map(|run| self.as_it_is(run)).collect()
     }
 
     /// The run with this number; `None` if there is none.
@@ -281,8 +282,14 @@ impl StateStore {
     pub fn run(&self, number: u64) -> Result<Option<RunRecord>, StateError> {
         let transaction = self.begin_read()?;
         let Some(runs) = self.table(&transaction, RUNS)? else { return Ok(None) };
-        let value = runs.get(number).map_err(self.failed())?;
-        value.map(|value| from_json(value.value()).map_err(self.bad_value())).transpose()
+        let Some(value) = runs.get(number).map_err(self.failed())? else { return Ok(None) };
+        from_json(value.value()).map_err(self.bad_value()).and_then(|run| self.as_it_is(run)).map(Some)
+    }
+
+    /// A run without an end was killed, unless a program holds the folder.
+    fn as_it_is(&self, run: RunRecord) -> Result<RunRecord, StateError> {
+        let is_running = run.outcome != RunOutcome::Running || self.is_in_use()?;
+        Ok(if is_running { run } else { RunRecord { outcome: RunOutcome::Interrupted, ..run } })
     }
 
     /// The report of a run as JSON; `None` if the run has none.

@@ -28,7 +28,7 @@ use redb::{
 };
 
 use super::error::StateError;
-use super::folder::StateFolder;
+use super::folder::{StateFolder, is_in_use};
 use values::BadValue;
 
 pub use delivered::RunDelivery;
@@ -47,7 +47,7 @@ struct Inner {
     path: PathBuf,
     set_aside: Option<String>,
     /// Locked as long as the store is open for writing.
-    _folder: Option<StateFolder>,
+    folder: Option<StateFolder>,
 }
 
 enum OpenDatabase {
@@ -74,7 +74,7 @@ impl StateStore {
             database: OpenDatabase::Writable(database),
             path,
             set_aside,
-            _folder: Some(folder.clone()),
+            folder: Some(folder.clone()),
         }))
     }
 
@@ -89,7 +89,7 @@ impl StateStore {
             return Ok(None);
         }
         let database = open::open_to_read(folder, &path)?;
-        Ok(Some(StateStore::of(Inner { database, path, set_aside: None, _folder: None })))
+        Ok(Some(StateStore::of(Inner { database, path, set_aside: None, folder: None })))
     }
 
     /// A store that is gone with the program.
@@ -98,7 +98,7 @@ impl StateStore {
     /// Memory that cannot be had.
     pub fn in_memory() -> Result<Self, StateError> {
         let database = OpenDatabase::Writable(open::in_memory()?);
-        Ok(StateStore::of(Inner { database, path: PathBuf::new(), set_aside: None, _folder: None }))
+        Ok(StateStore::of(Inner { database, path: PathBuf::new(), set_aside: None, folder: None }))
     }
 
     fn of(inner: Inner) -> Self {
@@ -123,6 +123,14 @@ impl StateStore {
     /// Size of the file in bytes.
     pub fn n_bytes(&self) -> u64 {
         std::fs::metadata(&self.0.path).map_or(0, |found| found.len())
+    }
+
+    /// True if a program, such as this one, may write to the store.
+    fn is_in_use(&self) -> Result<bool, StateError> {
+        match (&self.0.database, self.0.path.parent()) {
+            (OpenDatabase::ReadOnly(_), Some(folder)) => is_in_use(folder),
+            _ => Ok(self.0.folder.is_some() || !self.remembers()),
+        }
     }
 
     fn begin_write(&self) -> Result<WriteTransaction, StateError> {

@@ -24,8 +24,6 @@ pub struct PendingNotice {
     pub attempts: u32,
     /// Time of the last attempt.
     pub tried: Option<DateTime<Utc>>,
-    /// Time of the next attempt.
-    pub due: DateTime<Utc>,
     /// Reason why the last attempt failed.
     pub reason: Option<String>,
 }
@@ -33,17 +31,13 @@ pub struct PendingNotice {
 impl PendingNotice {
     pub(super) fn new(number: u64, channel: &str, key: &str, now: DateTime<Utc>) -> Self {
         let (channel, key) = (channel.to_owned(), key.to_owned());
-        PendingNotice { number, channel, key, since: now, attempts: 0, tried: None, due: now, reason: None }
-    }
-
-    /// True if it is time for the next attempt. A clock that was set back does not delay it.
-    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
-        self.due <= now || self.tried.is_some_and(|tried| tried > now) || self.since > now
+        PendingNotice { number, channel, key, since: now, attempts: 0, tried: None, reason: None }
     }
 }
 
 /// Counts of a channel since the store began.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ChannelCounts {
     /// Notices that it told.
     pub told: u64,
@@ -55,6 +49,12 @@ pub struct ChannelCounts {
     pub last_told: Option<DateTime<Utc>>,
     /// Reason of the last failure, until a notice is told.
     pub reason: Option<String>,
+    /// Failures since a notice was told.
+    pub failures_in_row: u32,
+    /// Time of the last failure.
+    pub last_failed: Option<DateTime<Utc>>,
+    /// Time of the next attempt after it.
+    pub paused_until: Option<DateTime<Utc>>,
     /// Beginning of the minute whose notices count for the rate limit.
     pub minute: Option<DateTime<Utc>>,
     /// Notices of this minute.
@@ -62,6 +62,21 @@ pub struct ChannelCounts {
 }
 
 impl ChannelCounts {
+    /// True if the channel pauses after a failure. A clock that was set back ends the pause.
+    pub fn is_paused(&self, now: DateTime<Utc>) -> bool {
+        self.last_failed.is_some_and(|failed| failed <= now) && self.paused_until.is_some_and(|until| now < until)
+    }
+
+    fn count_failure(&mut self, now: DateTime<Utc>, until: Option<DateTime<Utc>>, reason: &str) {
+        self.count_attempt(now);
+        self.failed += 1;
+        self.reason = Some(reason.to_owned());
+        if until.is_some() {
+            self.failures_in_row = self.failures_in_row.saturating_add(1);
+            (self.last_failed, self.paused_until) = (Some(now), until);
+        }
+    }
+
     /// Number of notices that may be told at the time `now` without exceeding `rate_limit` per
     /// minute.
     pub fn room(&self, now: DateTime<Utc>, rate_limit: u32) -> u32 {
@@ -134,11 +149,12 @@ impl StateStore {
                 counts.count_attempt(now);
                 counts.told += 1;
                 (counts.last_told, counts.reason) = (Some(now), None);
+                (counts.failures_in_row, counts.paused_until) = (0, None);
             })
         })
     }
 
-    /// Records that an attempt failed; the next one is `due` later.
+    /// Records that an attempt failed, and that the channel pauses `until` then.
     ///
     /// # Errors
     /// A store that cannot be written.
@@ -146,21 +162,17 @@ impl StateStore {
         &self,
         pending: &PendingNotice,
         now: DateTime<Utc>,
-        due: DateTime<Utc>,
+        until: DateTime<Utc>,
         reason: &str,
     ) -> Result<(), StateError> {
         self.change(|transaction| {
             let mut table = transaction.open_table(PENDING).map_err(self.failed())?;
-            let (attempts, reason) = (pending.attempts + 1, reason.to_owned());
+            let attempts = pending.attempts + 1;
             let failed =
-                PendingNotice { attempts, tried: Some(now), due, reason: Some(reason.clone()), ..pending.clone() };
+                PendingNotice { attempts, tried: Some(now), reason: Some(reason.to_owned()), ..pending.clone() };
             put_pending(self, &mut table, &failed)?;
             drop(table);
-            self.count(transaction, &pending.channel, |counts| {
-                counts.count_attempt(now);
-                counts.failed += 1;
-                counts.reason = Some(reason);
-            })
+            self.count(transaction, &pending.channel, |counts| counts.count_failure(now, Some(until), reason))
         })
     }
 
@@ -172,10 +184,8 @@ impl StateStore {
         self.change(|transaction| {
             self.remove_notice(transaction, pending.number)?;
             self.count(transaction, &pending.channel, |counts| {
-                counts.count_attempt(now);
-                counts.failed += 1;
+                counts.count_failure(now, None, reason);
                 counts.given_up += 1;
-                counts.reason = Some(reason.to_owned());
             })
         })
     }

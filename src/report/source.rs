@@ -1,0 +1,37 @@
+//! Counts of what was read.
+
+use tracing::{error, warn};
+
+use super::{Report, SkippedReport, skipped_lines};
+use crate::event::decode::SkippedSample;
+use crate::sources::ScanSummary;
+
+impl Report {
+    pub(super) fn source(&mut self, summary: &ScanSummary, n_spilled: usize) {
+        self.source.events += summary.events;
+        self.source.bytes += summary.bytes;
+        self.source.spilled_batches += n_spilled;
+        for (reason, lines, samples) in summary.skipped.reasons() {
+            warn!(lines, reason = reason.as_str(), "lines were skipped");
+            self.missing.push(skipped_lines(reason, lines, samples));
+            let place = |sample: &SkippedSample| format!("{}:{}: {}", sample.file, sample.line + 1, sample.text);
+            let samples = samples.iter().map(place).collect();
+            self.source.skipped_lines.insert(reason.as_str(), SkippedReport { lines, samples });
+        }
+        for part in &summary.incomplete {
+            error!("{}: {}", part.name, part.reason);
+            self.missing.push(format!("{} was not read to its end: {}", part.name, part.reason));
+            self.source.incomplete.push(format!("{}: {}", part.name, part.reason));
+        }
+        let ignored = summary.ignored.iter().map(|file| format!("{}: {}", file.name, file.reason));
+        self.source.ignored.extend(ignored);
+        for doubt in &summary.doubts {
+            // each scan group reads the files
+            if !self.warnings.contains(doubt) {
+                self.warning(doubt.clone());
+            }
+        }
+        self.source.repeats += summary.repeats;
+        self.source.forgotten += summary.forgotten;
+    }
+}
