@@ -9,9 +9,10 @@
 //! query languages, `beacon`, `sudden_appearance` and `word2vec` these models, `docs` the pictures
 //! of the documentation, `scores` what all of them say about an outlier, `comparison` what they
 //! compare it with, `bench` what runs take, `recordings` the use cases and recordings that ship
-//! with the project, `memory` what runs remember, `servers` real clusters, `tidy` the rules of the
-//! source tree, `usability` what use cases say that cannot use the events. `program`, `outliers`
-//! and `random` are shared by the tests.
+//! with the project, `memory` what runs remember, `state` the folder of that, `runs` the history,
+//! `outbox` who is told of what, `servers` real clusters, `tidy` the rules of the source tree,
+//! `usability` what use cases say that cannot use the events. `program`, `outliers`, `random` and
+//! `receiver` are shared by the tests.
 
 mod beacon;
 mod bench;
@@ -25,6 +26,7 @@ mod fuzz;
 mod golden;
 mod inputs;
 mod memory;
+mod outbox;
 mod outliers;
 mod outputs;
 mod plans;
@@ -32,9 +34,12 @@ mod program;
 mod properties;
 mod query;
 mod random;
+mod receiver;
 mod recordings;
+mod runs;
 mod scores;
 mod servers;
+mod state;
 mod sudden_appearance;
 mod tidy;
 mod usability;

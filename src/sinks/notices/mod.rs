@@ -154,3 +154,6 @@ impl Sink for NoticeSink {
         Ok(found.into_iter().flatten().try_for_each(&mut push)?)
     }
 }
+
+#[cfg(test)]
+mod tests;
