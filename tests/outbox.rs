@@ -272,7 +272,7 @@ fn secrets_are_nowhere() {
     let channel =
         format!("hmac_secret={MARKED}-1\nheaders=\n  Authorization: Bearer {MARKED}-2\n  X-Token: {MARKED}-3");
     let site = Site::new(
-        "state_dir=state\nes_password=MARKED-SECRET-4\nes_username=u\nlog_level=debug\nlog_file=log.txt",
+        "state_dir=state\nes_password=MARKED-SECRET-4\nes_username=u\nlog_level=DEBUG\nlog_file=log.txt",
         &channel,
     );
     let main = fs::read_to_string(site.path().join("main.conf")).expect("readable");

@@ -70,7 +70,7 @@ fn runs_are_listed_shown_and_compared() {
     assert!(stderr.contains("no run is recorded"), "{stderr}");
     site.events(&["a", "b"]);
     site.run().expect_code(0);
-    site.events(&["b", "c\u{1b}[2J"]);
+    site.events(&["b", "c\\u001b[2J"]);
     site.run().expect_code(0);
     site.events(&[]);
     site.run().expect_code(4);

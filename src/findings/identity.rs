@@ -13,9 +13,9 @@ use crate::spill::{FieldReader, FieldWriter, Record};
 
 /// Hash of texts. Nobody can make an event whose identity is that of another.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Identity(u128);
+pub struct StableId(u128);
 
-impl Identity {
+impl StableId {
     /// Identity of a list of parts, each of which may be absent.
     pub fn of<'a>(parts: impl IntoIterator<Item = Option<&'a [u8]>>) -> Self {
         let mut hash = Sha256::new();
@@ -26,7 +26,7 @@ impl Identity {
         }
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash.finalize()[..16]);
-        Identity(u128::from_be_bytes(bytes))
+        StableId(u128::from_be_bytes(bytes))
     }
 
     /// Identity of a finding of the use case with this name.
@@ -45,7 +45,7 @@ impl Identity {
 
     /// Identity with these bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Identity(u128::from_be_bytes(bytes))
+        StableId(u128::from_be_bytes(bytes))
     }
 
     /// Appends it to a record.
@@ -58,11 +58,11 @@ impl Identity {
     /// # Errors
     /// Fields that end early.
     pub fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
-        Ok(Identity(u128::from(fields.number()?) << 64 | u128::from(fields.number()?)))
+        Ok(StableId(u128::from(fields.number()?) << 64 | u128::from(fields.number()?)))
     }
 }
 
-impl fmt::Display for Identity {
+impl fmt::Display for StableId {
     /// Writes 32 hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
@@ -71,8 +71,8 @@ impl fmt::Display for Identity {
 
 impl Finding {
     /// Its identity.
-    pub fn identity(&self) -> Identity {
-        Identity::of_texts(&self.use_case, self.aggregator.as_deref(), self.target.as_deref())
+    pub fn identity(&self) -> StableId {
+        StableId::of_texts(&self.use_case, self.aggregator.as_deref(), self.target.as_deref())
     }
 }
 
@@ -81,7 +81,7 @@ impl Finding {
 #[derive(Debug, Clone, Copy)]
 pub struct FindingScore {
     /// The finding.
-    pub finding: Identity,
+    pub finding: StableId,
     /// Surprise in bits.
     surprise: f64,
 }
@@ -124,7 +124,7 @@ impl Record for FindingScore {
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
-        Ok(FindingScore { finding: Identity::decode(fields)?, surprise: f64::from_bits(fields.number()?) })
+        Ok(FindingScore { finding: StableId::decode(fields)?, surprise: f64::from_bits(fields.number()?) })
     }
 }
 
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn texts_that_read_alike_together_have_identities_of_their_own() {
-        let of = |parts: &[Option<&str>]| Identity::of(parts.iter().map(|part| part.map(str::as_bytes)));
+        let of = |parts: &[Option<&str>]| StableId::of(parts.iter().map(|part| part.map(str::as_bytes)));
         let lists: [&[Option<&str>]; 7] = [
             &[],
             &[None],
@@ -144,11 +144,11 @@ mod tests {
             &[Some("a"), None, Some("b")],
             &[Some("a"), Some("b"), None],
         ];
-        let mut identities: Vec<Identity> = lists.iter().map(|parts| of(parts)).collect();
+        let mut identities: Vec<StableId> = lists.iter().map(|parts| of(parts)).collect();
         identities.sort_unstable();
         identities.dedup();
         assert_eq!(identities.len(), lists.len());
         let shown = of(lists[3]).to_string();
-        assert_eq!((shown.len(), Identity::from_bytes(of(lists[3]).to_bytes()).to_string()), (32, shown));
+        assert_eq!((shown.len(), StableId::from_bytes(of(lists[3]).to_bytes()).to_string()), (32, shown));
     }
 }

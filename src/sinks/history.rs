@@ -7,7 +7,7 @@ use chrono::DateTime;
 use serde_json::{Map, Value};
 
 use crate::delivery::{Delivered, DeliveryError, Sink};
-use crate::findings::{Finding, Findings, Identity};
+use crate::findings::{Finding, Findings, StableId};
 use crate::spill::SpillError;
 use crate::state::{KeptFinding, MOST_KEPT, RunDelivery};
 
@@ -22,7 +22,7 @@ const BLOCK: usize = 256;
 
 /// Outliers of the findings with the highest scores, gathered by an [`ExampleSink`].
 #[derive(Debug, Clone, Default)]
-pub struct Examples(Arc<Mutex<HashMap<Identity, Example>>>);
+pub struct Examples(Arc<Mutex<HashMap<StableId, Example>>>);
 
 /// The strongest outlier of a finding in one document.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct ExampleSink {
     /// Names of the use cases, by number.
     names: Vec<String>,
     /// Findings by the index and id of their strongest documents.
-    wanted: HashMap<(String, String), Vec<Identity>>,
+    wanted: HashMap<(String, String), Vec<StableId>>,
     examples: Examples,
 }
 
@@ -47,7 +47,7 @@ impl ExampleSink {
     /// # Errors
     /// A temporary file that cannot be read.
     pub fn new(names: &[String], findings: &Findings, examples: &Examples) -> Result<Self, SpillError> {
-        let mut wanted: HashMap<(String, String), Vec<Identity>> = HashMap::new();
+        let mut wanted: HashMap<(String, String), Vec<StableId>> = HashMap::new();
         let mut read = findings.read()?;
         for _ in 0..WITH_OUTLIERS {
             let Some(finding) = read.next_if(|_| true)? else { break };
@@ -65,7 +65,7 @@ impl Sink for ExampleSink {
             let place = (document.id.index.clone(), document.id.id.clone());
             let Some(findings) = self.wanted.get(&place) else { continue };
             for outlier in document.outliers().filter(|outlier| outlier.json.len() <= OUTLIER_BYTES) {
-                let finding = Identity::of_finding(&self.names[outlier.use_case_idx], &outlier.finding);
+                let finding = StableId::of_finding(&self.names[outlier.use_case_idx], &outlier.finding);
                 let is_stronger = |known: &Example| outlier.surprise > known.surprise;
                 if findings.contains(&finding) && examples.get(&finding).is_none_or(is_stronger) {
                     examples.insert(finding, Example { surprise: outlier.surprise, json: outlier.json.clone() });

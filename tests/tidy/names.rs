@@ -16,6 +16,10 @@ const SWITCHES: &[(&str, &[&str])] = &[
         &[
             "src/commands/run/mod.rs run",
             "src/commands/run/progress.rs start",
+            "src/commands/runs.rs diff",
+            "src/commands/runs.rs list",
+            "src/commands/runs.rs show",
+            "src/commands/state.rs show",
             "src/commands/wipe.rs wipe",
             "src/query/filter.rs resolve_leaf",
             "src/query/predicate/fuzzy.rs new",

@@ -15,7 +15,7 @@ use crate::delivery::{
     NoticeDocument,
 };
 use crate::elastic::{DocumentVersion, Lookup, StoredDocument};
-use crate::findings::{Finding, FindingScore, Findings, Identity};
+use crate::findings::{Finding, FindingScore, Findings, StableId};
 use crate::outlier::{FileDocument, GatheredOutlier, Outlier, StoredOutliers};
 use crate::sources::Documents;
 use crate::spill::{MergedRuns, SortedRuns, StoredRuns};
@@ -120,7 +120,7 @@ impl Notices<'_> {
     fn announced(&self) -> Result<MergedRuns<Announced>, DeliveryError> {
         let mut announced = SortedRuns::new(self.spill_dir, MEMORY_BYTES);
         self.store.announced(|id, day| {
-            let identity = Identity::from_bytes(id);
+            let identity = StableId::from_bytes(id);
             announced.push(Announced { identity, day }, size_of::<Announced>()).map_err(DeliveryError::from)
         })?;
         Ok(announced.merge()?)
@@ -141,9 +141,9 @@ impl Notices<'_> {
     }
 
     /// Returns the findings that notices name.
-    fn findings_of(&self, tallies: &mut [Tally<'_>]) -> Result<HashMap<Identity, Finding>, DeliveryError> {
+    fn findings_of(&self, tallies: &mut [Tally<'_>]) -> Result<HashMap<StableId, Finding>, DeliveryError> {
         let named = tallies.iter_mut().flat_map(|tally| tally.best().iter().map(|new| new.finding).collect::<Vec<_>>());
-        let mut wanted: Vec<Identity> = named.collect();
+        let mut wanted: Vec<StableId> = named.collect();
         wanted.sort_unstable();
         wanted.dedup();
         let mut found = HashMap::new();
@@ -204,7 +204,7 @@ impl Notices<'_> {
     fn notices(
         &self,
         tally: &mut Tally<'_>,
-        findings: &HashMap<Identity, Finding>,
+        findings: &HashMap<StableId, Finding>,
         examples: &HashMap<u64, Example>,
     ) -> Vec<Notice> {
         let notice = |new: &NewFinding| {
@@ -248,7 +248,7 @@ impl Notices<'_> {
         }
     }
 
-    fn digest(&self, tally: &mut Tally<'_>, findings: &HashMap<Identity, Finding>) -> Digest {
+    fn digest(&self, tally: &mut Tally<'_>, findings: &HashMap<StableId, Finding>) -> Digest {
         let finding = |new: &NewFinding| {
             let finding = findings.get(&new.finding)?;
             Some(DigestFinding {
@@ -284,7 +284,7 @@ impl Notices<'_> {
 }
 
 /// Score of a finding. Findings come in the order of their identities.
-fn score_of(scores: &mut MergedRuns<FindingScore>, finding: Identity) -> Result<f64, DeliveryError> {
+fn score_of(scores: &mut MergedRuns<FindingScore>, finding: StableId) -> Result<f64, DeliveryError> {
     while scores.next_if(|score| score.finding < finding)?.is_some() {}
     Ok(scores.next_if(|score| score.finding == finding)?.map_or(0.0, FindingScore::score))
 }
@@ -293,7 +293,7 @@ fn score_of(scores: &mut MergedRuns<FindingScore>, finding: Identity) -> Result<
 fn new_finding(first: FoundOutlier, score: f64, new: &mut MergedRuns<OfFinding>) -> Result<NewFinding, DeliveryError> {
     let mut strongest = (first.surprise, first.number);
     let (mut earliest, mut latest) = (first.time, first.time);
-    let join = |a: Identity, b: Identity| Identity::of([a.to_bytes(), b.to_bytes()].iter().map(|part| Some(&part[..])));
+    let join = |a: StableId, b: StableId| StableId::of([a.to_bytes(), b.to_bytes()].iter().map(|part| Some(&part[..])));
     let mut key = join(first.finding, first.identity);
     let mut n_outliers = 1;
     while let Some(OfFinding(next)) = new.next_if(|next| next.0.finding == first.finding)? {

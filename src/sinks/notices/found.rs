@@ -4,16 +4,16 @@
 use std::cmp::{Ordering, Reverse};
 use std::io;
 
-use crate::findings::Identity;
+use crate::findings::StableId;
 use crate::spill::{FieldReader, FieldWriter, Record};
 
 /// An outlier of a run. It is one with others of the same document, use case and finding.
 #[derive(Debug, Clone)]
 pub(super) struct FoundOutlier {
     /// Identity of its document, use case and finding.
-    pub(super) identity: Identity,
+    pub(super) identity: StableId,
     /// Its finding.
-    pub(super) finding: Identity,
+    pub(super) finding: StableId,
     /// Number of the use case in the run.
     pub(super) use_case_idx: usize,
     /// Number among the outliers of the run.
@@ -65,7 +65,7 @@ impl Record for FoundOutlier {
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
-        let (identity, finding) = (Identity::decode(fields)?, Identity::decode(fields)?);
+        let (identity, finding) = (StableId::decode(fields)?, StableId::decode(fields)?);
         let (use_case_idx, number) = (fields.small()?, fields.number()?);
         let surprise = f64::from_bits(fields.number()?);
         let time = fields.optional_number()?.map(u64::cast_signed);
@@ -110,7 +110,7 @@ impl Record for OfFinding {
 /// An outlier that an earlier run announced and never delivered, and the day of that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Announced {
-    pub(super) identity: Identity,
+    pub(super) identity: StableId,
     pub(super) day: u32,
 }
 
@@ -121,6 +121,6 @@ impl Record for Announced {
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
-        Ok(Announced { identity: Identity::decode(fields)?, day: fields.small()? })
+        Ok(Announced { identity: StableId::decode(fields)?, day: fields.small()? })
     }
 }

@@ -3,8 +3,8 @@
 //! 1. While outliers are delivered, [`NoticeSink`] notes the identity of those that channels want,
 //!    as spilled records. Before new ones are written to documents of a cluster, it announces them
 //!    in the store.
-//! 2. When all of them are delivered, `compose` drops those that people were told of, sorts the rest
-//!    by finding, and counts per channel (`tally`).
+//! 2. When all of them are delivered, `compose` drops those that people were told of, sorts the
+//!    rest by finding, and counts per channel (`tally`).
 //! 3. A channel is told each finding, or gets a digest if there are too many. Only for the findings
 //!    that are told one by one are outliers and documents read again.
 //!
@@ -22,7 +22,7 @@ use rayon::prelude::*;
 
 use crate::delivery::{Delivered, DeliveryError, Sink};
 use crate::elastic::DocumentVersion;
-use crate::findings::Identity;
+use crate::findings::StableId;
 use crate::outlier::NumberedOutlier;
 use crate::spill::SortedRuns;
 use crate::state::StateStore;
@@ -107,9 +107,9 @@ impl NoticeSink {
         }
         let identity = identity_of(document).to_bytes();
         let found = wanted.map(|(outlier, is_known)| {
-            let finding = Identity::of_finding(&self.names[outlier.use_case_idx], &outlier.finding);
+            let finding = StableId::of_finding(&self.names[outlier.use_case_idx], &outlier.finding);
             FoundOutlier {
-                identity: Identity::of([identity, finding.to_bytes()].iter().map(|part| Some(part.as_slice()))),
+                identity: StableId::of([identity, finding.to_bytes()].iter().map(|part| Some(part.as_slice()))),
                 finding,
                 use_case_idx: outlier.use_case_idx,
                 number: outlier.number,
@@ -124,12 +124,12 @@ impl NoticeSink {
 
 /// Identity of a document: its index and id in a cluster. Files are renamed, and their lines
 /// counted anew, so there it is the text.
-fn identity_of(document: &Delivered) -> Identity {
+fn identity_of(document: &Delivered) -> StableId {
     let Delivered { id, version, text, .. } = document;
     if *version == DocumentVersion::NONE {
-        return Identity::of([None, Some(text.as_bytes())]);
+        return StableId::of([None, Some(text.as_bytes())]);
     }
-    Identity::of([Some(id.index.as_bytes()), Some(id.id.as_bytes())])
+    StableId::of([Some(id.index.as_bytes()), Some(id.id.as_bytes())])
 }
 
 impl Sink for NoticeSink {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::Route;
 use crate::delivery::DIGEST_NAMES;
-use crate::findings::Identity;
+use crate::findings::StableId;
 
 /// Upper limit on the findings of a run that a channel is told one by one, whatever its settings.
 const MOST_TOLD: u64 = 1000;
@@ -18,7 +18,7 @@ const MOST_PENDING: usize = 1000;
 /// A finding with new outliers.
 #[derive(Debug, Clone)]
 pub(super) struct NewFinding {
-    pub(super) finding: Identity,
+    pub(super) finding: StableId,
     pub(super) use_case_idx: usize,
     /// Score of the whole finding.
     pub(super) score: f64,
@@ -29,7 +29,7 @@ pub(super) struct NewFinding {
     /// Number of the strongest new outlier.
     pub(super) strongest: u64,
     /// Hash of the finding and its new outliers.
-    pub(super) key: Identity,
+    pub(super) key: StableId,
 }
 
 /// Sums over the findings of a use case.
@@ -52,12 +52,12 @@ pub(super) struct Tally<'r> {
     pub(super) use_cases: BTreeMap<usize, UseCaseTally>,
     best: Vec<NewFinding>,
     /// Hash of the keys of all findings.
-    pub(super) key: Identity,
+    pub(super) key: StableId,
 }
 
 impl<'r> Tally<'r> {
     pub(super) fn new(route: &'r Route, n_pending: usize) -> Self {
-        let (use_cases, best, key) = (BTreeMap::new(), Vec::new(), Identity::default());
+        let (use_cases, best, key) = (BTreeMap::new(), Vec::new(), StableId::default());
         Tally { route, n_pending, n_findings: 0, n_outliers: 0, use_cases, best, key }
     }
 
@@ -73,7 +73,7 @@ impl<'r> Tally<'r> {
         use_case.n_findings += 1;
         use_case.n_outliers += new.n_outliers;
         use_case.highest_score = use_case.highest_score.max(new.score);
-        self.key = Identity::of([self.key.to_bytes(), new.key.to_bytes()].iter().map(|part| Some(part.as_slice())));
+        self.key = StableId::of([self.key.to_bytes(), new.key.to_bytes()].iter().map(|part| Some(part.as_slice())));
         self.best.push(new.clone());
         if self.best.len() >= 2 * self.most_best() {
             self.keep_best();

@@ -1,8 +1,8 @@
 //! Outliers that notices were made of, and outliers that a run is about to write.
 //!
 //! Ids are hashes, so their first bits spread them evenly: each value of the table holds the ids
-//! that begin alike, in order. A run hands in its own ids in order, too, and a value is rewritten at
-//! most once per run.
+//! that begin alike, in order. A run hands in its own ids in order, too, and a value is rewritten
+//! at most once per run.
 
 use redb::{ReadableTable, Table};
 
