@@ -91,7 +91,8 @@ pub struct FindingNotice {
     /// Document of the strongest new outlier; `None` if it could not be read.
     #[serde(default)]
     pub example: Option<NoticeDocument>,
-    /// Fields that this document stores for the outlier, under `outliers`.
+    /// Fields that this document stores for the outlier, under `outliers`; those that exceed
+    /// [`DOCUMENT_BYTES`] together are left out.
     pub observations: Map<String, Value>,
 }
 

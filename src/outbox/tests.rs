@@ -10,6 +10,9 @@ use crate::runtime::VirtualClock;
 
 type Answer = Result<Told, NotifyError>;
 
+/// Answer to an attempt at a time to tell the notice with a key.
+type Answering = dyn Fn(DateTime<Utc>, &str) -> Answer + Send + Sync;
+
 /// Notices that were told: when, and their keys.
 type Log = Arc<Mutex<Vec<(DateTime<Utc>, String)>>>;
 
@@ -17,7 +20,7 @@ type Log = Arc<Mutex<Vec<(DateTime<Utc>, String)>>>;
 struct Fake {
     name: &'static str,
     clock: VirtualClock,
-    answer: Box<dyn Fn(DateTime<Utc>, &str) -> Answer + Send + Sync>,
+    answer: Box<Answering>,
     told: Log,
 }
 

@@ -22,6 +22,7 @@ mod multi_fields;
 mod parity;
 mod places;
 mod reading;
+mod telling;
 mod times;
 mod tls;
 mod upkeep;

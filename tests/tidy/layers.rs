@@ -12,6 +12,7 @@ const FENCES: &[(&str, &[&str])] = &[
         "datafusion::",
         &["src/table/", "src/engine/", "src/query/", "src/sources/files", "src/ingest/", "src/models/", "benches/"],
     ),
+    ("redb::", &["src/state/store/"]),
     ("candle_core", &["src/models/word2vec"]),
     ("candle_nn", &["src/models/word2vec"]),
     ("unsafe ", &["kernels/src/"]),

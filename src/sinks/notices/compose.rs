@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
 
 use super::found::{Announced, FoundOutlier, OfFinding};
 use super::tally::{NewFinding, Tally};
@@ -218,7 +219,7 @@ impl Notices<'_> {
         let use_case = &self.use_cases[new.use_case_idx];
         let fields = example.outlier.fields();
         let texts = |key: &str| {
-            let values = fields.get(key).and_then(serde_json::Value::as_array);
+            let values = fields.get(key).and_then(Value::as_array);
             values.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
         };
         let parameter = |key: &str| use_case.arbitrary.iter().find(|(name, _)| name == key).map(|(_, text)| text);
@@ -244,7 +245,7 @@ impl Notices<'_> {
             last: new.last,
             assets: finding.assets.clone(),
             example: example.document.clone(),
-            observations: fields.clone(),
+            observations: bounded(fields),
         }
     }
 
@@ -281,6 +282,18 @@ impl Notices<'_> {
             best,
         }
     }
+}
+
+/// Fields up to [`DOCUMENT_BYTES`] together; what does not fit is left out.
+fn bounded(fields: &Map<String, Value>) -> Map<String, Value> {
+    let mut left = DOCUMENT_BYTES;
+    let fits = |(name, value): &(&String, &Value)| {
+        let n_bytes = name.len() + value.to_string().len();
+        let is_fitting = n_bytes <= left;
+        left -= if is_fitting { n_bytes } else { 0 };
+        is_fitting
+    };
+    fields.iter().filter(fits).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Score of a finding. Findings come in the order of their identities.

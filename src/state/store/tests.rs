@@ -129,7 +129,11 @@ fn announcements_stay_until_they_are_settled() {
     let store = open(folder.path());
     let announced = || {
         let mut ids = Vec::new();
-        store.announced(|id, _| Ok::<_, StateError>(ids.push(id))).unwrap();
+        let push = |id, _| {
+            ids.push(id);
+            Ok::<(), StateError>(())
+        };
+        store.announced(push).unwrap();
         ids.sort_unstable();
         ids
     };
@@ -352,7 +356,11 @@ fn everything_is_exported() {
     tell(&store, 0, 0..2);
     store.end_run(run.number, &end(0, r#"{"a":1}"#), LIMITS).unwrap();
     let mut lines = Vec::new();
-    store.export(|line| Ok::<_, StateError>(lines.push(line))).unwrap();
+    let push = |line| {
+        lines.push(line);
+        Ok::<(), StateError>(())
+    };
+    store.export(push).unwrap();
     let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["store", "run", "finding", "notice", "told", "told", "announced"]);
     assert_eq!((&lines[1]["report"]["a"], &lines[3]["notice"]["key"]), (&1.into(), &"a".into()));
