@@ -111,7 +111,7 @@ impl Site {
         self.path().join("state")
     }
 
-    /// All files of the memory, by their paths.
+    /// All files of the memory, by their paths; the history of runs is not one of them.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         let mut folders = vec![self.state()];
@@ -120,7 +120,7 @@ impl Site {
                 let path = entry.expect("an entry").path();
                 if path.is_dir() {
                     folders.push(path);
-                } else {
+                } else if !path.ends_with("state.redb") {
                     files.insert(path.clone(), fs::read(path).expect("readable"));
                 }
             }
