@@ -10,9 +10,9 @@
 //! of the documentation, `scores` what all of them say about an outlier, `comparison` what they
 //! compare it with, `bench` what runs take, `recordings` the use cases and recordings that ship
 //! with the project, `memory` what runs remember, `state` the folder of that, `runs` the history,
-//! `outbox` who is told of what, `servers` real clusters, `tidy` the rules of the source tree,
-//! `usability` what use cases say that cannot use the events. `program`, `outliers`, `random` and
-//! `receiver` are shared by the tests.
+//! `outbox` who is told of what, `daemon` many runs of one process, `servers` real clusters, `tidy`
+//! the rules of the source tree, `usability` what use cases say that cannot use the events.
+//! `program`, `outliers`, `random` and `receiver` are shared by the tests.
 
 mod beacon;
 mod bench;
@@ -20,6 +20,7 @@ mod check;
 mod cli;
 mod comparison;
 mod config;
+mod daemon;
 mod docs;
 mod findings;
 mod fuzz;

@@ -27,7 +27,7 @@ impl Finished {
 /// environment.
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ee-outliers"));
-    command.current_dir(folder).env("NO_COLOR", "1").env("TZ", "UTC");
+    command.current_dir(folder).env("NO_COLOR", "1").env("TZ", "UTC").env_remove("NOTIFY_SOCKET");
     const SECRETS: [&str; 3] = ["es_password", "es_api_key", "es_bearer_auth"];
     let files = SECRETS.map(|name| format!("{name}_file"));
     let others = ["es_username", "verify_certs", "ca_certs", "client_cert", "client_key", "RUST_LOG"];
@@ -52,7 +52,13 @@ pub(crate) fn run_with_input<S: AsRef<OsStr>>(folder: &Path, args: &[S], input: 
 
 /// Starts the program in `folder`, with an open standard input.
 pub(crate) fn start<S: AsRef<OsStr>>(folder: &Path, args: &[S]) -> Child {
+    start_with(folder, &[], args)
+}
+
+/// As [`start`], with variables of the environment.
+pub(crate) fn start_with<S: AsRef<OsStr>>(folder: &Path, variables: &[(&str, &OsStr)], args: &[S]) -> Child {
     let mut command = program(folder);
+    command.envs(variables.iter().copied());
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the program starts")
 }

@@ -9,4 +9,6 @@ mod server;
 mod status;
 
 pub use server::{HttpServer, HttpService};
-pub use status::{ChannelStatus, DaemonStatus, RunEnding, RunInProgress, RunReason, SharedStatus, UseCaseStatus};
+pub use status::{
+    ChannelStatus, DaemonStatus, EndedRun, RunEnding, RunInProgress, RunReason, SharedStatus, UseCaseStatus,
+};

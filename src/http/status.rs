@@ -1,6 +1,6 @@
 //! State of the daemon, as its metrics and pages show it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -67,6 +67,9 @@ impl Serialize for RunReason {
     }
 }
 
+/// Upper limit on the runs that are shown without a state store.
+const MOST_RECENT: usize = 100;
+
 /// A run under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RunInProgress {
@@ -74,6 +77,23 @@ pub struct RunInProgress {
     pub started: DateTime<Utc>,
     /// Reason for it.
     pub reason: RunReason,
+}
+
+/// A run that has ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EndedRun {
+    /// Time at which it started.
+    pub started: DateTime<Utc>,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// Reason for it.
+    pub reason: RunReason,
+    /// How it ended.
+    pub ending: RunEnding,
+    /// Exit code that it would have had as a command.
+    pub exit_code: u8,
+    /// Names of the use cases that failed.
+    pub failed: Vec<String>,
 }
 
 /// Numbers of a use case, from its last run.
@@ -113,6 +133,8 @@ pub struct DaemonStatus {
     pub started: DateTime<Utc>,
     /// The run under way.
     pub in_progress: Option<RunInProgress>,
+    /// Runs since the start, the newest first; older ones are forgotten.
+    pub recent: VecDeque<EndedRun>,
     /// Start of the last run.
     pub last_start: Option<DateTime<Utc>>,
     /// End of the last complete run.
@@ -149,6 +171,7 @@ impl DaemonStatus {
         DaemonStatus {
             started,
             in_progress: None,
+            recent: VecDeque::new(),
             last_start: None,
             last_success: None,
             last_duration: None,
@@ -183,6 +206,7 @@ impl DaemonStatus {
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started,
             "in_progress": self.in_progress,
+            "recent_runs": self.recent,
             "last_start": self.last_start,
             "last_success": self.last_success,
             "last_exit_code": self.last_exit_code,
@@ -210,7 +234,13 @@ impl DaemonStatus {
     /// Notes that the run has ended.
     pub fn end(&mut self, ended: DateTime<Utc>, duration: Duration, exit: Exit, report: &Report) {
         let outcome = RunEnding::of(exit);
-        self.in_progress = None;
+        if let Some(RunInProgress { started, reason }) = self.in_progress.take() {
+            let failed = report.use_cases.iter().filter(|use_case| use_case.status == Status::Failed);
+            let failed = failed.map(|use_case| use_case.name.clone()).collect();
+            let (seconds, exit_code) = (duration.as_secs_f64(), exit as u8);
+            self.recent.push_front(EndedRun { started, seconds, reason, ending: outcome, exit_code, failed });
+            self.recent.truncate(MOST_RECENT);
+        }
         self.last_duration = Some(duration);
         self.last_exit_code = Some(exit as u8);
         self.counts[outcome as usize] += 1;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
@@ -15,7 +16,7 @@ use super::retries::Retries;
 use super::service;
 use super::watch::Watch;
 use crate::cli::RunArgs;
-use crate::config::{Configuration, Problem, n_errors};
+use crate::config::{Configuration, Severity, n_errors};
 use crate::http::{DaemonStatus, RunReason, SharedStatus};
 use crate::report::{Exit, Report};
 use crate::runtime::{Clock, Interrupt, on_own_thread};
@@ -164,6 +165,7 @@ impl Daemon {
         }
         let (now, passed) = (self.clock.now(), self.clock.passed());
         let job = if std::mem::take(&mut self.is_requested) {
+            while self.run_requests.notified().now_or_never().is_some() {}
             Some(Job::now(RunReason::Request, Selection::All))
         } else if let Some(due) = self.agenda.take_due(&self.settings, now) {
             let lag = (now - due.since).to_std().unwrap_or_default();
@@ -192,7 +194,7 @@ impl Daemon {
         let until_retry = self.retries.next().map(|next| next.saturating_sub(self.clock.passed()));
         let longest = LONGEST_SLEEP.min(service::interval());
         let sleep = [until_run, until_retry].into_iter().flatten().fold(longest, Duration::min);
-        service::status(&self.next_run_line());
+        service::status(self.next_run_line());
         tokio::select! {
             biased;
             () = self.interrupt.raised() => {}
@@ -211,12 +213,13 @@ impl Daemon {
     /// about it even if it is as before.
     fn reload(&mut self, has_changed: bool) {
         let settings = load(&self.args.config);
-        let mistakes: Vec<&Problem> = settings.problems.iter().chain(&settings.main.daemon.mistakes).collect();
+        let mistakes = settings.problems.iter().chain(&settings.main.daemon.mistakes);
+        let mistakes = mistakes.filter(|problem| problem.severity == Severity::Error);
         let now = self.clock.now();
         let is_usable = n_errors(&settings.problems) == 0 && settings.main.daemon.mistakes.is_empty();
         let is_as_started = self.settings.problems == settings.problems && settings.main.daemon.mistakes.is_empty();
         if !is_usable && !is_as_started {
-            let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            let lines: Vec<String> = mistakes.map(ToString::to_string).collect();
             let is_news = std::mem::replace(&mut self.status.lock().refused_edit, lines.clone()) != lines;
             if is_news || has_changed {
                 lines.iter().for_each(|line| error!("{line}"));
@@ -244,7 +247,7 @@ impl Daemon {
     async fn run(&mut self, job: Job) -> Exit {
         let (started, started_passed) = (self.clock.now(), self.clock.passed());
         info!(reason = job.reason.as_str(), "the run begins");
-        service::status("running");
+        service::status("running".to_owned());
         {
             let mut status = self.status.lock();
             status.begin(started, job.reason);
