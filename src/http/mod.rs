@@ -5,6 +5,7 @@
 
 mod access;
 pub mod metrics;
+mod pages;
 mod server;
 mod status;
 

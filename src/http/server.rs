@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
@@ -20,9 +21,11 @@ use tracing::{error, info};
 
 use super::access::{self, Refusal};
 use super::metrics::{ProcessNumbers, TEXT_FORMAT, metrics_text};
+use super::pages::{self, STYLE};
 use super::status::SharedStatus;
 use crate::config::Secret;
 use crate::runtime::Clock;
+use crate::state::{KeptFinding, RunRecord, StateError, StateStore};
 
 /// Longest silence of the daemon's loop that is healthy.
 const LONGEST_SILENCE: Duration = Duration::from_secs(120);
@@ -55,11 +58,12 @@ pub struct HttpService {
     run_requests: Arc<Notify>,
     clock: Arc<dyn Clock>,
     token: Option<Secret>,
+    store: Option<StateStore>,
 }
 
 impl HttpService {
-    /// Shows `status`, and starts runs by `run_requests`. With a token, only requests that carry it
-    /// see more than health.
+    /// Shows `status` and the runs in `store`, and starts runs by `run_requests`. With a token, only
+    /// requests that carry it see more than health.
     pub fn new(status: SharedStatus, run_requests: Arc<Notify>, clock: Arc<dyn Clock>, token: Option<Secret>) -> Self {
         HttpService { status, run_requests, clock, token }
     }
@@ -68,6 +72,11 @@ impl HttpService {
         let inner = Router::new()
             .route("/metrics", get(metrics))
             .route("/api/runs", get(runs).post(request_run))
+            .route("/api/runs/{id}", get(run))
+            .route("/", get(runs_page))
+            .route("/runs/{id}", get(run_page))
+            .route("/runs/{id}/findings/{finding}", get(finding_page))
+            .route("/style.css", get(style))
             .layer(from_fn_with_state(self.clone(), guard));
         Router::new()
             .route("/healthz", get(health))
@@ -186,9 +195,120 @@ async fn request_run(State(service): State<HttpService>, headers: HeaderMap) -> 
     json_answer(StatusCode::ACCEPTED, &json!({"accepted": true, "begins": what}))
 }
 
-async fn runs(State(service): State<HttpService>) -> Response {
+/// Which part of a long list is wanted.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+struct Part {
+    /// Page, from 1.
+    page: usize,
+    /// Upper limit on the entries.
+    limit: usize,
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        Part { page: 1, limit: 100 }
+    }
+}
+
+/// A run with its report and its findings.
+struct StoredRun {
+    run: RunRecord,
+    report: Value,
+    findings: Vec<KeptFinding>,
+}
+
+impl HttpService {
+    /// Reads the store, which may take a moment; `None` without one.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&StateStore) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<Option<T>, Response> {
+        let Some(store) = self.store.clone() else { return Ok(None) };
+        let failed = |why: String| {
+            error!("the history cannot be read: {why}");
+            (StatusCode::INTERNAL_SERVER_ERROR, "the history cannot be read: see the log\n").into_response()
+        };
+        match tokio::task::spawn_blocking(move || read(&store)).await {
+            Ok(Ok(found)) => Ok(Some(found)),
+            Ok(Err(state_error)) => Err(failed(state_error.to_string())),
+            Err(join_error) => Err(failed(join_error.to_string())),
+        }
+    }
+
+    /// Reads the run with this number or id.
+    async fn stored_run(&self, id: String) -> Result<Option<StoredRun>, Response> {
+        let found = self.read(move |store| {
+            let Some(run) = store.find_run(&id)? else { return Ok(None) };
+            let report = store.report(run.number)?;
+            let report = report.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+            let findings = store.findings(run.number)?;
+            Ok(Some(StoredRun { run, report, findings }))
+        });
+        Ok(found.await?.flatten())
+    }
+}
+
+async fn runs(State(service): State<HttpService>, Query(part): Query<Part>) -> Result<Response, Response> {
+    let stored = service.read(StateStore::runs).await?;
+    let newest = stored.map(|runs| runs.into_iter().rev().take(part.limit).collect::<Vec<RunRecord>>());
     let status = service.status.lock().clone();
-    json_answer(StatusCode::OK, &json!({"daemon": status.json(service.clock.now())}))
+    Ok(json_answer(StatusCode::OK, &json!({"daemon": status.json(service.clock.now()), "runs": newest})))
+}
+
+async fn run(
+    State(service): State<HttpService>,
+    Path(id): Path<String>,
+    Query(part): Query<Part>,
+) -> Result<Response, Response> {
+    let Some(StoredRun { run, report, mut findings }) = service.stored_run(id).await? else {
+        return Ok(json_answer(StatusCode::NOT_FOUND, &json!({"error": "there is no such run"})));
+    };
+    findings.truncate(part.limit);
+    Ok(json_answer(StatusCode::OK, &json!({"run": run, "report": report, "findings": findings})))
+}
+
+async fn runs_page(State(service): State<HttpService>, Query(part): Query<Part>) -> Result<Response, Response> {
+    let stored = service.read(StateStore::runs).await?;
+    let status = service.status.lock().clone();
+    Ok(page_answer(StatusCode::OK, pages::runs_page(&status, stored.as_deref(), part.page)))
+}
+
+async fn run_page(
+    State(service): State<HttpService>,
+    Path(id): Path<String>,
+    Query(part): Query<Part>,
+) -> Result<Response, Response> {
+    let Some(StoredRun { run, report, findings }) = service.stored_run(id).await? else { return Ok(no_page()) };
+    Ok(page_answer(StatusCode::OK, pages::run_page(&run, &report, &findings, part.page)))
+}
+
+async fn finding_page(
+    State(service): State<HttpService>,
+    Path((id, finding_id)): Path<(String, String)>,
+) -> Result<Response, Response> {
+    let Some(StoredRun { run, findings, .. }) = service.stored_run(id).await? else { return Ok(no_page()) };
+    let Some(finding) = findings.iter().find(|finding| finding.id == finding_id) else { return Ok(no_page()) };
+    Ok(page_answer(StatusCode::OK, pages::finding_page(&run, finding)))
+}
+
+async fn style() -> Response {
+    ([(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "max-age=3600")], STYLE).into_response()
+}
+
+fn no_page() -> Response {
+    let why = "It never was, or it was forgotten because of history_days or history_size.";
+    page_answer(StatusCode::NOT_FOUND, pages::problem_page("There is no such run or finding", why))
+}
+
+fn page_answer(status: StatusCode, page: Result<String, minijinja::Error>) -> Response {
+    match page {
+        Ok(page) => (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response(),
+        Err(template_error) => {
+            error!("page: {template_error:#}");
+            (StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be shown: see the log\n").into_response()
+        }
+    }
 }
 
 fn json_answer(status: StatusCode, value: &Value) -> Response {

@@ -92,6 +92,12 @@ pub struct EndedRun {
     pub ending: RunEnding,
     /// Exit code that it would have had as a command.
     pub exit_code: u8,
+    /// Events that it read.
+    pub events: u64,
+    /// Its outliers.
+    pub outliers: u64,
+    /// Its findings.
+    pub findings: u64,
     /// Names of the use cases that failed.
     pub failed: Vec<String>,
 }
@@ -236,9 +242,17 @@ impl DaemonStatus {
         let outcome = RunEnding::of(exit);
         if let Some(RunInProgress { started, reason }) = self.in_progress.take() {
             let failed = report.use_cases.iter().filter(|use_case| use_case.status == Status::Failed);
-            let failed = failed.map(|use_case| use_case.name.clone()).collect();
-            let (seconds, exit_code) = (duration.as_secs_f64(), exit as u8);
-            self.recent.push_front(EndedRun { started, seconds, reason, ending: outcome, exit_code, failed });
+            self.recent.push_front(EndedRun {
+                started,
+                seconds: duration.as_secs_f64(),
+                reason,
+                ending: outcome,
+                exit_code: exit as u8,
+                events: report.source.events,
+                outliers: report.totals.outliers,
+                findings: report.totals.findings,
+                failed: failed.map(|use_case| use_case.name.clone()).collect(),
+            });
             self.recent.truncate(MOST_RECENT);
         }
         self.last_duration = Some(duration);

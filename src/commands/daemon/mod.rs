@@ -44,7 +44,7 @@ async fn start(args: &RunArgs, interrupt: &Interrupt) -> Result<(Daemon, Option<
     let daemon = Daemon::new(args, Arc::clone(&clock), interrupt)?;
     let settings = daemon.settings().main.http.clone();
     let Some(address) = settings.listen else { return Ok((daemon, None)) };
-    let service = HttpService::new(daemon.status(), daemon.run_requests(), clock, settings.token);
+    let service = HttpService::new(daemon.status(), daemon.run_requests(), clock, settings.token, daemon.store());
     let server = HttpServer::start(address, service).await.map_err(|error| {
         error!("cannot listen on {address}: {error}; set another address with `listen` in [http], or none");
         Exit::Configuration
