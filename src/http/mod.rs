@@ -10,6 +10,4 @@ mod server;
 mod status;
 
 pub use server::{HttpServer, HttpService};
-pub use status::{
-    ChannelStatus, DaemonStatus, EndedRun, RunEnding, RunInProgress, RunReason, SharedStatus, UseCaseStatus,
-};
+pub use status::{ChannelStatus, DaemonStatus, EndedRun, RunInProgress, RunReason, SharedStatus, UseCaseStatus};

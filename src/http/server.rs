@@ -64,8 +64,14 @@ pub struct HttpService {
 impl HttpService {
     /// Shows `status` and the runs in `store`, and starts runs by `run_requests`. With a token, only
     /// requests that carry it see more than health.
-    pub fn new(status: SharedStatus, run_requests: Arc<Notify>, clock: Arc<dyn Clock>, token: Option<Secret>) -> Self {
-        HttpService { status, run_requests, clock, token }
+    pub fn new(
+        status: SharedStatus,
+        run_requests: Arc<Notify>,
+        clock: Arc<dyn Clock>,
+        token: Option<Secret>,
+        store: Option<StateStore>,
+    ) -> Self {
+        HttpService { status, run_requests, clock, token, store }
     }
 
     fn router(self) -> Router {

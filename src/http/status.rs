@@ -11,41 +11,11 @@ use serde_json::{Value, json};
 use crate::config::UseCase;
 use crate::report::{Exit, Report, Status};
 use crate::spelling::named_values;
+use crate::state::{RunOutcome, RunRecord};
 
-named_values! {
-    /// Outcome of a run.
-    RunEnding {
-        /// Everything was done.
-        Complete = "complete",
-        /// Something is missing; the report says what.
-        Partial = "partial",
-        /// Nothing was done.
-        Failed = "failed",
-        /// The process was asked to end.
-        Interrupted = "interrupted",
-    }
-}
-
-/// All outcomes.
-pub(super) const RUN_ENDINGS: [RunEnding; 4] = RunEnding::ALL;
-
-impl RunEnding {
-    /// Outcome of a run that would have ended with `exit` as a command.
-    pub fn of(exit: Exit) -> Self {
-        match exit {
-            Exit::Done => RunEnding::Complete,
-            Exit::Partial => RunEnding::Partial,
-            Exit::Interrupted => RunEnding::Interrupted,
-            _ => RunEnding::Failed,
-        }
-    }
-}
-
-impl Serialize for RunEnding {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
+/// How runs end.
+pub(super) const ENDINGS: [RunOutcome; 4] =
+    [RunOutcome::Complete, RunOutcome::Partial, RunOutcome::Failed, RunOutcome::Interrupted];
 
 named_values! {
     /// Reason for a run.
@@ -89,7 +59,7 @@ pub struct EndedRun {
     /// Reason for it.
     pub reason: RunReason,
     /// How it ended.
-    pub ending: RunEnding,
+    pub outcome: RunOutcome,
     /// Exit code that it would have had as a command.
     pub exit_code: u8,
     /// Events that it read.
@@ -119,14 +89,31 @@ pub struct UseCaseStatus {
     pub n_failures: u32,
 }
 
+impl UseCaseStatus {
+    /// Takes numbers over from a report of an earlier process.
+    fn recalled(use_case: &Value, ended: DateTime<Utc>) -> Self {
+        let number = |key: &str| use_case[key].as_u64().unwrap_or_default();
+        let seconds = |key: &str| use_case[key].as_f64().unwrap_or_default();
+        let status = use_case["status"].as_str().unwrap_or_default();
+        UseCaseStatus {
+            events: number("events"),
+            outliers: number("outliers"),
+            seconds: seconds("seconds_evaluate") + seconds("seconds_describe"),
+            last_success: ["complete", "no_events", "unusable"].contains(&status).then_some(ended),
+            is_unusable: status == "unusable",
+            n_failures: 0,
+        }
+    }
+}
+
 /// Numbers of a channel through which people are told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ChannelStatus {
     /// Notices that wait.
     pub pending: u64,
-    /// Notices that were accepted since the start.
+    /// Notices that were accepted.
     pub told: u64,
-    /// Notices that were given up since the start.
+    /// Notices that were given up.
     pub failed: u64,
     /// Age of the oldest notice that waits.
     pub oldest_pending: Duration,
@@ -150,7 +137,7 @@ pub struct DaemonStatus {
     /// Exit code of the last run.
     pub last_exit_code: Option<u8>,
     /// Runs since the start, by outcome.
-    counts: [u64; RUN_ENDINGS.len()],
+    counts: [u64; RunOutcome::ALL.len()],
     /// Delay with which the last scheduled run started.
     pub last_lag: Duration,
     /// Time for which the next run is scheduled.
@@ -182,7 +169,7 @@ impl DaemonStatus {
             last_success: None,
             last_duration: None,
             last_exit_code: None,
-            counts: [0; RUN_ENDINGS.len()],
+            counts: [0; RunOutcome::ALL.len()],
             last_lag: Duration::ZERO,
             next_run: None,
             refused_edit: Vec::new(),
@@ -196,7 +183,7 @@ impl DaemonStatus {
     }
 
     /// Number of runs with this outcome since the start.
-    pub fn n_runs(&self, outcome: RunEnding) -> u64 {
+    pub fn n_runs(&self, outcome: RunOutcome) -> u64 {
         self.counts[outcome as usize]
     }
 
@@ -204,6 +191,28 @@ impl DaemonStatus {
     pub fn lag(&self, now: DateTime<Utc>) -> Duration {
         let overdue = self.next_run.and_then(|next| (now - next).to_std().ok());
         overdue.unwrap_or_default().max(self.last_lag)
+    }
+
+    /// Takes over what earlier processes have stored: runs, the oldest first, and the report of each
+    /// as far as it is there.
+    pub fn recall(&mut self, runs: &[(RunRecord, Option<Value>)]) {
+        for (run, report) in runs {
+            self.last_start = Some(run.begun);
+            let Some(ended) = run.ended else { continue };
+            self.last_exit_code = run.exit_code;
+            self.last_duration = (ended - run.begun).to_std().ok();
+            if run.outcome == RunOutcome::Complete {
+                self.last_success = Some(ended);
+            }
+            let use_cases = report.as_ref().and_then(|report| report["use_cases"].as_array()).into_iter().flatten();
+            for use_case in use_cases {
+                let Some(name) = use_case["name"].as_str() else { continue };
+                let known = self.use_cases.remove(name).and_then(|known| known.last_success);
+                let mut recalled = UseCaseStatus::recalled(use_case, ended);
+                recalled.last_success = recalled.last_success.or(known);
+                self.use_cases.insert(name.to_owned(), recalled);
+            }
+        }
     }
 
     /// The state as JSON.
@@ -239,14 +248,14 @@ impl DaemonStatus {
 
     /// Notes that the run has ended.
     pub fn end(&mut self, ended: DateTime<Utc>, duration: Duration, exit: Exit, report: &Report) {
-        let outcome = RunEnding::of(exit);
+        let outcome = report.outcome(exit);
         if let Some(RunInProgress { started, reason }) = self.in_progress.take() {
             let failed = report.use_cases.iter().filter(|use_case| use_case.status == Status::Failed);
             self.recent.push_front(EndedRun {
                 started,
                 seconds: duration.as_secs_f64(),
                 reason,
-                ending: outcome,
+                outcome,
                 exit_code: exit as u8,
                 events: report.source.events,
                 outliers: report.totals.outliers,
@@ -258,7 +267,7 @@ impl DaemonStatus {
         self.last_duration = Some(duration);
         self.last_exit_code = Some(exit as u8);
         self.counts[outcome as usize] += 1;
-        if outcome == RunEnding::Complete {
+        if outcome == RunOutcome::Complete {
             self.last_success = Some(ended);
         }
         for use_case in &report.use_cases {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Europe::Brussels;
-use ee_outliers::http::{EndedRun, RunEnding, RunReason};
+use ee_outliers::http::{EndedRun, RunReason};
 use ee_outliers::runtime::{Clock, Interrupt};
+use ee_outliers::state::RunOutcome;
 
 use super::world::{USE_CASES, World, events};
 
@@ -99,13 +100,13 @@ async fn ninety_nights() {
     for (night, date) in first.iter_days().take(90).enumerate() {
         let of_night = &nights[&date];
         assert_eq!(of_night.len(), 1, "{date}: {of_night:?}");
-        let ending = of_night[0].ending;
+        let outcome = of_night[0].outcome;
         let is_outage = outages.contains(&u32::try_from(night).unwrap());
-        assert_eq!(ending, if is_outage { RunEnding::Failed } else { RunEnding::Complete }, "{date}");
+        assert_eq!(outcome, if is_outage { RunOutcome::Failed } else { RunOutcome::Complete }, "{date}");
     }
     let retries: Vec<&EndedRun> = runs.iter().filter(|run| run.reason == RunReason::Retry).collect();
     // 1, 2, 4, 8 and 16 minutes after the one before
-    let complete = retries.iter().filter(|run| run.ending == RunEnding::Complete);
+    let complete = retries.iter().filter(|run| run.outcome == RunOutcome::Complete);
     assert_eq!((retries.len(), complete.count()), (5 * outages.len(), outages.len()));
     assert_eq!(runs.len(), 90 + retries.len());
 }
@@ -180,7 +181,7 @@ async fn an_edit_with_mistakes_leaves_the_old_configuration_and_says_where() {
     let starts: Vec<String> =
         status.recent.iter().rev().map(|run| run.started.format("%d %H:%M").to_string()).collect();
     assert_eq!(starts, ["08 12:00", "09 06:00"]);
-    assert!(status.recent.iter().all(|run| run.ending == RunEnding::Complete));
+    assert!(status.recent.iter().all(|run| run.outcome == RunOutcome::Complete));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,5 +217,5 @@ async fn a_run_that_exceeds_its_deadline_ends() {
     wait.await.unwrap();
     writer.join().unwrap();
     let run = status.lock().recent[0].clone();
-    assert_eq!((run.exit_code, run.ending, run.seconds), (4, RunEnding::Failed, 6.0 * 3600.0));
+    assert_eq!((run.exit_code, run.outcome, run.seconds), (4, RunOutcome::Failed, 6.0 * 3600.0));
 }

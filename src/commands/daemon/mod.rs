@@ -1,9 +1,11 @@
 //! `daemon`: runs on schedule, one after another.
 
 mod agenda;
+mod ended;
 mod retries;
 mod selection;
 mod service;
+mod telling;
 mod watch;
 mod work;
 

@@ -83,7 +83,7 @@ fn send_all(messages: &Receiver<Message>) {
             debug!("the service manager was not told: {error}");
         } else if let Message::Stopping(waiting) = message {
             // nobody waits any more if it took too long
-            drop(waiting.send(()));
+            let _ = waiting.send(());
         }
     }
 }

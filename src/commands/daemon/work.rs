@@ -3,23 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use super::super::error::RunError;
+use super::super::open_state::OpenState;
 use super::super::run::{Audience, Once, Selection};
 use super::super::{load, log_problems, tell_problems};
 use super::agenda::Agenda;
+use super::ended::{folder_bytes, log_end, newest_runs, panicked};
 use super::retries::Retries;
 use super::service;
+use super::telling::{ReadyOutbox, TellingTask};
 use super::watch::Watch;
 use crate::cli::RunArgs;
-use crate::config::{Configuration, Severity, n_errors};
+use crate::config::{Configuration, Severity};
 use crate::http::{DaemonStatus, RunReason, SharedStatus};
 use crate::report::{Exit, Report};
 use crate::runtime::{Clock, Interrupt, on_own_thread};
+use crate::state::StateStore;
 use crate::telemetry;
 
 /// Time that a run has to end after a signal.
@@ -44,6 +47,10 @@ pub struct Daemon {
     agenda: Agenda,
     retries: Retries,
     watch: Watch,
+    /// The state, if the configuration has one: open as long as the daemon works.
+    state: Option<OpenState>,
+    /// Tells the notices in the state.
+    telling: Option<TellingTask>,
     /// True until the first run has begun.
     is_first: bool,
     /// True if somebody has asked for a run.
@@ -97,16 +104,31 @@ impl Daemon {
             let why = "there is no schedule: write one in [daemon], such as schedule=0 0 * * *";
             return Err(RunError::Configuration(why.to_owned()));
         }
+        let state = OpenState::open(&settings.main)?;
         let mut status = DaemonStatus::new(now);
         status.last_reload = Some(now);
+        if let Some(state) = &state {
+            status.recall(&newest_runs(&state.store)?);
+            status.keep_use_cases(&settings.use_cases);
+        }
+        let status = SharedStatus::new(status);
+        let telling = match &state {
+            None => None,
+            Some(state) => {
+                let outbox = ReadyOutbox::open(&state.store, &settings.main, interrupt)?;
+                Some(outbox.start(Arc::clone(&clock), status.clone()))
+            }
+        };
         Ok(Daemon {
+            state,
+            telling,
             args: Arc::new(args.clone()),
             is_first: true,
             is_requested: false,
             settings: Arc::new(settings),
             clock,
             interrupt: interrupt.clone(),
-            status: SharedStatus::new(status),
+            status,
             run_requests: Arc::default(),
             reload_requests: Arc::default(),
             agenda,
@@ -123,6 +145,11 @@ impl Daemon {
     /// State for metrics and pages.
     pub fn status(&self) -> SharedStatus {
         self.status.clone()
+    }
+
+    /// History of the runs, if the configuration has a `state_dir`.
+    pub fn store(&self) -> Option<StateStore> {
+        self.state.as_ref().map(|state| state.store.clone())
     }
 
     /// Requests for a run of all use cases. Several requests before it begins are one.
@@ -143,7 +170,7 @@ impl Daemon {
         }
         while !self.interrupt.is_raised() {
             self.tell_alive();
-            exit = match self.take_due() {
+            exit = match self.take_due().await {
                 Some(job) => self.run(job).await,
                 None => {
                     self.wait().await;
@@ -153,15 +180,18 @@ impl Daemon {
         }
         self.status.lock().is_stopping = true;
         service::stopping();
+        if let Some(telling) = self.telling.take() {
+            telling.stop().await;
+        }
         if exit == Exit::Interrupted { exit } else { Exit::Done }
     }
 
     /// Takes the next run that is due. It has the newest configuration.
-    fn take_due(&mut self) -> Option<Job> {
+    async fn take_due(&mut self) -> Option<Job> {
         self.agenda.look_at_clock(self.clock.now());
         let has_changed = self.watch.has_changed();
         if has_changed || self.is_anything_due() {
-            self.reload(has_changed);
+            self.reload(has_changed).await;
         }
         let (now, passed) = (self.clock.now(), self.clock.passed());
         let job = if std::mem::take(&mut self.is_requested) {
@@ -199,7 +229,7 @@ impl Daemon {
             biased;
             () = self.interrupt.raised() => {}
             () = self.run_requests.notified() => self.is_requested = true,
-            () = self.reload_requests.notified() => self.reload(true),
+            () = self.reload_requests.notified() => self.reload(true).await,
             () = self.watch.told() => self.clock.sleep(SETTLING).await,
             () = self.clock.sleep(sleep) => {}
         }
@@ -211,30 +241,40 @@ impl Daemon {
 
     /// Reads the configuration. One with errors is not used: the old one is. `has_changed` tells
     /// about it even if it is as before.
-    fn reload(&mut self, has_changed: bool) {
+    async fn reload(&mut self, has_changed: bool) {
         let settings = load(&self.args.config);
-        let mistakes = settings.problems.iter().chain(&settings.main.daemon.mistakes);
-        let mistakes = mistakes.filter(|problem| problem.severity == Severity::Error);
-        let now = self.clock.now();
-        let is_usable = n_errors(&settings.problems) == 0 && settings.main.daemon.mistakes.is_empty();
-        let is_as_started = self.settings.problems == settings.problems && settings.main.daemon.mistakes.is_empty();
-        if !is_usable && !is_as_started {
-            let lines: Vec<String> = mistakes.map(ToString::to_string).collect();
-            let is_news = std::mem::replace(&mut self.status.lock().refused_edit, lines.clone()) != lines;
-            if is_news || has_changed {
-                lines.iter().for_each(|line| error!("{line}"));
-                error!("the configuration has mistakes: the one that was read before is used");
+        let outbox = match self.usable(&settings) {
+            Ok(outbox) => outbox,
+            Err(lines) => {
+                let is_news = std::mem::replace(&mut self.status.lock().refused_edit, lines.clone()) != lines;
+                if is_news || has_changed {
+                    lines.iter().for_each(|line| error!("{line}"));
+                    error!("the configuration has mistakes: the one that was read before is used");
+                }
+                return;
             }
-            return;
-        }
+        };
         if has_changed {
             log_problems(&settings.problems);
             info!(use_cases = settings.use_cases.len(), "the configuration was read again");
         }
-        if settings.main.http != self.settings.main.http {
-            warn!("[http] has changed: restart the daemon to use it");
+        let (main, old) = (&settings.main, &self.settings.main);
+        for (section, is_other) in
+            [("[http]", main.http != old.http), ("state_dir", main.general.state_dir != old.general.state_dir)]
+        {
+            if is_other {
+                warn!("{section} has changed: restart the daemon to use it");
+            }
         }
         telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
+        if let Some(outbox) = outbox {
+            // two that tell at the same time would repeat each other
+            if let Some(telling) = self.telling.take() {
+                telling.stop().await;
+            }
+            self.telling = Some(outbox.start(Arc::clone(&self.clock), self.status.clone()));
+        }
+        let now = self.clock.now();
         self.agenda.follow(&settings, now);
         self.retries.follow(&settings);
         self.settings = Arc::new(settings);
@@ -242,6 +282,25 @@ impl Daemon {
         status.refused_edit.clear();
         status.last_reload = Some(now);
         status.keep_use_cases(&self.settings.use_cases);
+    }
+
+    /// Returns the mistakes of a configuration, one line each; if there are none, its channels if
+    /// they are not those in use. Mistakes with which the daemon was started are none.
+    fn usable(&self, settings: &Configuration) -> Result<Option<ReadyOutbox>, Vec<String>> {
+        let mistakes = settings.problems.iter().chain(&settings.main.daemon.mistakes);
+        let mistakes = mistakes.filter(|problem| problem.severity == Severity::Error);
+        let lines: Vec<String> = mistakes.map(ToString::to_string).collect();
+        let is_as_started = self.settings.problems == settings.problems && settings.main.daemon.mistakes.is_empty();
+        if !lines.is_empty() && !is_as_started {
+            return Err(lines);
+        }
+        let is_told = self.telling.as_ref().is_some_and(|telling| telling.follows(&settings.main.notifiers));
+        match &self.state {
+            Some(state) if !is_told => ReadyOutbox::open(&state.store, &settings.main, &self.interrupt)
+                .map(Some)
+                .map_err(|run_error| vec![run_error.to_string()]),
+            _ => Ok(None),
+        }
     }
 
     async fn run(&mut self, job: Job) -> Exit {
@@ -259,6 +318,9 @@ impl Daemon {
         let (ended, passed) = (self.clock.now(), self.clock.passed());
         let duration = passed.saturating_sub(started_passed);
         log_end(&report, exit, duration);
+        if let Some(telling) = &self.telling {
+            telling.wake();
+        }
         let retry_after = self.settings.main.daemon.retry_after;
         self.retries.note(&job.selection, &report, exit, retry_after, passed);
         let state_bytes = self.settings.main.general.state_dir.as_deref().map(folder_bytes);
@@ -275,10 +337,16 @@ impl Daemon {
         let may_wipe = std::mem::take(&mut self.is_first);
         let (args, settings) = (Arc::clone(&self.args), Arc::clone(&self.settings));
         let (clock, interrupt, selection) = (Arc::clone(&self.clock), run_interrupt.clone(), job.selection.clone());
+        let state = self.state.clone();
         let running = on_own_thread(move || async move {
-            let audience = Audience::Log;
-            let once =
-                Once { args: &args, settings: &settings, selection: &selection, may_wipe, audience, state: None };
+            let once = Once {
+                args: &args,
+                settings: &settings,
+                selection: &selection,
+                may_wipe,
+                audience: Audience::Log,
+                state: state.as_ref(),
+            };
             once.run(&*clock, &interrupt).await
         });
         tokio::pin!(running);
@@ -299,36 +367,4 @@ impl Daemon {
             }
         }
     }
-}
-
-/// Report of a run that met a bug.
-fn panicked(now: DateTime<Utc>) -> (Report, Exit) {
-    let mut report = Report::new(now);
-    report.fail("internal error: see the log".to_owned(), Exit::Internal);
-    (report, Exit::Internal)
-}
-
-fn log_end(report: &Report, exit: Exit, duration: Duration) {
-    let (outliers, findings) = (report.totals.outliers, report.totals.findings);
-    let (exit_code, seconds) = (exit as u8, duration.as_secs());
-    match exit {
-        Exit::Done => info!(outliers, findings, seconds, "the run is complete"),
-        Exit::Partial => {
-            let missing = report.missing.join("; ");
-            warn!(outliers, findings, seconds, exit_code, "the run is partial: {missing}");
-        }
-        // the reason was logged by the run
-        _ => warn!(seconds, exit_code, "the run has not come to its end"),
-    }
-}
-
-/// Bytes of all files below a folder, as far as they can be read.
-fn folder_bytes(folder: &std::path::Path) -> u64 {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let bytes = entries.map(|entry| match entry.metadata() {
-        Ok(found) if found.is_dir() => folder_bytes(&entry.path()),
-        Ok(found) => found.len(),
-        Err(_) => 0,
-    });
-    bytes.sum()
 }

@@ -111,10 +111,10 @@ pub const NOTICES_PENDING: Family =
     gauge("ee_outliers_notices_pending", &["channel"], "Notices that are stored, but not yet accepted.");
 /// Notices that were accepted.
 pub const NOTICES_TOLD: Family =
-    counter("ee_outliers_notices_told_total", &["channel"], "Notices that the channel accepted since the start.");
+    counter("ee_outliers_notices_told_total", &["channel"], "Notices that the channel accepted.");
 /// Notices that were given up.
 pub const NOTICES_FAILED: Family =
-    counter("ee_outliers_notices_failed_total", &["channel"], "Notices that were given up since the start.");
+    counter("ee_outliers_notices_failed_total", &["channel"], "Notices that were given up.");
 /// Age of the oldest notice that waits.
 pub const NOTICES_OLDEST: Family = gauge(
     "ee_outliers_notices_oldest_pending_seconds",

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
 
-use super::status::{DaemonStatus, RUN_ENDINGS};
+use super::status::{DaemonStatus, ENDINGS};
 
 pub use families::{
     BUILD_INFO, CONFIG_LAST_RELOAD, CONFIG_RELOAD_FAILED, CPU_SECONDS, FAMILIES, Family, MetricKind, NEXT_RUN,
@@ -41,7 +41,7 @@ fn add_runs(text: &mut MetricsText, status: &DaemonStatus, now: DateTime<Utc>) {
     text.add_number(&RUN_LAST_SUCCESS, status.last_success.map(seconds));
     text.add_number(&RUN_DURATION, status.last_duration.map(|duration| duration.as_secs_f64()));
     text.add_number(&RUN_LAST_EXIT_CODE, status.last_exit_code.map(f64::from));
-    text.add(&RUNS, RUN_ENDINGS.map(|outcome| ([outcome.as_str()], count(status.n_runs(outcome)))));
+    text.add(&RUNS, ENDINGS.map(|outcome| ([outcome.as_str()], count(status.n_runs(outcome)))));
     text.add_number(&RUN_IN_PROGRESS, Some(flag(status.in_progress.is_some())));
     text.add_number(&SCHEDULE_LAG, Some(status.lag(now).as_secs_f64()));
     text.add_number(&NEXT_RUN, status.next_run.map(seconds));

@@ -7,8 +7,9 @@ mod views;
 
 use std::sync::OnceLock;
 
-use minijinja::value::Value as TemplateValue;
+use minijinja::value::{Serde, Value as TemplateValue};
 use minijinja::{Environment, Error, context, escape_formatter};
+use serde::Serialize;
 
 use super::status::DaemonStatus;
 use crate::state::{KeptFinding, RunRecord};
@@ -41,7 +42,8 @@ pub(super) fn runs_page(status: &DaemonStatus, stored: Option<&[RunRecord]>, pag
     };
     let n_runs = stored.map_or(status.recent.len(), <[RunRecord]>::len);
     let older = (n_runs > first + runs.len()).then(|| format!("/?page={}", page.max(1) + 1));
-    let (daemon, has_store) = (DaemonView::of(status), stored.is_some());
+    let (daemon, runs) = (shown(&DaemonView::of(status)), shown(&runs));
+    let has_store = stored.is_some();
     render("runs.html", context! { title => "Runs", version => VERSION, daemon, runs, has_store, older })
 }
 
@@ -53,19 +55,22 @@ pub(super) fn run_page(
     page: usize,
 ) -> Result<String, Error> {
     let first = page.saturating_sub(1).saturating_mul(ROWS);
-    let shown: Vec<FindingView> =
+    let listed: Vec<FindingView> =
         findings.iter().skip(first).take(ROWS).map(|finding| FindingView::of(&run.id, finding)).collect();
-    let more = (findings.len() > first + shown.len()).then(|| format!("/runs/{}?page={}", run.id, page.max(1) + 1));
-    let lines = |key: &str| report[key].as_array().cloned().unwrap_or_default();
+    let more = (findings.len() > first + listed.len()).then(|| format!("/runs/{}?page={}", run.id, page.max(1) + 1));
+    let lines = |key: &str| {
+        let lines = report[key].as_array().into_iter().flatten().filter_map(|line| line.as_str());
+        shown(&lines.collect::<Vec<&str>>())
+    };
     let (missing, warnings) = (lines("missing"), lines("warnings"));
     let title = format!("Run {}", run.id);
-    let (run, findings) = (RunView::of(run), shown);
+    let (run, findings) = (shown(&RunView::of(run)), shown(&listed));
     render("run.html", context! { title, version => VERSION, run, missing, warnings, findings, more, page })
 }
 
 /// A finding with what the model saw.
 pub(super) fn finding_page(run: &RunRecord, finding: &KeptFinding) -> Result<String, Error> {
-    let (facts, outlier) = (facts(finding), observations(finding));
+    let (facts, outlier) = (shown(&facts(finding)), shown(&observations(finding)));
     let (run_id, run_link) = (&run.id, format!("/runs/{}", run.id));
     let title = &finding.summary;
     render("finding.html", context! { title, version => VERSION, facts, outlier, run_id, run_link })
@@ -74,6 +79,11 @@ pub(super) fn finding_page(run: &RunRecord, finding: &KeptFinding) -> Result<Str
 /// A page that says why there is no other.
 pub(super) fn problem_page(title: &str, why: &str) -> Result<String, Error> {
     render("problem.html", context! { title, version => VERSION, why })
+}
+
+/// A value for a template. JSON values are none: their numbers would become objects.
+fn shown(value: &impl Serialize) -> TemplateValue {
+    TemplateValue::from(Serde(value))
 }
 
 fn render(name: &str, context: TemplateValue) -> Result<String, Error> {

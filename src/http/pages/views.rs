@@ -122,7 +122,7 @@ impl RunView {
             link: None,
             begun: time(run.started),
             took: seconds(run.seconds),
-            outcome: run.ending.as_str(),
+            outcome: run.outcome.as_str(),
             meaning: meaning(run.exit_code),
             events: thousands(run.events),
             outliers: thousands(run.outliers),
@@ -155,7 +155,10 @@ impl FindingView {
 pub(super) fn facts(finding: &KeptFinding) -> Vec<Fact> {
     let fact = |name: &str, text: String| Fact { name: name.to_owned(), text };
     let mut facts = vec![
-        fact("Score", format!("{:.1} of 100 ({:.1} bits; alone {:.1})", finding.score, finding.surprise, finding.own_score)),
+        fact(
+            "Score",
+            format!("{:.1} of 100 ({:.1} bits; alone {:.1})", finding.score, finding.surprise, finding.own_score),
+        ),
         fact("Use case", finding.use_case.clone()),
     ];
     if !finding.supported_by.is_empty() {
