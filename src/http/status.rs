@@ -138,8 +138,6 @@ pub struct DaemonStatus {
     pub last_exit_code: Option<u8>,
     /// Runs since the start, by outcome.
     counts: [u64; RunOutcome::ALL.len()],
-    /// Delay with which the last scheduled run started.
-    pub last_lag: Duration,
     /// Time for which the next run is scheduled.
     pub next_run: Option<DateTime<Utc>>,
     /// Mistakes in the files of the configuration, because of which an older one is used.
@@ -170,7 +168,6 @@ impl DaemonStatus {
             last_duration: None,
             last_exit_code: None,
             counts: [0; RunOutcome::ALL.len()],
-            last_lag: Duration::ZERO,
             next_run: None,
             refused_edit: Vec::new(),
             last_reload: None,
@@ -187,10 +184,10 @@ impl DaemonStatus {
         self.counts[outcome as usize]
     }
 
-    /// Time by which the schedule is late: of a run that is due, else of the last scheduled one.
+    /// Time since a run is due that has not begun.
     pub fn lag(&self, now: DateTime<Utc>) -> Duration {
         let overdue = self.next_run.and_then(|next| (now - next).to_std().ok());
-        overdue.unwrap_or_default().max(self.last_lag)
+        overdue.unwrap_or_default()
     }
 
     /// Takes over what earlier processes have stored: runs, the oldest first, and the report of each

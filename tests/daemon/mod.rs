@@ -1,7 +1,8 @@
 //! The daemon: `nights` on a virtual clock, `process` the program with signals and HTTP.
-//! `exposition` parses metrics, `world` is the folder in which daemons run.
+//! `exposition` parses metrics, `receiver` takes notices, `world` is the folder in which daemons run.
 
 mod exposition;
 mod nights;
 mod process;
+mod receiver;
 mod world;

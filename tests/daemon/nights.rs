@@ -7,9 +7,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Europe::Brussels;
 use ee_outliers::http::{EndedRun, RunReason};
 use ee_outliers::runtime::{Clock, Interrupt};
-use ee_outliers::state::RunOutcome;
+use ee_outliers::state::{RunOutcome, StateStore};
 
-use super::world::{USE_CASES, World, events};
+use super::receiver::Receiver;
+use super::world::{USE_CASES, World, event, events};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -38,77 +39,115 @@ fn nights(runs: &[EndedRun]) -> BTreeMap<NaiveDate, Vec<&EndedRun>> {
 
 const NIGHTLY: &str = "[daemon]\nschedule=30 2 * * *\ntimezone=Europe/Brussels\nrun_at_start=0\n";
 
+/// Winter, the night of the change, summer: time of the schedule after 01:00 in Brussels in January.
+fn due(night: u32) -> Duration {
+    DAY * night + MINUTE * [90, 60, 30][usize::from(night > 75) + usize::from(night > 76)]
+}
+
+/// What goes wrong in a night.
+fn plan_night(world: &World, night: u32, main: &str, receiver: &Receiver) {
+    let (due, before) = (due(night), due(night) - 20 * MINUTE);
+    let at = |time: Duration, name: &'static str, text: String| {
+        let path = world.path(name);
+        world.clock.plan(time, move || std::fs::write(&path, &text).expect("a file"));
+    };
+    let step = |time: Duration, by: TimeDelta| {
+        let clock = world.clock.clone();
+        world.clock.plan(time, move || clock.step(by));
+    };
+    // one more user each night
+    let users: String = (0..=night).map(|night| event(&format!("mallory-{night}"))).collect();
+    at(due - 30 * MINUTE, "events.ndjson", events() + &users);
+    match night % 9 {
+        0 => {
+            let (down, up) = (receiver.clone(), receiver.clone());
+            world.clock.plan(before, move || down.set_down(true));
+            world.clock.plan(due + 5 * HOUR, move || up.set_down(false));
+        }
+        1 => at(before, "use_cases.conf", USE_CASES.replace("rare user", &format!("night {night}: rare user"))),
+        2 => {
+            at(before, "use_cases.conf", "[terms_rare_user]\nrun_model=maybe\n".to_owned());
+            at(due + HOUR, "use_cases.conf", USE_CASES.to_owned());
+        }
+        3 => {
+            at(before, "main.conf", "[general\n".to_owned());
+            at(due + HOUR, "main.conf", main.to_owned());
+        }
+        4 => {
+            at(before, "events.ndjson", String::new());
+            at(due + 20 * MINUTE, "events.ndjson", events() + &users);
+        }
+        // the schedule comes, and comes again
+        5 => {
+            step(due + 10 * MINUTE, TimeDelta::minutes(-70));
+            step(due + 8 * HOUR, TimeDelta::minutes(70));
+        }
+        // the schedule is jumped over
+        6 => {
+            step(due - 10 * MINUTE, TimeDelta::minutes(45));
+            step(due + 8 * HOUR, TimeDelta::minutes(-45));
+        }
+        // the clock is hours ahead for a while; restarts see below
+        8 => {
+            step(due + 3 * HOUR, TimeDelta::hours(5));
+            step(due + 4 * HOUR, TimeDelta::hours(-5));
+        }
+        _ => {}
+    }
+    // requests take real time: they have some in each hour
+    (0..24)
+        .for_each(|hour| world.clock.plan(DAY * night + HOUR * hour, || std::thread::sleep(Duration::from_millis(2))));
+}
+
 /// Ninety nights with leap day and the change to summer time, and each night something that goes
-/// wrong: all runs are accounted for, one per night.
+/// wrong: all runs are accounted for, one per night, and everything that is new is told once.
 #[tokio::test(flavor = "multi_thread")]
 async fn ninety_nights() {
-    // 01:00 in Brussels; the schedule is 90 minutes later
-    let world = World::new(NIGHTLY, "2024-01-15T00:00:00Z");
+    let (receiver, address) = Receiver::start();
+    let world = World::new("", "2024-01-15T00:00:00Z");
+    let general = format!("[general]\nstate_dir={}\nnotify_give_up_hours=1000\n", world.path("state").display());
+    let main = format!("{general}{NIGHTLY}[notifier_hook]\ntype=webhook\nurl=http://{address}/hook\n");
+    world.write("main.conf", &main);
+    (0..90).for_each(|night| plan_night(&world, night, &main, &receiver));
     let mut runs = Vec::new();
-    let mut outages = Vec::new();
-    for night in 0..90_u32 {
-        // winter, the night of the change, summer
-        let due = DAY * night + MINUTE * [90, 60, 30][usize::from(night > 75) + usize::from(night > 76)];
-        let at = |time: Duration, name: &'static str, text: String| {
-            let path = world.path(name);
-            world.clock.plan(time, move || std::fs::write(&path, &text).expect("a file"));
-        };
-        let step = |time: Duration, by: TimeDelta| {
-            let clock = world.clock.clone();
-            world.clock.plan(time, move || clock.step(by));
-        };
-        let before = due - 20 * MINUTE;
+    for night in 0..90 {
+        // restarts before and after runs
         match night % 9 {
-            1 => at(before, "use_cases.conf", USE_CASES.replace("rare user", &format!("night {night}: rare user"))),
-            2 => {
-                at(before, "use_cases.conf", "[terms_rare_user]\nrun_model=maybe\n".to_owned());
-                at(due + HOUR, "use_cases.conf", USE_CASES.to_owned());
-            }
-            3 => {
-                at(before, "main.conf", "[general\n".to_owned());
-                at(due + HOUR, "main.conf", NIGHTLY.to_owned());
-            }
-            4 => {
-                outages.push(night);
-                at(before, "events.ndjson", String::new());
-                at(due + 20 * MINUTE, "events.ndjson", events());
-            }
-            // the schedule comes, and comes again
-            5 => {
-                step(due + 10 * MINUTE, TimeDelta::minutes(-70));
-                step(due + 8 * HOUR, TimeDelta::minutes(70));
-            }
-            // the schedule is jumped over
-            6 => {
-                step(due - 10 * MINUTE, TimeDelta::minutes(45));
-                step(due + 8 * HOUR, TimeDelta::minutes(-45));
-            }
-            // restarts before and after the run; then the clock is hours ahead for a while
-            7 => runs.extend(work_until(&world, before).await),
-            8 => {
-                step(due + 3 * HOUR, TimeDelta::hours(5));
-                step(due + 4 * HOUR, TimeDelta::hours(-5));
-                runs.extend(work_until(&world, due + 12 * HOUR).await);
-            }
+            7 => runs.extend(work_until(&world, due(night) - 20 * MINUTE).await),
+            8 => runs.extend(work_until(&world, due(night) + 12 * HOUR).await),
             _ => {}
         }
     }
-    runs.extend(work_until(&world, 90 * DAY).await);
-    let nights = nights(&runs);
+    runs.extend(work_until(&world, 91 * DAY).await);
+    check_nights(&runs);
+    // the history has them all
+    let store = StateStore::open_to_read(&world.path("state")).unwrap().expect("a store");
+    let kept: Vec<(DateTime<Utc>, RunOutcome)> =
+        store.runs().unwrap().iter().map(|run| (run.begun, run.outcome)).collect();
+    assert_eq!(kept, runs.iter().map(|run| (run.started, run.outcome)).collect::<Vec<_>>());
+    // each user was told once
+    let mut expected: BTreeMap<String, usize> = (0..90).map(|night| (format!("mallory-{night}"), 1)).collect();
+    expected.insert("mallory".to_owned(), 1);
+    assert_eq!(receiver.users(), expected);
+    assert!(store.pending().unwrap().is_empty());
+}
+
+fn check_nights(runs: &[EndedRun]) {
+    let nights = nights(runs);
     let first: NaiveDate = "2024-01-15".parse().unwrap();
-    assert_eq!(nights.len(), 90, "{:?}", nights.keys());
-    for (night, date) in first.iter_days().take(90).enumerate() {
+    assert_eq!(nights.len(), 91, "{:?}", nights.keys());
+    for (night, date) in first.iter_days().take(91).enumerate() {
         let of_night = &nights[&date];
         assert_eq!(of_night.len(), 1, "{date}: {of_night:?}");
-        let outcome = of_night[0].outcome;
-        let is_outage = outages.contains(&u32::try_from(night).unwrap());
-        assert_eq!(outcome, if is_outage { RunOutcome::Failed } else { RunOutcome::Complete }, "{date}");
+        let is_outage = night % 9 == 4 && night < 90;
+        let expected = if is_outage { RunOutcome::Failed } else { RunOutcome::Complete };
+        assert_eq!(of_night[0].outcome, expected, "{date}");
     }
     let retries: Vec<&EndedRun> = runs.iter().filter(|run| run.reason == RunReason::Retry).collect();
     // 1, 2, 4, 8 and 16 minutes after the one before
     let complete = retries.iter().filter(|run| run.outcome == RunOutcome::Complete);
-    assert_eq!((retries.len(), complete.count()), (5 * outages.len(), outages.len()));
-    assert_eq!(runs.len(), 90 + retries.len());
+    assert_eq!((retries.len(), complete.count()), (50, 10));
+    assert_eq!(runs.len(), 91 + 50);
 }
 
 /// Local times of the runs that `schedule` starts within two days.

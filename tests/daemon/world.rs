@@ -11,7 +11,7 @@ use ee_outliers::runtime::{Clock, Interrupt, VirtualClock};
 /// Use cases that find the rare of the events below.
 pub(super) const USE_CASES: &str = "[terms_rare_user]\nrun_model=1\nes_query_filter=*\naggregator=host\ntarget=user\n\
     target_count_method=within_aggregator\ntrigger_on=low\ntrigger_method=float\ntrigger_sensitivity=2\n\
-    outlier_type=t\noutlier_reason=r\noutlier_summary=rare user {user}\n";
+    outlier_type=t\noutlier_reason=r\noutlier_summary=rare user {user}\nshould_notify=1\n";
 
 pub(super) struct World {
     folder: tempfile::TempDir,
@@ -65,9 +65,10 @@ impl World {
 
 /// Events with one rare user.
 pub(super) fn events() -> String {
-    let event = |n: usize| {
-        let user = if n == 17 { "mallory" } else { "alice" };
-        format!("{{\"@timestamp\":\"2024-01-15T00:00:{:02}Z\",\"host\":\"h\",\"user\":\"{user}\"}}\n", n % 60)
-    };
-    (0..40).map(event).collect()
+    (0..40).map(|n| event(if n == 17 { "mallory" } else { "alice" })).collect()
+}
+
+/// An event of a user.
+pub(super) fn event(user: &str) -> String {
+    format!("{{\"@timestamp\":\"2024-01-15T00:00:00Z\",\"host\":\"h\",\"user\":\"{user}\"}}\n")
 }

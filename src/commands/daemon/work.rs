@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::Notify;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::super::error::RunError;
 use super::super::open_state::OpenState;
@@ -62,14 +62,6 @@ pub struct Daemon {
 struct Job {
     reason: RunReason,
     selection: Selection,
-    /// Time by which the schedule was late.
-    lag: Duration,
-}
-
-impl Job {
-    fn now(reason: RunReason, selection: Selection) -> Self {
-        Job { reason, selection, lag: Duration::ZERO }
-    }
 }
 
 impl Daemon {
@@ -166,7 +158,7 @@ impl Daemon {
     pub async fn work(mut self) -> Exit {
         let mut exit = Exit::Done;
         if self.settings.main.daemon.run_at_start {
-            exit = self.run(Job::now(RunReason::Start, Selection::All)).await;
+            exit = self.run(Job { reason: RunReason::Start, selection: Selection::All }).await;
         }
         while !self.interrupt.is_raised() {
             self.tell_alive();
@@ -196,12 +188,12 @@ impl Daemon {
         let (now, passed) = (self.clock.now(), self.clock.passed());
         let job = if std::mem::take(&mut self.is_requested) {
             while self.run_requests.notified().now_or_never().is_some() {}
-            Some(Job::now(RunReason::Request, Selection::All))
+            Some(Job { reason: RunReason::Request, selection: Selection::All })
         } else if let Some(due) = self.agenda.take_due(&self.settings, now) {
-            let lag = (now - due.since).to_std().unwrap_or_default();
-            Some(Job { reason: RunReason::Schedule, selection: due.use_cases, lag })
+            debug!(since = %due.since, "due");
+            Some(Job { reason: RunReason::Schedule, selection: due.use_cases })
         } else {
-            self.retries.due(&self.settings, passed).map(|selection| Job::now(RunReason::Retry, selection))
+            self.retries.due(&self.settings, passed).map(|selection| Job { reason: RunReason::Retry, selection })
         };
         self.status.lock().next_run = self.agenda.next();
         job
@@ -307,13 +299,7 @@ impl Daemon {
         let (started, started_passed) = (self.clock.now(), self.clock.passed());
         info!(reason = job.reason.as_str(), "the run begins");
         service::status("running".to_owned());
-        {
-            let mut status = self.status.lock();
-            status.begin(started, job.reason);
-            if job.reason == RunReason::Schedule {
-                status.last_lag = job.lag;
-            }
-        }
+        self.status.lock().begin(started, job.reason);
         let (report, exit) = self.run_once(&job, started_passed).await;
         let (ended, passed) = (self.clock.now(), self.clock.passed());
         let duration = passed.saturating_sub(started_passed);

@@ -58,12 +58,9 @@ pub const RUN_LAST_EXIT_CODE: Family =
 pub const RUNS: Family = counter("ee_outliers_runs_total", &["status"], "Runs since the start, by outcome.");
 /// A run is under way.
 pub const RUN_IN_PROGRESS: Family = gauge("ee_outliers_run_in_progress", &[], "1 while a run is under way, else 0.");
-/// Delay of the last scheduled run.
-pub const SCHEDULE_LAG: Family = gauge(
-    "ee_outliers_schedule_lag_seconds",
-    &[],
-    "Time by which the schedule is late: of a run that is due, else of the last scheduled one.",
-);
+/// Delay of a run that is due.
+pub const SCHEDULE_LAG: Family =
+    gauge("ee_outliers_schedule_lag_seconds", &[], "Time since a run is due that has not begun; 0 if none is.");
 /// Time of the next run.
 pub const NEXT_RUN: Family =
     gauge("ee_outliers_next_run_timestamp_seconds", &[], "Time for which the next run is scheduled.");
