@@ -18,14 +18,14 @@ const TOKEN: &str = "0123456789abcdef";
 const LONG: Duration = Duration::from_secs(60);
 
 /// A daemon that runs, with its log.
-struct Process {
+pub(super) struct Process {
     child: Child,
     lines: Receiver<String>,
     log: String,
 }
 
 impl Process {
-    fn start(world: &World, variables: &[(&str, &OsStr)]) -> Self {
+    pub(super) fn start(world: &World, variables: &[(&str, &OsStr)]) -> Self {
         let arguments = [vec!["-v".to_owned()], world.arguments()].concat();
         let mut child = start_with(world.folder(), variables, &arguments);
         let stderr = child.stderr.take().expect("stderr is piped");
@@ -38,7 +38,7 @@ impl Process {
 
     /// Waits for a line of the log, and returns what follows `part` in it.
     #[track_caller]
-    fn wait_for(&mut self, part: &str) -> String {
+    pub(super) fn wait_for(&mut self, part: &str) -> String {
         let until = Instant::now() + LONG;
         while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
             self.log += &format!("{line}\n");
@@ -50,7 +50,7 @@ impl Process {
     }
 
     #[track_caller]
-    fn end(self, code: i32) {
+    pub(super) fn end(self, code: i32) {
         signal(&self.child, "TERM");
         let started = Instant::now();
         let (finished, log) = (finish(self.child), self.log);
@@ -60,7 +60,7 @@ impl Process {
 }
 
 /// Sends a request; returns the status line with the headers, and the body.
-fn request(address: &str, method: &str, path: &str, headers: &str) -> (String, String) {
+pub(super) fn request(address: &str, method: &str, path: &str, headers: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).expect("a server");
     stream.set_read_timeout(Some(LONG)).expect("a time-out");
     write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n").expect("sent");

@@ -310,9 +310,12 @@ impl Daemon {
         let retry_after = self.settings.main.daemon.retry_after;
         self.retries.note(&job.selection, &report, exit, retry_after, passed);
         let state_bytes = self.settings.main.general.state_dir.as_deref().map(folder_bytes);
-        let mut status = self.status.lock();
-        status.end(ended, duration, exit, &report);
-        status.state_bytes = state_bytes;
+        {
+            let mut status = self.status.lock();
+            status.end(ended, duration, exit, &report);
+            status.state_bytes = state_bytes;
+        }
+        log_end(&report, exit, duration);
         exit
     }
 

@@ -1,0 +1,93 @@
+//! Pages with hostile text, in a real browser if there is one.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::process::{Process, request};
+use super::world::{USE_CASES, World, event, events};
+
+/// Text of an event that would run, load or restyle something if it were taken for markup.
+const HOSTILE: &str = "<script>document.title='pwned'</script><img src=x onerror=document.title='pwned'>\
+    <style>body{display:none}</style><a href=javascript:alert(1)>\" onmouseover=\"x {{ 7 * 7 }} \u{202e}gnp.exe";
+
+/// Names under which Chromium is installed.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// The document of a page after all of its scripts have run; `None` without a browser.
+fn document(folder: &Path, url: &str) -> Option<String> {
+    let profile = format!("--user-data-dir={}", folder.join("profile").display());
+    let options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000", "--dump-dom"];
+    let run = |browser: &&str| Command::new(browser).args(options).args([&profile, url]).output().ok();
+    let output = BROWSERS.iter().find_map(run)?;
+    let document = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(document.contains("</html>"), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(document)
+}
+
+/// Elements and attributes that no page of ours has.
+#[track_caller]
+fn check_harmless(document: &str) {
+    for markup in ["<script", "<img", "<style", "onerror=\"", "onmouseover=\"x", "href=\"javascript", ">pwned<", " 49 "]
+    {
+        assert!(!document.contains(markup), "{markup} in {document}");
+    }
+    assert!(!document.contains('\u{202e}'), "{document}");
+}
+
+#[test]
+fn hostile_events_are_text_on_pages() {
+    let world = World::new("", "2024-05-08T12:00:00Z");
+    let state = world.path("state").display().to_string();
+    world.write(
+        "main.conf",
+        &format!("[general]\nstate_dir={state}\n[assets]\nuser=user\n[daemon]\nschedule=0 0 1 1 *\n[http]\nlisten=127.0.0.1:0\n"),
+    );
+    world.write("use_cases.conf", &USE_CASES.replace("should_notify=1", "comment={user}"));
+    let hostile = serde_json::to_string(HOSTILE).unwrap();
+    world.write("events.ndjson", &(events() + &event("USER").replace("\"USER\"", &hostile)));
+    let mut process = Process::start(&world, &[]);
+    let address = process.wait_for("address=").trim().to_owned();
+    process.wait_for("the run is complete");
+    let json = |path: &str| -> Value {
+        let (head, body) = request(&address, "GET", path, "");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        serde_json::from_str(&body).expect("JSON")
+    };
+    let run = json("/api/runs")["runs"][0]["id"].as_str().expect("a run").to_owned();
+    let stored = json(&format!("/api/runs/{run}"));
+    assert_eq!(stored["report"]["status"], "complete");
+    let findings = stored["findings"].as_array().expect("findings");
+    let is_hostile = |finding: &&Value| finding["target"].as_str().is_some_and(|target| target.contains("pwned"));
+    let finding = findings.iter().find(is_hostile).expect("the hostile finding")["id"].as_str().expect("an id");
+    let mut is_browsed = true;
+    for (path, title) in [
+        ("/".to_owned(), "Runs"),
+        (format!("/runs/{run}"), "Run 2"),
+        (format!("/runs/{run}/findings/{finding}"), "rare user &lt;script&gt;"),
+        ("/runs/<script>".to_owned(), "There is no such run or finding"),
+    ] {
+        let (head, body) = request(&address, "GET", &path, "");
+        assert!(head.contains("content-security-policy: default-src 'none'; style-src 'self'"), "{head}");
+        check_harmless(&body);
+        assert!(body.contains(&format!("<title>{title}")), "{body}");
+        match document(world.folder(), &format!("http://{address}{path}")) {
+            Some(document) => {
+                check_harmless(&document);
+                assert!(document.contains(&format!("<title>{title}")), "{document}");
+            }
+            None => is_browsed = false,
+        }
+    }
+    if !is_browsed {
+        println!("no Chromium is installed: pages were checked as text only");
+    }
+    // the button
+    let (head, _) = request(&address, "POST", "/api/runs", "Accept: text/html\r\nContent-Length: 0\r\n");
+    assert!(head.starts_with("HTTP/1.1 303 ") && head.contains("location: /"), "{head}");
+    process.wait_for("the run is complete");
+    let (head, _) = request(&address, "POST", "/api/runs", "Origin: http://evil.example\r\n");
+    assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
+    process.end(0);
+}
