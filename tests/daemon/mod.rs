@@ -1,10 +1,9 @@
 //! The daemon: `nights` on a virtual clock, `process` the program with signals and HTTP,
 //! `browser` its pages with hostile text.
-//! `exposition` parses metrics, `receiver` takes notices, `world` is the folder in which daemons run.
+//! `exposition` parses metrics, `world` is the folder in which daemons run.
 
 mod browser;
 mod exposition;
 mod nights;
 mod process;
-mod receiver;
 mod world;

@@ -1,6 +1,7 @@
 //! Many nights on a virtual clock.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -9,8 +10,8 @@ use ee_outliers::http::{EndedRun, RunReason};
 use ee_outliers::runtime::{Clock, Interrupt};
 use ee_outliers::state::{RunOutcome, StateStore};
 
-use super::receiver::Receiver;
 use super::world::{USE_CASES, World, event, events};
+use crate::receiver::Receiver;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -45,7 +46,7 @@ fn due(night: u32) -> Duration {
 }
 
 /// What goes wrong in a night.
-fn plan_night(world: &World, night: u32, main: &str, receiver: &Receiver) {
+fn plan_night(world: &World, night: u32, main: &str, receiver: &Arc<Receiver>) {
     let (due, before) = (due(night), due(night) - 20 * MINUTE);
     let at = |time: Duration, name: &'static str, text: String| {
         let path = world.path(name);
@@ -60,9 +61,9 @@ fn plan_night(world: &World, night: u32, main: &str, receiver: &Receiver) {
     at(due - 30 * MINUTE, "events.ndjson", events() + &users);
     match night % 9 {
         0 => {
-            let (down, up) = (receiver.clone(), receiver.clone());
-            world.clock.plan(before, move || down.set_down(true));
-            world.clock.plan(due + 5 * HOUR, move || up.set_down(false));
+            let (down, up) = (Arc::clone(receiver), Arc::clone(receiver));
+            world.clock.plan(before, move || down.answer_with(503));
+            world.clock.plan(due + 5 * HOUR, move || up.answer_with(200));
         }
         1 => at(before, "use_cases.conf", USE_CASES.replace("rare user", &format!("night {night}: rare user"))),
         2 => {
@@ -103,10 +104,11 @@ fn plan_night(world: &World, night: u32, main: &str, receiver: &Receiver) {
 /// wrong: all runs are accounted for, one per night, and everything that is new is told once.
 #[tokio::test(flavor = "multi_thread")]
 async fn ninety_nights() {
-    let (receiver, address) = Receiver::start();
+    let receiver = Arc::new(Receiver::start());
     let world = World::new("", "2024-01-15T00:00:00Z");
     let general = format!("[general]\nstate_dir={}\nnotify_give_up_hours=1000\n", world.path("state").display());
-    let main = format!("{general}{NIGHTLY}[notifier_hook]\ntype=webhook\nurl=http://{address}/hook\n");
+    let main =
+        format!("{general}{NIGHTLY}[notifier_hook]\ntype=webhook\nurl=http://127.0.0.1:{}/hook\n", receiver.port);
     world.write("main.conf", &main);
     (0..90).for_each(|night| plan_night(&world, night, &main, &receiver));
     let mut runs = Vec::new();
@@ -128,7 +130,9 @@ async fn ninety_nights() {
     // each user was told once
     let mut expected: BTreeMap<String, usize> = (0..90).map(|night| (format!("mallory-{night}"), 1)).collect();
     expected.insert("mallory".to_owned(), 1);
-    assert_eq!(receiver.users(), expected);
+    let user = |summary: &str| summary.split("rare user ").nth(1).expect("a user").to_owned();
+    let told = receiver.take_counts("summary").into_iter().map(|(summary, n)| (user(&summary), n));
+    assert_eq!(told.collect::<BTreeMap<String, usize>>(), expected);
     assert!(store.pending().unwrap().is_empty());
 }
 
