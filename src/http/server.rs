@@ -62,8 +62,8 @@ pub struct HttpService {
 }
 
 impl HttpService {
-    /// Shows `status` and the runs in `store`, and starts runs by `run_requests`. With a token, only
-    /// requests that carry it see more than health.
+    /// Shows `status` and the runs in `store`, and starts runs by `run_requests`. With a token,
+    /// only requests that carry it see more than health.
     pub fn new(
         status: SharedStatus,
         run_requests: Arc<Notify>,

@@ -190,8 +190,8 @@ impl DaemonStatus {
         overdue.unwrap_or_default()
     }
 
-    /// Takes over what earlier processes have stored: runs, the oldest first, and the report of each
-    /// as far as it is there.
+    /// Takes over what earlier processes have stored: runs, the oldest first, each with its report
+    /// if there is one.
     pub fn recall(&mut self, runs: &[(RunRecord, Option<Value>)]) {
         for (run, report) in runs {
             self.last_start = Some(run.begun);

@@ -40,7 +40,7 @@ fn nights(runs: &[EndedRun]) -> BTreeMap<NaiveDate, Vec<&EndedRun>> {
 
 const NIGHTLY: &str = "[daemon]\nschedule=30 2 * * *\ntimezone=Europe/Brussels\nrun_at_start=0\n";
 
-/// Winter, the night of the change, summer: time of the schedule after 01:00 in Brussels in January.
+/// Time of the schedule in winter, in the night of the change and in summer, after 01:00 in winter.
 fn due(night: u32) -> Duration {
     DAY * night + MINUTE * [90, 60, 30][usize::from(night > 75) + usize::from(night > 76)]
 }

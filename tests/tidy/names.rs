@@ -38,6 +38,7 @@ const SWITCHES: &[(&str, &[&str])] = &[
             "src/event/decode/columns.rs end_row",
             "src/event/decode/row.rs accept",
             "src/event/decode/row.rs push_in_array",
+            "src/http/metrics/mod.rs flag",
             "src/models/word2vec/confusion.rs count",
             "src/python/regex/translate.rs set",
             "src/query/dsl/element.rs flag",

@@ -121,6 +121,38 @@ mod tests {
     }
 
     #[test]
+    fn use_cases_that_failed_run_with_those_that_need_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u.conf");
+        let same = "run_model=1\nes_query_filter=a:b\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\n";
+        let use_case = |name: &str, more: &str| format!("[simplequery_{name}]\n{same}{more}");
+        let texts = [
+            use_case("base", ""),
+            use_case("failed", "requires=simplequery_base\n"),
+            use_case("dependent", "requires=simplequery_failed\n"),
+            use_case("other", ""),
+        ];
+        std::fs::write(&path, texts.concat()).unwrap();
+        let settings = crate::config::load(&[], &[path.display().to_string()]);
+        let [minute, second] = [60, 1].map(Duration::from_secs);
+        let mut retries = Retries::default();
+        let mut failed = Report::new(chrono::DateTime::UNIX_EPOCH);
+        failed.skip(&settings.use_cases[1], "no index");
+        retries.note(&Selection::All, &failed, Exit::Partial, Some(minute), Duration::ZERO);
+        assert_eq!(retries.due(&settings, minute - second), None);
+        let names = ["simplequery_base", "simplequery_dependent", "simplequery_failed"].map(str::to_owned);
+        let again = Selection::Named(BTreeSet::from(names));
+        assert_eq!(retries.due(&settings, minute), Some(again.clone()));
+        retries.note(&again, &failed, Exit::Partial, Some(minute), minute);
+        assert_eq!(retries.next(), Some(3 * minute));
+        // a use case that is gone does not matter, nor does one that was judged
+        let mut without = settings.clone();
+        without.use_cases.remove(1);
+        retries.follow(&without);
+        assert_eq!(retries.next(), None);
+    }
+
+    #[test]
     fn a_run_that_failed_is_repeated_until_one_like_it_ends() {
         let report = Report::new(chrono::DateTime::UNIX_EPOCH);
         let minute = Duration::from_secs(60);

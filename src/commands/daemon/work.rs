@@ -57,6 +57,15 @@ pub struct Daemon {
     is_requested: bool,
 }
 
+/// Occasion on which the configuration is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// Its files were edited, or somebody asked for it: what comes of it is told.
+    Edit,
+    /// A run is due, and files that it names, such as those of secrets, may be others.
+    Run,
+}
+
 /// A run that is due.
 #[derive(Debug)]
 struct Job {
@@ -102,6 +111,7 @@ impl Daemon {
         if let Some(state) = &state {
             status.recall(&newest_runs(&state.store)?);
             status.keep_use_cases(&settings.use_cases);
+            status.state_bytes = Some(folder_bytes(state.folder.path()));
         }
         let status = SharedStatus::new(status);
         let telling = match &state {
@@ -183,7 +193,7 @@ impl Daemon {
         self.agenda.look_at_clock(self.clock.now());
         let has_changed = self.watch.has_changed();
         if has_changed || self.is_anything_due() {
-            self.reload(has_changed).await;
+            self.reload(if has_changed { Occasion::Edit } else { Occasion::Run }).await;
         }
         let (now, passed) = (self.clock.now(), self.clock.passed());
         let job = if std::mem::take(&mut self.is_requested) {
@@ -221,7 +231,7 @@ impl Daemon {
             biased;
             () = self.interrupt.raised() => {}
             () = self.run_requests.notified() => self.is_requested = true,
-            () = self.reload_requests.notified() => self.reload(true).await,
+            () = self.reload_requests.notified() => self.reload(Occasion::Edit).await,
             () = self.watch.told() => self.clock.sleep(SETTLING).await,
             () = self.clock.sleep(sleep) => {}
         }
@@ -231,22 +241,21 @@ impl Daemon {
         self.agenda.next().map_or_else(String::new, |next| format!("next run at {}", next.format("%Y-%m-%dT%H:%M:%SZ")))
     }
 
-    /// Reads the configuration. One with errors is not used: the old one is. `has_changed` tells
-    /// about it even if it is as before.
-    async fn reload(&mut self, has_changed: bool) {
+    /// Reads the configuration. One with errors is not used: the old one is.
+    async fn reload(&mut self, occasion: Occasion) {
         let settings = load(&self.args.config);
         let outbox = match self.usable(&settings) {
             Ok(outbox) => outbox,
             Err(lines) => {
                 let is_news = std::mem::replace(&mut self.status.lock().refused_edit, lines.clone()) != lines;
-                if is_news || has_changed {
+                if is_news || occasion == Occasion::Edit {
                     lines.iter().for_each(|line| error!("{line}"));
                     error!("the configuration has mistakes: the one that was read before is used");
                 }
                 return;
             }
         };
-        if has_changed {
+        if occasion == Occasion::Edit {
             log_problems(&settings.problems);
             info!(use_cases = settings.use_cases.len(), "the configuration was read again");
         }
