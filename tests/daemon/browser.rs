@@ -67,7 +67,7 @@ fn hostile_events_are_text_on_pages() {
         ("/".to_owned(), "Runs"),
         (format!("/runs/{run}"), "Run 2"),
         (format!("/runs/{run}/findings/{finding}"), "rare user &lt;script&gt;"),
-        ("/runs/<script>".to_owned(), "There is no such run or finding"),
+        ("/runs/%3Cscript%3E".to_owned(), "There is no such run or finding"),
     ] {
         let (head, body) = request(&address, "GET", &path, "");
         assert!(head.contains("content-security-policy: default-src 'none'; style-src 'self'"), "{head}");

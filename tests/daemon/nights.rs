@@ -138,7 +138,7 @@ async fn ninety_nights() {
 
 fn check_nights(runs: &[EndedRun]) {
     let nights = nights(runs);
-    let first: NaiveDate = "2024-01-15".parse().unwrap();
+    let first: NaiveDate = "2024-01-15".parse().expect("a date");
     assert_eq!(nights.len(), 91, "{:?}", nights.keys());
     for (night, date) in first.iter_days().take(91).enumerate() {
         let of_night = &nights[&date];

@@ -54,7 +54,6 @@ pub(super) struct FindingView {
     summary: String,
     assets: String,
     documents: String,
-    first: String,
     last: String,
 }
 
@@ -145,7 +144,6 @@ impl FindingView {
             summary: finding.summary.clone(),
             assets: assets.join(", "),
             documents: thousands(finding.documents),
-            first: finding.first.map(time).unwrap_or_default(),
             last: finding.last.map(time).unwrap_or_default(),
         }
     }
