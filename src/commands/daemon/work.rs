@@ -312,7 +312,6 @@ impl Daemon {
         let (report, exit) = self.run_once(&job, started_passed).await;
         let (ended, passed) = (self.clock.now(), self.clock.passed());
         let duration = passed.saturating_sub(started_passed);
-        log_end(&report, exit, duration);
         if let Some(telling) = &self.telling {
             telling.wake();
         }
