@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => start(0, |interrupt| commands::bench(args, interrupt)),
         Command::Runs(command) => commands::runs(command),
         Command::State(command) => commands::state(command),
+        Command::Notify(args) => start(0, |interrupt| commands::notify(args, interrupt)),
         Command::Setup(args) => start(0, |interrupt| commands::setup(args, interrupt)),
     });
     result.unwrap_or(Exit::Internal).into()

@@ -52,6 +52,10 @@ cases, SIGHUP reads the configuration again. Exit codes: 0 ended between runs; 7
     State(StateCommand),
     /// Print or store the component template that tells the cluster how to index outliers
     Setup(SetupArgs),
+    /// List the channels through which people are told, or send a sample through one
+    #[command(after_help = "Exit codes of --test: 0 told; 69 not told, another attempt may succeed; 77 the receiver \
+refuses the sample; 78 the channel cannot be used as it is configured")]
+    Notify(NotifyArgs),
     /// Measure runs with different settings, and recommend some
     #[command(after_help = "Runs read, judge and describe, but write nothing. Example: ee-outliers bench \
 --generate 1000000 --sweep threads=1,2,4 --repeat 5 --json bench.json")]
@@ -265,6 +269,21 @@ pub struct SetupArgs {
     /// Print the component template for this kind of cluster, without connecting to one
     #[arg(long, value_enum, conflicts_with = "apply")]
     pub flavour: Option<FlavourArg>,
+}
+
+/// Options of `notify`.
+#[derive(Debug, Args)]
+pub struct NotifyArgs {
+    /// Main configuration file; may be repeated, and later files win
+    #[arg(long, value_name = "FILE", num_args = 1.., action = clap::ArgAction::Append)]
+    pub config: Vec<PathBuf>,
+    /// Send a finding that does not exist through the channel of this name, and print what the
+    /// receiver answers
+    #[arg(long, value_name = "NAME", required_unless_present = "list")]
+    pub test: Option<String>,
+    /// Print the channels of the configuration
+    #[arg(long, conflicts_with = "test")]
+    pub list: bool,
 }
 
 /// Options of `bench`.
