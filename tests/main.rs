@@ -13,9 +13,14 @@
 //! `outbox` who is told of what, `daemon` many runs of one process, `servers` real clusters, `tidy`
 //! the rules of the source tree, `usability` what use cases say that cannot use the events.
 //! `program`, `outliers`, `random` and `receiver` are shared by the tests.
+//! with the project, `memory` what runs remember, `notifiers` the channels through which people are
+//! told, `servers` real clusters, `tidy` the rules of the source tree, `usability` what use cases
+//! say that cannot use the events. `certificates`, `program`, `outliers` and `random` are shared by
+//! the tests.
 
 mod beacon;
 mod bench;
+mod certificates;
 mod check;
 mod cli;
 mod comparison;
@@ -28,6 +33,7 @@ mod golden;
 mod inputs;
 mod memory;
 mod outbox;
+mod notifiers;
 mod outliers;
 mod outputs;
 mod plans;

@@ -8,7 +8,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
-use super::certificates::{Authority, Certificate};
+use crate::certificates::{Authority, Certificate};
 
 /// Access rules: returns a refusal, or `None` to let a request pass.
 pub(super) type Judge = fn(&Request) -> Option<Refusal>;

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::bench::{Bench, Document};
-use super::certificates::{Authority, Certificate};
 use super::front::{Front, Judge, Refusal, Request, anybody};
 use super::kind::Kind;
+use crate::certificates::{Authority, Certificate};
 use crate::program::Finished;
 
 const USE_CASE: &str = "\

@@ -4,37 +4,37 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// Authority that signs certificates.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-pub(super) struct Certificate {
-    pub(super) der: CertificateDer<'static>,
-    pub(super) pem: String,
+pub(crate) struct Certificate {
+    pub(crate) der: CertificateDer<'static>,
+    pub(crate) pem: String,
     key: KeyPair,
 }
 
 impl Authority {
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate"))
     }
 
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
-    pub(super) fn der(&self) -> CertificateDer<'static> {
+    pub(crate) fn der(&self) -> CertificateDer<'static> {
         self.0.der().clone()
     }
 
     /// Returns a certificate for this host that is valid now.
-    pub(super) fn sign(&self, host: &str) -> Certificate {
+    pub(crate) fn sign(&self, host: &str) -> Certificate {
         self.sign_params(&params(host))
     }
 
     /// Returns a certificate for this host that was valid in the year 2001.
-    pub(super) fn sign_expired(&self, host: &str) -> Certificate {
+    pub(crate) fn sign_expired(&self, host: &str) -> Certificate {
         let mut params = params(host);
         (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
         self.sign_params(&params)
@@ -49,17 +49,17 @@ impl Authority {
 
 impl Certificate {
     /// Returns a certificate for this host that nobody else vouches for.
-    pub(super) fn self_signed(host: &str) -> Self {
+    pub(crate) fn self_signed(host: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let signed = params(host).self_signed(&key).expect("a certificate");
         Self { der: signed.der().clone(), pem: signed.pem(), key }
     }
 
-    pub(super) fn key_pem(&self) -> String {
+    pub(crate) fn key_pem(&self) -> String {
         self.key.serialize_pem()
     }
 
-    pub(super) fn key_der(&self) -> PrivateKeyDer<'static> {
+    pub(crate) fn key_der(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key.serialize_der()))
     }
 }
