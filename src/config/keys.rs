@@ -96,11 +96,16 @@ impl<'a> Keys<'a> {
         found
     }
 
-    /// As [`Self::lenient`], for a part that is switched off: nothing of it has to be given.
+    /// As [`Self::lenient`], for a part that is switched off: nothing of it has to be given, and
+    /// nothing that it warns of is of interest.
     pub(super) fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let known = std::mem::take(&mut self.problems);
         self.is_optional = true;
-        let found = self.lenient(read);
+        let found = read(self);
         self.is_optional = false;
+        let errors = std::mem::replace(&mut self.problems, known);
+        let errors = errors.into_iter().filter(|problem| problem.severity == Severity::Error);
+        self.problems.extend(errors.map(|problem| Problem { severity: Severity::Warning, ..problem }));
         found
     }
 

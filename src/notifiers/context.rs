@@ -1,7 +1,7 @@
 //! A notice as JSON, for programs and templates: the same members whatever it is about.
 
-use minijinja::Environment;
 use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -44,10 +44,12 @@ pub(super) fn of_template(notice: &Notice) -> minijinja::Value {
     minijinja::Value::from(Serde(Plain(&object(notice))))
 }
 
-/// Returns an environment in which a template takes a limited time.
+/// Returns an environment in which a template takes a limited time. Members that a notice does not
+/// have are empty, and so are theirs.
 pub(super) fn environment<'a>() -> Environment<'a> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(TEMPLATE_STEPS));
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment
 }
 

@@ -57,7 +57,7 @@ fn a_notice_is_a_message_with_the_subject_of_old_configurations() {
         for expected in [
             "=======\noutlier\n=======\n",
             "Use case\t -> terms_rare_process\n",
-            "Score\t -> 61.3 of 100\n",
+            "Score\t -> 61.2 of 100\n",
             "term_count\t -> 1\n",
             "========RAW EVENT========",
             "\"name\": \"evil.exe\"",

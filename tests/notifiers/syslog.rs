@@ -119,7 +119,7 @@ fn messages_are_framed_and_in_the_common_event_format() {
         ("suser", "ann"),
         ("src", "192.0.2.7"),
         ("cfp1Label", "score"),
-        ("cfp1", "61.3"),
+        ("cfp1", "61.2"),
         ("cs2", "host: web-1, user: ann, ip: 192.0.2.7, ip: 192.0.2.7"),
         ("msg", "rare process evil.exe on web-1"),
     ] {
@@ -139,7 +139,7 @@ fn structured_data_can_be_sent_instead() {
     let rest = MESSAGE.captures(&message).unwrap_or_else(|| panic!("{message}"))[7].to_owned();
     let (data, text) = rest.split_once("] ").expect("structured data and a text");
     assert!(data.starts_with("[outlier@32473 notice=\"00112233445566778899aabbccddeeff\" finding=\""), "{data}");
-    assert!(data.contains(" useCase=\"terms_rare_process\"") && data.contains(" score=\"61.3\""), "{data}");
+    assert!(data.contains(" useCase=\"terms_rare_process\"") && data.contains(" score=\"61.2\""), "{data}");
     assert_eq!(text, "rare process evil.exe on web-1");
     accepted(&*channel, &hostile());
     let message = received.recv_timeout(WAIT).expect("a message");

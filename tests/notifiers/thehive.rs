@@ -214,7 +214,7 @@ fn config(url: &str, more: &str) -> String {
 /// The finding a night later, with other outliers.
 fn next_night() -> Notice {
     Notice::Finding(Box::new(FindingNotice {
-        key: "another-key".to_owned(),
+        key: "a1b2c3d4".to_owned(),
         summary: "rare process evil.exe on web-1, again".to_owned(),
         score: 80.0,
         assets: vec!["host: web-1".to_owned(), "user: bob".to_owned()],

@@ -187,7 +187,9 @@ pub(super) fn read_give_up(keys: &mut Keys<'_>) -> Duration {
 pub(super) fn read(ini: &Ini, give_up_after: Duration, problems: &mut Vec<Problem>) -> Notifiers {
     let mut notifiers = Notifiers { channels: Vec::new(), switched_off: Vec::new(), give_up_after };
     let mail = Keys::read(ini, SECTION, problems, read_mail);
-    notifiers.add(MAIL, mail);
+    if ini.section(SECTION).is_some() {
+        notifiers.add(MAIL, mail);
+    }
     for section in ini.sections.iter().filter(|section| section.name.starts_with(SECTION_PREFIX)) {
         let name = &section.name[SECTION_PREFIX.len()..];
         if let Some(problem) = problem_of_name(name, section, &notifiers) {
