@@ -1,9 +1,9 @@
 //! Detection documents in a data stream of the configured cluster, in the fields of the Elastic
 //! Common Schema 9.
 //!
-//! `event.kind` is `alert`: `signal` belongs to the alerts that Kibana writes. A document is created
-//! under the key of its notice, so a repeat is recognised, as long as the data stream writes to the
-//! same index.
+//! `event.kind` is `alert`: `signal` belongs to the alerts that Kibana writes. A document is
+//! created under the key of its notice, so a repeat is recognised, as long as the data stream
+//! writes to the same index.
 
 use std::net::IpAddr;
 

@@ -1,7 +1,7 @@
 //! Messages in Slack, through an incoming webhook.
 //!
-//! Texts of events are escaped as Slack asks (`&`, `<`, `>`), so that they cannot mention anybody, and
-//! marked `verbatim`, so that they do not become links.
+//! Texts of events are escaped as Slack asks (`&`, `<`, `>`), so that they cannot mention anybody,
+//! and marked `verbatim`, so that they do not become links.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};

@@ -1,7 +1,8 @@
 //! Syslog messages (RFC 5424) for SIEMs, over TLS or TCP with octet counting, or as datagrams.
 //!
-//! Nothing confirms a syslog message. Over TCP and TLS, each message has a connection of its own, whose
-//! end the receiver sees before we take the message for told: one that was refused or reset is not.
+//! Nothing confirms a syslog message. Over TCP and TLS, each message has a connection of its own,
+//! whose end the receiver sees before we take the message for told: one that was refused or reset
+//! is not.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};

@@ -1,7 +1,7 @@
 //! Cards in Microsoft Teams, through a workflow that is started by a webhook request.
 //!
-//! Texts of events are runs of rich text, which Teams shows as they are: in other elements of a card
-//! they would be read as Markdown.
+//! Texts of events are runs of rich text, which Teams shows as they are: in other elements of a
+//! card they would be read as Markdown.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};

@@ -1,8 +1,9 @@
 //! Alerts in TheHive.
 //!
-//! An alert is about a finding: its `sourceRef` is the id of the finding, which is the same in every
-//! run, and TheHive takes a `type`, `source` and `sourceRef` only once. So a finding that gets new
-//! outliers updates its alert. The description names the notice, by which a repeat is recognised.
+//! An alert is about a finding: its `sourceRef` is the id of the finding, which is the same in
+//! every run, and TheHive takes a `type`, `source` and `sourceRef` only once. So a finding that
+//! gets new outliers updates its alert. The description names the notice, by which a repeat is
+//! recognised.
 //!
 //! TheHive 5 is told through API v1, TheHive 4 through API v0, which has other names for the same.
 

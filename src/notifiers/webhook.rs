@@ -1,8 +1,8 @@
 //! Requests to any program: the notice as JSON, or what a template makes of it.
 //!
-//! A signed request has the header `X-EE-Outliers-Signature: v1=HEX`, where HEX is the HMAC-SHA256 of the
-//! text `TIMESTAMP.BODY`, and `X-EE-Outliers-Timestamp: TIMESTAMP` in seconds since 1970, so that a
-//! receiver can refuse old ones. `Idempotency-Key` is the same for a repeat.
+//! A signed request has the header `X-EE-Outliers-Signature: v1=HEX`, where HEX is the HMAC-SHA256
+//! of the text `TIMESTAMP.BODY`, and `X-EE-Outliers-Timestamp: TIMESTAMP` in seconds since 1970, so
+//! that a receiver can refuse old ones. `Idempotency-Key` is the same for a repeat.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -51,7 +51,7 @@ fn exit_codes_say_what_went_wrong() {
         (webhook(&busy.url), "--test ops", 69, "ops: not told: "),
         (webhook(&strict.url), "--test ops", 77, "ops: refused: "),
         (webhook("http://169.254.169.254"), "--test ops", 78, "allow_link_local"),
-        (webhook(&busy.url), "--test opps", 78, "did you mean `ops`? known: ops"),
+        (webhook(&busy.url), "--test opps", 78, "no channel is called `opps`: known: ops"),
         (MAIL.to_owned(), "--test mail", 78, "switched off"),
         (String::new(), "--test mail", 78, "none is configured"),
         ("[notifier_x]\ntype=webhook\n".to_owned(), "--test x", 78, "url: missing"),

@@ -1,5 +1,5 @@
-//! Detection documents, against a server that answers as Elasticsearch does. `servers::notices` tells
-//! real ones.
+//! Detection documents, against a server that answers as Elasticsearch does. `servers::notices`
+//! tells real ones.
 
 use std::sync::Mutex;
 
@@ -9,8 +9,8 @@ use super::receiver::{Answer, Received, Receiver};
 use super::{accepted, assert_harmless, channel, digest, hostile, postponed, refused, tell, usual};
 use ee_outliers::notifiers::Told;
 
-/// Types of the fields of the Elastic Common Schema that documents have. Fields of our own are below
-/// `ee_outliers`.
+/// Types of the fields of the Elastic Common Schema that documents have. Fields of our own are
+/// below `ee_outliers`.
 const ECS: [(&str, &str); 27] = [
     ("@timestamp", "date"),
     ("ecs.version", "keyword"),

@@ -54,11 +54,11 @@ fn try_channel(main: &str) -> Result<Box<dyn Notifier>, OpenError> {
     Ok(opened.into_iter().next().expect("there is one"))
 }
 
-fn channel(main: &str) -> Box<dyn Notifier> {
+pub(crate) fn channel(main: &str) -> Box<dyn Notifier> {
     try_channel(main).expect("the channel can be used")
 }
 
-fn tell(channel: &dyn Notifier, notice: &Notice) -> Result<Told, NotifyError> {
+pub(crate) fn tell(channel: &dyn Notifier, notice: &Notice) -> Result<Told, NotifyError> {
     RUNTIME.block_on(channel.tell(notice))
 }
 

@@ -2,8 +2,9 @@
 //! published jars. `README.md` beside this file lists the requirements.
 //!
 //! `kind` lists the servers, `java` finds what runs them, `home` installs them, `node` starts them
-//! and talks to them, and `bench` is the place of one test on one of them. `front` stands
-//! in front of a server, `fault` breaks its answers, and `levels` fills indices of every kind. The other modules are the tests, by topic.
+//! and talks to them, and `bench` is the place of one test on one of them. `front` stands in front
+//! of a server, `fault` breaks its answers, and `levels` fills indices of every kind. The other
+//! modules are the tests, by topic.
 
 mod bench;
 mod front;
@@ -17,6 +18,7 @@ mod node;
 mod corpus;
 mod faults;
 mod multi_fields;
+mod notices;
 mod parity;
 mod places;
 mod reading;

@@ -284,3 +284,6 @@ fn read_port(keys: &mut Keys<'_>, key: &'static str) -> Option<u16> {
     let is_port = |text: &str| parse_int(text).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     keys.parsed(key, "not a port", "write a number from 1 to 65535", is_port)
 }
+
+#[cfg(test)]
+mod tests;
