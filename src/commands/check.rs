@@ -11,8 +11,10 @@ use crate::cli::{CheckArgs, CheckFormat};
 use crate::config::{Configuration, Problem, n_errors};
 use crate::delivery::SinkError;
 use crate::doubts::doubts;
+use crate::notifiers::open_channel;
 use crate::plan;
 use crate::report::{CheckReport, CheckSummary, Exit, summary};
+use crate::runtime::Interrupt;
 use crate::sinks::console::print_json;
 
 /// Checks every configuration file and reports all problems.
@@ -48,6 +50,7 @@ impl Checked {
     fn new(args: &CheckArgs, settings: &Configuration) -> Self {
         let mut problems = settings.problems.clone();
         problems.extend(doubts(settings, &settings.use_cases));
+        problems.extend(problems_of_channels(settings));
         // use cases that are switched off one by one are meant to be
         if !settings.main.general.run_models {
             problems.extend(none_active(settings).map(Problem::warning));
@@ -75,6 +78,13 @@ impl Checked {
         };
         Checked { problems, sample }
     }
+}
+
+/// Problems of channels that only show when their files are read.
+fn problems_of_channels(settings: &Configuration) -> Vec<Problem> {
+    let channels = settings.main.notifiers.channels.iter();
+    let opened = channels.map(|channel| open_channel(&settings.main, channel, &Interrupt::default()));
+    opened.filter_map(Result::err).map(|open_error| Problem::error(open_error.to_string())).collect()
 }
 
 fn print_report(report: &CheckReport<'_>) -> Result<(), RunError> {

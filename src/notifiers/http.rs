@@ -95,6 +95,7 @@ impl Http {
         );
         let mut http = Http { client, host, url, headers: HeaderMap::new(), secrets: Vec::new() };
         http.keep_address();
+        settings.proxy.iter().for_each(|proxy| http.keep_secret(proxy.expose()));
         Ok(http)
     }
 

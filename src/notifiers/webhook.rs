@@ -12,6 +12,7 @@ use chrono::Utc;
 use hmac::{Hmac, Mac};
 use minijinja::Environment;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 use sha2::Sha256;
 
 use super::context::{environment, object, of_template};
@@ -76,7 +77,7 @@ impl WebhookChannel {
 
     /// The body for a notice, or the reason why the template has none for it.
     fn body(&self, notice: &Notice) -> Result<String, String> {
-        let Some((environment, name)) = &self.template else { return Ok(object(notice).to_string()) };
+        let Some((environment, name)) = &self.template else { return Ok(bounded(object(notice))) };
         let rendered = environment.get_template(name).and_then(|template| template.render(of_template(notice)));
         let body = rendered.map_err(|error| format!("template: {}", shown(&error)))?;
         if body.len() > MOST_BODY_BYTES {
@@ -119,6 +120,21 @@ impl Notifier for WebhookChannel {
             _ => Err(self.http.refused(&answer)),
         }
     }
+}
+
+/// The notice as text, without what makes it too long.
+fn bounded(mut object: Value) -> String {
+    for (member, part) in [("example", "source"), ("observations", "")] {
+        let text = object.to_string();
+        if text.len() <= MOST_BODY_BYTES {
+            return text;
+        }
+        match object[member].get_mut(part) {
+            Some(part) => *part = Value::Null,
+            None => object[member] = Value::Null,
+        }
+    }
+    object.to_string()
 }
 
 /// HMAC-SHA256 over time and body, in hexadecimal digits.

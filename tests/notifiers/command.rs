@@ -63,3 +63,15 @@ fn exit_codes_say_what_went_wrong() {
         assert!(finished.stderr.contains(expected), "{expected}: {}", finished.stderr);
     }
 }
+
+#[test]
+fn check_finds_channels_that_cannot_be_used() {
+    let config = "[notifier_ops]\ntype=webhook\nurl=https://ops.example\ntemplate=no-such.json\n\
+        [notifier_siem]\ntype=webhook\nurl=https://[fe80::1]\n";
+    let checked = run(config, "check --config main.conf").expect_code(78);
+    for expected in
+        ["channel ops: template: cannot read no-such.json", "channel siem: [fe80::1] is a link-local address"]
+    {
+        assert!(checked.stderr.contains(expected), "{}", checked.stderr);
+    }
+}

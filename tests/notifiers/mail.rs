@@ -189,3 +189,18 @@ fn passwords_may_be_in_a_file() {
     let error = try_channel(&config.replace("ca.pem", "gone.pem")).expect_err("refused").to_string();
     assert!(error.contains("ca_certs: cannot read") && error.contains("gone.pem"), "{error}");
 }
+
+#[test]
+fn a_server_that_says_nothing_is_not_waited_for() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = silent.local_addr().expect("bound").port();
+    let config = format!(
+        "[notifier_x]\ntype=mail\nsmtp_server=127.0.0.1\nsmtp_port={port}\nsmtp_from=a@example.org\n\
+         notification_email=b@example.org\ntimeout=1\n"
+    );
+    for encryption in ["smtps", "starttls", "none"] {
+        let started = std::time::Instant::now();
+        postponed(&*channel(&format!("{config}smtp_tls={encryption}\n")), &usual());
+        assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+    }
+}

@@ -55,6 +55,17 @@ fn a_notice_is_sent_as_json_of_one_form() {
 }
 
 #[test]
+fn a_body_is_bounded() {
+    let receiver = Receiver::start(|_| Answer::new(200, ""));
+    let mut notice = super::finding();
+    notice.observations.insert("huge".to_owned(), json!("x".repeat(2 << 20)));
+    accepted(&*channel(&config(&receiver.url, "")), &ee_outliers::delivery::Notice::Finding(Box::new(notice)));
+    let body = receiver.only().json();
+    assert_eq!((&body["observations"], &body["example"]["source"]), (&Value::Null, &Value::Null));
+    assert_eq!((&body["example"]["id"], &body["score"]), (&json!("AbC"), &json!(61.25)));
+}
+
+#[test]
 fn templates_escape_what_they_insert() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let template = |name: &str, text: &str| {

@@ -77,76 +77,70 @@ fn use_cases_name_their_channels() {
     }
 }
 
+/// Main configurations, and the problem of each.
+const MISTAKES: &[(&str, &str)] = &[
+    ("[notifier_]\ntype=slack", "error : not a name of a channel"),
+    ("[notifier_a b]\ntype=slack", "error : not a name of a channel"),
+    ("[notifier]\nemail_notifier=0\n[notifier_mail]\ntype=mail", "error : [notifier] is the channel `mail` already"),
+    ("[notifier_a]\nurl=https://a", "error type: missing"),
+    ("[notifier_a]\ntype=slak", "error type: unknown value `slak`"),
+    ("[notifier_a]\ntype=slack", "error url: missing"),
+    ("[notifier_a]\ntype=slack\nurl=hooks.slack.com", "error url: not an address"),
+    (
+        "[notifier_a]\ntype=slack\nurl=http://hooks.example",
+        "warning url: without TLS, anyone between here and the receiver can read everything",
+    ),
+    (
+        "[notifier_a]\ntype=slack\nurl=https://a\nverify_certs=0",
+        "warning verify_certs: certificates are not verified: anyone between here and the server can read everything",
+    ),
+    ("[notifier_a]\ntype=slack\nurl=https://a\nrate_limit=0", "error rate_limit: not a number from 1 on: `0`"),
+    ("[notifier_a]\ntype=slack\nurl=https://a\ntimeout=601", "error timeout: not a number from 1 to 600: `601`"),
+    ("[notifier_a]\ntype=slack\nurl=https://a\nmin_score=101", "error min_score: not a number from 0 to 100: `101`"),
+    ("[notifier_a]\ntype=slack\nurl=https://a\nrate_limt=1", "warning : unknown key"),
+    ("[notifier_a]\ntype=webhook\nurl=https://a\nheaders=X", "error headers: not a list of headers"),
+    ("[notifier_a]\ntype=thehive\nurl=https://a?x=1\napi_key=k", "error url: more than an address"),
+    (
+        "[notifier_a]\ntype=thehive\nurl=https://a\napi_key=k\napi=4\ntlp=amber+strict",
+        "error tlp: unknown value `amber+strict`",
+    ),
+    (
+        "[notifier_a]\ntype=thehive\nurl=https://a\napi_key=k\nobservables=user",
+        "error observables: not a list of pairs: `user`",
+    ),
+    (
+        "[notifier_a]\ntype=thehive\nurl=https://a\napi_key=k\ncustom_fields=a:text = b",
+        "error custom_fields: not a list of fields: `a:text = b`",
+    ),
+    ("[notifier_a]\ntype=thehive\nurl=https://a", "error api_key: missing"),
+    ("[notifier_a]\ntype=elastic\ndata_stream=Logs-*", "error data_stream: not the name of a data stream: `Logs-*`"),
+    ("[notifier_a]\ntype=syslog", "error server: missing"),
+    ("[notifier_a]\ntype=syslog\nserver=s\nfacility=local8", "error facility: not a facility: `local8`"),
+    ("[notifier_a]\ntype=syslog\nserver=s\nmax_bytes=100", "error max_bytes: not a size from 480 to 65000: `100`"),
+    (
+        "[notifier_a]\ntype=mail\nsmtp_server=s\nsmtp_from=x\nnotification_email=a@b.c",
+        "error smtp_from: not an e-mail address",
+    ),
+    (
+        "[notifier_a]\ntype=mail\nsmtp_server=s\nsmtp_from=a@b.c\nnotification_email=a",
+        "error notification_email: not an e-mail address",
+    ),
+    (
+        "[notifier_a]\ntype=mail\nsmtp_server=s\nsmtp_user=a@b.c\nsmtp_pass=p\nsmtp_tls=none\nnotification_email=a@b.c",
+        "error smtp_tls: the password would be readable on its way",
+    ),
+    ("[general]\nnotify_give_up_hours=-1", "error notify_give_up_hours: not a number of hours from 0 on: `-1`"),
+];
+
 #[test]
 fn mistakes_in_channels_are_told() {
     let mut wrong = Vec::new();
-    for (main, expected) in [
-        ("[notifier_]\ntype=slack", "error : not a name of a channel"),
-        ("[notifier_a b]\ntype=slack", "error : not a name of a channel"),
-        (
-            "[notifier]\nemail_notifier=0\n[notifier_mail]\ntype=mail",
-            "error : [notifier] is the channel `mail` already",
-        ),
-        ("[notifier_a]\nurl=https://a", "error type: missing"),
-        ("[notifier_a]\ntype=slak", "error type: unknown value `slak`"),
-        ("[notifier_a]\ntype=slack", "error url: missing"),
-        ("[notifier_a]\ntype=slack\nurl=hooks.slack.com", "error url: not an address"),
-        (
-            "[notifier_a]\ntype=slack\nurl=http://hooks.example",
-            "warning url: without TLS, anyone between here and the receiver can read everything",
-        ),
-        (
-            "[notifier_a]\ntype=slack\nurl=https://a\nverify_certs=0",
-            "warning verify_certs: certificates are not verified: anyone between here and the server can read everything",
-        ),
-        ("[notifier_a]\ntype=slack\nurl=https://a\nrate_limit=0", "error rate_limit: not a number from 1 on: `0`"),
-        ("[notifier_a]\ntype=slack\nurl=https://a\ntimeout=601", "error timeout: not a number from 1 to 600: `601`"),
-        (
-            "[notifier_a]\ntype=slack\nurl=https://a\nmin_score=101",
-            "error min_score: not a number from 0 to 100: `101`",
-        ),
-        ("[notifier_a]\ntype=slack\nurl=https://a\nrate_limt=1", "warning : unknown key"),
-        ("[notifier_a]\ntype=webhook\nurl=https://a\nheaders=X", "error headers: not a list of headers"),
-        ("[notifier_a]\ntype=thehive\nurl=https://a?x=1\napi_key=k", "error url: more than an address"),
-        (
-            "[notifier_a]\ntype=thehive\nurl=https://a\napi_key=k\napi=4\ntlp=amber+strict",
-            "error tlp: unknown value `amber+strict`",
-        ),
-        (
-            "[notifier_a]\ntype=thehive\nurl=https://a\napi_key=k\nobservables=user",
-            "error observables: not a list of pairs: `user`",
-        ),
-        (
-            "[notifier_a]\ntype=thehive\nurl=https://a\napi_key=k\ncustom_fields=a:text = b",
-            "error custom_fields: not a list of fields: `a:text = b`",
-        ),
-        ("[notifier_a]\ntype=thehive\nurl=https://a", "error api_key: missing"),
-        (
-            "[notifier_a]\ntype=elastic\ndata_stream=Logs-*",
-            "error data_stream: not the name of a data stream: `Logs-*`",
-        ),
-        ("[notifier_a]\ntype=syslog", "error server: missing"),
-        ("[notifier_a]\ntype=syslog\nserver=s\nfacility=local8", "error facility: not a facility: `local8`"),
-        ("[notifier_a]\ntype=syslog\nserver=s\nmax_bytes=100", "error max_bytes: not a size from 480 to 65000: `100`"),
-        (
-            "[notifier_a]\ntype=mail\nsmtp_server=s\nsmtp_from=x\nnotification_email=a@b.c",
-            "error smtp_from: not an e-mail address",
-        ),
-        (
-            "[notifier_a]\ntype=mail\nsmtp_server=s\nsmtp_from=a@b.c\nnotification_email=a",
-            "error notification_email: not an e-mail address",
-        ),
-        (
-            "[notifier_a]\ntype=mail\nsmtp_server=s\nsmtp_user=a@b.c\nsmtp_pass=p\nsmtp_tls=none\nnotification_email=a@b.c",
-            "error smtp_tls: the password would be readable on its way",
-        ),
-        ("[general]\nnotify_give_up_hours=-1", "error notify_give_up_hours: not a number of hours from 0 on: `-1`"),
-    ] {
+    for (main, expected) in MISTAKES {
         let settings = load_texts(&format!("{main}\n"), "");
         let found: Vec<String> =
             problems(&settings).into_iter().map(|text| text.replace("rate_limt: ", ": ")).collect();
         let n_errors = usize::from(expected.starts_with("error"));
-        if found != [expected] || settings.main_errors != n_errors {
+        if found != [*expected] || settings.main_errors != n_errors {
             wrong.push(format!("{main}\n{found:?}\n"));
         }
     }
