@@ -80,7 +80,19 @@ impl<'a> Keys<'a> {
         problems: &mut Vec<Problem>,
         read: impl FnOnce(&mut Self) -> T,
     ) -> T {
+        Self::read_with(ini, name, Vec::new(), problems, read)
+    }
+
+    /// As [`Self::read`]; entries of `fallback` stand in for keys that the section does not have.
+    pub(super) fn read_with<T>(
+        ini: &'a Ini,
+        name: &'a str,
+        fallback: Vec<&'a Entry>,
+        problems: &mut Vec<Problem>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
         let mut keys = Self::of(ini, name);
+        keys.fallback = fallback;
         let found = read(&mut keys);
         problems.extend(keys.misspelled());
         keys.check_comments(|_| false);

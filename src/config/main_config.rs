@@ -91,7 +91,7 @@ pub(super) fn read<'a>(
     keys.check_comments(|_| false);
     problems.append(&mut keys.problems);
     problems.extend(keys.misspelled());
-    let notifiers = notifiers::read(ini, give_up_after, problems);
+    let notifiers = notifiers::read(ini, give_up_after, environment, problems);
     let daemon = Keys::read(ini, daemon::SECTION, problems, DaemonSettings::read);
     let http = Keys::read(ini, http::SECTION, problems, HttpServerSettings::read);
     let model_defaults = ModelDefaults::read(ini, problems);

@@ -161,8 +161,8 @@ fn of_finding(finding: &FindingNotice) -> Value {
         "@timestamp": shown_time(finding.found_at),
         "event": event,
         "rule": {
-            "id": finding.use_case,
-            "name": finding.use_case,
+            "id": text(&finding.use_case),
+            "name": text(&finding.use_case),
             "ruleset": "ee-outliers",
             "category": texts(&finding.outlier_type).join(", ")
         },
@@ -223,7 +223,10 @@ fn related(assets: &[String]) -> Value {
         };
         let values = related.entry(field).or_insert_with(|| json!([]));
         if let Value::Array(values) = values {
-            values.push(json!(one_line(value, 1000)));
+            let value = json!(one_line(value, 1000));
+            if !values.contains(&value) {
+                values.push(value);
+            }
         }
     }
     Value::Object(related)

@@ -25,6 +25,9 @@ const SHOWN_CHARS: usize = 300;
 /// Upper limit on the time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Time for which a connection is kept for the next notice.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Upper limit on the time that a receiver can ask to wait.
 const MOST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
@@ -66,6 +69,7 @@ impl Http {
             .redirect(redirect::Policy::none())
             .timeout(timeout)
             .connect_timeout(timeout.min(CONNECT_TIMEOUT))
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .no_proxy()
             .gzip(false)
             .user_agent(concat!("ee-outliers/", env!("CARGO_PKG_VERSION")))

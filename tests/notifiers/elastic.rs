@@ -126,7 +126,7 @@ fn documents_are_created_once_in_the_common_schema() {
         ("/message", json!("rare process evil.exe on web-1")),
         ("/event/severity", json!(61)),
         ("/rule/name", json!("terms_rare_process")),
-        ("/related", json!({"hosts": ["web-1"], "user": ["ann"], "ip": ["192.0.2.7", "192.0.2.7"]})),
+        ("/related", json!({"hosts": ["web-1"], "user": ["ann"], "ip": ["192.0.2.7"]})),
         ("/threat/technique/subtechnique/id", json!(["T1059.001"])),
         ("/ee_outliers/example", json!({"index": "logs-1", "id": "AbC"})),
         ("/ee_outliers/finding_id", json!("ffeeddccbbaa99887766554433221100")),

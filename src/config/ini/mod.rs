@@ -64,6 +64,14 @@ pub struct Entry {
     pub value: Value,
 }
 
+impl Entry {
+    /// A pair that stands in no file; problems with it are reported at `location`.
+    pub(super) fn at(key: String, text: String, location: Location) -> Self {
+        let Location { file, line, column } = location.clone();
+        Entry { key, location, value: Value { text, starts: vec![(line, column)], file } }
+    }
+}
+
 /// A value that knows where each of its lines came from.
 #[derive(Clone, Debug)]
 pub struct Value {

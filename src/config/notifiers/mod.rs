@@ -16,7 +16,8 @@ mod webhook;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::ini::{Ini, Section};
+use super::cluster::Environment;
+use super::ini::{Entry, Ini, Section};
 use super::keys::Keys;
 use super::outlier_limits;
 use super::problem::Problem;
@@ -184,10 +185,17 @@ pub(super) fn read_give_up(keys: &mut Keys<'_>) -> Duration {
 }
 
 /// Reads all channels.
-pub(super) fn read(ini: &Ini, give_up_after: Duration, problems: &mut Vec<Problem>) -> Notifiers {
+pub(super) fn read(
+    ini: &Ini,
+    give_up_after: Duration,
+    environment: &Environment<'_>,
+    problems: &mut Vec<Problem>,
+) -> Notifiers {
     let mut notifiers = Notifiers { channels: Vec::new(), switched_off: Vec::new(), give_up_after };
-    let mail = Keys::read(ini, SECTION, problems, read_mail);
-    if ini.section(SECTION).is_some() {
+    let section = ini.section(SECTION);
+    let variables = section.map(|section| of_environment(section, environment)).unwrap_or_default();
+    let mail = Keys::read_with(ini, SECTION, variables.iter().collect(), problems, read_mail);
+    if section.is_some() {
         notifiers.add(MAIL, mail);
     }
     for section in ini.sections.iter().filter(|section| section.name.starts_with(SECTION_PREFIX)) {
@@ -196,10 +204,27 @@ pub(super) fn read(ini: &Ini, give_up_after: Duration, problems: &mut Vec<Proble
             problems.push(problem);
             continue;
         }
-        let read = Keys::read(ini, &section.name, problems, |keys| read_channel(keys, name));
+        let variables = of_environment(section, environment);
+        let variables = variables.iter().collect();
+        let read = Keys::read_with(ini, &section.name, variables, problems, |keys| read_channel(keys, name));
         notifiers.add(name, read);
     }
     notifiers
+}
+
+/// Secrets that the section does not have: those in variables called `SECTION_KEY`, or in files that
+/// are named by variables called `SECTION_KEY_file`.
+fn of_environment(section: &Section, environment: &Environment<'_>) -> Vec<Entry> {
+    const SECRETS: [&str; 6] = ["url", "proxy", "headers", "api_key", "hmac_secret", "smtp_pass"];
+    let keys = SECRETS.map(|key| [key.to_owned(), format!("{key}_file")]);
+    let is_missing = |keys: &[String; 2]| {
+        !section.entries.iter().any(|entry| keys.contains(&entry.key) && !entry.value.text().is_empty())
+    };
+    let entry = |key: String| {
+        let text = environment(&format!("{}_{key}", section.name)).filter(|text| !text.is_empty())?;
+        Some(Entry::at(key, text, section.location.clone()))
+    };
+    keys.into_iter().filter(is_missing).flatten().filter_map(entry).collect()
 }
 
 /// What a section says.

@@ -1,11 +1,15 @@
 use std::time::Duration;
 
-use crate::config::{Channel, Configuration, MailTls, Severity, load};
+use crate::config::{Channel, Configuration, MailTls, Severity, load_in};
 
 const USE_CASE: &str =
     "[simplequery_a]\nes_query_filter=a:b\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n";
 
 fn load_texts(main: &str, use_case: &str) -> Configuration {
+    load_with(main, use_case, &[])
+}
+
+fn load_with(main: &str, use_case: &str, variables: &[(&str, &str)]) -> Configuration {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -13,7 +17,9 @@ fn load_texts(main: &str, use_case: &str) -> Configuration {
         path
     };
     let use_cases = write("u.conf", &format!("{USE_CASE}{use_case}"));
-    load(&[write("main.conf", main)], &[use_cases.display().to_string()])
+    let variable =
+        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    load_in(&[write("main.conf", main)], &[use_cases.display().to_string()], &variable)
 }
 
 /// `KEY: MESSAGE` of each problem, and the word for its severity.
@@ -151,4 +157,28 @@ fn mistakes_in_channels_are_told() {
 fn a_section_that_is_nearly_a_channel_is_told() {
     let settings = load_texts("[notifer]\nemail_notifier=0\n", "");
     assert_eq!(settings.problems[0].help.as_deref(), Some("did you mean [notifier]?"));
+}
+
+#[test]
+fn secrets_may_be_in_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, "key in a file\n").unwrap();
+    let main = "[notifier_hive]\ntype=thehive\nurl=https://a\n[notifier_soc]\ntype=slack\nurl=https://b\n";
+    let variables = [
+        ("notifier_hive_api_key_file", path.to_str().unwrap()),
+        ("notifier_soc_url", "https://not-this-one"),
+        ("notifier_soc_proxy", "http://proxy"),
+        ("notifier_soc_headers", ""),
+    ];
+    let settings = load_with(main, "", &variables);
+    assert_eq!(problems(&settings), [""; 0]);
+    let channel = |name: &str| settings.main.notifiers.channel(name).map(|channel| &channel.channel);
+    let Some(Channel::TheHive(hive)) = channel("hive") else { panic!("{settings:?}") };
+    assert_eq!(hive.api_key.expose(), "key in a file");
+    let Some(Channel::Slack(slack)) = channel("soc") else { panic!("{settings:?}") };
+    assert_eq!(slack.http.url.expose(), "https://b", "the file comes first");
+    assert_eq!(slack.http.proxy.as_ref().map(crate::config::Secret::expose), Some("http://proxy"));
+    let wrong = load_with(main, "", &[("notifier_hive_api_key_file", "no-such-file")]);
+    assert_eq!(wrong.main_errors, 1, "{:?}", wrong.problems);
 }
