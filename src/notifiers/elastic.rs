@@ -112,11 +112,12 @@ fn id(notice: &Notice) -> String {
 /// The document for a notice.
 fn document(notice: &Notice) -> Value {
     let (severity, title) = (view::severity(notice), view::title(notice));
+    let highest = view::highest_score(notice);
     let mut document = match notice {
         Notice::Finding(finding) | Notice::Sample(finding) => of_finding(finding),
         Notice::Digest(digest) => json!({
             "@timestamp": shown_time(digest.found_at),
-            "event": {"severity": 0},
+            "event": {"severity": highest.round() as i64, "risk_score": highest},
             "ee_outliers": {
                 "run_id": digest.run_id,
                 "n_findings": digest.n_findings,

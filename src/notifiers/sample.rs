@@ -1,6 +1,6 @@
 //! A finding that does not exist, for trying a channel.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde_json::json;
 
 use crate::config::FindingSeverity;
@@ -9,6 +9,7 @@ use crate::delivery::{FindingNotice, Notice, NoticeDocument};
 /// Returns the sample of a time: receivers take those of different times for different ones.
 pub fn sample(now: DateTime<Utc>) -> Notice {
     let key = format!("{:016x}", now.timestamp_micros());
+    let now = now.trunc_subsecs(3);
     let document = json!({
         "@timestamp": now.to_rfc3339(),
         "host": {"name": "example-host"},

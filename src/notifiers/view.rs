@@ -85,13 +85,22 @@ pub(super) fn title(notice: &Notice) -> String {
 /// The severity that the use case names, else the highest one whose least surprise the score
 /// reaches.
 pub(super) fn severity(notice: &Notice) -> FindingSeverity {
-    let (named, highest_score) = match notice {
-        Notice::Finding(finding) | Notice::Sample(finding) => (finding.severity, finding.score),
-        Notice::Digest(digest) => (None, digest.best.iter().map(|finding| finding.score).fold(0.0, f64::max)),
+    let named = match notice {
+        Notice::Finding(finding) | Notice::Sample(finding) => finding.severity,
+        Notice::Digest(_) => None,
     };
+    let highest_score = highest_score(notice);
     let reached = |severity: &FindingSeverity| score(severity.least_surprise()) <= highest_score;
     let by_score = || FindingSeverity::ALL.into_iter().rfind(reached);
     named.or_else(by_score).unwrap_or(FindingSeverity::Informational)
+}
+
+/// The score of a finding, or the highest one of a digest.
+pub(super) fn highest_score(notice: &Notice) -> f64 {
+    match notice {
+        Notice::Finding(finding) | Notice::Sample(finding) => finding.score,
+        Notice::Digest(digest) => digest.best.iter().map(|finding| finding.score).fold(0.0, f64::max),
+    }
 }
 
 /// A time as text.

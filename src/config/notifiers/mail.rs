@@ -7,8 +7,11 @@ use crate::config::keys::Keys;
 use crate::config::secret::Secret;
 use crate::spelling::named_values;
 
-/// Port on which TLS begins at once.
+/// Default of `smtp_port`.
 const SMTPS_PORT: u16 = 465;
+
+/// Ports on which nobody begins with TLS. Old configurations begin with it on all others.
+const STARTTLS_PORTS: [u16; 3] = [25, 587, 2525];
 
 named_values! {
     /// Encryption of the way to a mail server.
@@ -48,7 +51,8 @@ pub(super) fn read(keys: &mut Keys<'_>) -> Option<MailSettings> {
     let to = read_recipients(keys);
     let port = super::read_port(keys, "smtp_port").unwrap_or(SMTPS_PORT);
     let encryption = keys.named("smtp_tls", &MailTls::NAMES);
-    let encryption = encryption.unwrap_or(if port == SMTPS_PORT { MailTls::Smtps } else { MailTls::StartTls });
+    let by_port = if STARTTLS_PORTS.contains(&port) { MailTls::StartTls } else { MailTls::Smtps };
+    let encryption = encryption.unwrap_or(by_port);
     if encryption == MailTls::Plain && user.is_some() {
         let help = "write smtp_tls = starttls or smtps, or leave out smtp_user and name the sender in smtp_from";
         keys.error("smtp_tls", "the password would be readable on its way", help);

@@ -212,8 +212,8 @@ pub(super) fn read(
     notifiers
 }
 
-/// Secrets that the section does not have: those in variables called `SECTION_KEY`, or in files that
-/// are named by variables called `SECTION_KEY_file`.
+/// Secrets that the section does not have: those in variables called `SECTION_KEY`, or in files
+/// that are named by variables called `SECTION_KEY_file`.
 fn of_environment(section: &Section, environment: &Environment<'_>) -> Vec<Entry> {
     const SECRETS: [&str; 6] = ["url", "proxy", "headers", "api_key", "hmac_secret", "smtp_pass"];
     let keys = SECRETS.map(|key| [key.to_owned(), format!("{key}_file")]);

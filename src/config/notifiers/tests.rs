@@ -45,10 +45,11 @@ fn the_old_section_is_a_channel_with_defaults() {
     assert_eq!((mail.encryption, mail.from.to_string()), (MailTls::Smtps, "a@example.org".to_owned()));
     assert!(settings.use_cases[0].notifies("mail"));
     assert_eq!(settings.main.notifiers.give_up_after, Duration::from_secs(72 * 3600));
-    // another port means another way to TLS
-    let settings = load_texts(&old.replace("465", "587"), "");
-    let Channel::Mail(mail) = &settings.main.notifiers.channels[0].channel else { panic!("{settings:?}") };
-    assert_eq!(mail.encryption, MailTls::StartTls);
+    for (port, encryption) in [("587", MailTls::StartTls), ("25", MailTls::StartTls), ("10465", MailTls::Smtps)] {
+        let settings = load_texts(&old.replace("465", port), "");
+        let Channel::Mail(mail) = &settings.main.notifiers.channels[0].channel else { panic!("{settings:?}") };
+        assert_eq!(mail.encryption, encryption, "{port}");
+    }
     // what ships with old configurations is switched off, and has placeholders
     let off = old.replace("True", "0").replace("a@example.org", "user").replace("hunter2", "");
     let settings = load_texts(&off, "");
