@@ -17,7 +17,7 @@ use super::{NotifyError, OpenError};
 use crate::config::{HttpSettings, Secret};
 
 /// Upper limit on the bytes of an answer that are read.
-const MOST_ANSWER_BYTES: usize = 256 << 10;
+const MOST_ANSWER_BYTES: usize = 8 << 20;
 
 /// Upper limit on the characters of an answer that are shown.
 const SHOWN_CHARS: usize = 300;

@@ -8,7 +8,7 @@
 //! TheHive 5 is told through API v1, TheHive 4 through API v0, which has other names for the same.
 
 use async_trait::async_trait;
-use minijinja::Environment;
+use minijinja::{AutoEscape, Environment};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -44,6 +44,8 @@ impl TheHiveChannel {
             http.add_organisation(name, organisation)?;
         }
         let mut templates = environment();
+        // whatever a field is called, its value is plain text
+        templates.set_auto_escape_callback(|_| AutoEscape::None);
         for field in &thehive.custom_fields {
             let added = templates.add_template_owned(field.name.clone(), field.template.clone());
             added.map_err(|error| {
@@ -86,8 +88,18 @@ impl TheHiveChannel {
         Ok(known.map(|id| Known { id, description: text("description").unwrap_or_default() }))
     }
 
-    /// Updates the alert with what the notice says, and adds the observables that it does not have.
+    /// Adds the observables that the alert does not have, and updates it with what the notice says.
     async fn update(&self, known: &Known, notice: &Notice, alert: &Map<String, Value>) -> Result<Told, NotifyError> {
+        let path: &[&str] =
+            if self.is_five() { &["alert", &known.id, "observable"] } else { &["alert", &known.id, "artifact"] };
+        for observable in observables(notice, &self.settings) {
+            let answer = self.send(Method::POST, path, &observable).await?;
+            let is_there = answer.status == 400 && is_duplicate(&answer);
+            if !(200..=299).contains(&answer.status) && !is_there {
+                return Err(self.http.refused(&answer));
+            }
+        }
+        // the description comes last: what names the notice is told as a whole
         let changed = ["title", "description", "severity", "customFields"];
         let mut update: Map<String, Value> =
             changed.iter().filter_map(|name| Some(((*name).to_owned(), alert.get(*name)?.clone()))).collect();
@@ -98,15 +110,6 @@ impl TheHiveChannel {
         let answer = self.send(Method::PATCH, &["alert", &known.id], &Value::Object(update)).await?;
         if !(200..=299).contains(&answer.status) {
             return Err(self.http.refused(&answer));
-        }
-        let path: &[&str] =
-            if self.is_five() { &["alert", &known.id, "observable"] } else { &["alert", &known.id, "artifact"] };
-        for observable in observables(notice, &self.settings) {
-            let answer = self.send(Method::POST, path, &observable).await?;
-            let is_there = answer.status == 400 && is_duplicate(&answer);
-            if !(200..=299).contains(&answer.status) && !is_there {
-                return Err(self.http.refused(&answer));
-            }
         }
         Ok(Told::Accepted(format!("alert {} is updated", one_line(&known.id, 60))))
     }

@@ -287,6 +287,28 @@ fn a_finding_is_an_alert_and_is_updated() {
 }
 
 #[test]
+fn an_update_that_breaks_off_is_made_again() {
+    let hive: Mutex<Hive> = Mutex::default();
+    let n_failures = Mutex::new(1);
+    let receiver = Receiver::start(move |request| {
+        let mut n_failures = n_failures.lock().expect("no panic holds it");
+        if request.line.ends_with("/observable") && *n_failures > 0 {
+            *n_failures -= 1;
+            return error(500, "InternalError", "not now");
+        }
+        hive.lock().expect("no panic holds it").answer_five(request)
+    });
+    let channel = channel(&config(&receiver.url, "custom_fields=a.html = {{ title }} & <b>\n"));
+    accepted(&*channel, &usual());
+    assert_eq!(receiver.received()[0].json()["customFields"][0]["value"], "rare process evil.exe on web-1 & <b>");
+    assert!(postponed(&*channel, &next_night()).0.contains("not now"));
+    assert_eq!(accepted(&*channel, &next_night()), "alert ~4096 is updated");
+    let observed = receiver.received().into_iter().filter(|request| request.line.ends_with("/observable"));
+    assert_eq!(observed.filter(|request| request.json()["data"] == "bob").count(), 1);
+    assert_eq!(tell(&*channel, &next_night()), Ok(Told::AlreadyKnown));
+}
+
+#[test]
 fn the_fourth_version_has_other_names() {
     let (receiver, hive) = four();
     let more = "api=4\ntlp=red\ncustom_fields=risk:integer = 5\n";
