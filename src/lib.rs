@@ -4,6 +4,7 @@
 // modules before it.
 
 // ground: not a word of security
+pub mod version;
 pub mod python;
 pub mod spelling;
 pub mod paths;

@@ -16,6 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     telemetry::start(cli.log);
+    withhold_memory();
     // a panic is a bug of ours: it has its own exit code, distinct from that of a failed run
     let result = std::panic::catch_unwind(|| match &cli.command {
         Command::Check(args) => commands::check(args),
@@ -33,8 +34,20 @@ fn main() -> ExitCode {
         Command::State(command) => commands::state(command),
         Command::Notify(args) => start(0, |interrupt| commands::notify(args, interrupt)),
         Command::Setup(args) => start(0, |interrupt| commands::setup(args, interrupt)),
+        Command::Health(args) => start(1, |interrupt| commands::health(args, interrupt)),
+        Command::Completions(args) => commands::completions(args),
+        Command::Man(args) => commands::man(args),
     });
+    telemetry::end();
     result.unwrap_or(Exit::Internal).into()
+}
+
+/// Keeps memory, which holds secrets of the configuration and events, out of core dumps and from
+/// other processes of the same user.
+fn withhold_memory() {
+    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
+        tracing::debug!("core dumps of this program would show what it has in memory: {error}");
+    }
 }
 
 /// Starts `threads` threads, or one per processor if `threads` is 0, and runs `work`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tracing::{Instrument, Span as LogSpan, info, info_span};
 
 use crate::config::MainConfig;
 use crate::detection::{Detected, Detection, DetectionError};
@@ -17,6 +18,7 @@ use crate::runtime::side_by_side;
 use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::state::{Memories, MemorySize, MemoryUse};
 use crate::table::View;
+use crate::telemetry::SPANS;
 use crate::usability::{Assessment, assess};
 use crate::whitelist::Whitelist;
 
@@ -91,7 +93,8 @@ pub enum GroupError {
 /// Events that could not be read, and failures that no other use case would be spared.
 pub fn judge(group: &ScanGroup<'_>) -> Result<GroupResult, GroupError> {
     let started = Instant::now();
-    let ingested = ingest(group.source, &group.plan, group.compute, &group.options)?;
+    let read = || ingest(group.source, &group.plan, group.compute, &group.options);
+    let ingested = info_span!(target: SPANS, "read").in_scope(read)?;
     let reading = started.elapsed();
     let assessments = assess(&group.plan, &ingested, group.source);
     let mut use_cases = judge_all(group, &ingested, assessments);
@@ -112,9 +115,19 @@ fn judge_all(group: &ScanGroup<'_>, ingested: &Ingested, assessments: Vec<Assess
     let n_threads = group.compute.limits().threads.get();
     let n_at_once = n_threads.min(group.plan.use_cases.len()).max(1);
     let n_partitions = n_threads.div_ceil(n_at_once);
+    let run = LogSpan::current();
     let outcomes = side_by_side(group.plan.use_cases.len(), n_at_once, async |mask_idx| {
         let planned = &group.plan.use_cases[mask_idx];
-        let outcome = detect(group, ingested, planned, mask_idx, n_partitions).await;
+        let name = planned.use_case.id();
+        let span = info_span!(target: SPANS, parent: &run, "use_case", use_case = name);
+        let judged = async {
+            let started = Instant::now();
+            let outcome = detect(group, ingested, planned, mask_idx, n_partitions).await;
+            let outliers = outcome.as_ref().map_or(0, |detected| detected.outliers);
+            info!(use_case = name, outliers, seconds = started.elapsed().as_secs_f64(), "judged");
+            outcome
+        };
+        let outcome = judged.instrument(span).await;
         if outcome.is_err() {
             group.gathered.withdraw_use_case(group.n_before + mask_idx);
         }

@@ -10,13 +10,11 @@
 //! of the documentation, `scores` what all of them say about an outlier, `comparison` what they
 //! compare it with, `bench` what runs take, `recordings` the use cases and recordings that ship
 //! with the project, `memory` what runs remember, `state` the folder of that, `runs` the history,
-//! `outbox` who is told of what, `daemon` many runs of one process, `servers` real clusters, `tidy`
-//! the rules of the source tree, `usability` what use cases say that cannot use the events.
+//! `outbox` who is told of what, `notifiers` the channels through which people are told, `daemon`
+//! many runs of one process, `servers` real clusters, `tidy` the rules of the source tree,
+//! `usability` what use cases say that cannot use the events, `telemetry` the log, `secrets` that
+//! nothing shows them, `packaging` and `monitoring` what ships beside the program. `certificates`,
 //! `program`, `outliers`, `random` and `receiver` are shared by the tests.
-//! with the project, `memory` what runs remember, `notifiers` the channels through which people are
-//! told, `servers` real clusters, `tidy` the rules of the source tree, `usability` what use cases
-//! say that cannot use the events. `certificates`, `program`, `outliers` and `random` are shared by
-//! the tests.
 
 mod beacon;
 mod bench;
@@ -34,8 +32,10 @@ mod inputs;
 mod memory;
 mod outbox;
 mod notifiers;
+mod monitoring;
 mod outliers;
 mod outputs;
+mod packaging;
 mod plans;
 mod program;
 mod properties;
@@ -45,9 +45,11 @@ mod receiver;
 mod recordings;
 mod runs;
 mod scores;
+mod secrets;
 mod servers;
 mod state;
 mod sudden_appearance;
+mod telemetry;
 mod tidy;
 mod usability;
 mod word2vec;

@@ -14,7 +14,8 @@ use values::{parse_device, parse_sweep, parse_threads, parse_time};
 
 /// Finds outliers in security events, for many use cases in one pass.
 #[derive(Debug, Parser)]
-#[command(name = "ee-outliers", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "ee-outliers", version, long_version = crate::version::long())]
+#[command(propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done; 2 usage; 3 partial (the report says what is missing); 4 reading failed; 69 cluster \
 unavailable; 70 internal error; 74 local files; 75 interrupted; 77 refused; 78 configuration"
@@ -60,6 +61,12 @@ refuses the sample; 78 the channel cannot be used as it is configured")]
     #[command(after_help = "Runs read, judge and describe, but write nothing. Example: ee-outliers bench \
 --generate 1000000 --sweep threads=1,2,4 --repeat 5 --json bench.json")]
     Bench(BenchArgs),
+    /// Ask the daemon of this machine whether it is well: exit with 0 if so, else with 69
+    Health(HealthArgs),
+    /// Print the completions of commands and options for a shell
+    Completions(CompletionsArgs),
+    /// Print a manual page, or write all of them to a folder
+    Man(ManArgs),
 }
 
 /// Options that name the configuration files.
@@ -269,6 +276,10 @@ pub struct SetupArgs {
     /// Print the component template for this kind of cluster, without connecting to one
     #[arg(long, value_enum, conflicts_with = "apply")]
     pub flavour: Option<FlavourArg>,
+    /// Print saved objects for this program instead: an index pattern, a search and a dashboard for
+    /// the events of es_index_pattern and their outliers
+    #[arg(long, value_enum, value_name = "PROGRAM", conflicts_with_all = ["print", "apply", "flavour"])]
+    pub saved_objects: Option<DashboardsArg>,
 }
 
 /// Options of `notify`.
@@ -325,6 +336,33 @@ pub struct BenchArgs {
     pub spill_dir: Option<PathBuf>,
 }
 
+/// Options of `health`.
+#[derive(Debug, Args)]
+pub struct HealthArgs {
+    /// Address to ask
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9597/healthz")]
+    pub url: String,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Shell that reads the completions
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Command whose page is printed (default: the page of the program)
+    #[arg(conflicts_with = "dir")]
+    pub command: Option<String>,
+    /// Write the pages of all commands to DIR, which is made if there is none
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
 /// Format of a file of outliers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
@@ -345,6 +383,16 @@ impl OutputFormat {
             _ => Self::Ndjson,
         }
     }
+}
+
+/// Programs that show what is in a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DashboardsArg {
+    /// Kibana 8 and later.
+    Kibana,
+    /// OpenSearch Dashboards 2 and later.
+    #[value(name = "opensearch")]
+    OpenSearch,
 }
 
 /// Kinds of clusters.

@@ -1,19 +1,20 @@
-//! `setup`: the component template for what is written.
+//! `setup`: the component template for what is written, and saved objects that show it.
 
+use std::io;
 use std::path::PathBuf;
 
 use tracing::error;
 
 use super::error::RunError;
 use super::tell_problems;
-use crate::cli::{FlavourArg, SetupArgs};
+use crate::cli::{DashboardsArg, FlavourArg, SetupArgs};
 use crate::delivery::SinkError;
 use crate::report::{Exit, summary};
 use crate::runtime::Interrupt;
-use crate::sinks::console::print_json;
-use crate::sinks::elasticsearch::{TEMPLATE_NAME, TemplateDialect, component_template};
+use crate::sinks::console::{print_json, print_text};
+use crate::sinks::elasticsearch::{Dashboards, TEMPLATE_NAME, TemplateDialect, component_template, saved_objects};
 
-/// Prints the component template that fits the cluster, or stores it there.
+/// Prints the component template that fits the cluster, or stores it there, or prints saved objects.
 pub async fn setup(args: &SetupArgs, interrupt: Interrupt) -> Exit {
     match print_or_apply(args, &interrupt).await {
         Ok(()) => Exit::Done,
@@ -35,6 +36,14 @@ async fn print_or_apply(args: &SetupArgs, interrupt: &Interrupt) -> Result<(), R
     }
     let settings = crate::config::load(&args.config, &[]);
     tell_problems(&settings)?;
+    if let Some(program) = args.saved_objects {
+        let program = match program {
+            DashboardsArg::Kibana => Dashboards::Kibana,
+            DashboardsArg::OpenSearch => Dashboards::OpenSearch,
+        };
+        let (pattern, time) = (&settings.main.elastic.es_index_pattern, settings.main.general.timestamp_field.as_str());
+        return print_text(&saved_objects(program, pattern, time)).map_err(not_printed);
+    }
     let client = super::connect(&settings.main, interrupt).await?;
     let dialect = TemplateDialect::of(client.server());
     if !args.apply {
@@ -46,6 +55,9 @@ async fn print_or_apply(args: &SetupArgs, interrupt: &Interrupt) -> Result<(), R
 }
 
 fn print(dialect: TemplateDialect) -> Result<(), RunError> {
-    print_json(&component_template(dialect))
-        .map_err(|source| SinkError { path: PathBuf::from("standard output"), source }.into())
+    print_json(&component_template(dialect)).map_err(not_printed)
+}
+
+fn not_printed(source: io::Error) -> RunError {
+    SinkError { path: PathBuf::from("standard output"), source }.into()
 }

@@ -1,9 +1,12 @@
-//! Threads that wait and threads that compute: the only bridge between tokio and rayon.
+//! Threads that wait and threads that compute: the only bridge between tokio and rayon. What is
+//! logged on the other side is logged in the same span.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+
+use tracing::Span;
 
 /// Computes items on rayon's threads and returns the results in the order of the items, with a
 /// bounded number in flight.
@@ -23,8 +26,9 @@ impl<T: Send + 'static> InOrder<T> {
     /// run on tokio's threads.
     pub fn start(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let (sender, receiver) = sync_channel(1);
+        let span = Span::current();
         rayon::spawn(move || {
-            let result = catch_unwind(AssertUnwindSafe(work));
+            let result = span.in_scope(|| catch_unwind(AssertUnwindSafe(work)));
             // the receiver is gone if the run has failed; then the result is not needed
             drop(sender.send(result));
         });
@@ -46,8 +50,9 @@ impl<T: Send + 'static> InOrder<T> {
 /// Panics if the work did.
 pub fn on_rayon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
+    let span = Span::current();
     rayon::spawn(move || {
-        let result = catch_unwind(AssertUnwindSafe(work));
+        let result = span.in_scope(|| catch_unwind(AssertUnwindSafe(work)));
         // the receiver is gone if the run was interrupted; then the result is not needed
         drop(sender.send(result));
     });

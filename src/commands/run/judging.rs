@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
+use tracing::info_span;
 
 use super::super::error::RunError;
 use super::progress::Progress;
@@ -28,6 +29,7 @@ use crate::sinks::files::{self, FindingsFile, OutlierFile, Timestamps};
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
 use crate::state::{Memories, MemoryUse, StateFolder};
+use crate::telemetry;
 use crate::usability::Usability;
 
 /// A run under way.
@@ -200,6 +202,7 @@ impl<'a> Judging<'a> {
             self.report(report);
             return Err(refused);
         }
+        let _span = info_span!(target: telemetry::SPANS, "deliver").entered();
         let mut started = Instant::now();
         let prepared = tokio::task::block_in_place(|| self.prepare(report));
         let Prepared { findings, outliers, gathered, noting, mut sinks } = match prepared {

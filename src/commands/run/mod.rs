@@ -11,7 +11,7 @@ mod request;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use super::error::RunError;
 use super::open_state::OpenState;
@@ -108,7 +108,8 @@ impl Once<'_> {
         let started = clock.passed();
         let mut report = Report::new(clock.now());
         let mut recording = None;
-        let result = self.detect(clock, interrupt, &mut report, &mut recording).await;
+        let span = info_span!(target: telemetry::SPANS, "run", started = report.started);
+        let result = self.detect(clock, interrupt, &mut report, &mut recording).instrument(span.clone()).await;
         if let Some(recording) = &recording {
             recording.tell(interrupt, &mut report).await;
         }
@@ -119,6 +120,8 @@ impl Once<'_> {
             Err(_) if interrupt.is_raised() => fail(RunError::Interrupted(report.written_so_far()), &mut report),
             Err(run_error) => fail(run_error, &mut report),
         };
+        let seconds = clock.passed().saturating_sub(started).as_secs_f64();
+        span.in_scope(|| info!(exit_code = exit as i32, seconds, "run ended"));
         let recorded = recording.map_or(Ok(()), |recording| recording.end(&report, exit));
         // where the report would go may be what must not be replaced
         let path = self.args.report.as_deref().filter(|_| exit != Exit::Usage);

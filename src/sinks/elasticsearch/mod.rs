@@ -7,6 +7,7 @@
 mod changes;
 mod enrich;
 mod pace;
+mod saved_objects;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use crate::elastic::{BulkChange, Client, DocumentId, DocumentVersion, ElasticErr
 use crate::runtime::Interrupted;
 
 pub use enrich::ClusterSink;
+pub use saved_objects::{Dashboards, saved_objects};
 pub use template::{TEMPLATE_NAME, TemplateDialect, component_template};
 
 /// Intended change of a document.
