@@ -14,7 +14,8 @@ use crate::runtime::Interrupt;
 use crate::sinks::console::{print_json, print_text};
 use crate::sinks::elasticsearch::{Dashboards, TEMPLATE_NAME, TemplateDialect, component_template, saved_objects};
 
-/// Prints the component template that fits the cluster, or stores it there, or prints saved objects.
+/// Prints the component template that fits the cluster, or stores it there; or prints saved
+/// objects.
 pub async fn setup(args: &SetupArgs, interrupt: Interrupt) -> Exit {
     match print_or_apply(args, &interrupt).await {
         Ok(()) => Exit::Done,

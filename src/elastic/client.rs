@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::classify::Class;
-use super::credentials::authorization;
+use super::credentials::{authorization, hide, secrets};
 use super::error::{ElasticError, Fault};
 use super::flavour::Server;
 use super::hosts::{Hosts, shown};
@@ -48,6 +48,8 @@ struct Inner {
     http: HttpClient,
     hosts: Hosts,
     authorization: Option<HeaderValue>,
+    /// What must not be shown of what servers answer.
+    secrets: Vec<String>,
     timeout: Duration,
     timeouts: Timeouts,
     deadline: Duration,
@@ -86,6 +88,7 @@ impl Client {
             http: builder.build().map_err(|error| tls::refused_setup(settings, &error))?,
             hosts: Hosts::new(&settings.es_urls)?,
             authorization: authorization(&settings.authentication)?,
+            secrets: secrets(&settings.authentication),
             timeout: settings.es_timeout,
             timeouts,
             deadline: settings.es_retry_deadline,
@@ -238,14 +241,15 @@ impl Inner {
         };
         let mut response = send(builder).await.map_err(|error| self.unreachable(host, &error))?;
         if response.status().is_redirection() {
-            return Err(redirected(request, host, &response));
+            return Err(self.redirected(request, host, &response));
         }
         let body = self.body(request, host, &mut response).await?;
         if response.status().is_success() {
             return Ok(body);
         }
         let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
-        let fault = Fault { retry_after, ..Fault::read(response.status().as_u16(), &body) };
+        let body = hide(&self.secrets, &String::from_utf8_lossy(&body));
+        let fault = Fault { retry_after, ..Fault::read(response.status().as_u16(), body.as_bytes()) };
         Err(ElasticError::of(request.what.clone(), fault).into())
     }
 
@@ -265,6 +269,14 @@ impl Inner {
             };
             return Err(Failed { begun: body, ..failed });
         }
+    }
+
+    fn redirected(&self, request: &Request, host: &Url, response: &Response) -> Failed {
+        let target = response.headers().get(reqwest::header::LOCATION).and_then(|value| value.to_str().ok());
+        let reason = format!("{} redirects to {}", shown(host), hide(&self.secrets, target.unwrap_or("nowhere")));
+        let fault = Fault::new(response.status().as_u16(), "", &reason);
+        let cure = "redirects are not followed: write the address of the cluster itself in es_url";
+        Failed::finally(ElasticError::Refused { what: request.what.clone(), fault, cure })
     }
 
     fn stalled(&self, host: &Url) -> Failed {
@@ -349,14 +361,6 @@ impl Failed {
     fn finally(error: ElasticError) -> Self {
         Failed { is_final: true, ..Failed::from(error) }
     }
-}
-
-fn redirected(request: &Request, host: &Url, response: &Response) -> Failed {
-    let target = response.headers().get(reqwest::header::LOCATION).and_then(|value| value.to_str().ok());
-    let reason = format!("{} redirects to {}", shown(host), target.unwrap_or("nowhere"));
-    let fault = Fault::new(response.status().as_u16(), "", &reason);
-    let cure = "redirects are not followed: write the address of the cluster itself in es_url";
-    Failed::finally(ElasticError::Refused { what: request.what.clone(), fault, cure })
 }
 
 fn too_large(request: &Request) -> Failed {

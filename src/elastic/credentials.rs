@@ -29,6 +29,33 @@ pub(super) fn authorization(authentication: &Authentication) -> Result<Option<He
     Ok(Some(value))
 }
 
+/// Fewest characters of a secret that is looked for: a shorter one occurs by chance.
+const MIN_CHARS: usize = 4;
+
+/// What stands in place of a secret.
+const HIDDEN: &str = "[secret]";
+
+/// Secrets in the forms in which somebody who was sent them may send them back: a server or a proxy
+/// that fails may answer with the request.
+pub(super) fn secrets(authentication: &Authentication) -> Vec<String> {
+    let secret = match authentication {
+        Authentication::None => return Vec::new(),
+        Authentication::Basic { password: secret, .. }
+        | Authentication::ApiKey(secret)
+        | Authentication::Bearer(secret) => secret.expose().to_owned(),
+    };
+    let header = authorization(authentication).ok().flatten();
+    let sent = header.as_ref().and_then(|value| value.to_str().ok()?.split_once(' '));
+    let mut forms: Vec<String> = sent.map(|(_, sent)| sent.to_owned()).into_iter().chain([secret]).collect();
+    forms.retain(|form| form.chars().count() >= MIN_CHARS);
+    forms
+}
+
+/// Replaces secrets in what a server has sent.
+pub(super) fn hide(secrets: &[String], text: &str) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), HIDDEN))
+}
+
 /// Encodes an API key as it is sent; the form `id:key` is not encoded yet.
 fn encoded(key: &str) -> String {
     if key.contains(':') { STANDARD.encode(key) } else { key.to_owned() }
@@ -38,6 +65,18 @@ fn encoded(key: &str) -> String {
 mod tests {
     use super::*;
     use crate::config::Secret;
+
+    #[test]
+    fn secrets_are_hidden_in_every_form() {
+        let basic = Authentication::Basic { username: "Aladdin".to_owned(), password: Secret::new("open sesame") };
+        let hidden = |authentication: &Authentication, text: &str| hide(&secrets(authentication), text);
+        let echoed = "authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ== as Aladdin:open sesame";
+        assert_eq!(hidden(&basic, echoed), "authorization: Basic [secret] as Aladdin:[secret]");
+        let key = Authentication::ApiKey(Secret::new("id:key"));
+        assert_eq!(hidden(&key, "id:key is aWQ6a2V5"), "[secret] is [secret]");
+        assert_eq!(hidden(&Authentication::Bearer(Secret::new("abc")), "abc"), "abc", "it occurs by chance");
+        assert_eq!(hidden(&Authentication::None, "abc"), "abc");
+    }
 
     #[test]
     fn each_kind_of_credentials_has_its_header() {

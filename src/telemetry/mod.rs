@@ -49,7 +49,7 @@ type Layered = tracing_subscriber::layer::Layered<Box<dyn Layer<Registry> + Send
 pub fn start(args: LogArgs) {
     LOG.get_or_init(|| {
         let (stderr_filter, stderr) = reload::Layer::new(stderr_filter(args, None));
-        let (file_filter, file_handle) = reload::Layer::new(EnvFilter::new("off"));
+        let (file_filter, file_handle) = reload::Layer::new(with_spans(EnvFilter::new("off"), args.log_format));
         let file = LogFile::default();
         let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && io::stderr().is_terminal();
         let to_stderr = fmt::layer().with_writer(io::stderr).with_target(false);

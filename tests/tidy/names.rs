@@ -28,7 +28,7 @@ const SWITCHES: &[(&str, &[&str])] = &[
             "src/query/regexp/mod.rs push_literal",
             "src/query/regexp/mod.rs wildcard",
             "src/query/regexp/parse.rs parse",
-            "src/telemetry.rs follow",
+            "src/telemetry/mod.rs follow",
         ],
     ),
     (
