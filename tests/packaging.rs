@@ -5,7 +5,8 @@ mod commit;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -254,4 +255,25 @@ fn containers_run_without_privileges() {
     }
     let image = text("Dockerfile");
     assert!(image.contains("\nUSER 65532:65532\n") && image.contains("\nHEALTHCHECK "), "{image}");
+}
+
+#[test]
+fn health_checks_say_what_the_daemon_says() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/healthz", listener.local_addr().expect("bound"));
+    let check = |url: &str| program::run(root(), &["health", "--url", url]);
+    for (status, code) in [("200 OK", 0), ("503 Service Unavailable", 69), ("302 Found", 69)] {
+        let listener = listener.try_clone().expect("a second handle");
+        let daemon = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a request");
+            let n_read = stream.read(&mut [0; 4096]).expect("readable");
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").expect("written");
+            n_read
+        });
+        let finished = check(&url).expect_code(code);
+        assert_eq!(finished.stderr.contains(&url), code != 0, "{}", finished.stderr);
+        assert!(daemon.join().expect("no panic") > 0);
+    }
+    drop(listener);
+    check(&url).expect_code(69);
 }
