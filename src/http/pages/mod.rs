@@ -190,7 +190,7 @@ mod tests {
     fn long_lists_have_pages() {
         let findings = vec![finding(); ROWS + 1];
         let first = run_page(&run(), &json!({}), &findings, 1).unwrap();
-        assert!(first.contains("/runs/20240508T000000Z-7?page=2") && first.contains("1.5 h"), "{first}");
+        assert!(first.contains("/runs/20240508T000000Z-7?page=2") && first.contains("90 min"), "{first}");
         let second = run_page(&run(), &json!({}), &findings, 2).unwrap();
         assert!(!second.contains("?page=") && second.matches("<tr>").count() == 2, "{second}");
         let runs = vec![run(); 2 * ROWS];
