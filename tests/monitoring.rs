@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ee_outliers::http::metrics::FAMILIES;
 use serde_json::Value;
 
 use crate::program;
@@ -43,6 +44,12 @@ fn alerts_and_panels_use_documented_metrics() {
     }
     let shown = metrics(&text("grafana.json"));
     assert!(known.is_subset(&shown), "no panel shows {:?}", known.difference(&shown));
+}
+
+#[test]
+fn every_metric_of_the_daemon_is_documented() {
+    let names = FAMILIES.iter().map(|family| family.name.to_owned()).collect();
+    assert_eq!(documented(&["ee_outliers_", "process_"]), names);
 }
 
 #[test]

@@ -151,17 +151,18 @@ impl Decoder {
     ) -> (Range<usize>, Result<RowIdentity, SkipReason>) {
         let end = line_end(chunk.bytes, start);
         let bytes = chunk.bytes[start..end].trim_ascii_end();
-        let document = start..start + bytes.len();
-        let Ok(line) = std::str::from_utf8(bytes) else { return (document, Err(SkipReason::InvalidUtf8)) };
+        let mut document = start..start + bytes.len();
+        let Ok(mut line) = std::str::from_utf8(bytes) else { return (document, Err(SkipReason::InvalidUtf8)) };
         let mut decode = |line| self.decode_document(line, row, chunk.name, number);
-        let decoded = decode(line);
+        let mut decoded = decode(line);
         // files that were joined leave marks between their lines
         if decoded.is_err()
-            && let Some(Ok(identity)) = line.strip_prefix(BYTE_ORDER_MARK).map(decode)
+            && let Some(unmarked) = line.strip_prefix(BYTE_ORDER_MARK)
         {
-            return (document.start + BYTE_ORDER_MARK.len_utf8()..document.end, Ok(identity));
+            (document.start, line) = (document.start + BYTE_ORDER_MARK.len_utf8(), unmarked);
+            decoded = decode(line);
         }
-        let is_cut = || chunk.is_last && end == chunk.bytes.len() && is_truncated(bytes);
+        let is_cut = || chunk.is_last && end == chunk.bytes.len() && is_truncated(line.as_bytes());
         let reason = |reason| if reason == SkipReason::NotJson && is_cut() { SkipReason::Truncated } else { reason };
         (document, decoded.map_err(reason))
     }

@@ -24,7 +24,7 @@ pub(super) fn decode(projection: &Projection, bytes: &[u8], name: &Arc<str>) -> 
         let mut start = end;
         end += bytes_of_line.len();
         let line = bytes_of_line.trim_ascii_end();
-        let mut length = line.len();
+        let mut document = line;
         if line.is_empty() {
             continue;
         }
@@ -34,7 +34,7 @@ pub(super) fn decode(projection: &Projection, bytes: &[u8], name: &Arc<str>) -> 
         if decoded.is_err()
             && let Some(unmarked) = text.ok().and_then(|text| text.strip_prefix(BYTE_ORDER_MARK))
         {
-            (start, length) = (start + BYTE_ORDER_MARK.len_utf8(), unmarked.len());
+            (start, document) = (start + BYTE_ORDER_MARK.len_utf8(), unmarked.as_bytes());
             decoded = decode(unmarked);
         }
         match decoded {
@@ -43,12 +43,13 @@ pub(super) fn decode(projection: &Projection, bytes: &[u8], name: &Arc<str>) -> 
                 rows.push(RowRef {
                     line_in_batch: number as u32,
                     offset_in_batch: start as u32,
-                    length: length as u32,
+                    length: document.len() as u32,
                 });
             }
+            Err(_) if document.is_empty() => {}
             Err(reason) => {
-                let is_cut = end == bytes.len() && is_truncated(line) && reason == SkipReason::NotJson;
-                skipped.add(if is_cut { SkipReason::Truncated } else { reason }, name, number as u64, line);
+                let is_cut = end == bytes.len() && is_truncated(document) && reason == SkipReason::NotJson;
+                skipped.add(if is_cut { SkipReason::Truncated } else { reason }, name, number as u64, document);
             }
         }
     }

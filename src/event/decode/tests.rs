@@ -263,6 +263,22 @@ fn bad_lines_are_counted_whatever_columns_are_wanted() {
 }
 
 #[test]
+fn what_follows_a_byte_order_mark_is_the_line() {
+    let reason = |line: &str, is_last| {
+        let batch = decode_chunk(&projection(&[]), format!("\u{feff}{line}").as_bytes(), 0, is_last);
+        let sample = batch.skipped.reasons().next().map(|(reason, _, samples)| (reason, samples[0].text.clone()));
+        (batch.rows.len(), sample)
+    };
+    let skipped = |reason, line: &str| (0, Some((reason, line.to_owned())));
+    assert_eq!(reason("{\"a\":1}", true), (1, None));
+    assert_eq!(reason("", true), (0, None));
+    assert_eq!(reason(" 1", true), skipped(SkipReason::NotObject, " 1"));
+    assert_eq!(reason("no", true), skipped(SkipReason::NotJson, "no"));
+    assert_eq!(reason("{\"a\"", true), skipped(SkipReason::Truncated, "{\"a\""));
+    assert_eq!(reason("{\"a\"", false), skipped(SkipReason::NotJson, "{\"a\""));
+}
+
+#[test]
 fn a_decoder_keeps_nothing_of_the_previous_batch() {
     let projection = projection(&[("a", ColumnKind::Elements), ("a", ColumnKind::Joined), ("a", ColumnKind::Time)]);
     let mut decoder = Decoder::new(&projection, Identity::NotWanted);
