@@ -86,11 +86,11 @@ fn json_lines_say_in_which_run_and_use_case_they_were_logged() {
 #[test]
 fn warnings_as_json_have_spans_even_if_nothing_else_is_logged() {
     let folder = folder("[general]\n");
-    fs::write(folder.path().join("main.conf"), "[general]\nlog_file=missing/run.log\n").expect("written");
+    fs::write(folder.path().join("main.conf"), "[general]\nes_save_result=0\n").expect("written");
     let mut line = args("events.ndjson");
     line.extend(["--log-format", "json"]);
     let stderr = program::run(folder.path(), &line).expect_code(0).stderr;
-    let warning = stderr.lines().find(|line| line.contains("change log_file")).expect("a warning");
+    let warning = stderr.lines().find(|line| line.contains("es_save_result")).expect("a warning");
     let warning: Value = serde_json::from_str(warning).expect("JSON");
     assert_eq!((spans(&warning), &warning["level"]), (vec!["run"], &"WARN".into()));
 }

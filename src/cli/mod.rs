@@ -1,5 +1,6 @@
 //! The command line.
 
+mod kept;
 mod values;
 
 use std::num::NonZeroUsize;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use kept::{RunsCommand, StateCommand, StatePlace};
 pub(crate) use values::parse_size;
 pub use values::{DeviceChoice, Sweep};
 use values::{parse_device, parse_sweep, parse_threads, parse_time};
@@ -181,84 +183,6 @@ pub struct WipeArgs {
     /// Directory for spilled data (default: the system's directory for temporary files)
     #[arg(long, value_name = "DIR")]
     pub spill_dir: Option<PathBuf>,
-}
-
-/// Options that name the folder of the state.
-#[derive(Debug, Clone, Args)]
-pub struct StatePlace {
-    /// Main configuration file, whose state_dir is meant; may be repeated, and later files win
-    #[arg(long, value_name = "FILE", num_args = 1.., action = clap::ArgAction::Append)]
-    pub config: Vec<PathBuf>,
-    /// The folder itself
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
-    pub state_dir: Option<PathBuf>,
-}
-
-/// Subcommands of `state`.
-#[derive(Debug, Subcommand)]
-pub enum StateCommand {
-    /// Show what the folder holds: runs, notices that wait, memories of use cases
-    Show {
-        /// The folder.
-        #[command(flatten)]
-        place: StatePlace,
-        /// Print a JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Check every file of the folder; exit with 74 if one is damaged
-    Verify {
-        /// The folder.
-        #[command(flatten)]
-        place: StatePlace,
-    },
-    /// Print everything in the state store, one JSON object per line
-    Export {
-        /// The folder.
-        #[command(flatten)]
-        place: StatePlace,
-    },
-}
-
-/// Subcommands of `runs`.
-#[derive(Debug, Subcommand)]
-pub enum RunsCommand {
-    /// List the runs of the history, the latest last
-    List {
-        /// The folder.
-        #[command(flatten)]
-        place: StatePlace,
-        /// Print a JSON array
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show a run: how it ended, and its findings
-    Show {
-        /// Number or id of the run
-        #[arg(value_name = "RUN")]
-        run: String,
-        /// The folder.
-        #[command(flatten)]
-        place: StatePlace,
-        /// Print a JSON object, with the report
-        #[arg(long)]
-        json: bool,
-    },
-    /// Compare the findings of two runs: which are new, which are gone, which are in both
-    Diff {
-        /// Number or id of the earlier run
-        #[arg(value_name = "FROM")]
-        from: String,
-        /// Number or id of the later run
-        #[arg(value_name = "TO")]
-        to: String,
-        /// The folder.
-        #[command(flatten)]
-        place: StatePlace,
-        /// Print a JSON object
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// Options of `setup`.
