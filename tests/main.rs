@@ -14,7 +14,7 @@
 //! many runs of one process, `servers` real clusters, `tidy` the rules of the source tree,
 //! `usability` what use cases say that cannot use the events, `telemetry` the log, `secrets` that
 //! nothing shows them, `packaging` and `monitoring` what ships beside the program. `certificates`,
-//! `program`, `outliers`, `random` and `receiver` are shared by the tests.
+//! `program`, `outliers`, `random`, `receiver` and `site` are shared by the tests.
 
 mod beacon;
 mod bench;
@@ -47,6 +47,7 @@ mod runs;
 mod scores;
 mod secrets;
 mod servers;
+mod site;
 mod state;
 mod sudden_appearance;
 mod telemetry;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::program::{self, Finished};
+use crate::site::Site;
 
 const MAIN: &str = "[general]\nstate_dir=state\nmemory_days=90\n";
 
@@ -40,25 +40,8 @@ outlier_reason=b
 outlier_summary={process} on {host}
 ";
 
-/// A site whose events of each day are in a file of its own.
-struct Site(TempDir);
-
+// the events of each day are in a file of its own
 impl Site {
-    fn new(main: &str, use_cases: &str) -> Self {
-        let site = Site(TempDir::new().expect("a folder"));
-        site.write("main.conf", main);
-        site.write("use_cases.conf", use_cases);
-        site
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).expect("writable");
-    }
-
     /// Writes the events of a day, as (hour, process), all on one host.
     fn day(&self, day: u32, events: &[(u32, &str)]) {
         let mut text = String::new();
@@ -70,7 +53,7 @@ impl Site {
     }
 
     /// Runs the program over the files of `days` in the night after the last of them.
-    fn run(&self, days: impl IntoIterator<Item = u32>, more: &[&str]) -> Finished {
+    fn run_days(&self, days: impl IntoIterator<Item = u32>, more: &[&str]) -> Finished {
         let days: Vec<u32> = days.into_iter().collect();
         let now = format!("2024-05-{:02}T00:00:00Z", days.last().expect("a day") + 1);
         let files = days.iter().map(|day| format!("day-{day:02}.ndjson"));
@@ -98,23 +81,18 @@ impl Site {
     }
 
     fn run_and_find(&self, days: impl IntoIterator<Item = u32>) -> Vec<String> {
-        self.run(days, &[]).expect_code(0);
+        self.run_days(days, &[]).expect_code(0);
         self.found()
     }
 
-    /// Report of the last run.
-    fn report(&self) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.path().join("report.json")).expect("a report")).expect("JSON")
-    }
-
-    fn state(&self) -> PathBuf {
+    fn state_folder(&self) -> PathBuf {
         self.path().join("state")
     }
 
     /// All files of the memory, by their paths; the history of runs is not one of them.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
-        let mut folders = vec![self.state()];
+        let mut folders = vec![self.state_folder()];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).expect("a folder") {
                 let path = entry.expect("an entry").path();
@@ -150,7 +128,7 @@ fn new_means_new_in_memory() {
     site.files().into_keys().for_each(drop);
     forgetful.day(20, &[(3, "base.exe"), (5, "new.exe")]);
     assert_eq!(forgetful.run_and_find([20]), ["base.exe", "new.exe"]);
-    assert!(!forgetful.state().exists());
+    assert!(!forgetful.state_folder().exists());
 }
 
 #[test]
@@ -187,7 +165,7 @@ fn discoveries_count_what_earlier_nights_saw() {
     for _ in 0..2 {
         assert_eq!(site.run_and_find([10]), ["new.exe"]);
     }
-    fs::remove_dir_all(site.state()).expect("removable");
+    fs::remove_dir_all(site.state_folder()).expect("removable");
     assert_eq!(site.run_and_find([10]), [""; 0]);
 }
 
@@ -265,12 +243,12 @@ fn what_was_last_seen_too_long_ago_is_new() {
 fn a_dry_run_reads_the_memory_and_adds_nothing() {
     let site = Site::new(MAIN, SUDDEN);
     site.day(1, &[(3, "a.exe")]);
-    site.run([1], &["--dry-run"]).expect_code(0);
-    assert!(!site.state().exists());
+    site.run_days([1], &["--dry-run"]).expect_code(0);
+    assert!(!site.state_folder().exists());
     site.run_and_find([1]);
     let files = site.files();
     site.day(2, &[(3, "a.exe"), (4, "b.exe")]);
-    let finished = site.run([2], &["--dry-run"]).expect_code(0);
+    let finished = site.run_days([2], &["--dry-run"]).expect_code(0);
     assert!(finished.stderr.contains("memory: 1 day, 1 tally"), "{}", finished.stderr);
     assert_eq!(site.report()["totals"]["outliers"], 1);
     assert_eq!(site.files(), files);
@@ -283,7 +261,7 @@ fn a_changed_use_case_begins_anew_and_says_so() {
     site.run_and_find([1]);
     site.write("use_cases.conf", &SUDDEN.replace("es_query_filter=*", "es_query_filter=host:web"));
     site.day(2, &[(3, "a.exe")]);
-    let finished = site.run([2], &[]).expect_code(0);
+    let finished = site.run_days([2], &[]).expect_code(0);
     assert_eq!(site.found(), ["a.exe"]);
     let expected = "a new memory begins: another query than before";
     assert!(finished.stderr.contains(expected), "{}", finished.stderr);
@@ -303,14 +281,14 @@ fn a_damaged_memory_is_not_forgotten_silently() {
     let bytes = fs::read(&part).expect("readable");
     fs::write(&part, &bytes[..bytes.len() - 1]).expect("writable");
     site.day(2, &[(3, "a.exe")]);
-    let finished = site.run([2], &[]).expect_code(74);
+    let finished = site.run_days([2], &[]).expect_code(74);
     let name = part.file_name().expect("a name").to_string_lossy().into_owned();
     assert!(finished.stderr.contains(&name) && finished.stderr.contains("damaged"), "{}", finished.stderr);
     fs::write(&part, &bytes).expect("writable");
     let manifest = site.file("manifest.json");
     let text = fs::read_to_string(&manifest).expect("readable");
     fs::write(&manifest, text.replace("\"version\": 1", "\"version\": 9")).expect("writable");
-    let finished = site.run([2], &[]).expect_code(74);
+    let finished = site.run_days([2], &[]).expect_code(74);
     assert!(finished.stderr.contains("update the program"), "{}", finished.stderr);
     fs::write(&manifest, text).expect("writable");
     assert_eq!(site.run_and_find([2]), [""; 0]);
@@ -323,18 +301,18 @@ fn two_runs_do_not_share_a_memory() {
     site.run_and_find([1]);
     let lock = fs::File::open(site.file("lock")).expect("a lock");
     lock.lock().expect("no other run");
-    let finished = site.run([1], &[]).expect_code(74);
+    let finished = site.run_days([1], &[]).expect_code(74);
     assert!(finished.stderr.contains("another run uses this state_dir"), "{}", finished.stderr);
-    site.run([1], &["--dry-run"]).expect_code(74);
+    site.run_days([1], &["--dry-run"]).expect_code(74);
     drop(lock);
-    site.run([1], &[]).expect_code(0);
+    site.run_days([1], &[]).expect_code(0);
 }
 
 #[test]
 fn a_folder_that_cannot_be_used_is_told_before_events_are_read() {
     let site = Site::new("[general]\nstate_dir=main.conf\n", SUDDEN);
     site.day(1, &[(3, "a.exe")]);
-    let finished = site.run([1], &[]).expect_code(74);
+    let finished = site.run_days([1], &[]).expect_code(74);
     assert!(finished.stderr.contains("main.conf") && finished.stderr.contains("state_dir"), "{}", finished.stderr);
     assert!(!site.path().join("found.ndjson").exists());
 }
@@ -345,7 +323,7 @@ fn a_failed_run_is_not_remembered() {
     let broken = format!("{SUDDEN}\n{}", RARE.replace("target=process", "target=nothing"));
     let site = Site::new(unusable, &broken);
     site.day(1, &[(3, "a.exe")]);
-    site.run([1], &[]).expect_code(4);
+    site.run_days([1], &[]).expect_code(4);
     assert_eq!(site.files().len(), 1, "the lock only");
 }
 
@@ -355,10 +333,10 @@ fn memory_does_not_depend_on_the_order_of_events() {
     site.day(1, &[(1, "a.exe"), (2, "b.exe"), (3, "a.exe"), (4, "c.exe")]);
     site.day(2, &[(1, "d.exe"), (2, "b.exe"), (3, "d.exe")]);
     let run = |threads: &str, days: &[u32]| {
-        site.run(days.iter().copied(), &["--threads", threads, "--memory-limit", "64MiB"]).expect_code(0);
+        site.run_days(days.iter().copied(), &["--threads", threads, "--memory-limit", "64MiB"]).expect_code(0);
         let output = fs::read(site.path().join("found.ndjson")).expect("outliers");
         let memory = site.files();
-        fs::remove_dir_all(site.state()).expect("removable");
+        fs::remove_dir_all(site.state_folder()).expect("removable");
         (output, memory)
     };
     let (_, memory) = run("1", &[1, 2]);
@@ -407,9 +385,9 @@ fn other_use_cases_of_a_run_have_no_effect() {
     let known = (1..9).map(|n| event(1, n, "web", "known.exe"));
     site.write("day-01.ndjson", &first.into_iter().chain(known).collect::<String>());
     site.write("day-02.ndjson", &(event(2, 3, "web", "rare.exe") + &event(2, 4, "db", "skip.exe")));
-    site.run([1], &[]).expect_code(0);
+    site.run_days([1], &[]).expect_code(0);
     let rare = |only: &str| {
-        site.run([2], &["--only", only]).expect_code(0);
+        site.run_days([2], &["--only", only]).expect_code(0);
         let found = fs::read_to_string(site.path().join("found.ndjson")).expect("outliers");
         found.lines().find(|line| line.contains("rare.exe")).expect("an outlier").to_owned()
     };

@@ -4,43 +4,39 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::program::{self, Finished};
+use crate::program;
 use crate::random;
 use crate::receiver::Receiver;
+use crate::site::{RUN, Site, rare_processes};
 
 /// A use case that finds each process by its name.
-const USE_CASE: &str = "\
-[terms_process]
-es_query_filter=*
-target=process
-aggregator=host
-target_count_method=within_aggregator
-trigger_on=low
-trigger_method=float
-trigger_sensitivity=1000
-run_model=1
-notify=hook
-outlier_type=a
-outlier_reason=b
-outlier_summary={process} on {host}
-";
+fn use_case() -> String {
+    rare_processes(1000) + "notify=hook\n"
+}
 
-struct Site {
-    folder: TempDir,
+/// A site, and the receiver of its notices.
+struct ToldSite {
+    site: Site,
     receiver: Receiver,
 }
 
-impl Site {
+impl Deref for ToldSite {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
+impl ToldSite {
     fn new(general: &str, channel: &str) -> Self {
-        let site = Site { folder: TempDir::new().expect("a folder"), receiver: Receiver::start() };
+        let site = ToldSite { site: Site::new("", &use_case()), receiver: Receiver::start() };
         site.configure(general, channel);
-        site.write("use_cases.conf", USE_CASE);
         site
     }
 
@@ -48,14 +44,6 @@ impl Site {
         let url = format!("http://127.0.0.1:{}/hook", self.receiver.port);
         let text = format!("[general]\n{general}\n[notifier_hook]\ntype=webhook\nurl={url}\n{channel}\n");
         self.write("main.conf", &text);
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).expect("writable");
     }
 
     /// Writes events, one per process.
@@ -66,34 +54,6 @@ impl Site {
             writeln!(text, r#"{{"@timestamp":"{time}","host":"web","process":"{process}"}}"#).expect("a string");
         }
         self.write("events.ndjson", &text);
-    }
-
-    fn args(&self) -> Vec<&'static str> {
-        vec![
-            "run",
-            "--config",
-            "main.conf",
-            "--use-cases",
-            "use_cases.conf",
-            "--events",
-            "events.ndjson",
-            "-o",
-            "found.ndjson",
-            "--report",
-            "report.json",
-        ]
-    }
-
-    fn run(&self) -> Finished {
-        program::run(self.path(), &self.args())
-    }
-
-    fn run_with(&self, more: &[&'static str]) -> Finished {
-        program::run(self.path(), &[self.args().as_slice(), more].concat())
-    }
-
-    fn report(&self) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.path().join("report.json")).expect("a report")).expect("JSON")
     }
 
     /// Targets of the findings that were told since the last call, and how often.
@@ -108,7 +68,7 @@ fn once<const N: usize>(targets: [&str; N]) -> BTreeMap<String, usize> {
 
 #[test]
 fn each_outlier_is_told_once() {
-    let site = Site::new("state_dir=state", "");
+    let site = ToldSite::new("state_dir=state", "");
     site.events(["a", "b", "b"]);
     site.run().expect_code(0);
     let notices = site.receiver.take();
@@ -137,7 +97,7 @@ fn each_outlier_is_told_once() {
 
 #[test]
 fn a_receiver_that_is_away_is_told_later() {
-    let site = Site::new("state_dir=state", "");
+    let site = ToldSite::new("state_dir=state", "");
     site.events(["a", "b"]);
     site.receiver.answer_with(503);
     let stderr = site.run().expect_code(0).stderr;
@@ -156,7 +116,7 @@ fn a_receiver_that_is_away_is_told_later() {
 
 #[test]
 fn a_notice_that_is_refused_for_good_is_missing_in_the_report() {
-    let site = Site::new("state_dir=state", "");
+    let site = ToldSite::new("state_dir=state", "");
     site.events(["a"]);
     site.receiver.answer_with(400);
     let stderr = site.run().expect_code(3).stderr;
@@ -167,7 +127,7 @@ fn a_notice_that_is_refused_for_good_is_missing_in_the_report() {
 
 #[test]
 fn without_a_state_notices_are_told_directly_and_again() {
-    let site = Site::new("", "");
+    let site = ToldSite::new("", "");
     site.events(["a", "b"]);
     for _ in 0..2 {
         let stderr = site.run().expect_code(0).stderr;
@@ -181,12 +141,12 @@ fn without_a_state_notices_are_told_directly_and_again() {
 
 #[test]
 fn a_run_that_fails_tells_nothing_and_the_next_one_does() {
-    let site = Site::new("state_dir=state\nunusable=fail", "");
-    site.write("use_cases.conf", &format!("{USE_CASE}\n{}", USE_CASE.replace("process", "gone")));
+    let site = ToldSite::new("state_dir=state\nunusable=fail", "");
+    site.write("use_cases.conf", &format!("{}\n{}", use_case(), use_case().replace("process", "gone")));
     site.events(["a", "b"]);
     site.run().expect_code(4);
     assert_eq!(site.told(), once([]));
-    site.write("use_cases.conf", USE_CASE);
+    site.write("use_cases.conf", &use_case());
     // the output cannot be put in place
     fs::remove_file(site.path().join("found.ndjson")).ok();
     fs::create_dir(site.path().join("found.ndjson")).expect("a folder");
@@ -200,7 +160,7 @@ fn a_run_that_fails_tells_nothing_and_the_next_one_does() {
 
 #[test]
 fn a_dry_run_leaves_the_state_as_it_is() {
-    let site = Site::new("state_dir=state", "");
+    let site = ToldSite::new("state_dir=state", "");
     site.events(["a"]);
     site.run_with(&["--dry-run"]).expect_code(0);
     assert!(!site.path().join("state").exists());
@@ -209,7 +169,7 @@ fn a_dry_run_leaves_the_state_as_it_is() {
 
 #[test]
 fn many_findings_are_one_digest() {
-    let site = Site::new("state_dir=state", "notify_digest_above=3");
+    let site = ToldSite::new("state_dir=state", "notify_digest_above=3");
     site.events((0..10).map(|n| format!("p{n}")));
     site.run().expect_code(0);
     let notices = site.receiver.take();
@@ -224,7 +184,7 @@ fn many_findings_are_one_digest() {
 #[test]
 fn killed_runs_lose_nothing() {
     const N_KILLED: usize = 100;
-    let site = Site::new("state_dir=state", "notify_digest_above=1000\nrate_limit=100000");
+    let site = ToldSite::new("state_dir=state", "notify_digest_above=1000\nrate_limit=100000");
     let processes = |n: usize| (0..n).map(|n| format!("p{n}"));
     site.events(processes(3));
     let started = Instant::now();
@@ -233,7 +193,7 @@ fn killed_runs_lose_nothing() {
     let mut random = random::Random(16);
     for n_killed in 1..=N_KILLED {
         site.events(processes(3 + 3 * n_killed));
-        let mut child = program::start(site.path(), &site.args());
+        let mut child = program::start(site.path(), &RUN);
         let moment = whole.mul_f64(1.1 * random.below(1000) as f64 / 1000.0);
         std::thread::sleep(moment);
         child.kill().expect("killed");
@@ -271,7 +231,7 @@ fn secrets_are_nowhere() {
     const MARKED: &str = "MARKED-SECRET";
     let channel =
         format!("hmac_secret={MARKED}-1\nheaders=\n  Authorization: Bearer {MARKED}-2\n  X-Token: {MARKED}-3");
-    let site = Site::new(
+    let site = ToldSite::new(
         "state_dir=state\nes_password=MARKED-SECRET-4\nes_username=u\nlog_level=DEBUG\nlog_file=log.txt",
         &channel,
     );
@@ -310,7 +270,7 @@ fn secrets_are_nowhere() {
 #[test]
 fn a_hundred_thousand_outliers_are_one_digest() {
     const N: usize = 100_000;
-    let site = Site::new("state_dir=state", "");
+    let site = ToldSite::new("state_dir=state", "");
     site.events((0..N).map(|n| format!("process {n}")));
     site.run_with(&["--memory-limit", "256MiB"]).expect_code(0);
     let notices = site.receiver.take();

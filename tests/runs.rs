@@ -1,13 +1,12 @@
 //! The history of runs: each is there, with what it found, however it ended.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::program::{self, Finished};
+use crate::site::Site;
 
 const USE_CASE: &str = "\
 [simplequery_bad]
@@ -18,32 +17,14 @@ outlier_reason=b
 outlier_summary={process} is bad
 ";
 
-struct Site(TempDir);
+fn site() -> Site {
+    Site::new("[general]\nstate_dir=state\n", USE_CASE)
+}
 
 impl Site {
-    fn new() -> Self {
-        let site = Site(TempDir::new().expect("a folder"));
-        site.write("main.conf", "[general]\nstate_dir=state\n");
-        site.write("use_cases.conf", USE_CASE);
-        site
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).expect("writable");
-    }
-
-    fn events(&self, bad: &[&str]) {
+    fn bad_processes(&self, bad: &[&str]) {
         let line = |process: &&str| format!(r#"{{"@timestamp":"2024-05-01T00:00:00Z","process":"{process}","bad":1}}"#);
         self.write("events.ndjson", &bad.iter().map(line).collect::<Vec<_>>().join("\n"));
-    }
-
-    fn run(&self) -> Finished {
-        let args = ["run", "--config", "main.conf", "--use-cases", "use_cases.conf", "--events", "events.ndjson"];
-        program::run(self.path(), &args)
     }
 
     fn runs(&self, args: &[&str]) -> Finished {
@@ -65,14 +46,14 @@ fn summaries(findings: &Value) -> Vec<&str> {
 
 #[test]
 fn runs_are_listed_shown_and_compared() {
-    let site = Site::new();
+    let site = site();
     let stderr = site.runs(&["list"]).expect_code(2).stderr;
     assert!(stderr.contains("no run is recorded"), "{stderr}");
-    site.events(&["a", "b"]);
+    site.bad_processes(&["a", "b"]);
     site.run().expect_code(0);
-    site.events(&["b", "c\\u001b[2J"]);
+    site.bad_processes(&["b", "c\\u001b[2J"]);
     site.run().expect_code(0);
-    site.events(&[]);
+    site.bad_processes(&[]);
     site.run().expect_code(4);
     let list = site.json(&["list"]);
     let outcomes: Vec<(&str, u64)> = list
@@ -104,8 +85,8 @@ fn runs_are_listed_shown_and_compared() {
 
 #[test]
 fn the_report_names_the_run() {
-    let site = Site::new();
-    site.events(&["a"]);
+    let site = site();
+    site.bad_processes(&["a"]);
     let args = ["run", "--config", "main.conf", "--use-cases", "use_cases.conf", "--events", "events.ndjson"];
     program::run(site.path(), &[&args[..], &["--report", "report.json"]].concat()).expect_code(0);
     let report: Value =
@@ -115,8 +96,8 @@ fn the_report_names_the_run() {
 
 #[test]
 fn a_killed_run_is_interrupted() {
-    let site = Site::new();
-    site.events(&["a"]);
+    let site = site();
+    site.bad_processes(&["a"]);
     // standard input stays open: the run waits for more
     let args = ["run", "--config", "main.conf", "--use-cases", "use_cases.conf", "--events", "-"];
     let mut child = program::start(site.path(), &args);
@@ -139,9 +120,9 @@ fn a_killed_run_is_interrupted() {
 
 #[test]
 fn old_runs_are_forgotten() {
-    let site = Site::new();
+    let site = site();
     site.write("main.conf", "[general]\nstate_dir=state\nhistory_size=1\n");
-    site.events(&["a"]);
+    site.bad_processes(&["a"]);
     for _ in 0..3 {
         site.run().expect_code(0);
     }

@@ -6,53 +6,21 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::program::{self, Finished};
+use crate::site::{Site, rare_processes};
 
-const USE_CASE: &str = "\
-[terms_process]
-es_query_filter=*
-target=process
-aggregator=host
-target_count_method=within_aggregator
-trigger_on=low
-trigger_method=float
-trigger_sensitivity=2
-run_model=1
-outlier_type=a
-outlier_reason=b
-outlier_summary={process} on {host}
-";
-
-struct Site(TempDir);
+fn site() -> Site {
+    let site = Site::new("[general]\nstate_dir=state\n", &rare_processes(2));
+    let event =
+        |process: &str| format!(r#"{{"@timestamp":"2024-05-01T00:00:00Z","host":"web","process":"{process}"}}"#);
+    site.write("events.ndjson", &["a", "b", "b"].map(event).join("\n"));
+    site
+}
 
 impl Site {
-    fn new() -> Self {
-        let site = Site(TempDir::new().expect("a folder"));
-        site.write("main.conf", "[general]\nstate_dir=state\n");
-        site.write("use_cases.conf", USE_CASE);
-        let event =
-            |process: &str| format!(r#"{{"@timestamp":"2024-05-01T00:00:00Z","host":"web","process":"{process}"}}"#);
-        site.write("events.ndjson", &["a", "b", "b"].map(event).join("\n"));
-        site
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
     fn store(&self) -> PathBuf {
         self.path().join("state/state.redb")
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).expect("writable");
-    }
-
-    fn run(&self) -> Finished {
-        let args = ["run", "--config", "main.conf", "--use-cases", "use_cases.conf", "--events", "events.ndjson"];
-        program::run(self.path(), &[&args[..], &["--report", "report.json"]].concat())
     }
 
     fn state(&self, command: &str, more: &[&str]) -> Finished {
@@ -66,7 +34,7 @@ impl Site {
 
 #[test]
 fn the_folder_is_shown_checked_and_exported() {
-    let site = Site::new();
+    let site = site();
     let usage = program::run(site.path(), &["state", "show"]).expect_code(2).stderr;
     assert!(usage.contains("--state-dir"), "{usage}");
     site.run().expect_code(0);
@@ -90,7 +58,7 @@ fn the_folder_is_shown_checked_and_exported() {
 
 #[test]
 fn the_folder_is_for_its_owner_only() {
-    let site = Site::new();
+    let site = site();
     site.run().expect_code(0);
     let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&site.path().join("state")), 0o700);
@@ -109,7 +77,7 @@ fn the_folder_is_for_its_owner_only() {
 
 #[test]
 fn a_store_that_cannot_be_trusted_is_set_aside() {
-    let site = Site::new();
+    let site = site();
     site.run().expect_code(0);
     let good = fs::read(site.store()).expect("readable");
     for (number, bytes) in [b"somebody's notes".to_vec(), good[..good.len() / 2].to_vec()].into_iter().enumerate() {
@@ -132,7 +100,7 @@ fn a_store_that_cannot_be_trusted_is_set_aside() {
 
 #[test]
 fn a_store_that_cannot_be_read_ends_the_run() {
-    let site = Site::new();
+    let site = site();
     site.run().expect_code(0);
     fs::remove_file(site.store()).expect("removable");
     fs::create_dir(site.store()).expect("a folder");
@@ -142,7 +110,7 @@ fn a_store_that_cannot_be_read_ends_the_run() {
 
 #[test]
 fn damaged_memories_are_found() {
-    let site = Site::new();
+    let site = site();
     site.run().expect_code(0);
     let folder = site.shown()["memories"][0]["folder"].as_str().expect("a path").to_owned();
     fs::write(site.path().join(folder).join("manifest.json"), "{").expect("writable");

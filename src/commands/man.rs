@@ -17,7 +17,7 @@ use crate::sinks::console::print_text;
 
 const PROGRAM: &str = "ee-outliers";
 
-/// What a section of a page lists, and what it says about each.
+/// Entries of a section of a page: names, each with its description.
 type Entries = &'static [(&'static str, &'static str)];
 
 /// Exit codes, as the manual explains them.

@@ -16,7 +16,7 @@ pub const DOCUMENT_BYTES: usize = 64 << 10;
 /// Upper limit on the findings and on the use cases that a digest names.
 pub const DIGEST_NAMES: usize = 20;
 
-/// What a channel tells people.
+/// Message that a channel tells people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {

@@ -48,7 +48,7 @@ struct Inner {
     http: HttpClient,
     hosts: Hosts,
     authorization: Option<HeaderValue>,
-    /// What must not be shown of what servers answer.
+    /// Texts that must not be shown if servers answer with them.
     secrets: Vec<String>,
     timeout: Duration,
     timeouts: Timeouts,

@@ -32,7 +32,7 @@ pub(super) fn authorization(authentication: &Authentication) -> Result<Option<He
 /// Fewest characters of a secret that is looked for: a shorter one occurs by chance.
 const MIN_CHARS: usize = 4;
 
-/// What stands in place of a secret.
+/// Text that stands in place of a secret.
 const HIDDEN: &str = "[secret]";
 
 /// Secrets in the forms in which somebody who was sent them may send them back: a server or a proxy

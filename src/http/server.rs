@@ -51,7 +51,7 @@ const HEADERS: [(&str, &str); 5] = [
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// What the server shows, and does.
+/// State that the server shows, and runs that it can ask for.
 #[derive(Clone, Debug)]
 pub struct HttpService {
     status: SharedStatus,

@@ -13,7 +13,7 @@ use crate::report::{Exit, Report, Status};
 use crate::spelling::named_values;
 use crate::state::{RunOutcome, RunRecord};
 
-/// How runs end.
+/// Ways in which runs end.
 pub(super) const ENDINGS: [RunOutcome; 4] =
     [RunOutcome::Complete, RunOutcome::Partial, RunOutcome::Failed, RunOutcome::Interrupted];
 
@@ -58,7 +58,7 @@ pub struct EndedRun {
     pub seconds: f64,
     /// Reason for it.
     pub reason: RunReason,
-    /// How it ended.
+    /// Way in which it ended.
     pub outcome: RunOutcome,
     /// Exit code that it would have had as a command.
     pub exit_code: u8,

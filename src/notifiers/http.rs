@@ -234,7 +234,7 @@ impl Http {
         NotifyError::temporary(format!("cannot reach {}: {reason}", self.host))
     }
 
-    /// What an answer says, for people.
+    /// Text of an answer, for people.
     pub(super) fn shown(&self, answer: &Answer) -> String {
         let text = one_line(&self.without_secrets(&answer.body), SHOWN_CHARS);
         if text.is_empty() { format!("status {}", answer.status) } else { format!("status {}: {text}", answer.status) }

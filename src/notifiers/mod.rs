@@ -45,7 +45,7 @@ pub trait Notifier: fmt::Debug + Send + Sync {
     async fn tell(&self, notice: &Notice) -> Result<Told, NotifyError>;
 }
 
-/// What the receiver did.
+/// Reaction of the receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
     /// It took the notice. The text says how, in one short line that is safe to print.

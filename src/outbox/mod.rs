@@ -43,7 +43,7 @@ struct OpenChannel {
     rate_limit: u32,
 }
 
-/// What became of notices.
+/// Numbers of notices by what became of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Telling {
     /// Number of notices told, by channel.

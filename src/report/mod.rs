@@ -4,7 +4,7 @@ mod check;
 mod exit;
 mod notes;
 mod notices;
-mod resources;
+pub(crate) mod resources;
 mod source;
 pub(crate) mod summary;
 mod totals;

@@ -1,4 +1,4 @@
-//! What became of the notices of a run.
+//! Notices of a run, by what became of them.
 
 use serde::Serialize;
 
@@ -66,7 +66,7 @@ impl Report {
         self.warning(format!("{n_notices} for the channel {} since {since}: {why}", waiting.channel));
     }
 
-    /// How the run ended.
+    /// Way in which the run ended.
     pub(crate) fn outcome(&self, exit: super::Exit) -> RunOutcome {
         match exit {
             super::Exit::Done => RunOutcome::Complete,
@@ -77,7 +77,7 @@ impl Report {
     }
 }
 
-/// Whether notices that wait are kept after the run.
+/// Fate of notices that wait when the run ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoticeMemory {
     /// They wait in the state store.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Clock ticks per second in `/proc/self/stat`: the same on every Linux architecture that Rust
 /// supports.
-const TICKS_PER_SECOND: f64 = 100.0;
+pub(crate) const TICKS_PER_SECOND: u64 = 100;
 
 /// Resources used so far; `None` if the system does not report them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -20,27 +20,29 @@ impl Resources {
     pub fn now() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).ok();
         Resources {
-            peak_memory_bytes: read("/proc/self/status").as_deref().and_then(peak_memory_bytes),
+            peak_memory_bytes: read("/proc/self/status").as_deref().and_then(|status| bytes(status, "VmHWM:")),
             cpu_seconds: read("/proc/self/stat").as_deref().and_then(cpu_seconds),
         }
     }
 }
 
-/// Parses `VmHWM: 123 kB`.
-fn peak_memory_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// Parses a line of `/proc/self/status` such as `VmHWM: 123 kB`.
+pub(crate) fn bytes(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
 
-/// Parses fields 14 and 15. The second field is the program's name in parentheses, which may
-/// contain anything.
-fn cpu_seconds(stat: &str) -> Option<f64> {
+/// Parses a field of `/proc/self/stat`, counted from 1; only those from the third on. The second
+/// field is the program's name in parentheses, which may contain anything.
+pub(crate) fn stat_field(stat: &str, number: usize) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_ascii_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some((user + system) as f64 / TICKS_PER_SECOND)
+    after_name.split_ascii_whitespace().nth(number.checked_sub(3)?)?.parse().ok()
+}
+
+/// Parses the times in user and in system mode.
+fn cpu_seconds(stat: &str) -> Option<f64> {
+    Some((stat_field(stat, 14)? + stat_field(stat, 15)?) as f64 / TICKS_PER_SECOND as f64)
 }
 
 #[cfg(test)]
@@ -49,9 +51,9 @@ mod tests {
 
     #[test]
     fn proc_files_are_parsed() {
-        assert_eq!(peak_memory_bytes("Name:\tx\nVmPeak:\t  99 kB\nVmHWM:\t   1234 kB\n"), Some(1234 * 1024));
-        assert_eq!(peak_memory_bytes("Name:\tx\n"), None);
-        assert_eq!(peak_memory_bytes("VmHWM:\t1 MB\n"), None);
+        assert_eq!(bytes("Name:\tx\nVmPeak:\t  99 kB\nVmHWM:\t   1234 kB\n", "VmHWM:"), Some(1234 * 1024));
+        assert_eq!(bytes("Name:\tx\n", "VmHWM:"), None);
+        assert_eq!(bytes("VmHWM:\t1 MB\n", "VmHWM:"), None);
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 1 0 0 0 150 25 0 0 20 0 1 0 1 1 1 1";
         assert_eq!(cpu_seconds(stat), Some(1.75));
         assert_eq!(cpu_seconds("7 (a"), None);

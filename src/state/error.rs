@@ -57,7 +57,7 @@ pub enum StateError {
     Store {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Description of the problem.
         reason: String,
     },
     /// Tallies could not be spooled to disk.

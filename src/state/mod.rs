@@ -1,4 +1,4 @@
-//! What is kept between runs, in the folder that `state_dir` names.
+//! State that is kept between runs, in the folder that `state_dir` names.
 
 mod error;
 mod folder;

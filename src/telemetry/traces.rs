@@ -22,10 +22,10 @@ use super::SPANS;
 /// Variables that turn traces on.
 const ADDRESSES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
-/// How long the end of the program waits for a collector.
+/// Time for which the end of the program waits for a collector.
 const END: Duration = Duration::from_secs(5);
 
-/// What sends spans.
+/// Sender of spans.
 #[derive(Debug)]
 pub(super) struct Traces(SdkTracerProvider);
 

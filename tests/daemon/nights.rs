@@ -45,7 +45,7 @@ fn due(night: u32) -> Duration {
     DAY * night + MINUTE * [90, 60, 30][usize::from(night > 75) + usize::from(night > 76)]
 }
 
-/// What goes wrong in a night.
+/// Mishaps of a night.
 fn plan_night(world: &World, night: u32, main: &str, receiver: &Arc<Receiver>) {
     let (due, before) = (due(night), due(night) - 20 * MINUTE);
     let at = |time: Duration, name: &'static str, text: String| {

@@ -1,41 +1,29 @@
 //! E-mail.
 
 use super::smtp_server::{Offer, SmtpServer, decoded_words};
-use super::{accepted, assert_harmless, channel, digest, hostile, postponed, refused, try_channel, usual};
-use crate::certificates::{Authority, Certificate};
+use super::{Trust, accepted, assert_harmless, channel, digest, hostile, postponed, refused, try_channel, usual};
+use crate::certificates::Certificate;
 
 const PASSWORD: &str = "pa55word-of-the-mailer";
 
-/// A server with a certificate of an authority, and the channel of an old configuration.
-struct Office {
-    folder: tempfile::TempDir,
-    ca: Authority,
-}
-
-impl Office {
-    fn new() -> Self {
-        let (folder, ca) = (tempfile::tempdir().expect("a scratch folder"), Authority::new("CA of a test"));
-        std::fs::write(folder.path().join("ca.pem"), ca.pem()).expect("written");
-        Office { folder, ca }
-    }
-
+// servers with certificates of the authority, and the channel of an old configuration
+impl Trust {
     fn server(&self, offer: Offer, answers: &[(&'static str, &'static str)]) -> SmtpServer {
         SmtpServer::start(offer, &self.ca.sign("localhost"), answers)
     }
 
     fn config(&self, server: &SmtpServer, more: &str) -> String {
-        let (port, ca) = (server.port, self.folder.path().join("ca.pem"));
+        let (port, trusting) = (server.port, self.key());
         format!(
             "[notifier]\nemail_notifier=1\nsmtp_server=localhost\nsmtp_port={port}\nsmtp_user=mailer@example.org\n\
-             smtp_pass={PASSWORD}\nnotification_email=soc@example.org\nca_certs={}\ntimeout=5\n{more}",
-            ca.display()
+             smtp_pass={PASSWORD}\nnotification_email=soc@example.org\n{trusting}timeout=5\n{more}"
         )
     }
 }
 
 #[test]
 fn a_notice_is_a_message_with_the_subject_of_old_configurations() {
-    let office = Office::new();
+    let office = Trust::new();
     for (offer, key) in [(Offer::Smtps, "smtp_tls=smtps\n"), (Offer::StartTls, "smtp_tls=starttls\n")] {
         let server = office.server(offer, &[]);
         let mail = channel(&office.config(&server, key));
@@ -72,7 +60,7 @@ fn a_notice_is_a_message_with_the_subject_of_old_configurations() {
 
 #[test]
 fn a_digest_and_several_recipients() {
-    let office = Office::new();
+    let office = Trust::new();
     let server = office.server(Offer::Smtps, &[]);
     let config = office.config(&server, "smtp_tls=smtps\nsmtp_from=alerts@example.com\n");
     let mail = channel(&config.replace("soc@example.org", "soc@example.org, boss@example.org"));
@@ -89,7 +77,7 @@ fn a_digest_and_several_recipients() {
 
 #[test]
 fn texts_of_events_stay_texts() {
-    let office = Office::new();
+    let office = Trust::new();
     let server = office.server(Offer::Smtps, &[]);
     accepted(&*channel(&office.config(&server, "smtp_tls=smtps\n")), &hostile());
     let sent = &server.mails()[0];
@@ -114,7 +102,7 @@ fn texts_of_events_stay_texts() {
 
 #[test]
 fn certificates_are_verified_and_passwords_stay_secret() {
-    let office = Office::new();
+    let office = Trust::new();
     for (certificate, offer, key) in [
         (office.ca.sign("elsewhere.example"), Offer::Smtps, "smtp_tls=smtps\n"),
         (office.ca.sign_expired("localhost"), Offer::Smtps, "smtp_tls=smtps\n"),
@@ -137,7 +125,7 @@ fn certificates_are_verified_and_passwords_stay_secret() {
 
 #[test]
 fn refusals_say_whether_to_try_again() {
-    let office = Office::new();
+    let office = Trust::new();
     for (answers, expected) in [
         (
             ("AUTH", "535 5.7.8 go away, pa55word-of-the-mailer"),
@@ -164,7 +152,7 @@ fn refusals_say_whether_to_try_again() {
 
 #[test]
 fn a_relay_without_login_needs_a_sender_only() {
-    let office = Office::new();
+    let office = Trust::new();
     let server = office.server(Offer::Nothing, &[]);
     let port = server.port;
     let mail = channel(&format!(
@@ -178,7 +166,7 @@ fn a_relay_without_login_needs_a_sender_only() {
 
 #[test]
 fn passwords_may_be_in_a_file() {
-    let office = Office::new();
+    let office = Trust::new();
     let path = office.folder.path().join("password");
     std::fs::write(&path, format!("{PASSWORD}\n")).expect("written");
     let server = office.server(Offer::Smtps, &[]);

@@ -27,10 +27,31 @@ use ee_outliers::notifiers::{self, Notifier, NotifyError, OpenError, Told};
 use ee_outliers::runtime::Interrupt;
 use serde_json::{Value, json};
 
+use crate::certificates::Authority;
+
 /// Text of an event that tries to break out of every format.
 const HOSTILE: &str = "</td><script>alert(1)</script> & \"quoted\" 'single' \\ | = ] a|b=c\r\nBcc: victim@example.org\r\n\r\n\
     .\r\nRSET <!channel> <@U123> *b* _i_ ```code``` [link](http://evil.example) {{ 7 * 7 }} {% raw %} \
     \u{1b}[2J\u{202e}\u{0} é 😀 %0d%0a";
+
+/// An authority, and a configuration that trusts its certificates.
+struct Trust {
+    folder: tempfile::TempDir,
+    ca: Authority,
+}
+
+impl Trust {
+    fn new() -> Self {
+        let (folder, ca) = (tempfile::tempdir().expect("a scratch folder"), Authority::new("CA of a test"));
+        std::fs::write(folder.path().join("ca.pem"), ca.pem()).expect("written");
+        Trust { folder, ca }
+    }
+
+    /// The key that names the authority.
+    fn key(&self) -> String {
+        format!("ca_certs={}\n", self.folder.path().join("ca.pem").display())
+    }
+}
 
 static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads")

@@ -10,8 +10,8 @@ use regex::Regex;
 use rustls::{ServerConnection, StreamOwned};
 
 use super::receiver::server_config;
-use super::{accepted, assert_harmless, channel, digest, hostile, postponed, usual};
-use crate::certificates::{Authority, Certificate};
+use super::{Trust, accepted, assert_harmless, channel, digest, hostile, postponed, usual};
+use crate::certificates::Certificate;
 
 /// Header of a message, and the rest (RFC 5424, 6).
 static MESSAGE: LazyLock<Regex> = LazyLock::new(|| {
@@ -199,11 +199,8 @@ fn messages_are_as_long_as_receivers_take_them_and_stay_in_their_fields() {
 
 #[test]
 fn certificates_are_verified() {
-    let folder = tempfile::tempdir().expect("a scratch folder");
-    let ca = Authority::new("CA of a test");
-    let path = folder.path().join("ca.pem");
-    std::fs::write(&path, ca.pem()).expect("written");
-    let trusting = format!("ca_certs={}\n", path.display());
+    let trust = Trust::new();
+    let (ca, trusting) = (&trust.ca, trust.key());
     let (port, received) = tls(&ca.sign("localhost"));
     accepted(&*channel(&config(port, &trusting)), &usual());
     let message = received.recv_timeout(WAIT).expect("a message");

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::receiver::{Answer, Receiver};
-use super::{HOSTILE, accepted, channel, digest, hostile, postponed, refused, tell, try_channel, usual};
-use crate::certificates::{Authority, Certificate};
+use super::{HOSTILE, Trust, accepted, channel, digest, hostile, postponed, refused, tell, try_channel, usual};
+use crate::certificates::Certificate;
 use ee_outliers::notifiers::Told;
 
 fn config(url: &str, more: &str) -> String {
@@ -177,11 +177,8 @@ fn what_does_not_answer_is_tried_again() {
 
 #[test]
 fn certificates_are_verified() {
-    let folder = tempfile::tempdir().expect("a scratch folder");
-    let ca = Authority::new("CA of a test");
-    let path = folder.path().join("ca.pem");
-    std::fs::write(&path, ca.pem()).expect("written");
-    let trusting = format!("ca_certs={}\n", path.display());
+    let trust = Trust::new();
+    let (ca, trusting) = (&trust.ca, trust.key());
     let good = Receiver::start_with(Some(&ca.sign("localhost")), |_| Answer::new(200, "ok"));
     accepted(&*channel(&config(&good.url, &trusting)), &usual());
     assert!(postponed(&*channel(&config(&good.url, "")), &usual()).0.contains("ca_certs"));
@@ -194,7 +191,7 @@ fn certificates_are_verified() {
         assert_eq!(bad.received().len(), 0);
         accepted(&*channel(&config(&bad.url, "verify_certs=0\n")), &usual());
     }
-    std::fs::write(&path, "nothing").expect("written");
+    std::fs::write(trust.folder.path().join("ca.pem"), "nothing").expect("written");
     let error = try_channel(&config(&good.url, &trusting)).expect_err("refused").to_string();
     assert!(error.contains("does not hold a certificate"), "{error}");
 }

@@ -11,24 +11,9 @@ use super::kind::Kind;
 use crate::program;
 use crate::random::Random;
 use crate::receiver::Receiver;
+use crate::site::rare_processes;
 
 const N_DOCUMENTS: usize = 900;
-
-const USE_CASE: &str = "\
-[terms_process]
-es_query_filter=*
-target=process
-aggregator=host
-target_count_method=within_aggregator
-trigger_on=low
-trigger_method=float
-trigger_sensitivity=1000
-run_model=1
-notify=hook
-outlier_type=a
-outlier_reason=b
-outlier_summary={process} on {host}
-";
 
 const RUN: &str = "run -q --config cluster.conf --use-cases use_cases.conf --from 2024-01-01T00:00:00Z";
 
@@ -49,7 +34,7 @@ fn killed_runs_lose_no_notice_on_opensearch_3() {
         receiver.port
     );
     bench.write_cluster(index, &channel);
-    bench.write("use_cases.conf", USE_CASE);
+    bench.write("use_cases.conf", &(rare_processes(1000) + "notify=hook\n"));
     let started = Instant::now();
     bench.run(RUN).expect_code(0);
     let whole = started.elapsed();

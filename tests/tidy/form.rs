@@ -18,6 +18,7 @@ const MAX_COMMENT: usize = 100;
 const NOT_WRAPPED: &[&str] = &[];
 
 const TOP_LEVEL: &[&str] = &[
+    ".deny.toml",
     ".cargo",
     ".ci",
     ".clippy.toml",
@@ -36,8 +37,6 @@ const TOP_LEVEL: &[&str] = &[
     "LICENSE",
     "README.md",
     "benches",
-    "build.rs",
-    "deny.toml",
     "docs",
     "kernels",
     "packaging",

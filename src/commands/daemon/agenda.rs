@@ -36,7 +36,7 @@ enum Followers {
     Named(BTreeSet<String>),
 }
 
-/// What is due.
+/// Use cases that are due.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Due {
     /// Time since which it is due.

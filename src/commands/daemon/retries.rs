@@ -11,7 +11,7 @@ use crate::report::{Exit, Report, Status};
 /// Upper limit on the time between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// What failed, and when it is run again.
+/// Use cases that failed, and the times at which they are run again.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
     /// Use cases that failed.

@@ -1,4 +1,4 @@
-//! What the service manager is told: systemd, by the socket in `NOTIFY_SOCKET`. Without one, nobody
+//! Messages to the service manager: systemd, by the socket in `NOTIFY_SOCKET`. Without one, nobody
 //! is told.
 //!
 //! A thread of its own sends the messages: a manager that does not listen must not stop the daemon.
@@ -19,7 +19,7 @@ const MOST_WAITING: usize = 16;
 /// Time for the last message.
 const LAST_MESSAGE: Duration = Duration::from_secs(1);
 
-/// What is told.
+/// A message.
 #[derive(Debug)]
 enum Message {
     Ready,

@@ -42,7 +42,7 @@ pub(super) struct Judging<'a> {
     audience: Audience,
     /// Memory of earlier runs, if the configuration has one.
     store: Option<Memories>,
-    /// What the run leaves in the state store, if there is anything.
+    /// Record of the run in the state store, if it leaves one.
     recording: Option<&'a Recording<'a>>,
     /// The file for outliers.
     output: Option<OutlierFile>,
@@ -329,7 +329,7 @@ struct Prepared {
     /// Outliers of the run, to be read again.
     outliers: StoredOutliers,
     gathered: GatheredDocuments,
-    /// What is noted for the state store, if anything is.
+    /// Notes for the state store, if any are taken.
     noting: Option<Noting>,
     sinks: Vec<Box<dyn Sink>>,
 }

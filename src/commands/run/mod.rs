@@ -42,7 +42,7 @@ pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
     exit
 }
 
-/// Where a run shows what it does and finds, besides its outputs.
+/// Audience of a run: who is shown what it does and finds, besides its outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
     /// A person who looks on.

@@ -1,4 +1,4 @@
-//! What a run leaves in the state store: its report and findings, and the notices of its outliers.
+//! Record of a run in the state store: its report and findings, and the notices of its outliers.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -192,7 +192,7 @@ impl<'a> Recording<'a> {
     }
 }
 
-/// What is noted of a run while its outliers are delivered.
+/// Notes that are taken of a run while its outliers are delivered.
 #[derive(Debug)]
 pub(super) struct Noting {
     routes: Vec<Route>,
@@ -202,7 +202,7 @@ pub(super) struct Noting {
     examples: Examples,
 }
 
-/// What a run found.
+/// Outliers and findings of a run.
 #[derive(Debug)]
 pub(super) struct Found<'f> {
     pub(super) findings: &'f Findings,

@@ -227,7 +227,7 @@ fn of_environment(section: &Section, environment: &Environment<'_>) -> Vec<Entry
     keys.into_iter().filter(is_missing).flatten().filter_map(entry).collect()
 }
 
-/// What a section says.
+/// Contents of a section.
 enum Read {
     /// The section has errors.
     Wrong,

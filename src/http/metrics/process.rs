@@ -2,11 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::report::Resources;
-
-/// Clock ticks per second in `/proc/self/stat`: the same on every Linux architecture that Rust
-/// supports.
-const TICKS_PER_SECOND: u64 = 100;
+use crate::report::resources::{Resources, TICKS_PER_SECOND, bytes, stat_field};
 
 /// Numbers of the process; `None` for those that the system does not report.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -25,10 +21,10 @@ impl ProcessNumbers {
     /// Asks the system.
     pub fn now() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).ok();
-        let since_boot = read("/proc/self/stat").as_deref().and_then(start_ticks);
+        let since_boot = read("/proc/self/stat").as_deref().and_then(|stat| stat_field(stat, 22));
         let boot = read("/proc/stat").as_deref().and_then(boot_seconds);
         ProcessNumbers {
-            resident_bytes: read("/proc/self/status").as_deref().and_then(resident_bytes),
+            resident_bytes: read("/proc/self/status").as_deref().and_then(|status| bytes(status, "VmRSS:")),
             // one of them is the directory that is read here
             open_fds: std::fs::read_dir("/proc/self/fd").ok().map(|fds| (fds.count() as u64).saturating_sub(1)),
             start_seconds: boot.zip(since_boot).map(|(boot, ticks)| boot + ticks / TICKS_PER_SECOND),
@@ -42,20 +38,6 @@ impl ProcessNumbers {
     }
 }
 
-/// Parses `VmRSS: 123 kB`.
-fn resident_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
-}
-
-/// Parses field 22. The second field is the program's name in parentheses, which may contain
-/// anything.
-fn start_ticks(stat: &str) -> Option<u64> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_ascii_whitespace().nth(19)?.parse().ok()
-}
-
 /// Parses `btime 123`.
 fn boot_seconds(stat: &str) -> Option<u64> {
     stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
@@ -67,11 +49,11 @@ mod tests {
 
     #[test]
     fn proc_files_are_parsed() {
-        assert_eq!(resident_bytes("Name:\tx\nVmRSS:\t   1234 kB\n"), Some(1234 * 1024));
-        assert_eq!(resident_bytes("Name:\tx\n"), None);
+        assert_eq!(bytes("Name:\tx\nVmRSS:\t   1234 kB\n", "VmRSS:"), Some(1234 * 1024));
+        assert_eq!(bytes("Name:\tx\n", "VmRSS:"), None);
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 1 0 0 0 150 25 0 0 20 0 1 0 777 1 1 1";
-        assert_eq!(start_ticks(stat), Some(777));
-        assert_eq!(start_ticks("7 (a"), None);
+        assert_eq!(stat_field(stat, 22), Some(777));
+        assert_eq!(stat_field("7 (a", 22), None);
         assert_eq!(boot_seconds("cpu 1 2\nbtime 1700000000\n"), Some(1_700_000_000));
     }
 }

@@ -1,4 +1,4 @@
-//! What pages show of runs, findings and the daemon: texts only.
+//! Contents of pages on runs, findings and the daemon: texts only.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -149,7 +149,7 @@ impl FindingView {
     }
 }
 
-/// What is known of a finding, besides what the model saw.
+/// Facts about a finding, besides what the model saw.
 pub(super) fn facts(finding: &KeptFinding) -> Vec<Fact> {
     let fact = |name: &str, text: String| Fact { name: name.to_owned(), text };
     let mut facts = vec![
@@ -172,7 +172,7 @@ pub(super) fn facts(finding: &KeptFinding) -> Vec<Fact> {
     facts
 }
 
-/// What the model saw, if it was kept.
+/// Observations of the model, if they were kept.
 pub(super) fn observations(finding: &KeptFinding) -> Vec<Fact> {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),

@@ -102,7 +102,7 @@ fn field(name: &str, kind: &str, mapped: &str) -> Value {
         "readFromDocValues": mapped != "text", "scripted": false, "count": 0})
 }
 
-/// Where an object finds its events.
+/// Place where an object finds its events.
 fn source() -> Value {
     let query = json!({"query": format!("tags:{TAG}"), "language": "kuery"});
     let source = json!({"query": query, "filter": [], "indexRefName": "kibanaSavedObjectMeta.searchSourceJSON.index"});

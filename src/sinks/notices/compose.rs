@@ -28,7 +28,7 @@ const REMEMBERED_DAYS: u32 = 400;
 /// Documents of examples that are read at once.
 const READ_AT_ONCE: usize = 8;
 
-/// What notices are made of.
+/// Material of notices.
 #[derive(Debug)]
 pub struct Notices<'a> {
     /// The store.

@@ -8,7 +8,7 @@
 //! 3. A channel is told each finding, or gets a digest if there are too many. Only for the findings
 //!    that are told one by one are outliers and documents read again.
 //!
-//! What is held in memory does not grow with the number of outliers.
+//! Memory does not grow with the number of outliers.
 
 mod compose;
 mod found;
@@ -42,7 +42,7 @@ pub struct Route {
     pub min_score: f64,
     /// Number of findings above which a digest is told.
     pub digest_above: u64,
-    /// Whether it wants each use case of the run, by its number.
+    /// True, by the number of a use case of the run, if it wants that use case.
     pub use_cases: Vec<bool>,
 }
 
@@ -70,7 +70,7 @@ pub struct NoticeSink {
     now: DateTime<Utc>,
     /// Names of the use cases, by number.
     names: Vec<String>,
-    /// Whether any channel wants the use case with this number.
+    /// True if any channel wants the use case with this number.
     is_wanted: Vec<bool>,
     /// True if an earlier run may have written outliers that it never told.
     has_announced: bool,

@@ -1,4 +1,4 @@
-//! What a channel is to be told: sums, and the findings with the highest scores.
+//! Sums of what a channel is to be told, and the findings with the highest scores.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ pub(super) struct UseCaseTally {
     pub(super) highest_score: f64,
 }
 
-/// What a channel is to be told.
+/// Sums of what a channel is to be told.
 #[derive(Debug)]
 pub(super) struct Tally<'r> {
     pub(super) route: &'r Route,

@@ -179,7 +179,7 @@ fn each_outlier_is_told_once() {
     assert_eq!(summaries(&notices), [(3, "process 11".to_owned())]);
 }
 
-/// What a killed night wrote is in the documents, so the next night finds it there.
+/// Outliers that a killed night wrote are in the documents, so the next night finds them there.
 #[test]
 fn what_a_killed_night_wrote_is_told_by_the_next() {
     for blocks in 0..4 {

@@ -21,7 +21,7 @@ pub(super) const FINDINGS_PER_BLOCK: usize = 256;
 const NEXT_RUN: &str = "next run";
 
 named_values! {
-    /// How a run ended.
+    /// Way in which a run ended.
     RunOutcome {
         /// It has not ended.
         Running = "running",
@@ -63,7 +63,7 @@ pub struct RunRecord {
     pub begun: DateTime<Utc>,
     /// Time when it ended.
     pub ended: Option<DateTime<Utc>>,
-    /// How it ended.
+    /// Way in which it ended.
     pub outcome: RunOutcome,
     /// Exit code of the run.
     pub exit_code: Option<u8>,
@@ -79,12 +79,12 @@ pub struct RunRecord {
     pub n_bytes: u64,
 }
 
-/// What is known of a run when it ends.
+/// Facts about a run when it ends.
 #[derive(Debug, Clone)]
 pub struct RunEnd {
     /// Time when it ended.
     pub ended: DateTime<Utc>,
-    /// How it ended.
+    /// Way in which it ended.
     pub outcome: RunOutcome,
     /// Exit code of the run.
     pub exit_code: u8,

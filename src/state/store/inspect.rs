@@ -1,4 +1,4 @@
-//! What is in the store: for people, for checks, and as lines of JSON.
+//! Contents of the store: for people, for checks, and as lines of JSON.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::tables::{ANNOUNCED, RUNS, TOLD, VERSION};
 use super::values::unpack;
 use super::{StateStore, open};
 
-/// What a store holds.
+/// Contents of a store.
 #[derive(Debug, Clone, Serialize)]
 pub struct StoreSummary {
     /// Version of its tables.
@@ -34,14 +34,14 @@ pub struct StoreSummary {
     pub channels: Vec<ChannelSummary>,
 }
 
-/// What a store knows of a channel.
+/// Notices of a channel in a store.
 #[derive(Debug, Clone, Serialize)]
 pub struct ChannelSummary {
     /// Name of the channel.
     pub name: String,
     /// Notices that wait.
     pub pending: u64,
-    /// What it told so far.
+    /// Notices that it told so far.
     #[serde(flatten)]
     pub counts: ChannelCounts,
 }
@@ -174,7 +174,7 @@ impl StateStore {
     }
 }
 
-/// How thoroughly a store was checked.
+/// Extent of the check of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verified {
     /// There is no store.
@@ -188,7 +188,7 @@ pub enum Verified {
 /// Checks the store in `folder`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Description of the problem.
 pub fn verify(folder: &Path) -> Result<Verified, StateError> {
     let path = folder.join(open::NAME);
     if !path.exists() {

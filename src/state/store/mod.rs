@@ -37,7 +37,7 @@ pub use inspect::{ChannelSummary, StoreSummary, Verified, set_aside_files, verif
 pub use notices::{ChannelCounts, PendingNotice};
 pub use told::ToldIds;
 
-/// What is remembered of runs and notices. Clones share one file.
+/// Store of runs and notices. Clones share one file.
 #[derive(Clone)]
 pub struct StateStore(Arc<Inner>);
 

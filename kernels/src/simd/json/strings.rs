@@ -25,7 +25,7 @@ fn skip_string<L: Lanes>(lanes: L, bytes: &[u8], at: usize) -> Option<usize> {
     if let Some(text) = bytes.get(at..)
         && let Some(block) = text.first_chunk::<BLOCK>()
     {
-        // without a stop, the end is the first byte, and that is no quote
+        // if nothing stopped the search, the end is the first byte, which is not a quote
         let end = lanes.stops(block).trailing_zeros() as usize % BLOCK;
         if block[end] == b'"' {
             return Some(at + end + 1);

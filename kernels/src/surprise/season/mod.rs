@@ -53,6 +53,9 @@ pub fn usual(group: Scale, hours: &[HourlyValues]) -> Vec<Usual> {
             same_hours(hours, season, |values| values.hour).into_iter().map(|same| Level::new(same, hours)).collect();
         let weights = Whole::of(&levels.iter().map(|level| level.beyond(&found)).collect::<Vec<_>>()).weights();
         let told: Vec<Told> = levels.iter().flat_map(|level| level.told(&found, weights)).collect();
+        if told.is_empty() {
+            continue;
+        }
         let seasons = Seasons::of(&told, group.spread);
         for told in told {
             let n_days = found[told.idx].n_days.max(told.n_days);
@@ -86,7 +89,7 @@ impl Level {
         Level { centers, spreads: Ordered::new(&spreads, &weights), same, hours }
     }
 
-    /// What the other days tell about each hour; nothing about the only one.
+    /// Returns what the other days tell about each hour; nothing about the only one.
     fn told(&self, above: &[Usual], weights: [f64; 2]) -> Vec<Told> {
         let n_days = self.same.len() as u32 - 1;
         let hours = self.same.iter().enumerate().filter(move |_| n_days > 0);

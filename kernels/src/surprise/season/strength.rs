@@ -13,7 +13,7 @@ const LEAST_SPREAD: f64 = 0.1;
 /// Number of standard errors up to which a gain may be chance, among many groups.
 const BY_CHANCE: f64 = 3.0;
 
-/// What other days tell about an hour, and what was seen in it.
+/// Scales of an hour: as other days tell it, and as it was seen.
 pub(super) struct Told {
     pub(super) idx: usize,
     pub(super) hour: u32,
@@ -35,7 +35,7 @@ impl Told {
     }
 }
 
-/// What is usual in an hour as far as its season counts.
+/// Strengths of a season: how far the hours of other days count.
 pub(super) struct Seasons {
     /// Scale of an hour like any other.
     typical: Scale,
@@ -45,16 +45,13 @@ pub(super) struct Seasons {
 }
 
 impl Seasons {
+    /// Strengths of a season of a group; `told` must not be empty.
     pub(super) fn of(told: &[Told], group_spread: f64) -> Self {
         let ordered = |number: fn(&Told) -> f64| {
             let numbers: Vec<f64> = told.iter().map(number).collect();
             let weights: Vec<u64> = told.iter().map(|told| told.n).collect();
             Ordered::new(&numbers, &weights)
         };
-        if told.is_empty() {
-            let typical = Scale { center: 0.0, spread: 0.0 };
-            return Seasons { typical, all: Default::default(), by_day: BTreeMap::new() };
-        }
         // found in the same way as what other days tell, so that it is as good where hours are
         // alike
         let center = ordered(|told| told.seen.center).median();

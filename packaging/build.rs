@@ -1,8 +1,7 @@
 //! Names the build for `ee-outliers --version`: commit, target, profile, compiler.
 //!
-//! `EE_OUTLIERS_COMMIT` names the commit, or what `packaging/commit.rs` finds.
+//! `EE_OUTLIERS_COMMIT` names the commit, or what `commit.rs` finds.
 
-#[path = "packaging/commit.rs"]
 mod commit;
 
 use std::env;
@@ -14,7 +13,7 @@ use commit::{Checkout, archived, is_commit};
 const VARIABLE: &str = "EE_OUTLIERS_COMMIT";
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=packaging/build.rs");
     println!("cargo::rerun-if-changed=packaging/commit.rs");
     println!("cargo::rerun-if-changed=packaging/commit.txt");
     println!("cargo::rerun-if-env-changed={VARIABLE}");
