@@ -37,6 +37,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 pub use assets::Asset;
+pub(crate) use cluster::percent_decoded;
 pub use cluster::{Authentication, ClientCertificate, ElasticSettings};
 pub use daemon::DaemonSettings;
 pub use derived_fields::{WrittenDerivedField, compile_derived};
@@ -170,5 +171,10 @@ fn warn_of_duplicates(use_cases: &[UseCase], problems: &mut Vec<Problem>) {
 
 #[cfg(test)]
 mod documentation;
+/// Returns the files of patterns of use cases, as [`load`] finds them.
+pub(crate) fn use_case_files(patterns: &[String]) -> Vec<PathBuf> {
+    files::expand(patterns, &mut Vec::new())
+}
+
 #[cfg(test)]
 mod tests;

@@ -37,7 +37,7 @@ const HIDDEN: &str = "[secret]";
 
 /// Secrets in the forms in which somebody who was sent them may send them back: a server or a proxy
 /// that fails may answer with the request.
-pub(super) fn secrets(authentication: &Authentication) -> Vec<String> {
+pub(crate) fn secrets(authentication: &Authentication) -> Vec<String> {
     let secret = match authentication {
         Authentication::None => return Vec::new(),
         Authentication::Basic { password: secret, .. }
@@ -52,7 +52,7 @@ pub(super) fn secrets(authentication: &Authentication) -> Vec<String> {
 }
 
 /// Replaces secrets in what a server has sent.
-pub(super) fn hide(secrets: &[String], text: &str) -> String {
+pub(crate) fn hide(secrets: &[String], text: &str) -> String {
     secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), HIDDEN))
 }
 

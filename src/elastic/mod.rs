@@ -33,6 +33,7 @@ mod tests;
 pub use bulk::{BulkAction, BulkChange, BulkItem};
 pub use classify::{Block, Class, classify};
 pub use client::Client;
+pub(crate) use credentials::{hide, secrets};
 pub use documents::{DocumentId, DocumentVersion, Lookup, StoredDocument};
 pub use error::{ElasticError, Fault};
 pub use fields::MappedFields;

@@ -9,9 +9,6 @@ use super::view;
 use crate::config::FindingSeverity;
 use crate::delivery::{FindingNotice, Notice};
 
-/// Upper limit of the format on the characters of `msg`.
-const MESSAGE_CHARS: usize = 1023;
-
 /// The message of a notice, each of whose texts has at most `most_chars` characters.
 pub(super) fn message(notice: &Notice, most_chars: usize) -> String {
     let (kind, fields) = match notice {
@@ -40,7 +37,7 @@ pub(super) fn message(notice: &Notice, most_chars: usize) -> String {
     let mut message = "CEF:0".to_owned();
     head.iter().for_each(|field| message.push_str(&format!("|{}", in_head(field))));
     message.push('|');
-    let message_text = ("msg", cut(&title, most_chars.min(MESSAGE_CHARS)));
+    let message_text = ("msg", cut(&title, most_chars));
     let fields = fields.into_iter().chain([message_text]).filter(|(_, value)| !value.is_empty());
     let fields: Vec<String> = fields.map(|(name, value)| format!("{name}={}", in_extension(&value))).collect();
     message.push_str(&fields.join(" "));

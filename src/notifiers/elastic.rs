@@ -5,7 +5,9 @@
 //! created under the key of its notice, so a repeat is recognised, as long as the data stream
 //! writes to the same index.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Method;
@@ -47,7 +49,8 @@ impl ElasticChannel {
         ElasticChannel {
             name: settings.name.clone(),
             data_stream: stream.data_stream.clone(),
-            cluster: cluster.clone(),
+            // the outbox tries again
+            cluster: ElasticSettings { es_retry_deadline: Duration::ZERO, ..cluster.clone() },
             interrupt: interrupt.clone(),
             client: OnceCell::new(),
         }
@@ -200,8 +203,9 @@ fn of_finding(finding: &FindingNotice) -> Value {
 
 /// Techniques, and those of them that are parts of others.
 fn threat(techniques: &[String]) -> Value {
+    let mut seen = BTreeSet::new();
     let mut heads: Vec<&str> = techniques.iter().map(|id| id.split('.').next().unwrap_or(id)).collect();
-    heads.dedup();
+    heads.retain(|head| seen.insert(*head));
     let parts: Vec<&String> = techniques.iter().filter(|id| id.contains('.')).collect();
     let mut technique = json!({"id": heads});
     if !parts.is_empty() {

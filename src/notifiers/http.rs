@@ -14,7 +14,8 @@ use super::addresses::{CheckedNames, RefusedAddress, check_url};
 use super::text::one_line;
 use super::tls::{explain, innermost, no_certificates, read_certificates};
 use super::{NotifyError, OpenError};
-use crate::config::{HttpSettings, Secret};
+use crate::config::{Authentication, HttpSettings, Secret, percent_decoded};
+use crate::elastic::{hide, secrets};
 
 /// Upper limit on the bytes of an answer that are read.
 const MOST_ANSWER_BYTES: usize = 8 << 20;
@@ -99,7 +100,10 @@ impl Http {
         );
         let mut http = Http { client, host, url, headers: HeaderMap::new(), secrets: Vec::new() };
         http.keep_address();
-        settings.proxy.iter().for_each(|proxy| http.keep_secret(proxy.expose()));
+        if let Some(proxy) = &settings.proxy {
+            http.keep_secret(proxy.expose());
+            Url::parse(proxy.expose()).iter().for_each(|url| http.keep_credentials(url));
+        }
         Ok(http)
     }
 
@@ -111,6 +115,17 @@ impl Http {
         [url.as_str(), path, query, url.password().unwrap_or_default()].iter().for_each(|text| self.keep_secret(text));
         let words = path.split('/').chain(query.split(['&', '=']));
         words.filter(|word| word.len() >= LONG).for_each(|word| self.keep_secret(word));
+        self.keep_credentials(&url);
+    }
+
+    /// Shows the credentials in an address in none of the forms in which they are sent.
+    fn keep_credentials(&mut self, url: &Url) {
+        if url.username().is_empty() && url.password().is_none() {
+            return;
+        }
+        let password = Secret::new(percent_decoded(url.password().unwrap_or_default()));
+        let basic = Authentication::Basic { username: percent_decoded(url.username()), password };
+        secrets(&basic).iter().for_each(|form| self.keep_secret(form));
     }
 
     /// Sends a header with every request, and shows its value nowhere.
@@ -125,6 +140,10 @@ impl Http {
         header_value.set_sensitive(true);
         self.headers.insert(header, header_value);
         self.keep_secret(value);
+        // a receiver may repeat credentials without their scheme
+        if let Some((_, credentials)) = value.split_once(' ') {
+            self.keep_secret(credentials.trim());
+        }
         Ok(())
     }
 
@@ -133,7 +152,6 @@ impl Http {
     /// # Errors
     /// A text that a header cannot hold.
     pub(super) fn add_bearer(&mut self, channel: &str, token: &Secret) -> Result<(), OpenError> {
-        self.keep_secret(token.expose());
         self.add_header(channel, AUTHORIZATION.as_str(), &format!("Bearer {}", token.expose()))
     }
 
@@ -241,11 +259,7 @@ impl Http {
     }
 
     fn without_secrets(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in self.secrets.iter().filter(|secret| secret.len() > 1) {
-            text = text.replace(secret.as_str(), "[secret]");
-        }
-        text
+        hide(&self.secrets, text)
     }
 
     /// The error for an answer that is not the one that was hoped for.

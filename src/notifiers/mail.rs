@@ -22,6 +22,7 @@ use super::view::{Bounds, View};
 use super::{Notifier, NotifyError, OpenError, Told};
 use crate::config::{ChannelSettings, ChannelTls, MailSettings, MailTls};
 use crate::delivery::Notice;
+use crate::elastic::hide;
 
 /// Beginning of the subject of the predecessor, on which filters of mail programs rely.
 const SUBJECT: &str = "Eagle Eye - outlier alert: ";
@@ -118,11 +119,9 @@ impl MailChannel {
     }
 
     fn without_password(&self, text: &str) -> String {
-        let password = self.settings.login.as_ref().map(|(_, password)| password.expose());
-        match password.filter(|password| !password.is_empty()) {
-            Some(password) => text.replace(password, "[secret]"),
-            None => text.to_owned(),
-        }
+        let passwords = self.settings.login.iter().map(|(_, password)| password.expose().to_owned());
+        let passwords: Vec<String> = passwords.filter(|password| !password.is_empty()).collect();
+        hide(&passwords, text)
     }
 }
 

@@ -10,12 +10,11 @@ pub(super) fn one_line(text: &str, most_chars: usize) -> String {
     // the beginning is enough to be cut, however long the text is
     let beginning: String = text.chars().take(most_chars.saturating_mul(2)).collect();
     let words: Vec<&str> = beginning.split_whitespace().collect();
-    let is_longer = beginning.len() < text.len();
-    let mut line = cut(&escape_controls(&words.join(" ")), most_chars);
-    if is_longer && !line.ends_with(CUT) {
+    let mut line = escape_controls(&words.join(" "));
+    if beginning.len() < text.len() {
         line.push_str(CUT);
     }
-    line
+    cut(&line, most_chars)
 }
 
 /// Returns `text` with its line breaks, and at most `most_chars` characters.
@@ -61,6 +60,7 @@ mod tests {
         assert_eq!(one_line("aaaa", 4), "aaaa");
         assert_eq!(one_line("aaaaa", 4), "aa …");
         assert_eq!(one_line(&"é ".repeat(1000), 10).chars().count(), 10);
+        assert_eq!(one_line("aaaa    b", 4), "aa …");
         assert_eq!(block("a\n\tb\u{7}\n", 100), "a\n    b\\u{7}");
         assert_eq!(block(&"x\n".repeat(100), 9).chars().count(), 9);
     }

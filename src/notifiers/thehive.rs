@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::context::{environment, of_template};
 use super::http::{Answer, Http};
 use super::text::{cut, one_line};
-use super::thehive_alert::{alert, custom_fields, observables};
+use super::thehive_alert::{alert, custom_fields};
 use super::{Notifier, NotifyError, OpenError, Told};
 use crate::config::{ChannelSettings, TheHiveApi, TheHiveSettings};
 use crate::delivery::Notice;
@@ -89,11 +89,10 @@ impl TheHiveChannel {
     }
 
     /// Adds the observables that the alert does not have, and updates it with what the notice says.
-    async fn update(&self, known: &Known, notice: &Notice, alert: &Map<String, Value>) -> Result<Told, NotifyError> {
-        let path: &[&str] =
-            if self.is_five() { &["alert", &known.id, "observable"] } else { &["alert", &known.id, "artifact"] };
-        for observable in observables(notice, &self.settings) {
-            let answer = self.send(Method::POST, path, &observable).await?;
+    async fn update(&self, known: &Known, alert: &Map<String, Value>) -> Result<Told, NotifyError> {
+        let (member, path) = if self.is_five() { ("observables", "observable") } else { ("artifacts", "artifact") };
+        for observable in alert.get(member).and_then(Value::as_array).into_iter().flatten() {
+            let answer = self.send(Method::POST, &["alert", &known.id, path], observable).await?;
             let is_there = answer.status == 400 && is_duplicate(&answer);
             if !(200..=299).contains(&answer.status) && !is_there {
                 return Err(self.http.refused(&answer));
@@ -136,7 +135,7 @@ impl Notifier for TheHiveChannel {
                 let source_ref = alert["sourceRef"].as_str().unwrap_or_default();
                 match self.find(source_ref).await? {
                     Some(known) if known.description.contains(notice.key()) => Ok(Told::AlreadyKnown),
-                    Some(known) => self.update(&known, notice, &alert).await,
+                    Some(known) => self.update(&known, &alert).await,
                     None => {
                         let shown = cut(&self.http.shown(&answer), 300);
                         Err(NotifyError::temporary(format!("the alert exists, but cannot be found: {shown}")))

@@ -12,9 +12,6 @@ use super::view::{Bounds, View};
 use crate::config::{CustomFieldType, FindingSeverity, TheHiveApi, TheHiveSettings};
 use crate::delivery::{FindingNotice, Notice};
 
-/// Upper limit of TheHive on the characters of a title.
-const TITLE_CHARS: usize = 512;
-
 /// Upper limits on the texts of a description; TheHive takes a million characters.
 const BOUNDS: Bounds = Bounds { text: 2000, document: 64 << 10 };
 
@@ -25,8 +22,7 @@ const MOST_OBSERVABLES: usize = 100;
 const DATA_CHARS: usize = 4096;
 
 /// Data types of TheHive by the type of an asset.
-const DATA_TYPES: [(&str, &str); 15] = [
-    ("ip", "ip"),
+const DATA_TYPES: [(&str, &str); 14] = [
     ("host", "hostname"),
     ("hostname", "hostname"),
     ("computer", "hostname"),
@@ -51,7 +47,7 @@ pub(super) fn alert(notice: &Notice, settings: &TheHiveSettings, custom_fields: 
     add("type", json!(settings.alert_type));
     add("source", json!(settings.source));
     add("sourceRef", json!(cut(source_ref(notice), 128)));
-    add("title", json!(cut(&view.title, TITLE_CHARS)));
+    add("title", json!(view.title));
     add("description", json!(description(&view)));
     add("severity", json!(severity(view.severity)));
     add("tlp", json!(settings.tlp));
@@ -117,7 +113,7 @@ fn procedures(notice: &Notice) -> Vec<Value> {
 
 /// The assets of a finding as observables, each once. An asset whose type says nothing is of the
 /// type `other`.
-pub(super) fn observables(notice: &Notice, settings: &TheHiveSettings) -> Vec<Value> {
+fn observables(notice: &Notice, settings: &TheHiveSettings) -> Vec<Value> {
     let Some(finding) = finding(notice) else { return Vec::new() };
     let mut seen = BTreeSet::new();
     let observable = |asset: &String| {
@@ -142,7 +138,7 @@ fn data_type(kind: &str, data: &str, settings: &TheHiveSettings) -> String {
     if data.parse::<IpAddr>().is_ok() {
         return "ip".to_owned();
     }
-    let known = DATA_TYPES.iter().find(|(asset, data_type)| asset.eq_ignore_ascii_case(kind) && *data_type != "ip");
+    let known = DATA_TYPES.iter().find(|(asset, _)| asset.eq_ignore_ascii_case(kind));
     known.map_or("other", |(_, data_type)| data_type).to_owned()
 }
 

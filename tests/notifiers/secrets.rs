@@ -30,7 +30,8 @@ fn check(config: &str, code: i32) {
         said += &format!("{}{}", finished.stdout, finished.stderr);
     }
     let encoded = STANDARD.encode(format!("\0user@example.org\0{MARK}-password"));
-    for secret in [MARK, &encoded] {
+    let basic = STANDARD.encode(format!("user:{MARK}-in-url"));
+    for secret in [MARK, &encoded, &basic] {
         let line = said.lines().find(|line| line.contains(secret));
         assert!(line.is_none(), "{config}\n{line:?}");
     }
@@ -57,6 +58,11 @@ fn answers_that_repeat_secrets_are_not_shown() {
     // with user and password in the address
     let url = echo(500).url.replace("http://", &format!("http://user:{MARK}-in-url@"));
     check(&format!("[notifier_x]\ntype=webhook\nurl={url}/\n"), 69);
+    let proxy = echo(500).url.replace("http://", &format!("http://user:{MARK}-in-url@"));
+    check(&format!("[notifier_x]\ntype=webhook\nurl=http://a.invalid/\nproxy={proxy}\n"), 69);
+    // without the scheme of the header
+    let url = Receiver::start(|_| Answer::new(401, format!("{MARK}-token is unknown"))).url.clone();
+    check(&format!("[notifier_x]\ntype=webhook\nurl={url}/\nheaders=Authorization: Bearer {MARK}-token\n"), 69);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::keys::Keys;
 
 pub use authentication::Authentication;
+pub(crate) use url::percent_decoded;
 
 /// Looks up a variable of the environment.
 pub(super) type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;

@@ -42,7 +42,7 @@ fn is_host_and_port(text: &str) -> bool {
 }
 
 /// `%40` is `@`; any other text stands for itself.
-fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
