@@ -57,6 +57,12 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     best.map(|(_, candidate)| candidate)
 }
 
+/// Cure for a name that is none of the known ones.
+pub(crate) fn known_names(name: &str, known: &[&str]) -> String {
+    let near = nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+    format!("{}known: {}", near.unwrap_or_default(), known.join(", "))
+}
+
 /// Cost of swapping two neighbouring characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Swap {

@@ -1,15 +1,11 @@
 //! `check`: every problem of every configuration file.
 
-use std::path::PathBuf;
-
 use chrono::Utc;
-use tracing::error;
 
 use super::error::RunError;
-use super::{load, none_active, read_mapping, sample};
+use super::{load, none_active, printed, read_mapping, sample, told};
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::config::{Configuration, Problem, n_errors};
-use crate::delivery::SinkError;
 use crate::doubts::doubts;
 use crate::notifiers::open_channel;
 use crate::plan;
@@ -31,8 +27,7 @@ pub fn check(args: &CheckArgs) -> Exit {
         }
         CheckFormat::Json => {
             if let Err(run_error) = print_report(&CheckReport::new(&problems, counts)) {
-                error!("{run_error}");
-                return run_error.exit();
+                return told(run_error);
             }
         }
     }
@@ -89,5 +84,5 @@ fn problems_of_channels(settings: &Configuration) -> Vec<Problem> {
 
 fn print_report(report: &CheckReport<'_>) -> Result<(), RunError> {
     let report = serde_json::to_value(report).map_err(|error| RunError::Internal(error.to_string()))?;
-    print_json(&report).map_err(|source| SinkError { path: PathBuf::from("standard output"), source }.into())
+    printed(print_json(&report))
 }

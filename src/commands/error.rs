@@ -8,6 +8,7 @@ use crate::detection::DetectionError;
 use crate::elastic::{Class, ElasticError};
 use crate::findings::RollUpError;
 use crate::models::EvaluationError;
+use crate::notifiers::OpenError;
 use crate::report::{Exit, NOTHING_WRITTEN};
 use crate::scan_group::GroupError;
 use crate::sources::SourceError;
@@ -42,6 +43,13 @@ pub(super) enum RunError {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+/// Channels belong to the configuration.
+impl From<OpenError> for RunError {
+    fn from(error: OpenError) -> Self {
+        RunError::Configuration(error.to_string())
+    }
 }
 
 impl RunError {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use tracing::error;
-
 use super::error::RunError;
+use super::told;
 use crate::cli::HealthArgs;
 use crate::report::Exit;
 use crate::runtime::Interrupt;
@@ -14,11 +13,7 @@ pub async fn health(args: &HealthArgs, interrupt: Interrupt) -> Exit {
     tokio::select! {
         result = ask(&args.url) => match result {
             Ok(()) => Exit::Done,
-            Err(why) => {
-                let run_error = RunError::Unavailable(format!("{}: {why}", args.url));
-                error!("{run_error}");
-                run_error.exit()
-            }
+            Err(why) => told(RunError::Unavailable(format!("{}: {why}", args.url))),
         },
         () = interrupt.raised() => Exit::Interrupted,
     }

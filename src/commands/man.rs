@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::CommandFactory;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-use tracing::error;
 
 use super::error::RunError;
+use super::{printed, told};
 use crate::cli::{Cli, CompletionsArgs, ManArgs};
 use crate::delivery::SinkError;
 use crate::report::Exit;
@@ -54,24 +54,14 @@ const FILES: Entries = &[
 
 /// Prints a manual page, or writes all of them to a folder.
 pub fn man(args: &ManArgs) -> Exit {
-    told(print_or_write(args))
+    print_or_write(args).map_or_else(told, |()| Exit::Done)
 }
 
 /// Prints the completions for a shell.
 pub fn completions(args: &CompletionsArgs) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), PROGRAM, &mut script);
-    told(print(&String::from_utf8_lossy(&script)))
-}
-
-fn told(result: Result<(), RunError>) -> Exit {
-    match result {
-        Ok(()) => Exit::Done,
-        Err(run_error) => {
-            error!("{run_error}");
-            run_error.exit()
-        }
-    }
+    printed(print_text(&String::from_utf8_lossy(&script))).map_or_else(told, |()| Exit::Done)
 }
 
 fn print_or_write(args: &ManArgs) -> Result<(), RunError> {
@@ -85,11 +75,7 @@ fn print_or_write(args: &ManArgs) -> Result<(), RunError> {
         let why = format!("there is no manual page `{wanted}`: write one of {}", known.join(", "));
         return Err(RunError::Usage(why));
     };
-    print(text)
-}
-
-fn print(text: &str) -> Result<(), RunError> {
-    print_text(text).map_err(|source| SinkError { path: PathBuf::from("standard output"), source }.into())
+    printed(print_text(text))
 }
 
 fn write(pages: &[(String, String)], folder: &Path) -> io::Result<()> {

@@ -15,6 +15,7 @@ mod setup;
 mod state;
 mod wipe;
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -22,9 +23,11 @@ use tracing::{error, info, warn};
 
 use crate::cli::ConfigArgs;
 use crate::config::{Configuration, General, MainConfig, Problem, Severity};
+use crate::delivery::SinkError;
 use crate::elastic::Client;
 use crate::engine::Compute;
 use crate::query::Mapping;
+use crate::report::Exit;
 use crate::runtime::{Interrupt, Limits};
 use crate::sources::files::{EventFiles, FileOptions};
 use crate::spill;
@@ -46,6 +49,17 @@ async fn connect(main: &MainConfig, interrupt: &Interrupt) -> Result<Client, Run
     let client = Client::connect(&main.elastic, interrupt).await?;
     info!(server = %client.server(), cluster = client.server().cluster, "connected");
     Ok(client)
+}
+
+/// Logs why a command ended early. Returns its exit code.
+fn told(run_error: RunError) -> Exit {
+    error!("{run_error}");
+    run_error.exit()
+}
+
+/// Adds standard output to an error.
+fn printed(result: io::Result<()>) -> Result<(), RunError> {
+    result.map_err(|source| SinkError { path: PathBuf::from("standard output"), source }.into())
 }
 
 fn load(args: &ConfigArgs) -> Configuration {

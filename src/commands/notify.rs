@@ -1,20 +1,17 @@
 //! `notify`: the channels of the configuration, and a sample through one of them.
 
-use std::path::PathBuf;
-
 use chrono::Utc;
 use tracing::error;
 
 use super::error::RunError;
-use super::tell_problems;
+use super::{printed, tell_problems, told};
 use crate::cli::NotifyArgs;
 use crate::config::{ChannelSettings, Configuration, Notifiers};
-use crate::delivery::SinkError;
 use crate::notifiers::{NotifyError, Told, open_channel, sample};
 use crate::report::Exit;
 use crate::runtime::Interrupt;
 use crate::sinks::console::print_text;
-use crate::spelling::nearest;
+use crate::spelling::known_names;
 use crate::terminal::quoted;
 
 /// Lists the channels, or tries one.
@@ -24,10 +21,7 @@ pub async fn notify(args: &NotifyArgs, interrupt: Interrupt) -> Exit {
         Some(name) => test(name, &settings, &interrupt).await,
         None => list(&settings),
     };
-    done.unwrap_or_else(|run_error| {
-        error!("{run_error}");
-        run_error.exit()
-    })
+    done.unwrap_or_else(told)
 }
 
 fn list(settings: &Configuration) -> Result<Exit, RunError> {
@@ -38,7 +32,7 @@ fn list(settings: &Configuration) -> Result<Exit, RunError> {
     if lines.is_empty() {
         lines.push("no channel is configured: add a section [notifier_NAME]".to_owned());
     }
-    print(&(lines.join("\n") + "\n"))?;
+    printed(print_text(&(lines.join("\n") + "\n")))?;
     Ok(Exit::Done)
 }
 
@@ -56,15 +50,15 @@ async fn test(name: &str, settings: &Configuration, interrupt: &Interrupt) -> Re
     let notifiers = &settings.main.notifiers;
     let channel = notifiers.channel(name).ok_or_else(|| RunError::Configuration(missing(name, notifiers)))?;
     let opened = open_channel(&settings.main, channel, interrupt);
-    let notifier = opened.map_err(|open_error| RunError::Configuration(open_error.to_string()))?;
+    let notifier = opened?;
     let notice = sample(Utc::now());
     Ok(match notifier.tell(&notice).await {
         Ok(Told::Accepted(answer)) => {
-            print(&format!("{name}: told: {answer}\n"))?;
+            printed(print_text(&format!("{name}: told: {answer}\n")))?;
             Exit::Done
         }
         Ok(Told::AlreadyKnown) => {
-            print(&format!("{name}: told: the receiver knows the sample already\n"))?;
+            printed(print_text(&format!("{name}: told: the receiver knows the sample already\n")))?;
             Exit::Done
         }
         Err(NotifyError::Temporary { reason, retry_after }) => {
@@ -83,12 +77,7 @@ fn missing(name: &str, notifiers: &Notifiers) -> String {
     if notifiers.switched_off.iter().any(|off| off == name) {
         return format!("channel {name} is switched off: write enabled = 1 (or email_notifier = 1 in [notifier])");
     }
-    let near = nearest(name, notifiers.names()).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
     let known: Vec<&str> = notifiers.names().collect();
-    let known = if known.is_empty() { "none is configured".to_owned() } else { format!("known: {}", known.join(", ")) };
-    format!("no channel is called {}: {near}{known}", quoted(name))
-}
-
-fn print(text: &str) -> Result<(), RunError> {
-    print_text(text).map_err(|source| SinkError { path: PathBuf::from("standard output"), source }.into())
+    let known = if known.is_empty() { "none is configured".to_owned() } else { known_names(name, &known) };
+    format!("no channel is called {}: {known}", quoted(name))
 }

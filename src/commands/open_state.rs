@@ -4,6 +4,9 @@ use tracing::error;
 
 use super::error::RunError;
 use crate::config::MainConfig;
+use crate::notifiers;
+use crate::outbox::Outbox;
+use crate::runtime::Interrupt;
 use crate::state::{MemoryUse, StateFolder, StateStore};
 
 /// The folder that `state_dir` names, locked, and the store in it.
@@ -27,4 +30,12 @@ impl OpenState {
         }
         Ok(Some(OpenState { folder, store }))
     }
+}
+
+/// Opens the channels of the configuration, and what `store` has for them.
+///
+/// # Errors
+/// Channels that cannot be used.
+pub(super) fn open_outbox(store: &StateStore, main: &MainConfig, interrupt: &Interrupt) -> Result<Outbox, RunError> {
+    Ok(Outbox::new(store, notifiers::open(main, interrupt)?, &main.notifiers))
 }

@@ -5,10 +5,11 @@ use std::io;
 
 use comfy_table::Table;
 use serde_json::{Value, json};
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::error::RunError;
-use super::state::{folder, printed};
+use super::state::folder;
+use super::{printed, told};
 use crate::cli::{RunsCommand, StatePlace};
 use crate::report::Exit;
 use crate::sinks::console::{print_json, print_text, table_for};
@@ -28,13 +29,7 @@ pub fn runs(command: &RunsCommand) -> Exit {
         RunsCommand::Show { run, place, json } => show(place, run, *json),
         RunsCommand::Diff { from, to, place, json } => diff(place, from, to, *json),
     };
-    match done {
-        Ok(()) => Exit::Done,
-        Err(run_error) => {
-            error!("{run_error}");
-            run_error.exit()
-        }
-    }
+    done.map_or_else(told, |()| Exit::Done)
 }
 
 fn open(place: &StatePlace) -> Result<StateStore, RunError> {

@@ -1,14 +1,8 @@
 //! `setup`: the component template for what is written, and saved objects that show it.
 
-use std::io;
-use std::path::PathBuf;
-
-use tracing::error;
-
 use super::error::RunError;
-use super::tell_problems;
+use super::{printed, tell_problems, told};
 use crate::cli::{DashboardsArg, FlavourArg, SetupArgs};
-use crate::delivery::SinkError;
 use crate::report::{Exit, summary};
 use crate::runtime::Interrupt;
 use crate::sinks::console::{print_json, print_text};
@@ -17,13 +11,7 @@ use crate::sinks::elasticsearch::{Dashboards, TEMPLATE_NAME, TemplateDialect, co
 /// Prints the component template that fits the cluster, or stores it there; or prints saved
 /// objects.
 pub async fn setup(args: &SetupArgs, interrupt: Interrupt) -> Exit {
-    match print_or_apply(args, &interrupt).await {
-        Ok(()) => Exit::Done,
-        Err(run_error) => {
-            error!("{run_error}");
-            run_error.exit()
-        }
-    }
+    print_or_apply(args, &interrupt).await.map_or_else(told, |()| Exit::Done)
 }
 
 async fn print_or_apply(args: &SetupArgs, interrupt: &Interrupt) -> Result<(), RunError> {
@@ -43,7 +31,7 @@ async fn print_or_apply(args: &SetupArgs, interrupt: &Interrupt) -> Result<(), R
             DashboardsArg::OpenSearch => Dashboards::OpenSearch,
         };
         let (pattern, time) = (&settings.main.elastic.es_index_pattern, settings.main.general.timestamp_field.as_str());
-        return print_text(&saved_objects(program, pattern, time)).map_err(not_printed);
+        return printed(print_text(&saved_objects(program, pattern, time)));
     }
     let client = super::connect(&settings.main, interrupt).await?;
     let dialect = TemplateDialect::of(client.server());
@@ -56,9 +44,5 @@ async fn print_or_apply(args: &SetupArgs, interrupt: &Interrupt) -> Result<(), R
 }
 
 fn print(dialect: TemplateDialect) -> Result<(), RunError> {
-    print_json(&component_template(dialect)).map_err(not_printed)
-}
-
-fn not_printed(source: io::Error) -> RunError {
-    SinkError { path: PathBuf::from("standard output"), source }.into()
+    printed(print_json(&component_template(dialect)))
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use tracing::{error, warn};
 
 use super::error::RunError;
+use super::{printed, told};
 use crate::cli::{StateCommand, StatePlace};
 use crate::delivery::SinkError;
 use crate::report::Exit;
@@ -23,10 +24,7 @@ pub fn state(command: &StateCommand) -> Exit {
         StateCommand::Verify { place } => check(place),
         StateCommand::Export { place } => export(place),
     };
-    done.unwrap_or_else(|run_error| {
-        error!("{run_error}");
-        run_error.exit()
-    })
+    done.unwrap_or_else(told)
 }
 
 /// Returns the folder that is meant.
@@ -46,11 +44,6 @@ pub(super) fn folder(place: &StatePlace) -> Result<PathBuf, RunError> {
     settings.main.general.state_dir.ok_or_else(|| {
         RunError::Usage("no state_dir: name the folder with --state-dir, or a configuration with --config".to_owned())
     })
-}
-
-/// Adds standard output to an error.
-pub(super) fn printed(result: io::Result<()>) -> Result<(), RunError> {
-    result.map_err(|source| SinkError { path: PathBuf::from("standard output"), source }.into())
 }
 
 fn show(place: &StatePlace, json: bool) -> Result<Exit, RunError> {

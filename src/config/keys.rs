@@ -11,7 +11,7 @@ use super::problem::{Location, Problem, Severity, quoted};
 use super::values::{comma_list, parse_bool};
 use crate::event::FieldPath;
 use crate::python::{parse_float, parse_int};
-use crate::spelling::nearest;
+use crate::spelling::{known_names, nearest};
 
 /// Keys that readers asked for in this thread, of all sections, for the test of the documentation.
 #[cfg(test)]
@@ -243,9 +243,8 @@ impl<'a> Keys<'a> {
         let text = self.text(key)?;
         let found = names.iter().find(|(name, _)| *name == text).map(|&(_, value)| value);
         if found.is_none() {
-            let near = nearest(text, names.iter().map(|(name, _)| *name));
-            let meant = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-            self.error(key, format!("unknown value {}", quoted(text)), format!("{meant}known: {}", listed(names)));
+            let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+            self.error(key, format!("unknown value {}", quoted(text)), known_names(text, &known));
         }
         found
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, AsHeaderName, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -35,9 +35,14 @@ pub(super) fn check(method: &Method, headers: &HeaderMap, token: Option<&Secret>
     if *method != Method::GET && is_from_elsewhere(headers) { Err(Refusal::Origin) } else { Ok(()) }
 }
 
+/// Text of a header.
+pub(super) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
 /// True if a request has the token: as a bearer, or as the password that a browser asks for.
 fn has_token(headers: &HeaderMap, token: &Secret) -> bool {
-    let Some(value) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return false };
+    let Some(value) = text(headers, AUTHORIZATION) else { return false };
     let Some((scheme, given)) = value.split_once(' ') else { return false };
     let given = given.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
@@ -56,7 +61,7 @@ fn is_equal(given: &[u8], token: &Secret) -> bool {
 }
 
 fn is_addressed_to_machine(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(HOST).and_then(|value| value.to_str().ok()) else { return false };
+    let Some(host) = text(headers, HOST) else { return false };
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
@@ -66,11 +71,10 @@ fn is_addressed_to_machine(headers: &HeaderMap) -> bool {
 
 /// True if a browser says that another site's page has sent the request.
 fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
-    if let Some(site) = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()) {
+    if let Some(site) = text(headers, "sec-fetch-site") {
         return !["same-origin", "none"].contains(&site);
     }
-    match (text(ORIGIN), text(HOST)) {
+    match (text(headers, ORIGIN), text(headers, HOST)) {
         (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, named)| named != host),
         (Some(_), None) => true,
         (None, _) => false,

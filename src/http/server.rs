@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
@@ -88,7 +88,7 @@ impl HttpService {
             .route("/healthz", get(health))
             .route("/readyz", get(readiness))
             .merge(inner)
-            .layer(from_fn_with_state((), finish))
+            .layer(from_fn(finish))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(self)
     }
@@ -155,7 +155,7 @@ async fn guard(State(service): State<HttpService>, request: Request, next: Next)
 }
 
 /// Limits the time of an answer, and adds the headers that all have.
-async fn finish(State(()): State<()>, request: Request, next: Next) -> Response {
+async fn finish(request: Request, next: Next) -> Response {
     let answer = tokio::time::timeout(ANSWER_TIME, next.run(request)).await;
     let mut answer = answer.unwrap_or_else(|_| StatusCode::GATEWAY_TIMEOUT.into_response());
     let headers = answer.headers_mut();
@@ -192,7 +192,7 @@ async fn readiness(State(service): State<HttpService>) -> Response {
 async fn request_run(State(service): State<HttpService>, headers: HeaderMap) -> Response {
     info!("a run was asked for over HTTP");
     service.run_requests.notify_one();
-    let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accepts = access::text(&headers, ACCEPT).unwrap_or_default();
     if accepts.contains("text/html") {
         return (StatusCode::SEE_OTHER, [(LOCATION, "/")]).into_response();
     }

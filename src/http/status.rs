@@ -231,9 +231,9 @@ impl DaemonStatus {
         })
     }
 
-    /// Forgets use cases that are not among `use_cases`.
+    /// Forgets use cases that are inactive, or not among `use_cases`.
     pub fn keep_use_cases(&mut self, use_cases: &[UseCase]) {
-        let names: BTreeSet<String> = use_cases.iter().map(UseCase::id).collect();
+        let names: BTreeSet<String> = use_cases.iter().filter(|use_case| use_case.active).map(UseCase::id).collect();
         self.use_cases.retain(|name, _| names.contains(name));
     }
 
@@ -267,19 +267,13 @@ impl DaemonStatus {
         if outcome == RunOutcome::Complete {
             self.last_success = Some(ended);
         }
-        for use_case in &report.use_cases {
+        for use_case in report.use_cases.iter().filter(|use_case| use_case.status != Status::Inactive) {
             let known = self.use_cases.entry(use_case.name.clone()).or_default();
-            let is_judged = matches!(use_case.status, Status::Complete | Status::NoEvents | Status::Unusable);
-            match use_case.status {
-                Status::Inactive => {
-                    self.use_cases.remove(&use_case.name);
-                    continue;
-                }
-                _ if is_judged => {
-                    known.last_success = Some(ended);
-                    known.n_failures = 0;
-                }
-                _ => known.n_failures = known.n_failures.saturating_add(1),
+            if matches!(use_case.status, Status::Complete | Status::NoEvents | Status::Unusable) {
+                known.last_success = Some(ended);
+                known.n_failures = 0;
+            } else {
+                known.n_failures = known.n_failures.saturating_add(1);
             }
             known.events = use_case.events;
             known.outliers = use_case.outliers;
@@ -302,5 +296,26 @@ impl SharedStatus {
     /// The state, locked: to be held for a moment only.
     pub fn lock(&self) -> MutexGuard<'_, DaemonStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inactive_use_cases_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u.conf");
+        let same = "es_query_filter=a:b\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\n";
+        std::fs::write(&path, format!("[simplequery_on]\nrun_model=1\n{same}[simplequery_off]\nrun_model=0\n{same}"))
+            .unwrap();
+        let settings = crate::config::load(&[], &[path.display().to_string()]);
+        let mut status = DaemonStatus::new(Utc::now());
+        for name in ["simplequery_on", "simplequery_off", "simplequery_gone"] {
+            status.use_cases.insert(name.to_owned(), UseCaseStatus::default());
+        }
+        status.keep_use_cases(&settings.use_cases);
+        assert_eq!(status.use_cases.keys().collect::<Vec<_>>(), ["simplequery_on"]);
     }
 }

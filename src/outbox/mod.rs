@@ -149,12 +149,18 @@ impl Outbox {
         mut tell: impl FnMut(Telling),
     ) {
         while !interrupt.is_raised() {
-            match self.tell_due(clock, interrupt).await {
-                Ok(telling) => tell(telling),
-                Err(state_error) => error!("notices: {state_error}"),
-            }
-            let until_due = self.next_due().ok().flatten().and_then(|due| (due - clock.now()).to_std().ok());
-            let sleep = until_due.unwrap_or(LONGEST_SLEEP).clamp(Duration::from_millis(100), LONGEST_SLEEP);
+            let due = match self.tell_due(clock, interrupt).await {
+                Ok(telling) => {
+                    tell(telling);
+                    self.next_due().ok().flatten()
+                }
+                Err(state_error) => {
+                    error!("notices: {state_error}");
+                    None
+                }
+            };
+            let sleep = due.map_or(LONGEST_SLEEP, |due| (due - clock.now()).to_std().unwrap_or_default());
+            let sleep = sleep.clamp(Duration::from_millis(100), LONGEST_SLEEP);
             tokio::select! {
                 () = interrupt.raised() => {}
                 () = queued.notified() => {}

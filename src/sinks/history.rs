@@ -37,7 +37,7 @@ pub struct ExampleSink {
     /// Names of the use cases, by number.
     names: Vec<String>,
     /// Findings by the index and id of their strongest documents.
-    wanted: HashMap<(String, String), Vec<StableId>>,
+    wanted: HashMap<String, HashMap<String, Vec<StableId>>>,
     examples: Examples,
 }
 
@@ -47,12 +47,12 @@ impl ExampleSink {
     /// # Errors
     /// A temporary file that cannot be read.
     pub fn new(names: &[String], findings: &Findings, examples: &Examples) -> Result<Self, SpillError> {
-        let mut wanted: HashMap<(String, String), Vec<StableId>> = HashMap::new();
+        let mut wanted: HashMap<String, HashMap<String, Vec<StableId>>> = HashMap::new();
         let mut read = findings.read()?;
         for _ in 0..WITH_OUTLIERS {
             let Some(finding) = read.next_if(|_| true)? else { break };
             let identity = finding.identity();
-            wanted.entry((finding.index, finding.id)).or_default().push(identity);
+            wanted.entry(finding.index).or_default().entry(finding.id).or_default().push(identity);
         }
         Ok(ExampleSink { names: names.to_vec(), wanted, examples: examples.clone() })
     }
@@ -62,8 +62,8 @@ impl Sink for ExampleSink {
     fn deliver(&mut self, documents: &[Delivered]) -> Result<(), DeliveryError> {
         let mut examples = self.examples.0.lock().unwrap_or_else(PoisonError::into_inner);
         for document in documents {
-            let place = (document.id.index.clone(), document.id.id.clone());
-            let Some(findings) = self.wanted.get(&place) else { continue };
+            let wanted = self.wanted.get(&document.id.index).and_then(|ids| ids.get(&document.id.id));
+            let Some(findings) = wanted else { continue };
             for outlier in document.outliers().filter(|outlier| outlier.json.len() <= OUTLIER_BYTES) {
                 let finding = StableId::of_finding(&self.names[outlier.use_case_idx], &outlier.finding);
                 let is_stronger = |known: &Example| outlier.surprise > known.surprise;
@@ -90,8 +90,9 @@ pub fn keep_findings(
     let mut block = Vec::new();
     for _ in 0..MOST_KEPT {
         let Some(finding) = read.next_if(|_| true)? else { break };
-        let example = examples.remove(&finding.identity());
-        block.push(kept(finding, example.map(|example| fields_of(&example.json)).transpose()?));
+        let identity = finding.identity();
+        let example = examples.remove(&identity);
+        block.push(kept(identity, finding, example.map(|example| fields_of(&example.json)).transpose()?));
         if block.len() == BLOCK {
             delivery.keep(&std::mem::take(&mut block))?;
         }
@@ -103,10 +104,10 @@ fn fields_of(json: &str) -> serde_json::Result<Map<String, Value>> {
     Ok(serde_json::from_str::<crate::outlier::Outlier>(json)?.fields().clone())
 }
 
-fn kept(finding: Finding, outlier: Option<Map<String, Value>>) -> KeptFinding {
+fn kept(identity: StableId, finding: Finding, outlier: Option<Map<String, Value>>) -> KeptFinding {
     let time = |micros: Option<i64>| micros.and_then(DateTime::from_timestamp_micros);
     KeptFinding {
-        id: finding.identity().to_string(),
+        id: identity.to_string(),
         use_case: finding.use_case,
         score: finding.score,
         own_score: finding.own_score,

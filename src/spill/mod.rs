@@ -32,9 +32,8 @@ pub struct SpillError {
 
 impl SpillError {
     /// Returns a conversion that adds the directory in which an error occurred.
-    pub fn in_folder(folder: &Path) -> impl Fn(io::Error) -> SpillError + use<> {
-        let folder = folder.to_owned();
-        move |source| SpillError { folder: folder.clone(), source }
+    pub fn in_folder(folder: &Path) -> impl Fn(io::Error) -> SpillError {
+        move |source| SpillError { folder: folder.to_owned(), source }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read};
 use std::os::unix::fs::FileExt;
@@ -152,12 +153,13 @@ impl<T: Ord + Record + Send + Clone> MergedRuns<T> {
     /// # Errors
     /// A file that cannot be read.
     pub fn next_if(&mut self, is_wanted: impl FnOnce(&T) -> bool) -> Result<Option<T>, SpillError> {
-        if !self.heads.peek().is_some_and(|Reverse((record, _))| is_wanted(record)) {
-            return Ok(None);
-        }
-        let Some(Reverse((record, run_idx))) = self.heads.pop() else { return Ok(None) };
-        self.advance(run_idx).map_err(SpillError::in_folder(&self.folder))?;
-        Ok(Some(record))
+        let Some(mut head) = self.heads.peek_mut().filter(|head| is_wanted(&head.0.0)) else { return Ok(None) };
+        let following = self.runs[head.0.1].next_record().map_err(SpillError::in_folder(&self.folder))?;
+        Ok(Some(match following {
+            // takes the place of the head: of a single run, nothing is sorted
+            Some(following) => std::mem::replace(&mut head.0.0, following),
+            None => PeekMut::pop(head).0.0,
+        }))
     }
 
     fn advance(&mut self, run_idx: usize) -> io::Result<()> {

@@ -93,6 +93,17 @@ fn locked(result: Result<(), TryLockError>, folder: &Path, path: &Path) -> Resul
     }
 }
 
+/// Paths in `folder`, sorted; none if it does not exist.
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, StateError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(StateError::reading(folder))?,
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    Ok(paths)
+}
+
 /// Makes the names of files in `folder` durable.
 pub(super) fn sync(folder: &Path) -> Result<(), StateError> {
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(StateError::writing(folder))

@@ -152,6 +152,18 @@ fn sigterm_ends_a_run_with_75() {
 }
 
 #[test]
+fn a_client_that_says_no_more_does_not_hold_up_the_end() {
+    let world = World::new("[daemon]\nschedule=0 0 1 1 *\n[http]\nlisten=127.0.0.1:0\n", "2024-05-08T12:00:00Z");
+    let mut process = Process::start(&world, &[]);
+    let address = process.wait_for("address=").trim().to_owned();
+    process.wait_for("the run is complete");
+    let mut stream = TcpStream::connect(&address).expect("a server");
+    write!(stream, "GET / HTTP/1.1\r\nHost: {address}").expect("sent");
+    assert!(request(&address, "GET", "/healthz", "").0.starts_with("HTTP/1.1 200 "));
+    process.end(0);
+}
+
+#[test]
 fn what_cannot_work_is_refused_at_the_start() {
     for (main, expected) in [
         ("", "there is no schedule"),

@@ -14,10 +14,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::error::RunError;
-use super::spill_dir;
+use super::{spill_dir, told};
 use crate::cli::BenchArgs;
 use crate::delivery::SinkError;
 use crate::plots::{Axis, BarPlot};
@@ -44,13 +44,7 @@ struct Benchmark {
 
 /// Measures, prints a table, and recommends settings.
 pub async fn bench(args: &BenchArgs, interrupt: Interrupt) -> Exit {
-    match measure_all(args, &interrupt).await {
-        Ok(exit) => exit,
-        Err(run_error) => {
-            error!("{run_error}");
-            run_error.exit()
-        }
-    }
+    measure_all(args, &interrupt).await.unwrap_or_else(told)
 }
 
 async fn measure_all(args: &BenchArgs, interrupt: &Interrupt) -> Result<Exit, RunError> {

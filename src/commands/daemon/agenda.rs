@@ -112,15 +112,12 @@ impl Agenda {
                 entry.done = now;
             }
         }
-        let others = || {
-            let own = |name: &String| !named.contains(name) && !waiting.contains(name);
-            settings.use_cases.iter().map(|use_case| use_case.id()).filter(own).collect::<BTreeSet<String>>()
-        };
         let use_cases = if is_main_due {
-            let required = with_required(settings, others().into_iter().chain(named.iter().cloned()).collect());
+            let due = settings.use_cases.iter().map(|use_case| use_case.id()).filter(|name| !waiting.contains(name));
+            let required = with_required(settings, due.collect());
             Selection::AllBut(waiting.difference(&required).cloned().collect())
         } else {
-            Selection::Named(with_required(settings, named.clone()))
+            Selection::Named(with_required(settings, named))
         };
         Some(Due { since: since?, use_cases })
     }

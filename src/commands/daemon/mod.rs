@@ -32,11 +32,15 @@ pub async fn daemon(args: &RunArgs, interrupt: Interrupt) -> Exit {
     watch_signal(SignalKind::user_defined1(), daemon.run_requests());
     watch_signal(SignalKind::hangup(), daemon.reload_requests());
     service::ready();
+    let work = async {
+        let exit = daemon.work().await;
+        if let Some(server) = server {
+            server.stop().await;
+        }
+        exit
+    };
     // what is under way when the signal comes may end: it has work with a grace period
-    let exit = interrupt.within(GRACE, daemon.work()).await.unwrap_or(Exit::Interrupted);
-    if let Some(server) = server {
-        server.stop().await;
-    }
+    let exit = interrupt.within(GRACE, work).await.unwrap_or(Exit::Interrupted);
     info!(exit_code = exit as u8, "ended");
     exit
 }

@@ -67,8 +67,13 @@ impl Retries {
                 self.whole = self.whole.take().filter(|(failed, _)| !selection.covers(failed));
             }
             _ => {
-                let known = self.whole.as_ref().map(|(_, failure)| *failure);
-                self.whole = Some((selection.clone(), Failure::after(known, first_wait, passed)));
+                let (failed, known) = self.whole.take().unzip();
+                let selection = match failed {
+                    // neither is forgotten
+                    Some(failed) if !selection.covers(&failed) => Selection::All,
+                    _ => selection.clone(),
+                };
+                self.whole = Some((selection, Failure::after(known, first_wait, passed)));
             }
         }
     }
@@ -167,6 +172,11 @@ mod tests {
         assert_eq!(note(&mut retries, &named, Exit::Done), Some(minute));
         assert_eq!(note(&mut retries, &Selection::All, Exit::Reading), Some(2 * minute));
         assert_eq!(note(&mut retries, &Selection::All, Exit::Partial), None);
+        // a part that fails does not hide that all failed
+        assert_eq!(note(&mut retries, &Selection::All, Exit::Unavailable), Some(minute));
+        assert_eq!(note(&mut retries, &named, Exit::Unavailable), Some(2 * minute));
+        assert_eq!(note(&mut retries, &named, Exit::Done), Some(2 * minute));
+        assert_eq!(note(&mut retries, &Selection::All, Exit::Done), None);
         // mistakes in the configuration wait for an edit
         assert_eq!(note(&mut retries, &Selection::All, Exit::Configuration), None);
         retries.note(&named, &report, Exit::Reading, None, Duration::ZERO);

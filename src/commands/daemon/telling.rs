@@ -8,9 +8,9 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use super::super::error::RunError;
-use crate::config::{MainConfig, Notifiers};
+use super::super::open_state::open_outbox;
+use crate::config::{Channel, ElasticSettings, MainConfig, Notifiers};
 use crate::http::{ChannelStatus, SharedStatus};
-use crate::notifiers;
 use crate::outbox::{Outbox, Telling, Waiting};
 use crate::runtime::{Clock, Interrupt};
 use crate::state::{StateError, StateStore};
@@ -19,6 +19,7 @@ use crate::state::{StateError, StateStore};
 #[derive(Debug)]
 pub(super) struct TellingTask {
     settings: Notifiers,
+    cluster: ElasticSettings,
     interrupt: Interrupt,
     queued: Arc<Notify>,
     task: JoinHandle<()>,
@@ -30,6 +31,7 @@ pub(super) struct ReadyOutbox {
     outbox: Outbox,
     store: StateStore,
     settings: Notifiers,
+    cluster: ElasticSettings,
     interrupt: Interrupt,
 }
 
@@ -40,17 +42,16 @@ impl ReadyOutbox {
     /// Channels that cannot be used.
     pub(super) fn open(store: &StateStore, main: &MainConfig, interrupt: &Interrupt) -> Result<Self, RunError> {
         let interrupt = interrupt.of_run();
-        let channels =
-            notifiers::open(main, &interrupt).map_err(|open_error| RunError::Configuration(open_error.to_string()))?;
-        let outbox = Outbox::new(store, channels, &main.notifiers);
-        Ok(ReadyOutbox { outbox, store: store.clone(), settings: main.notifiers.clone(), interrupt })
+        let outbox = open_outbox(store, main, &interrupt)?;
+        let (settings, cluster) = (main.notifiers.clone(), main.elastic.clone());
+        Ok(ReadyOutbox { outbox, store: store.clone(), settings, cluster, interrupt })
     }
 
     /// Starts to tell.
     pub(super) fn start(self, clock: Arc<dyn Clock>, status: SharedStatus) -> TellingTask {
         let queued = Arc::new(Notify::new());
         let (is_queued, interrupt) = (Arc::clone(&queued), self.interrupt.clone());
-        let ReadyOutbox { outbox, store, settings, .. } = self;
+        let ReadyOutbox { outbox, store, settings, cluster, .. } = self;
         let task = tokio::spawn(async move {
             let tell = |telling: Telling| {
                 log(&telling);
@@ -62,7 +63,7 @@ impl ReadyOutbox {
             };
             outbox.serve(&*clock, &is_queued, &interrupt, tell).await;
         });
-        TellingTask { settings, interrupt: self.interrupt, queued, task }
+        TellingTask { settings, cluster, interrupt: self.interrupt, queued, task }
     }
 }
 
@@ -72,9 +73,12 @@ impl TellingTask {
         self.queued.notify_one();
     }
 
-    /// True if it tells what `settings` ask for.
-    pub(super) fn follows(&self, settings: &Notifiers) -> bool {
-        (&self.settings.channels, self.settings.give_up_after) == (&settings.channels, settings.give_up_after)
+    /// True if it tells what the configuration asks for, and where.
+    pub(super) fn follows(&self, main: &MainConfig) -> bool {
+        let MainConfig { notifiers, elastic, .. } = main;
+        let is_in_cluster = notifiers.channels.iter().any(|settings| matches!(settings.channel, Channel::Elastic(_)));
+        (&self.settings.channels, self.settings.give_up_after) == (&notifiers.channels, notifiers.give_up_after)
+            && (!is_in_cluster || self.cluster == *elastic)
     }
 
     /// Stops telling; an attempt under way may end.

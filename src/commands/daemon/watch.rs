@@ -8,12 +8,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::AccessKind;
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tracing::debug;
 
 use crate::cli::ConfigArgs;
-use crate::paths::matching_paths;
+use crate::config::use_case_files;
 
 /// Watches the files of the configuration.
 #[derive(Debug)]
@@ -60,7 +61,13 @@ impl Watch {
 /// Watches the folders of the files: editors replace files.
 fn watcher(args: &ConfigArgs, told: &Arc<Notify>) -> notify::Result<RecommendedWatcher> {
     let told = Arc::clone(told);
-    let mut watcher = notify::recommended_watcher(move |_| told.notify_one())?;
+    let tell = move |event: notify::Result<notify::Event>| {
+        // looking at files and folders opens them
+        if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(AccessKind::Open(_)))) {
+            told.notify_one();
+        }
+    };
+    let mut watcher = notify::recommended_watcher(tell)?;
     let files = args.config.iter().chain(&args.mapping);
     let fixed = args.use_cases.iter().map(|pattern| fixed_folder(pattern));
     let folders = files.filter_map(|path| path.parent().map(Path::to_owned)).map(|folder| (folder, false));
@@ -83,12 +90,8 @@ fn fixed_folder(pattern: &str) -> (PathBuf, bool) {
 }
 
 fn marks(args: &ConfigArgs) -> BTreeMap<PathBuf, FileMark> {
-    let matching = args.use_cases.iter().flat_map(|pattern| match Path::new(pattern).is_file() {
-        true => vec![PathBuf::from(pattern)],
-        false => matching_paths(pattern).map(|matches| matches.paths).unwrap_or_default(),
-    });
-    let files = args.config.iter().chain(&args.mapping).cloned().chain(matching);
-    files.filter_map(|path| Some((FileMark::of(&path)?, path))).map(|(mark, path)| (path, mark)).collect()
+    let files = args.config.iter().chain(&args.mapping).cloned().chain(use_case_files(&args.use_cases));
+    files.filter_map(|path| FileMark::of(&path).map(|mark| (path, mark))).collect()
 }
 
 impl FileMark {
@@ -143,5 +146,22 @@ mod tests {
         assert!(watch.has_changed());
         std::fs::remove_file(path("b.conf")).unwrap();
         assert!(watch.has_changed() && !watch.has_changed());
+    }
+
+    #[tokio::test]
+    async fn looking_at_files_is_no_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.conf");
+        std::fs::write(&path, "[terms_a]\n").unwrap();
+        let pattern = folder.path().join("**/*.conf").display().to_string();
+        let args = ConfigArgs { config: Vec::new(), use_cases: vec![pattern], mapping: None };
+        let mut watch = Watch::new(&args);
+        let second = std::time::Duration::from_secs(1);
+        for _ in 0..2 {
+            assert!(!watch.has_changed() && std::fs::read(&path).is_ok());
+            assert!(tokio::time::timeout(second, watch.told()).await.is_err());
+        }
+        std::fs::write(&path, "[terms_b]\n").unwrap();
+        assert!(tokio::time::timeout(30 * second, watch.told()).await.is_ok() && watch.has_changed());
     }
 }

@@ -10,7 +10,7 @@ use tracing::{debug, error, info, warn};
 use super::super::error::RunError;
 use super::super::open_state::OpenState;
 use super::super::run::{Audience, Once, Selection};
-use super::super::{load, log_problems, tell_problems};
+use super::super::{load, log_problems, tell_problems, told};
 use super::agenda::Agenda;
 use super::ended::{folder_bytes, log_end, newest_runs, panicked};
 use super::retries::Retries;
@@ -55,6 +55,8 @@ pub struct Daemon {
     is_first: bool,
     /// True if somebody has asked for a run.
     is_requested: bool,
+    /// True if somebody has asked to read the configuration again.
+    is_reload_requested: bool,
 }
 
 /// Occasion on which the configuration is read again.
@@ -80,10 +82,7 @@ impl Daemon {
     /// The exit code, after the reason was logged: arguments of single runs, errors in the main
     /// configuration, and one without a schedule.
     pub fn new(args: &RunArgs, clock: Arc<dyn Clock>, interrupt: &Interrupt) -> Result<Self, Exit> {
-        Daemon::open(args, clock, interrupt).map_err(|run_error| {
-            error!("{run_error}");
-            run_error.exit()
-        })
+        Daemon::open(args, clock, interrupt).map_err(told)
     }
 
     fn open(args: &RunArgs, clock: Arc<dyn Clock>, interrupt: &Interrupt) -> Result<Self, RunError> {
@@ -127,6 +126,7 @@ impl Daemon {
             args: Arc::new(args.clone()),
             is_first: true,
             is_requested: false,
+            is_reload_requested: false,
             settings: Arc::new(settings),
             clock,
             interrupt: interrupt.clone(),
@@ -191,9 +191,9 @@ impl Daemon {
     /// Takes the next run that is due. It has the newest configuration.
     async fn take_due(&mut self) -> Option<Job> {
         self.agenda.look_at_clock(self.clock.now());
-        let has_changed = self.watch.has_changed();
-        if has_changed || self.is_anything_due() {
-            self.reload(if has_changed { Occasion::Edit } else { Occasion::Run }).await;
+        let is_edit = self.watch.has_changed() | std::mem::take(&mut self.is_reload_requested);
+        if is_edit || self.is_anything_due() {
+            self.reload(if is_edit { Occasion::Edit } else { Occasion::Run }).await;
         }
         let (now, passed) = (self.clock.now(), self.clock.passed());
         let job = if std::mem::take(&mut self.is_requested) {
@@ -231,7 +231,7 @@ impl Daemon {
             biased;
             () = self.interrupt.raised() => {}
             () = self.run_requests.notified() => self.is_requested = true,
-            () = self.reload_requests.notified() => self.reload(Occasion::Edit).await,
+            () = self.reload_requests.notified() => self.is_reload_requested = true,
             () = self.watch.told() => self.clock.sleep(SETTLING).await,
             () = self.clock.sleep(sleep) => {}
         }
@@ -295,7 +295,7 @@ impl Daemon {
         if !lines.is_empty() && !is_as_started {
             return Err(lines);
         }
-        let is_told = self.telling.as_ref().is_some_and(|telling| telling.follows(&settings.main.notifiers));
+        let is_told = self.telling.as_ref().is_some_and(|telling| telling.follows(&settings.main));
         match &self.state {
             Some(state) if !is_told => ReadyOutbox::open(&state.store, &settings.main, &self.interrupt)
                 .map(Some)
@@ -317,7 +317,7 @@ impl Daemon {
         }
         let retry_after = self.settings.main.daemon.retry_after;
         self.retries.note(&job.selection, &report, exit, retry_after, passed);
-        let state_bytes = self.settings.main.general.state_dir.as_deref().map(folder_bytes);
+        let state_bytes = self.state.as_ref().map(|state| folder_bytes(state.folder.path()));
         {
             let mut status = self.status.lock();
             status.end(ended, duration, exit, &report);
@@ -348,13 +348,16 @@ impl Daemon {
         });
         tokio::pin!(running);
         let deadline = self.settings.main.daemon.run_deadline;
-        let mut is_in_time = true;
+        let (mut is_in_time, mut is_told) = (true, false);
         loop {
             let left = deadline.map(|deadline| (started_passed + deadline).saturating_sub(self.clock.passed()));
             tokio::select! {
                 biased;
                 ended = &mut running => return ended.unwrap_or_else(|_| panicked(self.clock.now())),
-                () = self.interrupt.raised(), if !run_interrupt.is_raised() => run_interrupt.raise(),
+                () = self.interrupt.raised(), if !is_told => {
+                    is_told = true;
+                    run_interrupt.raise();
+                }
                 () = self.clock.beside_work(left.unwrap_or_default()), if is_in_time && left.is_some() => {
                     warn!("run_deadline has passed: what was judged is delivered, the rest is left out");
                     is_in_time = false;

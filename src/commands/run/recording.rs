@@ -7,13 +7,12 @@ use std::time::Duration;
 use tracing::error;
 
 use super::super::error::RunError;
-use super::super::open_state::OpenState;
+use super::super::open_state::{OpenState, open_outbox};
 use super::Once;
 use super::request::Request;
 use crate::config::{General, MainConfig, UseCase};
 use crate::delivery::{DeliveryError, Sink};
 use crate::findings::Findings;
-use crate::notifiers;
 use crate::outbox::Outbox;
 use crate::outlier::StoredOutliers;
 use crate::report::{Exit, NoticeMemory, Report};
@@ -209,12 +208,6 @@ pub(super) struct Found<'f> {
     pub(super) outliers: &'f StoredOutliers,
     pub(super) documents: &'f dyn Documents,
     pub(super) spill_dir: &'f Path,
-}
-
-fn open_outbox(store: &StateStore, main: &MainConfig, interrupt: &Interrupt) -> Result<Outbox, RunError> {
-    let channels =
-        notifiers::open(main, interrupt).map_err(|open_error| RunError::Configuration(open_error.to_string()))?;
-    Ok(Outbox::new(store, channels, &main.notifiers))
 }
 
 fn limits(general: &General) -> HistoryLimits {

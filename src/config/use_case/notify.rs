@@ -5,7 +5,7 @@ use crate::config::keys::Keys;
 use crate::config::notifiers::Notifiers;
 use crate::config::problem::{Problem, Severity, quoted};
 use crate::config::values::comma_list;
-use crate::spelling::nearest;
+use crate::spelling::known_names;
 
 const NOTIFY: &str = "notify";
 
@@ -55,10 +55,9 @@ pub(in crate::config) fn check_channels(notifiers: &Notifiers, use_cases: &[UseC
     for use_case in use_cases {
         let NotifiedChannels::Named(names) = &use_case.notify else { continue };
         for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
-            let near = nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`? "));
             let help = match known.as_slice() {
                 [] => "add a section [notifier_NAME] to the main configuration".to_owned(),
-                known => format!("{}known: {}", near.unwrap_or_default(), known.join(", ")),
+                known => known_names(name, known),
             };
             let message = format!("no channel is called {}: nobody is told through it", quoted(name));
             problems.push(warning(use_case, NOTIFY, message, help));

@@ -3,10 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::ModelType;
+use super::template::declared_keys;
 use crate::event::{StoredKey, StoredKind};
-use crate::models::stored_keys;
-use crate::outlier::{COMMON, TAG};
+use crate::outlier::TAG;
 
 /// Which program reads the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub fn saved_objects(program: Dashboards, index_pattern: &str, timestamp_field: 
     let mut objects = vec![pattern(program, index_pattern, time), search(time)];
     objects.extend(charts.iter().map(|(id, title, chart)| visualization(id, title, chart)));
     objects.push(dashboard(charts.map(|(id, ..)| id)));
-    objects.iter().fold(String::new(), |text, object| format!("{text}{object}\n"))
+    objects.iter().map(|object| format!("{object}\n")).collect()
 }
 
 /// Name of a field of outliers by which documents are grouped: whole texts have it with and without
@@ -65,7 +64,7 @@ fn fields(time: &str) -> Vec<Value> {
     let mut fields =
         vec![field(time, "date", "date"), field("tags", "string", "text"), field("tags.keyword", "string", "keyword")];
     let mut stored: Vec<&StoredKey> = Vec::new();
-    for key in COMMON.iter().chain(ModelType::ALL.into_iter().flat_map(stored_keys)) {
+    for key in declared_keys() {
         if stored.iter().all(|known| known.name != key.name) {
             stored.push(key);
         }
@@ -80,8 +79,7 @@ fn add_fields(parent: &str, key: &StoredKey, fields: &mut Vec<Value>) {
         StoredKind::Text => add_text(&name, fields),
         StoredKind::Prose => {
             add_text(&name, fields);
-            fields.push(json!({"name": format!("{name}.text"), "type": "string", "esTypes": ["text"],
-                "searchable": true, "aggregatable": false, "readFromDocValues": false, "scripted": false, "count": 0}));
+            fields.push(field(&format!("{name}.text"), "string", "text"));
         }
         StoredKind::Number => fields.push(field(&name, "number", "double")),
         StoredKind::Count => fields.push(field(&name, "number", "integer")),
@@ -268,7 +266,7 @@ mod tests {
         objects(Dashboards::OpenSearch).iter().for_each(|object| used(object, &mut names));
         assert!(names.len() > 8, "{names:?}");
         assert!(names.is_subset(&known), "{:?}", names.difference(&known));
-        for key in COMMON.iter().chain(ModelType::ALL.into_iter().flat_map(stored_keys)) {
+        for key in declared_keys() {
             let name = format!("outliers.{}", key.name);
             let is_listed = known.iter().any(|field| *field == name || field.starts_with(&format!("{name}.")));
             assert_eq!(is_listed, !matches!(key.kind, StoredKind::Dynamic), "{name}");

@@ -45,10 +45,14 @@ impl TemplateDialect {
     }
 }
 
+/// Keys that outliers store, whatever their models; keys of several models come several times.
+pub(super) fn declared_keys() -> impl Iterator<Item = &'static StoredKey> {
+    COMMON.iter().chain(ModelType::ALL.into_iter().flat_map(stored_keys))
+}
+
 /// The body of the component template.
 pub fn component_template(dialect: TemplateDialect) -> Value {
-    let keys = COMMON.iter().chain(ModelType::ALL.into_iter().flat_map(stored_keys));
-    let fields = properties(keys, dialect);
+    let fields = properties(declared_keys(), dialect);
     // other keys of use cases and derived fields: whatever their first value looks like
     let kinds = [
         ("string", text()),
@@ -128,8 +132,7 @@ mod tests {
             assert_eq!(fields["matched_fields"]["type"], object);
             assert_eq!(fields["model_name"]["fields"]["keyword"]["type"], "keyword");
             assert_eq!(fields["total_outliers"]["type"], "integer");
-            let declared = COMMON.iter().chain(ModelType::ALL.into_iter().flat_map(stored_keys));
-            for key in declared {
+            for key in declared_keys() {
                 let expected = mapping(key.kind, dialect);
                 assert_eq!(fields.get(key.name), expected.as_ref(), "{} has one kind in all models", key.name);
             }

@@ -19,7 +19,7 @@ use crate::elastic::{DocumentVersion, Lookup, StoredDocument};
 use crate::findings::{Finding, FindingScore, Findings, StableId};
 use crate::outlier::{FileDocument, GatheredOutlier, Outlier, StoredOutliers};
 use crate::sources::Documents;
-use crate::spill::{MergedRuns, SortedRuns, StoredRuns};
+use crate::spill::{MergedRuns, SortedRuns};
 use crate::state::{RunDelivery, RunRecord, StateStore};
 
 /// Days for which outliers are remembered that are not seen again.
@@ -66,7 +66,7 @@ impl Notices<'_> {
     /// A store or temporary files that cannot be used.
     pub fn store(&self, noted: &Noted, delivery: &mut RunDelivery) -> Result<u64, DeliveryError> {
         let new = self.sift(noted, delivery)?;
-        let mut tallies = self.tally(&new)?;
+        let mut tallies = self.tally(new)?;
         tallies.retain(|tally| tally.n_findings > 0);
         let findings = self.findings_of(&mut tallies)?;
         let examples = self.examples_of(&mut tallies)?;
@@ -87,7 +87,7 @@ impl Notices<'_> {
     }
 
     /// Returns the outliers that people were not told of, and remembers that they are.
-    fn sift(&self, noted: &Noted, delivery: &mut RunDelivery) -> Result<StoredRuns<OfFinding>, DeliveryError> {
+    fn sift(&self, noted: &Noted, delivery: &mut RunDelivery) -> Result<MergedRuns<OfFinding>, DeliveryError> {
         let mut announced = self.announced()?;
         let mut found = noted.take(self.spill_dir).merge()?;
         let mut new = SortedRuns::new(self.spill_dir, MEMORY_BYTES);
@@ -115,7 +115,7 @@ impl Notices<'_> {
             let left: Vec<([u8; 16], u32)> = left.iter().map(|left| (left.identity.to_bytes(), left.day)).collect();
             delivery.settle(&left, REMEMBERED_DAYS)?;
         }
-        Ok(new.store()?)
+        Ok(new.merge()?)
     }
 
     fn announced(&self) -> Result<MergedRuns<Announced>, DeliveryError> {
@@ -127,11 +127,10 @@ impl Notices<'_> {
         Ok(announced.merge()?)
     }
 
-    fn tally(&self, new: &StoredRuns<OfFinding>) -> Result<Vec<Tally<'_>>, DeliveryError> {
+    fn tally(&self, mut new: MergedRuns<OfFinding>) -> Result<Vec<Tally<'_>>, DeliveryError> {
         let pending = self.store.pending()?;
         let n_pending = |route: &Route| pending.iter().filter(|pending| pending.channel == route.channel).count();
         let mut tallies: Vec<Tally<'_>> = self.routes.iter().map(|route| Tally::new(route, n_pending(route))).collect();
-        let mut new = new.read()?;
         let mut scores = self.findings.scores()?;
         while let Some(OfFinding(first)) = new.next_if(|_| true)? {
             let score = score_of(&mut scores, first.finding)?;

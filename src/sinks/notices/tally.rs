@@ -32,6 +32,15 @@ pub(super) struct NewFinding {
     pub(super) key: StableId,
 }
 
+/// Order of findings: the highest scores first.
+type Rank = (Reverse<u64>, StableId);
+
+impl NewFinding {
+    fn rank(&self) -> Rank {
+        (Reverse(self.score.to_bits()), self.finding)
+    }
+}
+
 /// Sums over the findings of a use case.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct UseCaseTally {
@@ -51,6 +60,8 @@ pub(super) struct Tally<'r> {
     /// By number of the use case.
     pub(super) use_cases: BTreeMap<usize, UseCaseTally>,
     best: Vec<NewFinding>,
+    /// Rank of the last finding of a list that is full: only what comes before it stays.
+    last: Option<Rank>,
     /// Hash of the keys of all findings.
     pub(super) key: StableId,
 }
@@ -58,7 +69,7 @@ pub(super) struct Tally<'r> {
 impl<'r> Tally<'r> {
     pub(super) fn new(route: &'r Route, n_pending: usize) -> Self {
         let (use_cases, best, key) = (BTreeMap::new(), Vec::new(), StableId::default());
-        Tally { route, n_pending, n_findings: 0, n_outliers: 0, use_cases, best, key }
+        Tally { route, n_pending, n_findings: 0, n_outliers: 0, use_cases, best, last: None, key }
     }
 
     /// Adds a finding if the channel wants it. Findings come in the order of their identities.
@@ -74,9 +85,12 @@ impl<'r> Tally<'r> {
         use_case.n_outliers += new.n_outliers;
         use_case.highest_score = use_case.highest_score.max(new.score);
         self.key = StableId::of([self.key.to_bytes(), new.key.to_bytes()].iter().map(|part| Some(part.as_slice())));
-        self.best.push(new.clone());
-        if self.best.len() >= 2 * self.most_best() {
-            self.keep_best();
+        if self.last.is_none_or(|last| new.rank() < last) {
+            self.best.push(new.clone());
+            if self.best.len() >= 2 * self.most_best() {
+                self.keep_best();
+                self.last = self.best.last().map(NewFinding::rank);
+            }
         }
     }
 
@@ -98,7 +112,7 @@ impl<'r> Tally<'r> {
     }
 
     fn keep_best(&mut self) {
-        self.best.sort_by_key(|new| (Reverse(new.score.to_bits()), new.finding));
+        self.best.sort_by_key(NewFinding::rank);
         self.best.truncate(self.most_best());
     }
 }

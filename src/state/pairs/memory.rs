@@ -1,12 +1,13 @@
 //! Memory of one use case: what earlier runs saw, and what a run adds.
 
-use std::fs::{self, File};
+use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
 use super::super::error::StateError;
+use super::super::folder::sync;
 use super::keys::{PairKeys, folder_name, folder_start, pair_keys};
 use super::layout::{Layout, Looked, PlannedPart};
 use super::manifest::{Manifest, MemorySize};
@@ -222,7 +223,7 @@ impl Pending {
             let path = folder.join(&name);
             file.persist(&path).map_err(|error| StateError::writing(&path)(error.error))?;
         }
-        File::open(&folder).and_then(|folder| folder.sync_all()).map_err(StateError::writing(&folder))?;
+        sync(&folder)?;
         manifest.write(&folder)?;
         manifest.remove_others(&folder);
         Ok(())

@@ -1,12 +1,11 @@
 //! All memories in a folder, whatever use cases there are.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::super::error::StateError;
+use super::super::folder::entries;
 use super::manifest::{Manifest, MemorySize};
 
 /// The memory of a use case in the folder.
@@ -29,14 +28,8 @@ pub struct MemorySummary {
 /// # Errors
 /// A folder that cannot be read.
 pub fn survey_memories(folder: &Path) -> Result<Vec<Result<MemorySummary, StateError>>, StateError> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(StateError::reading(folder))?,
-    };
-    let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    folders.retain(|path| path.is_dir());
-    folders.sort();
-    Ok(folders.iter().filter_map(|folder| summary(folder).transpose()).collect())
+    let paths = entries(folder)?;
+    Ok(paths.iter().filter(|path| path.is_dir()).filter_map(|folder| summary(folder).transpose()).collect())
 }
 
 fn summary(folder: &Path) -> Result<Option<MemorySummary>, StateError> {

@@ -1,6 +1,5 @@
 //! Contents of the store: for people, for checks, and as lines of JSON.
 
-use std::fs;
 use std::path::Path;
 
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
@@ -8,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::error::StateError;
-use super::super::folder::{MemoryUse, StateFolder};
+use super::super::folder::{MemoryUse, StateFolder, entries};
 use super::history::RunRecord;
 use super::notices::ChannelCounts;
 use super::tables::{ANNOUNCED, RUNS, TOLD, VERSION};
@@ -210,12 +209,7 @@ pub fn verify(folder: &Path) -> Result<Verified, StateError> {
 /// # Errors
 /// A folder that cannot be read.
 pub fn set_aside_files(folder: &Path) -> Result<Vec<String>, StateError> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(StateError::reading(folder))?,
-    };
-    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
-    let mut names: Vec<String> = names.filter(|name| name.starts_with(open::SET_ASIDE)).collect();
-    names.sort();
-    Ok(names)
+    let paths = entries(folder)?;
+    let names = paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    Ok(names.filter(|name| name.starts_with(open::SET_ASIDE)).collect())
 }

@@ -170,15 +170,13 @@ impl StateStore {
     }
 
     /// Conversion of the errors of the database.
-    fn failed<E: Into<redb::Error>>(&self) -> impl Fn(E) -> StateError + use<E> {
-        let path = self.0.path.clone();
-        move |error| open::state_error(&path, error.into())
+    fn failed<E: Into<redb::Error>>(&self) -> impl Fn(E) -> StateError {
+        move |error| open::state_error(&self.0.path, error.into())
     }
 
     /// Conversion of values that cannot be decoded.
-    fn bad_value(&self) -> impl Fn(BadValue) -> StateError + use<> {
-        let path = self.0.path.clone();
-        move |error| StateError::Store { path: path.clone(), reason: error.to_string() }
+    fn bad_value(&self) -> impl Fn(BadValue) -> StateError {
+        move |error| self.bad(error.to_string())
     }
 
     fn bad(&self, reason: impl Into<String>) -> StateError {

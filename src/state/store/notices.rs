@@ -210,8 +210,18 @@ impl StateStore {
     /// # Errors
     /// A store that cannot be read.
     pub fn channel(&self, name: &str) -> Result<ChannelCounts, StateError> {
-        let found = self.channels()?.into_iter().find(|(known, _)| known == name);
-        Ok(found.map(|(_, counts)| counts).unwrap_or_default())
+        let transaction = self.begin_read()?;
+        let Some(table) = self.table(&transaction, CHANNELS)? else { return Ok(ChannelCounts::default()) };
+        self.counts(&table, name)
+    }
+
+    fn counts(
+        &self,
+        table: &impl ReadableTable<&'static str, &'static [u8]>,
+        name: &str,
+    ) -> Result<ChannelCounts, StateError> {
+        let known = table.get(name).map_err(self.failed())?.map(|value| from_json(value.value()));
+        Ok(known.transpose().map_err(self.bad_value())?.unwrap_or_default())
     }
 
     fn remove_notice(&self, transaction: &WriteTransaction, number: u64) -> Result<(), StateError> {
@@ -227,8 +237,7 @@ impl StateStore {
         change: impl FnOnce(&mut ChannelCounts),
     ) -> Result<(), StateError> {
         let mut table = transaction.open_table(CHANNELS).map_err(self.failed())?;
-        let known = table.get(channel).map_err(self.failed())?.map(|value| from_json(value.value()));
-        let mut counts: ChannelCounts = known.transpose().map_err(self.bad_value())?.unwrap_or_default();
+        let mut counts = self.counts(&table, channel)?;
         change(&mut counts);
         let value = to_json(&counts).map_err(self.bad_value())?;
         table.insert(channel, value.as_slice()).map_err(self.failed())?;

@@ -1,6 +1,7 @@
 //! Values of the store: JSON, compressed JSON, and packed entries.
 
 use std::fmt;
+use std::io::Read;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,10 +35,12 @@ pub(super) fn compress(text: &[u8]) -> Result<Vec<u8>, BadValue> {
 }
 
 pub(super) fn decompress(bytes: &[u8]) -> Result<Vec<u8>, BadValue> {
-    zstd::stream::decode_all(bytes).map_err(|error| BadValue(error.to_string())).and_then(|text| {
-        let fits = text.len() <= MOST_BYTES;
-        fits.then_some(text).ok_or_else(|| BadValue(format!("more than {MOST_BYTES} bytes")))
-    })
+    let mut text = Vec::new();
+    let read = zstd::stream::Decoder::new(bytes)
+        .and_then(|decoder| decoder.take(MOST_BYTES as u64 + 1).read_to_end(&mut text));
+    read.map_err(|error| BadValue(error.to_string()))?;
+    let fits = text.len() <= MOST_BYTES;
+    fits.then_some(text).ok_or_else(|| BadValue(format!("more than {MOST_BYTES} bytes")))
 }
 
 /// An outlier's id, and the day on which it was seen last, in days since 1970.
