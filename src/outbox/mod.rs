@@ -220,17 +220,17 @@ impl Outbox {
     ) -> Result<Telling, StateError> {
         let mut telling = Telling::default();
         let name = channel.notifier.name();
-        while !interrupt.is_raised() && clock.passed() < end {
+        let mut pending = self.store.pending()?;
+        pending.retain(|pending| pending.channel == name);
+        // what is stored meanwhile is told by the next pass
+        pending.sort_by_key(|pending| (pending.attempts, pending.number));
+        for next in pending {
             let now = clock.now();
             let counts = self.store.channel(name)?;
-            if counts.is_paused(now) || counts.room(now, channel.rate_limit) == 0 {
+            let may_begin = !interrupt.is_raised() && clock.passed() < end;
+            if !may_begin || counts.is_paused(now) || counts.room(now, channel.rate_limit) == 0 {
                 break;
             }
-            let mut pending = self.store.pending()?;
-            pending.retain(|pending| pending.channel == name);
-            let Some(next) = pending.into_iter().min_by_key(|pending| (pending.attempts, pending.number)) else {
-                break;
-            };
             // one that is cut off may have been told, and is told again
             let Ok(attempt) = interrupt.within(GRACE, self.attempt(channel, &next)).await else { break };
             let attempt = attempt?;

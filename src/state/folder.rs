@@ -5,8 +5,12 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::error::StateError;
+
+/// Time for which a program that looks whether the folder is in use may hold its lock.
+const LOOKING: Duration = Duration::from_millis(200);
 
 /// Name of the file whose lock a run holds.
 const LOCK: &str = "lock";
@@ -69,7 +73,13 @@ fn lock_for_writing(folder: &Path) -> Result<File, StateError> {
     made.map_err(StateError::writing(folder))?;
     let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
     let file = open.map_err(StateError::writing(&path))?;
-    locked(file.try_lock(), folder, &path)?;
+    let started = Instant::now();
+    let mut result = file.try_lock();
+    while matches!(result, Err(TryLockError::WouldBlock)) && started.elapsed() < LOOKING {
+        std::thread::sleep(LOOKING / 20);
+        result = file.try_lock();
+    }
+    locked(result, folder, &path)?;
     Ok(file)
 }
 
@@ -107,4 +117,22 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, StateError> {
 /// Makes the names of files in `folder` durable.
 pub(super) fn sync(folder: &Path) -> Result<(), StateError> {
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(StateError::writing(folder))
+}
+
+#[test]
+fn a_run_that_starts_while_somebody_looks_at_the_folder_gets_it() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let lock = || StateFolder::lock(scratch.path(), MemoryUse::ReadAndAdd);
+    drop(lock().expect("free"));
+    let looking = lock_for_reading(scratch.path()).expect("free");
+    let gone = std::thread::spawn(move || {
+        std::thread::sleep(LOOKING / 4);
+        drop(looking);
+    });
+    let held = lock().expect("free in a moment");
+    gone.join().expect("no panic");
+    assert!(is_in_use(scratch.path()).expect("readable"));
+    assert!(matches!(lock(), Err(StateError::Locked { .. })));
+    drop(held);
+    assert!(!is_in_use(scratch.path()).expect("readable"));
 }

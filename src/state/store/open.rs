@@ -33,6 +33,16 @@ enum Unusable {
     Failed(StateError),
 }
 
+impl Unusable {
+    /// The error of a file at `path` that is left where it is.
+    fn into_error(self, path: &Path) -> StateError {
+        match self {
+            Unusable::Untrusted(reason) => StateError::Store { path: path.to_owned(), reason },
+            Unusable::Failed(error) => error,
+        }
+    }
+}
+
 impl From<StateError> for Unusable {
     fn from(error: StateError) -> Self {
         Unusable::Failed(error)
@@ -57,19 +67,13 @@ pub(super) fn open_or_set_aside(path: &Path) -> Result<(Database, Option<String>
         path.display(),
         aside.display()
     );
-    match open_checked(path) {
-        Ok(database) => Ok((database, Some(message))),
-        Err(Unusable::Failed(error)) => Err(error),
-        Err(Unusable::Untrusted(reason)) => Err(StateError::Store { path: path.to_owned(), reason }),
-    }
+    let database = open_checked(path).map_err(|unusable| unusable.into_error(path))?;
+    Ok((database, Some(message)))
 }
 
 /// Opens the file without changing it, unless a program that was killed left work to be undone.
 pub(super) fn open_to_read(folder: &Path, path: &Path) -> Result<OpenDatabase, StateError> {
-    let untrusted = |unusable| match unusable {
-        Unusable::Untrusted(reason) => StateError::Store { path: path.to_owned(), reason },
-        Unusable::Failed(error) => error,
-    };
+    let untrusted = |unusable: Unusable| unusable.into_error(path);
     match builder().open_read_only(path) {
         Ok(database) => {
             check_version(&database).map_err(untrusted)?;
@@ -85,11 +89,7 @@ pub(super) fn open_to_read(folder: &Path, path: &Path) -> Result<OpenDatabase, S
 
 /// Opens the file, checks every page of it, and brings it into order.
 pub(super) fn check(path: &Path) -> Result<(), StateError> {
-    match open_checked(path) {
-        Ok(_) => Ok(()),
-        Err(Unusable::Failed(error)) => Err(error),
-        Err(Unusable::Untrusted(reason)) => Err(StateError::Store { path: path.to_owned(), reason }),
-    }
+    open_checked(path).map(drop).map_err(|unusable| unusable.into_error(path))
 }
 
 /// A store without a file.
