@@ -77,8 +77,13 @@ pub(super) fn read(keys: &mut Keys<'_>) -> Option<SyslogSettings> {
         is_printed.then(|| text.to_owned())
     };
     let hostname = keys.parsed("hostname", "not a host name", "write up to 255 characters without blanks", is_hostname);
-    let size = |text: &str| text.parse().ok().filter(|size| (480..=65_000).contains(size));
-    let max_bytes = keys.parsed("max_bytes", "not a size from 480 to 65000", "write bytes, such as 2048", size);
+    // what is left of a message whose texts are cut to nothing has to fit
+    let (least, problem) = match format {
+        SyslogFormat::Cef => (600, "not a size from 600 to 65000, which cef needs"),
+        SyslogFormat::Rfc5424 => (480, "not a size from 480 to 65000"),
+    };
+    let size = |text: &str| text.parse().ok().filter(|size| (least..=65_000).contains(size));
+    let max_bytes = keys.parsed("max_bytes", problem, "write bytes, such as 2048", size);
     let tls = ChannelTls::read(keys);
     let server = keys.required("server", "name the host that receives the messages")?.to_owned();
     let max_bytes = max_bytes.unwrap_or_else(|| transport.default_max_bytes());

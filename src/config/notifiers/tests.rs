@@ -123,7 +123,14 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[notifier_a]\ntype=elastic\ndata_stream=Logs-*", "error data_stream: not the name of a data stream: `Logs-*`"),
     ("[notifier_a]\ntype=syslog", "error server: missing"),
     ("[notifier_a]\ntype=syslog\nserver=s\nfacility=local8", "error facility: not a facility: `local8`"),
-    ("[notifier_a]\ntype=syslog\nserver=s\nmax_bytes=100", "error max_bytes: not a size from 480 to 65000: `100`"),
+    (
+        "[notifier_a]\ntype=syslog\nserver=s\nformat=rfc5424\nmax_bytes=479",
+        "error max_bytes: not a size from 480 to 65000: `479`",
+    ),
+    (
+        "[notifier_a]\ntype=syslog\nserver=s\nmax_bytes=480",
+        "error max_bytes: not a size from 600 to 65000, which cef needs: `480`",
+    ),
     (
         "[notifier_a]\ntype=mail\nsmtp_server=s\nsmtp_from=x\nnotification_email=a@b.c",
         "error smtp_from: not an e-mail address",
