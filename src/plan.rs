@@ -239,7 +239,7 @@ impl Planner {
     fn time(&mut self, field: &FieldPath, formats: &TimeFormats) -> usize {
         let spec = TimeSpec { field: field.clone(), formats: formats.clone() };
         let column = ColumnSpec::new(time_column_name(&spec), field, ColumnKind::Time);
-        self.add_column(ColumnSpec { form: self.names.form(field), formats: formats.clone(), ..column });
+        self.add_column(ColumnSpec { forms: self.names.forms(field), formats: formats.clone(), ..column });
         position(&mut self.layout.times, spec)
     }
 
@@ -247,10 +247,11 @@ impl Planner {
     /// field is used where no rule matches.
     fn field(&mut self, path: &FieldPath, kind: ColumnKind, rule_set: Option<usize>) -> FieldSource {
         self.column(kind, path);
-        let form = self.names.form(path).filter(|form| form.entry.is_none());
+        let forms = self.names.forms(path);
         let derived = rule_set.and_then(|rule_set| {
             let own = self.derived_source(path, Case::Kept, rule_set);
-            own.or_else(|| form.and_then(|form| self.derived_source(&form.of, form.case, rule_set)))
+            let plain = forms.iter().filter(|form| form.entry.is_none());
+            own.or_else(|| plain.filter_map(|form| self.derived_source(&form.of, form.case, rule_set)).next())
         });
         FieldSource { path: path.clone(), derived }
     }
@@ -265,8 +266,8 @@ impl Planner {
     }
 
     fn column(&mut self, kind: ColumnKind, field: &FieldPath) {
-        let form = self.names.form(field);
-        self.add_column(ColumnSpec { form, ..ColumnSpec::new(column_name(kind, field), field, kind) });
+        let forms = self.names.forms(field);
+        self.add_column(ColumnSpec { forms, ..ColumnSpec::new(column_name(kind, field), field, kind) });
     }
 
     fn add_column(&mut self, column: ColumnSpec) {

@@ -38,8 +38,8 @@ impl Reading {
         }
         let assets = assets.iter().map(|asset| &asset.field);
         let fields = templates.fields().chain(assets).chain(of_model).chain([&use_case.timestamp_field]);
-        let with_form = |field: &FieldPath| [Some(field.clone()), names.form(field).map(|form| form.of)];
-        Self::of_fields(fields.flat_map(with_form).flatten())
+        let with_form = |field: &FieldPath| names.forms(field).into_iter().map(|form| form.of).chain([field.clone()]);
+        Self::of_fields(fields.flat_map(with_form))
     }
 
     fn of_fields(fields: impl Iterator<Item = FieldPath>) -> Self {

@@ -49,7 +49,7 @@ impl FieldNames {
     pub fn value<'a>(&self, source: &'a Map<String, Value>, field: &FieldPath) -> Option<FieldValue<'a>> {
         match find(source, field.as_str()) {
             Some(found) => Some(found.into_value()),
-            None => value_of_form(source, &self.form(field)?),
+            None => self.forms(field).iter().find_map(|form| value_of_form(source, form)),
         }
     }
 }

@@ -80,6 +80,8 @@ pub trait MappedNames: Debug + Send + Sync {
 pub struct FieldNames {
     /// By their names in lower case.
     configured: BTreeMap<String, Form>,
+    /// Other names that a field may have, in order of preference, by its name in lower case.
+    aliases: BTreeMap<String, Vec<FieldPath>>,
     mapped: Option<Arc<dyn MappedNames>>,
 }
 
@@ -87,12 +89,20 @@ impl FieldNames {
     /// Adds names that the configuration declares.
     pub fn new(configured: impl IntoIterator<Item = (String, Form)>) -> Self {
         let configured = configured.into_iter().map(|(name, form)| (lower_case(&name), form)).collect();
-        FieldNames { configured, mapped: None }
+        FieldNames { configured, ..FieldNames::default() }
+    }
+
+    /// Adds other names of fields, in order of preference: the first of them that an event has
+    /// takes the place of a field that it does not have.
+    #[must_use]
+    pub fn with_aliases(mut self, aliases: impl IntoIterator<Item = (String, Vec<FieldPath>)>) -> Self {
+        self.aliases = aliases.into_iter().map(|(name, others)| (lower_case(&name), others)).collect();
+        self
     }
 
     /// Returns the same names together with those of a mapping.
     pub fn with_mapping(&self, mapped: Arc<dyn MappedNames>) -> Self {
-        FieldNames { configured: self.configured.clone(), mapped: Some(mapped) }
+        FieldNames { mapped: Some(mapped), ..self.clone() }
     }
 
     /// Returns the formats that a mapping names for the times of `field`.
@@ -103,6 +113,32 @@ impl FieldNames {
     /// Returns the names that a mapping has for forms of fields, with these fields.
     pub fn mapped_forms(&self) -> Vec<(String, FieldPath)> {
         self.mapped.as_ref().map(|mapped| mapped.forms()).unwrap_or_default()
+    }
+
+    /// Returns other names of the field `name`, in order of preference.
+    pub fn aliases(&self, name: &str) -> &[FieldPath] {
+        self.aliases.get(&lower_case(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns what `field` stands for in events that have no such field, in order of preference:
+    /// its form, if it is one, then the other names of the field.
+    pub fn forms(&self, field: &FieldPath) -> Vec<Form> {
+        let form = self.form(field);
+        let other = |case| move |of: &FieldPath| self.alias(of, case);
+        let of_field = self.aliases(field.as_str()).iter().map(other(Case::Kept));
+        let plain = form.iter().filter(|form| form.entry.is_none());
+        let of_form = plain.flat_map(|form| self.aliases(form.of.as_str()).iter().map(other(form.case)));
+        let mut forms: Vec<Form> = of_field.chain(of_form).collect();
+        forms.splice(0..0, form);
+        forms
+    }
+
+    /// The form that another name of a field stands for: a value of a list, if it names one.
+    fn alias(&self, of: &FieldPath, case: Case) -> Form {
+        match self.configured.get(&lower_case(of.as_str())) {
+            Some(named) => Form { case, ..named.clone() },
+            None => Form { of: of.clone(), case, entry: None },
+        }
     }
 
     /// Returns the form that `field` stands for in events that have no such field; `None` if there

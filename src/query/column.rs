@@ -77,8 +77,8 @@ impl QueryColumn {
         match &self.0.part {
             Part::Own => spec(ColumnKind::Leaves),
             Part::FormOf(parent) => {
-                let form = Some(Form { of: FieldPath::new(parent), case: Case::Kept, entry: None });
-                ColumnSpec { form, ..spec(ColumnKind::FormLeaves) }
+                let forms = vec![Form { of: FieldPath::new(parent), case: Case::Kept, entry: None }];
+                ColumnSpec { forms, ..spec(ColumnKind::FormLeaves) }
             }
             Part::Named(names) => ColumnSpec { names: Some(Arc::clone(names)), ..spec(ColumnKind::Leaves) },
         }

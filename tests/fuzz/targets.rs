@@ -91,7 +91,7 @@ fn json_lines(data: &[u8]) {
     ];
     let spec = |(idx, (field, kind)): (usize, (&str, ColumnKind))| {
         let field = FieldPath::new(field);
-        ColumnSpec { form: FieldNames::default().form(&field), ..ColumnSpec::new(idx.to_string(), &field, kind) }
+        ColumnSpec { forms: FieldNames::default().forms(&field), ..ColumnSpec::new(idx.to_string(), &field, kind) }
     };
     let projection = Projection::new(columns.into_iter().enumerate().map(spec).collect());
     let mut decoder = Decoder::new(&projection, Identity::Hashed);

@@ -279,16 +279,16 @@ impl Decoder {
                     row.values_everywhere(field, |raw| leaves(raw, scratch, push));
                 });
             }
-            ValuePlace::Field(field, form) if kind == ColumnKind::FormLeaves => {
-                let form = form.as_ref().filter(|_| !row.has(field));
+            ValuePlace::Field(field, forms) if kind == ColumnKind::FormLeaves => {
+                let form = forms.iter().find(|form| row.has(&form.of)).filter(|_| !row.has(field));
                 self.cells.push_leaves(column_idx, |scratch, push| {
                     let of = form.map_or(&[][..], |form| &form.of);
                     row.values_everywhere(of, |raw| own_leaves(raw, scratch, push));
                 });
             }
-            ValuePlace::Field(field, form) => match row.value(field) {
+            ValuePlace::Field(field, forms) => match row.value(field) {
                 Some(raw) => self.cells.push_one(column_idx, kind, Some(raw), Case::Kept, formats),
-                None => self.cells.push(column_idx, kind, &find(row, field, form.as_ref()), formats),
+                None => self.cells.push(column_idx, kind, &find(row, field, forms), formats),
             },
         }
     }

@@ -1,4 +1,4 @@
-//! Values of one field in one document: its own, or those of a form.
+//! Values of one field in one document: its own, or those of the first form that it has.
 
 use serde_json::Value;
 
@@ -22,14 +22,21 @@ pub(super) enum FoundValue<'de> {
 }
 
 /// Finds the values of a field of a document.
-pub(super) fn find<'de>(row: &Row<'_, 'de>, field: &FieldPlace, form: Option<&FormPlace>) -> FoundValue<'de> {
-    match (find_field(row, field, Case::Kept), form) {
-        (FoundValue::Missing, Some(form)) => match (find_field(row, &form.of, form.case), &form.entry) {
-            (found, None) => found,
-            (FoundValue::One(raw, _), Some(entry)) => picked(&[raw], entry, form.case),
-            (FoundValue::InArrays(raws, _), Some(entry)) => picked(&raws, entry, form.case),
-            (found, Some(_)) => found,
-        },
+pub(super) fn find<'de>(row: &Row<'_, 'de>, field: &FieldPlace, forms: &[FormPlace]) -> FoundValue<'de> {
+    let mut found = find_field(row, field, Case::Kept);
+    for form in forms {
+        if !matches!(found, FoundValue::Missing) {
+            break;
+        }
+        found = find_form(row, form);
+    }
+    found
+}
+
+fn find_form<'de>(row: &Row<'_, 'de>, form: &FormPlace) -> FoundValue<'de> {
+    match (find_field(row, &form.of, form.case), &form.entry) {
+        (FoundValue::One(raw, _), Some(entry)) => picked(&[raw], entry, form.case),
+        (FoundValue::InArrays(raws, _), Some(entry)) => picked(&raws, entry, form.case),
         (found, _) => found,
     }
 }

@@ -20,8 +20,8 @@ pub struct ColumnSpec {
     /// [`ColumnKind::Leaves`], a name with `*` stands for all leaves whose full name matches it
     /// (`*` alone: every leaf of the event).
     pub field: FieldPath,
-    /// form that takes the place of the field in events without it
-    pub form: Option<Form>,
+    /// forms that take the place of the field in events without it: the first that an event has
+    pub forms: Vec<Form>,
     /// with a pattern for `field`, a further test of full names
     pub names: Option<Arc<dyn LeafNames>>,
     /// rendering of the values into cells
@@ -34,7 +34,7 @@ impl ColumnSpec {
     /// Returns a column of the field itself, without formats of times.
     pub fn new(name: impl Into<String>, field: &FieldPath, kind: ColumnKind) -> Self {
         let formats = TimeFormats::default();
-        ColumnSpec { name: name.into(), field: field.clone(), form: None, names: None, kind, formats }
+        ColumnSpec { name: name.into(), field: field.clone(), forms: Vec::new(), names: None, kind, formats }
     }
 }
 
@@ -89,8 +89,8 @@ pub(super) enum ValuePlace {
     Index,
     /// Id of the document.
     Id,
-    /// A field, or a form that takes its place.
-    Field(FieldPlace, Option<FormPlace>),
+    /// A field, or the first of the forms that take its place.
+    Field(FieldPlace, Vec<FormPlace>),
     /// All leaves whose names match.
     Names(NamePattern),
 }
@@ -113,7 +113,7 @@ impl Plan {
             for keys in spec_ways(spec) {
                 if spec.kind == ColumnKind::Leaves { builder.add_leaves(&keys) } else { builder.add(&keys) }
             }
-            spec.form.iter().flat_map(|form| field_ways(&form.of)).for_each(|keys| builder.add(&keys));
+            spec.forms.iter().flat_map(|form| field_ways(&form.of)).for_each(|keys| builder.add(&keys));
         }
         let trie = builder.build();
         let places: Vec<ValuePlace> = specs.iter().map(|spec| value_place(spec, &trie)).collect();
@@ -133,12 +133,9 @@ fn value_place(spec: &ColumnSpec, trie: &Trie) -> ValuePlace {
         }
         _ => {
             let ends = |ways: Vec<Vec<String>>| ways.iter().filter_map(|keys| trie.find(keys)).collect();
-            let form = spec.form.as_ref().map(|form| FormPlace {
-                of: ends(field_ways(&form.of)),
-                case: form.case,
-                entry: form.entry.clone(),
-            });
-            ValuePlace::Field(ends(spec_ways(spec)), form)
+            let form =
+                |form: &Form| FormPlace { of: ends(field_ways(&form.of)), case: form.case, entry: form.entry.clone() };
+            ValuePlace::Field(ends(spec_ways(spec)), spec.forms.iter().map(form).collect())
         }
     }
 }

@@ -16,8 +16,8 @@ fn projection(columns: &[(&str, ColumnKind)]) -> Projection {
         .enumerate()
         .map(|(idx, (field, kind))| {
             let field = FieldPath::new(field);
-            let form = FieldNames::default().form(&field);
-            ColumnSpec { form, ..ColumnSpec::new(format!("c{idx}"), &field, *kind) }
+            let forms = FieldNames::default().forms(&field);
+            ColumnSpec { forms, ..ColumnSpec::new(format!("c{idx}"), &field, *kind) }
         })
         .collect();
     Projection::new(specs)

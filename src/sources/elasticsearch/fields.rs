@@ -22,7 +22,7 @@ pub(super) fn source_filter(columns: &[ColumnSpec], mapped: &MappedFields) -> Va
     if columns.is_empty() {
         return json!(false);
     }
-    let of_forms = columns.iter().filter_map(|column| Some(column.form.as_ref()?.of.as_str()));
+    let of_forms = columns.iter().flat_map(|column| column.forms.iter().map(|form| form.of.as_str()));
     let wanted: BTreeSet<&str> = columns.iter().map(|column| column.field.as_str()).chain(of_forms).collect();
     let mut includes: BTreeSet<String> = wanted.iter().map(|&field| field.to_owned()).collect();
     let is_wanted = |name: &&String| wanted.iter().any(|field| is_other_spelling(name, field));
@@ -68,8 +68,8 @@ mod tests {
 
     fn column(field: &str) -> ColumnSpec {
         let field = FieldPath::new(field);
-        let form = FieldNames::default().form(&field);
-        ColumnSpec { form, ..ColumnSpec::new(field.as_str(), &field, ColumnKind::Elements) }
+        let forms = FieldNames::default().forms(&field);
+        ColumnSpec { forms, ..ColumnSpec::new(field.as_str(), &field, ColumnKind::Elements) }
     }
 
     #[test]

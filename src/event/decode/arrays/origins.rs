@@ -197,34 +197,35 @@ impl Walk<'_> {
     }
 
     fn origin(&self, place: &ValuePlace, kind: ColumnKind) -> Origin {
-        let (field, form) = match place {
+        let (field, forms) = match place {
             ValuePlace::Index => return Origin::Index,
             ValuePlace::Id => return Origin::Id,
             ValuePlace::Names(_) => return Origin::Rows,
-            ValuePlace::Field(field, form) => (field, form.as_ref()),
+            ValuePlace::Field(field, forms) => (field, forms),
         };
-        let of_form: &[NodeId] = form.map_or(&[], |form| &form.of);
         let is_unclear = |node: &NodeId| self.unclear.iter().any(|nodes| nodes.contains(node));
-        if field.iter().chain(of_form).any(is_unclear) {
+        if field.iter().chain(forms.iter().flat_map(|form| &form.of)).any(is_unclear) {
             return Origin::Rows;
         }
         let hits = |ends: &[NodeId]| self.hits.iter().filter(|hit| ends.contains(&hit.node)).collect::<Vec<_>>();
-        match (&hits(field)[..], &hits(of_form)[..]) {
+        let found: Vec<_> =
+            forms.iter().map(|form| (form, hits(&form.of))).filter(|(_, hits)| !hits.is_empty()).collect();
+        match (&hits(field)[..], &found[..]) {
             ([], []) => Origin::Nowhere,
             // only events without the field have the leaves of its form
             ([_], []) if kind == ColumnKind::FormLeaves => Origin::Nowhere,
             ([own], []) if own.is_plain => own.origin(Case::Kept),
-            ([], [own]) if own.is_plain => of_form_field(own, form),
+            ([], [(form, hits)]) => match hits[..] {
+                [own] if own.is_plain => of_form_field(own, form),
+                _ => Origin::Rows,
+            },
             _ => Origin::Rows,
         }
     }
 }
 
-fn of_form_field(hit: &Hit, form: Option<&FormPlace>) -> Origin {
-    match form {
-        Some(FormPlace { entry: None, case, .. }) => hit.origin(*case),
-        _ => Origin::Rows,
-    }
+fn of_form_field(hit: &Hit, form: &FormPlace) -> Origin {
+    if form.entry.is_some() { Origin::Rows } else { hit.origin(form.case) }
 }
 
 /// True for scalars and lists of scalars.

@@ -84,8 +84,8 @@ fn specs(rng: &mut Rng) -> Projection {
     let spec = |idx: usize| {
         let field = FieldPath::new(WANTED[rng.usize(..WANTED.len())]);
         let kind = if field.as_str().contains('*') { ColumnKind::Leaves } else { kinds[rng.usize(..kinds.len())] };
-        let form = FieldNames::default().form(&field).filter(|_| kind != ColumnKind::Leaves);
-        ColumnSpec { form, ..ColumnSpec::new(idx.to_string(), &field, kind) }
+        let forms = if kind == ColumnKind::Leaves { Vec::new() } else { FieldNames::default().forms(&field) };
+        ColumnSpec { forms, ..ColumnSpec::new(idx.to_string(), &field, kind) }
     };
     Projection::new((0..6).map(spec).collect())
 }
