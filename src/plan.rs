@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::{Configuration, Problem, UseCase, compile_derived};
+use crate::config::{Configuration, Problem, UseCase, UseCaseQuery, compile_derived};
 use crate::event::decode::{ColumnKind, ColumnSpec};
 use crate::event::derived::DerivedFields;
 use crate::event::metric::Metric;
@@ -18,6 +18,7 @@ use crate::event::{Case, FieldNames, FieldPath, equal_ignoring_case};
 use crate::models::{Key, method};
 use crate::query::{
     CompiledQuery, Mapping, NamedField, QueryError, TimeField, TimeWindow, compile_with_times, named_fields,
+    with_other_names,
 };
 use crate::table::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
 
@@ -70,6 +71,8 @@ pub struct PlannedUseCase {
     pub use_case: Arc<UseCase>,
     /// Compiled query.
     pub query: CompiledQuery,
+    /// The query, which asks for every name of its fields.
+    pub asked: UseCaseQuery,
     /// Fields that the query names.
     pub named_fields: Vec<NamedField>,
     /// Times of its events, inclusive; `None` means any.
@@ -105,7 +108,9 @@ pub fn plan(
 ) -> (ScanPlan, Vec<Refused>) {
     let mapped = |mapping: &Mapping| Arc::new(names.with_mapping(Arc::new(mapping.clone())));
     let names = mapping.map_or_else(|| Arc::clone(names), mapped);
-    plan_with(use_cases, names, period, now, |use_case| compile_query(use_case, mapping, now).map(Some))
+    plan_with(use_cases, Arc::clone(&names), period, now, |use_case| {
+        compile_query(use_case, &names, mapping, now).map(Some)
+    })
 }
 
 /// Plans one scan like [`plan`], for a source that evaluates queries and windows itself.
@@ -144,7 +149,9 @@ fn plan_with(
 
 /// Returns the problems that [`plan`] would find, without a plan; the command `check` reports them.
 pub fn check(settings: &Configuration, mapping: Option<&Mapping>, now: DateTime<Utc>) -> Vec<Problem> {
-    let of_query = |use_case: &UseCase| compile_query(use_case, mapping, now).err().unwrap_or_default();
+    let of_query = |use_case: &UseCase| {
+        compile_query(use_case, &settings.main.field_names, mapping, now).err().unwrap_or_default()
+    };
     let of_queries = settings.use_cases.iter().flat_map(of_query);
     of_queries.chain(compile_derived(&settings.derived_fields).1).collect()
 }
@@ -175,7 +182,7 @@ impl Planner {
         let is_judged_here = query.is_some();
         let named_fields = match &query {
             Some(query) => query.named_fields().to_vec(),
-            None => named_fields(&use_case.query),
+            None => named_fields(&use_case.query, &self.names),
         };
         let query = query.unwrap_or_else(CompiledQuery::match_all);
         for column in query.columns().iter().chain(named_fields.iter().flat_map(|field| &field.columns)) {
@@ -194,6 +201,7 @@ impl Planner {
         let time_idx = needs_time.then(|| self.time(&use_case.timestamp_field, formats));
         self.use_cases.push(PlannedUseCase {
             query,
+            asked: with_other_names(&use_case.query, &self.names),
             named_fields,
             window,
             ends_at_newest: view.time.is_some() && period.end().is_none(),
@@ -342,11 +350,12 @@ fn position<T: PartialEq>(known: &mut Vec<T>, wanted: T) -> usize {
 
 fn compile_query(
     use_case: &UseCase,
+    names: &FieldNames,
     mapping: Option<&Mapping>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<Problem>> {
     let times = TimeField { name: use_case.timestamp_field.as_str(), formats: &use_case.timestamp_format };
-    compile_with_times(&use_case.query, mapping, times, now)
+    compile_with_times(&use_case.query, names, mapping, times, now)
         .map_err(|errors| errors.into_iter().map(|error| query_problem(use_case, error)).collect())
 }
 

@@ -7,6 +7,7 @@ use super::assets::{self, Asset};
 use super::cluster::{ElasticSettings, Environment};
 use super::daemon::{self, DaemonSettings};
 use super::derived_fields::{self, WrittenDerivedField};
+use super::field_aliases;
 use super::files;
 use super::general::{self, General};
 use super::http::{self, HttpServerSettings};
@@ -22,11 +23,12 @@ use crate::event::FieldNames;
 use crate::spelling::nearest;
 
 /// The sections besides those named after models. `[machine_learning]` is accepted and ignored.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     general::SECTION,
     assets::SECTION,
     derived_fields::SECTION,
     named_values::SECTION,
+    field_aliases::SECTION,
     whitelist::LITERALS,
     whitelist::REGEXPS,
     notifiers::SECTION,
@@ -104,7 +106,7 @@ pub(super) fn read<'a>(
         http,
         assets: assets::read(ini, problems),
         derived_fields: derived_fields::read(ini, problems),
-        field_names: Arc::new(named_values::read(ini, problems)),
+        field_names: Arc::new(named_values::read(ini, problems).with_aliases(field_aliases::read(ini, problems))),
         whitelist: Arc::new(WhitelistEntries::read(ini, problems)),
     };
     (main, model_defaults)

@@ -23,6 +23,7 @@ mod cluster;
 mod log;
 mod assets;
 mod derived_fields;
+mod field_aliases;
 mod named_values;
 mod whitelist;
 mod notifiers;

@@ -19,6 +19,7 @@ mod lower;
 pub mod lucene;
 mod mapping;
 mod named;
+mod names;
 mod number;
 mod predicate;
 pub mod regexp;
@@ -28,6 +29,7 @@ mod words;
 use chrono::{DateTime, Utc};
 
 use crate::config::UseCaseQuery;
+use crate::event::FieldNames;
 use crate::event::time::TimeFormats;
 use filter::{Filter, FilterContext};
 use named::named_in_columns;
@@ -36,6 +38,7 @@ pub use column::QueryColumn;
 pub use lower::CompiledQuery;
 pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
 pub use named::{NamedField, Sign, named_fields};
+pub use names::with_other_names;
 pub use time::TimeWindow;
 pub use words::Analyzer;
 
@@ -108,24 +111,42 @@ pub fn compile(
     mapping: Option<&Mapping>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
-    compile_in(query, &FilterContext { mapping, times: None, now })
+    compile_in(query, &FieldNames::default(), &FilterContext { mapping, times: None, now })
 }
 
 /// Same as [`compile`], for events whose time is in `times`: there, values and bounds are compared
-/// as times.
+/// as times, and `names` says which other names fields have.
 ///
 /// # Errors
 /// As [`compile`].
 pub fn compile_with_times(
     query: &UseCaseQuery,
+    names: &FieldNames,
     mapping: Option<&Mapping>,
     times: TimeField<'_>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
-    compile_in(query, &FilterContext { mapping, times: Some(times), now })
+    compile_in(query, names, &FilterContext { mapping, times: Some(times), now })
 }
 
-fn compile_in(query: &UseCaseQuery, context: &FilterContext<'_>) -> Result<CompiledQuery, Vec<QueryError>> {
+fn compile_in(
+    query: &UseCaseQuery,
+    names: &FieldNames,
+    context: &FilterContext<'_>,
+) -> Result<CompiledQuery, Vec<QueryError>> {
+    let with_names = with_other_names(query, names);
+    // places of errors are those in the query as written
+    let mut compiled = compile_as_written(query, context)?;
+    if with_names != *query {
+        let without_place = |error: QueryError| QueryError { position: None, path: None, ..error };
+        compiled = compile_as_written(&with_names, context)
+            .map_err(|errors| errors.into_iter().map(without_place).collect::<Vec<_>>())?;
+    }
+    compiled.named = named_in_columns(query, names, context.mapping);
+    Ok(compiled)
+}
+
+fn compile_as_written(query: &UseCaseQuery, context: &FilterContext<'_>) -> Result<CompiledQuery, Vec<QueryError>> {
     let lucene = query.lucene.iter().map(|text| lucene_filter(text, context));
     let dsl = query.dsl.iter().enumerate().map(|(idx, value)| dsl_filter(value, idx, context));
     let mut errors = Vec::new();
@@ -133,13 +154,11 @@ fn compile_in(query: &UseCaseQuery, context: &FilterContext<'_>) -> Result<Compi
     if !errors.is_empty() {
         return Err(errors);
     }
-    let mut compiled = lower::compile(Filter::and(filters)).map_err(|error| {
+    lower::compile(Filter::and(filters)).map_err(|error| {
         let help = "this is a fault of the program: please report it with the query".to_owned();
         let key = key_of_fault(query, context);
         vec![QueryError { message: error.to_string(), help, position: None, path: None, key }]
-    })?;
-    compiled.named = named_in_columns(query, context.mapping);
-    Ok(compiled)
+    })
 }
 
 /// Returns the key of the filter that cannot be lowered.

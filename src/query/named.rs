@@ -6,14 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ast::{FieldRef, Query};
 use super::filter::SERVER_FIELDS;
 use super::mapping::{fields_like, fields_named};
+use super::names::other_names;
 use super::{Mapping, QueryColumn, dsl, lucene};
 use crate::config::UseCaseQuery;
+use crate::event::FieldNames;
 
 /// A field that a query names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedField {
     /// Its name, or a pattern with `*`.
     pub name: String,
+    /// Other names of the field.
+    pub others: Vec<String>,
     /// Effect of a value that passes the test.
     pub sign: Sign,
     /// Columns that hold the leaves of the fields that it stands for; none if the query is not
@@ -44,14 +48,24 @@ impl Sign {
 
 /// Returns the fields that both filters of a use case name, as they are written; a clause without a
 /// field names none. A filter that cannot be read here names none: a server may understand more.
-pub fn named_fields(query: &UseCaseQuery) -> Vec<NamedField> {
-    let field = |(name, (_, sign))| NamedField { name, sign, columns: Vec::new() };
+pub fn named_fields(query: &UseCaseQuery, names: &FieldNames) -> Vec<NamedField> {
+    let field = |(name, (_, sign)): (String, _)| NamedField {
+        others: other_names(&name, names),
+        name,
+        sign,
+        columns: Vec::new(),
+    };
     collected(query).into_iter().map(field).collect()
 }
 
 /// Same as [`named_fields`], for a query that is evaluated here.
-pub(super) fn named_in_columns(query: &UseCaseQuery, mapping: Option<&Mapping>) -> Vec<NamedField> {
-    let field = |(name, (field, sign))| NamedField { columns: columns(&field, mapping), name, sign };
+pub(super) fn named_in_columns(query: &UseCaseQuery, names: &FieldNames, mapping: Option<&Mapping>) -> Vec<NamedField> {
+    let field = |(name, (field, sign)): (String, (FieldRef, Sign))| {
+        let others = other_names(&name, names);
+        let fields = others.iter().map(|other| FieldRef::Name(other.clone()));
+        let columns = [field].into_iter().chain(fields).flat_map(|field| columns(&field, mapping)).collect();
+        NamedField { name, others, sign, columns }
+    };
     collected(query).into_iter().map(field).collect()
 }
 
@@ -108,7 +122,7 @@ mod tests {
 
     fn named(lucene: &str, dsl: Vec<serde_json::Value>) -> Vec<(String, Sign)> {
         let query = UseCaseQuery { lucene: Some(lucene.to_owned()), dsl, recorded: String::new() };
-        named_fields(&query).into_iter().map(|field| (field.name, field.sign)).collect()
+        named_fields(&query, &FieldNames::default()).into_iter().map(|field| (field.name, field.sign)).collect()
     }
 
     #[test]
@@ -156,7 +170,7 @@ mod tests {
             ("list.x:y", vec!["leaves:list.x"]),
         ] {
             let query = UseCaseQuery { lucene: Some(name.to_owned()), dsl: Vec::new(), recorded: String::new() };
-            let named = named_in_columns(&query, Some(&mapping));
+            let named = named_in_columns(&query, &FieldNames::default(), Some(&mapping));
             let columns: Vec<String> = named[0].columns.iter().map(QueryColumn::name).collect();
             assert_eq!((named.len(), columns), (1, expected.into_iter().map(str::to_owned).collect()), "{name}");
         }

@@ -123,12 +123,15 @@ impl Assessing<'_> {
         }
     }
 
-    fn occurs(&self, NamedField { name, columns, .. }: &NamedField) -> bool {
+    fn occurs(&self, NamedField { name, others, columns, .. }: &NamedField) -> bool {
+        let mut names = [name].into_iter().chain(others);
         match self.source.mapped_fields() {
             None => columns.iter().any(|column| self.ingested.filled.contains(&column.name())),
-            Some(mapped) => mapped.names.iter().any(|known| {
-                // documents may have fields below an object that is not mapped in full
-                has_shape(known, name) || (mapped.has_unmapped && name.starts_with(&format!("{known}.")))
+            Some(mapped) => names.any(|name| {
+                mapped.names.iter().any(|known| {
+                    // documents may have fields below an object that is not mapped in full
+                    has_shape(known, name) || (mapped.has_unmapped && name.starts_with(&format!("{known}.")))
+                })
             }),
         }
     }

@@ -4,6 +4,7 @@
 mod doubts;
 mod element;
 mod leaf;
+mod names;
 
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ use super::time::parse_zone;
 use element::Element;
 
 pub use doubts::doubts;
+pub use names::with_other_names;
 
 /// Upper limit on nested queries.
 const MAX_DEPTH: usize = 128;

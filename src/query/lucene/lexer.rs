@@ -11,7 +11,7 @@ use winnow::token::{any, none_of, one_of, rest, take_while};
 use super::SyntaxError;
 
 /// Characters that no term may begin with unless they are escaped. `-` and `+` may follow later.
-const NOT_IN_TERMS: [char; 22] = [
+pub(super) const NOT_IN_TERMS: [char; 22] = [
     ' ', '\t', '\n', '\r', '\u{3000}', '+', '-', '!', '(', ')', ':', '^', '[', ']', '"', '{', '}', '~', '*', '?', '\\',
     '/',
 ];
@@ -52,16 +52,17 @@ pub(super) enum Token<'a> {
     Range(Bound<&'a str>, Bound<&'a str>),
 }
 
-/// A token, and the byte where it begins.
+/// A token, and the bytes where it begins and ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spanned<'a> {
     pub(super) token: Token<'a>,
     pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 /// Returns all tokens of `text`.
 pub(super) fn tokens(text: &str) -> Result<Vec<Spanned<'_>>, SyntaxError> {
-    let spanned = token.with_span().map(|(token, span)| Spanned { token, start: span.start });
+    let spanned = token.with_span().map(|(token, span)| Spanned { token, start: span.start, end: span.end });
     preceded(blanks, repeat(0.., terminated(spanned, blanks)))
         .parse(LocatingSlice::new(text))
         .map_err(|error| lexical_error(text, error.offset()))

@@ -17,12 +17,14 @@
 mod doubts;
 mod grammar;
 mod lexer;
+mod names;
 mod text;
 
 use super::SyntaxError;
 use super::ast::{FieldRef, Operator, Query};
 
 pub use doubts::doubts;
+pub use names::with_other_names;
 
 /// Settings for clauses that do not override them.
 #[derive(Clone, Debug)]

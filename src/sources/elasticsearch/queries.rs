@@ -47,9 +47,9 @@ impl Queries {
     }
 }
 
-/// Returns the query of a use case, as written, within its window.
+/// Returns the query of a use case within its window.
 pub(super) fn of_use_case(planned: &PlannedUseCase) -> Value {
-    let mut filters = filters(&planned.use_case.query);
+    let mut filters = filters(&planned.asked);
     filters.extend(window(planned));
     json!({"bool": {"filter": filters}})
 }
