@@ -205,6 +205,52 @@ fn named_values_have_fields_of_their_own() {
 }
 
 #[test]
+fn a_field_may_have_other_names() {
+    let mut events: Vec<Value> = (0..9).map(|_| json!({"EventID": 1, "Image": "usual.exe", "h": "a"})).collect();
+    events.push(json!({"EventID": 1, "Image": "flat.exe", "h": "a"}));
+    events.push(json!({"event": {"code": "1"}, "process": {"executable": "ecs.exe"}, "Image": "not this", "h": "a"}));
+    events.push(json!({"event_id": 1, "winlog": {"event_data": {"Image": "beats.exe"}}, "h": "a"}));
+    events.push(json!({"EventID": 3, "Image": "other.exe", "h": "a"}));
+    let found = Files {
+        main: "[field_aliases]\nevent.code=EventID, event_id\n\
+               process.executable = Image, winlog.event_data.Image\n[assets]\nprocess.executable=program\n",
+        use_cases: queries(
+            &[
+                ("flat", json!("event.code:1 AND process.executable:(flat* OR other*)")),
+                ("ecs", json!("process.executable.keyword:/[eb].*/ AND NOT _exists_:event_id")),
+                ("none", json!("event.code:1 AND NOT process.executable:*")),
+            ],
+            "{process.executable}",
+        ) + &rare("rare", "h", "process.executable"),
+        events: lines(&events),
+        ..Files::default()
+    }
+    .run();
+    assert_eq!(found.of("flat"), ["flat.exe"]);
+    assert_eq!(found.of("ecs"), ["ecs.exe"]);
+    assert!(found.of("none").is_empty());
+    let mut rare = found.of("rare");
+    rare.sort_unstable();
+    assert_eq!(rare, ["a: beats.exe (1)", "a: ecs.exe (1)", "a: flat.exe (1)", "a: other.exe (1)"]);
+    assert!(found.assets.concat().contains(&"program: ecs.exe".to_owned()));
+}
+
+#[test]
+fn other_names_that_cannot_be_are_told() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let main = "[field_aliases]\na=\nb= B, c\nd=e,,e\n";
+    fs::write(folder.path().join("main.conf"), main).expect("written");
+    fs::write(folder.path().join("use_cases.conf"), rare("x", "a", "b")).expect("written");
+    let finished = program::run(folder.path(), &["check", "--config", "main.conf", "--use-cases", "use_cases.conf"]);
+    let said = finished.stdout + &finished.stderr;
+    assert_eq!(finished.code, 78, "{said}");
+    for part in ["main.conf:2", "no other name of the field", "main.conf:3", "`B` is named twice", "`e` is named twice"]
+    {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+}
+
+#[test]
 fn named_values_without_a_name_are_an_error() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     fs::write(folder.path().join("main.conf"), "[namedvalues]\nrole=ModifiedProperties.Role\n").expect("written");
