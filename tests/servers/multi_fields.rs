@@ -154,7 +154,28 @@ fn models() -> String {
     text += "[sudden_appearance_new]\nes_query_filter=_exists_:host.name\naggregator=meta.raw, host.name.keyword\n\
              target=message.keyword\nhistory_window_days=7\nhistory_window_hours=0\nsliding_window_size=01:00:00\n\
              sliding_window_step_size=00:01:00\n";
-    text + &texts("new {message.keyword} on {host.name.keyword}")
+    text += &texts("new {message.keyword} on {host.name.keyword}");
+    text + &other_names()
+}
+
+/// Use cases of fields by other names.
+fn other_names() -> String {
+    let mut text = String::new();
+    for (idx, filter) in [
+        "es_query_filter=device:PC-2 AND _exists_:reply",
+        "es_query_filter=+device.caseless:(pc-2 OR pc-3) -reply:(x y)",
+        "es_dsl_filter={\"query\": {\"terms\": {\"reply.raw\": [\"c\", \"A\"]}}}",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let summary = texts("{device} {device.caseless} {reply} {privilege}");
+        write!(text, "[simplequery_other{idx}]\n{filter}\n{summary}").expect("a text grows");
+    }
+    text += "[terms_other]\nes_query_filter=device:*\naggregator=device.caseless\ntarget=reply, privilege\n\
+             target_count_method=within_aggregator\ntrigger_on=low\ntrigger_method=pct_of_max_value\n\
+             trigger_sensitivity=20\n";
+    text + &texts("{aggregator} {term} {term_count}")
 }
 
 fn texts(summary: &str) -> String {
@@ -169,7 +190,8 @@ fn check(kind: Kind) {
     bench.write(
         "main.conf",
         "[assets]\nhost.name.caseless=host\ndns.answers.data.keyword=answer\n\
-        [namedvalues]\nrole=props[Name=Role].Value\n",
+        [namedvalues]\nrole=props[Name=Role].Value\n\
+        [field_aliases]\ndevice=missing, host.name\nreply=nowhere.at_all, dns.answers.data\nprivilege=role\n",
     );
     bench.write("hits.ndjson", &hits(INDEX, &documents));
     bench.write_cluster(INDEX, "es_save_results=0\n");
