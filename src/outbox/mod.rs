@@ -225,10 +225,12 @@ impl Outbox {
         // what is stored meanwhile is told by the next pass
         pending.sort_by_key(|pending| (pending.attempts, pending.number));
         for next in pending {
+            if interrupt.is_raised() || clock.passed() >= end {
+                break;
+            }
             let now = clock.now();
             let counts = self.store.channel(name)?;
-            let may_begin = !interrupt.is_raised() && clock.passed() < end;
-            if !may_begin || counts.is_paused(now) || counts.room(now, channel.rate_limit) == 0 {
+            if counts.is_paused(now) || counts.room(now, channel.rate_limit) == 0 {
                 break;
             }
             // one that is cut off may have been told, and is told again
