@@ -221,7 +221,7 @@ fn queried_fields(use_case: &UseCase) -> Vec<(&'static str, String)> {
     let lucene = UseCaseQuery { dsl: Vec::new(), ..use_case.query.clone() };
     let dsl = UseCaseQuery { lucene: None, ..use_case.query.clone() };
     let named = |(key, query): (&'static str, UseCaseQuery)| {
-        query::named_fields(&query, &FieldNames::default()).into_iter().map(move |field| (key, field.name))
+        query::named_fields(&query).into_iter().map(move |field| (key, field.name))
     };
     [("es_query_filter", lucene), ("es_dsl_filter", dsl)].into_iter().flat_map(named).collect()
 }

@@ -108,8 +108,8 @@ pub fn plan(
 ) -> (ScanPlan, Vec<Refused>) {
     let mapped = |mapping: &Mapping| Arc::new(names.with_mapping(Arc::new(mapping.clone())));
     let names = mapping.map_or_else(|| Arc::clone(names), mapped);
-    plan_with(use_cases, Arc::clone(&names), period, now, |use_case| {
-        compile_query(use_case, &names, mapping, now).map(Some)
+    plan_with(use_cases, names, period, now, |use_case, asked, names| {
+        compile_query(use_case, asked, names, mapping, now).map(Some)
     })
 }
 
@@ -124,23 +124,25 @@ pub fn plan_search(
     period: Period,
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, Arc::clone(names), period, now, |_| Ok(None))
+    plan_with(use_cases, Arc::clone(names), period, now, |_, _, _| Ok(None))
 }
 
-/// Plans one scan. `query` compiles the query of a use case; `None` if the source evaluates it, and
-/// the window, itself.
+/// Plans one scan. `query` compiles the query of a use case, which asks for every name of its
+/// fields; `None` if the source evaluates it, and the window, itself.
 fn plan_with(
     use_cases: Vec<Arc<UseCase>>,
     names: Arc<FieldNames>,
     period: Period,
     now: DateTime<Utc>,
-    query: impl Fn(&UseCase) -> Result<Option<CompiledQuery>, Vec<Problem>>,
+    query: impl Fn(&UseCase, &UseCaseQuery, &FieldNames) -> Result<Option<CompiledQuery>, Vec<Problem>>,
 ) -> (ScanPlan, Vec<Refused>) {
     let mut planner = Planner { names, ..Planner::default() };
     let mut refused = Vec::new();
     for use_case in use_cases {
         let formats = time_formats(&use_case, &planner.names);
-        if let Err(problems) = planner.add(&use_case, query(&use_case), period, &formats) {
+        let query =
+            asked(&use_case, &planner.names).and_then(|asked| Ok((query(&use_case, &asked, &planner.names)?, asked)));
+        if let Err(problems) = planner.add(&use_case, query, period, &formats) {
             refused.push((use_case, problems));
         }
     }
@@ -150,7 +152,9 @@ fn plan_with(
 /// Returns the problems that [`plan`] would find, without a plan; the command `check` reports them.
 pub fn check(settings: &Configuration, mapping: Option<&Mapping>, now: DateTime<Utc>) -> Vec<Problem> {
     let of_query = |use_case: &UseCase| {
-        compile_query(use_case, &settings.main.field_names, mapping, now).err().unwrap_or_default()
+        let names = &settings.main.field_names;
+        let compiled = asked(use_case, names).and_then(|asked| compile_query(use_case, &asked, names, mapping, now));
+        compiled.err().unwrap_or_default()
     };
     let of_queries = settings.use_cases.iter().flat_map(of_query);
     of_queries.chain(compile_derived(&settings.derived_fields).1).collect()
@@ -169,11 +173,11 @@ impl Planner {
     fn add(
         &mut self,
         use_case: &Arc<UseCase>,
-        query: Result<Option<CompiledQuery>, Vec<Problem>>,
+        query: Result<(Option<CompiledQuery>, UseCaseQuery), Vec<Problem>>,
         period: Period,
         formats: &TimeFormats,
     ) -> Result<(), Vec<Problem>> {
-        let (query, rule_set) = match (query, self.rule_set(use_case)) {
+        let ((query, asked), rule_set) = match (query, self.rule_set(use_case)) {
             (Ok(query), Ok(rule_set)) => (query, rule_set),
             (query, rule_set) => {
                 return Err([query.err(), rule_set.err()].into_iter().flatten().flatten().collect());
@@ -182,7 +186,7 @@ impl Planner {
         let is_judged_here = query.is_some();
         let named_fields = match &query {
             Some(query) => query.named_fields().to_vec(),
-            None => named_fields(&use_case.query, &self.names),
+            None => named_fields(&use_case.query),
         };
         let query = query.unwrap_or_else(CompiledQuery::match_all);
         for column in query.columns().iter().chain(named_fields.iter().flat_map(|field| &field.columns)) {
@@ -201,7 +205,7 @@ impl Planner {
         let time_idx = needs_time.then(|| self.time(&use_case.timestamp_field, formats));
         self.use_cases.push(PlannedUseCase {
             query,
-            asked: with_other_names(&use_case.query, &self.names),
+            asked,
             named_fields,
             window,
             ends_at_newest: view.time.is_some() && period.end().is_none(),
@@ -348,15 +352,25 @@ fn position<T: PartialEq>(known: &mut Vec<T>, wanted: T) -> usize {
     })
 }
 
+/// Returns the query of a use case, which asks for every name of its fields.
+fn asked(use_case: &UseCase, names: &FieldNames) -> Result<UseCaseQuery, Vec<Problem>> {
+    with_other_names(&use_case.query, names).map_err(|errors| query_problems(use_case, errors))
+}
+
 fn compile_query(
     use_case: &UseCase,
+    asked: &UseCaseQuery,
     names: &FieldNames,
     mapping: Option<&Mapping>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<Problem>> {
     let times = TimeField { name: use_case.timestamp_field.as_str(), formats: &use_case.timestamp_format };
-    compile_with_times(&use_case.query, names, mapping, times, now)
-        .map_err(|errors| errors.into_iter().map(|error| query_problem(use_case, error)).collect())
+    compile_with_times(&use_case.query, asked, names, mapping, times, now)
+        .map_err(|errors| query_problems(use_case, errors))
+}
+
+fn query_problems(use_case: &UseCase, errors: Vec<QueryError>) -> Vec<Problem> {
+    errors.into_iter().map(|error| query_problem(use_case, error)).collect()
 }
 
 fn query_problem(use_case: &UseCase, error: QueryError) -> Problem {

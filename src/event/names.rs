@@ -115,8 +115,16 @@ impl FieldNames {
         self.mapped.as_ref().map(|mapped| mapped.forms()).unwrap_or_default()
     }
 
+    /// True if some field has other names.
+    pub fn has_aliases(&self) -> bool {
+        !self.aliases.is_empty()
+    }
+
     /// Returns other names of the field `name`, in order of preference.
     pub fn aliases(&self, name: &str) -> &[FieldPath] {
+        if !self.has_aliases() {
+            return &[];
+        }
         self.aliases.get(&lower_case(name)).map_or(&[], Vec::as_slice)
     }
 
@@ -124,20 +132,17 @@ impl FieldNames {
     /// its form, if it is one, then the other names of the field.
     pub fn forms(&self, field: &FieldPath) -> Vec<Form> {
         let form = self.form(field);
-        let other = |case| move |of: &FieldPath| self.alias(of, case);
-        let of_field = self.aliases(field.as_str()).iter().map(other(Case::Kept));
+        let others = |name: &str, case| self.aliases(name).iter().map(move |of| self.form_of(of.clone(), case));
         let plain = form.iter().filter(|form| form.entry.is_none());
-        let of_form = plain.flat_map(|form| self.aliases(form.of.as_str()).iter().map(other(form.case)));
-        let mut forms: Vec<Form> = of_field.chain(of_form).collect();
-        forms.splice(0..0, form);
-        forms
+        let of_form = plain.flat_map(|form| others(form.of.as_str(), form.case));
+        form.iter().cloned().chain(others(field.as_str(), Case::Kept)).chain(of_form).collect()
     }
 
-    /// The form that another name of a field stands for: a value of a list, if it names one.
-    fn alias(&self, of: &FieldPath, case: Case) -> Form {
+    /// The form of the field `of`: of the values that it names, if the configuration declares it.
+    fn form_of(&self, of: FieldPath, case: Case) -> Form {
         match self.configured.get(&lower_case(of.as_str())) {
             Some(named) => Form { case, ..named.clone() },
-            None => Form { of: of.clone(), case, entry: None },
+            None => Form { of, case, entry: None },
         }
     }
 
@@ -153,10 +158,7 @@ impl FieldNames {
             MappedName::Form(form) => Some(form),
             MappedName::Unknown => customary_form(name),
         }?;
-        Some(match self.configured.get(&lower_case(form.of.as_str())) {
-            Some(named) => Form { case: form.case, ..named.clone() },
-            None => form,
-        })
+        Some(self.form_of(form.of, form.case))
     }
 
     /// True if `name` is a value that the configuration names, or a form of one.

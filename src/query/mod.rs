@@ -38,7 +38,7 @@ pub use column::QueryColumn;
 pub use lower::CompiledQuery;
 pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
 pub use named::{NamedField, Sign, named_fields};
-pub use names::with_other_names;
+pub use names::{other_names, with_other_names};
 pub use time::TimeWindow;
 pub use words::Analyzer;
 
@@ -111,42 +111,42 @@ pub fn compile(
     mapping: Option<&Mapping>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
-    compile_in(query, &FieldNames::default(), &FilterContext { mapping, times: None, now })
+    compile_asked(query, query, &FieldNames::default(), &FilterContext { mapping, times: None, now })
 }
 
 /// Same as [`compile`], for events whose time is in `times`: there, values and bounds are compared
-/// as times, and `names` says which other names fields have.
+/// as times. `asked` is the query [`with_other_names`].
 ///
 /// # Errors
 /// As [`compile`].
 pub fn compile_with_times(
     query: &UseCaseQuery,
+    asked: &UseCaseQuery,
     names: &FieldNames,
     mapping: Option<&Mapping>,
     times: TimeField<'_>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
-    compile_in(query, names, &FilterContext { mapping, times: Some(times), now })
+    compile_asked(query, asked, names, &FilterContext { mapping, times: Some(times), now })
 }
 
-fn compile_in(
+fn compile_asked(
     query: &UseCaseQuery,
+    asked: &UseCaseQuery,
     names: &FieldNames,
     context: &FilterContext<'_>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
-    let with_names = with_other_names(query, names);
-    // places of errors are those in the query as written
-    let mut compiled = compile_as_written(query, context)?;
-    if with_names != *query {
+    let mut compiled = compile_in(asked, context).map_err(|errors| {
+        // places are those in the query as written
         let without_place = |error: QueryError| QueryError { position: None, path: None, ..error };
-        compiled = compile_as_written(&with_names, context)
-            .map_err(|errors| errors.into_iter().map(without_place).collect::<Vec<_>>())?;
-    }
+        let of_names = || errors.iter().cloned().map(without_place).collect();
+        if asked == query { errors } else { compile_in(query, context).err().unwrap_or_else(of_names) }
+    })?;
     compiled.named = named_in_columns(query, names, context.mapping);
     Ok(compiled)
 }
 
-fn compile_as_written(query: &UseCaseQuery, context: &FilterContext<'_>) -> Result<CompiledQuery, Vec<QueryError>> {
+fn compile_in(query: &UseCaseQuery, context: &FilterContext<'_>) -> Result<CompiledQuery, Vec<QueryError>> {
     let lucene = query.lucene.iter().map(|text| lucene_filter(text, context));
     let dsl = query.dsl.iter().enumerate().map(|(idx, value)| dsl_filter(value, idx, context));
     let mut errors = Vec::new();
@@ -173,16 +173,8 @@ fn key_of_fault(query: &UseCaseQuery, context: &FilterContext<'_>) -> &'static s
 
 /// Returns what is honoured in both filters of a use case, but was probably meant otherwise.
 pub fn doubts(query: &UseCaseQuery) -> Vec<QueryError> {
-    let in_lucene = |text: &String| {
-        let doubt = |doubt: SyntaxError| QueryError {
-            position: Some(doubt.position_in(text)),
-            message: doubt.message,
-            help: doubt.help,
-            path: None,
-            key: LUCENE_KEY,
-        };
-        lucene::doubts(text).into_iter().map(doubt).collect::<Vec<_>>()
-    };
+    let in_lucene =
+        |text: &String| lucene::doubts(text).into_iter().map(|doubt| lucene_error(text, doubt)).collect::<Vec<_>>();
     let in_dsl = |(idx, value): (usize, &serde_json::Value)| {
         let doubt = |doubt: dsl::DslError| QueryError {
             path: Some(format!("[{idx}]{}", doubt.path)),
@@ -197,12 +189,14 @@ pub fn doubts(query: &UseCaseQuery) -> Vec<QueryError> {
 }
 
 fn lucene_filter(text: &str, context: &FilterContext<'_>) -> Result<Filter, QueryError> {
-    let error = |message, help, position| QueryError { message, help, position, path: None, key: LUCENE_KEY };
-    let query = lucene::parse(text, &lucene::Defaults::default()).map_err(|syntax| {
-        let position = syntax.position_in(text);
-        error(syntax.message, syntax.help, Some(position))
-    })?;
-    filter::of(&query, context).map_err(|refused| error(refused.message, refused.help, None))
+    let query = lucene::parse(text, &lucene::Defaults::default()).map_err(|syntax| lucene_error(text, syntax))?;
+    let error = |message, help| QueryError { message, help, position: None, path: None, key: LUCENE_KEY };
+    filter::of(&query, context).map_err(|refused| error(refused.message, refused.help))
+}
+
+fn lucene_error(text: &str, syntax: SyntaxError) -> QueryError {
+    let position = Some(syntax.position_in(text));
+    QueryError { message: syntax.message, help: syntax.help, position, path: None, key: LUCENE_KEY }
 }
 
 fn dsl_filter(value: &serde_json::Value, idx: usize, context: &FilterContext<'_>) -> Result<Filter, QueryError> {

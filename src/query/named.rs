@@ -16,8 +16,6 @@ use crate::event::FieldNames;
 pub struct NamedField {
     /// Its name, or a pattern with `*`.
     pub name: String,
-    /// Other names of the field.
-    pub others: Vec<String>,
     /// Effect of a value that passes the test.
     pub sign: Sign,
     /// Columns that hold the leaves of the fields that it stands for; none if the query is not
@@ -48,23 +46,17 @@ impl Sign {
 
 /// Returns the fields that both filters of a use case name, as they are written; a clause without a
 /// field names none. A filter that cannot be read here names none: a server may understand more.
-pub fn named_fields(query: &UseCaseQuery, names: &FieldNames) -> Vec<NamedField> {
-    let field = |(name, (_, sign)): (String, _)| NamedField {
-        others: other_names(&name, names),
-        name,
-        sign,
-        columns: Vec::new(),
-    };
+pub fn named_fields(query: &UseCaseQuery) -> Vec<NamedField> {
+    let field = |(name, (_, sign))| NamedField { name, sign, columns: Vec::new() };
     collected(query).into_iter().map(field).collect()
 }
 
-/// Same as [`named_fields`], for a query that is evaluated here.
+/// Same as [`named_fields`], for a query that is evaluated here, with the columns of all of their
+/// names.
 pub(super) fn named_in_columns(query: &UseCaseQuery, names: &FieldNames, mapping: Option<&Mapping>) -> Vec<NamedField> {
     let field = |(name, (field, sign)): (String, (FieldRef, Sign))| {
-        let others = other_names(&name, names);
-        let fields = others.iter().map(|other| FieldRef::Name(other.clone()));
-        let columns = [field].into_iter().chain(fields).flat_map(|field| columns(&field, mapping)).collect();
-        NamedField { name, others, sign, columns }
+        let fields = other_names(&name, names).into_iter().map(FieldRef::Name).chain([field]);
+        NamedField { columns: fields.flat_map(|field| columns(&field, mapping)).collect(), name, sign }
     };
     collected(query).into_iter().map(field).collect()
 }
@@ -122,7 +114,7 @@ mod tests {
 
     fn named(lucene: &str, dsl: Vec<serde_json::Value>) -> Vec<(String, Sign)> {
         let query = UseCaseQuery { lucene: Some(lucene.to_owned()), dsl, recorded: String::new() };
-        named_fields(&query, &FieldNames::default()).into_iter().map(|field| (field.name, field.sign)).collect()
+        named_fields(&query).into_iter().map(|field| (field.name, field.sign)).collect()
     }
 
     #[test]

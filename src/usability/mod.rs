@@ -13,7 +13,7 @@ use crate::event::decode::ColumnKind;
 use crate::event::{FieldNames, FieldPath, FieldValue, equal_ignoring_case, has_shape};
 use crate::ingest::{FirstEvents, Ingested, Usage};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name};
-use crate::query::{NamedField, Sign};
+use crate::query::{NamedField, Sign, other_names};
 use crate::sources::EventSource;
 use crate::spelling::named_values;
 use crate::table::{FieldSource, MetricSpec};
@@ -123,16 +123,17 @@ impl Assessing<'_> {
         }
     }
 
-    fn occurs(&self, NamedField { name, others, columns, .. }: &NamedField) -> bool {
-        let mut names = [name].into_iter().chain(others);
+    fn occurs(&self, NamedField { name, columns, .. }: &NamedField) -> bool {
         match self.source.mapped_fields() {
             None => columns.iter().any(|column| self.ingested.filled.contains(&column.name())),
-            Some(mapped) => names.any(|name| {
-                mapped.names.iter().any(|known| {
-                    // documents may have fields below an object that is not mapped in full
+            Some(mapped) => {
+                // documents may have fields below an object that is not mapped in full
+                let may_be = |known: &str, name: &str| {
                     has_shape(known, name) || (mapped.has_unmapped && name.starts_with(&format!("{known}.")))
-                })
-            }),
+                };
+                let mut names = [name.clone()].into_iter().chain(other_names(name, &self.plan.names));
+                names.any(|name| mapped.names.iter().any(|known| may_be(known, &name)))
+            }
         }
     }
 

@@ -237,13 +237,7 @@ fn a_field_may_have_other_names() {
 
 #[test]
 fn other_names_that_cannot_be_are_told() {
-    let folder = tempfile::tempdir().expect("a scratch folder");
-    let main = "[field_aliases]\na=\nb= B, c\nd=e,,e\n";
-    fs::write(folder.path().join("main.conf"), main).expect("written");
-    fs::write(folder.path().join("use_cases.conf"), rare("x", "a", "b")).expect("written");
-    let finished = program::run(folder.path(), &["check", "--config", "main.conf", "--use-cases", "use_cases.conf"]);
-    let said = finished.stdout + &finished.stderr;
-    assert_eq!(finished.code, 78, "{said}");
+    let said = refused("[field_aliases]\na=\nb= B, c\nd=e,,e\n", &rare("x", "a", "b"));
     for part in ["main.conf:2", "no other name of the field", "main.conf:3", "`B` is named twice", "`e` is named twice"]
     {
         assert!(said.contains(part), "{part} is not in {said}");
@@ -251,19 +245,36 @@ fn other_names_that_cannot_be_are_told() {
 }
 
 #[test]
+fn groups_of_fields_with_other_names_are_limited() {
+    for (n, expected) in [(40, "groups grow to more than 1048576 bytes"), (100_000, "more than 128 groups")] {
+        let query = format!("{}1{}", "b:(".repeat(n), ")".repeat(n));
+        let said = refused("[field_aliases]\nb=c\n", &queries(&[("deep", json!(query))], "{b}"));
+        for part in ["use_cases.conf:2", expected] {
+            assert!(said.contains(part), "{part} is not said");
+        }
+    }
+}
+
+#[test]
 fn named_values_without_a_name_are_an_error() {
-    let folder = tempfile::tempdir().expect("a scratch folder");
-    fs::write(folder.path().join("main.conf"), "[namedvalues]\nrole=ModifiedProperties.Role\n").expect("written");
     let use_cases = "[namedvalues]\nrole=a[b=c].d\n".to_owned() + &rare("x", "a", "b");
-    fs::write(folder.path().join("use_cases.conf"), use_cases).expect("written");
-    let finished = program::run(folder.path(), &["check", "--config", "main.conf", "--use-cases", "use_cases.conf"]);
-    let said = finished.stdout + &finished.stderr;
-    assert_eq!(finished.code, 78, "{said}");
+    let said = refused("[namedvalues]\nrole=ModifiedProperties.Role\n", &use_cases);
     for part in
         ["main.conf:2", "not a value with a name", "FIELD[NAME_KEY=NAME].VALUE_KEY", "named values of a use-case file"]
     {
         assert!(said.contains(part), "{part} is not in {said}");
     }
+}
+
+/// What `check` says of a configuration with errors.
+fn refused(main: &str, use_cases: &str) -> String {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    fs::write(folder.path().join("main.conf"), main).expect("written");
+    fs::write(folder.path().join("use_cases.conf"), use_cases).expect("written");
+    let finished = program::run(folder.path(), &["check", "--config", "main.conf", "--use-cases", "use_cases.conf"]);
+    let said = finished.stdout + &finished.stderr;
+    assert_eq!(finished.code, 78, "{said}");
+    said
 }
 
 #[test]

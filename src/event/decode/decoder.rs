@@ -280,7 +280,7 @@ impl Decoder {
                 });
             }
             ValuePlace::Field(field, forms) if kind == ColumnKind::FormLeaves => {
-                let form = forms.iter().find(|form| row.has(&form.of)).filter(|_| !row.has(field));
+                let form = if row.has(field) { None } else { forms.iter().find(|form| row.has(&form.of)) };
                 self.cells.push_leaves(column_idx, |scratch, push| {
                     let of = form.map_or(&[][..], |form| &form.of);
                     row.values_everywhere(of, |raw| own_leaves(raw, scratch, push));

@@ -23,14 +23,10 @@ pub(super) enum FoundValue<'de> {
 
 /// Finds the values of a field of a document.
 pub(super) fn find<'de>(row: &Row<'_, 'de>, field: &FieldPlace, forms: &[FormPlace]) -> FoundValue<'de> {
-    let mut found = find_field(row, field, Case::Kept);
-    for form in forms {
-        if !matches!(found, FoundValue::Missing) {
-            break;
-        }
-        found = find_form(row, form);
-    }
-    found
+    let own = || find_field(row, field, Case::Kept);
+    let of_forms = forms.iter().map(|form| find_form(row, form));
+    let mut found = std::iter::once_with(own).chain(of_forms);
+    found.find(|found| !matches!(found, FoundValue::Missing)).unwrap_or(FoundValue::Missing)
 }
 
 fn find_form<'de>(row: &Row<'_, 'de>, form: &FormPlace) -> FoundValue<'de> {

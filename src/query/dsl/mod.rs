@@ -14,7 +14,7 @@ use super::time::parse_zone;
 use element::Element;
 
 pub use doubts::doubts;
-pub use names::with_other_names;
+pub use names::add_other_names;
 
 /// Upper limit on nested queries.
 const MAX_DEPTH: usize = 128;

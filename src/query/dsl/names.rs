@@ -2,77 +2,95 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::query::lucene;
+use crate::query::{SyntaxError, lucene};
 
 /// Kinds of queries whose body is `{FIELD: ..}`.
-const ON_FIELD: [&str; 8] = ["term", "match", "match_phrase", "range", "prefix", "wildcard", "regexp", "fuzzy"];
+const ON_FIELD: [&str; 9] =
+    ["term", "terms", "match", "match_phrase", "range", "prefix", "wildcard", "regexp", "fuzzy"];
 
-/// Returns `query` with every query of a field that has other names replaced by a `bool` of queries
-/// of all of its names. What is not understood stays as it is.
-pub fn with_other_names(query: &Value, others: &dyn Fn(&str) -> Vec<String>) -> Value {
-    let Some((kind, body)) = query.as_object().filter(|query| query.len() == 1).and_then(|query| query.iter().next())
-    else {
-        return query.clone();
-    };
-    let below = |value: &Value| with_other_names(value, others);
-    match (kind.as_str(), body) {
-        ("bool" | "constant_score" | "dis_max", Value::Object(body)) => {
-            let rewritten = |(key, value): (&String, &Value)| {
-                let value = match value {
-                    Value::Array(list) => list.iter().map(below).collect(),
-                    value => below(value),
-                };
-                (key.clone(), value)
-            };
-            json!({kind: body.iter().map(rewritten).collect::<Map<_, _>>()})
+/// Replaces every query of a field that has other names by a `bool` of queries of all of its names.
+/// What is not understood stays as it is.
+///
+/// # Errors
+/// As [`lucene::with_other_names`], for each `query_string`.
+pub fn add_other_names(query: &mut Value, others: &dyn Fn(&str) -> Vec<String>) -> Result<(), SyntaxError> {
+    let Some((kind, body)) = only_entry(query) else { return Ok(()) };
+    let renamed: Vec<Value> = match kind {
+        "bool" | "constant_score" | "dis_max" => {
+            return body.values_mut().flat_map(queries).try_for_each(|query| add_other_names(query, others));
         }
-        ("query_string", Value::Object(body)) => {
-            let mut body = body.clone();
-            if let Some(Value::String(text)) = body.get_mut("query")
-                && let Ok(rewritten) = lucene::with_other_names(text, others)
-            {
-                *text = rewritten;
+        "query_string" => {
+            if let Some(Value::String(text)) = body.get_mut("query") {
+                *text = lucene::with_other_names(text, others)?;
             }
-            json!({kind: body})
+            if let Some(Value::String(field)) = body.get("default_field")
+                && !others(field).is_empty()
+            {
+                let field = body.remove("default_field");
+                body.insert("fields".to_owned(), json!([field]));
+            }
+            add_to_list(body, others);
+            return Ok(());
         }
-        ("exists", Value::Object(body)) => match body.get("field").and_then(Value::as_str) {
-            Some(field) => any_of(query, others(field).into_iter().map(|other| json!({kind: {"field": other}}))),
-            None => query.clone(),
-        },
-        ("terms", Value::Object(body)) => {
-            let is_field = |key: &&String| !matches!(key.as_str(), "boost" | "_name");
-            on_field(query, kind, body, body.keys().find(is_field), others)
+        "multi_match" => {
+            add_to_list(body, others);
+            return Ok(());
         }
-        (kind, Value::Object(body)) if ON_FIELD.contains(&kind) => {
-            on_field(query, kind, body, body.keys().next(), others)
+        "exists" => {
+            let field = body.get("field").and_then(Value::as_str);
+            field.into_iter().flat_map(others).map(|other| json!({kind: {"field": other}})).collect()
         }
-        _ => query.clone(),
-    }
-}
-
-fn on_field(
-    query: &Value,
-    kind: &str,
-    body: &Map<String, Value>,
-    field: Option<&String>,
-    others: &dyn Fn(&str) -> Vec<String>,
-) -> Value {
-    let Some(field) = field else { return query.clone() };
-    let renamed = |other: String| {
-        let named =
-            body.iter().map(|(key, value)| (if key == field { other.clone() } else { key.clone() }, value.clone()));
-        json!({kind: named.collect::<Map<_, _>>()})
+        _ if ON_FIELD.contains(&kind) => {
+            let field = body.keys().find(|key| !matches!(key.as_str(), "boost" | "_name"));
+            field
+                .into_iter()
+                .flat_map(|field| others(field).into_iter().map(move |other| (field, other)))
+                .map(|(field, other)| json!({kind: with_key(body, field, &other)}))
+                .collect()
+        }
+        _ => return Ok(()),
     };
-    any_of(query, others(field).into_iter().map(renamed))
+    if !renamed.is_empty() {
+        let should: Vec<Value> = [query.take()].into_iter().chain(renamed).collect();
+        *query = json!({"bool": {"should": should, "minimum_should_match": 1}});
+    }
+    Ok(())
 }
 
-fn any_of(query: &Value, others: impl Iterator<Item = Value>) -> Value {
-    let others: Vec<Value> = others.collect();
-    if others.is_empty() {
-        return query.clone();
+/// The kind and the body of a query.
+fn only_entry(query: &mut Value) -> Option<(&str, &mut Map<String, Value>)> {
+    let query = query.as_object_mut().filter(|query| query.len() == 1)?;
+    let (kind, body) = query.iter_mut().next()?;
+    Some((kind, body.as_object_mut()?))
+}
+
+/// The queries of a clause: a list of them, or one.
+fn queries(clause: &mut Value) -> &mut [Value] {
+    match clause {
+        Value::Array(queries) => queries,
+        query => std::slice::from_mut(query),
     }
-    let should: Vec<Value> = [query.clone()].into_iter().chain(others).collect();
-    json!({"bool": {"should": should, "minimum_should_match": 1}})
+}
+
+/// Adds other names to a list `fields`, with the weights of the names that stand there.
+fn add_to_list(body: &mut Map<String, Value>, others: &dyn Fn(&str) -> Vec<String>) {
+    let Some(Value::Array(fields)) = body.get_mut("fields") else { return };
+    let of_field = |field: &Value| {
+        let text = field.as_str().unwrap_or_default();
+        let (name, weight) = text.split_at(text.find('^').unwrap_or(text.len()));
+        others(name).into_iter().map(|other| json!(format!("{other}{weight}"))).collect::<Vec<_>>()
+    };
+    let added: Vec<Value> = fields.iter().flat_map(of_field).collect();
+    fields.extend(added);
+}
+
+/// Returns `body` with another name for `key`.
+fn with_key(body: &Map<String, Value>, key: &str, other: &str) -> Map<String, Value> {
+    let renamed = |(known, value): (&String, &Value)| {
+        let name = if known == key { other } else { known.as_str() };
+        (name.to_owned(), value.clone())
+    };
+    body.iter().map(renamed).collect()
 }
 
 #[cfg(test)]
@@ -105,9 +123,19 @@ mod tests {
                     "should": [{"term": {"c": 1}}], "minimum_should_match": 1}}),
             ),
             (json!({"query_string": {"query": "a:1"}}), json!({"query_string": {"query": "(a:1 OR b:1)"}})),
+            (
+                json!({"query_string": {"query": "1 a:2", "default_field": "a"}}),
+                json!({"query_string": {"query": "1 (a:2 OR b:2)", "fields": ["a", "b"]}}),
+            ),
+            (
+                json!({"multi_match": {"query": 1, "fields": ["c", "a^2"]}}),
+                json!({"multi_match": {"query": 1, "fields": ["c", "a^2", "b^2"]}}),
+            ),
             (json!({"unknown": {"a": 1}}), json!({"unknown": {"a": 1}})),
         ] {
-            assert_eq!(with_other_names(&query, &others), expected);
+            let mut rewritten = query;
+            add_other_names(&mut rewritten, &others).unwrap();
+            assert_eq!(rewritten, expected);
         }
     }
 }

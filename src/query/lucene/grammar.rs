@@ -9,9 +9,12 @@ use crate::query::ast::{BoolQuery, Edits, FieldRef, Operator, Query, Test, ZeroT
 use crate::query::regexp::{Flags, LuceneRegexp};
 
 /// Upper limit on nested groups: anybody may have written the query, and each group uses stack.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 /// Upper limit on the length of a regular expression; the same as in Elasticsearch.
 const MAX_REGEXP_CHARS: usize = 1000;
+
+/// Field whose values are the names of the fields that an event has.
+pub(super) const EXISTS: &str = "_exists_";
 
 const EXPECTED_CLAUSE: &str = "expected a term, a \"phrase\", a /regular expression/, a [range TO range], `field:` or `(`; \
     write a backslash in front of a special character, or quote the text";
@@ -158,7 +161,7 @@ impl<'a> Grammar<'a> {
         }
         let opened_at = self.position();
         if self.depth == MAX_DEPTH {
-            return Err(self.error(&format!("more than {MAX_DEPTH} groups inside each other"), "take parentheses away"));
+            return Err(too_deep(opened_at));
         }
         self.next += 1;
         self.depth += 1;
@@ -357,6 +360,11 @@ fn combine(mut clauses: Vec<(Occur, Query)>) -> Query {
     Query::Bool(query)
 }
 
+/// Returns the error of a group at the byte `at` that lies in too many others.
+pub(super) fn too_deep(at: usize) -> SyntaxError {
+    SyntaxError::new(at, format!("more than {MAX_DEPTH} groups inside each other"), "take parentheses away")
+}
+
 fn is_exists(field: Option<&FieldRef>) -> bool {
-    matches!(field, Some(FieldRef::Name(name)) if name == "_exists_")
+    matches!(field, Some(FieldRef::Name(name)) if name == EXISTS)
 }

@@ -2,21 +2,25 @@
 
 use std::ops::Range;
 
+use super::grammar::{EXISTS, MAX_DEPTH, too_deep};
 use super::lexer::{self, NOT_IN_TERMS, Spanned, Token};
 use super::text::unescape;
 use crate::query::SyntaxError;
 
-/// Field whose values are the names of the fields that a document has.
-const EXISTS: &str = "_exists_";
+/// Upper limit on a rewritten group. A group is repeated for each name of its field, so groups
+/// inside of groups multiply.
+const MAX_BYTES: usize = 1 << 20;
 
 /// Returns `text` with every clause on a field that has other names replaced by a clause on any of
-/// its names: `a:x` becomes `(a:x OR b:x)`. All else stays as written.
+/// its names: `a:x` becomes `(a:x OR b:x)`. All else stays as written, and so does a text that
+/// cannot be split into tokens.
 ///
 /// # Errors
-/// Fails if `text` cannot be split into tokens.
+/// Fails if an escape is wrong, or if the groups of fields inside of each other are too many or
+/// become too long.
 pub fn with_other_names(text: &str, others: &dyn Fn(&str) -> Vec<String>) -> Result<String, SyntaxError> {
-    let tokens = lexer::tokens(text)?;
-    Clauses { text, tokens: &tokens, others }.rewritten(0..tokens.len(), 0..text.len())
+    let Ok(tokens) = lexer::tokens(text) else { return Ok(text.to_owned()) };
+    Clauses { text, tokens: &tokens, others }.rewritten(0..tokens.len(), 0..text.len(), 0)
 }
 
 struct Clauses<'a> {
@@ -26,8 +30,11 @@ struct Clauses<'a> {
 }
 
 impl Clauses<'_> {
-    /// Rewrites the tokens that lie in the range `bytes` of the text.
-    fn rewritten(&self, tokens: Range<usize>, bytes: Range<usize>) -> Result<String, SyntaxError> {
+    /// Rewrites tokens, which lie in the range `bytes` of the text and in `depth` groups of fields.
+    fn rewritten(&self, tokens: Range<usize>, bytes: Range<usize>, depth: usize) -> Result<String, SyntaxError> {
+        if depth > MAX_DEPTH {
+            return Err(too_deep(bytes.start));
+        }
         let mut rewritten = String::new();
         let (mut copied, mut next) = (bytes.start, tokens.start);
         while next < tokens.end {
@@ -37,41 +44,46 @@ impl Clauses<'_> {
                 next += 1;
                 continue;
             };
-            let end = self.end_of_clause(next + 2).min(tokens.end);
-            let Some(last) = self.tokens[next + 2..end].last() else { break };
+            let value = next + 2..self.end_of_clause(next + 2).min(tokens.end);
+            let Some(last) = self.tokens[value.clone()].last() else { break };
             rewritten.push_str(&self.text[copied..start]);
-            let value = self.tokens[next + 2].start..last.end;
-            rewritten.push_str(&self.clause(&unescape(name, start)?, name, next + 2..end, value)?);
-            copied = last.end;
-            next = end;
+            (copied, next) = (last.end, value.end);
+            rewritten.push_str(&self.clause(name, start, value, copied, depth)?);
         }
         rewritten.push_str(&self.text[copied..bytes.end]);
         Ok(rewritten)
     }
 
-    /// Rewrites the clause on the field `name`, which is written `written`.
+    /// Rewrites the clause on the field that is written `written`, from the byte `start` to `end`.
     fn clause(
         &self,
-        name: &str,
         written: &str,
-        tokens: Range<usize>,
-        bytes: Range<usize>,
+        start: usize,
+        value: Range<usize>,
+        end: usize,
+        depth: usize,
     ) -> Result<String, SyntaxError> {
-        let asked_for = match self.tokens[tokens.start] {
-            Spanned { token: Token::Term(field), start, .. } if name == EXISTS => Some(unescape(field, start)?),
-            Spanned { token: Token::Quoted(field), start, .. } if name == EXISTS => Some(unescape(field, start + 1)?),
-            _ => None,
-        };
-        let value = self.rewritten(tokens, bytes)?;
-        let own = format!("{written}:{value}");
-        let others: Vec<String> = match &asked_for {
-            Some(field) => (self.others)(field).iter().map(|other| format!("{EXISTS}:{}", escaped(other))).collect(),
-            None => (self.others)(name).iter().map(|other| format!("{}:{value}", escaped(other))).collect(),
+        let name = unescape(written, start)?;
+        let first = self.tokens[value.start];
+        let text = self.rewritten(value, first.start..end, depth + 1)?;
+        let mut clause = format!("{written}:{text}");
+        let others: Vec<String> = match first.token {
+            Token::Term(field) | Token::Quoted(field) if name == EXISTS => {
+                let others = (self.others)(&unescape(field, first.start)?);
+                others.iter().map(|other| format!(" OR {EXISTS}:{}", escaped(other))).collect()
+            }
+            _ => (self.others)(&name).iter().map(|other| format!(" OR {}:{text}", escaped(other))).collect(),
         };
         if others.is_empty() {
-            return Ok(own);
+            return Ok(clause);
         }
-        Ok(format!("({own} OR {})", others.join(" OR ")))
+        if clause.len() + others.iter().map(String::len).sum::<usize>() > MAX_BYTES {
+            let message = format!("with all names of their fields, groups grow to more than {MAX_BYTES} bytes");
+            let help = "name the field once, outside of the groups, or fewer other names in [field_aliases]";
+            return Err(SyntaxError::new(start, message, help));
+        }
+        clause.extend(others);
+        Ok(format!("({clause})"))
     }
 
     /// Index one past the tokens of a value that begins at `first`, with what is attached to it.
@@ -138,6 +150,17 @@ mod tests {
             assert_eq!(with_other_names(text, &|_| Vec::new()).unwrap().replace(' ', ""), text.replace(' ', ""));
             assert!(parse(&rewritten, &Defaults::default()).is_ok(), "{rewritten}");
         }
+        let nested = |field: &str, n: usize| format!("{}1{}", format!("{field}:(").repeat(n), ")".repeat(n));
+        assert_eq!(with_other_names(&nested("w", 128), &others).unwrap(), nested("w", 128));
+        for (nested, expected) in [
+            (nested("w", 100_000), "more than 128 groups inside each other"),
+            (nested("x.y", 100_000), "more than 128 groups inside each other"),
+            (nested("x.y", 40), "with all names of their fields, groups grow to more than 1048576 bytes"),
+            ("a\\u12:1".to_owned(), "an incomplete unicode escape"),
+        ] {
+            assert_eq!(with_other_names(&nested, &others).unwrap_err().message, expected);
+        }
+        assert_eq!(with_other_names("a:[", &others).unwrap(), "a:[");
         for wrong in ["a:", "(a:1", "a:1)", "a:(1"] {
             let rewritten = with_other_names(wrong, &others).unwrap();
             assert!(parse(&rewritten, &Defaults::default()).is_err(), "{rewritten}");

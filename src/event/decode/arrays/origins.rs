@@ -208,24 +208,16 @@ impl Walk<'_> {
             return Origin::Rows;
         }
         let hits = |ends: &[NodeId]| self.hits.iter().filter(|hit| ends.contains(&hit.node)).collect::<Vec<_>>();
-        let found: Vec<_> =
-            forms.iter().map(|form| (form, hits(&form.of))).filter(|(_, hits)| !hits.is_empty()).collect();
-        match (&hits(field)[..], &found[..]) {
+        let of_forms = forms.iter().flat_map(|form| hits(&form.of).into_iter().map(move |hit| (form, hit)));
+        match (&hits(field)[..], &of_forms.collect::<Vec<_>>()[..]) {
             ([], []) => Origin::Nowhere,
             // only events without the field have the leaves of its form
             ([_], []) if kind == ColumnKind::FormLeaves => Origin::Nowhere,
             ([own], []) if own.is_plain => own.origin(Case::Kept),
-            ([], [(form, hits)]) => match hits[..] {
-                [own] if own.is_plain => of_form_field(own, form),
-                _ => Origin::Rows,
-            },
+            ([], [(FormPlace { entry: None, case, .. }, hit)]) if hit.is_plain => hit.origin(*case),
             _ => Origin::Rows,
         }
     }
-}
-
-fn of_form_field(hit: &Hit, form: &FormPlace) -> Origin {
-    if form.entry.is_some() { Origin::Rows } else { hit.origin(form.case) }
 }
 
 /// True for scalars and lists of scalars.
