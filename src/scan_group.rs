@@ -1,5 +1,6 @@
 //! One scan group: read once, judged by every use case.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use crate::sources::{EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::state::{Memories, MemorySize, MemoryUse};
 use crate::table::View;
 use crate::telemetry::SPANS;
-use crate::usability::{Assessment, assess};
+use crate::usability::{Assessment, assess, names_in_use};
 use crate::whitelist::Whitelist;
 
 /// Inputs of a scan group.
@@ -56,6 +57,8 @@ pub struct GroupResult {
     pub n_spilled: usize,
     /// Bytes of memory that the event table takes.
     pub table_bytes: usize,
+    /// Names under which fields occur, by the names that use cases write, where these differ.
+    pub fields: BTreeMap<String, Vec<String>>,
     /// Results, per use case of the plan.
     pub use_cases: Vec<UseCaseResult>,
 }
@@ -97,6 +100,7 @@ pub fn judge(group: &ScanGroup<'_>) -> Result<GroupResult, GroupError> {
     let ingested = info_span!(target: SPANS, "read").in_scope(read)?;
     let reading = started.elapsed();
     let assessments = assess(&group.plan, &ingested, group.source);
+    let fields = names_in_use(&group.plan, &ingested, group.source);
     let mut use_cases = judge_all(group, &ingested, assessments);
     if let Some(error) = take_end_of_run(&mut use_cases) {
         return Err(error.into());
@@ -106,6 +110,7 @@ pub fn judge(group: &ScanGroup<'_>) -> Result<GroupResult, GroupError> {
         reading,
         n_spilled: ingested.table.n_spilled(),
         table_bytes: ingested.table.memory_bytes(),
+        fields,
         use_cases,
     })
 }

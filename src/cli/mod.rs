@@ -81,6 +81,11 @@ pub struct ConfigArgs {
     /// bundled use cases)
     #[arg(long, value_name = "GLOB", num_args = 1.., action = clap::ArgAction::Append)]
     pub use_cases: Vec<String>,
+    /// Names that fields have in the events: `auto`, `none`, or names of profiles and files with
+    /// commas between them (default: `fields` of the main configuration, else `auto` for the
+    /// bundled use cases and `none` for others)
+    #[arg(long, value_name = "PROFILE")]
+    pub fields: Option<String>,
     /// Field types of the events, as JSON from `GET index/_mapping`; without it, strings are
     /// keywords
     #[arg(long, value_name = "FILE")]

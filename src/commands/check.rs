@@ -1,5 +1,7 @@
 //! `check`: every problem of every configuration file.
 
+use std::collections::BTreeMap;
+
 use chrono::Utc;
 
 use super::error::RunError;
@@ -16,17 +18,18 @@ use crate::sinks::console::print_json;
 /// Checks every configuration file and reports all problems.
 pub fn check(args: &CheckArgs) -> Exit {
     let settings = load(&args.config);
-    let Checked { problems, sample } = Checked::new(args, &settings);
+    let Checked { problems, sample, fields, not_applicable } = Checked::new(args, &settings);
     let is_fine = if args.deny_warnings { problems.is_empty() } else { n_errors(&problems) == 0 };
     let exit = if is_fine { sample } else { Exit::Configuration };
     let counts = CheckSummary::new(settings.use_cases.len() + settings.rejected.len(), &problems, exit);
     match args.format {
         CheckFormat::Text => {
             summary::print_problems(&problems);
+            summary::print_fields(&fields, &not_applicable);
             summary::print_checked(counts);
         }
         CheckFormat::Json => {
-            if let Err(run_error) = print_report(&CheckReport::new(&problems, counts)) {
+            if let Err(run_error) = print_report(&CheckReport::new(&problems, &fields, &not_applicable, counts)) {
                 return told(run_error);
             }
         }
@@ -39,6 +42,10 @@ struct Checked {
     problems: Vec<Problem>,
     /// Outcome of the sample of events, if there is one.
     sample: Exit,
+    /// Names under which fields occur in it, by the names that use cases write.
+    fields: BTreeMap<String, Vec<String>>,
+    /// Use cases that look at events of another kind, with what is missing.
+    not_applicable: Vec<String>,
 }
 
 impl Checked {
@@ -54,24 +61,28 @@ impl Checked {
             Ok(mapping) => mapping,
             Err(error) => {
                 problems.push(Problem::error(error.to_string()));
-                return Checked { problems, sample: Exit::Done };
+                return Checked::without_sample(problems, Exit::Done);
             }
         };
         problems.extend(plan::check(settings, mapping.as_ref(), Utc::now()));
         if args.events.is_empty() {
-            return Checked { problems, sample: Exit::Done };
+            return Checked::without_sample(problems, Exit::Done);
         }
-        let sample = match sample::read(&args.events, settings, mapping.as_ref()) {
+        match sample::read(&args.events, settings, mapping.as_ref()) {
             Ok(sample) => {
                 problems.extend(sample.problems);
-                if sample.has_unusable { Exit::Partial } else { Exit::Done }
+                let exit = if sample.has_unusable { Exit::Partial } else { Exit::Done };
+                Checked { problems, sample: exit, fields: sample.fields, not_applicable: sample.not_applicable }
             }
             Err(run_error) => {
                 problems.push(Problem::warning(run_error.to_string()));
-                run_error.exit()
+                Checked::without_sample(problems, run_error.exit())
             }
-        };
-        Checked { problems, sample }
+        }
+    }
+
+    fn without_sample(problems: Vec<Problem>, sample: Exit) -> Self {
+        Checked { problems, sample, fields: BTreeMap::new(), not_applicable: Vec::new() }
     }
 }
 

@@ -63,7 +63,7 @@ fn printed(result: io::Result<()>) -> Result<(), RunError> {
 }
 
 fn load(args: &ConfigArgs) -> Configuration {
-    crate::config::load(&args.config, &args.use_cases)
+    crate::config::load_with_fields(&args.config, &args.use_cases, args.fields.as_deref())
 }
 
 /// Tells all problems; an error when the main configuration has any.

@@ -1,5 +1,6 @@
 //! `check --events`: whether the use cases can use the events of a sample.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -14,7 +15,7 @@ use crate::query::Mapping;
 use crate::report::skipped_lines;
 use crate::sources::{ScanOptions, ScanSummary};
 use crate::terminal::counted;
-use crate::usability::{Assessment, Usability, assess};
+use crate::usability::{Assessment, Usability, assess, names_in_use};
 
 /// Memory for the events of a sample, in bytes; the rest is spilled.
 const MEMORY: usize = 1 << 30;
@@ -23,8 +24,12 @@ const MEMORY: usize = 1 << 30;
 pub(super) struct Sample {
     /// A warning for each doubt, and for what could not be read.
     pub(super) problems: Vec<Problem>,
-    /// True if some use case cannot use the events that it matches.
+    /// True if some use case cannot use the events that it matches, or none is applicable.
     pub(super) has_unusable: bool,
+    /// Use cases that look at events of another kind, with what is missing.
+    pub(super) not_applicable: Vec<String>,
+    /// Names under which fields occur, by the names that use cases write, where these differ.
+    pub(super) fields: BTreeMap<String, Vec<String>>,
 }
 
 /// Reads a sample of events and assesses each use case that can run.
@@ -46,11 +51,19 @@ pub(super) fn read(events: &[String], settings: &Configuration, mapping: Option<
         return Err(RunError::Reading(format!("no event was read: {reasons}")));
     }
     let assessments = assess(&plan, &ingested, &source);
-    let has_unusable = assessments.iter().any(|assessment| assessment.usability == Usability::Unusable);
+    let n_with = |wanted| assessments.iter().filter(|assessment| assessment.usability == wanted).count();
+    let n_inapplicable = n_with(Usability::NotApplicable);
+    let has_unusable = n_with(Usability::Unusable) > 0 || (n_inapplicable > 0 && n_inapplicable == assessments.len());
+    let mut not_applicable = Vec::new();
     for (planned, assessment) in plan.use_cases.iter().zip(assessments) {
+        if assessment.usability == Usability::NotApplicable {
+            not_applicable.push(format!("{}: {}", planned.use_case.id(), assessment.notes.join("; ")));
+            continue;
+        }
         problems.extend(of_use_case(&planned.use_case, assessment, ingested.summary.events));
     }
-    Ok(Sample { problems, has_unusable })
+    let fields = names_in_use(&plan, &ingested, &source);
+    Ok(Sample { problems, has_unusable, not_applicable, fields })
 }
 
 fn of_summary(summary: &ScanSummary) -> Vec<Problem> {

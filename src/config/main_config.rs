@@ -14,21 +14,24 @@ use super::http::{self, HttpServerSettings};
 use super::ini::{Dialect, Ini, parse};
 use super::keys::Keys;
 use super::log::LogSettings;
+use super::macros::{self, Macros};
 use super::models::{ModelDefaults, ModelType};
 use super::named_values;
 use super::notifiers::{self, Notifiers};
 use super::problem::Problem;
+use super::profiles::Profiles;
 use super::whitelist::{self, WhitelistEntries};
 use crate::event::FieldNames;
 use crate::spelling::nearest;
 
 /// The sections besides those named after models. `[machine_learning]` is accepted and ignored.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     general::SECTION,
     assets::SECTION,
     derived_fields::SECTION,
     named_values::SECTION,
     field_aliases::SECTION,
+    macros::SECTION,
     whitelist::LITERALS,
     whitelist::REGEXPS,
     notifiers::SECTION,
@@ -58,6 +61,8 @@ pub struct MainConfig {
     pub derived_fields: Vec<WrittenDerivedField>,
     /// Meaning of the names of fields, as far as the configuration says.
     pub field_names: Arc<FieldNames>,
+    /// Conditions that queries use by name.
+    pub macros: Arc<Macros>,
     /// Whitelist entries for all use cases.
     pub whitelist: Arc<WhitelistEntries>,
 }
@@ -78,9 +83,11 @@ pub(super) fn read_files(paths: &[PathBuf], problems: &mut Vec<Problem>) -> Ini 
     merged
 }
 
-/// Reads all sections, and what they say for use cases of single models.
+/// Reads all sections, and what they say for use cases of single models. `fields` is the choice of
+/// profiles on the command line, `default_fields` the one without any.
 pub(super) fn read<'a>(
     ini: &'a Ini,
+    (fields, default_fields): (Option<&str>, &str),
     environment: &Environment<'_>,
     problems: &mut Vec<Problem>,
 ) -> (MainConfig, ModelDefaults<'a>) {
@@ -97,6 +104,9 @@ pub(super) fn read<'a>(
     let daemon = Keys::read(ini, daemon::SECTION, problems, DaemonSettings::read);
     let http = Keys::read(ini, http::SECTION, problems, HttpServerSettings::read);
     let model_defaults = ModelDefaults::read(ini, problems);
+    let choice = fields.or(general.fields.as_deref()).unwrap_or(default_fields);
+    let Profiles { aliases, macros, mut whitelist } = Profiles::read(choice, ini, problems);
+    whitelist.extend(WhitelistEntries::read(ini, problems));
     let main = MainConfig {
         general,
         elastic,
@@ -106,8 +116,9 @@ pub(super) fn read<'a>(
         http,
         assets: assets::read(ini, problems),
         derived_fields: derived_fields::read(ini, problems),
-        field_names: Arc::new(named_values::read(ini, problems).with_aliases(field_aliases::read(ini, problems))),
-        whitelist: Arc::new(WhitelistEntries::read(ini, problems)),
+        field_names: Arc::new(named_values::read(ini, problems).with_aliases(aliases)),
+        macros: Arc::new(macros),
+        whitelist: Arc::new(whitelist),
     };
     (main, model_defaults)
 }

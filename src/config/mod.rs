@@ -24,6 +24,7 @@ mod log;
 mod assets;
 mod derived_fields;
 mod field_aliases;
+mod macros;
 mod named_values;
 mod whitelist;
 mod notifiers;
@@ -31,6 +32,7 @@ mod schedule;
 mod daemon;
 mod http;
 mod models;
+mod profiles;
 mod main_config;
 mod use_case;
 
@@ -46,6 +48,7 @@ pub use general::{General, OnUnusable};
 pub use history_window::HistoryWindow;
 pub use http::HttpServerSettings;
 pub use log::{LogLevel, LogSettings};
+pub use macros::{ExpandedMacro, Macros};
 pub use main_config::MainConfig;
 pub use models::{
     Baseline, Beacon, BeaconMethod, BeaconTrigger, Comparison, CountMethod, Metrics, Model, ModelType, Prevalence,
@@ -103,14 +106,26 @@ impl Configuration {
 ///
 /// Never panics and never stops early: [`Configuration::problems`] holds everything that is wrong.
 pub fn load(config_files: &[PathBuf], use_case_patterns: &[String]) -> Configuration {
-    load_in(config_files, use_case_patterns, &|name| std::env::var(name).ok())
+    load_with_fields(config_files, use_case_patterns, None)
 }
 
-/// As [`load`], in the given environment.
-fn load_in(config_files: &[PathBuf], use_case_patterns: &[String], environment: &Environment<'_>) -> Configuration {
+/// As [`load`], with a choice of profiles of fields that replaces that of the main configuration.
+pub fn load_with_fields(config_files: &[PathBuf], use_case_patterns: &[String], fields: Option<&str>) -> Configuration {
+    load_in(config_files, use_case_patterns, fields, &|name| std::env::var(name).ok())
+}
+
+/// As [`load_with_fields`], in the given environment.
+fn load_in(
+    config_files: &[PathBuf],
+    use_case_patterns: &[String],
+    fields: Option<&str>,
+    environment: &Environment<'_>,
+) -> Configuration {
     let mut problems = Vec::new();
     let ini = main_config::read_files(config_files, &mut problems);
-    let (main, model_defaults) = main_config::read(&ini, environment, &mut problems);
+    // existing use cases say which names they mean; those that ship are for all forms of logs
+    let default_fields = if use_case_patterns.is_empty() { profiles::AUTO } else { profiles::NONE };
+    let (main, model_defaults) = main_config::read(&ini, (fields, default_fields), environment, &mut problems);
     let rejected_entries = problems.iter().filter(|problem| is_of_entry(problem)).count();
     let main_errors = n_errors(&problems) - rejected_entries;
     let files = files::expand(use_case_patterns, &mut problems);

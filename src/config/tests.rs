@@ -33,7 +33,9 @@ fn load_with(main: &[u8], use_cases: &[u8], environment: &[(&str, &str)]) -> Con
     std::fs::write(&main_path, main).unwrap();
     std::fs::write(&path, use_cases).unwrap();
     let environment: HashMap<&str, &str> = environment.iter().copied().collect();
-    load_in(&[main_path], &[path.display().to_string()], &|name| environment.get(name).map(|value| (*value).to_owned()))
+    load_in(&[main_path], &[path.display().to_string()], None, &|name| {
+        environment.get(name).map(|value| (*value).to_owned())
+    })
 }
 
 fn load_texts(main: &str, use_cases: &str) -> Configuration {

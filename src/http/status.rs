@@ -99,7 +99,7 @@ impl UseCaseStatus {
             events: number("events"),
             outliers: number("outliers"),
             seconds: seconds("seconds_evaluate") + seconds("seconds_describe"),
-            last_success: ["complete", "no_events", "unusable"].contains(&status).then_some(ended),
+            last_success: ["complete", "no_events", "unusable", "not_applicable"].contains(&status).then_some(ended),
             is_unusable: status == "unusable",
             n_failures: 0,
         }
@@ -269,7 +269,8 @@ impl DaemonStatus {
         }
         for use_case in report.use_cases.iter().filter(|use_case| use_case.status != Status::Inactive) {
             let known = self.use_cases.entry(use_case.name.clone()).or_default();
-            if matches!(use_case.status, Status::Complete | Status::NoEvents | Status::Unusable) {
+            if matches!(use_case.status, Status::Complete | Status::NoEvents | Status::Unusable | Status::NotApplicable)
+            {
                 known.last_success = Some(ended);
                 known.n_failures = 0;
             } else {

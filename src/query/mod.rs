@@ -10,6 +10,7 @@
 //! *Invariant*: a query that files cannot answer correctly is an error when it is compiled, never a
 //! wrong answer.
 
+mod applicable;
 pub mod ast;
 mod column;
 pub mod dsl;
@@ -34,6 +35,7 @@ use crate::event::time::TimeFormats;
 use filter::{Filter, FilterContext};
 use named::named_in_columns;
 
+pub use applicable::can_match;
 pub use column::QueryColumn;
 pub use lower::CompiledQuery;
 pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
@@ -61,6 +63,16 @@ pub struct QueryError {
 }
 
 impl QueryError {
+    /// Returns the same error with its place in `query` as written, and the macro in which it is.
+    fn as_written(self, query: &UseCaseQuery) -> Self {
+        let Some((position, of)) = self.position.map(|position| query.written_place(position)) else { return self };
+        let message = match of {
+            Some(name) => format!("in the macro ${{{name}}}: {}", self.message),
+            None => self.message,
+        };
+        QueryError { message, position: Some(position), ..self }
+    }
+
     /// Place inside the query, to follow the message: ` at character 3`.
     pub fn place(&self) -> String {
         match (self.position, &self.path) {
@@ -140,7 +152,8 @@ fn compile_asked(
         // places are those in the query as written
         let without_place = |error: QueryError| QueryError { position: None, path: None, ..error };
         let of_names = || errors.iter().cloned().map(without_place).collect();
-        if asked == query { errors } else { compile_in(query, context).err().unwrap_or_else(of_names) }
+        let errors = if asked == query { errors } else { compile_in(query, context).err().unwrap_or_else(of_names) };
+        errors.into_iter().map(|error| error.as_written(query)).collect::<Vec<_>>()
     })?;
     compiled.named = named_in_columns(query, names, context.mapping);
     Ok(compiled)
@@ -185,6 +198,8 @@ pub fn doubts(query: &UseCaseQuery) -> Vec<QueryError> {
         };
         dsl::doubts(value).into_iter().map(doubt).collect::<Vec<_>>()
     };
+    let in_lucene =
+        |text: &String| in_lucene(text).into_iter().map(|doubt| doubt.as_written(query)).collect::<Vec<_>>();
     query.lucene.iter().flat_map(in_lucene).chain(query.dsl.iter().enumerate().flat_map(in_dsl)).collect()
 }
 

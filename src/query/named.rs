@@ -18,6 +18,8 @@ pub struct NamedField {
     pub name: String,
     /// Effect of a value that passes the test.
     pub sign: Sign,
+    /// True if only macros of the query name it.
+    pub is_of_macro: bool,
     /// Columns that hold the leaves of the fields that it stands for; none if the query is not
     /// evaluated here.
     pub columns: Vec<QueryColumn>,
@@ -47,16 +49,22 @@ impl Sign {
 /// Returns the fields that both filters of a use case name, as they are written; a clause without a
 /// field names none. A filter that cannot be read here names none: a server may understand more.
 pub fn named_fields(query: &UseCaseQuery) -> Vec<NamedField> {
-    let field = |(name, (_, sign))| NamedField { name, sign, columns: Vec::new() };
+    let written = written(query);
+    let field = |(name, (_, sign))| {
+        let is_of_macro = !written.contains_key(&name);
+        NamedField { is_of_macro, name, sign, columns: Vec::new() }
+    };
     collected(query).into_iter().map(field).collect()
 }
 
 /// Same as [`named_fields`], for a query that is evaluated here, with the columns of all of their
 /// names.
 pub(super) fn named_in_columns(query: &UseCaseQuery, names: &FieldNames, mapping: Option<&Mapping>) -> Vec<NamedField> {
+    let written = written(query);
     let field = |(name, (field, sign)): (String, (FieldRef, Sign))| {
+        let is_of_macro = !written.contains_key(&name);
         let fields = other_names(&name, names).into_iter().map(FieldRef::Name).chain([field]);
-        NamedField { columns: fields.flat_map(|field| columns(&field, mapping)).collect(), name, sign }
+        NamedField { columns: fields.flat_map(|field| columns(&field, mapping)).collect(), is_of_macro, name, sign }
     };
     collected(query).into_iter().map(field).collect()
 }
@@ -75,6 +83,11 @@ fn columns(field: &FieldRef, mapping: Option<&Mapping>) -> Vec<QueryColumn> {
 
 /// Fields by their names, as they are written.
 type Named = BTreeMap<String, (FieldRef, Sign)>;
+
+/// Fields that the query names outside of its macros.
+fn written(query: &UseCaseQuery) -> Named {
+    collected(&query.without_macros())
+}
 
 fn collected(query: &UseCaseQuery) -> Named {
     let lucene = query.lucene.iter().filter_map(|text| lucene::parse(text, &lucene::Defaults::default()).ok());
@@ -113,7 +126,7 @@ mod tests {
     use super::*;
 
     fn named(lucene: &str, dsl: Vec<serde_json::Value>) -> Vec<(String, Sign)> {
-        let query = UseCaseQuery { lucene: Some(lucene.to_owned()), dsl, recorded: String::new() };
+        let query = UseCaseQuery { lucene: Some(lucene.to_owned()), macros: Vec::new(), dsl, recorded: String::new() };
         named_fields(&query).into_iter().map(|field| (field.name, field.sign)).collect()
     }
 
@@ -161,7 +174,12 @@ mod tests {
             ("who:x", vec!["leaves:user.name"]),
             ("list.x:y", vec!["leaves:list.x"]),
         ] {
-            let query = UseCaseQuery { lucene: Some(name.to_owned()), dsl: Vec::new(), recorded: String::new() };
+            let query = UseCaseQuery {
+                lucene: Some(name.to_owned()),
+                macros: Vec::new(),
+                dsl: Vec::new(),
+                recorded: String::new(),
+            };
             let named = named_in_columns(&query, &FieldNames::default(), Some(&mapping));
             let columns: Vec<String> = named[0].columns.iter().map(QueryColumn::name).collect();
             assert_eq!((named.len(), columns), (1, expected.into_iter().map(str::to_owned).collect()), "{name}");

@@ -1,5 +1,7 @@
 //! Report of `check` for programs.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Exit, SCHEMA};
@@ -11,6 +13,12 @@ pub struct CheckReport<'a> {
     schema: u32,
     version: &'static str,
     problems: Vec<ReportedProblem<'a>>,
+    /// Names under which fields occur in the sample, by the names that use cases write.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fields: &'a BTreeMap<String, Vec<String>>,
+    /// Use cases that look at events of another kind than the sample, with what is missing.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    not_applicable: &'a [String],
     summary: CheckSummary,
 }
 
@@ -50,9 +58,14 @@ impl CheckSummary {
 
 impl<'a> CheckReport<'a> {
     /// Reports `problems`, in their order.
-    pub fn new(problems: &'a [Problem], summary: CheckSummary) -> Self {
+    pub fn new(
+        problems: &'a [Problem],
+        fields: &'a BTreeMap<String, Vec<String>>,
+        not_applicable: &'a [String],
+        summary: CheckSummary,
+    ) -> Self {
         let problems = problems.iter().map(ReportedProblem::of).collect();
-        CheckReport { schema: SCHEMA, version: env!("CARGO_PKG_VERSION"), problems, summary }
+        CheckReport { schema: SCHEMA, version: env!("CARGO_PKG_VERSION"), problems, fields, not_applicable, summary }
     }
 }
 

@@ -113,6 +113,8 @@ pub enum Status {
     NoEvents,
     /// Events match, but it cannot use their fields.
     Unusable,
+    /// No event is of the kind that it looks at.
+    NotApplicable,
     /// Not requested: `run_model` is off.
     Inactive,
     /// The configuration is invalid.
@@ -152,6 +154,9 @@ pub struct SourceReport {
     /// Files of folders and patterns that hold no events, with what they hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
+    /// Names under which fields occur, by the names that use cases write, where these differ.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, Vec<String>>,
     /// Documents that were left out because an earlier one has the same `_index` and `_id`.
     #[serde(skip_serializing_if = "is_zero")]
     pub repeats: u64,
@@ -209,11 +214,23 @@ impl Report {
         let cleaned = [&self.wiped, &self.housekeeping].into_iter().flatten().flat_map(Cleaned::missing);
         let not_written: Vec<String> = self.written.iter().flat_map(Written::missing).chain(cleaned).collect();
         self.missing.extend(not_written);
+        self.missing.extend(self.nothing_applicable());
         if !self.missing.is_empty() {
             self.status = Status::Partial;
             self.exit_code = Exit::Partial as u8;
         }
         self.totals = Totals { assets: self.totals.assets, ..Totals::of(&self.use_cases) };
+    }
+
+    /// Says that no use case looks at events of the kind that was read, if that is so.
+    fn nothing_applicable(&self) -> Option<String> {
+        let n_with = |status: Status| self.use_cases.iter().filter(|use_case| use_case.status == status).count();
+        let n_inapplicable = n_with(Status::NotApplicable);
+        let is_all = n_inapplicable > 0 && n_inapplicable + n_with(Status::Inactive) == self.use_cases.len();
+        is_all.then(|| {
+            let use_cases = counted(n_inapplicable as u64, "use case", "use cases");
+            format!("none of the {use_cases} is applicable: no event has the fields that they need; see --fields")
+        })
     }
 
     /// Describes what a run that ends early has written.
@@ -324,6 +341,7 @@ impl Report {
     pub(crate) fn group(&mut self, plan: &ScanPlan, result: GroupResult, on_unusable: OnUnusable) {
         self.phases.read += result.reading.as_secs_f64();
         self.source(&result.summary, result.n_spilled);
+        self.fields(result.fields);
         self.source.table_bytes = self.source.table_bytes.max(result.table_bytes);
         for (planned, use_case_result) in plan.use_cases.iter().zip(result.use_cases) {
             let grok_given_up = planned.derived.as_deref().map(GrokGivenUp::of).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Notes about events that use cases could not use, or only in part.
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::use_case::{GrokGivenUp, TOO_MANY_COMBINATIONS, UseCaseReport};
 use super::{Report, Status};
@@ -20,7 +20,13 @@ impl Report {
             Usability::Usable => Status::Complete,
             Usability::NoEvents => Status::NoEvents,
             Usability::Unusable => Status::Unusable,
+            Usability::NotApplicable => Status::NotApplicable,
         };
+        if usability == Usability::NotApplicable {
+            notes.iter().for_each(|note| info!("{}: not applicable: {note}", report.name));
+            report.notes = notes;
+            return;
+        }
         let is_missing = usability == Usability::Unusable && on_unusable != OnUnusable::Warn;
         for note in &notes {
             let line = format!("{}: {note}", report.name);

@@ -1,12 +1,29 @@
 //! Counts of what was read.
 
-use tracing::{error, warn};
+use std::collections::BTreeMap;
+
+use tracing::{error, info, warn};
 
 use super::{Report, SkippedReport, skipped_lines};
 use crate::event::decode::SkippedSample;
 use crate::sources::ScanSummary;
+use crate::terminal::quoted;
 
 impl Report {
+    /// Notes the names under which fields occur.
+    pub(super) fn fields(&mut self, fields: BTreeMap<String, Vec<String>>) {
+        for (name, others) in fields {
+            info!(
+                "{} is {} here",
+                quoted(&name),
+                others.iter().map(|other| quoted(other)).collect::<Vec<_>>().join(", ")
+            );
+            let known = self.source.fields.entry(name).or_default();
+            let new: Vec<String> = others.into_iter().filter(|other| !known.contains(other)).collect();
+            known.extend(new);
+        }
+    }
+
     pub(super) fn source(&mut self, summary: &ScanSummary, n_spilled: usize) {
         self.source.events += summary.events;
         self.source.bytes += summary.bytes;

@@ -1,5 +1,6 @@
 //! Output on standard error: problems and summaries.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table};
@@ -11,7 +12,7 @@ use crate::findings::LeftOut;
 use crate::housekeeping::Cleaned;
 use crate::sinks::console::table_for;
 use crate::state::MemorySize;
-use crate::terminal::{counted, escape_controls, thousands};
+use crate::terminal::{counted, escape_controls, quoted, thousands};
 
 /// Upper limit on the ignored files that the summary names.
 const MAX_IGNORED: usize = 10;
@@ -20,6 +21,14 @@ const MAX_IGNORED: usize = 10;
 pub(crate) fn print_problems(problems: &[Problem]) {
     let text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
     to_stderr(&text);
+}
+
+/// Prints under which names fields occur, and which use cases look at events of another kind.
+pub(crate) fn print_fields(fields: &BTreeMap<String, Vec<String>>, not_applicable: &[String]) {
+    let names = |others: &[String]| others.iter().map(|other| quoted(other)).collect::<Vec<_>>().join(", ");
+    let fields = fields.iter().map(|(name, others)| format!("{} is {} here\n", quoted(name), names(others)));
+    let use_cases = not_applicable.iter().map(|line| format!("not applicable: {}\n", escape_controls(line)));
+    to_stderr(&fields.chain(use_cases).collect::<String>());
 }
 
 /// Prints the result of a check.
@@ -37,8 +46,12 @@ pub(crate) fn print(report: &Report) {
         0 => String::new(),
         n => format!(", {n} of them without events,"),
     };
+    let not_applicable = match report.totals.not_applicable {
+        0 => String::new(),
+        n => format!("{} {n} not applicable,", if no_events.is_empty() { "," } else { "" }),
+    };
     text.push_str(&format!(
-        "{}, {} in {}, {} whitelisted; {} of {} completed{no_events} in {:.1} s (read {:.1} s, write {:.1} s)\n",
+        "{}, {} in {}, {} whitelisted; {} of {} completed{no_events}{not_applicable} in {:.1} s (read {:.1} s, write {:.1} s)\n",
         counted(report.source.events, "event", "events"),
         counted(report.totals.outliers, "outlier", "outliers"),
         counted(report.totals.findings, "finding", "findings"),
@@ -183,11 +196,13 @@ fn table(report: &Report) -> Table {
         "whitelisted",
         "seconds",
     ]);
-    for use_case in report.use_cases.iter().filter(|use_case| use_case.status != Status::Inactive) {
+    let is_shown = |status: Status| !matches!(status, Status::Inactive | Status::NotApplicable);
+    for use_case in report.use_cases.iter().filter(|use_case| is_shown(use_case.status)) {
         let status = match use_case.status {
             Status::Complete => "complete",
             Status::NoEvents => "no events",
             Status::Unusable => "unusable",
+            Status::NotApplicable => "not applicable",
             Status::ConfigurationError => "configuration error",
             _ => "failed",
         };

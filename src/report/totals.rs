@@ -15,6 +15,8 @@ pub struct Totals {
     pub completed: usize,
     /// Use cases that no event matches.
     pub no_events: usize,
+    /// Use cases that look at events of another kind.
+    pub not_applicable: usize,
     /// Outliers without whitelisted ones.
     pub outliers: u64,
     /// Findings: outliers of the same use case, aggregator and target are one.
@@ -39,6 +41,7 @@ impl Totals {
             use_cases: use_cases.len() - with_status(Status::Inactive),
             completed: with_status(Status::Complete) + no_events,
             no_events,
+            not_applicable: with_status(Status::NotApplicable),
             outliers: sum(|use_case| use_case.outliers),
             findings: sum(|use_case| use_case.findings),
             assets: 0,

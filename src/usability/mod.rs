@@ -6,17 +6,19 @@ mod names;
 mod times;
 
 use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use crate::elastic::MappedFields;
 use crate::event::decode::ColumnKind;
-use crate::event::{FieldNames, FieldPath, FieldValue, equal_ignoring_case, has_shape};
+use crate::event::{FieldNames, FieldPath, FieldValue, equal_ignoring_case, has_shape, lookup};
 use crate::ingest::{FirstEvents, Ingested, Usage};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name};
-use crate::query::{NamedField, Sign, other_names};
+use crate::query::{NamedField, Sign, can_match, other_names};
 use crate::sources::EventSource;
 use crate::spelling::named_values;
-use crate::table::{FieldSource, MetricSpec};
+use crate::table::{FieldSource, MetricSpec, ViewColumns};
 use crate::terminal::{counted, quoted};
 use names::OccurringNames;
 
@@ -34,6 +36,9 @@ named_values! {
         NoEvents = "no_events",
         /// Events match, but their fields are not those that it needs.
         Unusable = "unusable",
+        /// No event has the fields that it needs, whatever their names: the events are of another
+        /// kind.
+        NotApplicable = "not_applicable",
     }
 }
 
@@ -44,6 +49,31 @@ pub struct Assessment {
     pub usability: Usability,
     /// Reasons and doubts, one sentence each, which name the field and the cure.
     pub notes: Vec<String>,
+}
+
+/// Returns the other names under which the fields of `plan` occur, by the names that use cases
+/// write. Names that only aggregators and targets have are looked for in some of the first events.
+pub fn names_in_use(plan: &ScanPlan, ingested: &Ingested, source: &dyn EventSource) -> BTreeMap<String, Vec<String>> {
+    if !plan.names.has_aliases() || ingested.summary.events == 0 {
+        return BTreeMap::new();
+    }
+    let named = plan.use_cases.iter().flat_map(|planned| planned.named_fields.iter().map(|field| field.name.as_str()));
+    let keys = plan.layout.keys.iter().flat_map(|key| key.fields.iter().map(|field| field.path.as_str()));
+    let metrics = plan.layout.metrics.iter().map(|metric| metric.field.path.as_str());
+    let times = plan.layout.times.iter().map(|time| time.field.as_str());
+    let written: BTreeSet<&str> = named.chain(keys).chain(metrics).chain(times).collect();
+    let first = read(source, &ingested.first);
+    let occurs = |other: &&FieldPath| match source.mapped_fields() {
+        Some(mapped) => mapped.names.iter().any(|known| has_shape(known, other.as_str())),
+        None => {
+            ingested.filled.contains(&column_name(ColumnKind::Leaves, other))
+                || first.iter().any(|event| lookup(event, other).is_some_and(|value| value.text().is_some()))
+        }
+    };
+    let in_use =
+        |name: &str| plan.names.aliases(name).iter().filter(occurs).map(FieldPath::to_string).collect::<Vec<String>>();
+    let names = written.into_iter().map(|name| (name.to_owned(), in_use(name)));
+    names.filter(|(_, others)| !others.is_empty()).collect()
 }
 
 /// Assesses all use cases of `plan`, in its order. Some events are read again if a message needs
@@ -70,6 +100,9 @@ struct Assessing<'a> {
 
 impl Assessing<'_> {
     fn assess(&self) -> Assessment {
+        if let Some(note) = self.not_applicable() {
+            return Assessment { usability: Usability::NotApplicable, notes: vec![note] };
+        }
         let (unusable, doubts) = self.named_nowhere();
         let times = self.unread_times().into_iter().chain(self.future_times());
         let reasons: Vec<String> = times.chain(self.rows()).chain(unusable).collect();
@@ -82,9 +115,66 @@ impl Assessing<'_> {
         Assessment { usability, notes: reasons.into_iter().chain(doubts).collect() }
     }
 
+    /// Reason why the events are of another kind: fields with several names, none of which occurs,
+    /// without which the query matches nothing or its model has nothing to judge.
+    fn not_applicable(&self) -> Option<String> {
+        let is_unknown = self.source.mapped_fields().is_none() && self.ingested.summary.events == 0;
+        if !self.plan.names.has_aliases() || is_unknown || self.usage.rows > 0 {
+            return None;
+        }
+        let has_names = |name: &str| !self.plan.names.aliases(name).is_empty();
+        let mut missing: Vec<&str> = self.keys().filter(|key| !self.key_occurs(key)).map(FieldPath::as_str).collect();
+        missing.retain(|name| has_names(name));
+        let named = self.planned.named_fields.iter().filter(|field| !self.occurs(field));
+        let of_query: Vec<&str> = named.map(|field| field.name.as_str()).filter(|name| has_names(name)).collect();
+        let cannot_match = !can_match(&self.planned.use_case.query, &|name| of_query.contains(&name));
+        if missing.is_empty() && !cannot_match {
+            let names: Vec<String> = self.keys().map(|key| quoted(key.as_str())).collect();
+            // those that match are events of the same kind, but of another source
+            let is_known = !names.is_empty() && self.keys().all(|key| has_names(key.as_str()));
+            let Usage { events, too_many_rows, .. } = *self.usage;
+            let events_without = (is_known && events > 0 && too_many_rows == 0).then(|| self.none_of());
+            return events_without.map(|none| format!("{none}: {} has values in other events only", names.join(", ")));
+        }
+        missing.extend(of_query.into_iter().filter(|_| cannot_match));
+        let names: BTreeSet<String> = missing.into_iter().map(quoted).collect();
+        Some(match Vec::from_iter(names).as_slice() {
+            [] => "no event is of the kind that it looks at".to_owned(),
+            names => format!("no event has {}", names.join(", ")),
+        })
+    }
+
+    /// Fields without which the model has nothing to judge, but for those that are derived.
+    fn keys(&self) -> impl Iterator<Item = &FieldPath> {
+        let ViewColumns { aggregator, target, value, .. } = self.planned.view;
+        let layout = &self.plan.layout;
+        let keys = [aggregator, target].into_iter().flatten().flat_map(|key_idx| &layout.keys[key_idx].fields);
+        let fields = keys.chain(value.map(|metric_idx| &layout.metrics[metric_idx].field));
+        fields.filter(|field| field.derived.is_none()).map(|field| &field.path)
+    }
+
+    fn key_occurs(&self, field: &FieldPath) -> bool {
+        match self.source.mapped_fields() {
+            None => self.is_filled(ColumnKind::Elements, field) || self.is_filled(ColumnKind::Joined, field),
+            Some(mapped) => self.is_mapped(mapped, field.as_str()),
+        }
+    }
+
+    /// True if a mapping has a field, or another name of it.
+    fn is_mapped(&self, mapped: &MappedFields, name: &str) -> bool {
+        // documents may have fields below an object that is not mapped in full
+        let may_be = |known: &str, name: &str| {
+            has_shape(known, name) || (mapped.has_unmapped && name.starts_with(&format!("{known}.")))
+        };
+        let mut names = [name.to_owned()].into_iter().chain(other_names(name, &self.plan.names));
+        names.any(|name| mapped.names.iter().any(|known| may_be(known, &name)))
+    }
+
     /// Fields of the query that occur in no event: those that let events match, and the others.
     fn named_nowhere(&self) -> (Vec<String>, Vec<String>) {
-        let named: Vec<&NamedField> = self.planned.named_fields.iter().filter(|field| !self.occurs(field)).collect();
+        // macros name fields of many kinds of events
+        let named = self.planned.named_fields.iter().filter(|field| !field.is_of_macro && !self.occurs(field));
+        let named: Vec<&NamedField> = named.collect();
         // where no event was read, no name is to blame
         let is_unknown = self.source.mapped_fields().is_none() && self.ingested.summary.events == 0;
         if named.is_empty() || is_unknown {
@@ -126,14 +216,7 @@ impl Assessing<'_> {
     fn occurs(&self, NamedField { name, columns, .. }: &NamedField) -> bool {
         match self.source.mapped_fields() {
             None => columns.iter().any(|column| self.ingested.filled.contains(&column.name())),
-            Some(mapped) => {
-                // documents may have fields below an object that is not mapped in full
-                let may_be = |known: &str, name: &str| {
-                    has_shape(known, name) || (mapped.has_unmapped && name.starts_with(&format!("{known}.")))
-                };
-                let mut names = [name.clone()].into_iter().chain(other_names(name, &self.plan.names));
-                names.any(|name| mapped.names.iter().any(|known| may_be(known, &name)))
-            }
+            Some(mapped) => self.is_mapped(mapped, name),
         }
     }
 
@@ -217,11 +300,8 @@ impl Assessing<'_> {
         self.read(if matching.places().is_empty() { &self.ingested.first } else { matching })
     }
 
-    /// Reads events again. Advice is worth no failure: what cannot be read gives none.
     fn read(&self, events: &FirstEvents) -> Vec<Map<String, Value>> {
-        let found = self.source.fetch(events.places()).unwrap_or_default();
-        let parsed = found.into_iter().flatten().filter_map(|document| serde_json::from_str(&document.text).ok());
-        parsed.collect()
+        read(self.source, events)
     }
 
     fn value_of(&self, event: &Map<String, Value>, field: &FieldPath) -> Option<Value> {
@@ -231,6 +311,12 @@ impl Assessing<'_> {
         };
         Some(value).filter(|value| !value.is_null())
     }
+}
+
+/// Reads events again. Advice is worth no failure: what cannot be read gives none.
+fn read(source: &dyn EventSource, events: &FirstEvents) -> Vec<Map<String, Value>> {
+    let found = source.fetch(events.places()).unwrap_or_default();
+    found.into_iter().flatten().filter_map(|document| serde_json::from_str(&document.text).ok()).collect()
 }
 
 fn excerpt(value: &Value) -> String {

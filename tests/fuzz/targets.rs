@@ -50,13 +50,18 @@ fn query_string(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match query::lucene::parse(text, &query::lucene::Defaults::default()) {
         Err(syntax) => assert!(syntax.at <= text.len(), "{syntax:?}"),
-        Ok(_) => compile(UseCaseQuery { lucene: Some(text.to_owned()), dsl: Vec::new(), recorded: String::new() }),
+        Ok(_) => compile(UseCaseQuery {
+            lucene: Some(text.to_owned()),
+            macros: Vec::new(),
+            dsl: Vec::new(),
+            recorded: String::new(),
+        }),
     }
 }
 
 fn dsl(data: &[u8]) {
     let Ok(value) = serde_json::from_slice(data) else { return };
-    compile(UseCaseQuery { lucene: None, dsl: vec![value], recorded: String::new() });
+    compile(UseCaseQuery { lucene: None, macros: Vec::new(), dsl: vec![value], recorded: String::new() });
 }
 
 /// A query that compiles can be evaluated on events.

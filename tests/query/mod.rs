@@ -69,6 +69,7 @@ fn errors_have_a_place_and_advice() {
     ] {
         let query = UseCaseQuery {
             lucene: lucene.map(str::to_owned),
+            macros: Vec::new(),
             dsl: dsl.iter().map(|text| serde_json::from_str(text).unwrap()).collect(),
             recorded: String::new(),
         };
@@ -87,6 +88,7 @@ fn both_filters_must_match_and_all_errors_are_reported() {
     let corpus = Corpus::read();
     let query = |lucene: &str, dsl: &str| UseCaseQuery {
         lucene: Some(lucene.to_owned()),
+        macros: Vec::new(),
         dsl: vec![serde_json::from_str(dsl).unwrap()],
         recorded: String::new(),
     };
@@ -94,7 +96,8 @@ fn both_filters_must_match_and_all_errors_are_reported() {
     assert_eq!(matching(&compiled, &corpus.events), [2]);
     assert_eq!(compiled.columns().len(), 1);
     assert_eq!(compile(&query("(", r#"{"nope": {}}"#), None, now()).unwrap_err().len(), 2);
-    let all = UseCaseQuery { lucene: Some("*".to_owned()), dsl: Vec::new(), recorded: String::new() };
+    let all =
+        UseCaseQuery { lucene: Some("*".to_owned()), macros: Vec::new(), dsl: Vec::new(), recorded: String::new() };
     assert!(compile(&all, None, now()).unwrap().is_match_all());
 }
 
@@ -105,7 +108,7 @@ fn long_and_deep_queries_do_not_exhaust_the_stack() {
     let all = (0..3_000).map(|idx| format!("f{idx}:*")).collect::<Vec<_>>().join(" AND ");
     let deep = format!("{}host:york{}", "NOT (tags:x OR ".repeat(120), ")".repeat(120));
     for text in [any, all, deep] {
-        let query = UseCaseQuery { lucene: Some(text), dsl: Vec::new(), recorded: String::new() };
+        let query = UseCaseQuery { lucene: Some(text), macros: Vec::new(), dsl: Vec::new(), recorded: String::new() };
         let compiled = compile(&query, None, now()).unwrap();
         matching(&compiled, &corpus.events);
     }
@@ -157,6 +160,7 @@ fn now() -> DateTime<Utc> {
 fn query_of(case: &Value) -> UseCaseQuery {
     UseCaseQuery {
         lucene: case.get("lucene").map(|text| text.as_str().expect("text").to_owned()),
+        macros: Vec::new(),
         dsl: case.get("dsl").cloned().into_iter().collect(),
         recorded: String::new(),
     }

@@ -68,7 +68,8 @@ fn watcher(args: &ConfigArgs, told: &Arc<Notify>) -> notify::Result<RecommendedW
         }
     };
     let mut watcher = notify::recommended_watcher(tell)?;
-    let files = args.config.iter().chain(&args.mapping);
+    let profiles = profile_files(args);
+    let files = args.config.iter().chain(&args.mapping).chain(&profiles);
     let fixed = args.use_cases.iter().map(|pattern| fixed_folder(pattern));
     let folders = files.filter_map(|path| path.parent().map(Path::to_owned)).map(|folder| (folder, false));
     let mut folders: BTreeMap<PathBuf, bool> = folders.collect();
@@ -89,8 +90,20 @@ fn fixed_folder(pattern: &str) -> (PathBuf, bool) {
     (PathBuf::from(folder), start.is_some())
 }
 
+/// Returns the files among the profiles of `--fields`.
+fn profile_files(args: &ConfigArgs) -> Vec<PathBuf> {
+    let names = args.fields.iter().flat_map(|fields| fields.split(','));
+    names.map(|name| PathBuf::from(name.trim())).filter(|path| path.is_file()).collect()
+}
+
 fn marks(args: &ConfigArgs) -> BTreeMap<PathBuf, FileMark> {
-    let files = args.config.iter().chain(&args.mapping).cloned().chain(use_case_files(&args.use_cases));
+    let files = args
+        .config
+        .iter()
+        .chain(&args.mapping)
+        .cloned()
+        .chain(profile_files(args))
+        .chain(use_case_files(&args.use_cases));
     files.filter_map(|path| FileMark::of(&path).map(|mark| (path, mark))).collect()
 }
 
@@ -132,7 +145,8 @@ mod tests {
         write("main.conf", "[general]\n");
         write("a.conf", "[terms_a]\n");
         let pattern = path("*.conf").display().to_string();
-        let args = ConfigArgs { config: vec![path("main.conf")], use_cases: vec![pattern], mapping: None };
+        let args =
+            ConfigArgs { config: vec![path("main.conf")], use_cases: vec![pattern], fields: None, mapping: None };
         let mut watch = Watch::new(&args);
         assert!(!watch.has_changed());
         write("main.conf", "[general]\nlog_level=INFO\n");
@@ -154,7 +168,7 @@ mod tests {
         let path = folder.path().join("a.conf");
         std::fs::write(&path, "[terms_a]\n").unwrap();
         let pattern = folder.path().join("**/*.conf").display().to_string();
-        let args = ConfigArgs { config: Vec::new(), use_cases: vec![pattern], mapping: None };
+        let args = ConfigArgs { config: Vec::new(), use_cases: vec![pattern], fields: None, mapping: None };
         let mut watch = Watch::new(&args);
         let second = std::time::Duration::from_secs(1);
         for _ in 0..2 {

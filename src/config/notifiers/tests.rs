@@ -19,7 +19,7 @@ fn load_with(main: &str, use_case: &str, variables: &[(&str, &str)]) -> Configur
     let use_cases = write("u.conf", &format!("{USE_CASE}{use_case}"));
     let variable =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-    load_in(&[write("main.conf", main)], &[use_cases.display().to_string()], &variable)
+    load_in(&[write("main.conf", main)], &[use_cases.display().to_string()], None, &variable)
 }
 
 /// `KEY: MESSAGE` of each problem, and the word for its severity.

@@ -146,7 +146,7 @@ impl<'a> Context<'a> {
     /// problems count.
     fn read(&self, section: &Section, keys: &mut Keys<'a>, model_type: ModelType, model_name: &str) -> Option<UseCase> {
         let general = &self.main.general;
-        let query = UseCaseQuery::read(keys);
+        let query = UseCaseQuery::read(keys, &self.main.macros);
         let history_window = general.history_window.read_over(keys).map(HistoryWindow::duration);
         let model = Model::read(model_type, keys, self.model_defaults, history_window);
         let text_help = "outliers are described by it; fields are written as {field}";

@@ -62,6 +62,16 @@ impl WhitelistEntries {
         entries
     }
 
+    /// Adds the entries of another origin.
+    pub(super) fn extend(&mut self, other: WhitelistEntries) {
+        self.index = OnceLock::new();
+        self.literals.extend(other.literals);
+        self.regexps.extend(other.regexps);
+        if let Some(former) = other.former {
+            self.former.get_or_insert_default().extend(*former);
+        }
+    }
+
     /// Adds the entries inside a use case, as older versions had them.
     pub(super) fn add_old_entries(&mut self, keys: &mut Keys<'_>) {
         let old: Vec<&Entry> = keys.entries().filter(|entry| is_old_entry(&entry.key)).collect();

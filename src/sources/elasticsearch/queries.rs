@@ -131,8 +131,12 @@ mod tests {
     #[test]
     fn both_filters_are_sent_as_written() {
         let dsl = json!({"term": {"a": {"value": 1, "_name": "mine"}}});
-        let query =
-            UseCaseQuery { lucene: Some("a:(b OR \"c\")".to_owned()), dsl: vec![dsl.clone()], recorded: String::new() };
+        let query = UseCaseQuery {
+            lucene: Some("a:(b OR \"c\")".to_owned()),
+            macros: Vec::new(),
+            dsl: vec![dsl.clone()],
+            recorded: String::new(),
+        };
         assert_eq!(filters(&query), [json!({"query_string": {"query": "a:(b OR \"c\")"}}), dsl]);
     }
 }
