@@ -81,6 +81,9 @@ pub struct ConfigArgs {
     /// bundled use cases)
     #[arg(long, value_name = "GLOB", num_args = 1.., action = clap::ArgAction::Append)]
     pub use_cases: Vec<String>,
+    /// Also run the bundled use cases for hunting: they find more, and more that is harmless
+    #[arg(long, conflicts_with = "use_cases")]
+    pub hunting: bool,
     /// Names that fields have in the events: `auto`, `none`, or names of profiles and files with
     /// commas between them (default: `fields` of the main configuration, else `auto` for the
     /// bundled use cases and `none` for others)

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use tracing::{error, info, warn};
 
 use crate::cli::ConfigArgs;
-use crate::config::{Configuration, General, MainConfig, Problem, Severity};
+use crate::config::{Configuration, General, LoadOptions, MainConfig, Problem, Severity, load_with};
 use crate::delivery::SinkError;
 use crate::elastic::Client;
 use crate::engine::Compute;
@@ -63,7 +63,8 @@ fn printed(result: io::Result<()>) -> Result<(), RunError> {
 }
 
 fn load(args: &ConfigArgs) -> Configuration {
-    crate::config::load_with_fields(&args.config, &args.use_cases, args.fields.as_deref())
+    let options = LoadOptions { fields: args.fields.as_deref(), hunting: args.hunting };
+    load_with(&args.config, &args.use_cases, &options)
 }
 
 /// Tells all problems; an error when the main configuration has any.

@@ -81,6 +81,8 @@ pub struct General {
     pub history_bytes: u64,
     /// Profiles of field names, as written; `None` means the default.
     pub fields: Option<String>,
+    /// True to add the use cases for hunting to those that ship with the program.
+    pub hunting: bool,
     /// True to write outliers to their documents.
     pub save_results: bool,
     /// True to log each outlier.
@@ -109,6 +111,7 @@ impl General {
             timestamp_field: keys.field("timestamp_field").unwrap_or_else(|| FieldPath::new("@timestamp")),
             timestamp_format: time_formats::read(keys).unwrap_or_default(),
             fields: keys.filled("fields").map(str::to_owned),
+            hunting: keys.bool("hunting").unwrap_or(false),
             save_results: keys.bool("es_save_results").unwrap_or(true),
             print_outliers_to_console: keys.bool("print_outliers_to_console").unwrap_or(false),
             wipe_all_existing_outliers: keys.bool("es_wipe_all_existing_outliers").unwrap_or(false),

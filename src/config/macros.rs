@@ -73,6 +73,13 @@ impl Macros {
         }
     }
 
+    /// Returns these macros together with those of a file, which replace others.
+    pub(super) fn with(&self, of_file: Vec<(String, String)>) -> Self {
+        let mut macros = self.clone();
+        of_file.into_iter().for_each(|(name, condition)| macros.replace(name, condition));
+        macros
+    }
+
     /// Replaces all conditions of a macro.
     pub(super) fn replace(&mut self, name: String, condition: String) {
         self.conditions.insert(name, vec![condition]);
@@ -208,8 +215,12 @@ mod tests {
 
     #[test]
     fn unknown_names_are_errors() {
-        for (query, at, help) in [("x ${on}", 2, "did you mean ${one}?"), ("${other}", 0, "declare it in [macros]")] {
-            let error = macros().expand(query).unwrap_err();
+        let mut macros = macros();
+        macros.declare("process_start");
+        for (query, at, help) in
+            [("x ${process_stat}", 2, "did you mean ${process_start}?"), ("${other}", 0, "declare it in [macros]")]
+        {
+            let error = macros.expand(query).unwrap_err();
             assert_eq!(error.at, at);
             assert!(error.help.starts_with(help), "{}", error.help);
         }

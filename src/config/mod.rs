@@ -106,26 +106,35 @@ impl Configuration {
 ///
 /// Never panics and never stops early: [`Configuration::problems`] holds everything that is wrong.
 pub fn load(config_files: &[PathBuf], use_case_patterns: &[String]) -> Configuration {
-    load_with_fields(config_files, use_case_patterns, None)
+    load_with(config_files, use_case_patterns, &LoadOptions::default())
 }
 
-/// As [`load`], with a choice of profiles of fields that replaces that of the main configuration.
-pub fn load_with_fields(config_files: &[PathBuf], use_case_patterns: &[String], fields: Option<&str>) -> Configuration {
-    load_in(config_files, use_case_patterns, fields, &|name| std::env::var(name).ok())
+/// Choices of the command line that replace those of the main configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadOptions<'a> {
+    /// Profiles of fields.
+    pub fields: Option<&'a str>,
+    /// True to add the use cases for hunting to those that ship with the program.
+    pub hunting: bool,
 }
 
-/// As [`load_with_fields`], in the given environment.
+/// As [`load`], with the choices of a command line.
+pub fn load_with(config_files: &[PathBuf], use_case_patterns: &[String], options: &LoadOptions<'_>) -> Configuration {
+    load_in(config_files, use_case_patterns, options, &|name| std::env::var(name).ok())
+}
+
+/// As [`load_with`], in the given environment.
 fn load_in(
     config_files: &[PathBuf],
     use_case_patterns: &[String],
-    fields: Option<&str>,
+    options: &LoadOptions<'_>,
     environment: &Environment<'_>,
 ) -> Configuration {
     let mut problems = Vec::new();
     let ini = main_config::read_files(config_files, &mut problems);
     // existing use cases say which names they mean; those that ship are for all forms of logs
     let default_fields = if use_case_patterns.is_empty() { profiles::AUTO } else { profiles::NONE };
-    let (main, model_defaults) = main_config::read(&ini, (fields, default_fields), environment, &mut problems);
+    let (main, model_defaults) = main_config::read(&ini, (options.fields, default_fields), environment, &mut problems);
     let rejected_entries = problems.iter().filter(|problem| is_of_entry(problem)).count();
     let main_errors = n_errors(&problems) - rejected_entries;
     let files = files::expand(use_case_patterns, &mut problems);
@@ -143,7 +152,9 @@ fn load_in(
         problems,
     };
     if use_case_patterns.is_empty() {
-        for (path, text) in shipped::USE_CASES {
+        let is_hunting = options.hunting || configuration.main.general.hunting;
+        let hunting = if is_hunting { shipped::HUNTING } else { &[] };
+        for (path, text) in shipped::USE_CASES.iter().chain(hunting) {
             configuration.read_use_cases(&Path::new(path).into(), text, &model_defaults);
         }
     }

@@ -186,8 +186,8 @@ mod tests {
         assert_eq!(profiles.macros.expand("${process_start}").unwrap().0, "(NOT *:*)");
         let (profiles, problems) = read(NONE);
         assert_eq!((profiles.aliases.len(), problems.len()), (0, 0));
-        let (_, problems) = read("zek, no/such/file");
-        assert!(problems[0].contains("did you mean `zeek`?"), "{problems:?}");
+        let (_, problems) = read("suricat, no/such/file");
+        assert!(problems[0].contains("did you mean `suricata`?"), "{problems:?}");
         assert!(problems[1].contains("neither a profile"), "{problems:?}");
     }
 }

@@ -1,14 +1,16 @@
 //! The use cases that ship with the program, and run when none are named.
 
 macro_rules! shipped {
-    ($($path:literal),* $(,)?) => {
-        /// Name and text of each file.
-        pub(super) const USE_CASES: &[(&str, &str)] =
+    ($(#[$meta:meta])* $name:ident: $($path:literal),* $(,)?) => {
+        $(#[$meta])*
+        pub(super) const $name: &[(&str, &str)] =
             &[$((concat!("use_cases/", $path), include_str!(concat!("../../use_cases/", $path)))),*];
     };
 }
 
 shipped![
+    /// Name and text of each file that runs by default.
+    USE_CASES:
     "windows/modules.conf",
     "windows/network.conf",
     "windows/persistence.conf",
@@ -16,6 +18,11 @@ shipped![
     "windows/user_folder.conf",
     "zeek/beacon.conf",
     "zeek/network.conf",
+];
+
+shipped![
+    /// Name and text of each file for hunting, which finds more, and more that is harmless.
+    HUNTING:
 ];
 
 #[cfg(test)]
@@ -32,9 +39,13 @@ mod tests {
             .paths
             .iter()
             .map(|path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned())
+            .filter(|path| !path.starts_with("use_cases/profiles/"))
             .collect();
         files.sort();
-        let shipped: Vec<&str> = USE_CASES.iter().map(|(path, _)| *path).collect();
+        let mut shipped: Vec<&str> = USE_CASES.iter().chain(HUNTING).map(|(path, _)| *path).collect();
+        shipped.sort_unstable();
         assert_eq!(shipped, files);
+        assert!(HUNTING.iter().all(|(path, _)| path.starts_with("use_cases/hunting/")));
+        assert!(!USE_CASES.iter().any(|(path, _)| path.starts_with("use_cases/hunting/")));
     }
 }

@@ -33,7 +33,7 @@ fn load_with(main: &[u8], use_cases: &[u8], environment: &[(&str, &str)]) -> Con
     std::fs::write(&main_path, main).unwrap();
     std::fs::write(&path, use_cases).unwrap();
     let environment: HashMap<&str, &str> = environment.iter().copied().collect();
-    load_in(&[main_path], &[path.display().to_string()], None, &|name| {
+    load_in(&[main_path], &[path.display().to_string()], &LoadOptions::default(), &|name| {
         environment.get(name).map(|value| (*value).to_owned())
     })
 }

@@ -145,8 +145,13 @@ mod tests {
         write("main.conf", "[general]\n");
         write("a.conf", "[terms_a]\n");
         let pattern = path("*.conf").display().to_string();
-        let args =
-            ConfigArgs { config: vec![path("main.conf")], use_cases: vec![pattern], fields: None, mapping: None };
+        let args = ConfigArgs {
+            config: vec![path("main.conf")],
+            use_cases: vec![pattern],
+            hunting: false,
+            fields: None,
+            mapping: None,
+        };
         let mut watch = Watch::new(&args);
         assert!(!watch.has_changed());
         write("main.conf", "[general]\nlog_level=INFO\n");
@@ -168,7 +173,8 @@ mod tests {
         let path = folder.path().join("a.conf");
         std::fs::write(&path, "[terms_a]\n").unwrap();
         let pattern = folder.path().join("**/*.conf").display().to_string();
-        let args = ConfigArgs { config: Vec::new(), use_cases: vec![pattern], fields: None, mapping: None };
+        let args =
+            ConfigArgs { config: Vec::new(), use_cases: vec![pattern], hunting: false, fields: None, mapping: None };
         let mut watch = Watch::new(&args);
         let second = std::time::Duration::from_secs(1);
         for _ in 0..2 {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::config::{Channel, Configuration, MailTls, Severity, load_in};
+use crate::config::{Channel, Configuration, LoadOptions, MailTls, Severity, load_in};
 
 const USE_CASE: &str =
     "[simplequery_a]\nes_query_filter=a:b\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n";
@@ -19,7 +19,7 @@ fn load_with(main: &str, use_case: &str, variables: &[(&str, &str)]) -> Configur
     let use_cases = write("u.conf", &format!("{USE_CASE}{use_case}"));
     let variable =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-    load_in(&[write("main.conf", main)], &[use_cases.display().to_string()], None, &variable)
+    load_in(&[write("main.conf", main)], &[use_cases.display().to_string()], &LoadOptions::default(), &variable)
 }
 
 /// `KEY: MESSAGE` of each problem, and the word for its severity.

@@ -9,6 +9,7 @@ use crate::config::assets;
 use crate::config::derived_fields;
 use crate::config::ini::{Dialect, Section, parse};
 use crate::config::keys::Keys;
+use crate::config::macros;
 use crate::config::main_config;
 use crate::config::models::{ModelDefaults, ModelType, OLD_BEACON_SECTION, has_batch_sizes_in_use_cases};
 use crate::config::named_values;
@@ -28,6 +29,7 @@ impl Configuration {
         let (ini, found) = parse(text, Dialect::UseCases, file);
         self.problems.extend(found);
         let derived_fields = derived_fields::read(&ini, &mut self.problems);
+        let macros = self.main.macros.with(macros::read(&ini, &mut self.problems));
         let is_broken = n_errors(&self.problems) > n_before;
         let whitelist = Arc::new(WhitelistEntries::read(&ini, &mut self.problems));
         if !ini.sections.iter().any(|section| ModelType::of_section(&section.name).is_some()) {
@@ -36,7 +38,7 @@ impl Configuration {
         self.rejected_files += usize::from(n_errors(&self.problems) > n_before);
         self.ignored_batch_sizes |= has_batch_sizes_in_use_cases(&ini);
         self.derived_fields.extend_from_slice(&derived_fields);
-        let context = Context { main: &self.main, model_defaults, whitelist, derived_fields };
+        let context = Context { main: &self.main, model_defaults, whitelist, derived_fields, macros };
         for section in &ini.sections {
             let Some((model_type, model_name)) = ModelType::of_section(&section.name) else {
                 self.problems.extend(warning_of_section(section));
@@ -60,7 +62,7 @@ impl Configuration {
 }
 
 /// Sections of a use-case file that are not use cases.
-const LISTS: [&str; 3] = [whitelist::LITERALS, whitelist::REGEXPS, derived_fields::SECTION];
+const LISTS: [&str; 4] = [whitelist::LITERALS, whitelist::REGEXPS, derived_fields::SECTION, macros::SECTION];
 
 /// The problem of a file without a use case: an error if it has sections that were ignored.
 fn without_use_case(file: &Arc<Path>, sections: &[Section]) -> Problem {

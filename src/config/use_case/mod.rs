@@ -19,6 +19,7 @@ use super::general::{General, read_memory_days};
 use super::history_window::HistoryWindow;
 use super::ini::Section;
 use super::keys::{FIELD_HELP, Keys};
+use super::macros::Macros;
 use super::main_config::MainConfig;
 use super::models::{Model, ModelDefaults, ModelType};
 use super::outlier_limits;
@@ -139,6 +140,7 @@ struct Context<'a> {
     model_defaults: &'a ModelDefaults<'a>,
     whitelist: Arc<WhitelistEntries>,
     derived_fields: Vec<WrittenDerivedField>,
+    macros: Macros,
 }
 
 impl<'a> Context<'a> {
@@ -146,7 +148,7 @@ impl<'a> Context<'a> {
     /// problems count.
     fn read(&self, section: &Section, keys: &mut Keys<'a>, model_type: ModelType, model_name: &str) -> Option<UseCase> {
         let general = &self.main.general;
-        let query = UseCaseQuery::read(keys, &self.main.macros);
+        let query = UseCaseQuery::read(keys, &self.macros);
         let history_window = general.history_window.read_over(keys).map(HistoryWindow::duration);
         let model = Model::read(model_type, keys, self.model_defaults, history_window);
         let text_help = "outliers are described by it; fields are written as {field}";
