@@ -12,7 +12,8 @@
 //! with the project, `memory` what runs remember, `state` the folder of that, `runs` the history,
 //! `outbox` who is told of what, `notifiers` the channels through which people are told, `daemon`
 //! many runs of one process, `servers` real clusters, `tidy` the rules of the source tree,
-//! `usability` what use cases say that cannot use the events, `telemetry` the log, `secrets` that
+//! `usability` what use cases say that cannot use the events, `profiles` the names that fields
+//! have, `use_cases` the test events of the bundled use cases, `telemetry` the log, `secrets` that
 //! nothing shows them, `packaging` and `monitoring` what ships beside the program. `certificates`,
 //! `program`, `outliers`, `random`, `receiver` and `site` are shared by the tests.
 
@@ -37,6 +38,7 @@ mod outliers;
 mod outputs;
 mod packaging;
 mod plans;
+mod profiles;
 mod program;
 mod properties;
 mod query;
@@ -53,4 +55,5 @@ mod sudden_appearance;
 mod telemetry;
 mod tidy;
 mod usability;
+mod use_cases;
 mod word2vec;

@@ -42,6 +42,10 @@ fn matching_rows(lists: &ListArray, predicate: &Predicate) -> Result<BooleanArra
         .iter()
         .map(|text| text.and_then(ValueRef::of_tagged).is_some_and(|value| predicate.matches(value)))
         .collect();
+    // of the many names that a field may have, most occur in no event of a batch
+    if !passes.contains(&true) {
+        return Ok(BooleanArray::new(BooleanBuffer::new_unset(lists.len()), None));
+    }
     let codes = leaves.keys().values();
     let offsets = lists.value_offsets();
     let rows = BooleanBuffer::collect_bool(lists.len(), |row| {

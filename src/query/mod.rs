@@ -64,7 +64,7 @@ pub struct QueryError {
 
 impl QueryError {
     /// Returns the same error with its place in `query` as written, and the macro in which it is.
-    fn as_written(self, query: &UseCaseQuery) -> Self {
+    fn placed_in(self, query: &UseCaseQuery) -> Self {
         let Some((position, of)) = self.position.map(|position| query.written_place(position)) else { return self };
         let message = match of {
             Some(name) => format!("in the macro ${{{name}}}: {}", self.message),
@@ -153,7 +153,7 @@ fn compile_asked(
         let without_place = |error: QueryError| QueryError { position: None, path: None, ..error };
         let of_names = || errors.iter().cloned().map(without_place).collect();
         let errors = if asked == query { errors } else { compile_in(query, context).err().unwrap_or_else(of_names) };
-        errors.into_iter().map(|error| error.as_written(query)).collect::<Vec<_>>()
+        errors.into_iter().map(|error| error.placed_in(query)).collect::<Vec<_>>()
     })?;
     compiled.named = named_in_columns(query, names, context.mapping);
     Ok(compiled)
@@ -199,7 +199,7 @@ pub fn doubts(query: &UseCaseQuery) -> Vec<QueryError> {
         dsl::doubts(value).into_iter().map(doubt).collect::<Vec<_>>()
     };
     let in_lucene =
-        |text: &String| in_lucene(text).into_iter().map(|doubt| doubt.as_written(query)).collect::<Vec<_>>();
+        |text: &String| in_lucene(text).into_iter().map(|doubt| doubt.placed_in(query)).collect::<Vec<_>>();
     query.lucene.iter().flat_map(in_lucene).chain(query.dsl.iter().enumerate().flat_map(in_dsl)).collect()
 }
 

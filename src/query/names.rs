@@ -22,7 +22,7 @@ pub fn with_other_names(query: &UseCaseQuery, names: &FieldNames) -> Result<UseC
     if let Some(text) = &mut asked.lucene {
         match lucene::with_other_names(text, &others) {
             Ok(rewritten) => *text = rewritten,
-            Err(syntax) => errors.push(lucene_error(text, syntax).as_written(query)),
+            Err(syntax) => errors.push(lucene_error(text, syntax).placed_in(query)),
         }
     }
     for (idx, filter) in asked.dsl.iter_mut().enumerate() {
