@@ -108,7 +108,8 @@ pub fn plan(
 ) -> (ScanPlan, Vec<Refused>) {
     let mapped = |mapping: &Mapping| Arc::new(names.with_mapping(Arc::new(mapping.clone())));
     let names = mapping.map_or_else(|| Arc::clone(names), mapped);
-    plan_with(use_cases, names, period, now, |use_case, asked, names| {
+    let asking = Arc::clone(&names);
+    plan_with(use_cases, names, &asking, period, now, |use_case, asked, names| {
         compile_query(use_case, asked, names, mapping, now).map(Some)
     })
 }
@@ -124,14 +125,15 @@ pub fn plan_search(
     period: Period,
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, Arc::clone(names), period, now, |_, _, _| Ok(None))
+    plan_with(use_cases, Arc::clone(names), &names.searchable(), period, now, |_, _, _| Ok(None))
 }
 
-/// Plans one scan. `query` compiles the query of a use case, which asks for every name of its
-/// fields; `None` if the source evaluates it, and the window, itself.
+/// Plans one scan. Queries ask for every name that `asking` has for their fields. `query` compiles
+/// such a query; `None` if the source evaluates it, and the window, itself.
 fn plan_with(
     use_cases: Vec<Arc<UseCase>>,
     names: Arc<FieldNames>,
+    asking: &FieldNames,
     period: Period,
     now: DateTime<Utc>,
     query: impl Fn(&UseCase, &UseCaseQuery, &FieldNames) -> Result<Option<CompiledQuery>, Vec<Problem>>,
@@ -140,8 +142,7 @@ fn plan_with(
     let mut refused = Vec::new();
     for use_case in use_cases {
         let formats = time_formats(&use_case, &planner.names);
-        let query =
-            asked(&use_case, &planner.names).and_then(|asked| Ok((query(&use_case, &asked, &planner.names)?, asked)));
+        let query = asked(&use_case, asking).and_then(|asked| Ok((query(&use_case, &asked, &planner.names)?, asked)));
         if let Err(problems) = planner.add(&use_case, query, period, &formats) {
             refused.push((use_case, problems));
         }

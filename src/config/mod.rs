@@ -64,7 +64,7 @@ pub(crate) use problem::n_errors;
 pub use problem::{Location, Problem, Severity};
 pub use schedule::{Schedule, ScheduleZone};
 pub use secret::Secret;
-pub use use_case::{FindingSeverity, NotifiedChannels, RejectedUseCase, UseCase, UseCaseQuery};
+pub use use_case::{FindingSeverity, NotifiedChannels, RejectedUseCase, UseCase, UseCaseQuery, tactics};
 pub use whitelist::{IndexedField, WhitelistEntries, WhitelistIndex, WhitelistPart};
 
 use cluster::Environment;

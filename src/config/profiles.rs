@@ -25,8 +25,8 @@ macro_rules! profiles {
         /// Name, path and text of each shipped profile.
         const SHIPPED: &[(&str, &str, &str)] = &[$((
             $name,
-            concat!("use_cases/profiles/", $name, ".conf"),
-            include_str!(concat!("../../use_cases/profiles/", $name, ".conf")),
+            concat!("profiles/", $name, ".conf"),
+            include_str!(concat!("../../profiles/", $name, ".conf")),
         )),*];
     };
 }
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn every_profile_of_the_folder_ships() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("use_cases/profiles");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().to_str().unwrap().to_owned())

@@ -1,16 +1,16 @@
 //! The use cases that ship with the program, and run when none are named.
 
 macro_rules! shipped {
-    ($(#[$meta:meta])* $name:ident: $($path:literal),* $(,)?) => {
+    ($(#[$meta:meta])* $name:ident, $folder:literal: $($path:literal),* $(,)?) => {
         $(#[$meta])*
         pub(super) const $name: &[(&str, &str)] =
-            &[$((concat!("use_cases/", $path), include_str!(concat!("../../use_cases/", $path)))),*];
+            &[$((concat!($folder, "/", $path), include_str!(concat!("../../", $folder, "/", $path)))),*];
     };
 }
 
 shipped![
     /// Name and text of each file that runs by default.
-    USE_CASES:
+    USE_CASES, "use_cases":
     "windows/modules.conf",
     "windows/network.conf",
     "windows/persistence.conf",
@@ -22,7 +22,7 @@ shipped![
 
 shipped![
     /// Name and text of each file for hunting, which finds more, and more that is harmless.
-    HUNTING:
+    HUNTING, "hunting":
 ];
 
 #[cfg(test)]
@@ -33,19 +33,18 @@ mod tests {
     #[test]
     fn every_file_of_the_folder_ships() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        let pattern = root.join("use_cases/**/*.conf");
-        let mut files: Vec<String> = matching_paths(pattern.to_str().unwrap())
-            .unwrap()
-            .paths
-            .iter()
-            .map(|path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned())
-            .filter(|path| !path.starts_with("use_cases/profiles/"))
-            .collect();
-        files.sort();
-        let mut shipped: Vec<&str> = USE_CASES.iter().chain(HUNTING).map(|(path, _)| *path).collect();
-        shipped.sort_unstable();
-        assert_eq!(shipped, files);
-        assert!(HUNTING.iter().all(|(path, _)| path.starts_with("use_cases/hunting/")));
-        assert!(!USE_CASES.iter().any(|(path, _)| path.starts_with("use_cases/hunting/")));
+        for (folder, use_cases) in [("use_cases", USE_CASES), ("hunting", HUNTING)] {
+            let pattern = root.join(format!("{folder}/**/*.conf"));
+            let mut files: Vec<String> = matching_paths(pattern.to_str().unwrap())
+                .unwrap()
+                .paths
+                .iter()
+                .map(|path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned())
+                .collect();
+            files.sort();
+            let mut shipped: Vec<&str> = use_cases.iter().map(|(path, _)| *path).collect();
+            shipped.sort_unstable();
+            assert_eq!(shipped, files);
+        }
     }
 }

@@ -70,6 +70,13 @@ pub trait MappedNames: Debug + Send + Sync {
     /// Returns the names that stand for another field, with that field.
     fn forms(&self) -> Vec<(String, FieldPath)>;
 
+    /// True if searches may find values of a field: it is mapped, or below a mapped field that is an
+    /// object as a whole.
+    fn is_searchable(&self, name: &str) -> bool {
+        let mut above = name.match_indices('.').map(|(end, _)| &name[..end]).chain([name]);
+        above.any(|name| self.meaning(name) != MappedName::Unknown)
+    }
+
     /// Returns the formats in which the times of a field are written; `None` if the mapping names
     /// none, or the default ones.
     fn time_formats(&self, name: &str) -> Option<TimeFormats>;
@@ -103,6 +110,17 @@ impl FieldNames {
     /// Returns the same names together with those of a mapping.
     pub fn with_mapping(&self, mapped: Arc<dyn MappedNames>) -> Self {
         FieldNames { mapped: Some(mapped), ..self.clone() }
+    }
+
+    /// Returns the names for searches in a cluster: without other names that its mapping does not
+    /// have, which no search finds.
+    #[must_use]
+    pub fn searchable(&self) -> Self {
+        let mut names = self.clone();
+        if let Some(mapped) = &self.mapped {
+            names.aliases.values_mut().for_each(|others| others.retain(|other| mapped.is_searchable(other.as_str())));
+        }
+        names
     }
 
     /// Returns the formats that a mapping names for the times of `field`.

@@ -198,8 +198,7 @@ pub fn doubts(query: &UseCaseQuery) -> Vec<QueryError> {
         };
         dsl::doubts(value).into_iter().map(doubt).collect::<Vec<_>>()
     };
-    let in_lucene =
-        |text: &String| in_lucene(text).into_iter().map(|doubt| doubt.placed_in(query)).collect::<Vec<_>>();
+    let in_lucene = |text: &String| in_lucene(text).into_iter().map(|doubt| doubt.placed_in(query)).collect::<Vec<_>>();
     query.lucene.iter().flat_map(in_lucene).chain(query.dsl.iter().enumerate().flat_map(in_dsl)).collect()
 }
 

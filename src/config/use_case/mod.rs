@@ -6,6 +6,7 @@ mod notify;
 mod query;
 mod requires;
 mod severity;
+mod technique;
 
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroU64};
@@ -34,6 +35,7 @@ pub use notify::NotifiedChannels;
 pub(super) use notify::check_channels;
 pub use query::UseCaseQuery;
 pub use severity::FindingSeverity;
+pub use technique::tactics;
 
 /// Names under which outliers store what they are: parameters must not replace them.
 const RESERVED: [&str; 10] = [
@@ -176,6 +178,7 @@ impl<'a> Context<'a> {
         }
         let remembers = general.state_dir.is_some() && model.as_ref().is_some_and(Model::uses_memory);
         let arbitrary = read_arbitrary(keys);
+        technique::check(keys);
         // query strings are checked word by word, see `query::doubts`
         keys.check_comments(|key| key == query::LUCENE || is_old_entry(key));
         Some(UseCase {

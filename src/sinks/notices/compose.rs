@@ -222,7 +222,11 @@ impl Notices<'_> {
             values.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
         };
         let parameter = |key: &str| use_case.arbitrary.iter().find(|(name, _)| name == key).map(|(_, text)| text);
-        let techniques = parameter("techniques").map_or("", String::as_str).split(',').map(str::trim);
+        let techniques = parameter("technique")
+            .or_else(|| parameter("techniques"))
+            .map_or("", String::as_str)
+            .split(',')
+            .map(str::trim);
         FindingNotice {
             key: new.key.to_string(),
             finding_id: new.finding.to_string(),
