@@ -17,8 +17,8 @@ use crate::event::time::{MICROS_PER_DAY, TimeFormats};
 use crate::event::{Case, FieldNames, FieldPath, equal_ignoring_case};
 use crate::models::{Key, method};
 use crate::query::{
-    CompiledQuery, Mapping, NamedField, QueryError, TimeField, TimeWindow, compile_with_times, named_fields,
-    with_other_names,
+    CompiledQuery, Mapping, NamedField, QueryError, SharedParts, TimeField, TimeWindow, compile_with_times,
+    named_fields, with_other_names,
 };
 use crate::table::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
 
@@ -303,7 +303,9 @@ impl Planner {
         Ok(Some(self.rule_sets.len() - 1))
     }
 
-    fn finish(self, period: Period, now: DateTime<Utc>) -> ScanPlan {
+    fn finish(mut self, period: Period, now: DateTime<Utc>) -> ScanPlan {
+        let mut parts = SharedParts::default();
+        self.use_cases.iter_mut().for_each(|planned| planned.query.share(&mut parts));
         ScanPlan {
             columns: self.columns.into_values().collect(),
             layout: TableLayout { n_masks: self.use_cases.len(), ..self.layout },

@@ -157,7 +157,7 @@ fn the_debian_package_holds_what_ships() {
         assert!(!found.paths.is_empty(), "nothing matches {}", asset[0]);
         shipped.extend(found.paths);
     }
-    for pattern in ["use_cases/**/*.conf", "docs/*.md", "packaging/systemd/*"] {
+    for pattern in ["use_cases/**/*.conf", "hunting/*.conf", "profiles/*.conf", "docs/*.md", "packaging/systemd/*"] {
         let found =
             ee_outliers::paths::matching_paths(root().join(pattern).to_str().expect("UTF-8")).expect("a pattern");
         let left_out: Vec<_> = found.paths.into_iter().filter(|path| !shipped.contains(path)).collect();

@@ -30,9 +30,7 @@ const FOUND: &[(&str, u64, bool)] = &[
 fn shipped_use_cases_find_the_attacks_in_the_shipped_recordings() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let (output, report) = (scratch.path().join("out.ndjson"), scratch.path().join("report.json"));
-    let mut args = ["run", "-q", "--use-cases", "use_cases/**/*.conf", "--events", "tests/data/recordings", "-o"]
-        .map(std::path::PathBuf::from)
-        .to_vec();
+    let mut args = ["run", "-q", "--events", "tests/data/recordings", "-o"].map(std::path::PathBuf::from).to_vec();
     args.extend([output.clone(), "--report".into(), report.clone()]);
     program::run(Path::new(env!("CARGO_MANIFEST_DIR")), &args).expect_code(0);
 

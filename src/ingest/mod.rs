@@ -22,7 +22,7 @@ use crate::event::text::lower_case;
 use crate::event::time::{MICROS_PER_DAY, yearless};
 use crate::event::{Case, FieldPath};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name, time_column_name};
-use crate::query::TimeWindow;
+use crate::query::{Evaluation, TimeWindow};
 use crate::runtime::InOrder;
 use crate::sources::{DocRef, EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::spill::SpillFile;
@@ -179,6 +179,7 @@ struct Prepared {
 
 fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<Prepared> {
     let mut usage = vec![Usage::default(); plan.use_cases.len()];
+    let mut evaluation = Evaluation::new(&batch.columns);
     let masks: Vec<BooleanArray> = plan
         .use_cases
         .iter()
@@ -186,7 +187,7 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<Prepared> {
         .enumerate()
         .map(|(mask_idx, (planned, usage))| {
             let matched = batch.matched.as_ref().map(|matched| &matched[mask_idx]);
-            mask(planned, plan, &batch.columns, matched, usage)
+            mask(planned, plan, (&batch.columns, &mut evaluation), matched, usage)
         })
         .collect::<anyhow::Result<_>>()?;
     if batch.matched.is_none() {
@@ -216,7 +217,7 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<Prepared> {
 fn mask(
     planned: &PlannedUseCase,
     plan: &ScanPlan,
-    columns: &RecordBatch,
+    (columns, evaluation): (&RecordBatch, &mut Evaluation<'_>),
     matched: Option<&BooleanArray>,
     usage: &mut Usage,
 ) -> anyhow::Result<BooleanArray> {
@@ -224,7 +225,7 @@ fn mask(
     let matching = match matched {
         Some(matched) => matched.clone(),
         None if planned.query.is_match_all() => BooleanArray::from(vec![true; n_rows]),
-        None => planned.query.evaluate(columns)?,
+        None => planned.query.evaluate_in(evaluation)?,
     };
     usage.matching += matching.true_count() as u64;
     let Some(time_idx) = planned.time_idx else { return Ok(matching) };

@@ -1,23 +1,19 @@
-//! Lowers filters to DataFusion expressions. These are made physical once and evaluated per record
+//! Compiled queries, which are evaluated per record batch. Use cases ask for the same things again
+//! and again (the kind of event, above all), so parts that queries share are evaluated once per
 //! batch.
 
-use std::collections::BTreeSet;
-use std::ops::Add;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{Column, DFSchema, internal_datafusion_err, internal_err};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+use datafusion::common::{internal_datafusion_err, internal_err};
 use datafusion::error::Result;
-use datafusion::execution::context::ExecutionProps;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, cast, lit};
-use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::QueryColumn;
 use super::filter::Filter;
-use super::leaves::{any_leaf_matches, leaves_type};
+use super::leaves::matching_rows;
 use super::named::NamedField;
+use super::predicate::Predicate;
 
 /// A query, ready for evaluation on record batches.
 #[derive(Clone, Debug)]
@@ -25,15 +21,111 @@ pub struct CompiledQuery {
     columns: Vec<QueryColumn>,
     /// Fields that it names.
     pub(super) named: Vec<NamedField>,
-    schema: SchemaRef,
-    /// `None` means every event
-    expression: Option<Arc<dyn PhysicalExpr>>,
+    /// `None` means every event.
+    root: Option<Part>,
+}
+
+/// A part of a query.
+#[derive(Clone, Debug)]
+struct Part {
+    operation: Operation,
+    /// Parts that it combines.
+    parts: Vec<Part>,
+    /// Number of the part among those that queries share.
+    shared: Option<usize>,
+}
+
+/// Meaning of a part, given those that it combines.
+#[derive(Clone, Debug)]
+enum Operation {
+    Everything,
+    Nothing,
+    And,
+    Or,
+    Not,
+    /// At least this many hold.
+    AtLeast(usize),
+    /// Some leaf of the column passes the test.
+    Some(QueryColumn, Predicate),
+}
+
+/// Numbers of the parts of several queries: equal parts have one number.
+#[derive(Debug, Default)]
+pub struct SharedParts {
+    known: HashMap<String, usize>,
+}
+
+/// A record batch, and the parts of queries that were evaluated on it.
+#[derive(Debug)]
+pub struct Evaluation<'a> {
+    columns: HashMap<&'a str, &'a ArrayRef>,
+    n_rows: usize,
+    known: HashMap<usize, BooleanBuffer>,
+}
+
+impl<'a> Evaluation<'a> {
+    /// Starts with a batch, which may have more columns than queries need, in any order.
+    pub fn new(batch: &'a RecordBatch) -> Self {
+        let names = batch.schema_ref().fields().iter().map(|field| field.name().as_str());
+        let columns = names.zip(batch.columns()).collect();
+        Evaluation { columns, n_rows: batch.num_rows(), known: HashMap::new() }
+    }
+
+    fn rows(&mut self, part: &Part) -> Result<BooleanBuffer> {
+        if let Some(known) = part.shared.and_then(|shared| self.known.get(&shared)) {
+            return Ok(known.clone());
+        }
+        let rows = match &part.operation {
+            Operation::Everything => BooleanBuffer::new_set(self.n_rows),
+            Operation::Nothing => BooleanBuffer::new_unset(self.n_rows),
+            Operation::And => {
+                let mut rows = BooleanBuffer::new_set(self.n_rows);
+                for part in &part.parts {
+                    if rows.count_set_bits() == 0 {
+                        break;
+                    }
+                    rows = &rows & &self.rows(part)?;
+                }
+                rows
+            }
+            Operation::Or => {
+                let mut rows = BooleanBuffer::new_unset(self.n_rows);
+                for part in &part.parts {
+                    rows = &rows | &self.rows(part)?;
+                }
+                rows
+            }
+            Operation::Not => match part.parts.first() {
+                Some(inner) => !&self.rows(inner)?,
+                None => return internal_err!("nothing is negated"),
+            },
+            Operation::AtLeast(count) => {
+                let parts = part.parts.iter().map(|part| self.rows(part)).collect::<Result<Vec<_>>>()?;
+                BooleanBuffer::collect_bool(self.n_rows, |row| {
+                    parts.iter().filter(|rows| rows.value(row)).take(*count).count() == *count
+                })
+            }
+            Operation::Some(column, predicate) => {
+                let name = column.name();
+                let found = self.columns.get(name.as_str());
+                let column = found.ok_or_else(|| internal_datafusion_err!("no column {name}"))?;
+                match column.as_list_opt() {
+                    Some(lists) => matching_rows(lists, predicate)?,
+                    None => return internal_err!("leaves are not lists"),
+                }
+            }
+        };
+        if let Some(shared) = part.shared {
+            self.known.insert(shared, rows.clone());
+        }
+        Ok(rows)
+    }
 }
 
 impl CompiledQuery {
     /// Returns the query that matches every event.
     pub fn match_all() -> Self {
-        CompiledQuery { columns: Vec::new(), named: Vec::new(), schema: Arc::new(Schema::empty()), expression: None }
+        CompiledQuery { columns: Vec::new(), named: Vec::new(), root: None }
     }
 
     /// Columns that the query reads.
@@ -48,77 +140,64 @@ impl CompiledQuery {
 
     /// True if the query matches every event.
     pub fn is_match_all(&self) -> bool {
-        self.expression.is_none()
+        self.root.is_none()
     }
 
-    /// Returns the rows that match, without nulls. `batch` may have more columns, in any order.
+    /// Numbers the parts that it shares with other queries of `parts`. On one batch, such queries
+    /// may be evaluated together.
+    pub fn share(&mut self, parts: &mut SharedParts) {
+        fn number(part: &mut Part, parts: &mut SharedParts) {
+            part.parts.iter_mut().for_each(|part| number(part, parts));
+            let next = parts.known.len();
+            let combined: Vec<Option<usize>> = part.parts.iter().map(|part| part.shared).collect();
+            part.shared = Some(*parts.known.entry(format!("{:?} {combined:?}", part.operation)).or_insert(next));
+        }
+        self.root.iter_mut().for_each(|root| number(root, parts));
+    }
+
+    /// Returns the rows that match, without nulls.
     ///
     /// # Errors
     /// Fails if a column is missing or is not a column of leaves, which is a bug in this program.
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        let n_rows = batch.num_rows();
-        let Some(expression) = &self.expression else { return Ok(BooleanArray::from(vec![true; n_rows])) };
-        let mut columns = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
-            let name = column.name();
-            let found = batch.column_by_name(&name).ok_or_else(|| internal_datafusion_err!("no column {name}"))?;
-            columns.push(Arc::clone(found));
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
-        let own = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
-        let rows = expression.evaluate(&own)?.into_array(n_rows)?;
-        match rows.as_boolean_opt() {
-            Some(rows) => Ok(rows.clone()),
-            None => internal_err!("a query is no boolean"),
-        }
+        self.evaluate_in(&mut Evaluation::new(batch))
+    }
+
+    /// As [`Self::evaluate`], together with the queries with which it shares parts.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn evaluate_in(&self, evaluation: &mut Evaluation<'_>) -> Result<BooleanArray> {
+        let rows = match &self.root {
+            Some(root) => evaluation.rows(root)?,
+            None => BooleanBuffer::new_set(evaluation.n_rows),
+        };
+        Ok(BooleanArray::new(rows, None))
     }
 }
 
-pub(super) fn compile(filter: Filter) -> Result<CompiledQuery> {
+pub(super) fn compile(filter: Filter) -> CompiledQuery {
     if matches!(filter, Filter::All) {
-        return Ok(CompiledQuery::match_all());
+        return CompiledQuery::match_all();
     }
     let mut columns = BTreeSet::new();
-    let expression = lower(filter, &mut columns);
-    let columns: Vec<QueryColumn> = columns.into_iter().collect();
-    let fields: Vec<Field> = columns.iter().map(|column| Field::new(column.name(), leaves_type(), true)).collect();
-    let schema: SchemaRef = Arc::new(Schema::new(fields));
-    let df_schema = DFSchema::try_from(Arc::clone(&schema))?;
-    let physical =
-        create_physical_expr(&expression, &df_schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
-    Ok(CompiledQuery { columns, named: Vec::new(), schema, expression: Some(physical) })
+    let root = Some(part(filter, &mut columns));
+    CompiledQuery { columns: columns.into_iter().collect(), named: Vec::new(), root }
 }
 
-fn lower(filter: Filter, columns: &mut BTreeSet<QueryColumn>) -> Expr {
-    match filter {
-        Filter::All => lit(true),
-        Filter::None => lit(false),
-        Filter::And(parts) => balanced(lower_all(parts, columns), Expr::and).unwrap_or_else(|| lit(true)),
-        Filter::Or(parts) => balanced(lower_all(parts, columns), Expr::or).unwrap_or_else(|| lit(false)),
-        Filter::Not(part) => !lower(*part, columns),
-        Filter::AtLeast(count, parts) => {
-            let ones = lower_all(parts, columns).into_iter().map(|part| cast(part, DataType::UInt64)).collect();
-            balanced(ones, Expr::add).unwrap_or_else(|| lit(0_u64)).gt_eq(lit(count as u64))
-        }
+fn part(filter: Filter, columns: &mut BTreeSet<QueryColumn>) -> Part {
+    let (operation, filters) = match filter {
+        Filter::All => (Operation::Everything, Vec::new()),
+        Filter::None => (Operation::Nothing, Vec::new()),
+        Filter::And(filters) => (Operation::And, filters),
+        Filter::Or(filters) => (Operation::Or, filters),
+        Filter::AtLeast(count, filters) => (Operation::AtLeast(count), filters),
+        Filter::Not(filter) => (Operation::Not, vec![*filter]),
         Filter::Some(column, predicate) => {
-            // not parsed, because field names may contain any character
-            let argument = Expr::Column(Column::new_unqualified(column.name()));
-            columns.insert(column);
-            any_leaf_matches(predicate).call(vec![argument])
+            columns.insert(column.clone());
+            (Operation::Some(column, predicate), Vec::new())
         }
-    }
-}
-
-fn lower_all(parts: Vec<Filter>, columns: &mut BTreeSet<QueryColumn>) -> Vec<Expr> {
-    parts.into_iter().map(|part| lower(part, columns)).collect()
-}
-
-/// Joins the parts into a tree as flat as possible: planning descends it recursively, and a query
-/// may have thousands of clauses. `None` if there are no parts.
-fn balanced(mut parts: Vec<Expr>, join: fn(Expr, Expr) -> Expr) -> Option<Expr> {
-    if parts.len() < 2 {
-        return parts.pop();
-    }
-    let right = parts.split_off(parts.len() / 2);
-    Some(join(balanced(parts, join)?, balanced(right, join)?))
+    };
+    let parts = filters.into_iter().map(|filter| part(filter, columns)).collect();
+    Part { operation, parts, shared: None }
 }

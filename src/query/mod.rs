@@ -5,7 +5,7 @@
 //! 2. `filter` looks up the type of each field in a [`Mapping`] and compiles the tests for it
 //!    (`predicate`). Without a mapping each value is compared by its own type, and strings are
 //!    keywords.
-//! 3. [`CompiledQuery`] is that filter as a DataFusion expression over columns of leaves.
+//! 3. [`CompiledQuery`] evaluates that filter on columns of leaves. Queries share equal parts.
 //!
 //! *Invariant*: a query that files cannot answer correctly is an error when it is compiled, never a
 //! wrong answer.
@@ -37,7 +37,7 @@ use named::named_in_columns;
 
 pub use applicable::can_match;
 pub use column::QueryColumn;
-pub use lower::CompiledQuery;
+pub use lower::{CompiledQuery, Evaluation, SharedParts};
 pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
 pub use named::{NamedField, Sign, named_fields};
 pub use names::{other_names, with_other_names};
@@ -167,21 +167,7 @@ fn compile_in(query: &UseCaseQuery, context: &FilterContext<'_>) -> Result<Compi
     if !errors.is_empty() {
         return Err(errors);
     }
-    lower::compile(Filter::and(filters)).map_err(|error| {
-        let help = "this is a fault of the program: please report it with the query".to_owned();
-        let key = key_of_fault(query, context);
-        vec![QueryError { message: error.to_string(), help, position: None, path: None, key }]
-    })
-}
-
-/// Returns the key of the filter that cannot be lowered.
-fn key_of_fault(query: &UseCaseQuery, context: &FilterContext<'_>) -> &'static str {
-    let is_lowered = |text: &String| lucene_filter(text, context).is_ok_and(|filter| lower::compile(filter).is_ok());
-    match &query.lucene {
-        Some(_) if query.dsl.is_empty() => LUCENE_KEY,
-        Some(text) if !is_lowered(text) => LUCENE_KEY,
-        _ => DSL_KEY,
-    }
+    Ok(lower::compile(Filter::and(filters)))
 }
 
 /// Returns what is honoured in both filters of a use case, but was probably meant otherwise.
