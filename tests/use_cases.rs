@@ -128,6 +128,13 @@ fn names(path: &Path) -> BTreeSet<String> {
         .collect()
 }
 
+/// All test events.
+pub(crate) fn test_events() -> Vec<Value> {
+    let paths = FOLDERS.iter().flat_map(|folder| files(&root().join("tests/data").join(folder), "ndjson"));
+    let lines: String = paths.map(|path| events(&path).0).collect();
+    lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
 #[test]
 fn bundled_use_cases_flag_their_test_events_and_no_others() {
     let mut wrong = Vec::new();

@@ -7,6 +7,7 @@
 //! modules are the tests, by topic.
 
 mod bench;
+mod bundled;
 mod front;
 mod fault;
 mod home;
