@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client as HttpClient, Method, RequestBuilder, Response, Url, redirect};
@@ -31,7 +31,8 @@ pub(super) struct Timeouts {
 
 const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(60) };
 
-/// Deadline for retrying the first request: someone may be waiting at a terminal.
+/// Deadline for retrying the first request: someone may be waiting at a terminal, and the daemon
+/// begins failed runs anew.
 const FIRST_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Upper limit on the size of an answer.
@@ -100,7 +101,14 @@ impl Client {
             );
         }
         let hello = Request::new(Method::GET, "/", "connecting");
-        let answer = inner.send_until(&hello, inner.deadline.min(FIRST_DEADLINE), |attempt| attempt).await?;
+        let deadline = inner.deadline.min(FIRST_DEADLINE);
+        let started = Instant::now();
+        let answer = inner.send_until(&hello, deadline, |attempt| attempt).await.inspect_err(|_| {
+            if started.elapsed() >= deadline && deadline < inner.deadline {
+                let seconds = deadline.as_secs();
+                tracing::warn!("gave up after {seconds} s: es_retry_deadline counts once the cluster has answered");
+            }
+        })?;
         let server = Server::read(&answer).map_err(|error| {
             hello.unreadable(format!("this is neither Elasticsearch nor OpenSearch ({error}); check es_url"))
         })?;

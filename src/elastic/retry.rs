@@ -56,9 +56,11 @@ impl Attempts {
     pub fn next_wait(&mut self, class: Class, asked: Option<Duration>) -> Option<Duration> {
         let bound = bound(class, self.failed)?;
         self.failed = self.failed.saturating_add(1);
-        let wait = jittered(bound, fastrand::f64()).max(asked.unwrap_or_default().min(LONGEST_ASKED));
+        let asked = asked.unwrap_or_default().min(LONGEST_ASKED);
+        let wait = jittered(bound, fastrand::f64()).max(asked);
         let left = self.deadline.checked_sub(self.started.elapsed())?;
-        (wait <= left).then_some(wait)
+        // the last attempt is at the deadline, unless the server asks to come back later
+        (asked <= left).then_some(wait.min(left))
     }
 }
 
@@ -125,5 +127,17 @@ mod tests {
         let mut short = Attempts::new(Duration::from_secs(50));
         assert_eq!(short.next_wait(Class::Retry, asked), None);
         assert_eq!(Attempts::new(Duration::ZERO).next_wait(Class::Retry, Some(Duration::from_millis(1))), None);
+    }
+
+    #[test]
+    fn the_last_attempt_is_at_the_deadline() {
+        // after ten failures, most waits are longer than the time that is left
+        for _ in 0..100 {
+            let mut attempts = Attempts { failed: 10, ..Attempts::new(Duration::from_secs(2)) };
+            assert!(attempts.next_wait(Class::Retry, None).unwrap() <= Duration::from_secs(2));
+            let over = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+            attempts.started = over;
+            assert_eq!(attempts.next_wait(Class::Retry, None), None);
+        }
     }
 }
