@@ -5,5 +5,5 @@
 mod browser;
 mod exposition;
 mod nights;
-mod process;
+pub(crate) mod process;
 mod world;

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::Child;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ const TOKEN: &str = "0123456789abcdef";
 const LONG: Duration = Duration::from_secs(60);
 
 /// A daemon that runs, with its log.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     lines: Receiver<String>,
     log: String,
@@ -27,7 +28,12 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn start(world: &World, variables: &[(&str, &OsStr)]) -> Self {
         let arguments = [vec!["-v".to_owned()], world.arguments()].concat();
-        let mut child = start_with(world.folder(), variables, &arguments);
+        Process::start_in(world.folder(), variables, &arguments)
+    }
+
+    /// Starts a daemon in a folder of the caller's.
+    pub(crate) fn start_in(folder: &Path, variables: &[(&str, &OsStr)], arguments: &[String]) -> Self {
+        let mut child = start_with(folder, variables, arguments);
         let stderr = child.stderr.take().expect("stderr is piped");
         let (sender, lines) = channel();
         std::thread::spawn(move || {
@@ -38,7 +44,7 @@ impl Process {
 
     /// Waits for a line of the log, and returns what follows `part` in it.
     #[track_caller]
-    pub(super) fn wait_for(&mut self, part: &str) -> String {
+    pub(crate) fn wait_for(&mut self, part: &str) -> String {
         let until = Instant::now() + LONG;
         while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
             self.log += &format!("{line}\n");
@@ -49,8 +55,13 @@ impl Process {
         panic!("no line with {part} in the log:\n{}", self.log);
     }
 
+    /// Asks for a run of all use cases.
+    pub(crate) fn ask_for_run(&self) {
+        signal(&self.child, "USR1");
+    }
+
     #[track_caller]
-    pub(super) fn end(self, code: i32) {
+    pub(crate) fn end(self, code: i32) {
         signal(&self.child, "TERM");
         let started = Instant::now();
         let (finished, log) = (finish(self.child), self.log);
@@ -104,7 +115,7 @@ fn the_daemon_obeys_signals_systemd_and_http() {
     assert!(samples.has("ee_outliers_next_run_timestamp_seconds"));
     assert!(samples.get("process_resident_memory_bytes") > 1e6);
     // signals
-    signal(&process.child, "USR1");
+    process.ask_for_run();
     process.wait_for("reason=\"request\"");
     process.wait_for("the run is complete");
     world.write("main.conf", "[general\n");

@@ -20,6 +20,7 @@ mod corpus;
 mod faults;
 mod multi_fields;
 mod notices;
+mod outages;
 mod parity;
 mod places;
 mod reading;
