@@ -60,6 +60,12 @@ impl Process {
         signal(&self.child, "USR1");
     }
 
+    /// Kills the daemon, which notices nothing.
+    pub(super) fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
+
     #[track_caller]
     pub(crate) fn end(self, code: i32) {
         signal(&self.child, "TERM");
