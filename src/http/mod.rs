@@ -1,9 +1,11 @@
 //! HTTP of the daemon: metrics, health, runs and pages.
 //!
-//! `server` answers requests, `access` decides which, `metrics` and `pages` write the answers from
-//! the state in `status` and the history in the state store.
+//! `server` answers requests, `access` decides which, `connections` bounds their number and their
+//! time. `metrics` and `pages` write the answers from the state in `status` and the history in the
+//! state store.
 
 mod access;
+mod connections;
 pub mod metrics;
 mod pages;
 mod server;

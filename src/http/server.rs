@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use super::access::{self, Refusal};
+use super::connections;
 use super::metrics::{ProcessNumbers, TEXT_FORMAT, metrics_text};
 use super::pages::{self, STYLE};
 use super::status::SharedStatus;
@@ -112,13 +113,8 @@ impl HttpServer {
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
-            let serving = axum::serve(listener, service.router()).with_graceful_shutdown(async {
-                // a sender that is dropped stops the server, too
-                drop(stopped.await);
-            });
-            if let Err(serve_error) = serving.await {
-                error!("metrics and pages: {serve_error}");
-            }
+            // a sender that is dropped stops the server, too
+            connections::serve(listener, service.router(), async { drop(stopped.await) }).await;
         });
         Ok(HttpServer { address, stop, task })
     }

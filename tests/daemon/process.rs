@@ -1,7 +1,7 @@
 //! The daemon as a process: signals, systemd, HTTP.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -176,6 +176,38 @@ fn a_client_that_says_no_more_does_not_hold_up_the_end() {
     process.wait_for("the run is complete");
     let mut stream = TcpStream::connect(&address).expect("a server");
     write!(stream, "GET / HTTP/1.1\r\nHost: {address}").expect("sent");
+    assert!(request(&address, "GET", "/healthz", "").0.starts_with("HTTP/1.1 200 "));
+    process.end(0);
+}
+
+/// Reads until the server closes the connection.
+#[track_caller]
+fn wait_for_the_end(mut stream: &TcpStream) {
+    stream.set_read_timeout(Some(LONG)).expect("a time-out");
+    let ended = stream.read_to_end(&mut Vec::new());
+    let is_open = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+    assert!(!ended.as_ref().is_err_and(is_open), "the connection is still open: {ended:?}");
+}
+
+#[test]
+fn clients_that_say_nothing_shut_nobody_out() {
+    let world = World::new("[daemon]\nschedule=0 0 1 1 *\n[http]\nlisten=127.0.0.1:0\n", "2024-05-08T12:00:00Z");
+    let mut process = Process::start(&world, &[]);
+    let address = process.wait_for("address=").trim().to_owned();
+    process.wait_for("the run is complete");
+    // more than the server keeps at a time
+    let started = Instant::now();
+    let silent: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(&address).expect("a server")).collect();
+    let mut slow = TcpStream::connect(&address).expect("a server");
+    write!(slow, "GET / HTTP/1.1\r\nHost: {address}\r\n").expect("sent");
+    let asked = Instant::now();
+    assert!(request(&address, "GET", "/healthz", "").0.starts_with("HTTP/1.1 200 "));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    // the oldest made room for others, the newest had their time
+    wait_for_the_end(&silent[0]);
+    wait_for_the_end(&silent[299]);
+    wait_for_the_end(&slow);
+    assert!(started.elapsed() > Duration::from_secs(4), "slow clients have some time: {:?}", started.elapsed());
     assert!(request(&address, "GET", "/healthz", "").0.starts_with("HTTP/1.1 200 "));
     process.end(0);
 }
