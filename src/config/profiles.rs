@@ -32,7 +32,7 @@ macro_rules! profiles {
 }
 
 // in this order names are looked for
-profiles!["ecs", "windows", "zeek", "suricata", "cloudtrail", "entra", "linux"];
+profiles!["ecs", "windows", "zeek", "suricata", "cloudtrail", "entra", "linux", "web"];
 
 /// Other names of fields, in order of preference, by the name that use cases write.
 pub(super) type Aliases = Vec<(String, Vec<FieldPath>)>;

@@ -11,18 +11,54 @@ macro_rules! shipped {
 shipped![
     /// Name and text of each file that runs by default.
     USE_CASES, "use_cases":
-    "windows/modules.conf",
+    "cloud/cloudtrail.conf",
+    "cloud/entra.conf",
+    "cloud/geography.conf",
+    "linux/logons.conf",
+    "linux/processes.conf",
+    "network/beacons.conf",
+    "network/connections.conf",
+    "network/dns.conf",
+    "network/programs.conf",
+    "network/web_traffic.conf",
+    "network/zeek_windows.conf",
+    "web/access.conf",
+    "windows/accounts.conf",
+    "windows/commands.conf",
+    "windows/credentials.conf",
+    "windows/directory.conf",
+    "windows/evasion.conf",
+    "windows/files.conf",
+    "windows/kerberos.conf",
+    "windows/logon.conf",
+    "windows/logon_statistics.conf",
+    "windows/memory.conf",
     "windows/network.conf",
+    "windows/parents.conf",
     "windows/persistence.conf",
-    "windows/process.conf",
-    "windows/user_folder.conf",
-    "zeek/beacon.conf",
-    "zeek/network.conf",
+    "windows/powershell.conf",
+    "windows/processes.conf",
+    "windows/services_tasks.conf",
+    "windows/shares_pipes.conf",
+    "windows/system_traces.conf",
 ];
 
 shipped![
     /// Name and text of each file for hunting, which finds more, and more that is harmless.
     HUNTING, "hunting":
+    "accounts.conf",
+    "credentials.conf",
+    "directory.conf",
+    "first_seen.conf",
+    "kerberos.conf",
+    "logon.conf",
+    "network.conf",
+    "persistence.conf",
+    "processes.conf",
+    "services_tasks.conf",
+    "shares_pipes.conf",
+    "system_traces.conf",
+    "words.conf",
 ];
 
 #[cfg(test)]

@@ -172,8 +172,9 @@ impl Assessing<'_> {
 
     /// Fields of the query that occur in no event: those that let events match, and the others.
     fn named_nowhere(&self) -> (Vec<String>, Vec<String>) {
-        // macros name fields of many kinds of events
-        let named = self.planned.named_fields.iter().filter(|field| !field.is_of_macro && !self.occurs(field));
+        // macros name fields of many kinds of events, and what a profile knows is no mistake
+        let is_known = |field: &&NamedField| field.is_of_macro || !self.plan.names.aliases(&field.name).is_empty();
+        let named = self.planned.named_fields.iter().filter(|field| !is_known(field) && !self.occurs(field));
         let named: Vec<&NamedField> = named.collect();
         // where no event was read, no name is to blame
         let is_unknown = self.source.mapped_fields().is_none() && self.ingested.summary.events == 0;
