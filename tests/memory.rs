@@ -287,7 +287,7 @@ fn a_damaged_memory_is_not_forgotten_silently() {
     fs::write(&part, &bytes).expect("writable");
     let manifest = site.file("manifest.json");
     let text = fs::read_to_string(&manifest).expect("readable");
-    fs::write(&manifest, text.replace("\"version\": 1", "\"version\": 9")).expect("writable");
+    fs::write(&manifest, text.replace("\"version\": 2", "\"version\": 9")).expect("writable");
     let finished = site.run_days([2], &[]).expect_code(74);
     assert!(finished.stderr.contains("update the program"), "{}", finished.stderr);
     fs::write(&manifest, text).expect("writable");

@@ -8,8 +8,8 @@ mod store;
 pub use error::StateError;
 pub use folder::{MemoryUse, StateFolder};
 pub use pairs::{
-    Adding, Bin, Counted, Looked, Memories, Memory, MemorySize, MemorySummary, Pending, Sketch, Stretch, Tallies,
-    Tally, TallyColumns, survey_memories,
+    Adding, Bin, Counted, Looked, Memories, Memory, MemorySize, MemorySummary, Pairs, Pending, Sketch, Stretch,
+    Tallies, Tally, TallyColumns, Window, survey_memories,
 };
 pub use store::{
     ChannelCounts, ChannelSummary, HistoryLimits, KeptFinding, MOST_KEPT, PendingNotice, RunDelivery, RunEnd,

@@ -360,7 +360,7 @@ fn open_store(
     let Some(path) = &main.general.state_dir else { return Ok(None) };
     let locked = recording.and_then(Recording::folder).cloned();
     let folder = locked.map_or_else(|| StateFolder::lock(path, usage), Ok)?;
-    Ok(Some(Memories::open(&folder, use_cases.iter().map(Arc::as_ref))?))
+    Ok(Some(Memories::open(&folder, use_cases.iter().map(Arc::as_ref), &request.limits.spill_dir)?))
 }
 
 /// Returns the device on which models are trained. A GPU that was asked for must exist; `auto` does

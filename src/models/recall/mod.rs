@@ -1,6 +1,7 @@
 //! Recall: what earlier runs saw, as models use it, and what this run adds to it.
 //!
-//! Memory knows texts, plans know ranks. Each distinct text of a batch is looked up once.
+//! Memory knows texts, plans know ranks. The texts of a pair are looked up once, however often it
+//! is remembered.
 
 mod remembered;
 mod texts;
@@ -18,14 +19,20 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{EvaluationError, Inputs, column, rows, stream_with_texts};
 use crate::engine::functions::{NO_PLACE, place_of, value_bin};
 use crate::state::{
-    Bin, Counted, Looked, Memory, MemorySize, Pending, Sketch, StateError, Stretch, Tallies, Tally, TallyColumns,
+    Bin, Counted, Looked, Memory, MemorySize, Pending, Sketch, StateError, Stretch, Tally, TallyColumns,
 };
 use crate::table::View;
 use remembered::{Remembered, Seen, Wanted};
-use texts::{RanksOfTexts, external, texts_of};
+use texts::{NO_PAIR, Pair, RanksOfPairs, RanksOfTexts, external, texts_of};
 
 /// Share of the memory limit for tallies that wait to be sorted: one of this many.
 const SHARE: usize = 8;
+
+/// Share of the memory limit for numbers by pair: one of this many.
+const WINDOW_SHARE: usize = 16;
+
+/// Upper limit on the bytes that a pair takes there.
+const PAIR_BYTES: usize = 32;
 
 /// Memory of what earlier runs of a use case saw, beside the events of this run.
 #[derive(Debug)]
@@ -37,12 +44,11 @@ pub struct Recall<'m> {
     /// Aggregators of the events of the run. Texts are shared with other use cases, which must not
     /// have an effect.
     aggregators: FxHashSet<u32>,
+    /// Upper limit on the pairs that are read together.
+    most_pairs: usize,
     /// Result of [`Self::remembered`], once it was read.
     remembered: Mutex<Option<Arc<Remembered>>>,
 }
-
-/// Pair of ranks: aggregator and target.
-pub(super) type Pair = (u32, u32);
 
 impl<'m> Recall<'m> {
     /// Finds out which time `view` covers. `latest` is the latest time that an event can have.
@@ -62,7 +68,8 @@ impl<'m> Recall<'m> {
         Ok(seen.map(|seen| {
             let looked = Looked { seen, history: inputs.history, latest };
             let stretches = memory.stretches(looked);
-            Recall { memory, looked, stretches, aggregators, remembered: Mutex::default() }
+            let most_pairs = inputs.memory_limit / WINDOW_SHARE / PAIR_BYTES;
+            Recall { memory, looked, stretches, aggregators, most_pairs, remembered: Mutex::default() }
         }))
     }
 
@@ -126,20 +133,23 @@ impl<'m> Recall<'m> {
         let aggregators = texts_of(wanted.iter().map(|pair| pair.0), view, columns.aggregator)?;
         let targets = texts_of(wanted.iter().map(|pair| pair.1), view, columns.target)?;
         let mut found: FxHashMap<Pair, Vec<Stretch>> = FxHashMap::default();
-        let (mut aggregator_of, mut target_of) = (RanksOfTexts::default(), RanksOfTexts::default());
-        let read = self.memory.read(time, TallyColumns::Times, |batch: &Tallies| {
-            let codes = aggregator_of.start(&batch.aggregators).iter().zip(target_of.start(&batch.targets));
-            for (row, (&aggregator, &target)) in codes.enumerate() {
-                let target = target_of.of(target, |text| targets.get(text).copied());
-                let Some(target) = target else { continue };
-                let aggregator = aggregator_of.of(aggregator, |text| aggregators.get(text).copied());
-                let Some(pair) = aggregator.map(|aggregator| (aggregator, target)) else { continue };
-                if wanted.contains(&pair) {
-                    let seen = Stretch { start: batch.firsts.value(row), end: batch.lasts.value(row) };
-                    found.entry(pair).or_default().push(seen);
+        let read = self.memory.windows(self.most_pairs).try_for_each(|window| -> Result<(), StateError> {
+            let mut ranks_of = RanksOfPairs::default();
+            let known = window.by_pair(NO_PAIR, |pairs, ranks| {
+                let rank_in = |texts: &FxHashMap<&str, u32>, text: &str| texts.get(text).copied();
+                ranks_of.of_batch(pairs, |text| rank_in(&aggregators, text), |text| rank_in(&targets, text), ranks);
+                Ok::<_, StateError>(())
+            })?;
+            window.tallies(time, TallyColumns::Times, |tallies| {
+                for (row, &number) in tallies.pairs.values().iter().enumerate() {
+                    let pair = known[number as usize];
+                    if pair != NO_PAIR && wanted.contains(&pair) {
+                        let seen = Stretch { start: tallies.firsts.value(row), end: tallies.lasts.value(row) };
+                        found.entry(pair).or_default().push(seen);
+                    }
                 }
-            }
-            Ok::<_, StateError>(())
+                Ok(())
+            })
         });
         read.map_err(external)?;
         Ok(found)
@@ -187,7 +197,8 @@ impl<'m> Recall<'m> {
                 let Stretch { start, end } = self.looked.seen;
                 let before = end.saturating_sub(self.length())..start;
                 let wanted = Wanted { time, places: &self.places(time), aggregators: &self.aggregators, before };
-                let read = Remembered::read(self.memory, wanted, view, inputs)?;
+                let windows = self.memory.windows(self.most_pairs);
+                let read = Remembered::read(windows, wanted, view, inputs)?;
                 Ok(Arc::clone(known.insert(Arc::new(read))))
             }
         }
@@ -216,16 +227,26 @@ impl<'m> Recall<'m> {
         let time = self.counted();
         let mut places = self.places(time);
         places.retain(|place, seen| *seen == Seen::Earlier && *place < self.looked.seen.start);
-        let mut aggregator_of = RanksOfTexts::default();
-        let read = self.memory.read(time, TallyColumns::Counts, |batch: &Tallies| {
-            let codes = aggregator_of.start(&batch.aggregators);
-            for row in (0..batch.len()).filter(|&row| places.contains_key(&batch.places.value(row))) {
-                let rank = aggregator_of.of(codes[row], |text| aggregators.get(text).copied());
-                if let Some(rank) = rank {
-                    sketches.entry(rank).or_default().add(Bin::parse(batch.target(row)), batch.counts.value(row));
+        let read = self.memory.windows(self.most_pairs).try_for_each(|window| {
+            let mut aggregator_of = RanksOfTexts::default();
+            let bins = window.by_pair(None, |pairs, bins| {
+                let codes = aggregator_of.start(&pairs.aggregators);
+                for (row, (&code, &number)) in codes.iter().zip(pairs.numbers.values()).enumerate() {
+                    let rank = aggregator_of.of(code, |text| aggregators.get(text).copied());
+                    bins[number as usize] = rank.map(|rank| (rank, Bin::parse(pairs.texts(row).1)));
                 }
-            }
-            Ok::<_, StateError>(())
+                Ok::<_, StateError>(())
+            })?;
+            window.tallies(time, TallyColumns::Counts, |tallies| {
+                let numbers = tallies.pairs.values().iter().zip(tallies.counts.values());
+                for ((&number, &n), place) in numbers.zip(tallies.places.values()) {
+                    let Some((rank, bin)) = bins[number as usize] else { continue };
+                    if places.contains_key(place) {
+                        sketches.entry(rank).or_default().add(bin, n);
+                    }
+                }
+                Ok::<_, StateError>(())
+            })
         });
         read.map_err(external)?;
         Ok(sketches)

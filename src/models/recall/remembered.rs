@@ -14,11 +14,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::texts::{Failed, RanksOfTexts, dictionary, external};
+use super::texts::{Failed, NO_PAIR, Pair, RanksOfPairs, dictionary, external};
 use crate::engine::functions::NO_PLACE;
 use crate::models::{Inputs, column};
 use crate::spill::{Segment, SpillFile};
-use crate::state::{Memory, Stretch, Tallies, TallyColumns};
+use crate::state::{Stretch, TallyColumns, Window};
 use crate::table::dictionary::DictionaryBuilder;
 use crate::table::{Dictionary, Population, View};
 
@@ -62,6 +62,9 @@ struct RememberedRows {
 }
 
 impl RememberedRows {
+    /// Rows of a batch of sums.
+    const MOST: usize = 8192;
+
     fn push(&mut self, aggregator: u32, target: u32, place: i64, n: u64) {
         self.aggregators.push(aggregator);
         self.targets.push(target);
@@ -84,48 +87,12 @@ impl RememberedRows {
     }
 }
 
-/// Sums of the numbers of pairs over all stretches: a plan takes several times as long for them.
+/// Sums of the numbers of a pair over stretches: a plan takes several times as long for them.
+#[derive(Debug, Clone, Copy, Default)]
 struct Sums {
-    by_pair: FxHashMap<(u32, u32), u64>,
-    /// Upper limit on the pairs that are summed at a time; beyond it, some have several sums.
-    most: usize,
-}
-
-impl Sums {
-    /// Share of the memory limit that they may take: one of this many.
-    const SHARE: usize = 16;
-
-    /// Bytes that a pair takes in a table that has just grown.
-    const PAIR_BYTES: usize = 40;
-
-    fn within(memory_limit: usize) -> Self {
-        Sums { by_pair: FxHashMap::default(), most: (memory_limit / Self::SHARE / Self::PAIR_BYTES).max(1) }
-    }
-
-    fn add(&mut self, aggregator: u32, target: u32, n: u64) {
-        let sum = self.by_pair.entry((aggregator, target)).or_default();
-        *sum = sum.saturating_add(n);
-    }
-
-    fn is_full(&self) -> bool {
-        self.by_pair.len() >= self.most
-    }
-
-    fn size_bytes(&self) -> usize {
-        self.by_pair.capacity() * (size_of::<((u32, u32), u64)>() + 1)
-    }
-
-    /// Writes all sums to `file`, and starts anew.
-    fn write(&mut self, file: &mut SpillFile, segments: &mut Vec<Segment>) -> Result<(), DataFusionError> {
-        const ROWS: usize = 8192;
-        let mut sums = std::mem::take(&mut self.by_pair).into_iter().peekable();
-        while sums.peek().is_some() {
-            let mut rows = RememberedRows::default();
-            sums.by_ref().take(ROWS).for_each(|((aggregator, target), n)| rows.push(aggregator, target, NO_PLACE, n));
-            write(rows, file, segments)?;
-        }
-        Ok(())
-    }
+    all: u64,
+    /// Those within [`Wanted::before`].
+    before: u64,
 }
 
 /// Sums by aggregator of numbers that come in order: those of one aggregator follow each other.
@@ -168,12 +135,75 @@ fn write(rows: RememberedRows, file: &mut SpillFile, segments: &mut Vec<Segment>
 
 /// Remembered numbers of rows, on disk.
 #[derive(Debug)]
-pub(super) struct Remembered {
+struct Numbers {
     file: SpillFile,
     /// Numbers of stretches in which the run saw events, too.
     seen: Vec<Segment>,
     /// Numbers of other stretches, summed.
     unseen: Vec<Segment>,
+}
+
+impl Numbers {
+    /// Adds those of a window, whose pairs have the ranks in `pairs`.
+    fn read(
+        &mut self,
+        window: &Window<'_>,
+        wanted: &Wanted<'_>,
+        pairs: &[Pair],
+        n_before: &mut SumsOfRuns,
+    ) -> Result<(), DataFusionError> {
+        let mut sums = vec![Sums::default(); pairs.len()];
+        let read = window.tallies(wanted.time, TallyColumns::Counts, |tallies| {
+            let mut seen_rows = RememberedRows::default();
+            let (mut last_place, mut seen_at, mut is_before) = (None, None, false);
+            let numbers = tallies.pairs.values().iter().zip(tallies.counts.values());
+            for ((&number, &n), &place) in numbers.zip(tallies.places.values()) {
+                // most parts have one place
+                if last_place != Some(place) {
+                    (last_place, seen_at) = (Some(place), wanted.places.get(&place).copied());
+                    is_before = wanted.before.contains(&place);
+                }
+                match seen_at {
+                    None => {}
+                    Some(Seen::Again) if pairs[number as usize] == NO_PAIR => {}
+                    Some(Seen::Again) => {
+                        let (aggregator, target) = pairs[number as usize];
+                        seen_rows.push(aggregator, target, place, n);
+                    }
+                    Some(Seen::Earlier) => {
+                        let sums = &mut sums[number as usize];
+                        sums.all = sums.all.saturating_add(n);
+                        sums.before = sums.before.saturating_add(if is_before { n } else { 0 });
+                    }
+                }
+            }
+            write(seen_rows, &mut self.file, &mut self.seen).map_err(Failed)
+        });
+        read.map_err(|Failed(error)| error)?;
+        let known = pairs.iter().zip(sums).filter(|(pair, sums)| **pair != NO_PAIR && sums.all > 0);
+        let mut rows = RememberedRows::default();
+        for (&(aggregator, target), sums) in known {
+            rows.push(aggregator, target, NO_PLACE, sums.all);
+            n_before.add(aggregator, sums.before);
+            if rows.counts.len() == RememberedRows::MOST {
+                write(std::mem::take(&mut rows), &mut self.file, &mut self.unseen)?;
+            }
+        }
+        write(rows, &mut self.file, &mut self.unseen)
+    }
+
+    fn segments(&self, of: Seen) -> &[Segment] {
+        match of {
+            Seen::Again => &self.seen,
+            Seen::Earlier => &self.unseen,
+        }
+    }
+}
+
+/// Remembered numbers of rows, and the texts of their targets.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    numbers: Numbers,
     /// Numbers of all rows of an aggregator from [`Wanted::before`].
     n_before: FxHashMap<u32, u64>,
     /// Number of targets of the view. Codes from here on are those of `texts`.
@@ -185,8 +215,8 @@ pub(super) struct Remembered {
 
 impl Remembered {
     /// Reads the numbers of rows that are wanted.
-    pub(super) fn read(
-        memory: &Memory,
+    pub(super) fn read<'m>(
+        windows: impl Iterator<Item = Window<'m>>,
         wanted: Wanted<'_>,
         view: &View,
         inputs: &Inputs<'_>,
@@ -197,53 +227,23 @@ impl Remembered {
         let n_known = dictionary(view, columns.target)?.len() as u32;
         let mut more = DictionaryBuilder::default();
         let reserved = MemoryConsumer::new("texts of the memory").register(&inputs.context.runtime_env().memory_pool);
-        let mut file = SpillFile::new(inputs.spill_dir);
-        let (mut seen, mut unseen) = (Vec::new(), Vec::new());
-        let (mut sums, mut n_before) = (Sums::within(inputs.memory_limit), SumsOfRuns::default());
-        let (mut aggregator_of, mut target_of) = (RanksOfTexts::default(), RanksOfTexts::default());
-        let read = memory.read(wanted.time, TallyColumns::Counts, |batch: &Tallies| {
-            let codes = aggregator_of.start(&batch.aggregators).iter().zip(target_of.start(&batch.targets));
-            let numbers = batch.places.values().iter().zip(batch.counts.values());
-            let mut seen_rows = RememberedRows::default();
-            let (mut last_place, mut seen_at) = (None, None);
-            for ((&aggregator, &target), (&place, &n)) in codes.zip(numbers) {
-                // most parts have one place
-                if last_place != Some(place) {
-                    (last_place, seen_at) = (Some(place), wanted.places.get(&place).copied());
-                }
-                let Some(of) = seen_at else { continue };
-                let rank = |text: &str| aggregators.rank(text).filter(|rank| wanted.aggregators.contains(rank));
-                let aggregator = aggregator_of.of(aggregator, rank);
-                let Some(aggregator) = aggregator else { continue };
-                let rank = |text: &str| targets.rank(text).or_else(|| Some(n_known + more.intern(text)));
-                let Some(target) = target_of.of(target, rank) else { continue };
-                match of {
-                    Seen::Again => seen_rows.push(aggregator, target, place, n),
-                    Seen::Earlier => {
-                        sums.add(aggregator, target, n);
-                        if wanted.before.contains(&place) {
-                            n_before.add(aggregator, n);
-                        }
-                    }
-                }
-            }
-            let n_bytes = aggregators.size_bytes() + targets.size_bytes() + more.size_bytes() + sums.size_bytes();
-            reserved.try_resize(n_bytes).map_err(Failed)?;
-            write(seen_rows, &mut file, &mut seen).map_err(Failed)?;
-            if sums.is_full() { sums.write(&mut file, &mut unseen).map_err(Failed) } else { Ok(()) }
-        });
-        read.map_err(|Failed(error)| error)?;
-        sums.write(&mut file, &mut unseen)?;
+        let mut numbers = Numbers { file: SpillFile::new(inputs.spill_dir), seen: Vec::new(), unseen: Vec::new() };
+        let mut n_before = SumsOfRuns::default();
+        for window in windows {
+            let n_bytes = aggregators.size_bytes() + targets.size_bytes();
+            let n_bytes = n_bytes + window.len() * (size_of::<Pair>() + size_of::<Sums>());
+            let aggregator = |text: &str| aggregators.rank(text).filter(|rank| wanted.aggregators.contains(rank));
+            let mut ranks_of = RanksOfPairs::default();
+            let pairs = window.by_pair(NO_PAIR, |pairs, ranks| {
+                let target = |text: &str| targets.rank(text).or_else(|| Some(n_known + more.intern(text)));
+                ranks_of.of_batch(pairs, aggregator, target, ranks);
+                reserved.try_resize(n_bytes + more.size_bytes()).map_err(Failed)
+            });
+            let pairs = pairs.map_err(|Failed(error)| error)?;
+            numbers.read(&window, &wanted, &pairs, &mut n_before)?;
+        }
         reserved.try_resize(more.size_bytes())?;
-        Ok(Remembered {
-            file,
-            seen,
-            unseen,
-            n_before: n_before.finish(),
-            n_known,
-            texts: more.freeze(),
-            _reserved: reserved,
-        })
+        Ok(Remembered { numbers, n_before: n_before.finish(), n_known, texts: more.freeze(), _reserved: reserved })
     }
 
     /// Number of rows of an aggregator in the time that was wanted.
@@ -263,15 +263,8 @@ impl Remembered {
         rank.checked_sub(self.n_known).map(|rank| self.texts.text(rank))
     }
 
-    fn segments(&self, of: Seen) -> &[Segment] {
-        match of {
-            Seen::Again => &self.seen,
-            Seen::Earlier => &self.unseen,
-        }
-    }
-
     fn batch(&self, segment: &Segment, population: &Population) -> Result<RecordBatch, DataFusionError> {
-        let read = self.file.read(segment, &remembered_schema(), &[0, 1, 2, 3]);
+        let read = self.numbers.file.read(segment, &remembered_schema(), &[0, 1, 2, 3]);
         let mut columns = read.map_err(|error| external(error.into()))?;
         let rank = |code: u32| code.checked_sub(self.n_known).map_or(code, |code| self.n_known + self.texts.rank(code));
         let targets: UInt32Array = columns[1].as_primitive::<UInt32Type>().unary(rank);
@@ -300,8 +293,8 @@ impl PartitionStream for RememberedPartition {
 
     fn execute(&self, _ctx: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (remembered, population, of) = (Arc::clone(&self.remembered), Arc::clone(&self.population), self.of);
-        let segments = 0..remembered.segments(of).len();
-        let batches = segments.map(move |idx| remembered.batch(&remembered.segments(of)[idx], &population));
+        let segments = 0..remembered.numbers.segments(of).len();
+        let batches = segments.map(move |idx| remembered.batch(&remembered.numbers.segments(of)[idx], &population));
         Box::pin(RecordBatchStreamAdapter::new(remembered_schema(), futures::stream::iter(batches)))
     }
 }

@@ -7,8 +7,14 @@ use arrow::datatypes::Int32Type;
 use datafusion::error::DataFusionError;
 use rustc_hash::FxHashMap;
 
-use crate::state::StateError;
+use crate::state::{Pairs, StateError};
 use crate::table::{Dictionary, View};
+
+/// Pair of ranks: aggregator and target.
+pub(in crate::models) type Pair = (u32, u32);
+
+/// Stands for a pair without ranks.
+pub(super) const NO_PAIR: Pair = (NONE, NONE);
 
 /// Ranks of texts, which are looked up once for all batches that share them.
 #[derive(Default)]
@@ -45,6 +51,33 @@ impl RanksOfTexts {
             *known = text.and_then(rank).unwrap_or(NONE);
         }
         (*known != NONE).then_some(*known)
+    }
+}
+
+/// Ranks of pairs, whose texts are looked up once.
+#[derive(Default)]
+pub(super) struct RanksOfPairs {
+    aggregator_of: RanksOfTexts,
+    target_of: RanksOfTexts,
+}
+
+impl RanksOfPairs {
+    /// Looks up the pairs of a batch, and notes their ranks by their numbers. A pair without a rank
+    /// for its aggregator, or else its target, stays [`NO_PAIR`].
+    pub(super) fn of_batch(
+        &mut self,
+        pairs: &Pairs,
+        aggregator: impl Fn(&str) -> Option<u32>,
+        mut target: impl FnMut(&str) -> Option<u32>,
+        ranks: &mut [Pair],
+    ) {
+        let RanksOfPairs { aggregator_of, target_of } = self;
+        let codes = aggregator_of.start(&pairs.aggregators).iter().zip(target_of.start(&pairs.targets));
+        for ((&aggregator_code, &target_code), &number) in codes.zip(pairs.numbers.values()) {
+            let Some(aggregator) = aggregator_of.of(aggregator_code, &aggregator) else { continue };
+            let Some(target) = target_of.of(target_code, &mut target) else { continue };
+            ranks[number as usize] = (aggregator, target);
+        }
     }
 }
 

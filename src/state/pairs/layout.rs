@@ -121,6 +121,20 @@ impl Layout {
         Layout::of(&all, seen)
     }
 
+    /// The layout in which there are `parts`, all of which are written anew.
+    pub(super) fn as_it_is(parts: &[Part]) -> Self {
+        let mut layout = Layout { stretches: Vec::new(), part_of: BTreeMap::new(), parts: Vec::new() };
+        for (part_idx, part) in parts.iter().enumerate() {
+            let day = part.extent().map_or(0, Stretch::day);
+            let period = if part.closed { Period::Closed(day) } else { Period::Day(day) };
+            let stretches = part.stretches.clone();
+            layout.parts.push(PlannedPart { period, sources: Vec::new(), stretches, is_touched: true });
+            layout.part_of.extend(part.counted().map(|counted| (counted.place, part_idx)));
+            layout.stretches.extend(part.counted());
+        }
+        layout
+    }
+
     fn of(all: &[(Counted, Option<usize>, Option<Period>)], seen: Stretch) -> Self {
         let mut layout = Layout { stretches: Vec::new(), part_of: BTreeMap::new(), parts: Vec::new() };
         for &(counted, source, period) in all {

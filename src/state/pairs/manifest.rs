@@ -1,4 +1,4 @@
-//! Manifest: the parts that the memory of a use case consists of. Other files do not count.
+//! Manifest: the files that the memory of a use case consists of. Others do not count.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -7,15 +7,18 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::StateError;
+use super::file::{MemoryFile, TEMPORARY};
 use super::keys::PairKeys;
-use super::part::{Part, TEMPORARY};
+use super::pair_list::PairList;
+use super::part::Part;
 use super::stretch::Stretch;
 use crate::event::time::MICROS_PER_DAY;
 
 const NAME: &str = "manifest.json";
 
-/// Version of the files. It grows when older programs would misread them.
-const VERSION: u64 = 1;
+/// Version of the files. It grows when older programs would misread them. Parts of version 1 hold
+/// the texts of their pairs.
+const VERSION: u64 = 2;
 
 /// The parts of a memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,9 @@ pub(super) struct Manifest {
     use_case: String,
     /// Settings that determine its pairs.
     pub(super) keys: PairKeys,
+    /// Lists of the pairs that the parts name by numbers.
+    #[serde(default)]
+    pub(super) lists: Vec<PairList>,
     /// The parts, in the order of time.
     pub(super) parts: Vec<Part>,
 }
@@ -66,14 +72,29 @@ impl Manifest {
         MemorySize { days, tallies: self.parts.iter().map(|part| part.tallies).sum() }
     }
 
-    /// Without parts.
-    pub(super) fn new(use_case: &str, keys: PairKeys) -> Self {
-        Manifest { version: VERSION, use_case: use_case.to_owned(), keys, parts: Vec::new() }
+    /// True if its files are those of an older version.
+    pub(super) fn is_older(&self) -> bool {
+        self.version < VERSION
     }
 
-    /// The same with other parts.
-    pub(super) fn with_parts(&self, parts: Vec<Part>) -> Self {
-        Manifest { parts, ..self.clone() }
+    /// Number of the pairs in all lists: one more than the largest number of a pair.
+    pub(super) fn n_pairs(&self) -> u32 {
+        self.lists.iter().map(|list| list.pairs).sum()
+    }
+
+    /// All files.
+    pub(super) fn files(&self) -> impl Iterator<Item = &MemoryFile> {
+        self.lists.iter().map(|list| &list.file).chain(self.parts.iter().map(|part| &part.file))
+    }
+
+    /// Without parts.
+    pub(super) fn new(use_case: &str, keys: PairKeys) -> Self {
+        Manifest { version: VERSION, use_case: use_case.to_owned(), keys, lists: Vec::new(), parts: Vec::new() }
+    }
+
+    /// The same with other files.
+    pub(super) fn with_files(&self, lists: Vec<PairList>, parts: Vec<Part>) -> Self {
+        Manifest { lists, parts, ..self.clone() }
     }
 
     /// Reads the manifest in `folder`, and checks the files of its parts; `None` without one.
@@ -91,11 +112,13 @@ impl Manifest {
         }
         let manifest: Self = serde_json::from_slice(&text).map_err(damaged)?;
         let stretches = manifest.parts.iter().flat_map(|part| &part.stretches);
-        let is_inside = |part: &Part| Path::new(&part.file).file_name() == Some(part.file.as_ref());
-        if !stretches.is_sorted_by(|a, b| a.end < b.start) || !manifest.parts.iter().all(is_inside) {
+        if !stretches.is_sorted_by(|a, b| a.end < b.start) || !manifest.files().all(MemoryFile::is_inside) {
             return Err(StateError::damaged(&path, "its parts overlap, or are elsewhere"));
         }
-        manifest.parts.iter().try_for_each(|part| part.check(folder))?;
+        if !manifest.is_older() && manifest.lists.is_empty() && !manifest.parts.is_empty() {
+            return Err(StateError::damaged(&path, "it has parts without lists of their pairs"));
+        }
+        manifest.files().try_for_each(|file| file.check(folder))?;
         Ok(Some(manifest))
     }
 
@@ -121,7 +144,7 @@ impl Manifest {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let is_ours = name.starts_with(TEMPORARY) || name.ends_with(".parquet");
-            if is_ours && !self.parts.iter().any(|part| part.file == name) {
+            if is_ours && !self.files().any(|file| file.name == name) {
                 drop(fs::remove_file(entry.path()));
             }
         }

@@ -1,32 +1,32 @@
-//! Memory of one use case: what earlier runs saw, and what a run adds.
+//! Memory of one use case: what earlier runs saw.
 
 use std::fs;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::TempDir;
 
 use super::super::error::StateError;
-use super::super::folder::sync;
 use super::keys::{PairKeys, folder_name, folder_start, pair_keys};
-use super::layout::{Layout, Looked, PlannedPart};
+use super::layout::{Layout, Looked};
 use super::manifest::{Manifest, MemorySize};
-use super::merged::Merged;
-use super::part::{Part, PartKind, PartWriter, Tallies, TallyColumns};
+use super::pair_list::Pairs;
+use super::part::{Part, Tallies, TallyColumns};
 use super::stretch::{Counted, Stretch};
-use super::tally::{Combined, Sorted, Tally};
 use crate::config::UseCase;
 use crate::event::time::MICROS_PER_DAY;
-use crate::spill::{MergedRuns, SortedRuns};
 
 /// Memory of what earlier runs of a use case saw.
 #[derive(Debug)]
 pub struct Memory {
-    folder: PathBuf,
-    manifest: Manifest,
+    pub(super) folder: PathBuf,
+    pub(super) manifest: Manifest,
     days: NonZeroU32,
     /// Folders of use cases with the same name and other keys.
     others: Vec<PathBuf>,
+    /// Folder of the folder, if it is for this run only.
+    pub(super) converted: Option<TempDir>,
 }
 
 impl Memory {
@@ -40,7 +40,13 @@ impl Memory {
         if let Some(found) = manifest.as_ref().filter(|found| found.keys != keys) {
             return Err(StateError::damaged(&folder.join("manifest.json"), differs(&found.keys, &keys)));
         }
-        Ok(Memory { folder, manifest: manifest.unwrap_or_else(|| Manifest::new(&id, keys)), days, others })
+        Ok(Memory {
+            folder,
+            manifest: manifest.unwrap_or_else(|| Manifest::new(&id, keys)),
+            days,
+            others,
+            converted: None,
+        })
     }
 
     /// The memory in `folder`.
@@ -48,7 +54,13 @@ impl Memory {
     pub(super) fn for_test(folder: &Path, days: u32) -> Self {
         let manifest = Manifest::read(folder).unwrap();
         let manifest = manifest.unwrap_or_else(|| Manifest::new("test", PairKeys::default()));
-        Memory { folder: folder.to_owned(), manifest, days: NonZeroU32::new(days).unwrap(), others: Vec::new() }
+        let days = NonZeroU32::new(days).unwrap();
+        Memory { folder: folder.to_owned(), manifest, days, others: Vec::new(), converted: None }
+    }
+
+    /// True if its files are those of an older version.
+    pub(super) fn is_older(&self) -> bool {
+        self.manifest.is_older()
     }
 
     /// Folder of the memory.
@@ -81,152 +93,64 @@ impl Memory {
         self.layout(looked).stretches
     }
 
-    fn layout(&self, looked: Looked) -> Layout {
+    pub(super) fn layout(&self, looked: Looked) -> Layout {
         Layout::new(&self.manifest.parts, looked, self.days.get())
     }
 
+    /// Divides the remembered pairs into windows of at most `most_pairs`, by their numbers.
+    pub fn windows(&self, most_pairs: usize) -> impl Iterator<Item = Window<'_>> {
+        let (end, step) = (self.manifest.n_pairs(), u32::try_from(most_pairs.max(1)).unwrap_or(u32::MAX));
+        let starts = (0..end).step_by(step as usize);
+        starts.map(move |start| Window { memory: self, numbers: start..end.min(start.saturating_add(step)) })
+    }
+}
+
+/// Pairs with numbers that follow each other, and their tallies. As many as there is room for are
+/// read at a time: mostly, all of them.
+#[derive(Debug)]
+pub struct Window<'m> {
+    memory: &'m Memory,
+    numbers: Range<u32>,
+}
+
+impl Window<'_> {
+    /// Number of pairs.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// What `value` gives for each pair, `none` until then, by the number of the pair in the
+    /// window.
+    pub fn by_pair<T: Clone, E: From<StateError>>(
+        &self,
+        none: T,
+        mut values: impl FnMut(&Pairs, &mut [T]) -> Result<(), E>,
+    ) -> Result<Vec<T>, E> {
+        let mut by_pair = vec![none; self.numbers.len()];
+        let Memory { folder, manifest, .. } = self.memory;
+        manifest
+            .lists
+            .iter()
+            .try_for_each(|list| list.read(folder, &self.numbers, |pairs| values(pairs, &mut by_pair)))?;
+        Ok(by_pair)
+    }
+
     /// Calls `visit` with all tallies of the parts that have an instant in common with `time`.
-    pub fn read<E: From<StateError>>(
+    pub fn tallies<E: From<StateError>>(
         &self,
         time: Stretch,
         wanted: TallyColumns,
         mut visit: impl FnMut(&Tallies) -> Result<(), E>,
     ) -> Result<(), E> {
-        let is_within = |part: &&Part| part.extent().is_some_and(|extent| extent.overlaps(time));
-        self.manifest.parts.iter().filter(is_within).try_for_each(|part| part.read(&self.folder, wanted, &mut visit))
-    }
-
-    /// Starts to add what a run saw. More than `memory_bytes` of it wait in `spill_dir`.
-    pub fn adding(&self, looked: Looked, spill_dir: &Path, memory_bytes: usize) -> Adding<'_> {
-        Adding { memory: self, layout: self.layout(looked), sorted: SortedRuns::new(spill_dir, memory_bytes) }
-    }
-}
-
-/// A memory to which a run adds what it saw.
-#[derive(Debug)]
-pub struct Adding<'m> {
-    memory: &'m Memory,
-    layout: Layout,
-    sorted: SortedRuns<Sorted>,
-}
-
-impl Adding<'_> {
-    /// Adds a tally of the run; one of a time that is too old is dropped.
-    ///
-    /// # Errors
-    /// A temporary file that cannot be written.
-    pub fn push(&mut self, tally: Tally) -> Result<(), StateError> {
-        let Some(part_idx) = self.layout.part_of(tally.place) else { return Ok(()) };
-        let sorted = Sorted { part_idx, tally };
-        let n_bytes = sorted.size_bytes();
-        Ok(self.sorted.push(sorted, n_bytes)?)
-    }
-
-    /// Writes the memory as it is after the run. It counts once it is kept.
-    ///
-    /// # Errors
-    /// Files that cannot be read or written.
-    pub fn finish(self) -> Result<Pending, StateError> {
         let Memory { folder, manifest, .. } = self.memory;
-        let known = &manifest.parts;
-        let kept: Vec<Option<Part>> = self.layout.parts.iter().map(|part| unchanged(part, known).cloned()).collect();
-        if kept.iter().map(Option::as_ref).eq(known.iter().map(Some)) {
-            return Ok(Pending { folder: folder.clone(), manifest: manifest.clone(), new: Vec::new() });
-        }
-        fs::create_dir_all(folder).map_err(StateError::writing(folder))?;
-        let mut new = Vec::new();
-        let mut sorted = self.sorted.merge()?;
-        let mut parts = Vec::new();
-        for (part_idx, (planned, kept)) in self.layout.parts.iter().zip(kept).enumerate() {
-            if let Some(kept) = kept {
-                parts.push(kept);
-                continue;
-            }
-            let mut remembered = Merged::new(planned.sources.iter().map(|&source| known[source].tallies(folder)))?;
-            let mut writer = None;
-            let mut combined = Combined::new(planned.joined());
-            while let Some(tally) = next_of(part_idx, &mut sorted, &mut remembered)? {
-                write_all(combined.push(tally), &mut writer, folder)?;
-            }
-            write_all(combined.finish(), &mut writer, folder)?;
-            let Some(writer) = writer else { continue };
-            let kind = planned.joined().map_or(PartKind::Day, |_| PartKind::Closed);
-            let writing = StateError::writing(folder);
-            let (part, file) = writer.finish(planned.stretches.clone(), kind).map_err(&writing)?;
-            // most days are as they were: a file of the same name has the same bytes
-            if !known.iter().any(|known| known.file == part.file) {
-                file.as_file().sync_all().map_err(&writing)?;
-                new.push((part.file.clone(), file));
-            }
-            parts.push(part);
-        }
-        Ok(Pending { folder: folder.clone(), manifest: manifest.with_parts(parts), new })
-    }
-}
-
-/// Returns the next tally of a part: of what the run saw, or of what is remembered.
-fn next_of(
-    part_idx: usize,
-    seen: &mut MergedRuns<Sorted>,
-    remembered: &mut Merged,
-) -> Result<Option<Tally>, StateError> {
-    let known = remembered.peek();
-    let is_next = |seen: &Sorted| seen.part_idx == part_idx && known.is_none_or(|known| seen.tally <= *known);
-    match seen.next_if(is_next)? {
-        Some(Sorted { tally, .. }) => Ok(Some(tally)),
-        None => remembered.next(),
-    }
-}
-
-/// Writes a tally to a part, which begins with the first one.
-fn write_all(tally: Option<Tally>, writer: &mut Option<PartWriter>, folder: &Path) -> Result<(), StateError> {
-    let Some(tally) = tally else { return Ok(()) };
-    let writing = StateError::writing(folder);
-    let started = match writer {
-        Some(started) => started,
-        none => none.insert(PartWriter::start(folder).map_err(&writing)?),
-    };
-    started.push(tally).map_err(&writing)
-}
-
-/// Returns the known part that stays as it is.
-fn unchanged<'p>(planned: &PlannedPart, known: &'p [Part]) -> Option<&'p Part> {
-    let [source] = planned.sources[..] else { return None };
-    let part = &known[source];
-    let is_same = part.stretches == planned.stretches && part.closed == planned.joined().is_some();
-    (is_same && !planned.is_touched).then_some(part)
-}
-
-/// A memory as it is after a run, on disk under temporary names.
-#[derive(Debug)]
-pub struct Pending {
-    folder: PathBuf,
-    manifest: Manifest,
-    /// New parts by name.
-    new: Vec<(String, NamedTempFile)>,
-}
-
-impl Pending {
-    /// Folder of the memory.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Makes the new parts count, and removes those that they replace. Until the manifest is
-    /// written, the old ones count.
-    pub(super) fn commit(self) -> Result<(), StateError> {
-        let Pending { folder, manifest, new } = self;
-        if new.is_empty() && Manifest::read(&folder)?.is_none_or(|known| known == manifest) {
-            return Ok(());
-        }
-        for (name, file) in new {
-            let path = folder.join(&name);
-            file.persist(&path).map_err(|error| StateError::writing(&path)(error.error))?;
-        }
-        sync(&folder)?;
-        manifest.write(&folder)?;
-        manifest.remove_others(&folder);
-        Ok(())
+        let is_within = |part: &&Part| part.extent().is_some_and(|extent| extent.overlaps(time));
+        let mut parts = manifest.parts.iter().filter(is_within);
+        parts.try_for_each(|part| part.read(folder, wanted, &self.numbers, &mut visit))
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::super::error::StateError;
 use super::part::PartTallies;
-use super::tally::Tally;
+use super::tally::Numbered;
 
 /// Tallies of several parts, each of which is in order, so that one of each is enough.
 pub(super) struct Merged {
     /// The next tally of a part, and the rest of the part.
-    parts: Vec<(Tally, PartTallies)>,
+    parts: Vec<(Numbered, PartTallies)>,
     /// Number of the part with the smallest next tally.
     smallest: usize,
 }
@@ -26,12 +26,12 @@ impl Merged {
     }
 
     /// The next tally, which stays.
-    pub(super) fn peek(&self) -> Option<&Tally> {
+    pub(super) fn peek(&self) -> Option<&Numbered> {
         self.parts.get(self.smallest).map(|(next, _)| next)
     }
 
     /// Takes the next tally.
-    pub(super) fn next(&mut self) -> Result<Option<Tally>, StateError> {
+    pub(super) fn next(&mut self) -> Result<Option<Numbered>, StateError> {
         let Some((next, rest)) = self.parts.get_mut(self.smallest) else { return Ok(None) };
         let taken = match rest.next() {
             Some(following) => std::mem::replace(next, following?),

@@ -16,28 +16,38 @@
 //! Values of metrics are remembered by their bins in a [`Sketch`], which are their targets.
 //!
 //! Files are Parquet, written under temporary names; the *manifest* of a use case says which of
-//! them count, and is replaced in one step.
+//! them count, and is replaced in one step. Texts are in lists of pairs, once for each pair; parts
+//! hold tallies, and know pairs by their numbers. So many nights cost little more than one.
 
+mod adding;
+mod file;
 mod keys;
 mod layout;
 mod manifest;
 mod memory;
 mod merged;
+mod numbering;
+mod older;
+mod pair_list;
 mod part;
+mod renumbered;
 mod sketch;
 mod stretch;
 mod survey;
 mod tally;
 
+use std::path::Path;
 use std::sync::Mutex;
 
 use super::error::StateError;
 use super::folder::{MemoryUse, StateFolder};
 use crate::config::UseCase;
 
+pub use adding::{Adding, Pending};
 pub use layout::Looked;
 pub use manifest::MemorySize;
-pub use memory::{Adding, Memory, Pending};
+pub use memory::{Memory, Window};
+pub use pair_list::Pairs;
 pub use part::{Tallies, TallyColumns};
 pub use sketch::{Bin, Sketch};
 pub use stretch::{Counted, Stretch};
@@ -53,14 +63,22 @@ pub struct Memories {
 }
 
 impl Memories {
-    /// Opens the memories of `use_cases` in `folder`, and checks all their files.
+    /// Opens the memories of `use_cases` in `folder`, and checks all their files. Those of an older
+    /// version are converted, with temporary files in `spill_dir`.
     ///
     /// # Errors
     /// Files that cannot be read or trusted.
-    pub fn open<'u>(folder: &StateFolder, use_cases: impl Iterator<Item = &'u UseCase>) -> Result<Self, StateError> {
+    pub fn open<'u>(
+        folder: &StateFolder,
+        use_cases: impl Iterator<Item = &'u UseCase>,
+        spill_dir: &Path,
+    ) -> Result<Self, StateError> {
         let with_days = use_cases.filter_map(|use_case| Some((use_case, use_case.memory_days?)));
-        let memories: Vec<Memory> =
-            with_days.map(|(use_case, days)| Memory::open(folder.path(), use_case, days)).collect::<Result<_, _>>()?;
+        let open = |(use_case, days)| {
+            let memory = Memory::open(folder.path(), use_case, days)?;
+            if memory.is_older() { older::converted(memory, folder.usage(), spill_dir) } else { Ok(memory) }
+        };
+        let memories: Vec<Memory> = with_days.map(open).collect::<Result<_, _>>()?;
         Ok(Memories { folder: folder.clone(), memories, pending: Mutex::default() })
     }
 
@@ -102,7 +120,7 @@ impl Memories {
     /// next run adds what is missing.
     pub fn commit(&self) -> Result<(), StateError> {
         let mut pending = self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        pending.drain(..).try_for_each(Pending::commit)
+        pending.drain(..).try_for_each(|pending| pending.commit().map(drop))
     }
 }
 

@@ -1,47 +1,26 @@
-//! Parts: files of tallies. A part never changes: a new one replaces it.
+//! Parts: files of tallies, which know pairs by their numbers. A part never changes: a new one
+//! replaces it.
 
-use std::fs::File;
-use std::io::{self, Read, Seek};
-use std::path::Path;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int64Array, RecordBatch, StringArray, UInt64Array};
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef, UInt64Type};
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::properties::WriterProperties;
-use parquet::schema::types::ColumnPath;
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef, UInt32Type, UInt64Type};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::super::error::StateError;
+use super::file::{BATCH_ROWS, FileWriter, MemoryFile, read_batches, schema_of};
 use super::stretch::{Counted, Stretch};
-use super::tally::Tally;
-use crate::event::text::FNV1A;
-use crate::spill::io_error_of;
-
-/// Tallies that are read or encoded together.
-const BATCH_ROWS: usize = 8192;
-
-/// Upper limit on the encoded size of a row group, which is kept in memory until it is complete.
-const GROUP_BYTES: usize = 32 << 20;
-
-/// Odd factor that spreads bits over a hash: that of FNV-1a.
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
-
-/// Start of the names of files that are not complete yet.
-pub(super) const TEMPORARY: &str = ".ee-outliers-";
+use super::tally::Numbered;
 
 /// A part, as the manifest describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Part {
-    /// Name of the file.
-    pub(super) file: String,
-    /// Size of the file.
-    pub(super) bytes: u64,
-    /// Hash of its bytes, as 16 hexadecimal digits.
-    pub(super) hash: String,
+    #[serde(flatten)]
+    pub(super) file: MemoryFile,
     /// Number of tallies.
     pub(super) tallies: u64,
     /// Stretches of time that it covers, in order; they may be without events.
@@ -69,65 +48,44 @@ impl Part {
         self.counted().all(|counted| counted.place == first).then_some(first)
     }
 
-    /// Checks that the file has the bytes that were written.
-    pub(super) fn check(&self, folder: &Path) -> Result<(), StateError> {
-        let path = folder.join(&self.file);
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(StateError::damaged(&path, "it is missing"));
-            }
-            Err(error) => return Err(StateError::reading(&path)(error)),
-        };
-        let (bytes, hash) = hash_of(&mut file).map_err(StateError::reading(&path))?;
-        if bytes != self.bytes {
-            return Err(StateError::damaged(&path, format!("{bytes} bytes instead of {}", self.bytes)));
-        }
-        if hash != self.hash {
-            return Err(StateError::damaged(&path, "its bytes are not those that were written"));
-        }
-        Ok(())
-    }
-
-    /// Calls `visit` with all tallies, batch by batch.
+    /// Calls `visit` with the tallies of the pairs in `numbers`, batch by batch.
     pub(super) fn read<E: From<StateError>>(
         &self,
         folder: &Path,
         wanted: TallyColumns,
+        numbers: &Range<u32>,
         mut visit: impl FnMut(&Tallies) -> Result<(), E>,
     ) -> Result<(), E> {
-        for batch in self.batches(folder, wanted)? {
-            visit(&batch?)?;
+        for batch in self.batches(folder.join(&self.file.name), wanted)? {
+            visit(&batch?.within(numbers))?;
         }
         Ok(())
     }
 
-    /// All tallies one by one, in the order in which they were written: that of [`Tally`].
-    pub(super) fn tallies(&self, folder: &Path) -> Result<PartTallies, StateError> {
-        let batches = self.batches(folder, TallyColumns::All)?;
+    /// Numbers of the pairs that have a tally, batch by batch. `path` is that of the file.
+    pub(super) fn pairs(
+        &self,
+        path: PathBuf,
+    ) -> Result<impl Iterator<Item = Result<UInt32Array, StateError>>, StateError> {
+        let batches = read_batches(path, part_schema(), [PAIR_IDX])?;
+        Ok(batches.map(|batch| Ok(batch?.column(0).as_primitive::<UInt32Type>().clone())))
+    }
+
+    /// All tallies one by one, in the order in which they were written: that of [`Numbered`].
+    pub(super) fn tallies(&self, path: PathBuf) -> Result<PartTallies, StateError> {
+        let batches = self.batches(path, TallyColumns::All)?;
         Ok(PartTallies { batches: Box::new(batches), current: None })
     }
 
     fn batches(
         &self,
-        folder: &Path,
+        path: PathBuf,
         wanted: TallyColumns,
     ) -> Result<impl Iterator<Item = Result<Tallies, StateError>> + Send + use<>, StateError> {
-        let path = folder.join(&self.file);
-        let file = File::open(&path).map_err(StateError::reading(&path))?;
-        let options = ArrowReaderOptions::new().with_schema(read_schema());
-        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
         let place = self.only_place();
-        let reader = builder.and_then(|builder| {
-            let indices = wanted.indices().iter().copied().filter(|idx| *idx != PLACE_IDX || place.is_none());
-            let mask = ProjectionMask::leaves(builder.parquet_schema(), indices);
-            builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()
-        });
-        let reader = reader.map_err(|error| StateError::damaged(&path, error))?;
-        Ok(reader.map(move |batch| match batch {
-            Ok(batch) => Ok(Tallies::of(&batch, place)),
-            Err(error) => Err(StateError::damaged(&path, error)),
-        }))
+        let indices = wanted.indices().iter().copied().filter(move |idx| *idx != PLACE_IDX || place.is_none());
+        let batches = read_batches(path, part_schema(), indices)?;
+        Ok(batches.map(move |batch| Ok(Tallies::of(&batch?, place))))
     }
 }
 
@@ -139,7 +97,7 @@ pub(super) struct PartTallies {
 }
 
 impl Iterator for PartTallies {
-    type Item = Result<Tally, StateError>;
+    type Item = Result<Numbered, StateError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -155,10 +113,23 @@ impl Iterator for PartTallies {
     }
 }
 
-/// Index of the column of places.
-const PLACE_IDX: usize = 2;
+/// Index of the column of pairs.
+const PAIR_IDX: usize = 0;
 
-/// Columns that a reader of tallies wants beside their texts and places.
+/// Index of the column of places.
+const PLACE_IDX: usize = 1;
+
+fn part_schema() -> SchemaRef {
+    schema_of([
+        ("pair", DataType::UInt32),
+        ("place", DataType::Int64),
+        ("count", DataType::UInt64),
+        ("first", DataType::Int64),
+        ("last", DataType::Int64),
+    ])
+}
+
+/// Columns that a reader of tallies wants beside their pairs and places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TallyColumns {
     /// All of them.
@@ -172,9 +143,9 @@ pub enum TallyColumns {
 impl TallyColumns {
     fn indices(self) -> &'static [usize] {
         match self {
-            Self::All => &[0, 1, PLACE_IDX, 3, 4, 5],
-            Self::Counts => &[0, 1, PLACE_IDX, 3],
-            Self::Times => &[0, 1, PLACE_IDX, 4, 5],
+            Self::All => &[PAIR_IDX, PLACE_IDX, 2, 3, 4],
+            Self::Counts => &[PAIR_IDX, PLACE_IDX, 2],
+            Self::Times => &[PAIR_IDX, PLACE_IDX, 3, 4],
         }
     }
 }
@@ -182,10 +153,8 @@ impl TallyColumns {
 /// Tallies of one batch, column by column. Columns that nobody wants are empty.
 #[derive(Debug)]
 pub struct Tallies {
-    /// Texts of the aggregators.
-    pub aggregators: DictionaryArray<Int32Type>,
-    /// Texts of the targets.
-    pub targets: DictionaryArray<Int32Type>,
+    /// Numbers of the pairs; in a window, they are counted from its first one.
+    pub pairs: UInt32Array,
     /// Starts of their stretches, or of the first ones that are counted together with them.
     pub places: Int64Array,
     /// Numbers of rows.
@@ -197,7 +166,7 @@ pub struct Tallies {
 }
 
 impl Tallies {
-    /// The columns of a batch with some of those of [`read_schema`]; `only_place` is the place of
+    /// The columns of a batch with some of those of [`part_schema`]; `only_place` is the place of
     /// all tallies, if they have the same one.
     fn of(batch: &RecordBatch, only_place: Option<i64>) -> Self {
         let times = |name: &str| {
@@ -206,8 +175,7 @@ impl Tallies {
         };
         let counts = batch.column_by_name("count").map(|column| column.as_primitive::<UInt64Type>().clone());
         Tallies {
-            aggregators: batch.column(0).as_dictionary().clone(),
-            targets: batch.column(1).as_dictionary().clone(),
+            pairs: batch.column(PAIR_IDX).as_primitive::<UInt32Type>().clone(),
             places: only_place.map_or_else(|| times("place"), |place| Int64Array::from_value(place, batch.num_rows())),
             counts: counts.unwrap_or_else(|| UInt64Array::new_null(0)),
             firsts: times("first"),
@@ -215,9 +183,28 @@ impl Tallies {
         }
     }
 
+    /// The tallies of the pairs in `numbers`, which are counted from the first of them.
+    fn within(self, numbers: &Range<u32>) -> Self {
+        let pairs = self.pairs.values();
+        // most memories have one window
+        if numbers.start == 0 && pairs.last().is_none_or(|last| *last < numbers.end) {
+            return self;
+        }
+        let start = pairs.partition_point(|pair| *pair < numbers.start);
+        let len = pairs.partition_point(|pair| *pair < numbers.end) - start;
+        let times = |times: &Int64Array| if times.is_empty() { times.clone() } else { times.slice(start, len) };
+        Tallies {
+            pairs: self.pairs.slice(start, len).unary(|pair| pair - numbers.start),
+            places: times(&self.places),
+            counts: if self.counts.is_empty() { self.counts } else { self.counts.slice(start, len) },
+            firsts: times(&self.firsts),
+            lasts: times(&self.lasts),
+        }
+    }
+
     /// Number of tallies.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.pairs.len()
     }
 
     /// True if there are none.
@@ -225,21 +212,15 @@ impl Tallies {
         self.len() == 0
     }
 
-    /// Text of the target of tally `row`.
-    pub fn target(&self, row: usize) -> &str {
-        text(&self.targets, row)
-    }
-
     /// The tallies one by one.
     #[cfg(test)]
-    pub(super) fn iter(&self) -> impl Iterator<Item = Tally> + use<'_> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Numbered> + use<'_> {
         (0..self.len()).map(|row| self.tally(row))
     }
 
-    fn tally(&self, row: usize) -> Tally {
-        Tally {
-            aggregator: text(&self.aggregators, row).to_owned(),
-            target: text(&self.targets, row).to_owned(),
+    fn tally(&self, row: usize) -> Numbered {
+        Numbered {
+            pair: self.pairs.value(row),
             place: self.places.value(row),
             count: self.counts.value(row),
             seen: Stretch { start: self.firsts.value(row), end: self.lasts.value(row) },
@@ -247,58 +228,24 @@ impl Tallies {
     }
 }
 
-fn text(texts: &DictionaryArray<Int32Type>, row: usize) -> &str {
-    texts.values().as_string::<i32>().value(texts.keys().value(row) as usize)
-}
-
-fn schema_with(text: DataType) -> SchemaRef {
-    let field = |name: &str, data_type: &DataType| Field::new(name, data_type.clone(), false);
-    Arc::new(Schema::new(vec![
-        field("aggregator", &text),
-        field("target", &text),
-        field("place", &DataType::Int64),
-        field("count", &DataType::UInt64),
-        field("first", &DataType::Int64),
-        field("last", &DataType::Int64),
-    ]))
-}
-
-/// Schema in which parts are read: each distinct text of a batch is looked up once.
-fn read_schema() -> SchemaRef {
-    schema_with(DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)))
-}
-
-/// Properties of the files. Hardly any time occurs twice, so a dictionary of them costs much and
-/// saves nothing.
-fn properties() -> WriterProperties {
-    let builder = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
-    let times = ["first", "last"].map(ColumnPath::from);
-    let builder = times.into_iter().fold(builder, |builder, column| {
-        let builder = builder.set_column_dictionary_enabled(column.clone(), false);
-        builder.set_column_encoding(column, Encoding::DELTA_BINARY_PACKED)
-    });
-    builder.build()
-}
-
 /// A part on its way to disk.
 pub(super) struct PartWriter {
-    writer: ArrowWriter<NamedTempFile>,
+    writer: FileWriter,
     schema: SchemaRef,
-    tallies: Vec<Tally>,
+    tallies: Vec<Numbered>,
     n_tallies: u64,
 }
 
 impl PartWriter {
     /// Starts a file in `folder`.
     pub(super) fn start(folder: &Path) -> io::Result<Self> {
-        let file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
-        let schema = schema_with(DataType::Utf8);
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties())).map_err(io_error_of)?;
+        let schema = part_schema();
+        let writer = FileWriter::start(folder, Arc::clone(&schema), &["pair", "first", "last"])?;
         Ok(PartWriter { writer, schema, tallies: Vec::new(), n_tallies: 0 })
     }
 
     /// Adds a tally.
-    pub(super) fn push(&mut self, tally: Tally) -> io::Result<()> {
+    pub(super) fn push(&mut self, tally: Numbered) -> io::Result<()> {
         self.n_tallies += 1;
         self.tallies.push(tally);
         if self.tallies.len() < BATCH_ROWS { Ok(()) } else { self.encode() }
@@ -306,43 +253,30 @@ impl PartWriter {
 
     fn encode(&mut self) -> io::Result<()> {
         let tallies = std::mem::take(&mut self.tallies);
-        let texts =
-            |text: fn(&Tally) -> &str| Arc::new(StringArray::from_iter_values(tallies.iter().map(text))) as ArrayRef;
-        let times = |time: fn(&Tally) -> i64| Arc::new(Int64Array::from_iter_values(tallies.iter().map(time)));
-        let counts = UInt64Array::from_iter_values(tallies.iter().map(|tally| tally.count));
-        let columns = vec![
-            texts(|tally| &tally.aggregator),
-            texts(|tally| &tally.target),
+        let times = |time: fn(&Numbered) -> i64| -> ArrayRef {
+            Arc::new(Int64Array::from_iter_values(tallies.iter().map(time)))
+        };
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt32Array::from_iter_values(tallies.iter().map(|tally| tally.pair))),
             times(|tally| tally.place),
-            Arc::new(counts),
+            Arc::new(UInt64Array::from_iter_values(tallies.iter().map(|tally| tally.count))),
             times(|tally| tally.seen.start),
             times(|tally| tally.seen.end),
         ];
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(io::Error::other)?;
-        self.writer.write(&batch).map_err(io_error_of)?;
-        if self.writer.in_progress_size() > GROUP_BYTES { self.writer.flush().map_err(io_error_of) } else { Ok(()) }
+        self.writer.write(&batch)
     }
 
-    /// Completes the file. Its name says the time that it covers, and has the hash of its bytes.
+    /// Completes the file. Its name says the time that it covers.
     pub(super) fn finish(mut self, stretches: Vec<Stretch>, kind: PartKind) -> io::Result<(Part, NamedTempFile)> {
         self.encode()?;
-        let mut file = self.writer.into_inner().map_err(io_error_of)?;
-        file.rewind()?;
-        let (bytes, hash) = hash_of(file.as_file_mut())?;
         let date = |time: i64| chrono::DateTime::from_timestamp_micros(time).unwrap_or_default().format("%Y-%m-%d");
         let days = match (kind, stretches.first(), stretches.last()) {
             (PartKind::Closed, Some(first), Some(last)) => format!("{}_{}", date(first.start), date(last.end)),
             (_, first, _) => date(first.map_or(0, |first| first.start)).to_string(),
         };
-        let part = Part {
-            file: format!("{days}_{hash}.parquet"),
-            bytes,
-            hash,
-            tallies: self.n_tallies,
-            stretches,
-            closed: kind == PartKind::Closed,
-        };
-        Ok((part, file))
+        let (file, on_disk) = self.writer.finish(&days)?;
+        Ok((Part { file, tallies: self.n_tallies, stretches, closed: kind == PartKind::Closed }, on_disk))
     }
 }
 
@@ -353,24 +287,4 @@ pub(super) enum PartKind {
     Day,
     /// Joined days.
     Closed,
-}
-
-/// Size and hash of a file from here to its end. It is for accidents, not for attackers, so whole
-/// words are hashed at a time.
-fn hash_of(file: &mut File) -> io::Result<(u64, String)> {
-    const BLOCK: u64 = 1 << 16;
-    let mut block = Vec::with_capacity(BLOCK as usize);
-    let (mut bytes, mut hash) = (0, FNV1A);
-    loop {
-        block.clear();
-        let n_read = file.take(BLOCK).read_to_end(&mut block)?;
-        if n_read == 0 {
-            return Ok((bytes, format!("{hash:016x}")));
-        }
-        bytes += n_read as u64;
-        let (words, rest) = block.as_chunks();
-        let word = |hash: u64, word: u64| (hash ^ word).wrapping_mul(FNV_PRIME).rotate_left(29);
-        hash = words.iter().fold(hash, |hash, bytes| word(hash, u64::from_le_bytes(*bytes)));
-        hash = rest.iter().fold(hash, |hash, byte| word(hash, u64::from(*byte)));
-    }
 }

@@ -38,6 +38,6 @@ fn summary(folder: &Path) -> Result<Option<MemorySummary>, StateError> {
         use_case: manifest.use_case().to_owned(),
         folder: folder.to_owned(),
         size: manifest.size(),
-        bytes: manifest.parts.iter().map(|part| part.bytes).sum(),
+        bytes: manifest.files().map(|file| file.bytes).sum(),
     }))
 }

@@ -20,14 +20,55 @@ pub struct Tally {
     pub seen: Stretch,
 }
 
-impl Tally {
-    /// Bytes that a tally takes in memory.
-    fn size_bytes(&self) -> usize {
-        size_of::<Sorted>() + self.aggregator.len() + self.target.len()
+/// A tally of the run on its way to a part of the memory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Sorted {
+    pub(super) tally: Tally,
+    /// Number of the part.
+    pub(super) part_idx: usize,
+}
+
+impl Sorted {
+    /// Bytes that it takes in memory.
+    pub(super) fn size_bytes(&self) -> usize {
+        size_of::<Sorted>() + self.tally.aggregator.len() + self.tally.target.len()
+    }
+}
+
+impl Record for Sorted {
+    fn encode(&self, fields: &mut FieldWriter) {
+        let Sorted { tally: Tally { aggregator, target, place, count, seen }, part_idx } = self;
+        fields.number(*part_idx as u64);
+        fields.text(aggregator);
+        fields.text(target);
+        // the bits of times are kept as they are
+        [*place as u64, *count, seen.start as u64, seen.end as u64]
+            .into_iter()
+            .for_each(|number| fields.number(number));
     }
 
-    fn is_of_pair(&self, other: &Self) -> bool {
-        self.aggregator == other.aggregator && self.target == other.target
+    fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
+        let part_idx = fields.small()?;
+        let (aggregator, target) = (fields.text()?, fields.text()?);
+        let (place, count) = (fields.number()? as i64, fields.number()?);
+        let seen = Stretch { start: fields.number()? as i64, end: fields.number()? as i64 };
+        Ok(Sorted { tally: Tally { aggregator, target, place, count, seen }, part_idx })
+    }
+}
+
+/// A tally whose pair is known by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Numbered {
+    pub(super) pair: u32,
+    pub(super) place: i64,
+    pub(super) count: u64,
+    pub(super) seen: Stretch,
+}
+
+impl Numbered {
+    /// The same without its texts.
+    pub(super) fn of(tally: &Tally, pair: u32) -> Self {
+        Numbered { pair, place: tally.place, count: tally.count, seen: tally.seen }
     }
 
     /// Takes in another view of the same events. A view may lack events, but none has more than
@@ -44,38 +85,27 @@ impl Tally {
     }
 }
 
-/// A tally on its way to a part of the memory.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Sorted {
+/// A tally on its way to a part of the memory, after its pair was given a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SortedNumbered {
     /// Number of the part.
     pub(super) part_idx: usize,
-    pub(super) tally: Tally,
+    pub(super) tally: Numbered,
 }
 
-impl Sorted {
-    pub(super) fn size_bytes(&self) -> usize {
-        self.tally.size_bytes()
-    }
-}
-
-impl Record for Sorted {
+impl Record for SortedNumbered {
     fn encode(&self, fields: &mut FieldWriter) {
-        let Tally { aggregator, target, place, count, seen } = &self.tally;
-        fields.number(self.part_idx as u64);
-        fields.text(aggregator);
-        fields.text(target);
-        // the bits of times are kept as they are
-        [*place as u64, *count, seen.start as u64, seen.end as u64]
+        let Numbered { pair, place, count, seen } = self.tally;
+        [self.part_idx as u64, u64::from(pair), place as u64, count, seen.start as u64, seen.end as u64]
             .into_iter()
             .for_each(|number| fields.number(number));
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
-        let part_idx = fields.small()?;
-        let (aggregator, target) = (fields.text()?, fields.text()?);
+        let (part_idx, pair) = (fields.small()?, fields.small()?);
         let (place, count) = (fields.number()? as i64, fields.number()?);
         let seen = Stretch { start: fields.number()? as i64, end: fields.number()? as i64 };
-        Ok(Sorted { part_idx, tally: Tally { aggregator, target, place, count, seen } })
+        Ok(SortedNumbered { part_idx, tally: Numbered { pair, place, count, seen } })
     }
 }
 
@@ -85,9 +115,9 @@ impl Record for Sorted {
 pub(super) struct Combined {
     joined: Option<i64>,
     /// Views of one stretch.
-    current: Option<Tally>,
+    current: Option<Numbered>,
     /// Earlier stretches of the same pair.
-    earlier: Option<Tally>,
+    earlier: Option<Numbered>,
 }
 
 impl Combined {
@@ -96,13 +126,13 @@ impl Combined {
     }
 
     /// Takes the next tally; returns one that is complete.
-    pub(super) fn push(&mut self, tally: Tally) -> Option<Tally> {
-        let is_same = |current: &&mut Tally| current.is_of_pair(&tally) && current.place == tally.place;
+    pub(super) fn push(&mut self, tally: Numbered) -> Option<Numbered> {
+        let is_same = |current: &&mut Numbered| (current.pair, current.place) == (tally.pair, tally.place);
         if let Some(current) = self.current.as_mut().filter(is_same) {
             current.see_again(&tally);
             return None;
         }
-        let goes_on = self.joined.is_some() && self.current.as_ref().is_some_and(|current| current.is_of_pair(&tally));
+        let goes_on = self.joined.is_some() && self.current.as_ref().is_some_and(|current| current.pair == tally.pair);
         let stretch = self.current.replace(tally)?;
         let sum = self.with_earlier(stretch);
         if goes_on {
@@ -112,19 +142,19 @@ impl Combined {
         Some(sum)
     }
 
-    /// Returns the last tally.
-    pub(super) fn finish(mut self) -> Option<Tally> {
+    /// Returns the last tally, after which there are no others.
+    pub(super) fn finish(mut self) -> Option<Numbered> {
         let stretch = self.current.take()?;
         Some(self.with_earlier(stretch))
     }
 
-    fn with_earlier(&mut self, stretch: Tally) -> Tally {
+    fn with_earlier(&mut self, stretch: Numbered) -> Numbered {
         match (self.joined, self.earlier.take()) {
             (_, Some(mut earlier)) => {
                 earlier.add(&stretch);
                 earlier
             }
-            (Some(place), None) => Tally { place, ..stretch },
+            (Some(place), None) => Numbered { place, ..stretch },
             (None, None) => stretch,
         }
     }
@@ -134,22 +164,22 @@ impl Combined {
 mod tests {
     use super::*;
 
-    fn tally(pair: &str, place: i64, count: u64, start: i64, end: i64) -> Tally {
+    fn tally(pair: u32, place: i64, count: u64, start: i64, end: i64) -> Numbered {
         let seen = Stretch { start, end };
-        Tally { aggregator: "a".to_owned(), target: pair.to_owned(), place, count, seen }
+        Numbered { pair, place, count, seen }
     }
 
-    fn combine(tallies: &[Tally], joined: Option<i64>) -> Vec<Tally> {
+    fn combine(tallies: &[Numbered], joined: Option<i64>) -> Vec<Numbered> {
         let mut combined = Combined::new(joined);
-        let mut found: Vec<Tally> = tallies.iter().filter_map(|tally| combined.push(tally.clone())).collect();
+        let mut found: Vec<Numbered> = tallies.iter().filter_map(|&tally| combined.push(tally)).collect();
         found.extend(combined.finish());
         found
     }
 
     #[test]
     fn views_of_a_stretch_become_one_tally() {
-        let views = [tally("x", 0, 2, 3, 5), tally("x", 0, 5, 1, 4), tally("x", 10, 1, 10, 10), tally("y", 0, 1, 2, 2)];
-        let expected = [tally("x", 0, 5, 1, 5), tally("x", 10, 1, 10, 10), tally("y", 0, 1, 2, 2)];
+        let views = [tally(1, 0, 2, 3, 5), tally(1, 0, 5, 1, 4), tally(1, 10, 1, 10, 10), tally(2, 0, 1, 2, 2)];
+        let expected = [tally(1, 0, 5, 1, 5), tally(1, 10, 1, 10, 10), tally(2, 0, 1, 2, 2)];
         assert_eq!(combine(&views, None), expected);
         assert_eq!(combine(&[], None), []);
     }
@@ -157,23 +187,36 @@ mod tests {
     #[test]
     fn joined_stretches_add_up() {
         let views = [
-            tally("x", 0, 2, 3, 5),
-            tally("x", 0, 5, 1, 4),
-            tally("x", 10, 1, 10, 11),
-            tally("x", 20, 1, 20, 20),
-            tally("y", 10, 1, 12, 12),
+            tally(1, 0, 2, 3, 5),
+            tally(1, 0, 5, 1, 4),
+            tally(1, 10, 1, 10, 11),
+            tally(1, 20, 1, 20, 20),
+            tally(2, 10, 1, 12, 12),
         ];
-        assert_eq!(combine(&views, Some(-5)), [tally("x", -5, 7, 1, 20), tally("y", -5, 1, 12, 12)]);
+        assert_eq!(combine(&views, Some(-5)), [tally(1, -5, 7, 1, 20), tally(2, -5, 1, 12, 12)]);
     }
 
     #[test]
     fn tallies_are_spilled_and_sorted() {
         let folder = tempfile::tempdir().unwrap();
+        let text = |target: &str, place: i64, part_idx: usize| {
+            let seen = Stretch { start: i64::MIN, end: 5 };
+            let tally = Tally { aggregator: "a".to_owned(), target: target.to_owned(), place, count: u64::MAX, seen };
+            Sorted { tally, part_idx }
+        };
         let mut runs = crate::spill::SortedRuns::new(folder.path(), 0);
-        let tallies = [tally("y", -7, u64::MAX, i64::MIN, 5), tally("x", 3, 1, -1, 4)];
-        tallies.iter().for_each(|tally| runs.push(Sorted { part_idx: 4, tally: tally.clone() }, 1).unwrap());
+        let [last, first, second] = [text("y", -7, 0), text("x", 3, 4), text("x", 5, 1)];
+        [&last, &first, &second].into_iter().for_each(|sorted| runs.push(sorted.clone(), 1).unwrap());
         let mut sorted = runs.merge().unwrap();
-        let mut next = || sorted.next_if(|_| true).unwrap().map(|sorted| sorted.tally);
-        assert_eq!([next(), next(), next()], [Some(tallies[1].clone()), Some(tallies[0].clone()), None]);
+        let mut next = || sorted.next_if(|_| true).unwrap();
+        assert_eq!([next(), next(), next(), next()], [Some(first), Some(second), Some(last), None]);
+
+        let mut runs = crate::spill::SortedRuns::new(folder.path(), 0);
+        let numbered = |part_idx: usize, pair: u32| SortedNumbered { part_idx, tally: tally(pair, -7, 2, i64::MIN, 5) };
+        let order = [numbered(1, u32::MAX), numbered(4, 2), numbered(4, 3)];
+        order.iter().rev().for_each(|sorted| runs.push(*sorted, 1).unwrap());
+        let mut sorted = runs.merge().unwrap();
+        let mut next = || sorted.next_if(|_| true).unwrap();
+        assert_eq!([next(), next(), next(), next()], [Some(order[0]), Some(order[1]), Some(order[2]), None]);
     }
 }

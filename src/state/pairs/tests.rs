@@ -1,5 +1,8 @@
 //! Many nights against one scan of all of them.
 
+mod amount;
+mod older_versions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,13 +20,13 @@ const HISTORY: i64 = 7 * MICROS_PER_DAY + 12 * HOUR;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Event {
     time: i64,
-    pair: u8,
+    pair: u32,
     /// Time after which it can be seen.
     arrives: i64,
 }
 
 /// Number of events, first and last time, by pair.
-type Sums = BTreeMap<u8, (u64, Stretch)>;
+type Sums = BTreeMap<u32, (u64, Stretch)>;
 
 fn scan(events: &[Event]) -> Sums {
     let mut sums = Sums::new();
@@ -56,7 +59,7 @@ impl Site {
         let memory = self.memory();
         let looked = Looked { seen: Stretch { start, end }, history: HISTORY, latest: i64::MAX };
         let stretches = memory.stretches(looked);
-        let mut tallies: BTreeMap<(i64, u8), (u64, Stretch)> = BTreeMap::new();
+        let mut tallies: BTreeMap<(i64, u32), (u64, Stretch)> = BTreeMap::new();
         for counted in &stretches {
             let Stretch { start, end } = counted.stretch;
             let inside: Vec<Event> =
@@ -77,18 +80,9 @@ impl Site {
     }
 
     fn sums(&self) -> Sums {
-        let mut sums = Sums::new();
-        let everything = Stretch { start: i64::MIN, end: i64::MAX };
-        let read = self.memory().read(everything, TallyColumns::All, |tallies| {
-            for tally in tallies.iter() {
-                let pair = tally.target.strip_prefix("process ").unwrap().parse().unwrap();
-                let sum = sums.entry(pair).or_insert((0, tally.seen));
-                *sum = (sum.0 + tally.count, sum.1.hull(tally.seen));
-            }
-            Ok::<_, StateError>(())
-        });
-        read.unwrap();
-        sums
+        let all = sums_of(&self.memory(), usize::MAX);
+        assert_eq!(sums_of(&self.memory(), 1 + all.len() / 3), all, "windows change nothing");
+        all
     }
 
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -97,12 +91,39 @@ impl Site {
     }
 }
 
+/// Sums of a memory that is read in windows of `most_pairs`.
+fn sums_of(memory: &Memory, most_pairs: usize) -> Sums {
+    let mut sums = Sums::new();
+    for window in memory.windows(most_pairs) {
+        let pair_of = window.by_pair(u32::MAX, |pairs, by_number| {
+            for (row, &number) in pairs.numbers.values().iter().enumerate() {
+                let (aggregator, target) = pairs.texts(row);
+                let pair: u32 = target.strip_prefix("process ").unwrap().parse().unwrap();
+                assert_eq!(aggregator, format!("host {}", pair % 3));
+                by_number[number as usize] = pair;
+            }
+            Ok::<_, StateError>(())
+        });
+        let pair_of = pair_of.unwrap();
+        let everything = Stretch { start: i64::MIN, end: i64::MAX };
+        let read = window.tallies(everything, TallyColumns::All, |tallies| {
+            for tally in tallies.iter() {
+                let sum = sums.entry(pair_of[tally.pair as usize]).or_insert((0, tally.seen));
+                *sum = (sum.0 + tally.count, sum.1.hull(tally.seen));
+            }
+            Ok::<_, StateError>(())
+        });
+        read.unwrap();
+    }
+    sums
+}
+
 /// Events of `days` days that arrive up to `most_late` after they happened.
 fn events(random: &mut fastrand::Rng, days: i64, most_late: i64) -> Vec<Event> {
     let event = |random: &mut fastrand::Rng| {
         // whole hours, so that events have equal times
         let time = random.i64(0..days * 24) * HOUR;
-        Event { time, pair: random.u8(0..12).min(random.u8(0..12)), arrives: time + random.i64(0..=most_late) }
+        Event { time, pair: random.u32(0..12).min(random.u32(0..12)), arrives: time + random.i64(0..=most_late) }
     };
     let mut events: Vec<Event> = (0..days * 6).map(|_| event(random)).collect();
     events.sort_unstable();
@@ -134,9 +155,9 @@ fn ninety_nights_equal_one_scan_of_ninety_days() {
             most_files = most_files.max(site.files().len());
         }
         assert_eq!(site.sums(), scan(&events), "{seed}");
-        // 9 open days, 6 that wait to be closed with a seventh, 3 closed parts of 50 days, the
-        // manifest
-        assert!(most_files <= 19, "{most_files}");
+        // 9 open days, 6 that wait to be closed with a seventh, 3 closed parts of 50 days, a list
+        // of pairs, the manifest
+        assert!(most_files <= 20, "{most_files}");
     }
 }
 
@@ -243,9 +264,14 @@ fn damaged_files_are_told() {
     assert!(text.contains("it is missing"), "{text}");
     let path = site.folder.path().join("manifest.json");
     let manifest = fs::read_to_string(&path).unwrap();
-    fs::write(&path, manifest.replacen("\"version\": 1", "\"version\": 2, \"more\": 7", 1)).unwrap();
+    fs::write(&path, manifest.replacen("\"version\": 2", "\"version\": 3, \"more\": 7", 1)).unwrap();
     let text = manifest::Manifest::read(site.folder.path()).unwrap_err().to_string();
-    assert!(text.contains("version 2") && text.contains("update the program"), "{text}");
+    assert!(text.contains("version 3") && text.contains("update the program"), "{text}");
+    let start = manifest.find("  \"lists\"").unwrap();
+    let without_lists = manifest[..start].to_owned() + &manifest[manifest.find("  \"parts\"").unwrap()..];
+    fs::write(&path, without_lists).unwrap();
+    let text = manifest::Manifest::read(site.folder.path()).unwrap_err().to_string();
+    assert!(text.contains("without lists"), "{text}");
     fs::write(&path, &manifest[..manifest.len() / 2]).unwrap();
     assert!(matches!(manifest::Manifest::read(site.folder.path()), Err(StateError::Damaged { .. })));
 }
