@@ -25,9 +25,9 @@ fn amount_read(memory: &Memory) -> [u64; 3] {
 #[test]
 fn nights_do_not_read_more_and_more() {
     const PAIRS: u32 = 100;
-    // days are closed by the week, and joined by 15: afterwards, borders are at the same days again
-    const CYCLE: i64 = 7 * 15;
-    let site = Site::remembering(60);
+    // days are closed by the week, and joined by 10: afterwards, borders are at the same days again
+    const CYCLE: i64 = 7 * 10;
+    let site = Site::remembering(40);
     let mut most = [[0; 3]; 2];
     for night in 0..3 * CYCLE {
         let event = |pair| {
@@ -55,7 +55,7 @@ fn pairs_that_are_forgotten_are_not_read_again_and_again() {
     let site = Site::remembering(20);
     let mut all = Vec::new();
     let mut most = [[0; 3]; 2];
-    for night in 0..200 {
+    for night in 0..140 {
         // some pairs are new each day, others come again
         let events = (0..NEW).flat_map(|idx| [night as u32 * NEW + idx, 1_000_000 + idx]).map(|pair| {
             let time = night * MICROS_PER_DAY + i64::from(pair % NEW) * HOUR / 3;
@@ -66,7 +66,7 @@ fn pairs_that_are_forgotten_are_not_read_again_and_again() {
         all.extend(events);
         let memory = site.memory();
         let read = amount_read(&memory);
-        let half = &mut most[usize::from(night >= 100)];
+        let half = &mut most[usize::from(night >= 70)];
         *half = [0, 1, 2].map(|idx| read[idx].max(half[idx]));
         if night % 7 == 0 {
             let start = memory.manifest.parts.first().and_then(Part::extent).unwrap().start;
