@@ -49,7 +49,7 @@ impl<'m> Adding<'m> {
     /// A temporary file that cannot be written.
     pub fn push(&mut self, tally: Tally) -> Result<(), StateError> {
         let Some(part_idx) = self.layout.part_of(tally.place) else { return Ok(()) };
-        let sorted = Sorted { tally, part_idx };
+        let sorted = Sorted::new(tally, part_idx);
         let n_bytes = sorted.size_bytes();
         Ok(self.sorted.push(sorted, n_bytes)?)
     }
@@ -113,10 +113,17 @@ impl Pending {
     ) -> Result<(Vec<PairList>, MergedRuns<SortedNumbered>), StateError> {
         let mut numbering = Numbering::new(&self.folder, &self.manifest.lists)?;
         let mut sorted = sorted.merge()?;
-        while let Some(Sorted { tally, part_idx }) = sorted.next_if(|_| true)? {
-            let pair = numbering.number(&tally.aggregator, &tally.target)?;
-            let tally = SortedNumbered { part_idx, tally: Numbered::of(&tally, pair) };
+        let mut last: Option<(Sorted, u32)> = None;
+        while let Some(next) = sorted.next_if(|_| true)? {
+            let Sorted { order, tally, part_idx } = &next;
+            let known = last.as_ref().filter(|(last, _)| last.is_of_pair(&next));
+            let pair = match known {
+                Some((_, pair)) => *pair,
+                None => numbering.number(*order, &tally.aggregator, &tally.target)?,
+            };
+            let tally = SortedNumbered { part_idx: *part_idx, tally: Numbered::of(tally, pair) };
             numbered.push(tally, size_of::<SortedNumbered>())?;
+            last = Some((next, pair));
         }
         let (lists, file) = numbering.finish()?;
         if let (Some(list), Some(file)) = (lists.last(), file) {

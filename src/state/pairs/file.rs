@@ -29,7 +29,7 @@ const GROUP_BYTES: usize = 32 << 20;
 const DICTIONARY_BYTES: usize = 16 << 20;
 
 /// Odd factor that spreads bits over a hash: that of FNV-1a.
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
+pub(super) const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 /// Start of the names of files that are not complete yet.
 pub(super) const TEMPORARY: &str = ".ee-outliers-";

@@ -13,15 +13,13 @@ const SMALL: u32 = 4096;
 /// Share of all pairs that a list has at least, unless it is the newest one: one of this many.
 const SHARE: u32 = 16;
 
-/// Gives numbers to pairs that come in the order of their texts.
+/// Gives numbers to pairs that come in order, each of them once.
 pub(super) struct Numbering<'a> {
     folder: &'a Path,
     lists: &'a [PairList],
     known: Vec<ListedPairs>,
     next: u32,
     new: Option<PairListWriter>,
-    /// The last pair and its number.
-    last: Option<(String, String, u32)>,
 }
 
 impl<'a> Numbering<'a> {
@@ -29,30 +27,19 @@ impl<'a> Numbering<'a> {
     pub(super) fn new(folder: &'a Path, lists: &'a [PairList]) -> Result<Self, StateError> {
         let known = lists.iter().map(|list| ListedPairs::start(folder.join(&list.file.name)));
         let next = lists.iter().map(|list| list.pairs).sum();
-        Ok(Numbering { folder, lists, known: known.collect::<Result<_, _>>()?, next, new: None, last: None })
+        Ok(Numbering { folder, lists, known: known.collect::<Result<_, _>>()?, next, new: None })
     }
 
-    /// Number of a pair.
-    pub(super) fn number(&mut self, aggregator: &str, target: &str) -> Result<u32, StateError> {
-        if let Some((last_aggregator, last_target, number)) = &self.last
-            && last_target == target
-            && last_aggregator == aggregator
-        {
-            return Ok(*number);
-        }
+    /// Number of a pair with this order.
+    pub(super) fn number(&mut self, order: u64, aggregator: &str, target: &str) -> Result<u32, StateError> {
         let mut found = None;
         for list in &mut self.known {
-            found = found.or(list.find(aggregator, target)?);
+            found = found.or(list.find(order, aggregator, target)?);
         }
-        let number = match found {
-            Some(number) => number,
-            None => self.add(aggregator, target)?,
-        };
-        let (last_aggregator, last_target, last) = self.last.get_or_insert_default();
-        aggregator.clone_into(last_aggregator);
-        target.clone_into(last_target);
-        *last = number;
-        Ok(number)
+        match found {
+            Some(number) => Ok(number),
+            None => self.add(aggregator, target),
+        }
     }
 
     fn add(&mut self, aggregator: &str, target: &str) -> Result<u32, StateError> {
@@ -104,6 +91,7 @@ fn n_merged(lists: &[PairList], n_new: u32) -> usize {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::pair_list::order_of;
     use super::*;
 
     #[test]
@@ -118,11 +106,11 @@ mod tests {
             let seen = (0..pairs).filter(|_| random.u8(0..8) < 7);
             let mut seen: Vec<(String, String)> =
                 seen.map(|pair| (format!("host {}", pair % 7), format!("process {pair}"))).collect();
-            seen.sort();
+            seen.sort_by_cached_key(|(aggregator, target)| order_of(aggregator, target));
             let mut numbering = Numbering::new(folder.path(), &lists).unwrap();
             for (aggregator, target) in seen {
-                let number = numbering.number(&aggregator, &target).unwrap();
-                assert_eq!(numbering.number(&aggregator, &target).unwrap(), number);
+                let order = order_of(&aggregator, &target);
+                let number = numbering.number(order, &aggregator, &target).unwrap();
                 let next = numbers.len() as u32;
                 assert_eq!(*numbers.entry((aggregator, target)).or_insert(next), number);
             }

@@ -1,4 +1,4 @@
-//! Lists of pairs: files that have the texts of pairs in order, and the number of each.
+//! Lists of pairs: files that have the texts of pairs, and the number of each.
 //!
 //! The numbers of all lists of a memory are those from 0 on, each of them once, so that parts need
 //! not repeat texts. A list never changes: a new one replaces it.
@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::super::error::StateError;
-use super::file::{BATCH_ROWS, FileWriter, MemoryFile, read_batches, schema_of};
+use super::file::{BATCH_ROWS, FNV_PRIME, FileWriter, MemoryFile, read_batches, schema_of};
+use crate::event::text::FNV1A;
 
 /// A list, as the manifest describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,40 +97,63 @@ fn batches(path: PathBuf) -> Result<impl Iterator<Item = Result<RecordBatch, Sta
     read_batches(path, schema(DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))), 0..3)
 }
 
-/// The pairs of a list one by one, in the order of their texts.
+/// Order of a pair in lists: a hash of its texts, which is faster to compare than they are. Pairs
+/// with the same hash are in the order of their texts. It must be the same in every version.
+pub(super) fn order_of(aggregator: &str, target: &str) -> u64 {
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(FNV_PRIME).rotate_left(29);
+    [aggregator, target].into_iter().fold(FNV1A, |hash, text| {
+        let (words, rest) = text.as_bytes().as_chunks();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        let words = words.iter().chain([&last]).map(|word| u64::from_le_bytes(*word));
+        mix(words.fold(hash, mix), text.len() as u64)
+    })
+}
+
+/// The pairs of a list one by one, in their order.
 pub(super) struct ListedPairs {
     batches: Box<dyn Iterator<Item = Result<RecordBatch, StateError>> + Send>,
     /// The current batch, and the current row of it; `None` at the end.
     current: Option<(Pairs, usize)>,
+    /// Order of the current pair.
+    order: u64,
 }
 
 impl ListedPairs {
     /// Starts with the first pair of the list at `path`.
     pub(super) fn start(path: PathBuf) -> Result<Self, StateError> {
-        let mut listed = ListedPairs { batches: Box::new(batches(path)?), current: None };
+        let mut listed = ListedPairs { batches: Box::new(batches(path)?), current: None, order: 0 };
         listed.next_batch()?;
         Ok(listed)
     }
 
-    /// Aggregator, target and number of the current pair.
-    pub(super) fn current(&self) -> Option<(&str, &str, u32)> {
+    /// Order, aggregator, target and number of the current pair.
+    fn current(&self) -> Option<(u64, &str, &str, u32)> {
         let (pairs, row) = self.current.as_ref()?;
         let (aggregator, target) = pairs.texts(*row);
-        Some((aggregator, target, pairs.numbers.value(*row)))
+        Some((self.order, aggregator, target, pairs.numbers.value(*row)))
     }
 
     /// Goes on to the next pair.
-    pub(super) fn advance(&mut self) -> Result<(), StateError> {
+    fn advance(&mut self) -> Result<(), StateError> {
         let Some((pairs, row)) = &mut self.current else { return Ok(()) };
         *row += 1;
-        if *row < pairs.numbers.len() { Ok(()) } else { self.next_batch() }
+        if *row == pairs.numbers.len() {
+            return self.next_batch();
+        }
+        self.start_row();
+        Ok(())
+    }
+
+    fn start_row(&mut self) {
+        self.order = self.current().map_or(0, |(_, aggregator, target, _)| order_of(aggregator, target));
     }
 
     /// Goes on to the first pair that is not before the one of `aggregator` and `target`. Returns
     /// its number if it is that pair.
-    pub(super) fn find(&mut self, aggregator: &str, target: &str) -> Result<Option<u32>, StateError> {
-        while let Some((known_aggregator, known_target, number)) = self.current() {
-            match known_aggregator.cmp(aggregator).then_with(|| known_target.cmp(target)) {
+    pub(super) fn find(&mut self, order: u64, aggregator: &str, target: &str) -> Result<Option<u32>, StateError> {
+        while let Some((known_order, known_aggregator, known_target, number)) = self.current() {
+            match (known_order, known_aggregator, known_target).cmp(&(order, aggregator, target)) {
                 Ordering::Less => self.advance()?,
                 Ordering::Equal => return Ok(Some(number)),
                 Ordering::Greater => return Ok(None),
@@ -144,6 +168,7 @@ impl ListedPairs {
             let batch = batch?;
             if batch.num_rows() > 0 {
                 self.current = Some((Pairs::of(&batch, 0), 0));
+                self.start_row();
                 return Ok(());
             }
         }
@@ -175,7 +200,7 @@ impl PairListWriter {
         })
     }
 
-    /// Adds a pair, which follows those before in the order of texts.
+    /// Adds a pair, which follows those before in their order.
     pub(super) fn push(&mut self, aggregator: &str, target: &str, number: u32) -> io::Result<()> {
         self.aggregators.append_value(aggregator);
         self.targets.append_value(target);
@@ -216,11 +241,25 @@ pub(super) fn merge(
     loop {
         // few lists, no pair of which is in another one
         let nexts = lists.iter().enumerate().filter_map(|(idx, list)| Some((list.current()?, idx)));
-        let Some(((aggregator, target, old), idx)) = nexts.min() else { break };
+        let Some(((_, aggregator, target, old), idx)) = nexts.min() else { break };
         if let Some(number) = number(old) {
             writer.push(aggregator, target, number).map_err(&writing)?;
         }
         lists[idx].advance()?;
     }
     writer.finish().map_err(&writing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_pairs_never_changes() {
+        assert_eq!(order_of("", ""), 0x14ab_bd35_d151_a450);
+        assert_eq!(order_of("web", "a.exe"), 0x7e24_74df_a854_9ccb);
+        assert_eq!(order_of("host-1.example.com", "/usr/bin/curl é"), 0x0f9c_204a_a780_f957);
+        // texts do not run into each other
+        assert_ne!(order_of("ab", "c"), order_of("a", "bc"));
+    }
 }

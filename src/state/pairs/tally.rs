@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::pair_list::order_of;
 use super::stretch::Stretch;
 use crate::spill::{FieldReader, FieldWriter, Record};
 
@@ -23,12 +24,25 @@ pub struct Tally {
 /// A tally of the run on its way to a part of the memory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sorted {
+    /// Order of the pair.
+    pub(super) order: u64,
     pub(super) tally: Tally,
     /// Number of the part.
     pub(super) part_idx: usize,
 }
 
 impl Sorted {
+    pub(super) fn new(tally: Tally, part_idx: usize) -> Self {
+        Sorted { order: order_of(&tally.aggregator, &tally.target), tally, part_idx }
+    }
+
+    /// True if both have the same pair.
+    pub(super) fn is_of_pair(&self, other: &Self) -> bool {
+        self.order == other.order
+            && self.tally.target == other.tally.target
+            && self.tally.aggregator == other.tally.aggregator
+    }
+
     /// Bytes that it takes in memory.
     pub(super) fn size_bytes(&self) -> usize {
         size_of::<Sorted>() + self.tally.aggregator.len() + self.tally.target.len()
@@ -37,7 +51,7 @@ impl Sorted {
 
 impl Record for Sorted {
     fn encode(&self, fields: &mut FieldWriter) {
-        let Sorted { tally: Tally { aggregator, target, place, count, seen }, part_idx } = self;
+        let Sorted { tally: Tally { aggregator, target, place, count, seen }, part_idx, .. } = self;
         fields.number(*part_idx as u64);
         fields.text(aggregator);
         fields.text(target);
@@ -52,7 +66,7 @@ impl Record for Sorted {
         let (aggregator, target) = (fields.text()?, fields.text()?);
         let (place, count) = (fields.number()? as i64, fields.number()?);
         let seen = Stretch { start: fields.number()? as i64, end: fields.number()? as i64 };
-        Ok(Sorted { tally: Tally { aggregator, target, place, count, seen }, part_idx })
+        Ok(Sorted::new(Tally { aggregator, target, place, count, seen }, part_idx))
     }
 }
 
@@ -202,11 +216,13 @@ mod tests {
         let text = |target: &str, place: i64, part_idx: usize| {
             let seen = Stretch { start: i64::MIN, end: 5 };
             let tally = Tally { aggregator: "a".to_owned(), target: target.to_owned(), place, count: u64::MAX, seen };
-            Sorted { tally, part_idx }
+            Sorted::new(tally, part_idx)
         };
         let mut runs = crate::spill::SortedRuns::new(folder.path(), 0);
-        let [last, first, second] = [text("y", -7, 0), text("x", 3, 4), text("x", 5, 1)];
-        [&last, &first, &second].into_iter().for_each(|sorted| runs.push(sorted.clone(), 1).unwrap());
+        let mut order = [text("y", -7, 0), text("x", 5, 1), text("x", 3, 4)];
+        order.iter().for_each(|sorted| runs.push(sorted.clone(), 1).unwrap());
+        order.sort();
+        let [first, second, last] = order;
         let mut sorted = runs.merge().unwrap();
         let mut next = || sorted.next_if(|_| true).unwrap();
         assert_eq!([next(), next(), next(), next()], [Some(first), Some(second), Some(last), None]);
