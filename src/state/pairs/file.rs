@@ -28,6 +28,9 @@ const GROUP_BYTES: usize = 32 << 20;
 /// Upper limit on the size of a dictionary. Beyond it, texts are no longer read as codes.
 const DICTIONARY_BYTES: usize = 16 << 20;
 
+/// Lanes of the hash of a file.
+pub(super) const LANES: usize = 4;
+
 /// Odd factor that spreads bits over a hash: that of FNV-1a.
 pub(super) const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
@@ -47,8 +50,8 @@ pub(super) struct MemoryFile {
 }
 
 impl MemoryFile {
-    /// Checks that the file has the bytes that were written.
-    pub(super) fn check(&self, folder: &Path) -> Result<(), StateError> {
+    /// Checks that the file has the bytes that were written. Their hash has `N` lanes.
+    pub(super) fn check<const N: usize>(&self, folder: &Path) -> Result<(), StateError> {
         let path = folder.join(&self.name);
         let mut file = match File::open(&path) {
             Ok(file) => file,
@@ -57,7 +60,7 @@ impl MemoryFile {
             }
             Err(error) => return Err(StateError::reading(&path)(error)),
         };
-        let (bytes, hash) = hash_of(&mut file).map_err(StateError::reading(&path))?;
+        let (bytes, hash) = hash_of::<N>(&mut file).map_err(StateError::reading(&path))?;
         if bytes != self.bytes {
             return Err(StateError::damaged(&path, format!("{bytes} bytes instead of {}", self.bytes)));
         }
@@ -125,27 +128,36 @@ impl FileWriter {
     pub(super) fn finish(self, of: &str) -> io::Result<(MemoryFile, NamedTempFile)> {
         let mut file = self.0.into_inner().map_err(io_error_of)?;
         file.rewind()?;
-        let (bytes, hash) = hash_of(file.as_file_mut())?;
+        let (bytes, hash) = hash_of::<LANES>(file.as_file_mut())?;
         Ok((MemoryFile { name: format!("{of}_{hash}.parquet"), bytes, hash }, file))
     }
 }
 
 /// Size and hash of a file from here to its end. It is for accidents, not for attackers, so whole
-/// words are hashed at a time.
-fn hash_of(file: &mut File) -> io::Result<(u64, String)> {
+/// words are hashed at a time, in `N` lanes that do not wait for each other.
+fn hash_of<const N: usize>(file: &mut File) -> io::Result<(u64, String)> {
     const BLOCK: u64 = 1 << 16;
+    let word = |hash: u64, word: u64| (hash ^ word).wrapping_mul(FNV_PRIME).rotate_left(29);
     let mut block = Vec::with_capacity(BLOCK as usize);
-    let (mut bytes, mut hash) = (0, FNV1A);
+    let (mut bytes, mut lanes) = (0, [FNV1A; N]);
     loop {
         block.clear();
         let n_read = file.take(BLOCK).read_to_end(&mut block)?;
         if n_read == 0 {
+            let hash = lanes.into_iter().reduce(word).unwrap_or(FNV1A);
             return Ok((bytes, format!("{hash:016x}")));
         }
         bytes += n_read as u64;
         let (words, rest) = block.as_chunks();
-        let word = |hash: u64, word: u64| (hash ^ word).wrapping_mul(FNV_PRIME).rotate_left(29);
-        hash = words.iter().fold(hash, |hash, bytes| word(hash, u64::from_le_bytes(*bytes)));
-        hash = rest.iter().fold(hash, |hash, byte| word(hash, u64::from(*byte)));
+        let (rows, last) = words.as_chunks::<N>();
+        for row in rows {
+            for (lane, bytes) in lanes.iter_mut().zip(row) {
+                *lane = word(*lane, u64::from_le_bytes(*bytes));
+            }
+        }
+        for (lane, bytes) in lanes.iter_mut().zip(last) {
+            *lane = word(*lane, u64::from_le_bytes(*bytes));
+        }
+        lanes[0] = rest.iter().fold(lanes[0], |hash, byte| word(hash, u64::from(*byte)));
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::StateError;
-use super::file::{MemoryFile, TEMPORARY};
+use super::file::{LANES, MemoryFile, TEMPORARY};
 use super::keys::PairKeys;
 use super::pair_list::PairList;
 use super::part::Part;
@@ -19,6 +19,9 @@ const NAME: &str = "manifest.json";
 /// Version of the files. It grows when older programs would misread them. Parts of version 1 hold
 /// the texts of their pairs.
 const VERSION: u64 = 2;
+
+/// Lanes of the hashes of version 1.
+const LANES_OF_VERSION_1: usize = 1;
 
 /// The parts of a memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +121,11 @@ impl Manifest {
         if !manifest.is_older() && manifest.lists.is_empty() && !manifest.parts.is_empty() {
             return Err(StateError::damaged(&path, "it has parts without lists of their pairs"));
         }
-        manifest.files().try_for_each(|file| file.check(folder))?;
+        let is_older = manifest.is_older();
+        manifest.files().try_for_each(|file| match is_older {
+            true => file.check::<LANES_OF_VERSION_1>(folder),
+            false => file.check::<LANES>(folder),
+        })?;
         Ok(Some(manifest))
     }
 

@@ -41,6 +41,14 @@ fn make_version_1(folder: &Path) {
     manifest.with_files(Vec::new(), manifest.parts.clone()).remove_others(folder);
 }
 
+/// Hash of a file of version 1.
+fn hash_of_version_1(bytes: &[u8]) -> String {
+    let word = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(29);
+    let (words, rest) = bytes.as_chunks();
+    let hash = words.iter().fold(0xcbf2_9ce4_8422_2325, |hash, bytes| word(hash, u64::from_le_bytes(*bytes)));
+    format!("{:016x}", rest.iter().fold(hash, |hash, byte| word(hash, u64::from(*byte))))
+}
+
 /// Writes a part of version 1.
 fn write_part(folder: &Path, tallies: &[Tally]) -> MemoryFile {
     let texts =
@@ -57,8 +65,9 @@ fn write_part(folder: &Path, tallies: &[Tally]) -> MemoryFile {
     ];
     let mut writer = FileWriter::start(folder, older::schema(), &["first", "last"]).unwrap();
     writer.write(&RecordBatch::try_new(older::schema(), columns).unwrap()).unwrap();
-    let (file, on_disk) = writer.finish("part").unwrap();
+    let (mut file, on_disk) = writer.finish("part").unwrap();
     on_disk.persist(folder.join(&file.name)).unwrap();
+    file.hash = hash_of_version_1(&fs::read(folder.join(&file.name)).unwrap());
     file
 }
 
