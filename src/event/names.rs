@@ -70,8 +70,8 @@ pub trait MappedNames: Debug + Send + Sync {
     /// Returns the names that stand for another field, with that field.
     fn forms(&self) -> Vec<(String, FieldPath)>;
 
-    /// True if searches may find values of a field: it is mapped, or below a mapped field that is an
-    /// object as a whole.
+    /// True if searches may find values of a field: it is mapped, or below a mapped field that is
+    /// an object as a whole.
     fn is_searchable(&self, name: &str) -> bool {
         let mut above = name.match_indices('.').map(|(end, _)| &name[..end]).chain([name]);
         above.any(|name| self.meaning(name) != MappedName::Unknown)

@@ -22,7 +22,7 @@ use crate::event::text::lower_case;
 use crate::event::time::{MICROS_PER_DAY, yearless};
 use crate::event::{Case, FieldPath};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name, time_column_name};
-use crate::query::{Evaluation, TimeWindow};
+use crate::query::{BatchEvaluation, TimeWindow};
 use crate::runtime::InOrder;
 use crate::sources::{DocRef, EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::spill::SpillFile;
@@ -179,7 +179,7 @@ struct Prepared {
 
 fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<Prepared> {
     let mut usage = vec![Usage::default(); plan.use_cases.len()];
-    let mut evaluation = Evaluation::new(&batch.columns);
+    let mut evaluation = BatchEvaluation::new(&batch.columns);
     let masks: Vec<BooleanArray> = plan
         .use_cases
         .iter()
@@ -217,7 +217,7 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<Prepared> {
 fn mask(
     planned: &PlannedUseCase,
     plan: &ScanPlan,
-    (columns, evaluation): (&RecordBatch, &mut Evaluation<'_>),
+    (columns, evaluation): (&RecordBatch, &mut BatchEvaluation<'_>),
     matched: Option<&BooleanArray>,
     usage: &mut Usage,
 ) -> anyhow::Result<BooleanArray> {

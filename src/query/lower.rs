@@ -57,18 +57,18 @@ pub struct SharedParts {
 
 /// A record batch, and the parts of queries that were evaluated on it.
 #[derive(Debug)]
-pub struct Evaluation<'a> {
+pub struct BatchEvaluation<'a> {
     columns: HashMap<&'a str, &'a ArrayRef>,
     n_rows: usize,
     known: HashMap<usize, BooleanBuffer>,
 }
 
-impl<'a> Evaluation<'a> {
+impl<'a> BatchEvaluation<'a> {
     /// Starts with a batch, which may have more columns than queries need, in any order.
     pub fn new(batch: &'a RecordBatch) -> Self {
         let names = batch.schema_ref().fields().iter().map(|field| field.name().as_str());
         let columns = names.zip(batch.columns()).collect();
-        Evaluation { columns, n_rows: batch.num_rows(), known: HashMap::new() }
+        BatchEvaluation { columns, n_rows: batch.num_rows(), known: HashMap::new() }
     }
 
     fn rows(&mut self, part: &Part) -> Result<BooleanBuffer> {
@@ -160,14 +160,14 @@ impl CompiledQuery {
     /// # Errors
     /// Fails if a column is missing or is not a column of leaves, which is a bug in this program.
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        self.evaluate_in(&mut Evaluation::new(batch))
+        self.evaluate_in(&mut BatchEvaluation::new(batch))
     }
 
     /// As [`Self::evaluate`], together with the queries with which it shares parts.
     ///
     /// # Errors
     /// As [`Self::evaluate`].
-    pub fn evaluate_in(&self, evaluation: &mut Evaluation<'_>) -> Result<BooleanArray> {
+    pub fn evaluate_in(&self, evaluation: &mut BatchEvaluation<'_>) -> Result<BooleanArray> {
         let rows = match &self.root {
             Some(root) => evaluation.rows(root)?,
             None => BooleanBuffer::new_set(evaluation.n_rows),

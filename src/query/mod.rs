@@ -37,7 +37,7 @@ use named::named_in_columns;
 
 pub use applicable::can_match;
 pub use column::QueryColumn;
-pub use lower::{CompiledQuery, Evaluation, SharedParts};
+pub use lower::{BatchEvaluation, CompiledQuery, SharedParts};
 pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
 pub use named::{NamedField, Sign, named_fields};
 pub use names::{other_names, with_other_names};

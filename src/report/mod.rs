@@ -222,17 +222,6 @@ impl Report {
         self.totals = Totals { assets: self.totals.assets, ..Totals::of(&self.use_cases) };
     }
 
-    /// Says that no use case looks at events of the kind that was read, if that is so.
-    fn nothing_applicable(&self) -> Option<String> {
-        let n_with = |status: Status| self.use_cases.iter().filter(|use_case| use_case.status == status).count();
-        let n_inapplicable = n_with(Status::NotApplicable);
-        let is_all = n_inapplicable > 0 && n_inapplicable + n_with(Status::Inactive) == self.use_cases.len();
-        is_all.then(|| {
-            let use_cases = counted(n_inapplicable as u64, "use case", "use cases");
-            format!("none of the {use_cases} is applicable: no event has the fields that they need; see --fields")
-        })
-    }
-
     /// Describes what a run that ends early has written.
     pub(crate) fn written_so_far(&self) -> String {
         let cleaned = [&self.wiped, &self.housekeeping].into_iter().flatten().map(|cleaned| &cleaned.written);

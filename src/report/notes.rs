@@ -95,6 +95,17 @@ impl Report {
         }
     }
 
+    /// Says that no use case looks at events of the kind that was read, if that is so.
+    pub(super) fn nothing_applicable(&self) -> Option<String> {
+        let n_with = |status: Status| self.use_cases.iter().filter(|use_case| use_case.status == status).count();
+        let n_inapplicable = n_with(Status::NotApplicable);
+        let is_all = n_inapplicable > 0 && n_inapplicable + n_with(Status::Inactive) == self.use_cases.len();
+        is_all.then(|| {
+            let use_cases = counted(n_inapplicable as u64, "use case", "use cases");
+            format!("none of the {use_cases} is applicable: no event has the fields that they need; see --fields")
+        })
+    }
+
     pub(super) fn warning(&mut self, line: String) {
         warn!("{line}");
         self.warnings.push(line);

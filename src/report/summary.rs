@@ -17,6 +17,9 @@ use crate::terminal::{counted, escape_controls, quoted, thousands};
 /// Upper limit on the ignored files that the summary names.
 const MAX_IGNORED: usize = 10;
 
+/// Upper limit on the use cases among which those without events have rows of the table.
+const MOST_WITHOUT_EVENTS: usize = 40;
+
 /// Prints all problems of a check.
 pub(crate) fn print_problems(problems: &[Problem]) {
     let text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
@@ -196,7 +199,12 @@ fn table(report: &Report) -> Table {
         "whitelisted",
         "seconds",
     ]);
-    let is_shown = |status: Status| !matches!(status, Status::Inactive | Status::NotApplicable);
+    let is_long = report.use_cases.len() > MOST_WITHOUT_EVENTS;
+    let is_shown = |status: Status| match status {
+        Status::Inactive | Status::NotApplicable => false,
+        Status::NoEvents => !is_long,
+        _ => true,
+    };
     for use_case in report.use_cases.iter().filter(|use_case| is_shown(use_case.status)) {
         let status = match use_case.status {
             Status::Complete => "complete",

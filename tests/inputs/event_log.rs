@@ -250,9 +250,10 @@ fn real_logs_are_read() {
 #[test]
 fn shipped_use_cases_find_their_events_in_an_event_log() {
     let folder = tempfile::tempdir().expect("a scratch folder");
-    let use_cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("use_cases/windows/process.conf");
+    let use_cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("use_cases/windows/commands.conf");
     fs::write(folder.path().join("sysmon.1"), event_log(&[&[EDITOR, SHELL]])).expect("written");
-    let arguments = ["run", "--only", "*encoded_powershell", "-o", "-", "--events", "sysmon.1", "--use-cases"];
+    let arguments =
+        ["run", "--fields", "auto", "--only", "*encoded_powershell", "-o", "-", "--events", "sysmon.1", "--use-cases"];
     let arguments: Vec<&Path> = arguments.iter().map(Path::new).chain([use_cases.as_path()]).collect();
     let finished = program::run(folder.path(), &arguments).expect_code(0);
     let found: Value = serde_json::from_str(&finished.stdout).expect("one document");

@@ -12,7 +12,7 @@ use crate::event::time::{MICROS_PER_MILLI, Parsed, Precision, TimeFormats};
 use crate::query::ast::{MinimumShouldMatch, Operator, Test, ZeroTerms};
 use crate::query::mapping::{DateResolution, FieldType, NumberKind};
 use crate::query::number::Number;
-use crate::query::regexp::{LuceneRegexp, wildcard};
+use crate::query::regexp::{LuceneRegexp, Wildcard};
 use crate::query::time::{ParseTime, Rounding, evaluate, is_expression, parse_with_offset};
 use crate::query::words::Analyzer;
 
@@ -155,7 +155,7 @@ fn text_test(test: &Test, normalize: impl Fn(&str) -> String) -> Result<TextTest
         Test::Prefix { text, case_insensitive: true, .. } => TextTest::PrefixIgnoringCase(normalize(text)),
         Test::Prefix { text, .. } => TextTest::Prefix(normalize(text)),
         Test::Wildcard { pattern, case_insensitive, .. } => TextTest::Wildcard(
-            wildcard(&normalized_pattern(pattern, &normalize), *case_insensitive)
+            Wildcard::new(&normalized_pattern(pattern, &normalize), *case_insensitive)
                 .map_err(|error| Refusal::Unknowable(error.message))?,
         ),
         Test::Regexp { pattern, case_insensitive, flags } => TextTest::Regexp(

@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 
-use regex::Regex;
-
 use super::fuzzy::FuzzyText;
 use super::phrase::has_phrase;
 use super::range::{Bounds, is_text_inside};
 use super::{ValueRef, is_longer};
 use crate::event::text::lower_case;
-use crate::query::regexp::LuceneRegexp;
+use crate::query::regexp::{LuceneRegexp, Wildcard};
 use crate::query::words::Analyzer;
 
 /// Conversion of a value to the text that is compared.
@@ -53,7 +51,7 @@ pub(crate) enum TextTest {
     /// Begins with this text, in any case.
     PrefixIgnoringCase(String),
     /// Matches a wildcard pattern.
-    Wildcard(Regex),
+    Wildcard(Wildcard),
     /// Matches a Lucene regular expression.
     Regexp(LuceneRegexp),
     /// Within an edit distance.
@@ -71,7 +69,7 @@ impl TextTest {
             TextTest::PrefixIgnoringCase(prefix) => {
                 text.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
             }
-            TextTest::Wildcard(regex) => regex.is_match(text),
+            TextTest::Wildcard(pattern) => pattern.is_match(text),
             TextTest::Regexp(regexp) => regexp.is_match(text),
             TextTest::Fuzzy(fuzzy) => fuzzy.matches(text),
             TextTest::Range(bounds) => is_text_inside(text, bounds),

@@ -6,10 +6,16 @@
 
 mod interval;
 mod parse;
+mod wildcard;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
 
 use regex::{Regex, RegexBuilder};
 
 use super::SyntaxError;
+
+pub use wildcard::Wildcard;
 
 /// Upper limit on the size of a compiled expression: matching takes time in proportion to it.
 const MAX_BYTES: usize = 2 << 20;
@@ -56,6 +62,16 @@ impl Flags {
     }
 }
 
+/// Number of expressions that are kept: a query asks for the same one under all names of a field.
+const MOST_RECENT: usize = 16;
+
+type RecentRegexp = ((String, bool, Flags), LuceneRegexp);
+
+thread_local! {
+    /// The expressions that were compiled last.
+    static RECENT: RefCell<VecDeque<RecentRegexp>> = const { RefCell::new(VecDeque::new()) };
+}
+
 /// A compiled Lucene regular expression.
 #[derive(Clone, Debug)]
 pub struct LuceneRegexp(Node<Regex>);
@@ -73,7 +89,19 @@ impl LuceneRegexp {
     /// Compiles `pattern`. As in Lucene, `case_insensitive` applies to ASCII letters only, and not
     /// to ranges of them.
     pub fn new(pattern: &str, case_insensitive: bool, flags: Flags) -> Result<Self, SyntaxError> {
-        parse::parse(pattern, case_insensitive, flags)?.compile().map(LuceneRegexp)
+        let key = (pattern.to_owned(), case_insensitive, flags);
+        let known = RECENT.with_borrow(|recent| recent.iter().find(|(known, _)| *known == key).cloned());
+        if let Some((_, known)) = known {
+            return Ok(known);
+        }
+        let compiled = parse::parse(pattern, case_insensitive, flags)?.compile().map(LuceneRegexp)?;
+        RECENT.with_borrow_mut(|recent| {
+            if recent.len() == MOST_RECENT {
+                recent.pop_front();
+            }
+            recent.push_back((key, compiled.clone()));
+        });
+        Ok(compiled)
     }
 
     /// Returns true if the expression matches the whole of `text`.
@@ -112,23 +140,6 @@ fn anchored(pattern: &str) -> Result<Regex, SyntaxError> {
         .size_limit(MAX_BYTES)
         .build()
         .map_err(|_| SyntaxError::new(0, "the regular expression is too complex", help))
-}
-
-/// Compiles a wildcard pattern: `*` stands for any text, `?` for any character, `\` escapes the
-/// next character. As in Elasticsearch, an escaped letter keeps its case.
-pub(super) fn wildcard(pattern: &str, case_insensitive: bool) -> Result<Regex, SyntaxError> {
-    let mut translated = String::new();
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '*' if translated.ends_with(".*") => {}
-            '*' => translated.push_str(".*"),
-            '?' => translated.push('.'),
-            '\\' => push_literal(&mut translated, chars.next().unwrap_or('\\'), false),
-            _ => push_literal(&mut translated, c, case_insensitive),
-        }
-    }
-    anchored(&translated)
 }
 
 fn push_literal(pattern: &mut String, c: char, case_insensitive: bool) {
@@ -226,12 +237,12 @@ mod tests {
             ("*.exe", "xxexe", false),
             ("[a]", "[a]", true),
         ] {
-            assert_eq!(wildcard(pattern, false).unwrap().is_match(text), expected, "{pattern} on {text}");
+            assert_eq!(Wildcard::new(pattern, false).unwrap().is_match(text), expected, "{pattern} on {text}");
         }
-        assert!(wildcard("aBé", true).unwrap().is_match("Abé"));
-        assert!(!wildcard("aBé", true).unwrap().is_match("abÉ"));
+        assert!(Wildcard::new("aBé", true).unwrap().is_match("Abé"));
+        assert!(!Wildcard::new("aBé", true).unwrap().is_match("abÉ"));
         for (text, expected) in [("xaY", true), ("XaY", true), ("XAY", false), ("xay", true)] {
-            assert_eq!(wildcard(r"x\ay", true).unwrap().is_match(text), expected, "{text}");
+            assert_eq!(Wildcard::new(r"x\ay", true).unwrap().is_match(text), expected, "{text}");
         }
     }
 }
