@@ -189,6 +189,19 @@ impl Column {
         }
     }
 
+    /// Adds rows without a value until there are `n_rows`. Most fields occur in few events.
+    pub(super) fn pad(&mut self, n_rows: usize, kind: ColumnKind) {
+        match self {
+            Self::Lists(list) => {
+                list.ends.resize(n_rows, list.codes.len());
+                // leaves are lists, which may be empty
+                list.present.resize(n_rows, kind != ColumnKind::Elements);
+            }
+            Self::Texts(texts) => texts.codes.resize(n_rows, None),
+            Self::Times(column) => column.times.resize(n_rows, None),
+        }
+    }
+
     /// Returns the finished column and leaves the builder empty.
     pub(super) fn take(&mut self) -> Result<ArrayRef, ArrowError> {
         match self {

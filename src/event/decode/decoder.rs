@@ -72,14 +72,19 @@ pub struct Decoder {
     identity: Identity,
     shape: Shape,
     pub(super) cells: Cells,
+    /// rows of the batch so far
+    n_rows: usize,
+    /// per column, the number of rows of the batch with which its latest cell came
+    pushed: Vec<usize>,
 }
 
 impl Decoder {
     /// Returns a decoder of the columns of `projection`.
     pub fn new(projection: &Projection, identity: Identity) -> Self {
-        let columns = projection.specs().iter().map(|spec| Column::new(spec.kind)).collect();
+        let columns: Vec<Column> = projection.specs().iter().map(|spec| Column::new(spec.kind)).collect();
+        let pushed = vec![0; columns.len()];
         let cells = Cells { columns, scratch: String::new() };
-        Decoder { projection: projection.clone(), identity, shape: Shape::Event, cells }
+        Decoder { projection: projection.clone(), identity, shape: Shape::Event, cells, n_rows: 0, pushed }
     }
 
     /// The wanted columns.
@@ -234,6 +239,10 @@ impl Decoder {
         skipped: SkippedLines,
     ) -> Result<EventBatch, ArrowError> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        let specs = self.projection.specs().iter();
+        specs.zip(&mut self.cells.columns).for_each(|(spec, column)| column.pad(rows.len(), spec.kind));
+        self.n_rows = 0;
+        self.pushed.fill(0);
         let columns = self.cells.columns.iter_mut().map(Column::take).collect::<Result<Vec<_>, _>>()?;
         Ok(EventBatch {
             number: 0,
@@ -250,8 +259,19 @@ impl Decoder {
 
     /// Adds a row. Returns the hash of its identity, or 0 if it is not wanted.
     pub(super) fn push(&mut self, row: &Row<'_, '_>, envelope: &Envelope<'_>, name: &str, number: u64) -> u64 {
-        for column_idx in 0..row.plan.places.len() {
+        self.n_rows += 1;
+        for &column_idx in &row.plan.pathless {
             self.push_cell(column_idx, row, envelope, name, number);
+        }
+        // an event has few of the fields that many use cases want
+        for &node in row.touched() {
+            for &column_idx in &row.plan.columns_of[node as usize] {
+                if self.pushed[column_idx] != self.n_rows {
+                    self.pushed[column_idx] = self.n_rows;
+                    self.cells.columns[column_idx].pad(self.n_rows - 1, row.plan.specs[column_idx].kind);
+                    self.push_cell(column_idx, row, envelope, name, number);
+                }
+            }
         }
         self.hash(envelope, name, number)
     }

@@ -78,6 +78,10 @@ pub(super) struct Plan {
     pub(super) event_starts: ByteSet,
     /// per column, the source of its values
     pub(super) places: Vec<ValuePlace>,
+    /// columns whose values are not looked up by a path
+    pub(super) pathless: Vec<usize>,
+    /// per node of the trie, the columns that may take a value there
+    pub(super) columns_of: Vec<Vec<usize>>,
     /// true if some column needs the text of the whole document
     pub(super) keeps_source: bool,
 }
@@ -117,10 +121,21 @@ impl Plan {
         }
         let trie = builder.build();
         let places: Vec<ValuePlace> = specs.iter().map(|spec| value_place(spec, &trie)).collect();
+        let mut columns_of = vec![Vec::new(); trie.len()];
+        let mut pathless = Vec::new();
+        for (column_idx, place) in places.iter().enumerate() {
+            let ValuePlace::Field(field, forms) = place else {
+                pathless.push(column_idx);
+                continue;
+            };
+            for node in field.iter().chain(forms.iter().flat_map(|form| &form.of)) {
+                columns_of[*node as usize].push(column_idx);
+            }
+        }
         let keeps_source = places.iter().any(|place| matches!(place, ValuePlace::Names(_)));
         let [hit_starts, mut event_starts] = [first_bytes(["_"].into_iter()), trie.node(0).starts.clone()];
         event_starts.insert(b'_');
-        Plan { specs, trie, hit_starts, event_starts, places, keeps_source }
+        Plan { specs, trie, hit_starts, event_starts, places, pathless, columns_of, keeps_source }
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Row<'p, 'de> {
     /// latest place in `beyond` of each node and hash of the name's spelling
     latest_beyond: HashMap<(NodeId, u64), usize>,
     any_dotted: bool,
+    /// nodes that got a value, perhaps several times, and perhaps one that was replaced
+    touched: Vec<NodeId>,
 }
 
 /// See [`Row::mark`].
@@ -81,7 +83,13 @@ impl<'p, 'de> Row<'p, 'de> {
             beyond: Vec::new(),
             latest_beyond: HashMap::new(),
             any_dotted: false,
+            touched: Vec::new(),
         }
+    }
+
+    /// Nodes that may have values.
+    pub(super) fn touched(&self) -> &[NodeId] {
+        &self.touched
     }
 
     /// Clears the texts of the previous document.
@@ -96,6 +104,7 @@ impl<'p, 'de> Row<'p, 'de> {
         self.beyond.clear();
         self.latest_beyond.clear();
         self.any_dotted = false;
+        self.touched.clear();
     }
 
     /// Decides whether the value of a key is used. An equal key wins over one that differs in case.
@@ -149,10 +158,12 @@ impl<'p, 'de> Row<'p, 'de> {
     }
 
     pub(super) fn set(&mut self, node: NodeId, raw: &'de str) {
+        self.touched.push(node);
         self.slots[node as usize].raw = Some(raw);
     }
 
     pub(super) fn push_in_array(&mut self, node: NodeId, exact_path: bool, raw: &'de str) {
+        self.touched.push(node);
         self.in_arrays.push(InArray { node, exact_path, raw });
     }
 
@@ -164,6 +175,7 @@ impl<'p, 'de> Row<'p, 'de> {
         if let Some(before) = before.filter(|before| *before >= start.beyond) {
             self.beyond[before].node = REPLACED;
         }
+        self.touched.push(key.node);
         self.beyond.push(Beyond { node: key.node, raw });
     }
 
