@@ -17,6 +17,7 @@ pub mod event;
 // what was asked, and of which events
 pub mod cli;
 pub mod config;
+pub mod importers;
 pub mod telemetry;
 pub mod query;
 pub mod elastic;

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         }
         Command::Wipe(args) => start(0, |interrupt| commands::wipe(args, cli.log.quiet, interrupt)),
         Command::Bench(args) => start(0, |interrupt| commands::bench(args, interrupt)),
+        Command::Import(command) => commands::import(command),
         Command::Runs(command) => commands::runs(command),
         Command::State(command) => commands::state(command),
         Command::Notify(args) => start(0, |interrupt| commands::notify(args, interrupt)),

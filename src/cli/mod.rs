@@ -1,5 +1,6 @@
 //! The command line.
 
+mod import;
 mod kept;
 mod values;
 
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use import::{ImportArgs, ImportCommand};
 pub use kept::{RunsCommand, StateCommand, StatePlace};
 pub(crate) use values::parse_size;
 pub use values::{DeviceChoice, Sweep};
@@ -63,6 +65,9 @@ refuses the sample; 78 the channel cannot be used as it is configured")]
     #[command(after_help = "Runs read, judge and describe, but write nothing. Example: ee-outliers bench \
 --generate 1000000 --sweep threads=1,2,4 --repeat 5 --json bench.json")]
     Bench(BenchArgs),
+    /// Make use cases of the rules of other programs
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Ask the daemon of this machine whether it is well: exit with 0 if so, else with 69
     Health(HealthArgs),
     /// Print the completions of commands and options for a shell
