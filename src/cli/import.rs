@@ -9,6 +9,8 @@ use clap::{Args, Subcommand};
 pub enum ImportCommand {
     /// Make use cases of Sigma rules and correlations
     Sigma(ImportArgs),
+    /// Make use cases of ElastAlert rules
+    Elastalert(ImportArgs),
 }
 
 /// Options of an import.

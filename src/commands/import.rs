@@ -24,6 +24,7 @@ use crate::sinks::files::{check_writable, is_standard_output, write_whole};
 pub fn import(command: &ImportCommand) -> Exit {
     let made = match command {
         ImportCommand::Sigma(args) => make(args, importers::sigma),
+        ImportCommand::Elastalert(args) => make(args, importers::elastalert),
     };
     made.unwrap_or_else(told)
 }

@@ -22,10 +22,10 @@ pub struct CoveredRule {
 /// What became of a rule.
 #[derive(Clone, Debug)]
 pub enum Coverage {
-    /// A use case expresses it.
+    /// Use cases express it.
     Expressed {
-        /// Name of the section.
-        section: String,
+        /// Names of their sections.
+        sections: Vec<String>,
         /// What differs from the rule, as warnings.
         notes: Vec<Problem>,
     },
@@ -49,7 +49,7 @@ struct ReportedRule<'a> {
     column: u32,
     title: &'a str,
     expressed: bool,
-    use_case: Option<&'a str>,
+    use_cases: &'a [String],
     notes: Vec<ReportedReason<'a>>,
     reason: Option<ReportedReason<'a>>,
 }
@@ -104,17 +104,17 @@ impl<'a> CoverageReport<'a> {
 
 impl<'a> ReportedRule<'a> {
     fn of(rule: &'a CoveredRule) -> Self {
-        let (use_case, notes, reason) = match &rule.coverage {
-            Coverage::Expressed { section, notes } => (Some(section.as_str()), notes.as_slice(), None),
-            Coverage::Listed(problem) => (None, [].as_slice(), Some(ReportedReason::of(problem))),
+        let (use_cases, notes, reason) = match &rule.coverage {
+            Coverage::Expressed { sections, notes } => (sections.as_slice(), notes.as_slice(), None),
+            Coverage::Listed(problem) => ([].as_slice(), [].as_slice(), Some(ReportedReason::of(problem))),
         };
         ReportedRule {
             file: rule.location.file.display().to_string(),
             line: rule.location.line,
             column: rule.location.column,
             title: &rule.title,
-            expressed: use_case.is_some(),
-            use_case,
+            expressed: reason.is_none(),
+            use_cases,
             notes: notes.iter().map(ReportedReason::of).collect(),
             reason,
         }

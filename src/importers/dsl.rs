@@ -27,6 +27,8 @@ impl Filters {
         let (plain, others): (Vec<_>, Vec<_>) =
             conditions.into_iter().partition(|condition| lucene::clause(condition).is_some());
         let lucene = (!plain.is_empty() || others.is_empty()).then(|| lucene::query(&Condition::all(plain))).flatten();
+        // blanks at the end of a line are not part of a value
+        let lucene = lucene.map(|text| if text.ends_with(char::is_whitespace) { format!("({text})") } else { text });
         let dsl = (!others.is_empty()).then(|| {
             let mut text = String::from("{\"query\": ");
             write(&query(&Condition::all(others)), 1, &mut text);

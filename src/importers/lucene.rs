@@ -50,21 +50,21 @@ fn all(conditions: &[Condition]) -> Option<String> {
 
 /// Values of one field are written as one group.
 fn any(conditions: &[Condition]) -> Option<String> {
-    let values: Option<Vec<String>> = conditions.iter().map(single_value).collect();
-    if let (Some(values), [Condition::Field(field, _), ..]) = (values, conditions)
-        && conditions.iter().all(|condition| matches!(condition, Condition::Field(other, _) if other == field))
+    if let [Condition::Field(field, _), ..] = conditions
+        && let Some(values) = conditions.iter().map(|condition| values_of(condition, field)).collect::<Option<Vec<_>>>()
     {
-        return Some(format!("{}:({})", name(field), values.join(" OR ")));
+        return Some(format!("{}:({})", name(field), values.concat().join(" OR ")));
     }
     let clauses = conditions.iter().map(clause).collect::<Option<Vec<_>>>()?;
     Some(format!("({})", clauses.join(" OR ")))
 }
 
-/// Returns the value of a test that has only one.
-fn single_value(condition: &Condition) -> Option<String> {
-    let Condition::Field(_, test) = condition else { return None };
-    let mut values = values(test)?;
-    (values.len() == 1).then(|| values.remove(0))
+/// Returns the values any of which the condition asks for, if it is about `field`.
+fn values_of(condition: &Condition, field: &str) -> Option<Vec<String>> {
+    match condition {
+        Condition::Field(own, test) if own == field => values(test),
+        _ => None,
+    }
 }
 
 fn of_field(field: &str, test: &ValueTest) -> Option<String> {

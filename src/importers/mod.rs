@@ -17,7 +17,9 @@ mod lucene;
 mod regexp;
 mod dsl;
 mod section;
+mod limit;
 mod sigma;
+mod elastalert;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use crate::config::{Location, Problem};
 use section::UseCaseText;
 
 pub use coverage::{Coverage, CoverageReport, CoverageSummary, CoveredRule, coverage_text};
+pub use elastalert::elastalert;
 pub use sigma::sigma;
 
 /// A file of rules.
@@ -55,29 +58,35 @@ impl Import {
         text
     }
 
-    /// Removes the use case of a section, for the reason that `problem` gives; its rules are then
-    /// not expressed.
+    /// Removes the use case of a section, for the reason that `problem` gives. Its rules are then
+    /// not expressed, so their other use cases go, too.
     pub fn reject(&mut self, section: &str, problem: &Problem) {
-        self.use_cases.retain(|use_case| use_case.section != section);
+        let mut removed = vec![section.to_owned()];
         for rule in &mut self.rules {
-            if matches!(&rule.coverage, Coverage::Expressed { section: own, .. } if own == section) {
+            let Coverage::Expressed { sections, .. } = &mut rule.coverage else { continue };
+            if sections.iter().any(|own| own == section) {
+                removed.append(sections);
                 let reason = Problem::error(format!("its use case would be refused: {}", problem.message));
                 let reason = reason.at(rule.location.clone());
                 let help = problem.help.clone().unwrap_or_default();
                 rule.coverage = Coverage::Listed(Box::new(reason.help(help)));
             }
         }
+        self.use_cases.retain(|use_case| !removed.contains(&use_case.section));
     }
 
-    fn add(&mut self, location: &Location, title: &str, made: Result<(UseCaseText, Vec<Problem>), Box<Problem>>) {
+    fn add(&mut self, location: &Location, title: &str, made: Result<Made, Box<Problem>>) {
         let coverage = match made {
-            Ok((use_case, notes)) => {
-                let section = use_case.section.clone();
-                self.use_cases.push(use_case);
-                Coverage::Expressed { section, notes }
+            Ok((use_cases, notes)) => {
+                let sections = use_cases.iter().map(|use_case| use_case.section.clone()).collect();
+                self.use_cases.extend(use_cases);
+                Coverage::Expressed { sections, notes }
             }
             Err(problem) => Coverage::Listed(problem),
         };
         self.rules.push(CoveredRule { location: location.clone(), title: title.to_owned(), coverage });
     }
 }
+
+/// Use cases of a rule, and what they do differently.
+type Made = (Vec<UseCaseText>, Vec<Problem>);

@@ -1,7 +1,7 @@
 //! Texts with wildcards, and how query languages write them.
 
 /// Characters that stand for the beginning of an option on Windows, besides the hyphen.
-const DASHES: &str = r"\-/–—―";
+const DASHES: &str = r"\-\/–—―";
 
 /// A part of a [`Pattern`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -39,6 +39,8 @@ pub(super) struct About {
     pub(super) types: Vec<String>,
     pub(super) severity: Option<String>,
     pub(super) techniques: Vec<String>,
+    /// True if the rule is switched off.
+    pub(super) is_off: bool,
 }
 
 impl UseCaseText {
@@ -72,7 +74,7 @@ impl UseCaseText {
         if let Some(id) = &self.about.id {
             key("rule_id", &element(id));
         }
-        key("run_model", "1");
+        key("run_model", if self.about.is_off { "0" } else { "1" });
         text.push('\n');
     }
 }

@@ -64,4 +64,4 @@ macro_rules! targets {
     };
 }
 
-targets! { ini query_string dsl json_lines json csv evtx zeek parquet time grok }
+targets! { ini query_string dsl json_lines json csv evtx zeek parquet time grok rules }

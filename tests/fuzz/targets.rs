@@ -1,5 +1,6 @@
 //! What is done with each input, and what must hold whatever the input is.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use ee_outliers::event::decode::{
 use ee_outliers::event::derived::{DerivedField, DerivedFields};
 use ee_outliers::event::time::TimeFormats;
 use ee_outliers::event::{FieldNames, FieldPath};
+use ee_outliers::importers::{self, Coverage, RuleFile, coverage_text};
 use ee_outliers::query::{self, QueryColumn};
 use ee_outliers::sources::files::{EventFiles, FileOptions};
 use ee_outliers::sources::{DocRef, EventSource, ScanOptions};
@@ -32,6 +34,7 @@ pub(super) const TARGETS: &[(&str, Target)] = &[
     ("parquet", |data| file("parquet", data)),
     ("time", time),
     ("grok", grok),
+    ("rules", rules),
 ];
 
 /// Configuration files are read, or every problem has a place.
@@ -43,6 +46,32 @@ fn ini(data: &[u8]) {
     let loaded = config::load(std::slice::from_ref(&path), &[pattern]);
     for problem in &loaded.problems {
         assert!(!problem.to_string().contains(['\u{1b}', '\u{202e}']), "{problem:?}");
+    }
+}
+
+/// Rules become the use cases that the import says they become, and nothing else.
+fn rules(data: &[u8]) {
+    let folder = folder();
+    let path = folder.path().join("made.conf");
+    let pattern = path.to_str().expect("UTF-8").to_owned();
+    let file = RuleFile { path: Arc::from(Path::new("rules.yml")), bytes: data.to_vec() };
+    for importer in [importers::sigma, importers::elastalert] {
+        let import = importer(std::slice::from_ref(&file));
+        std::fs::write(&path, import.text()).expect("written");
+        let loaded = config::load(&[], std::slice::from_ref(&pattern));
+        let told: BTreeSet<&String> = import
+            .rules
+            .iter()
+            .flat_map(|rule| match &rule.coverage {
+                Coverage::Expressed { sections, .. } => sections.as_slice(),
+                Coverage::Listed(_) => &[],
+            })
+            .collect();
+        let rejected = loaded.rejected.iter().map(|use_case| &use_case.section);
+        let made: Vec<&String> = loaded.use_cases.iter().map(|use_case| &use_case.section).chain(rejected).collect();
+        assert_eq!(made.len(), told.len(), "{}", import.text());
+        assert_eq!(BTreeSet::from_iter(made), told, "{}", import.text());
+        assert!(!coverage_text(&import.rules, &import.unreadable).contains(['\u{1b}', '\u{202e}']));
     }
 }
 

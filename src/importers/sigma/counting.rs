@@ -1,154 +1,72 @@
 //! Rules that count: correlations of the types `event_count` and `value_count`, and the older
 //! `| count() by FIELD > NUMBER`.
 
-use super::rule::Rule;
 use crate::config::Problem;
-use crate::importers::condition::{Comparison, Condition};
-use crate::importers::dsl::Filters;
-use crate::importers::section::{Taken, UseCaseText, prose};
+use crate::importers::condition::Comparison;
+use crate::importers::limit::CountLimit;
 use crate::importers::yaml::Node;
-use crate::terminal::counted;
 
-/// A count of events, or of distinct values, that is too high or too low.
-#[derive(Debug)]
-pub(super) struct Counting {
-    /// Field whose distinct values are counted; `None` for events.
-    value: Option<String>,
-    groups: Vec<String>,
-    comparison: Comparison,
-    number: u64,
-    /// Period in which they are counted, in hours.
-    hours: u64,
-    /// The period as written.
-    period: String,
+/// Reads a correlation.
+pub(super) fn of_correlation(correlation: &Node) -> Result<CountLimit, Box<Problem>> {
+    let kind = correlation.text_of("type").unwrap_or_default();
+    let counts_values = match kind.as_str() {
+        "event_count" => false,
+        "value_count" => true,
+        _ => {
+            let place = correlation.get("type").unwrap_or(correlation);
+            let help = "`event_count` and `value_count` become use cases";
+            return Err(place.error(format!("a correlation of the type `{kind}` cannot be expressed"), help));
+        }
+    };
+    if let Some(aliases) = correlation.get("aliases") {
+        let help = "give the field its other names in [field_aliases] of the main configuration";
+        return Err(aliases.error("aliases of fields cannot be expressed", help));
+    }
+    let Some(condition) = correlation.get("condition") else {
+        return Err(correlation.error("a correlation without a condition", "write `condition:`"));
+    };
+    let mut bounds = condition.members().iter().filter(|member| member.key != "field");
+    let (Some(bound), None) = (bounds.next(), bounds.next()) else {
+        return Err(condition.error("not a single comparison", "write one of gt, gte, lt and lte"));
+    };
+    let comparison = comparison(&bound.key).ok_or_else(|| {
+        bound.value.error(format!("counts cannot be compared by `{}`", bound.key), "write gt, gte, lt or lte")
+    })?;
+    let number = bound.value.text().and_then(|text| text.parse().ok());
+    let number = number.ok_or_else(|| bound.value.error("not a number of events", "write a whole number"))?;
+    let value = condition.text_of("field").filter(|_| counts_values);
+    if counts_values && value.is_none() {
+        return Err(condition.error("no field whose values are counted", "write `field:`"));
+    }
+    let (period, hours) = hours(correlation.get("timespan"), correlation)?;
+    CountLimit { value, groups: correlation.texts_of("group-by"), comparison, number, hours, period }
+        .checked(correlation)
 }
 
-impl Counting {
-    /// Reads a correlation.
-    pub(super) fn of_correlation(correlation: &Node) -> Result<Self, Box<Problem>> {
-        let kind = correlation.text_of("type").unwrap_or_default();
-        let counts_values = match kind.as_str() {
-            "event_count" => false,
-            "value_count" => true,
-            _ => {
-                let place = correlation.get("type").unwrap_or(correlation);
-                let help = "`event_count` and `value_count` become use cases";
-                return Err(place.error(format!("a correlation of the type `{kind}` cannot be expressed"), help));
-            }
-        };
-        if let Some(aliases) = correlation.get("aliases") {
-            let help = "give the field its other names in [field_aliases] of the main configuration";
-            return Err(aliases.error("aliases of fields cannot be expressed", help));
-        }
-        let Some(condition) = correlation.get("condition") else {
-            return Err(correlation.error("a correlation without a condition", "write `condition:`"));
-        };
-        let mut bounds = condition.members().iter().filter(|member| member.key != "field");
-        let (Some(bound), None) = (bounds.next(), bounds.next()) else {
-            return Err(condition.error("not a single comparison", "write one of gt, gte, lt and lte"));
-        };
-        let comparison = comparison(&bound.key).ok_or_else(|| {
-            bound.value.error(format!("counts cannot be compared by `{}`", bound.key), "write gt, gte, lt or lte")
-        })?;
-        let number = bound.value.text().and_then(|text| text.parse().ok());
-        let number = number.ok_or_else(|| bound.value.error("not a number of events", "write a whole number"))?;
-        let value = condition.text_of("field").filter(|_| counts_values);
-        if counts_values && value.is_none() {
-            return Err(condition.error("no field whose values are counted", "write `field:`"));
-        }
-        let (period, hours) = hours(correlation.get("timespan"), correlation)?;
-        Self { value, groups: correlation.texts_of("group-by"), comparison, number, hours, period }.checked(correlation)
-    }
-
-    /// Reads what stands behind the `|` of a condition.
-    pub(super) fn of_aggregation(text: &str, node: &Node, timeframe: Option<&Node>) -> Result<Self, Box<Problem>> {
-        let refused = |message: &str| node.error(message, "`count() by FIELD > NUMBER` becomes a use case");
-        let Some((value, rest)) = text.strip_prefix("count(").and_then(|rest| rest.split_once(')')) else {
-            let function: String = text.chars().take_while(|c| c.is_alphanumeric()).collect();
-            return Err(refused(&format!("the aggregation `{function}` cannot be expressed")));
-        };
-        let words: Vec<&str> = rest.split_whitespace().collect();
-        let (group, sign, number) = match words.as_slice() {
-            ["by", group, sign, number] => (*group, *sign, *number),
-            [_, _] => return Err(refused("a count without a group cannot be expressed")),
-            _ => return Err(refused("an aggregation of an unknown form")),
-        };
-        let comparison = match sign {
-            ">" => Comparison::Greater,
-            ">=" => Comparison::GreaterOrEqual,
-            "<" => Comparison::Less,
-            "<=" => Comparison::LessOrEqual,
-            _ => return Err(refused(&format!("counts cannot be compared by `{sign}`"))),
-        };
-        let number = number.parse().map_err(|_| refused("not a number of events"))?;
-        let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
-        let (period, hours) = hours(timeframe, node)?;
-        Self { value, groups: vec![group.to_owned()], comparison, number, hours, period }.checked(node)
-    }
-
-    fn checked(self, node: &Node) -> Result<Self, Box<Problem>> {
-        if self.groups.is_empty() {
-            let help = "name the fields of a group in `group-by`";
-            return Err(node.error("a count without a group cannot be expressed", help));
-        }
-        if self.groups.iter().chain(&self.value).any(|field| field.contains([',', '\n']) || field.trim().is_empty()) {
-            return Err(node.error("a field whose name cannot stand in a list", "rename the field"));
-        }
-        if self.comparison == Comparison::Less && self.number == 0 {
-            return Err(node.error("no count is less than 0", "write a larger number"));
-        }
-        Ok(self)
-    }
-
-    /// What the use case does differently.
-    pub(super) fn note(&self, node: &Node) -> Problem {
-        let message = format!(
-            "counts over a history window of {}, not over each stretch of {}",
-            counted(self.hours, "hour", "hours"),
-            self.period
-        );
-        let help = "run it at least once in that time; on files, everything that is given counts";
-        Problem::warning(message).at(node.location.clone()).help(help)
-    }
-
-    /// The use case of a rule whose events match `condition`.
-    pub(super) fn use_case(&self, rule: &Rule<'_>, condition: Condition, taken: &mut Taken) -> UseCaseText {
-        let groups = self.groups.join(",");
-        let (on, frontier) = match self.comparison {
-            Comparison::Greater => ("high", self.number.to_string()),
-            Comparison::GreaterOrEqual => ("high", below(self.number)),
-            Comparison::Less => ("low", self.number.to_string()),
-            Comparison::LessOrEqual => ("low", self.number.saturating_add(1).to_string()),
-        };
-        let (method, target, what) = match &self.value {
-            Some(value) => ("across_aggregators", value.clone(), format!("{{term_count}} values of {}", prose(value))),
-            None => ("within_aggregator", groups.clone(), "{term_count} events".to_owned()),
-        };
-        let about = rule.about(taken);
-        let summary = format!("{}: {what} for {{aggregator}}", prose(&about.title));
-        UseCaseText {
-            section: taken.section("terms", "sigma", &rule.title, rule.id.as_deref()),
-            comments: rule.comments(),
-            filters: Filters::new(condition),
-            model_keys: vec![
-                ("aggregator", groups),
-                ("target", target),
-                ("target_count_method", method.to_owned()),
-                ("trigger_on", on.to_owned()),
-                ("trigger_method", "float".to_owned()),
-                ("trigger_sensitivity", frontier),
-                ("history_window_days", (self.hours / 24).to_string()),
-                ("history_window_hours", (self.hours % 24).to_string()),
-            ],
-            about,
-            summary,
-        }
-    }
-}
-
-/// A number just below `number`: counts are whole.
-fn below(number: u64) -> String {
-    number.checked_sub(1).map_or_else(|| "-1".to_owned(), |below| below.to_string())
+/// Reads what stands behind the `|` of a condition.
+pub(super) fn of_aggregation(text: &str, node: &Node, timeframe: Option<&Node>) -> Result<CountLimit, Box<Problem>> {
+    let refused = |message: &str| node.error(message, "`count() by FIELD > NUMBER` becomes a use case");
+    let Some((value, rest)) = text.strip_prefix("count(").and_then(|rest| rest.split_once(')')) else {
+        let function: String = text.chars().take_while(|c| c.is_alphanumeric()).collect();
+        return Err(refused(&format!("the aggregation `{function}` cannot be expressed")));
+    };
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let (group, sign, number) = match words.as_slice() {
+        ["by", group, sign, number] => (*group, *sign, *number),
+        [_, _] => return Err(refused("a count without a group cannot be expressed")),
+        _ => return Err(refused("an aggregation of an unknown form")),
+    };
+    let comparison = match sign {
+        ">" => Comparison::Greater,
+        ">=" => Comparison::GreaterOrEqual,
+        "<" => Comparison::Less,
+        "<=" => Comparison::LessOrEqual,
+        _ => return Err(refused(&format!("counts cannot be compared by `{sign}`"))),
+    };
+    let number = number.parse().map_err(|_| refused("not a number of events"))?;
+    let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
+    let (period, hours) = hours(timeframe, node)?;
+    CountLimit { value, groups: vec![group.to_owned()], comparison, number, hours, period }.checked(node)
 }
 
 fn comparison(key: &str) -> Option<Comparison> {

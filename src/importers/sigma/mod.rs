@@ -14,11 +14,12 @@ use std::collections::HashMap;
 
 use super::condition::Condition;
 use super::dsl::Filters;
+use super::limit::CountLimit;
 use super::section::{Taken, UseCaseText, placeholder, prose};
 use super::yaml::{Member, Node, Yaml, documents};
-use super::{Coverage, CoveredRule, Import, RuleFile};
+use super::{Coverage, CoveredRule, Import, Made, RuleFile};
 use crate::config::Problem;
-use counting::Counting;
+use counting::{of_aggregation, of_correlation};
 use rule::Rule;
 
 /// Fields that a summary shows at most.
@@ -53,21 +54,21 @@ pub fn sigma(files: &[RuleFile]) -> Import {
 
 /// Rules that only serve correlations are expressed if one of these is.
 fn credit(rules: &[Rule<'_>], covered: &mut [CoveredRule]) {
-    let mut sections: HashMap<String, String> = HashMap::new();
+    let mut sections: HashMap<String, Vec<String>> = HashMap::new();
     for (rule, covered) in rules.iter().zip(covered.iter()) {
         let references = rule.node.get("correlation").map(|node| node.texts_of("rules")).unwrap_or_default();
-        if let Coverage::Expressed { section, .. } = &covered.coverage {
+        if let Coverage::Expressed { sections: own, .. } = &covered.coverage {
             for reference in references {
-                sections.entry(reference).or_insert_with(|| section.clone());
+                sections.entry(reference).or_insert_with(|| own.clone());
             }
         }
     }
     for (rule, covered) in rules.iter().zip(covered) {
-        let section = rule.id.iter().chain(&rule.name).find_map(|reference| sections.get(reference));
-        if let (Coverage::Listed(_), Some(section)) = (&covered.coverage, section)
+        let found = rule.id.iter().chain(&rule.name).find_map(|reference| sections.get(reference));
+        if let (Coverage::Listed(_), Some(found)) = (&covered.coverage, found)
             && rule.node.get("correlation").is_none()
         {
-            covered.coverage = Coverage::Expressed { section: section.clone(), notes: Vec::new() };
+            covered.coverage = Coverage::Expressed { sections: found.clone(), notes: Vec::new() };
         }
     }
 }
@@ -142,15 +143,15 @@ impl<'r, 'n> KnownRules<'r, 'n> {
 }
 
 /// A rule on single events, or one that counts them.
-fn single(rule: &Rule<'_>, taken: &mut Taken) -> Result<(UseCaseText, Vec<Problem>), Box<Problem>> {
+fn single(rule: &Rule<'_>, taken: &mut Taken) -> Result<Made, Box<Problem>> {
     let detection = detection::read(rule.node)?;
     let source = source::read(rule.node);
     let condition = source.joined(detection.condition);
     let mut notes: Vec<Problem> = source.note.into_iter().collect();
     if let Some((text, node)) = detection.aggregation {
-        let counting = Counting::of_aggregation(&text, node, detection.timeframe)?;
-        notes.push(counting.note(node));
-        return Ok((counting.use_case(rule, condition, taken), notes));
+        let limit = of_aggregation(&text, node, detection.timeframe)?;
+        notes.push(limit.note(node));
+        return Ok((vec![counting(rule, &limit, condition, taken)], notes));
     }
     let fields = condition.required_fields().into_iter().filter(|field| !source::FIELDS.contains(field));
     let shown: Vec<String> = fields.filter_map(placeholder).take(SHOWN_FIELDS).collect();
@@ -167,7 +168,7 @@ fn single(rule: &Rule<'_>, taken: &mut Taken) -> Result<(UseCaseText, Vec<Proble
         about,
         summary,
     };
-    Ok((use_case, notes))
+    Ok((vec![use_case], notes))
 }
 
 /// A correlation of other rules.
@@ -176,10 +177,10 @@ fn correlated(
     correlation: &Node,
     known: &KnownRules<'_, '_>,
     taken: &mut Taken,
-) -> Result<(UseCaseText, Vec<Problem>), Box<Problem>> {
-    let counting = Counting::of_correlation(correlation)?;
+) -> Result<Made, Box<Problem>> {
+    let limit = of_correlation(correlation)?;
     let mut conditions = Vec::new();
-    let mut notes = vec![counting.note(correlation)];
+    let mut notes = vec![limit.note(correlation)];
     let references = correlation.get("rules").map(Node::elements).unwrap_or_default();
     for reference in references {
         let name = reference.text().unwrap_or_default();
@@ -202,5 +203,18 @@ fn correlated(
     if conditions.is_empty() {
         return Err(correlation.error("a correlation without rules", "write `rules:`"));
     }
-    Ok((counting.use_case(rule, Condition::any(conditions), taken), notes))
+    Ok((vec![counting(rule, &limit, Condition::any(conditions), taken)], notes))
+}
+
+/// The use case of a rule that counts the events of `condition`.
+fn counting(rule: &Rule<'_>, limit: &CountLimit, condition: Condition, taken: &mut Taken) -> UseCaseText {
+    let about = rule.about(taken);
+    UseCaseText {
+        section: taken.section("terms", "sigma", &rule.title, rule.id.as_deref()),
+        comments: rule.comments(),
+        filters: Filters::new(condition),
+        model_keys: limit.keys(),
+        summary: format!("{}: {}", prose(&about.title), limit.summary()),
+        about,
+    }
 }

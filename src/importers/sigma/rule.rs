@@ -39,6 +39,7 @@ impl<'n> Rule<'n> {
             types: tactics,
             severity: level.filter(|level| LEVELS.contains(&level.as_str())),
             techniques: techniques.collect(),
+            is_off: false,
         }
     }
 

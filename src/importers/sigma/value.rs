@@ -113,6 +113,10 @@ impl<'a> FieldKey<'a> {
                 Yaml::Bool(false) => is(ValueTest::Exists).map(Condition::negated),
                 _ => Err(value.error("`exists` needs true or false", "write true or false")),
             },
+            Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) if field.is_empty() => {
+                self.of_text(&value.text().unwrap_or_default(), value)
+            }
+            Yaml::Null if field.is_empty() => Err(value.error("a keyword without a text", "write a text")),
             Yaml::Null => is(ValueTest::Exists).map(Condition::negated),
             Yaml::Bool(flag) => is(ValueTest::Bool(*flag)),
             _ if self.has_any(&["lt", "lte", "gt", "gte"]) => self.comparison(value),

@@ -323,7 +323,8 @@ fn plain_part(node: &Node, at: usize) -> Result<&str, SyntaxError> {
 }
 
 fn push_class_char(class: &mut String, c: char) {
-    if c.is_ascii_punctuation() {
+    // escaped angle brackets are boundaries of words
+    if c.is_ascii_punctuation() && !matches!(c, '<' | '>') {
         class.push('\\');
     }
     class.push(c);

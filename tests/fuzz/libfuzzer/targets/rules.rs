@@ -1,0 +1,4 @@
+//! See `targets.rs` of the folder above.
+#![no_main]
+
+ee_outliers_fuzz::target!("rules");
