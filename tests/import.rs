@@ -73,10 +73,17 @@ fn reasons(path: &Path) -> BTreeMap<u64, BTreeSet<String>> {
     reasons
 }
 
+/// Checks rules that have a single search with the given lines.
+fn check_selections(cases: &[Case<'_>]) {
+    let rule = |lines: &str| format!("detection:\n  selection:\n    {lines}\n  condition: selection");
+    let rules: Vec<String> = cases.iter().map(|(lines, ..)| rule(lines)).collect();
+    let cases: Vec<Case<'_>> = rules.iter().zip(cases).map(|(rule, case)| (rule.as_str(), case.1, case.2)).collect();
+    check("sigma", "title", &cases);
+}
+
 #[test]
-fn values_and_modifiers() {
-    let selection = |lines: &str| format!("detection:\n  selection:\n    {lines}\n  condition: selection");
-    let cases: &[(&str, &[&str], &[&str])] = &[
+fn texts_with_wildcards() {
+    check_selections(&[
         (
             "f: CMD.exe",
             &[r#"{"f":"cmd.EXE"}"#, r#"{"f":["x","cmd.exe"]}"#],
@@ -97,6 +104,12 @@ fn values_and_modifiers() {
         ),
         ("f|contains|all: [one, two]", &[r#"{"f":"TWO one"}"#], &[r#"{"f":"one"}"#]),
         ("f|contains|cased: One", &[r#"{"f":"a One b"}"#], &[r#"{"f":"a one b"}"#]),
+    ]);
+}
+
+#[test]
+fn numbers_addresses_and_missing_values() {
+    check_selections(&[
         ("f: 4688", &[r#"{"f":4688}"#, r#"{"f":"4688"}"#], &[r#"{"f":46880}"#]),
         ("f: '4688'", &[r#"{"f":4688}"#, r#"{"f":"4688"}"#], &[r#"{"f":"4688 "}"#]),
         ("f: -1", &[r#"{"f":-1}"#, r#"{"f":"-1"}"#], &[r#"{"f":1}"#]),
@@ -120,6 +133,12 @@ fn values_and_modifiers() {
         ),
         ("f|startswith: '192.168.'", &[r#"{"f":"192.168.7.7"}"#], &[r#"{"f":"192.169.7.7"}"#]),
         ("f|startswith: 'FE80:'", &[r#"{"f":"fe80::1"}"#], &[r#"{"f":"fd80::1"}"#]),
+    ]);
+}
+
+#[test]
+fn dashes_and_encodings() {
+    check_selections(&[
         (
             "f|windash|contains: ' -x '",
             &[r#"{"f":"a /X b"}"#, r#"{"f":"a –x b"}"#, r#"{"f":"a -x b"}"#],
@@ -134,6 +153,12 @@ fn values_and_modifiers() {
         ),
         ("f|wide|base64offset|contains: abc", &[r#"{"f":"YQBiAGMA"}"#], &[r#"{"f":"YWJj"}"#]),
         ("f|utf16be|base64|contains: abc", &[r#"{"f":"x AGEAYgBj"}"#], &[r#"{"f":"YQBiAGMA"}"#]),
+    ]);
+}
+
+#[test]
+fn special_characters() {
+    check_selections(&[
         ("cs(User-Agent)|contains: bot", &[r#"{"cs(User-Agent)":"a Bot 1"}"#], &[r#"{"cs(User-Agent)":"a"}"#]),
         ("c-uri|contains: '/../'", &[r#"{"c-uri":"/a/../b"}"#], &[r#"{"c-uri":"/a/b"}"#]),
         ("a.b|startswith: x", &[r#"{"a":{"b":"Xy"}}"#, r#"{"a.b":"xy"}"#], &[r#"{"a":{"b":"yx"}}"#]),
@@ -146,10 +171,7 @@ fn values_and_modifiers() {
         ("f: AND", &[r#"{"f":"and"}"#], &[r#"{"f":"or"}"#]),
         ("f|contains: '${x}'", &[r#"{"f":"a ${X} b"}"#], &[r#"{"f":"a x b"}"#]),
         ("f|contains: '${1}'", &[r#"{"f":"a ${1} b"}"#], &[r#"{"f":"a 1 b"}"#]),
-    ];
-    let rules: Vec<String> = cases.iter().map(|(lines, ..)| selection(lines)).collect();
-    let cases: Vec<Case<'_>> = rules.iter().zip(cases).map(|(rule, case)| (rule.as_str(), case.1, case.2)).collect();
-    check("sigma", "title", &cases);
+    ]);
 }
 
 #[test]
