@@ -68,11 +68,17 @@ impl Process {
 
     #[track_caller]
     pub(crate) fn end(self, code: i32) {
+        let (ended, log) = self.terminate();
+        assert_eq!(ended, code, "{log}");
+    }
+
+    /// Ends the daemon; returns its exit code and its log.
+    pub(super) fn terminate(self) -> (i32, String) {
         signal(&self.child, "TERM");
         let started = Instant::now();
         let (finished, log) = (finish(self.child), self.log);
-        assert_eq!(finished.code, code, "{log}");
         assert!(started.elapsed() < Duration::from_secs(30));
+        (finished.code, log)
     }
 }
 
