@@ -189,7 +189,7 @@ impl Groups {
         supported_by.sort_unstable();
         let finding = Finding { score, own_score, supported_by, assets, ..group.finding };
         if let Some(scores) = &mut self.scores {
-            scores.push(FindingScore::of(&finding), size_of::<FindingScore>())?;
+            scores.push(FindingScore::of(&finding, number), size_of::<FindingScore>())?;
         }
         let n_bytes = finding.n_bytes();
         Ok(self.findings.push(finding, n_bytes)?)

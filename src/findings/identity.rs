@@ -1,6 +1,6 @@
 //! Identity of findings and outliers: the same in every run that finds them.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::fmt;
 use std::io;
 
@@ -8,6 +8,7 @@ use outlier_kernels::surprise::score;
 use sha2::{Digest, Sha256};
 
 use super::Finding;
+use super::surprise::ordered;
 use crate::outlier::{FindingKey, rounded};
 use crate::spill::{FieldReader, FieldWriter, Record};
 
@@ -24,6 +25,10 @@ impl StableId {
             hash.update(part.map_or(0, |part| part.len() as u64 + 1).to_le_bytes());
             hash.update(part.unwrap_or_default());
         }
+        Self::of_hash(hash)
+    }
+
+    fn of_hash(hash: Sha256) -> Self {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash.finalize()[..16]);
         StableId(u128::from_be_bytes(bytes))
@@ -69,6 +74,22 @@ impl fmt::Display for StableId {
     }
 }
 
+/// Identity of a list of identities, to which they are added one by one.
+#[derive(Debug, Clone, Default)]
+pub struct ListIdentity(Sha256);
+
+impl ListIdentity {
+    /// Adds the next one.
+    pub fn add(&mut self, id: StableId) {
+        self.0.update(id.to_bytes());
+    }
+
+    /// Identity of all of them.
+    pub fn finish(self) -> StableId {
+        StableId::of_hash(self.0)
+    }
+}
+
 impl Finding {
     /// Its identity.
     pub fn identity(&self) -> StableId {
@@ -84,11 +105,24 @@ pub struct FindingScore {
     pub finding: StableId,
     /// Surprise in bits.
     surprise: f64,
+    /// Number of the finding in the order of use cases and names.
+    number: u64,
 }
 
 impl FindingScore {
-    pub(super) fn of(finding: &Finding) -> Self {
-        FindingScore { finding: finding.identity(), surprise: finding.surprise }
+    pub(super) fn of(finding: &Finding, number: u64) -> Self {
+        FindingScore { finding: finding.identity(), surprise: finding.surprise, number }
+    }
+
+    /// Score of a finding that has none.
+    pub fn lowest(finding: StableId) -> Self {
+        FindingScore { finding, surprise: 0.0, number: u64::MAX }
+    }
+
+    /// Rank among all findings: the highest scores come first, then names decide. Findings are read
+    /// in nearly the same order.
+    pub fn rank(self) -> FindingRank {
+        FindingRank(Reverse(ordered(self.surprise)), self.number)
     }
 
     /// The score, from 0 to 100.
@@ -96,6 +130,10 @@ impl FindingScore {
         rounded(score(self.surprise))
     }
 }
+
+/// Rank of a finding; the first is the one with the highest score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FindingRank(Reverse<u64>, u64);
 
 impl PartialEq for FindingScore {
     fn eq(&self, other: &Self) -> bool {
@@ -113,7 +151,7 @@ impl PartialOrd for FindingScore {
 
 impl Ord for FindingScore {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.finding.cmp(&other.finding).then(other.surprise.total_cmp(&self.surprise))
+        self.finding.cmp(&other.finding).then(self.rank().cmp(&other.rank()))
     }
 }
 
@@ -121,10 +159,12 @@ impl Record for FindingScore {
     fn encode(&self, fields: &mut FieldWriter) {
         self.finding.encode(fields);
         fields.number(self.surprise.to_bits());
+        fields.number(self.number);
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
-        Ok(FindingScore { finding: StableId::decode(fields)?, surprise: f64::from_bits(fields.number()?) })
+        let (finding, surprise) = (StableId::decode(fields)?, f64::from_bits(fields.number()?));
+        Ok(FindingScore { finding, surprise, number: fields.number()? })
     }
 }
 

@@ -38,7 +38,7 @@ use crate::spill::{MergedRuns, SpillError, StoredRuns};
 use selection::Selection;
 
 pub use assets::{AssetEvidence, RankedAsset};
-pub use identity::{FindingScore, StableId};
+pub use identity::{FindingRank, FindingScore, ListIdentity, StableId};
 pub use selection::LeftOut;
 
 /// Upper limit on the memory of each sort; the rest is sorted on disk.

@@ -16,10 +16,10 @@ use crate::delivery::{
     NoticeDocument,
 };
 use crate::elastic::{DocumentVersion, Lookup, StoredDocument};
-use crate::findings::{Finding, FindingScore, Findings, StableId};
+use crate::findings::{Finding, FindingScore, Findings, ListIdentity, StableId};
 use crate::outlier::{FileDocument, GatheredOutlier, Outlier, StoredOutliers};
 use crate::sources::Documents;
-use crate::spill::{MergedRuns, SortedRuns};
+use crate::spill::{MergedRuns, SortedRuns, SpillError};
 use crate::state::{RunDelivery, RunRecord, StateStore};
 
 /// Days for which outliers are remembered that are not seen again.
@@ -120,7 +120,8 @@ impl Notices<'_> {
 
     fn announced(&self) -> Result<MergedRuns<Announced>, DeliveryError> {
         let mut announced = SortedRuns::new(self.spill_dir, MEMORY_BYTES);
-        self.store.announced(|id, day| {
+        // those of this run are among the new ones that were noted
+        self.store.announced_before(self.run.number, |id, day| {
             let identity = StableId::from_bytes(id);
             announced.push(Announced { identity, day }, size_of::<Announced>()).map_err(DeliveryError::from)
         })?;
@@ -275,7 +276,7 @@ impl Notices<'_> {
         use_cases.sort_by(|a, b| b.n_findings.cmp(&a.n_findings).then_with(|| a.use_case.cmp(&b.use_case)));
         use_cases.truncate(DIGEST_NAMES);
         Digest {
-            key: tally.key.to_string(),
+            key: tally.key().to_string(),
             run_id: self.run.id.clone(),
             found_at: self.now,
             n_findings: tally.n_findings,
@@ -300,21 +301,26 @@ fn bounded(fields: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// Score of a finding. Findings come in the order of their identities.
-fn score_of(scores: &mut MergedRuns<FindingScore>, finding: StableId) -> Result<f64, DeliveryError> {
+fn score_of(scores: &mut MergedRuns<FindingScore>, finding: StableId) -> Result<FindingScore, SpillError> {
     while scores.next_if(|score| score.finding < finding)?.is_some() {}
-    Ok(scores.next_if(|score| score.finding == finding)?.map_or(0.0, FindingScore::score))
+    Ok(scores.next_if(|score| score.finding == finding)?.unwrap_or_else(|| FindingScore::lowest(finding)))
 }
 
 /// Reads the other new outliers of the finding of `first`.
-fn new_finding(first: FoundOutlier, score: f64, new: &mut MergedRuns<OfFinding>) -> Result<NewFinding, DeliveryError> {
+fn new_finding(
+    first: FoundOutlier,
+    score: FindingScore,
+    new: &mut MergedRuns<OfFinding>,
+) -> Result<NewFinding, SpillError> {
     let mut strongest = (first.surprise, first.number);
     let (mut earliest, mut latest) = (first.time, first.time);
-    let join = |a: StableId, b: StableId| StableId::of([a.to_bytes(), b.to_bytes()].iter().map(|part| Some(&part[..])));
-    let mut key = join(first.finding, first.identity);
+    let mut key = ListIdentity::default();
+    key.add(first.finding);
+    key.add(first.identity);
     let mut n_outliers = 1;
     while let Some(OfFinding(next)) = new.next_if(|next| next.0.finding == first.finding)? {
         n_outliers += 1;
-        key = join(key, next.identity);
+        key.add(next.identity);
         if next.surprise > strongest.0 || next.surprise == strongest.0 && next.number < strongest.1 {
             strongest = (next.surprise, next.number);
         }
@@ -325,12 +331,13 @@ fn new_finding(first: FoundOutlier, score: f64, new: &mut MergedRuns<OfFinding>)
     Ok(NewFinding {
         finding: first.finding,
         use_case_idx: first.use_case_idx,
-        score,
+        score: score.score(),
+        rank: score.rank(),
         n_outliers,
         first: time(earliest),
         last: time(latest),
         strongest: strongest.1,
-        key,
+        key: key.finish(),
     })
 }
 

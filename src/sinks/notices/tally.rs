@@ -1,13 +1,12 @@
 //! Sums of what a channel is to be told, and the findings with the highest scores.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
 use super::Route;
 use crate::delivery::DIGEST_NAMES;
-use crate::findings::StableId;
+use crate::findings::{FindingRank, ListIdentity, StableId};
 
 /// Upper limit on the findings of a run that a channel is told one by one, whatever its settings.
 const MOST_TOLD: u64 = 1000;
@@ -22,6 +21,8 @@ pub(super) struct NewFinding {
     pub(super) use_case_idx: usize,
     /// Score of the whole finding.
     pub(super) score: f64,
+    /// Rank among all findings of the run.
+    pub(super) rank: FindingRank,
     /// Number of its new outliers.
     pub(super) n_outliers: u64,
     pub(super) first: Option<DateTime<Utc>>,
@@ -30,15 +31,6 @@ pub(super) struct NewFinding {
     pub(super) strongest: u64,
     /// Hash of the finding and its new outliers.
     pub(super) key: StableId,
-}
-
-/// Order of findings: the highest scores first.
-type Rank = (Reverse<u64>, StableId);
-
-impl NewFinding {
-    fn rank(&self) -> Rank {
-        (Reverse(self.score.to_bits()), self.finding)
-    }
 }
 
 /// Sums over the findings of a use case.
@@ -61,14 +53,14 @@ pub(super) struct Tally<'r> {
     pub(super) use_cases: BTreeMap<usize, UseCaseTally>,
     best: Vec<NewFinding>,
     /// Rank of the last finding of a list that is full: only what comes before it stays.
-    last: Option<Rank>,
+    last: Option<FindingRank>,
     /// Hash of the keys of all findings.
-    pub(super) key: StableId,
+    key: ListIdentity,
 }
 
 impl<'r> Tally<'r> {
     pub(super) fn new(route: &'r Route, n_pending: usize) -> Self {
-        let (use_cases, best, key) = (BTreeMap::new(), Vec::new(), StableId::default());
+        let (use_cases, best, key) = (BTreeMap::new(), Vec::new(), ListIdentity::default());
         Tally { route, n_pending, n_findings: 0, n_outliers: 0, use_cases, best, last: None, key }
     }
 
@@ -84,14 +76,19 @@ impl<'r> Tally<'r> {
         use_case.n_findings += 1;
         use_case.n_outliers += new.n_outliers;
         use_case.highest_score = use_case.highest_score.max(new.score);
-        self.key = StableId::of([self.key.to_bytes(), new.key.to_bytes()].iter().map(|part| Some(part.as_slice())));
-        if self.last.is_none_or(|last| new.rank() < last) {
+        self.key.add(new.key);
+        if self.last.is_none_or(|last| new.rank < last) {
             self.best.push(new.clone());
             if self.best.len() >= 2 * self.most_best() {
                 self.keep_best();
-                self.last = self.best.last().map(NewFinding::rank);
+                self.last = self.best.last().map(|last| last.rank);
             }
         }
+    }
+
+    /// Hash of the keys of all findings.
+    pub(super) fn key(&self) -> StableId {
+        self.key.clone().finish()
     }
 
     /// True if the channel gets a digest.
@@ -112,7 +109,7 @@ impl<'r> Tally<'r> {
     }
 
     fn keep_best(&mut self) {
-        self.best.sort_by_key(NewFinding::rank);
+        self.best.sort_by_key(|new| new.rank);
         self.best.truncate(self.most_best());
     }
 }

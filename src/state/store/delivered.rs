@@ -82,17 +82,19 @@ impl StateStore {
         announced.map_or(Ok(false), |announced| announced.is_empty().map(|is_empty| !is_empty)).map_err(self.failed())
     }
 
-    /// Calls `visit` with the ids that runs announced, and which no run has delivered; in no order.
+    /// Calls `visit` with the ids that runs before `run` announced, and which no run has delivered;
+    /// in no order.
     ///
     /// # Errors
     /// A store that cannot be read, and errors of `visit`.
-    pub fn announced<E: From<StateError>>(
+    pub fn announced_before<E: From<StateError>>(
         &self,
+        run: u64,
         mut visit: impl FnMut([u8; 16], u32) -> Result<(), E>,
     ) -> Result<(), E> {
         let transaction = self.begin_read()?;
         let Some(announced) = self.table(&transaction, ANNOUNCED)? else { return Ok(()) };
-        for entry in announced.iter().map_err(self.failed())? {
+        for entry in announced.range(..(run, 0)).map_err(self.failed())? {
             let (_, value) = entry.map_err(self.failed())?;
             for Entry { id, day } in unpack(value.value()).map_err(self.bad_value())? {
                 visit(id, day)?;

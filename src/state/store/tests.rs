@@ -127,24 +127,25 @@ fn announcements_stay_until_they_are_settled() {
     store.announce(1, 1, time(0), &[id(3)]).unwrap();
     drop(store);
     let store = open(folder.path());
-    let announced = || {
+    let announced_before = |run: u64| {
         let mut ids = Vec::new();
         let push = |id, _| {
             ids.push(id);
             Ok::<(), StateError>(())
         };
-        store.announced(push).unwrap();
+        store.announced_before(run, push).unwrap();
         ids.sort_unstable();
         ids
     };
     let mut expected = [id(1), id(2), id(3)];
     expected.sort_unstable();
-    assert_eq!(announced(), expected);
+    assert_eq!(announced_before(2), expected);
+    assert!(announced_before(1).is_empty());
     let mut delivery = store.deliver(2, time(1)).unwrap();
     let day = u32::try_from(time(0).timestamp() / 86_400).unwrap();
     delivery.settle(&[(id(2), day), (id(9), day - 50)], 30).unwrap();
     delivery.commit().unwrap();
-    assert_eq!(announced(), [id(2)]);
+    assert_eq!(announced_before(1), [id(2)]);
 }
 
 #[test]
