@@ -31,6 +31,10 @@ fn main() -> ExitCode {
         Command::Wipe(args) => start(0, |interrupt| commands::wipe(args, cli.log.quiet, interrupt)),
         Command::Bench(args) => start(0, |interrupt| commands::bench(args, interrupt)),
         Command::Import(command) => commands::import(command),
+        Command::Backtest(args) => {
+            let threads = args.threads.map_or(0, NonZero::get);
+            start(threads, |interrupt| commands::backtest(args, cli.log.quiet, interrupt))
+        }
         Command::Runs(command) => commands::runs(command),
         Command::State(command) => commands::state(command),
         Command::Notify(args) => start(0, |interrupt| commands::notify(args, interrupt)),

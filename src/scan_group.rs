@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tracing::{Instrument, Span as LogSpan, info, info_span};
 
-use crate::config::MainConfig;
+use crate::config::{MainConfig, UseCase};
 use crate::detection::{Detected, Detection, DetectionError};
 use crate::engine::Compute;
 use crate::findings::UseCaseCounts;
@@ -44,6 +44,15 @@ pub struct ScanGroup<'a> {
     pub n_before: usize,
     /// Memory of earlier runs, if the configuration has one.
     pub store: Option<&'a Memories>,
+}
+
+/// A scan group whose events are in memory, before anything is judged.
+#[derive(Debug)]
+pub struct ReadGroup {
+    /// The events.
+    pub ingested: Ingested,
+    /// Time spent reading.
+    reading: Duration,
 }
 
 /// Result of a scan group.
@@ -95,49 +104,31 @@ pub enum GroupError {
 /// # Errors
 /// Events that could not be read, and failures that no other use case would be spared.
 pub fn judge(group: &ScanGroup<'_>) -> Result<GroupResult, GroupError> {
+    judge_read(group, &read(group)?)
+}
+
+/// Reads a scan group, and judges nothing. Blocks like [`judge`].
+///
+/// # Errors
+/// Events that could not be read.
+pub fn read(group: &ScanGroup<'_>) -> Result<ReadGroup, GroupError> {
     let started = Instant::now();
     let read = || ingest(group.source, &group.plan, group.compute, &group.options);
     let ingested = info_span!(target: SPANS, "read").in_scope(read)?;
-    let reading = started.elapsed();
-    let assessments = assess(&group.plan, &ingested, group.source);
-    let fields = names_in_use(&group.plan, &ingested, group.source);
-    let mut use_cases = judge_all(group, &ingested, assessments);
-    if let Some(error) = take_end_of_run(&mut use_cases) {
-        return Err(error.into());
-    }
-    Ok(GroupResult {
-        summary: ingested.summary,
-        reading,
-        n_spilled: ingested.table.n_spilled(),
-        table_bytes: ingested.table.memory_bytes(),
-        fields,
-        use_cases,
-    })
+    Ok(ReadGroup { ingested, reading: started.elapsed() })
 }
 
-/// Judges all use cases, up to one per thread at once; returns results in the order of the plan.
-fn judge_all(group: &ScanGroup<'_>, ingested: &Ingested, assessments: Vec<Assessment>) -> Vec<UseCaseResult> {
-    let n_threads = group.compute.limits().threads.get();
-    let n_at_once = n_threads.min(group.plan.use_cases.len()).max(1);
-    let n_partitions = n_threads.div_ceil(n_at_once);
-    let run = LogSpan::current();
-    let outcomes = side_by_side(group.plan.use_cases.len(), n_at_once, async |mask_idx| {
-        let planned = &group.plan.use_cases[mask_idx];
-        let name = planned.use_case.id();
-        let span = info_span!(target: SPANS, parent: &run, "use_case", use_case = name);
-        let judged = async {
-            let started = Instant::now();
-            let outcome = detect(group, ingested, planned, mask_idx, n_partitions).await;
-            let outliers = outcome.as_ref().map_or(0, |detected| detected.outliers);
-            info!(use_case = name, outliers, seconds = started.elapsed().as_secs_f64(), "judged");
-            outcome
-        };
-        let outcome = judged.instrument(span).await;
-        if outcome.is_err() {
-            group.gathered.withdraw_use_case(group.n_before + mask_idx);
-        }
-        outcome
-    });
+/// Judges a scan group that was read with all its use cases. Blocks like [`judge`].
+///
+/// # Errors
+/// Failures that no other use case would be spared.
+pub fn judge_read(group: &ScanGroup<'_>, read: &ReadGroup) -> Result<GroupResult, GroupError> {
+    let ReadGroup { ingested, reading } = read;
+    let assessments = assess(&group.plan, ingested, group.source);
+    let fields = names_in_use(&group.plan, ingested, group.source);
+    let as_planned = |(mask_idx, planned): (usize, &PlannedUseCase)| (mask_idx, Arc::clone(&planned.use_case));
+    let as_planned: Vec<(usize, Arc<UseCase>)> = group.plan.use_cases.iter().enumerate().map(as_planned).collect();
+    let outcomes = judge_as(group, read, &as_planned)?;
     let result = |((outcome, assessment), &usage)| UseCaseResult {
         usage,
         assessment,
@@ -145,23 +136,76 @@ fn judge_all(group: &ScanGroup<'_>, ingested: &Ingested, assessments: Vec<Assess
         documents: 0,
         counts: UseCaseCounts::default(),
     };
-    outcomes.into_iter().zip(assessments).zip(&ingested.usage).map(result).collect()
+    Ok(GroupResult {
+        summary: ingested.summary.clone(),
+        reading: *reading,
+        n_spilled: ingested.table.n_spilled(),
+        table_bytes: ingested.table.memory_bytes(),
+        fields,
+        use_cases: outcomes.into_iter().zip(assessments).zip(&ingested.usage).map(result).collect(),
+    })
 }
 
-/// Takes the first failure that ends the run, if there is one.
-fn take_end_of_run(use_cases: &mut Vec<UseCaseResult>) -> Option<DetectionError> {
-    let idx = use_cases.iter().position(|result| result.outcome.as_ref().is_err_and(DetectionError::ends_run))?;
-    use_cases.swap_remove(idx).outcome.err()
+/// Judges a scan group that was read with `variants` of its use cases: each stands for the use case
+/// of the plan with its number, from which it differs in its trigger only. Up to one per thread is
+/// judged at once; results are in their order. Blocks like [`judge`].
+///
+/// # Errors
+/// Failures that no other use case would be spared.
+pub fn judge_as(
+    group: &ScanGroup<'_>,
+    read: &ReadGroup,
+    variants: &[(usize, Arc<UseCase>)],
+) -> Result<Vec<Result<Detected, DetectionError>>, GroupError> {
+    let n_threads = group.compute.limits().threads.get();
+    let n_at_once = n_threads.min(variants.len()).max(1);
+    let n_partitions = n_threads.div_ceil(n_at_once);
+    let run = LogSpan::current();
+    let mut outcomes = side_by_side(variants.len(), n_at_once, async |idx| {
+        let (mask_idx, use_case) = &variants[idx];
+        let name = use_case.id();
+        let span = info_span!(target: SPANS, parent: &run, "use_case", use_case = name);
+        let judged = async {
+            let started = Instant::now();
+            let judged = Judged { use_case, mask_idx: *mask_idx, use_case_idx: group.n_before + idx };
+            let outcome = detect(group, &read.ingested, judged, n_partitions).await;
+            let outliers = outcome.as_ref().map_or(0, |detected| detected.outliers);
+            info!(use_case = name, outliers, seconds = started.elapsed().as_secs_f64(), "judged");
+            outcome
+        };
+        let outcome = judged.instrument(span).await;
+        if outcome.is_err() {
+            group.gathered.withdraw_use_case(group.n_before + idx);
+        }
+        outcome
+    });
+    let ends_run = |outcome: &Result<_, DetectionError>| outcome.as_ref().is_err_and(DetectionError::ends_run);
+    if let Some(idx) = outcomes.iter().position(ends_run)
+        && let Err(error) = outcomes.swap_remove(idx)
+    {
+        return Err(error.into());
+    }
+    Ok(outcomes)
+}
+
+/// A use case that is judged, or a variant of it.
+#[derive(Clone, Copy)]
+struct Judged<'a> {
+    use_case: &'a UseCase,
+    /// Number of the use case in the plan.
+    mask_idx: usize,
+    /// Number under which its outliers are gathered.
+    use_case_idx: usize,
 }
 
 async fn detect(
     group: &ScanGroup<'_>,
     ingested: &Ingested,
-    planned: &PlannedUseCase,
-    mask_idx: usize,
+    judged: Judged<'_>,
     n_partitions: usize,
 ) -> Result<Detected, DetectionError> {
-    let use_case = &*planned.use_case;
+    let Judged { use_case, mask_idx, use_case_idx } = judged;
+    let planned = &group.plan.use_cases[mask_idx];
     let session = group.compute.session(n_partitions);
     let context = session.map_err(|error| EvaluationError::Plan(error.to_string()))?;
     let name = use_case.id();
@@ -200,7 +244,7 @@ async fn detect(
         formats: time_formats(use_case, &group.plan.names),
         newest: group.plan.newest,
         gathered: group.gathered,
-        use_case_idx: group.n_before + mask_idx,
+        use_case_idx,
         interrupt: &group.options.interrupt,
     };
     let mut detected = detection.run(Inputs { recall: recall.as_ref(), ..inputs }).await?;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod import;
+mod backtest;
 mod kept;
 mod values;
 
@@ -11,6 +12,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use import::{ImportArgs, ImportCommand};
+pub use backtest::{BacktestArgs, BacktestFormat, LabelArg, RecordingsHalf};
 pub use kept::{RunsCommand, StateCommand, StatePlace};
 pub(crate) use values::parse_size;
 pub use values::{DeviceChoice, Sweep};
@@ -68,6 +70,10 @@ refuses the sample; 78 the channel cannot be used as it is configured")]
     /// Make use cases of the rules of other programs
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Run use cases over labelled events, and report how good they are
+    #[command(after_help = "Example: ee-outliers backtest --events recordings/ --label labels.attack=attack \
+--recording labels.dataset --curves -o backtest.html")]
+    Backtest(BacktestArgs),
     /// Ask the daemon of this machine whether it is well: exit with 0 if so, else with 69
     Health(HealthArgs),
     /// Print the completions of commands and options for a shell

@@ -1,5 +1,6 @@
 //! The commands of the program, one file each, and what they share.
 
+mod backtest;
 mod bench;
 mod check;
 mod daemon;
@@ -34,6 +35,7 @@ use crate::sources::files::{EventFiles, FileOptions};
 use crate::spill;
 use error::RunError;
 
+pub use backtest::backtest;
 pub use bench::bench;
 pub use check::check;
 pub use daemon::{Daemon, daemon};

@@ -52,8 +52,8 @@ pub use macros::{ExpandedMacro, Macros};
 pub use main_config::MainConfig;
 pub use models::{
     Baseline, Beacon, BeaconMethod, BeaconTrigger, Comparison, CountMethod, Metrics, Model, ModelType, Prevalence,
-    Separators, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus, TriggerMethod, TriggerOn, TriggerScore,
-    Word2vec,
+    Sensitivity, Separators, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus, TriggerMethod, TriggerOn,
+    TriggerScore, Word2vec,
 };
 pub use notifiers::{
     Channel, ChannelSettings, ChannelTls, ChannelType, CustomField, CustomFieldType, DataStreamSettings, HttpSettings,
@@ -194,6 +194,16 @@ fn warn_of_duplicates(use_cases: &[UseCase], problems: &mut Vec<Problem>) {
             );
         }
     }
+}
+
+/// True if a file defines use cases, so that it is not a main configuration; also if it cannot be
+/// read, which [`load`] reports.
+pub(crate) fn defines_use_cases(path: &Path) -> bool {
+    let is_use_case = |name: &str| ModelType::of_section(name).is_some_and(|(_, name)| !name.is_empty());
+    files::read(path).map_or(true, |(file, text)| {
+        let (ini, _) = ini::parse(&text, ini::Dialect::UseCases, &file);
+        ini.sections.iter().any(|section| is_use_case(&section.name))
+    })
 }
 
 #[cfg(test)]

@@ -194,7 +194,8 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<Prepared> {
         count_in_windows(plan, &batch.columns, &mut usage)?;
     }
     let newest = newest(plan, &batch.columns)?;
-    let wanted = any(&masks, batch.columns.num_rows());
+    let n_rows = batch.columns.num_rows();
+    let wanted = if plan.kept.is_some() { BooleanArray::from(vec![true; n_rows]) } else { any(&masks, n_rows) };
     let (columns, rows, masks, ties) = keep(&batch, &wanted, masks)?;
     let (keys, too_many): (Vec<LocalKey>, Vec<Vec<usize>>) =
         plan.layout.keys.iter().map(|spec| key(plan, spec, &columns)).collect::<anyhow::Result<_>>()?;

@@ -66,8 +66,7 @@ impl<'a> Judging<'a> {
         use_cases: &[Arc<UseCase>],
         recording: Option<&'a Recording<'a>>,
     ) -> Result<Self, RunError> {
-        let compute = Compute::new(request.limits.clone()).map_err(|error| RunError::Internal(error.to_string()))?;
-        let compute = compute.with_resource(device(request.device, use_cases)?);
+        let compute = compute(request, use_cases)?;
         let store = open_store(request, main, use_cases, recording)?;
         let spill_dir = &compute.limits().spill_dir;
         let gathered = Gathered::new(spill_dir);
@@ -104,13 +103,7 @@ impl<'a> Judging<'a> {
         total_bytes: Option<u64>,
     ) -> Result<(), RunError> {
         let progress = Arc::new(ScanProgress::default());
-        let options = ScanOptions {
-            threads: self.compute.limits().threads.get(),
-            memory_for_ids: self.compute.limits().memory / 8,
-            interrupt: self.interrupt.clone(),
-            progress: Arc::clone(&progress),
-            ..ScanOptions::default()
-        };
+        let options = scan_options(&self.compute, self.interrupt, &progress);
         let group = ScanGroup {
             plan: Arc::clone(plan),
             source,
@@ -346,6 +339,27 @@ impl FindingsOutputs {
             file.write(findings)?;
         }
         if self.prints_table { console::print_findings(findings) } else { Ok(()) }
+    }
+}
+
+/// Threads, memory and devices for a run with `use_cases`.
+pub(in crate::commands) fn compute(request: &Request, use_cases: &[Arc<UseCase>]) -> Result<Compute, RunError> {
+    let compute = Compute::new(request.limits.clone()).map_err(|error| RunError::Internal(error.to_string()))?;
+    Ok(compute.with_resource(device(request.device, use_cases)?))
+}
+
+/// Options for reading events within the limits of a run.
+pub(in crate::commands) fn scan_options(
+    compute: &Compute,
+    interrupt: &Interrupt,
+    progress: &Arc<ScanProgress>,
+) -> ScanOptions {
+    ScanOptions {
+        threads: compute.limits().threads.get(),
+        memory_for_ids: compute.limits().memory / 8,
+        interrupt: interrupt.clone(),
+        progress: Arc::clone(progress),
+        ..ScanOptions::default()
     }
 }
 

@@ -24,7 +24,12 @@ use crate::runtime::{Clock, Interrupt, SystemClock};
 use crate::telemetry;
 use judging::Judging;
 use recording::Recording;
-use request::{Request, RequestedSource};
+use request::RequestedSource;
+
+pub(super) use judging::{compute, scan_options};
+pub(super) use outputs::check as check_outputs;
+pub(super) use progress::Progress;
+pub(super) use request::Request;
 
 /// Runs once. `quiet` leaves progress and summary out, but for what is missing.
 pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
@@ -147,7 +152,9 @@ impl Once<'_> {
     {
         let Once { args, settings, .. } = self;
         let request = Request::new(args, clock.now())?;
-        outputs::check(args, &request, settings)?;
+        let [documents, findings] = [request.output.as_ref().map(|output| &output.path), request.findings.as_ref()];
+        let outputs = [("-o", documents), ("--findings", findings), ("--report", args.report.as_ref())];
+        outputs::check(args, settings, &outputs)?;
         let mapping = read_mapping(args.config.mapping.as_deref())?;
         *recording = Recording::begin(&request, self, clock, interrupt, report)?;
         let use_cases = self.choose(&request, report)?;
@@ -164,7 +171,7 @@ impl Once<'_> {
     }
 
     /// Tells all problems; active use cases that pass `--only` and are selected.
-    fn choose(self, request: &Request, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
+    pub(super) fn choose(self, request: &Request, report: &mut Report) -> Result<Vec<Arc<UseCase>>, RunError> {
         let settings = self.settings;
         report.problems(&settings.problems);
         tell_problems(settings)?;

@@ -5,27 +5,28 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::super::error::RunError;
-use super::request::Request;
 use crate::cli::RunArgs;
 use crate::config::Configuration;
 use crate::report::Report;
 use crate::sinks::files::{check_writable, is_standard_output, write_whole};
 use crate::sources::files::event_files;
 
-/// Refuses an output that would replace a file that the run reads, or the other output.
+/// Refuses an output that would replace a file that the run reads, or another output. `outputs` are
+/// options and the files that they name.
 ///
 /// # Errors
 /// The file that would be replaced.
-pub(super) fn check(args: &RunArgs, request: &Request, settings: &Configuration) -> Result<(), RunError> {
+pub(in crate::commands) fn check(
+    args: &RunArgs,
+    settings: &Configuration,
+    outputs: &[(&'static str, Option<&PathBuf>)],
+) -> Result<(), RunError> {
     let events = event_files(&args.events);
     let configuration = args.config.config.iter().chain(&args.config.mapping).chain(&settings.files);
     let read: Vec<(&PathBuf, Identity)> =
         configuration.chain(&events).filter_map(|path| Some((path, Identity::of(path)?))).collect();
-    let documents = request.output.as_ref().map(|output| output.path.as_path());
-    let findings = request.findings.as_deref();
-    let outputs = [("-o", documents), ("--findings", findings), ("--report", args.report.as_deref())];
     let mut written: Vec<(&str, Identity)> = Vec::new();
-    for (option, path) in outputs.into_iter().filter_map(|(option, path)| Some((option, path?))) {
+    for (option, path) in outputs.iter().filter_map(|(option, path)| Some((*option, (*path)?))) {
         let Some(identity) = Identity::of(path) else { continue };
         let path = path.display();
         if let Some((input, _)) = read.iter().find(|(_, known)| *known == identity) {

@@ -12,14 +12,14 @@ use crate::sources::ScanProgress;
 use crate::terminal::counted;
 
 /// A progress bar on a terminal, or nothing.
-pub(super) struct Progress {
+pub(in crate::commands) struct Progress {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Progress {
     /// Shows how much of `total_bytes` was read, until stopped.
-    pub(super) fn start(quiet: bool, total_bytes: Option<u64>, progress: Arc<ScanProgress>) -> Self {
+    pub(in crate::commands) fn start(quiet: bool, total_bytes: Option<u64>, progress: Arc<ScanProgress>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let shown = !quiet && io::stderr().is_terminal();
         let thread = shown.then(|| {
@@ -29,7 +29,7 @@ impl Progress {
         Progress { stop, thread }
     }
 
-    pub(super) fn stop(self) {
+    pub(in crate::commands) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread {
             // the display has no result; its panic would already be on the screen

@@ -17,13 +17,13 @@ use crate::spelling::nearest;
 const NO_EVENTS: &str = "no events were named: give --events FILE, or --config FILE with the es_url of a cluster";
 
 /// Arguments of a run, as they are meant.
-pub(super) struct Request {
+pub(in crate::commands) struct Request {
     pub(super) source: RequestedSource,
     /// Time that `now` stands for in queries.
-    pub(super) now: DateTime<Utc>,
+    pub(in crate::commands) now: DateTime<Utc>,
     /// Period of the events.
-    pub(super) period: Period,
-    pub(super) limits: Limits,
+    pub(in crate::commands) period: Period,
+    pub(in crate::commands) limits: Limits,
     /// Device on which models are trained.
     pub(super) device: DeviceChoice,
     /// File for outliers; without one, a table is printed.
@@ -52,7 +52,7 @@ pub(super) enum RequestedSource {
 
 impl Request {
     /// Finds out what `args` mean at the time `clock_now`.
-    pub(super) fn new(args: &RunArgs, clock_now: DateTime<Utc>) -> Result<Self, RunError> {
+    pub(in crate::commands) fn new(args: &RunArgs, clock_now: DateTime<Utc>) -> Result<Self, RunError> {
         let source = match args.events.as_slice() {
             [] if args.config.config.is_empty() => return Err(RunError::Usage(NO_EVENTS.to_owned())),
             [] => RequestedSource::Cluster,

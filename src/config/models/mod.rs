@@ -3,6 +3,7 @@
 mod beacon;
 mod comparison;
 mod metrics;
+mod sensitivity;
 mod separators;
 mod simplequery;
 mod sudden_appearance;
@@ -23,6 +24,7 @@ pub(super) use beacon::OLD_SECTION as OLD_BEACON_SECTION;
 pub use beacon::{Beacon, BeaconMethod, BeaconTrigger, Prevalence};
 pub use comparison::{Baseline, Comparison};
 pub use metrics::Metrics;
+pub use sensitivity::Sensitivity;
 pub use separators::Separators;
 pub use simplequery::SimpleQuery;
 pub use sudden_appearance::SuddenAppearance;

@@ -96,12 +96,31 @@ fn render(name: &str, context: TemplateValue) -> Result<String, Error> {
     environment.get_template(name)?.render(context)
 }
 
-fn environment() -> Result<Environment<'static>, Error> {
+/// A page that stands alone, in a file: `template` is what is between head and foot. It may mark
+/// markup of our own as safe; all other text is escaped.
+pub(crate) fn page_alone(template: &str, context: TemplateValue) -> Result<String, Error> {
+    const NAME: &str = "alone.html";
+    const STYLE_LINK: &str = "<link rel=\"stylesheet\" href=\"/style.css\">";
+    const HOME_LINK: &str = "<a href=\"/\">ee-outliers</a>";
+    let head = include_str!("head.html").replace(STYLE_LINK, &format!("<style>\n{STYLE}</style>"));
+    let head = head.replace(HOME_LINK, "ee-outliers");
+    let mut environment = escaping();
+    environment.add_template_owned(NAME, [&head, template, include_str!("foot.html")].concat())?;
+    environment.get_template(NAME)?.render(context)
+}
+
+/// An environment without templates, which escapes text for HTML and for people.
+fn escaping() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_formatter(|out, state, value| match value.as_str() {
-        Some(text) => escape_formatter(out, state, &TemplateValue::from(escape_controls(text))),
-        None => escape_formatter(out, state, value),
+        Some(text) if !value.is_safe() => escape_formatter(out, state, &TemplateValue::from(escape_controls(text))),
+        _ => escape_formatter(out, state, value),
     });
+    environment
+}
+
+fn environment() -> Result<Environment<'static>, Error> {
+    let mut environment = escaping();
     for (name, text) in TEMPLATES {
         environment.add_template(name, text)?;
     }

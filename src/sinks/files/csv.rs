@@ -44,13 +44,13 @@ impl Form for CsvRows {
 }
 
 /// Returns the first line of a table with these columns.
-pub(super) fn header(columns: &[Column]) -> String {
+pub fn header(columns: &[Column]) -> String {
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     format!("{}\r\n", names.join(","))
 }
 
 /// Returns the line of a row with these columns.
-pub(super) fn record(row: &[String], columns: &[Column]) -> String {
+pub fn record(row: &[String], columns: &[Column]) -> String {
     let mut out = String::new();
     for (idx, (text, (_, kind))) in row.iter().zip(columns).enumerate() {
         if idx > 0 {

@@ -21,9 +21,10 @@ use documents::DocumentLines;
 use parquet::ParquetRows;
 use sorted::SortedFile;
 
+pub use csv::{header as csv_header, record as csv_record};
 pub use findings::{FindingsFile, create_findings};
 pub use place::{check_writable, is_standard_output, write_whole};
-pub use rows::Timestamps;
+pub use rows::{CellKind, Column, Timestamps};
 
 /// Starts a file; fails at once if it could not be written at the end. What is written to a stream
 /// is kept in `spill_dir` until then, and so is what one index and id has too much of.

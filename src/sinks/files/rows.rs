@@ -12,7 +12,7 @@ use crate::outlier::Outlier;
 
 /// Type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CellKind {
+pub enum CellKind {
     /// Text, which may come from an event.
     Text,
     /// A number.
@@ -20,7 +20,7 @@ pub(super) enum CellKind {
 }
 
 /// Name and type of a column.
-pub(super) type Column = (&'static str, CellKind);
+pub type Column = (&'static str, CellKind);
 
 /// Columns of outliers.
 pub(super) const COLUMNS: [Column; 16] = [

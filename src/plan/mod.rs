@@ -3,6 +3,8 @@
 //! Use cases over the same source form one scan group. Its plan is the union of the columns that
 //! they need. Keys, metrics and times that several use cases share are held once.
 
+mod kept;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ use crate::query::{
     named_fields, with_other_names,
 };
 use crate::table::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
+
+pub use kept::{KeptColumns, KeptFields, plan_keeping};
 
 /// Restriction of the events by time, because a source may hold more than the history window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub struct ScanPlan {
     pub latest: i64,
     /// Time up to which events without a year have happened; `None` if the newest event tells.
     pub newest: Option<i64>,
+    /// Columns that are kept of every event; `None` if only the events that use cases want are kept.
+    pub kept: Option<KeptColumns>,
 }
 
 /// A use case and the columns it reads.
@@ -106,10 +112,21 @@ pub fn plan(
     period: Period,
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
+    plan_files(use_cases, names, mapping, None, period, now)
+}
+
+fn plan_files(
+    use_cases: Vec<Arc<UseCase>>,
+    names: &Arc<FieldNames>,
+    mapping: Option<&Mapping>,
+    kept: Option<KeptFields<'_>>,
+    period: Period,
+    now: DateTime<Utc>,
+) -> (ScanPlan, Vec<Refused>) {
     let mapped = |mapping: &Mapping| Arc::new(names.with_mapping(Arc::new(mapping.clone())));
     let names = mapping.map_or_else(|| Arc::clone(names), mapped);
     let asking = Arc::clone(&names);
-    plan_with(use_cases, names, &asking, period, now, |use_case, asked, names| {
+    plan_with(use_cases, names, &asking, kept, period, now, |use_case, asked, names| {
         compile_query(use_case, asked, names, mapping, now).map(Some)
     })
 }
@@ -125,7 +142,7 @@ pub fn plan_search(
     period: Period,
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, Arc::clone(names), &names.searchable(), period, now, |_, _, _| Ok(None))
+    plan_with(use_cases, Arc::clone(names), &names.searchable(), None, period, now, |_, _, _| Ok(None))
 }
 
 /// Plans one scan. Queries ask for every name that `asking` has for their fields. `query` compiles
@@ -134,6 +151,7 @@ fn plan_with(
     use_cases: Vec<Arc<UseCase>>,
     names: Arc<FieldNames>,
     asking: &FieldNames,
+    kept: Option<KeptFields<'_>>,
     period: Period,
     now: DateTime<Utc>,
     query: impl Fn(&UseCase, &UseCaseQuery, &FieldNames) -> Result<Option<CompiledQuery>, Vec<Problem>>,
@@ -147,6 +165,7 @@ fn plan_with(
             refused.push((use_case, problems));
         }
     }
+    planner.kept = kept.map(|fields| planner.keep(fields));
     (planner.finish(period, now), refused)
 }
 
@@ -168,6 +187,7 @@ struct Planner {
     use_cases: Vec<PlannedUseCase>,
     rule_sets: Vec<Arc<DerivedFields>>,
     names: Arc<FieldNames>,
+    kept: Option<KeptColumns>,
 }
 
 impl Planner {
@@ -315,6 +335,7 @@ impl Planner {
             latest: now.timestamp_micros().saturating_add(MICROS_PER_DAY),
             // a window is known before the newest event is
             newest: period.end().or((period != Period::Everything).then_some(now.timestamp_micros())),
+            kept: self.kept,
         }
     }
 }
