@@ -68,11 +68,11 @@ fn folder() -> tempfile::TempDir {
 fn backtest(folder: &Path, more: &[&str], code: i32) -> Finished {
     let args = ["backtest", "--events", "events.ndjson", "-q"];
     let use_cases: &[&str] = if more.contains(&"--use-cases") { &[] } else { &["--use-cases", "u.conf"] };
-    program::run(folder, &[&args, use_cases, more].concat()).expect_code(code)
+    program::run(folder, &[&args[..], use_cases, more].concat()).expect_code(code)
 }
 
 fn as_json(folder: &Path, more: &[&str]) -> Value {
-    let finished = backtest(folder, &[&LABELS, &["--format", "json"], more].concat(), 0);
+    let finished = backtest(folder, &[&LABELS[..], &["--format", "json"], more].concat(), 0);
     serde_json::from_str(&finished.stdout).expect("JSON")
 }
 

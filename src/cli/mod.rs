@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use import::{ImportArgs, ImportCommand};
 pub use backtest::{BacktestArgs, BacktestFormat, LabelArg, RecordingsHalf};
+pub use import::{ImportArgs, ImportCommand};
 pub use kept::{RunsCommand, StateCommand, StatePlace};
 pub(crate) use values::parse_size;
 pub use values::{DeviceChoice, Sweep};
