@@ -1,5 +1,5 @@
-//! Fields that are kept of every event, such as labels: they are there for what compares the results
-//! of use cases with them. No use case sees them because of it.
+//! Fields that are kept of every event, such as labels: they are there for what compares the
+//! results of use cases with them. No use case sees them because of it.
 
 use std::sync::Arc;
 

@@ -66,7 +66,8 @@ pub struct ScanPlan {
     pub latest: i64,
     /// Time up to which events without a year have happened; `None` if the newest event tells.
     pub newest: Option<i64>,
-    /// Columns that are kept of every event; `None` if only the events that use cases want are kept.
+    /// Columns that are kept of every event; `None` if only the events that use cases want are
+    /// kept.
     pub kept: Option<KeptColumns>,
 }
 

@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn halves_are_fixed() {
-        // the first byte of the SHA-256 of the name: 0xca of "a", 0x3e of "b", 0x2e of "c", 0x18 of "d", 0x3f of "e"
+        // the first bytes of the SHA-256 of these names are 0xca, 0x3e, 0x2e, 0x18 and 0x3f
         let halves = ["a", "b", "c", "d", "e"].map(half_of);
         use RecordingsHalf::{A, B};
         assert_eq!(halves, [A, A, A, A, B]);

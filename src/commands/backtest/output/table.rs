@@ -2,7 +2,7 @@
 
 use std::io;
 
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, Table};
 
 use super::super::comparison::{Changes, ComparedFinding, ComparisonResult};
 use super::super::measures::Measures;
@@ -132,6 +132,10 @@ fn rest(n: usize) -> String {
 fn figures(first: &str) -> Table {
     let mut table = table_for(&io::stdout());
     table.set_header([first].into_iter().chain(HEADERS));
+    // names are read as a whole
+    table.column_mut(0).into_iter().for_each(|names| {
+        names.set_constraint(ColumnConstraint::ContentWidth);
+    });
     align_right(&mut table, 1);
     table
 }
