@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::program::{self, Finished};
 use crate::site::{Site, rare_processes};
@@ -51,9 +51,29 @@ fn the_folder_is_shown_checked_and_exported() {
     let lines = program::run(site.path(), &place).expect_code(0).stdout;
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().expect("a kind")).collect();
-    assert_eq!(kinds, ["store", "run", "finding", "run", "finding"]);
+    assert_eq!(kinds, ["store", "run", "finding", "run", "finding", "memory", "tally", "tally"]);
     assert_eq!(lines[1]["report"]["use_cases"][0]["name"], "terms_process");
     assert_eq!(lines[2]["finding"]["outlier"]["term_count"], 1);
+    assert_eq!((&lines[5]["use_case"], &lines[5]["keys"]["target"]), (&"terms_process".into(), &"process".into()));
+    let midnight = "2024-05-01T00:00:00Z";
+    assert_eq!(lines[5]["stretches"], json!([{"start": midnight, "end": midnight}]));
+    let mut tallies: Vec<&Value> = lines[6..].iter().collect();
+    tallies.sort_by_key(|tally| tally["target"].to_string());
+    for (tally, (target, count)) in tallies.into_iter().zip([("a", 1), ("b", 2)]) {
+        let expected = json!({
+            "kind": "tally", "use_case": "terms_process", "aggregator": "web", "target": target,
+            "stretch": midnight, "count": count, "first": midnight, "last": midnight,
+        });
+        assert_eq!(*tally, expected);
+    }
+    // a memory without a store, and nothing at all
+    fs::remove_file(site.store()).expect("removable");
+    let lines = site.state("export", &[]).expect_code(0).stdout;
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    fs::remove_dir_all(site.path().join("state")).expect("removable");
+    fs::create_dir(site.path().join("state")).expect("a folder");
+    let nothing = site.state("export", &[]).expect_code(2).stderr;
+    assert!(nothing.contains("nothing is kept there"), "{nothing}");
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub enum StateCommand {
         #[command(flatten)]
         place: StatePlace,
     },
-    /// Print everything in the state store, one JSON object per line
+    /// Print everything in the folder, one JSON object per line
     Export {
         /// The folder.
         #[command(flatten)]

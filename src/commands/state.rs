@@ -3,17 +3,18 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::{error, warn};
 
 use super::error::RunError;
-use super::{printed, told};
+use super::{printed, spill_dir, told};
 use crate::cli::{StateCommand, StatePlace};
 use crate::delivery::SinkError;
 use crate::report::Exit;
 use crate::sinks::console::{print_json, print_text};
 use crate::state::{
-    MemorySummary, StateError, StateStore, StoreSummary, Verified, set_aside_files, survey_memories, verify,
+    MemorySummary, StateError, StateStore, StoreSummary, Verified, export_memories, set_aside_files, survey_memories,
+    verify,
 };
 use crate::terminal::{counted, escape_controls, thousands};
 
@@ -140,12 +141,18 @@ fn check(place: &StatePlace) -> Result<Exit, RunError> {
 
 fn export(place: &StatePlace) -> Result<Exit, RunError> {
     let folder = folder(place)?;
-    let Some(store) = StateStore::open_to_read(&folder)? else {
-        return Err(RunError::Usage(format!("{}: there is no state store", folder.display())));
-    };
+    let scratch = spill_dir(None)?;
+    let store = StateStore::open_to_read(&folder)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let exported = store.export(|line| writeln!(out, "{line}").map_err(ExportError::Output));
+    let mut n_lines = 0;
+    let mut print = |line: Value| {
+        n_lines += 1;
+        writeln!(out, "{line}").map_err(ExportError::Output)
+    };
+    let exported = store.map_or(Ok(()), |store| store.export(&mut print));
+    let exported = exported.and_then(|()| export_memories(&folder, &scratch, &mut print));
     match exported.and_then(|()| out.flush().map_err(ExportError::Output)) {
+        Ok(()) if n_lines == 0 => Err(RunError::Usage(format!("{}: nothing is kept there", folder.display()))),
         Ok(()) => Ok(Exit::Done),
         Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
         Err(ExportError::Output(error)) => Err(SinkError::new(Path::new("standard output"))(error).into()),

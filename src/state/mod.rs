@@ -9,7 +9,7 @@ pub use error::StateError;
 pub use folder::{MemoryUse, StateFolder};
 pub use pairs::{
     Adding, Bin, Counted, Looked, Memories, Memory, MemorySize, MemorySummary, Pairs, Pending, Sketch, Stretch,
-    Tallies, Tally, TallyColumns, Window, survey_memories,
+    Tallies, Tally, TallyColumns, Window, export_memories, survey_memories,
 };
 pub use store::{
     ChannelCounts, ChannelSummary, HistoryLimits, KeptFinding, MOST_KEPT, PendingNotice, RunDelivery, RunEnd,

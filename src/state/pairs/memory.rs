@@ -49,6 +49,13 @@ impl Memory {
         })
     }
 
+    /// Opens the memory in `folder`, of whatever use case, to read it; `None` without one.
+    pub(super) fn to_read(folder: &Path) -> Result<Option<Self>, StateError> {
+        let Some(manifest) = Manifest::read(folder)? else { return Ok(None) };
+        let (folder, days, others) = (folder.to_owned(), NonZeroU32::MIN, Vec::new());
+        Ok(Some(Memory { folder, manifest, days, others, converted: None }))
+    }
+
     /// The memory in `folder`.
     #[cfg(test)]
     pub(super) fn for_test(folder: &Path, days: u32) -> Self {

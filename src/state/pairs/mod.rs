@@ -20,6 +20,7 @@
 //! hold tallies, and know pairs by their numbers. So many nights cost little more than one.
 
 mod adding;
+mod export;
 mod file;
 mod keys;
 mod layout;
@@ -44,6 +45,7 @@ use super::folder::{MemoryUse, StateFolder};
 use crate::config::UseCase;
 
 pub use adding::{Adding, Pending};
+pub use export::export_memories;
 pub use layout::Looked;
 pub use manifest::MemorySize;
 pub use memory::{Memory, Window};
