@@ -12,7 +12,7 @@ const FOUND: &[(&str, u64, bool)] = &[
     ("beacon_callback", 676, false),
     ("terms_self_signed_certificate", 380, false),
     ("simplequery_identity_question", 33, true),
-    ("simplequery_hidden_powershell", 32, true),
+    ("simplequery_hidden_powershell", 32, false),
     ("simplequery_encoded_powershell", 27, true),
     ("metrics_base64_in_command_line", 27, true),
     ("terms_powershell_on_network", 20, false),

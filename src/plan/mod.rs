@@ -3,6 +3,7 @@
 //! Use cases over the same source form one scan group. Its plan is the union of the columns that
 //! they need. Keys, metrics and times that several use cases share are held once.
 
+mod column_names;
 mod kept;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::query::{
 };
 use crate::table::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
 
+pub use column_names::{column_name, time_column_name};
 pub use kept::{KeptColumns, KeptFields, plan_keeping};
 
 /// Restriction of the events by time, because a source may hold more than the history window.
@@ -349,25 +351,6 @@ pub fn time_formats(use_case: &UseCase, names: &FieldNames) -> TimeFormats {
     } else {
         configured.clone()
     }
-}
-
-/// Name of the decoded column of a time.
-pub fn time_column_name(time: &TimeSpec) -> String {
-    let name = column_name(ColumnKind::Time, &time.field);
-    if time.formats.is_empty() { name } else { format!("{name} as {}", time.formats) }
-}
-
-/// Name of the decoded column of `field`.
-pub fn column_name(kind: ColumnKind, field: &FieldPath) -> String {
-    let prefix = match kind {
-        ColumnKind::Elements => "elements",
-        ColumnKind::Joined => "joined",
-        ColumnKind::Strings => "strings",
-        ColumnKind::Leaves => "leaves",
-        ColumnKind::FormLeaves => "leaves of a form",
-        ColumnKind::Time => "time",
-    };
-    format!("{prefix}:{field}")
 }
 
 fn position<T: PartialEq>(known: &mut Vec<T>, wanted: T) -> usize {

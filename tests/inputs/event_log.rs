@@ -251,7 +251,8 @@ fn real_logs_are_read() {
 fn shipped_use_cases_find_their_events_in_an_event_log() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let use_cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("use_cases/windows/commands.conf");
-    fs::write(folder.path().join("sysmon.1"), event_log(&[&[EDITOR, SHELL]])).expect("written");
+    let encoded = Started { command_line: "powershell.exe -enc SQBFAFgAIAAoAE4AZQB3AC0ATwBi", ..SHELL };
+    fs::write(folder.path().join("sysmon.1"), event_log(&[&[EDITOR, encoded]])).expect("written");
     let arguments =
         ["run", "--fields", "auto", "--only", "*encoded_powershell", "-o", "-", "--events", "sysmon.1", "--use-cases"];
     let arguments: Vec<&Path> = arguments.iter().map(Path::new).chain([use_cases.as_path()]).collect();

@@ -27,7 +27,7 @@ const SWITCHES: &[(&str, &[&str])] = &[
             "src/query/predicate/mod.rs new",
             "src/query/regexp/mod.rs new",
             "src/query/regexp/mod.rs push_literal",
-            "src/query/regexp/mod.rs wildcard",
+            "src/query/regexp/wildcard.rs new",
             "src/query/regexp/parse.rs parse",
             "src/telemetry/mod.rs follow",
         ],

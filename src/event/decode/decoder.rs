@@ -9,28 +9,24 @@ use arrow::error::ArrowError;
 use outlier_kernels::JsonIndex;
 use serde::de::IgnoredAny;
 
+use super::ColumnKind;
 use super::batch::{EventBatch, RowRef};
 use super::cells::Cells;
 use super::columns::Column;
-use super::cursor::{depth, extent};
 use super::document_line::{identity_text, line_id, names_something};
 use super::found::find;
 use super::leaves::{leaves, own_leaves};
 use super::projection::{ColumnSpec, Projection, ValuePlace};
 use super::reader::NotJson;
 use super::row::Row;
+use super::size::{MOST_UNCHECKED_BYTES, check_size};
 use super::skipped::{SkipReason, SkippedLines};
 use super::stored_id::stored_id;
 use super::walk::{Envelope, Shape, read_line, read_source};
-use super::{ColumnKind, MAX_DEPTH, MAX_LINE_BYTES, MAX_VALUE_BYTES, MAX_VALUES};
 use crate::event::Case;
 
 /// Character with which some programs begin a file.
 pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
-
-/// Lines up to this length have no room for too many values, or too long ones: each value takes a
-/// byte at least, and another one that separates it from the next.
-const MOST_UNCHECKED_BYTES: usize = 2 * MAX_VALUES;
 
 /// Consecutive lines of a file.
 #[derive(Debug, Clone, Copy)]
@@ -359,26 +355,6 @@ impl Identities {
             self.stored.push(stored);
         }
     }
-}
-
-pub(super) fn check_size(line: &str) -> Result<(), SkipReason> {
-    if line.len() > MAX_LINE_BYTES {
-        return Err(SkipReason::TooLong);
-    }
-    // `[` and `{` differ in one bit; few lines have enough of them to be too deep
-    let n_open = line.bytes().filter(|byte| byte | 0x20 == b'{').count();
-    if n_open > MAX_DEPTH && depth(line) > MAX_DEPTH {
-        return Err(SkipReason::TooDeep);
-    }
-    if line.len() > MOST_UNCHECKED_BYTES { check_values(line) } else { Ok(()) }
-}
-
-fn check_values(line: &str) -> Result<(), SkipReason> {
-    let extent = extent(line);
-    if extent.n_values > MAX_VALUES {
-        return Err(SkipReason::TooManyValues);
-    }
-    if extent.longest > MAX_VALUE_BYTES { Err(SkipReason::ValueTooLong) } else { Ok(()) }
 }
 
 fn reason(line: &str) -> SkipReason {

@@ -27,6 +27,7 @@ mod members;
 mod projection;
 mod reader;
 mod row;
+mod size;
 mod skipped;
 mod stored_id;
 mod table;

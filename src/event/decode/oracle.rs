@@ -8,8 +8,9 @@ use serde_json::value::RawValue;
 
 use super::batch::{EventBatch, RowRef};
 use super::cursor::replace_lone_surrogates;
-use super::decoder::{BYTE_ORDER_MARK, Decoder, Identities, RowIdentity, check_size, is_truncated};
+use super::decoder::{BYTE_ORDER_MARK, Decoder, Identities, RowIdentity, is_truncated};
 use super::row::{Mark, Row};
+use super::size::check_size;
 use super::stored_id::stored_id;
 use super::walk::{Envelope, Found, HitKey, Inside, Place, Seen, Shape, match_key};
 use super::{Identity, Projection, SkipReason, SkippedLines};

@@ -46,7 +46,7 @@ impl Wildcard {
                 let inner = pieces.filter(|piece| !piece.is_empty());
                 Form::Pieces { first, inner: inner.map(|piece| Finder::new(&piece).into_owned()).collect(), last }
             }
-            _ => Form::Regex(regex(pattern, case_insensitive)?),
+            _ => Form::Regex(regex(pattern, |regex, letter| push_literal(regex, letter, case_insensitive))?),
         };
         Ok(Wildcard { pattern: pattern.to_owned(), case_insensitive, form })
     }
@@ -87,7 +87,8 @@ fn pieces(pattern: &str) -> Option<Vec<String>> {
     Some(pieces)
 }
 
-fn regex(pattern: &str, case_insensitive: bool) -> Result<Regex, SyntaxError> {
+/// Compiles a pattern; `letter` translates what stands for itself.
+fn regex(pattern: &str, letter: impl Fn(&mut String, char)) -> Result<Regex, SyntaxError> {
     let mut translated = String::new();
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
@@ -96,7 +97,7 @@ fn regex(pattern: &str, case_insensitive: bool) -> Result<Regex, SyntaxError> {
             '*' => translated.push_str(".*"),
             '?' => translated.push('.'),
             '\\' => push_literal(&mut translated, chars.next().unwrap_or('\\'), false),
-            _ => push_literal(&mut translated, c, case_insensitive),
+            _ => letter(&mut translated, c),
         }
     }
     anchored(&translated)
@@ -116,7 +117,7 @@ mod tests {
         for pattern in patterns {
             let wildcard = Wildcard::new(pattern, false).unwrap();
             assert!(matches!(wildcard.form, Form::Pieces { .. }), "{pattern}");
-            let expected = regex(pattern, false).unwrap();
+            let expected = regex(pattern, |regex, letter| push_literal(regex, letter, false)).unwrap();
             for text in texts {
                 assert_eq!(wildcard.is_match(text), expected.is_match(text), "{pattern} on {text:?}");
             }
