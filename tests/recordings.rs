@@ -7,16 +7,17 @@ use crate::outliers;
 use crate::program::{self, Report};
 
 /// Expected result of each shipped use case on the shipped recordings: name, number of outliers,
-/// and true if every event found must belong to an attack (by its label; Zeek records have none).
+/// and true if every event found must belong to an attack by its label (Zeek records have none, and
+/// neither have the events of other channels than Sysmon about a process of an attack).
 const FOUND: &[(&str, u64, bool)] = &[
     ("beacon_callback", 676, false),
     ("terms_self_signed_certificate", 380, false),
-    ("simplequery_identity_question", 33, true),
+    ("simplequery_identity_question", 33, false),
     ("simplequery_hidden_powershell", 32, false),
-    ("simplequery_encoded_powershell", 27, true),
-    ("metrics_base64_in_command_line", 27, true),
+    ("simplequery_encoded_powershell", 27, false),
+    ("metrics_base64_in_command_line", 27, false),
     ("terms_powershell_on_network", 20, false),
-    ("terms_user_folder_program_on_one_host", 20, true),
+    ("terms_user_folder_program_on_one_host", 20, false),
     ("terms_rare_remote_procedure", 11, false),
     ("simplequery_credential_theft_command", 10, true),
     ("simplequery_webdav_transfer_by_address", 8, false),
