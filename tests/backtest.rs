@@ -380,8 +380,9 @@ fn use_cases_that_look_at_labels_are_told() {
     let by_label = counting("4").replace("target=process.name", "target=labels.attack");
     let by_alias = counting("4").replace("terms_often", "terms_alias").replace("target=process.name", "target=verdict");
     let by_query = QUERY.replace("process.name:evil.exe", "labels.recording:r1 AND process.name:*");
+    let by_all = QUERY.replace("simplequery_evil", "simplequery_all").replace("process.name:evil.exe", "evil.exe");
     let clean = QUERY.replace("simplequery_evil", "simplequery_clean");
-    write(folder.path(), "u.conf", &format!("{by_label}{by_alias}{by_query}{clean}"));
+    write(folder.path(), "u.conf", &format!("{by_label}{by_alias}{by_query}{by_all}{clean}"));
     let stderr = program::run(
         folder.path(),
         &[&["backtest", "--config", "main.conf", "--use-cases", "u.conf", "--events", "events.ndjson"], &LABELS[..]]
@@ -394,7 +395,9 @@ fn use_cases_that_look_at_labels_are_told() {
     {
         assert!(stderr.contains(part), "no {part} in {stderr}");
     }
-    assert_eq!(stderr.matches("which labels the events").count(), 3, "{stderr}");
+    assert_eq!(stderr.matches("which labels the events").count(), 5, "{stderr}");
+    assert_eq!(stderr.matches("simplequery_all").count(), 2, "{stderr}");
+    assert!(!stderr.contains("simplequery_clean"), "{stderr}");
 }
 
 #[test]

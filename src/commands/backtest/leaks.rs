@@ -19,8 +19,11 @@ fn leaks_of(plan: &ScanPlan, planned: &PlannedUseCase, fields: &[FieldPath]) -> 
     };
     let others = [columns.value.map(|(_, field)| field), columns.size, columns.label.as_ref()];
     let derived = planned.derived.iter().flat_map(|rules| rules.keys().map(|(source, _)| source.to_string()));
+    // a clause without a field looks at all columns
+    let columns_of_query = planned.query.columns().iter().map(|column| column.field().to_string());
+    let queried = planned.named_fields.iter().map(|field| field.name.clone()).chain(columns_of_query);
     let named: [(&str, Vec<String>); 4] = [
-        ("its query", planned.named_fields.iter().map(|field| field.name.clone()).collect()),
+        ("its query", queried.collect()),
         ("its aggregator", keys(&[columns.aggregator, columns.peer, columns.source, columns.destination])),
         ("its target", {
             let others = others.into_iter().flatten().map(FieldPath::to_string);
@@ -49,5 +52,5 @@ fn sees(plan: &ScanPlan, name: &str, field: &FieldPath) -> bool {
         equal_ignoring_case(name, field) || is_around || has_shape(field, name)
     };
     let forms = plan.names.forms(&FieldPath::new(name));
-    name != "*" && (is_it(name) || forms.iter().any(|form| is_it(form.of.as_str())))
+    is_it(name) || forms.iter().any(|form| is_it(form.of.as_str()))
 }

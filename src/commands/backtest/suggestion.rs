@@ -126,7 +126,8 @@ fn best_step(
         let n_lost = old.map_or(0, |old| old.items.iter().filter(|item| n_finders(item) == 1).count());
         let n_old_background = old.map_or(0, |old| old.n_background);
         let off = Choice { n_background: 0, items: &[], in_use: false };
-        let with_off = points.iter().enumerate().map(|(point, choice)| (Some(point), choice)).chain([(None, &off)]);
+        let useful = points.iter().enumerate().filter(|(_, choice)| !choice.items.is_empty());
+        let with_off = useful.map(|(point, choice)| (Some(point), choice)).chain([(None, &off)]);
         for (point, choice) in with_off {
             let is_new = |item: &&u64| n_finders(item) == u64::from(is_of_old(item));
             let n_new = choice.items.iter().filter(is_new).count();
@@ -180,6 +181,8 @@ mod tests {
     fn what_others_find_as_well_is_switched_off() {
         let narrow: &[(u64, &[u64])] = &[(1, &[1, 2])];
         let wide: &[(u64, &[u64])] = &[(5, &[1, 2, 3, 4])];
+        let two: &[(u64, &[u64])] = &[(0, &[]), (1, &[1, 2])];
+        assert_eq!(chosen(&[two, wide], 6.0), [None, Some(0)]);
         assert_eq!(chosen(&[narrow, wide], 5.0), [Some(0), None]);
         assert_eq!(chosen(&[narrow, wide], 6.0), [None, Some(0)]);
     }

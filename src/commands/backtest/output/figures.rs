@@ -6,18 +6,18 @@ use super::super::result::{Body, Proposal, UseCaseResult};
 use crate::report::Status;
 use crate::terminal::{counted, thousands};
 
-/// Headers of the columns of [`cells`].
+/// Headers of the columns of [`cells`], of short words, because there are many.
 pub(super) const HEADERS: [&str; 15] = [
-    "attack docs",
-    "backgr. docs",
+    "att. docs",
+    "bg. docs",
     "other docs",
-    "attack find.",
-    "backgr. find.",
-    "recordings",
-    "unlabelled rec.",
-    "backgr. docs /10k",
-    "backgr. find. /day",
-    "precision",
+    "att. find.",
+    "bg. find.",
+    "rec.",
+    "unl. rec.",
+    "bg. docs /10k",
+    "bg. find. /day",
+    "prec.",
     "at 10",
     "at 50",
     "at 100",
@@ -122,8 +122,8 @@ pub(super) fn proposed(proposal: &Proposal) -> String {
 pub(super) fn duration(seconds: f64) -> String {
     const UNITS: [(f64, &str); 3] = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min")];
     match UNITS.into_iter().find(|(length, _)| seconds >= *length) {
-        Some((length, unit)) => format!("{:.1} {unit}", seconds / length),
-        None => format!("{seconds:.1} s"),
+        Some((length, unit)) => format!("{:.1}{unit}", seconds / length),
+        None => format!("{seconds:.1}s"),
     }
 }
 
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn durations_have_a_fitting_unit() {
         for (seconds, expected) in
-            [(0.0, "0.0 s"), (59.94, "59.9 s"), (90.0, "1.5 min"), (5400.0, "1.5 h"), (172_800.0, "2.0 d")]
+            [(0.0, "0.0s"), (59.94, "59.9s"), (90.0, "1.5min"), (5400.0, "1.5h"), (172_800.0, "2.0d")]
         {
             assert_eq!(duration(seconds), expected);
         }

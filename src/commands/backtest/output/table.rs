@@ -43,7 +43,7 @@ pub(super) fn of_result(result: &BacktestResult) -> String {
 
 fn of_suggestion(suggestion: &Suggestion) -> String {
     let mut table = table_for(&io::stdout());
-    table.set_header(["use case", "in use", "proposed", "found", "backgr. find. /day"]);
+    table.set_header(["use case", "in use", "proposed", "found", "bg. find. /day"]);
     for proposal in &suggestion.use_cases {
         table.add_row([
             shown(&proposal.name),
@@ -132,6 +132,9 @@ fn rest(n: usize) -> String {
 fn figures(first: &str) -> Table {
     let mut table = table_for(&io::stdout());
     table.set_header([first].into_iter().chain(HEADERS));
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 1));
+    });
     // names are read as a whole
     table.column_mut(0).into_iter().for_each(|names| {
         names.set_constraint(ColumnConstraint::ContentWidth);
