@@ -1,7 +1,7 @@
 //! Rules of other programs, made into use cases: sections of a `.conf` file.
 //!
 //! 1. `yaml` reads rules with their places.
-//! 2. [`mod@sigma`] and [`mod@elastalert`] understand them. What a rule looks for becomes a `Condition`,
+//! 2. `sigma` and `elastalert` understand them. What a rule looks for becomes a `Condition`,
 //!    which `dsl` and `lucene` write as the filters of a use case.
 //! 3. `section` writes use cases, and [`Coverage`] says what became of each rule.
 //!
