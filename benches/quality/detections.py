@@ -77,7 +77,8 @@ def main():
         f"""# What the bundled use cases find
 
 {len(known)} use cases ship with the program, {sum(str(path).startswith("hunting") for path, _ in known.values())} of them for hunting, which run if they are asked for.
-This is what the others find in recordings of attacks on Windows. Use cases were written and chosen on one half of the recordings, by a hash of their names; the figures are those of the other
+This is what the others find in recordings of attacks on Windows. Use cases were written and
+chosen on one half of the recordings, by a hash of their names; the figures are those of the other
 half (`ee-outliers backtest --half b`, [backtest.md](backtest.md)). Use cases that find nothing
 there have no row: these recordings hold no cloud, Linux or web logs, and little of some channels.
 All use cases have test events ([../tests/data](../tests/data/README.md)).
