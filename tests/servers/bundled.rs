@@ -64,7 +64,8 @@ fn check(kind: Kind) {
     let documents = documents();
     assert!(documents.len() > 300, "{} events", documents.len());
     bench.index(INDEX, &mappings(), &documents);
-    bench.write_cluster(INDEX, "es_save_results=0\n");
+    // the queries of all use cases take a busy server its time
+    bench.write_cluster(INDEX, "es_save_results=0\nes_retry_deadline=300\nes_timeout=120\n");
     let counted = bench.node.ask("GET", &format!("/{INDEX}/_count"), None);
     assert_eq!(counted["count"], json!(documents.len()), "{}", bench.name());
     bench.write("hits.ndjson", &hits(INDEX, &documents));
