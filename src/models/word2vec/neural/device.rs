@@ -1,15 +1,10 @@
 //! Devices that models are trained on.
 
-use std::path::Path;
-
 use candle_core::Device;
 use tracing::info;
 
 use super::super::ModelError;
 use crate::cli::DeviceChoice;
-
-/// Device of the driver, which is there wherever it has found a GPU.
-const NVIDIA_DRIVER: &str = "/dev/nvidiactl";
 
 /// Device that is ready to train models.
 #[derive(Debug, Clone)]
@@ -19,8 +14,7 @@ impl TrainingDevice {
     /// The processor.
     pub const CPU: Self = TrainingDevice(Device::Cpu);
 
-    /// Opens the requested device. `auto` takes a GPU if there is one, and logs its choice unless
-    /// there was none to make.
+    /// Opens the requested device. `auto` takes a GPU if there is one and logs its choice.
     ///
     /// # Errors
     /// If a GPU was requested and cannot be used.
@@ -54,18 +48,11 @@ impl TrainingDevice {
                 TrainingDevice(device)
             }
             Err(error) => {
-                if is_gpu_wasted() {
-                    info!(device = "cpu", "word2vec: {}", reason(&error));
-                }
+                info!(device = "cpu", "word2vec: {}", reason(&error));
                 Self::CPU
             }
         }
     }
-}
-
-/// True if a GPU was expected: this build could use one, or the machine has one.
-fn is_gpu_wasted() -> bool {
-    candle_core::utils::cuda_is_available() || Path::new(NVIDIA_DRIVER).exists()
 }
 
 /// Explains in one line why a GPU cannot be used and what to do about it.
