@@ -37,7 +37,7 @@ profiles!["ecs", "windows", "zeek", "suricata", "cloudtrail", "entra", "linux", 
 /// Other names of fields, in order of preference, by the name that use cases write.
 pub(super) type Aliases = Vec<(String, Vec<FieldPath>)>;
 
-/// What profiles say together.
+/// Contents of several profiles together.
 #[derive(Debug, Default)]
 pub(super) struct Profiles {
     pub(super) aliases: Aliases,
@@ -52,7 +52,9 @@ impl Profiles {
     pub(super) fn read(choice: &str, own: &Ini, problems: &mut Vec<Problem>) -> Self {
         let mut profiles = Profiles::default();
         profiles.add_aliases(field_aliases::read(own, problems));
-        for ini in chosen(choice, problems) {
+        let texts = chosen(choice, problems);
+        for (path, text) in &texts {
+            let ini = sections(path, text, problems);
             profiles.add_aliases(field_aliases::read(&ini, problems));
             for (name, condition) in macros::read(&ini, problems) {
                 profiles.macros.add(name, condition);
@@ -60,8 +62,8 @@ impl Profiles {
             profiles.whitelist.extend(WhitelistEntries::read(&ini, problems));
         }
         if choice.trim() != NONE {
-            for (_, path, text) in SHIPPED {
-                let (ini, _) = parse(text, Dialect::Main, &Path::new(path).into());
+            for (path, text) in shipped().filter(|(path, _)| texts.iter().all(|(chosen, _)| chosen != path)) {
+                let (ini, _) = parse(&text, Dialect::Main, &path);
                 macros::read(&ini, &mut Vec::new()).iter().for_each(|(name, _)| profiles.macros.declare(name));
             }
         }
@@ -88,14 +90,21 @@ impl Profiles {
     }
 }
 
-/// Texts of the chosen profiles.
-fn chosen(choice: &str, problems: &mut Vec<Problem>) -> Vec<Ini> {
-    let mut texts: Vec<(Arc<Path>, String)> = Vec::new();
-    let shipped = |(_, path, text): &(&str, &str, &str)| (Arc::from(Path::new(path)), (*text).to_owned());
+/// Path and text of a profile.
+type ProfileText = (Arc<Path>, String);
+
+/// Returns the shipped profiles.
+fn shipped() -> impl Iterator<Item = ProfileText> {
+    SHIPPED.iter().map(|(_, path, text)| (Arc::from(Path::new(path)), (*text).to_owned()))
+}
+
+/// Returns the chosen profiles.
+fn chosen(choice: &str, problems: &mut Vec<Problem>) -> Vec<ProfileText> {
+    let mut texts = Vec::new();
     for name in choice.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != NONE) {
-        match SHIPPED.iter().find(|(known, ..)| *known == name) {
-            _ if name == AUTO => texts.extend(SHIPPED.iter().map(shipped)),
-            Some(profile) => texts.push(shipped(profile)),
+        match SHIPPED.iter().position(|(known, ..)| *known == name) {
+            _ if name == AUTO => texts.extend(shipped()),
+            Some(idx) => texts.extend(shipped().nth(idx)),
             None if Path::new(name).is_file() => match files::read(Path::new(name)) {
                 Ok(file) => texts.push(file),
                 Err(problem) => problems.push(*problem),
@@ -103,18 +112,19 @@ fn chosen(choice: &str, problems: &mut Vec<Problem>) -> Vec<Ini> {
             None => problems.push(unknown(name)),
         }
     }
-    let sections = [field_aliases::SECTION, macros::SECTION, whitelist::LITERALS, whitelist::REGEXPS];
-    let mut read = Vec::new();
-    for (path, text) in texts {
-        let (ini, found) = parse(&text, Dialect::Main, &path);
-        problems.extend(found);
-        for section in ini.sections.iter().filter(|section| !sections.contains(&section.name.as_str())) {
-            let help = "profiles have [field_aliases], [macros], [whitelist_literals] and [whitelist_regexps]";
-            problems.push(section.warning("the section is ignored in a profile", help));
-        }
-        read.push(ini);
+    texts
+}
+
+/// Parses a profile, and warns of sections that profiles do not have.
+fn sections(path: &Arc<Path>, text: &str, problems: &mut Vec<Problem>) -> Ini {
+    let (ini, found) = parse(text, Dialect::Main, path);
+    problems.extend(found);
+    let known = [field_aliases::SECTION, macros::SECTION, whitelist::LITERALS, whitelist::REGEXPS];
+    for section in ini.sections.iter().filter(|section| !known.contains(&section.name.as_str())) {
+        let help = "profiles have [field_aliases], [macros], [whitelist_literals] and [whitelist_regexps]";
+        problems.push(section.warning("the section is ignored in a profile", help));
     }
-    read
+    ini
 }
 
 fn unknown(name: &str) -> Problem {

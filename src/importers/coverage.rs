@@ -1,4 +1,4 @@
-//! What became of each rule.
+//! Report on what became of each rule.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,18 +15,18 @@ pub struct CoveredRule {
     pub location: Location,
     /// Its title, or name.
     pub title: String,
-    /// What became of it.
+    /// Its fate.
     pub coverage: Coverage,
 }
 
-/// What became of a rule.
+/// Fate of a rule.
 #[derive(Clone, Debug)]
 pub enum Coverage {
     /// Use cases express it.
     Expressed {
         /// Names of their sections.
         sections: Vec<String>,
-        /// What differs from the rule, as warnings.
+        /// Differences from the rule, as warnings.
         notes: Vec<Problem>,
     },
     /// It cannot be expressed, for this reason.

@@ -38,7 +38,7 @@ impl CountLimit {
         Ok(self)
     }
 
-    /// What the use case does differently.
+    /// Returns a note on what the use case does differently.
     pub(super) fn note(&self, node: &Node) -> Problem {
         let message = format!(
             "counts over a history window of {}, not over each stretch of {}",
@@ -49,7 +49,7 @@ impl CountLimit {
         Problem::warning(message).at(node.location.clone()).help(help)
     }
 
-    /// What was counted, as part of a summary.
+    /// Names what was counted, as part of a summary.
     pub(super) fn summary(&self) -> String {
         match &self.value {
             Some(value) => format!("{{term_count}} values of {} for {{aggregator}}", prose(value)),

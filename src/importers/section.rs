@@ -30,7 +30,7 @@ pub(super) struct UseCaseText {
     pub(super) summary: String,
 }
 
-/// What is known about a rule, whatever it looks for.
+/// Description of a rule, whatever it looks for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct About {
     /// Title, which no other use case has.

@@ -49,22 +49,24 @@ impl Sign {
 /// Returns the fields that both filters of a use case name, as they are written; a clause without a
 /// field names none. A filter that cannot be read here names none: a server may understand more.
 pub fn named_fields(query: &UseCaseQuery) -> Vec<NamedField> {
-    let written = written(query);
-    let field = |(name, (_, sign))| {
-        let is_of_macro = !written.contains_key(&name);
-        NamedField { is_of_macro, name, sign, columns: Vec::new() }
-    };
-    collected(query).into_iter().map(field).collect()
+    named_with(query, |_, _| Vec::new())
 }
 
 /// Same as [`named_fields`], for a query that is evaluated here, with the columns of all of their
 /// names.
 pub(super) fn named_in_columns(query: &UseCaseQuery, names: &FieldNames, mapping: Option<&Mapping>) -> Vec<NamedField> {
-    let written = written(query);
+    named_with(query, |name, field| {
+        let fields = other_names(name, names).into_iter().map(FieldRef::Name).chain([field]);
+        fields.flat_map(|field| columns(&field, mapping)).collect()
+    })
+}
+
+/// Returns the named fields with the columns that `columns` gives for the name of each.
+fn named_with(query: &UseCaseQuery, columns: impl Fn(&str, FieldRef) -> Vec<QueryColumn>) -> Vec<NamedField> {
+    let without_macros = (!query.macros.is_empty()).then(|| collected(&query.without_macros()));
     let field = |(name, (field, sign)): (String, (FieldRef, Sign))| {
-        let is_of_macro = !written.contains_key(&name);
-        let fields = other_names(&name, names).into_iter().map(FieldRef::Name).chain([field]);
-        NamedField { columns: fields.flat_map(|field| columns(&field, mapping)).collect(), is_of_macro, name, sign }
+        let is_of_macro = without_macros.as_ref().is_some_and(|written| !written.contains_key(&name));
+        NamedField { is_of_macro, columns: columns(&name, field), name, sign }
     };
     collected(query).into_iter().map(field).collect()
 }
@@ -83,11 +85,6 @@ fn columns(field: &FieldRef, mapping: Option<&Mapping>) -> Vec<QueryColumn> {
 
 /// Fields by their names, as they are written.
 type Named = BTreeMap<String, (FieldRef, Sign)>;
-
-/// Fields that the query names outside of its macros.
-fn written(query: &UseCaseQuery) -> Named {
-    collected(&query.without_macros())
-}
 
 fn collected(query: &UseCaseQuery) -> Named {
     let lucene = query.lucene.iter().filter_map(|text| lucene::parse(text, &lucene::Defaults::default()).ok());

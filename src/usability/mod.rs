@@ -5,7 +5,7 @@
 mod names;
 mod times;
 
-use std::cell::OnceCell;
+use std::cell::{LazyCell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
@@ -62,7 +62,7 @@ pub fn names_in_use(plan: &ScanPlan, ingested: &Ingested, source: &dyn EventSour
     let metrics = plan.layout.metrics.iter().map(|metric| metric.field.path.as_str());
     let times = plan.layout.times.iter().map(|time| time.field.as_str());
     let written: BTreeSet<&str> = named.chain(keys).chain(metrics).chain(times).collect();
-    let first = read(source, &ingested.first);
+    let first = LazyCell::new(|| read(source, &ingested.first));
     let occurs = |other: &&FieldPath| match source.mapped_fields() {
         Some(mapped) => mapped.names.iter().any(|known| has_shape(known, other.as_str())),
         None => {

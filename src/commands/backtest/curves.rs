@@ -16,7 +16,7 @@ use crate::config::UseCase;
 use crate::report::Report;
 use crate::runtime::Interrupt;
 
-/// What points of curves are compared with.
+/// Labels and figures with which points of curves are compared.
 pub(super) struct Truth<'a, 'e> {
     pub(super) events: &'a mut LabelledEvents<'e>,
     pub(super) census: &'a Census,

@@ -25,7 +25,7 @@ use crate::runtime::{Clock, Interrupt, SystemClock};
 /// Values of each label field that the result lists.
 const LISTED_VALUES: usize = 20;
 
-/// What a configuration is judged with.
+/// Inputs with which a configuration is judged.
 #[derive(Clone, Copy)]
 pub(super) struct Evaluation<'a> {
     pub(super) args: &'a BacktestArgs,
@@ -124,7 +124,7 @@ impl Evaluation<'_> {
 
 fn suggestion(use_cases: &[UseCaseResult], budget: f64, census: &Census) -> Result<Suggestion, RunError> {
     let Some(n_days) = census.n_days() else {
-        let why = "--suggest: no background event has a time, so there are no findings per day; \
+        let why = "--suggest: no background event has a time, so findings per day are unknown; \
                    name background events with --background, and their time with timestamp_field";
         return Err(RunError::Usage(why.to_owned()));
     };

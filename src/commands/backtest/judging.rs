@@ -20,7 +20,7 @@ use crate::scan_group::{GroupResult, ReadGroup, ScanGroup, judge_as, judge_read,
 use crate::sources::ScanProgress;
 use crate::sources::files::EventFiles;
 
-/// What events are judged with.
+/// Settings with which events are judged.
 pub(super) struct Settings<'a> {
     pub(super) main: &'a MainConfig,
     pub(super) mapping: Option<&'a Mapping>,
@@ -155,7 +155,8 @@ impl<'a> Events<'a> {
         Gathered::new(&self.compute.limits().spill_dir)
     }
 
-    /// What earlier runs saw is not asked: the events are all that is known.
+    /// Returns the scan group. The events are all that is known: memory of earlier runs is not
+    /// read.
     fn group<'g>(&'g self, gathered: &'g Gathered, n_before: usize) -> ScanGroup<'g> {
         ScanGroup {
             plan: Arc::clone(&self.plan),

@@ -7,7 +7,7 @@ use super::counts::{Counts, Kind};
 use super::ranking::FIRST;
 use super::tally::Tally;
 
-/// How good a use case is, or all of them.
+/// Quality of a use case, or of all of them.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Measures {
     /// Documents with outliers.
@@ -34,7 +34,7 @@ pub(super) struct Measures {
     pub(super) seconds_to_first: Option<f64>,
 }
 
-/// How often something happens without an attack.
+/// Frequency of something without an attack.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct Rates {
     pub(super) per_10k_events: Option<f64>,

@@ -7,7 +7,7 @@ use super::counts::Kind;
 /// Numbers of findings for which a precision is given.
 pub(super) const FIRST: [u64; 3] = [10, 50, 100];
 
-/// What is known of the findings seen so far. Findings that are neither attack nor background do
+/// Labels of the findings seen so far. Findings that are neither attack nor background do
 /// not count.
 #[derive(Debug, Default)]
 pub(super) struct Ranking {

@@ -97,7 +97,7 @@ pub(super) struct Suggestion {
     pub(super) budget: f64,
     /// Background findings per day of all use cases together.
     pub(super) background_findings_per_day: f64,
-    /// What is found: recordings, or attack events.
+    /// Things that are found: recordings, or attack events.
     pub(super) of: &'static str,
     pub(super) found: u64,
     /// The same with the configuration as it is.

@@ -83,7 +83,8 @@ fn choices(use_case: &UseCaseResult) -> Vec<Choice<'_>> {
     use_case.curve.iter().map(Choice::of).collect()
 }
 
-/// What is found by the chosen points together, and their background findings.
+/// Returns the number of things that the chosen points find together, and of their background
+/// findings.
 fn sums(choices: &[Vec<Choice<'_>>], chosen: &[Option<usize>]) -> (u64, u64) {
     let chosen = || choices.iter().zip(chosen).filter_map(|(choices, point)| choices.get((*point)?));
     let mut items: Vec<u64> = chosen().flat_map(|choice| choice.items.iter().copied()).collect();

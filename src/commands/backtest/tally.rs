@@ -16,7 +16,7 @@ use crate::runtime::Interrupt;
 use crate::sources::SourceError;
 use crate::table::Element;
 
-/// What a use case, or all of them, found.
+/// Findings of a use case, or of all of them.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// Documents with outliers.
@@ -40,7 +40,7 @@ impl Tally {
     }
 }
 
-/// What all use cases of a run found.
+/// Findings of all use cases of a run.
 #[derive(Debug)]
 pub(super) struct Tallies {
     pub(super) in_all: Tally,

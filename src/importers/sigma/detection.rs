@@ -13,11 +13,11 @@ use crate::importers::yaml::{Node, Yaml};
 const CONDITION: &str = "condition";
 const TIMEFRAME: &str = "timeframe";
 
-/// What a rule looks for.
+/// Condition of a rule, and its aggregation.
 #[derive(Clone, Debug)]
 pub(super) struct Detection<'a> {
     pub(super) condition: Condition,
-    /// What stands behind the `|` of the condition, and its place.
+    /// Text behind the `|` of the condition, and its place.
     pub(super) aggregation: Option<(String, &'a Node)>,
     /// The period of an aggregation.
     pub(super) timeframe: Option<&'a Node>,

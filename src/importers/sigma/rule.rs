@@ -1,4 +1,4 @@
-//! What rules say about themselves.
+//! Descriptions that rules give of themselves.
 
 use crate::importers::section::{About, Taken};
 use crate::importers::yaml::Node;

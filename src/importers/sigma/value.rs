@@ -52,7 +52,7 @@ pub(super) struct FieldKey<'a> {
     location: &'a Location,
 }
 
-/// How a text is compared with a value.
+/// Comparison of a text with a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extent {
     Whole,

@@ -1,4 +1,4 @@
-//! What a run adds to a memory.
+//! Additions of a run to a memory.
 
 use std::fs;
 use std::path::{Path, PathBuf};

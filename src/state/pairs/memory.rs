@@ -131,8 +131,8 @@ impl Window<'_> {
         self.numbers.is_empty()
     }
 
-    /// What `value` gives for each pair, `none` until then, by the number of the pair in the
-    /// window.
+    /// Returns what `value` gives for each pair, `none` until then, by the number of the pair in
+    /// the window.
     pub fn by_pair<T: Clone, E: From<StateError>>(
         &self,
         none: T,

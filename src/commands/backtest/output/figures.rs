@@ -109,7 +109,7 @@ pub(super) fn sensitivity(sensitivity: Option<f64>) -> String {
     sensitivity.map_or_else(none, |sensitivity| sensitivity.to_string())
 }
 
-/// What to do with a use case.
+/// Returns the advice on a use case.
 pub(super) fn proposed(proposal: &Proposal) -> String {
     match (proposal.run, proposal.sensitivity) {
         (false, _) => "leave out".to_owned(),

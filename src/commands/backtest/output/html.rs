@@ -96,7 +96,7 @@ fn page(
     page_alone(include_str!("page.html"), context).map_err(|error| RunError::Internal(error.to_string()))
 }
 
-/// What a use case finds, and at which price, by its sensitivity.
+/// Plots what a use case finds, and at which price, by its sensitivity.
 fn plot(use_case: &UseCaseResult) -> String {
     let price = |point: &Point| {
         let Measures { background_findings, findings, .. } = &point.measures;
