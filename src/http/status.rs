@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::config::UseCase;
@@ -94,13 +94,13 @@ impl UseCaseStatus {
     fn recalled(use_case: &Value, ended: DateTime<Utc>) -> Self {
         let number = |key: &str| use_case[key].as_u64().unwrap_or_default();
         let seconds = |key: &str| use_case[key].as_f64().unwrap_or_default();
-        let status = use_case["status"].as_str().unwrap_or_default();
+        let status = Status::deserialize(&use_case["status"]).ok();
         UseCaseStatus {
             events: number("events"),
             outliers: number("outliers"),
             seconds: seconds("seconds_evaluate") + seconds("seconds_describe"),
-            last_success: ["complete", "no_events", "unusable", "not_applicable"].contains(&status).then_some(ended),
-            is_unusable: status == "unusable",
+            last_success: status.filter(|status| status.is_success()).map(|_| ended),
+            is_unusable: status == Some(Status::Unusable),
             n_failures: 0,
         }
     }
@@ -269,8 +269,7 @@ impl DaemonStatus {
         }
         for use_case in report.use_cases.iter().filter(|use_case| use_case.status != Status::Inactive) {
             let known = self.use_cases.entry(use_case.name.clone()).or_default();
-            if matches!(use_case.status, Status::Complete | Status::NoEvents | Status::Unusable | Status::NotApplicable)
-            {
+            if use_case.status.is_success() {
                 known.last_success = Some(ended);
                 known.n_failures = 0;
             } else {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
 
 use crate::config::{OnUnusable, Problem, RejectedUseCase, UseCase};
@@ -100,7 +100,7 @@ pub struct Report {
 }
 
 /// Outcome of a run or a use case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Everything was done.
@@ -119,6 +119,13 @@ pub enum Status {
     Inactive,
     /// The configuration is invalid.
     ConfigurationError,
+}
+
+impl Status {
+    /// True for a use case that was judged, or had nothing to judge.
+    pub fn is_success(self) -> bool {
+        matches!(self, Status::Complete | Status::NoEvents | Status::Unusable | Status::NotApplicable)
+    }
 }
 
 /// Seconds per phase.

@@ -131,7 +131,7 @@ impl Window<'_> {
         self.numbers.is_empty()
     }
 
-    /// Returns what `value` gives for each pair, `none` until then, by the number of the pair in
+    /// Returns what `values` notes of each pair, `none` until then, by the number of the pair in
     /// the window.
     pub fn by_pair<T: Clone, E: From<StateError>>(
         &self,
