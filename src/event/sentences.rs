@@ -40,6 +40,11 @@ pub struct LocalKey {
 }
 
 impl LocalKey {
+    /// Returns a key of `n_rows` events that have no sentences.
+    pub fn without_sentences(n_rows: usize) -> Self {
+        LocalKey { offsets: vec![0; n_rows + 1], codes: Vec::new(), texts: StringArray::new_null(0) }
+    }
+
     /// Returns the sentences of event `row`, as local codes.
     pub fn of_row(&self, row: usize) -> &[u32] {
         &self.codes[self.offsets[row] as usize..self.offsets[row + 1] as usize]
@@ -79,6 +84,9 @@ pub fn combine(fields: Vec<LocalKey>, values: Values, joiner: &str) -> (LocalKey
         Values::Smallest => fields.into_iter().map(smallest).collect(),
     };
     let n_rows = fields.first().map_or(0, LocalKey::n_rows);
+    if fields.iter().any(|field| field.codes.is_empty()) {
+        return (LocalKey::without_sentences(n_rows), Vec::new());
+    }
     if fields.len() == 1 {
         return limit(fields.remove(0));
     }

@@ -1,18 +1,17 @@
 //! Source -> event table: decoded batches are filtered by the queries of the use cases, reduced to
 //! keys, metrics and times, and stored.
 
+mod columns;
 mod derive;
 mod first;
+mod masks;
 mod outside;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, UInt32Array, UInt64Array,
-};
-use arrow::compute::{filter, filter_record_batch};
-use arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, UInt32Array, new_null_array};
+use arrow::datatypes::{DataType, UInt32Type};
 
 use crate::engine::Compute;
 use crate::event::decode::{ColumnKind, EventBatch, Projection, RowRef};
@@ -21,15 +20,17 @@ use crate::event::sentences::{LocalKey, combine, elements};
 use crate::event::text::lower_case;
 use crate::event::time::{MICROS_PER_DAY, yearless};
 use crate::event::{Case, FieldPath};
-use crate::plan::{PlannedUseCase, ScanPlan, column_name, time_column_name};
-use crate::query::{BatchEvaluation, TimeWindow};
+use crate::plan::{PlannedUseCase, ScanPlan, column_name};
+use crate::query::BatchEvaluation;
 use crate::runtime::InOrder;
 use crate::sources::{DocRef, EventSource, ScanOptions, ScanSummary, SourceError};
 use crate::spill::SpillFile;
 use crate::table::{
     DerivedSource, EventTable, FieldSource, KeySpec, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder,
 };
+use columns::{column, times};
 use derive::{Derived, derived_texts, overlay_elements, overlay_texts};
+use masks::{any, count_in_windows, keep, mask};
 use outside::outside_windows;
 
 pub use first::FirstEvents;
@@ -179,7 +180,7 @@ struct Prepared {
 
 fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<Prepared> {
     let mut usage = vec![Usage::default(); plan.use_cases.len()];
-    let mut evaluation = BatchEvaluation::new(&batch.columns);
+    let mut evaluation = BatchEvaluation::new(&batch.columns, &plan.searches);
     let masks: Vec<BooleanArray> = plan
         .use_cases
         .iter()
@@ -197,10 +198,19 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<Prepared> {
     let n_rows = batch.columns.num_rows();
     let wanted = if plan.kept.is_some() { BooleanArray::from(vec![true; n_rows]) } else { any(&masks, n_rows) };
     let (columns, rows, masks, ties) = keep(&batch, &wanted, masks)?;
+    let needed = Needed::of(plan, &masks);
+    let n_rows = columns.num_rows();
+    let key = |(key_idx, spec)| match needed.keys.contains(&key_idx) {
+        true => key(plan, spec, &columns),
+        false => Ok((LocalKey::without_sentences(n_rows), Vec::new())),
+    };
     let (keys, too_many): (Vec<LocalKey>, Vec<Vec<usize>>) =
-        plan.layout.keys.iter().map(|spec| key(plan, spec, &columns)).collect::<anyhow::Result<_>>()?;
-    let metrics: Vec<ArrayRef> =
-        plan.layout.metrics.iter().map(|spec| metric(plan, spec, &columns)).collect::<anyhow::Result<_>>()?;
+        plan.layout.keys.iter().enumerate().map(key).collect::<anyhow::Result<_>>()?;
+    let metric = |(metric_idx, spec)| match needed.metrics.contains(&metric_idx) {
+        true => metric(plan, spec, &columns),
+        false => Ok(new_null_array(&DataType::Float64, n_rows)),
+    };
+    let metrics: Vec<ArrayRef> = plan.layout.metrics.iter().enumerate().map(metric).collect::<anyhow::Result<_>>()?;
     let times = (0..plan.layout.times.len())
         .map(|time_idx| Ok(Arc::new(times(plan, time_idx, &columns)?) as ArrayRef))
         .collect::<anyhow::Result<_>>()?;
@@ -213,77 +223,25 @@ fn prepare(plan: &ScanPlan, batch: EventBatch) -> anyhow::Result<Prepared> {
     Ok(Prepared { batch, usage, newest })
 }
 
-/// Returns the events of a batch that belong to a use case. `matched` is set if the source has
-/// already applied query and window.
-fn mask(
-    planned: &PlannedUseCase,
-    plan: &ScanPlan,
-    (columns, evaluation): (&RecordBatch, &mut BatchEvaluation<'_>),
-    matched: Option<&BooleanArray>,
-    usage: &mut Usage,
-) -> anyhow::Result<BooleanArray> {
-    let n_rows = columns.num_rows();
-    let matching = match matched {
-        Some(matched) => matched.clone(),
-        None if planned.query.is_match_all() => BooleanArray::from(vec![true; n_rows]),
-        None => planned.query.evaluate_in(evaluation)?,
-    };
-    usage.matching += matching.true_count() as u64;
-    let Some(time_idx) = planned.time_idx else { return Ok(matching) };
-    let times = times(plan, time_idx, columns)?;
-    usage.without_time += (0..n_rows).filter(|&row| matching.value(row) && times.is_null(row)).count() as u64;
-    let is_too_late = |row: usize| planned.ends_at_newest && times.is_valid(row) && times.value(row) > plan.latest;
-    usage.in_future += (0..n_rows).filter(|&row| matching.value(row) && is_too_late(row)).count() as u64;
-    let window = planned.window.filter(|_| matched.is_none());
-    if window.is_none() && !planned.ends_at_newest {
-        return Ok(matching);
+/// Columns of a batch that use cases with events in it read. Those of the others are not made.
+struct Needed {
+    keys: BTreeSet<usize>,
+    metrics: BTreeSet<usize>,
+}
+
+impl Needed {
+    fn of(plan: &ScanPlan, masks: &[BooleanArray]) -> Self {
+        if plan.kept.is_some() {
+            let (keys, metrics) = (plan.layout.keys.len(), plan.layout.metrics.len());
+            return Needed { keys: (0..keys).collect(), metrics: (0..metrics).collect() };
+        }
+        let with_events = plan.use_cases.iter().zip(masks).filter(|(_, mask)| mask.true_count() > 0);
+        let views: Vec<_> = with_events.map(|(planned, _)| planned.view).collect();
+        Needed {
+            keys: views.iter().flat_map(|view| view.keys()).collect(),
+            metrics: views.iter().flat_map(|view| view.metrics()).collect(),
+        }
     }
-    let is_wanted = |row: usize| !is_too_late(row) && window.is_none_or(|window| is_inside(&times, row, window));
-    Ok((0..n_rows).map(|row| Some(matching.value(row) && is_wanted(row))).collect())
-}
-
-fn is_inside(times: &Int64Array, row: usize, TimeWindow { from, to }: TimeWindow) -> bool {
-    times.is_valid(row) && (from..=to).contains(&times.value(row))
-}
-
-/// Counts the events of a batch within the window of each use case. Most of them share a window.
-fn count_in_windows(plan: &ScanPlan, columns: &RecordBatch, usage: &mut [Usage]) -> anyhow::Result<()> {
-    let mut counted: Vec<(Option<usize>, Option<TimeWindow>, u64)> = Vec::new();
-    for (planned, usage) in plan.use_cases.iter().zip(usage) {
-        let known =
-            counted.iter().find(|(time_idx, window, _)| (*time_idx, *window) == (planned.time_idx, planned.window));
-        usage.in_window = match (known, planned.time_idx, planned.window) {
-            (Some((_, _, n)), _, _) => *n,
-            (None, Some(time_idx), Some(window)) => {
-                let times = times(plan, time_idx, columns)?;
-                let n = (0..times.len()).filter(|&row| is_inside(&times, row, window)).count() as u64;
-                counted.push((planned.time_idx, planned.window, n));
-                n
-            }
-            _ => columns.num_rows() as u64,
-        };
-    }
-    Ok(())
-}
-
-fn any(masks: &[BooleanArray], n_rows: usize) -> BooleanArray {
-    let none = arrow::buffer::BooleanBuffer::new_unset(n_rows);
-    BooleanArray::new(masks.iter().fold(none, |wanted, mask| &wanted | mask.values()), None)
-}
-
-type Kept = (RecordBatch, Vec<RowRef>, Vec<BooleanArray>, Option<ArrayRef>);
-
-/// Drops the events that no use case wants.
-fn keep(batch: &EventBatch, wanted: &BooleanArray, masks: Vec<BooleanArray>) -> anyhow::Result<Kept> {
-    let ties = batch.id_hash.as_ref().map(|hashes| Arc::new(UInt64Array::from(hashes.clone())) as ArrayRef);
-    if wanted.true_count() == wanted.len() {
-        return Ok((batch.columns.clone(), batch.rows.clone(), masks, ties));
-    }
-    let rows = wanted.values().set_indices().map(|row| batch.rows[row]).collect();
-    let masks =
-        masks.iter().map(|mask| Ok(filter(mask, wanted)?.as_boolean().clone())).collect::<anyhow::Result<_>>()?;
-    let ties = ties.map(|ties| filter(&ties, wanted)).transpose()?;
-    Ok((filter_record_batch(&batch.columns, wanted)?, rows, masks, ties))
 }
 
 /// Returns the sentences of a key, and the rows that have none because they would have too many.
@@ -331,20 +289,6 @@ fn metric(plan: &ScanPlan, spec: &MetricSpec, columns: &RecordBatch) -> anyhow::
     Ok(Arc::new(values))
 }
 
-/// Returns the times of a batch. Those without a year get one if it is known up to when they have
-/// happened.
-fn times(plan: &ScanPlan, time_idx: usize, columns: &RecordBatch) -> anyhow::Result<Int64Array> {
-    let name = time_column_name(&plan.layout.times[time_idx]);
-    let times = column(columns, &name)?.as_primitive::<TimestampMicrosecondType>();
-    let times = Int64Array::new(times.values().clone(), times.nulls().cloned());
-    Ok(match plan.newest {
-        Some(newest) if times.values().iter().any(|time| yearless::is(*time)) => {
-            times.unary(|time| yearless::resolve(time, newest))
-        }
-        _ => times,
-    })
-}
-
 /// Returns, per time, the newest one of a batch that has a year and may have happened; nothing if
 /// it is known without them. It is the same for all use cases, so that none depends on what others
 /// look at.
@@ -356,10 +300,6 @@ fn newest(plan: &ScanPlan, columns: &RecordBatch) -> anyhow::Result<Vec<Option<i
     };
     let n_times = if plan.newest.is_none() { plan.layout.times.len() } else { 0 };
     (0..n_times).map(newest).collect()
-}
-
-fn column<'a>(columns: &'a RecordBatch, name: &str) -> anyhow::Result<&'a ArrayRef> {
-    columns.column_by_name(name).ok_or_else(|| anyhow::anyhow!("column {name} was not decoded"))
 }
 
 fn count_rows(

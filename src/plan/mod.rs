@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use rayon::prelude::*;
 
 use crate::config::{Configuration, Problem, UseCase, UseCaseQuery, compile_derived};
 use crate::event::decode::{ColumnKind, ColumnSpec};
@@ -20,7 +21,7 @@ use crate::event::time::{MICROS_PER_DAY, TimeFormats};
 use crate::event::{Case, FieldNames, FieldPath, equal_ignoring_case};
 use crate::models::{Key, method};
 use crate::query::{
-    CompiledQuery, Mapping, NamedField, QueryError, SharedParts, TimeField, TimeWindow, compile_with_times,
+    CompiledQuery, Mapping, NamedField, QueryError, Searches, SharedParts, TimeField, TimeWindow, compile_with_times,
     named_fields, with_other_names,
 };
 use crate::table::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
@@ -59,6 +60,8 @@ pub struct ScanPlan {
     pub layout: TableLayout,
     /// Use cases, in the order of their masks.
     pub use_cases: Vec<PlannedUseCase>,
+    /// Searches for what their queries look for.
+    pub searches: Searches,
     /// Rule sets of derived fields that some use case needs.
     pub rule_sets: Vec<Arc<DerivedFields>>,
     /// Meaning of the names of fields.
@@ -157,13 +160,16 @@ fn plan_with(
     kept: Option<KeptFields<'_>>,
     period: Period,
     now: DateTime<Utc>,
-    query: impl Fn(&UseCase, &UseCaseQuery, &FieldNames) -> Result<Option<CompiledQuery>, Vec<Problem>>,
+    query: impl Fn(&UseCase, &UseCaseQuery, &FieldNames) -> Result<Option<CompiledQuery>, Vec<Problem>> + Sync,
 ) -> (ScanPlan, Vec<Refused>) {
     let mut planner = Planner { names, ..Planner::default() };
+    let query = |use_case: &Arc<UseCase>| {
+        asked(use_case, asking).and_then(|asked| Ok((query(use_case, &asked, &planner.names)?, asked)))
+    };
+    let queries: Vec<_> = use_cases.par_iter().map(query).collect();
     let mut refused = Vec::new();
-    for use_case in use_cases {
+    for (use_case, query) in use_cases.into_iter().zip(queries) {
         let formats = time_formats(&use_case, &planner.names);
-        let query = asked(&use_case, asking).and_then(|asked| Ok((query(&use_case, &asked, &planner.names)?, asked)));
         if let Err(problems) = planner.add(&use_case, query, period, &formats) {
             refused.push((use_case, problems));
         }
@@ -333,6 +339,7 @@ impl Planner {
             columns: self.columns.into_values().collect(),
             layout: TableLayout { n_masks: self.use_cases.len(), ..self.layout },
             use_cases: self.use_cases,
+            searches: parts.into_searches(),
             rule_sets: self.rule_sets,
             names: self.names,
             latest: now.timestamp_micros().saturating_add(MICROS_PER_DAY),

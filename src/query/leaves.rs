@@ -1,33 +1,56 @@
 //! Tests on columns of leaves.
 
-use arrow::array::{Array, AsArray, ListArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::UInt32Type;
-use datafusion::common::internal_err;
+use datafusion::common::internal_datafusion_err;
 use datafusion::error::Result;
 
 use super::predicate::{Predicate, ValueRef};
 
-/// Returns the rows in which some leaf passes the test. Tests each distinct leaf once.
-pub(super) fn matching_rows(lists: &ListArray, predicate: &Predicate) -> Result<BooleanBuffer> {
-    let Some(leaves) = lists.values().as_dictionary_opt::<UInt32Type>() else {
-        return internal_err!("leaves are not a dictionary");
-    };
-    let Some(distinct) = leaves.values().as_string_opt::<i32>() else {
-        return internal_err!("leaves are not text");
-    };
-    let passes: Vec<bool> = distinct
-        .iter()
-        .map(|text| text.and_then(ValueRef::of_tagged).is_some_and(|value| predicate.matches(value)))
-        .collect();
-    // of the many names that a field may have, most occur in no event of a batch
-    if !passes.contains(&true) {
-        return Ok(BooleanBuffer::new_unset(lists.len()));
+/// A column of leaves.
+#[derive(Debug)]
+pub(super) struct Leaves<'a> {
+    lists: &'a ListArray,
+    /// Per leaf, its code.
+    codes: &'a [u32],
+    /// The distinct leaves, by code.
+    pub(super) distinct: &'a StringArray,
+}
+
+impl<'a> Leaves<'a> {
+    /// Fails if `column` has no leaves, which is a bug in this program.
+    pub(super) fn of(column: &'a ArrayRef) -> Result<Self> {
+        let lists = column.as_list_opt().ok_or_else(|| internal_datafusion_err!("leaves are not lists"))?;
+        let leaves = lists.values().as_dictionary_opt::<UInt32Type>();
+        let leaves = leaves.ok_or_else(|| internal_datafusion_err!("leaves are not a dictionary"))?;
+        let distinct = leaves.values().as_string_opt::<i32>();
+        let distinct = distinct.ok_or_else(|| internal_datafusion_err!("leaves are not text"))?;
+        Ok(Leaves { lists, codes: leaves.keys().values(), distinct })
     }
-    let codes = leaves.keys().values();
-    let offsets = lists.value_offsets();
-    Ok(BooleanBuffer::collect_bool(lists.len(), |row| {
-        let leaves = offsets[row] as usize..offsets[row + 1] as usize;
-        lists.is_valid(row) && codes[leaves].iter().any(|&code| passes[code as usize])
-    }))
+
+    /// Rows in which some leaf passes the test. Tests each distinct leaf once.
+    pub(super) fn matching_rows(&self, predicate: &Predicate) -> BooleanBuffer {
+        self.rows_with(&[], Some(predicate))
+    }
+
+    /// Rows in which some leaf has one of `codes` or passes `or_else`.
+    pub(super) fn rows_with(&self, codes: &[u32], or_else: Option<&Predicate>) -> BooleanBuffer {
+        let mut passes = vec![false; self.distinct.len()];
+        codes.iter().for_each(|&code| passes[code as usize] = true);
+        if let Some(predicate) = or_else {
+            for (passes, text) in passes.iter_mut().zip(self.distinct) {
+                *passes |= text.and_then(ValueRef::of_tagged).is_some_and(|value| predicate.matches(value));
+            }
+        }
+        // of the many names that a field may have, most occur in no event of a batch
+        if !passes.contains(&true) {
+            return BooleanBuffer::new_unset(self.lists.len());
+        }
+        let offsets = self.lists.value_offsets();
+        BooleanBuffer::collect_bool(self.lists.len(), |row| {
+            let leaves = offsets[row] as usize..offsets[row + 1] as usize;
+            self.lists.is_valid(row) && self.codes[leaves].iter().any(|&code| passes[code as usize])
+        })
+    }
 }

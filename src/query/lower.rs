@@ -4,16 +4,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use datafusion::common::{internal_datafusion_err, internal_err};
 use datafusion::error::Result;
 
 use super::QueryColumn;
 use super::filter::Filter;
-use super::leaves::matching_rows;
+use super::leaves::Leaves;
 use super::named::NamedField;
 use super::predicate::Predicate;
+use super::searches::{ColumnTests, Passing, Searches};
 
 /// A query, ready for evaluation on record batches.
 #[derive(Clone, Debug)]
@@ -53,6 +54,14 @@ enum Operation {
 #[derive(Debug, Default)]
 pub struct SharedParts {
     known: HashMap<String, usize>,
+    searched: HashMap<QueryColumn, ColumnTests>,
+}
+
+impl SharedParts {
+    /// Makes the searches for what the parts look for.
+    pub fn into_searches(self) -> Searches {
+        Searches::new(self.searched)
+    }
 }
 
 /// A record batch, and the parts of queries that were evaluated on it.
@@ -61,14 +70,18 @@ pub struct BatchEvaluation<'a> {
     columns: HashMap<&'a str, &'a ArrayRef>,
     n_rows: usize,
     known: HashMap<usize, BooleanBuffer>,
+    searches: &'a Searches,
+    /// Results of searches, by their indices.
+    searched: HashMap<usize, Passing>,
 }
 
 impl<'a> BatchEvaluation<'a> {
-    /// Starts with a batch, which may have more columns than queries need, in any order.
-    pub fn new(batch: &'a RecordBatch) -> Self {
+    /// Starts with a batch, which may have more columns than queries need, in any order. `searches`
+    /// are those of the parts that the queries share.
+    pub fn new(batch: &'a RecordBatch, searches: &'a Searches) -> Self {
         let names = batch.schema_ref().fields().iter().map(|field| field.name().as_str());
         let columns = names.zip(batch.columns()).collect();
-        BatchEvaluation { columns, n_rows: batch.num_rows(), known: HashMap::new() }
+        BatchEvaluation { columns, n_rows: batch.num_rows(), known: HashMap::new(), searches, searched: HashMap::new() }
     }
 
     fn rows(&mut self, part: &Part) -> Result<BooleanBuffer> {
@@ -109,9 +122,14 @@ impl<'a> BatchEvaluation<'a> {
                 let name = column.name();
                 let found = self.columns.get(name.as_str());
                 let column = found.ok_or_else(|| internal_datafusion_err!("no column {name}"))?;
-                match column.as_list_opt() {
-                    Some(lists) => matching_rows(lists, predicate)?,
-                    None => return internal_err!("leaves are not lists"),
+                let leaves = Leaves::of(column)?;
+                match part.shared.and_then(|shared| self.searches.of_part(shared)) {
+                    None => leaves.matching_rows(predicate),
+                    Some(place @ (search_idx, leaf_idx)) => {
+                        let search = || self.searches.passing(search_idx, leaves.distinct);
+                        let passing = self.searched.entry(search_idx).or_insert_with(search);
+                        leaves.rows_with(&passing[leaf_idx], self.searches.rest(place))
+                    }
                 }
             }
         };
@@ -150,7 +168,13 @@ impl CompiledQuery {
             part.parts.iter_mut().for_each(|part| number(part, parts));
             let next = parts.known.len();
             let combined: Vec<Option<usize>> = part.parts.iter().map(|part| part.shared).collect();
-            part.shared = Some(*parts.known.entry(format!("{:?} {combined:?}", part.operation)).or_insert(next));
+            let shared = *parts.known.entry(format!("{:?} {combined:?}", part.operation)).or_insert(next);
+            part.shared = Some(shared);
+            if shared == next
+                && let Operation::Some(column, predicate) = &part.operation
+            {
+                parts.searched.entry(column.clone()).or_default().add(shared, predicate);
+            }
         }
         self.root.iter_mut().for_each(|root| number(root, parts));
     }
@@ -160,7 +184,7 @@ impl CompiledQuery {
     /// # Errors
     /// Fails if a column is missing or is not a column of leaves, which is a bug in this program.
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        self.evaluate_in(&mut BatchEvaluation::new(batch))
+        self.evaluate_in(&mut BatchEvaluation::new(batch, &Searches::default()))
     }
 
     /// As [`Self::evaluate`], together with the queries with which it shares parts.

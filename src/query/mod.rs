@@ -24,6 +24,7 @@ mod names;
 mod number;
 mod predicate;
 pub mod regexp;
+mod searches;
 pub mod time;
 mod words;
 
@@ -41,6 +42,7 @@ pub use lower::{BatchEvaluation, CompiledQuery, SharedParts};
 pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
 pub use named::{NamedField, Sign, named_fields};
 pub use names::{other_names, with_other_names};
+pub use searches::Searches;
 pub use time::TimeWindow;
 pub use words::Analyzer;
 

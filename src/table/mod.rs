@@ -7,12 +7,16 @@
 
 mod chunk;
 pub mod dictionary;
+mod element;
 mod layout;
 mod view;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, RecordBatch, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, RecordBatch, UInt32Array, new_null_array,
+};
+use arrow::buffer::{BooleanBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 
@@ -24,8 +28,9 @@ use layout::schema;
 
 pub use chunk::{ChunkView, KeyColumn, Places};
 pub use dictionary::Dictionary;
+pub use element::Element;
 pub use layout::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec};
-pub use view::{Element, MAX_ROWS_PER_EVENT, Population, View, ViewColumns};
+pub use view::{MAX_ROWS_PER_EVENT, Population, View, ViewColumns};
 
 /// One batch of events, reduced to the columns of the layout. Codes are local to the batch.
 #[derive(Debug)]
@@ -77,6 +82,12 @@ pub struct EventTable {
 #[derive(Debug)]
 struct Chunk {
     batch: u32,
+    n_rows: usize,
+    /// Columns of the layout that have a value, in ascending order: events have few of the fields
+    /// that many use cases want, so most columns of most batches would hold nothing.
+    present: Vec<usize>,
+    /// Schema of these columns.
+    schema: SchemaRef,
     columns: ChunkColumns,
 }
 
@@ -108,18 +119,23 @@ impl TableBuilder {
         if prepared.places[0].is_empty() {
             return Ok(());
         }
-        let mut columns: Vec<ArrayRef> = prepared.places.into_iter().map(|place| Arc::new(place) as ArrayRef).collect();
+        let n_rows = prepared.places[0].len();
+        let places = prepared.places.into_iter().map(|place| Some(Arc::new(place) as ArrayRef));
+        let mut columns: Vec<Option<ArrayRef>> = places.collect();
         for (builder, local) in self.keys.iter_mut().zip(prepared.keys) {
-            columns.push(Arc::new(global_codes(builder, local)));
+            columns.push((!local.codes.is_empty()).then(|| Arc::new(global_codes(builder, local)) as ArrayRef));
         }
-        columns.extend(prepared.metrics);
-        columns.extend(prepared.times);
-        columns.extend(prepared.ties);
-        columns.extend(prepared.masks.into_iter().map(|mask| Arc::new(mask) as ArrayRef));
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+        let has_value = |column: &ArrayRef| column.null_count() < column.len();
+        columns.extend(prepared.metrics.into_iter().chain(prepared.times).map(|column| Some(column).filter(has_value)));
+        columns.extend(prepared.ties.map(Some));
+        let mask = |mask: BooleanArray| (mask.true_count() > 0).then(|| Arc::new(mask) as ArrayRef);
+        columns.extend(prepared.masks.into_iter().map(mask));
+        let present: Vec<usize> = (0..columns.len()).filter(|&idx| columns[idx].is_some()).collect();
+        let schema = Arc::new(self.schema.project(&present)?);
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns.into_iter().flatten().collect())?;
         self.reserve_dictionaries()?;
         let columns = self.place(batch)?;
-        self.chunks.push(Chunk { batch: prepared.batch, columns });
+        self.chunks.push(Chunk { batch: prepared.batch, n_rows, present, schema, columns });
         Ok(())
     }
 
@@ -274,11 +290,32 @@ impl EventTable {
         }
     }
 
+    /// True if events of batch `chunk_idx` match use case `mask_idx`.
+    fn has_events_of(&self, chunk_idx: usize, mask_idx: usize) -> bool {
+        self.chunks[chunk_idx].present.binary_search(&self.layout.mask_column(mask_idx)).is_ok()
+    }
+
     fn columns(&self, chunk_idx: usize, wanted: &[usize]) -> Result<Vec<ArrayRef>, TableError> {
-        match &self.chunks[chunk_idx].columns {
-            ChunkColumns::Memory(batch) => Ok(wanted.iter().map(|&idx| Arc::clone(batch.column(idx))).collect()),
-            ChunkColumns::Spilled(segment) => Ok(self.spill.read(segment, &self.schema, wanted)?),
+        let chunk = &self.chunks[chunk_idx];
+        let places: Vec<Option<usize>> = wanted.iter().map(|idx| chunk.present.binary_search(idx).ok()).collect();
+        let present: Vec<usize> = places.iter().copied().flatten().collect();
+        let mut arrays = match &chunk.columns {
+            ChunkColumns::Memory(batch) => present.iter().map(|&idx| Arc::clone(batch.column(idx))).collect(),
+            ChunkColumns::Spilled(segment) => self.spill.read(segment, &chunk.schema, &present)?,
         }
+        .into_iter();
+        let absent = |idx: usize| without_values(self.schema.field(idx).data_type(), chunk.n_rows);
+        let column =
+            |(place, &idx): (Option<usize>, &usize)| place.and_then(|_| arrays.next()).unwrap_or_else(|| absent(idx));
+        Ok(places.into_iter().zip(wanted).map(column).collect())
+    }
+}
+
+/// A column in which no event has a value: masks match nothing, keys have no sentences.
+fn without_values(data_type: &DataType, n_rows: usize) -> ArrayRef {
+    match data_type {
+        DataType::Boolean => Arc::new(BooleanArray::new(BooleanBuffer::new_unset(n_rows), None)),
+        _ => new_null_array(data_type, n_rows),
     }
 }
 
@@ -301,7 +338,7 @@ fn global_codes(builder: &mut DictionaryBuilder, local: LocalKey) -> ListArray {
     let offsets: Vec<i32> = local.offsets.iter().map(|&offset| offset as i32).collect();
     ListArray::new(
         Arc::new(Field::new_list_field(DataType::UInt32, false)),
-        arrow::buffer::OffsetBuffer::new(offsets.into()),
+        OffsetBuffer::new(offsets.into()),
         Arc::new(UInt32Array::from(codes)),
         None,
     )

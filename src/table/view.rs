@@ -28,42 +28,7 @@ use rustc_hash::FxHashSet;
 
 use super::EventTable;
 use super::chunk::{ChunkView, KeyColumn};
-
-/// Identifies one row of a view: batch, event in the batch, sentence of the event. Elements are
-/// ordered as events were read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Element(pub u64);
-
-impl Element {
-    /// Bits for the sentence: target sentences x aggregator sentences of one event.
-    pub const SENTENCE_BITS: u32 = 24;
-    /// Bits for the event in its batch.
-    const ROW_BITS: u32 = 20;
-
-    /// Upper limit on the events of one batch.
-    pub const MAX_ROWS: usize = 1 << Self::ROW_BITS;
-
-    fn new(chunk_idx: usize, row: usize, sentence_idx: usize) -> Self {
-        debug_assert!(row < Self::MAX_ROWS && sentence_idx < 1 << Self::SENTENCE_BITS);
-        let event = (chunk_idx as u64) << Self::ROW_BITS | row as u64;
-        Element(event << Self::SENTENCE_BITS | sentence_idx as u64)
-    }
-
-    /// Number of the event: equal for all rows of one event, ordered as read.
-    pub fn event(self) -> u64 {
-        self.0 >> Self::SENTENCE_BITS
-    }
-
-    /// Index of the event's batch.
-    pub fn chunk_idx(self) -> usize {
-        (self.event() >> Self::ROW_BITS) as usize
-    }
-
-    /// Row of the event in its batch.
-    pub fn row(self) -> usize {
-        (self.event() & ((1 << Self::ROW_BITS) - 1)) as usize
-    }
-}
+use super::element::Element;
 
 /// Upper limit on the rows of one event. Longer lists are an attack or an accident; the event is
 /// skipped and counted.
@@ -92,6 +57,19 @@ pub struct ViewColumns {
     pub peer: Option<usize>,
     /// Key of the label.
     pub label: Option<usize>,
+}
+
+impl ViewColumns {
+    /// Keys that the model reads.
+    pub fn keys(&self) -> impl Iterator<Item = usize> {
+        let ViewColumns { aggregator, target, source, destination, peer, label, .. } = *self;
+        [aggregator, target, source, destination, peer, label].into_iter().flatten()
+    }
+
+    /// Metrics that the model reads.
+    pub fn metrics(&self) -> impl Iterator<Item = usize> {
+        [self.value, self.size].into_iter().flatten()
+    }
 }
 
 /// Rows that are excluded, and the aggregators to evaluate.
@@ -212,7 +190,12 @@ impl PartitionStream for ViewPartition {
     fn execute(&self, _ctx: Arc<TaskContext>) -> SendableRecordBatchStream {
         let view = self.view.clone();
         let chunks = (self.first..view.table.n_chunks()).step_by(self.step);
-        let batches = chunks.map(move |chunk_idx| view.batch(chunk_idx));
+        let batches = chunks
+            .filter({
+                let view = view.clone();
+                move |&chunk_idx| view.table.has_events_of(chunk_idx, view.mask_idx)
+            })
+            .map(move |chunk_idx| view.batch(chunk_idx));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.view.schema), futures::stream::iter(batches)))
     }
 }

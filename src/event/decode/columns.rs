@@ -189,6 +189,15 @@ impl Column {
         }
     }
 
+    /// True if no row has a cell yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        match self {
+            Self::Lists(list) => list.ends.is_empty(),
+            Self::Texts(texts) => texts.codes.is_empty(),
+            Self::Times(column) => column.times.is_empty(),
+        }
+    }
+
     /// Adds rows without a value until there are `n_rows`. Most fields occur in few events.
     pub(super) fn pad(&mut self, n_rows: usize, kind: ColumnKind) {
         match self {

@@ -1,10 +1,11 @@
 //! Decoder that turns chunks of lines into [`EventBatch`]es.
 
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::error::ArrowError;
 use outlier_kernels::JsonIndex;
 use serde::de::IgnoredAny;
@@ -235,14 +236,29 @@ impl Decoder {
         skipped: SkippedLines,
     ) -> Result<EventBatch, ArrowError> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        let specs = self.projection.specs().iter();
-        specs.zip(&mut self.cells.columns).for_each(|(spec, column)| column.pad(rows.len(), spec.kind));
         self.n_rows = 0;
         self.pushed.fill(0);
-        let columns = self.cells.columns.iter_mut().map(Column::take).collect::<Result<Vec<_>, _>>()?;
+        // most names of the fields that many use cases want occur in no event of a batch: what they
+        // have is made once
+        let mut without_values: BTreeMap<ColumnKind, ArrayRef> = BTreeMap::new();
+        let taken = |(spec, column): (&ColumnSpec, &mut Column)| {
+            if !column.is_untouched() {
+                column.pad(rows.len(), spec.kind);
+                return column.take();
+            }
+            if let Some(known) = without_values.get(&spec.kind) {
+                return Ok(Arc::clone(known));
+            }
+            column.pad(rows.len(), spec.kind);
+            let empty = column.take()?;
+            without_values.insert(spec.kind, Arc::clone(&empty));
+            Ok(empty)
+        };
+        let columns: Result<Vec<ArrayRef>, ArrowError> =
+            self.projection.specs().iter().zip(&mut self.cells.columns).map(taken).collect();
         Ok(EventBatch {
             number: 0,
-            columns: RecordBatch::try_new_with_options(self.projection.schema(), columns, &options)?,
+            columns: RecordBatch::try_new_with_options(self.projection.schema(), columns?, &options)?,
             rows,
             id_hash: (self.identity == Identity::Hashed).then_some(ids.hashes),
             stored_ids: ids.stored,

@@ -2,6 +2,7 @@
 
 mod compile;
 mod fuzzy;
+mod literals;
 mod phrase;
 mod range;
 mod text;
@@ -14,9 +15,10 @@ use super::number::Number;
 use super::time::parse_timestamp;
 use crate::event::time::{TimeFormats, yearless};
 use range::{Bounds, UntypedRange, is_full_date, stored};
-use text::{TextReading, TextTest, WordTest};
+use text::WordTest;
 
 pub(super) use compile::{Refusal, Shape, compile};
+pub(super) use text::{TextReading, TextTest};
 
 /// A scalar of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

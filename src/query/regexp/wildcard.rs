@@ -51,6 +51,21 @@ impl Wildcard {
         Ok(Wildcard { pattern: pattern.to_owned(), case_insensitive, form })
     }
 
+    /// Longest text that every match contains, if case is ignored for ASCII letters; `None` if
+    /// there is none.
+    pub fn literal(&self) -> Option<String> {
+        let mut literals = vec![String::new()];
+        let mut chars = self.pattern.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '*' | '?' => literals.push(String::new()),
+                '\\' => literals.last_mut()?.push(chars.next().unwrap_or('\\')),
+                _ => literals.last_mut()?.push(c),
+            }
+        }
+        literals.into_iter().max_by_key(String::len).filter(|literal| !literal.is_empty())
+    }
+
     /// True if the pattern matches the whole of `text`.
     pub fn is_match(&self, text: &str) -> bool {
         match &self.form {
