@@ -16,11 +16,12 @@ use super::search::SearchTarget;
 use crate::event::text::lower_case;
 use crate::event::time::TimeFormats;
 use crate::event::{Case, FieldPath, Form, MappedName, MappedNames, split_form};
+use crate::query::Mapping;
 
 /// Mapped fields of some indices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MappedFields {
-    /// Names of all mapped fields, including objects.
+    /// Names of all mapped fields, including objects, in ascending order.
     pub names: Vec<String>,
     /// True if documents may have other fields: some object is not mapped dynamically, or is stored
     /// as a single field (`flattened`).
@@ -36,7 +37,7 @@ impl MappedNames for MappedFields {
     fn meaning(&self, name: &str) -> MappedName {
         match self.forms.get(&lower_case(name)) {
             Some(form) => MappedName::Form(form.clone()),
-            None if self.names.iter().any(|known| known == name) => MappedName::Field,
+            None if self.names.binary_search_by(|known| known.as_str().cmp(name)).is_ok() => MappedName::Field,
             None => MappedName::Unknown,
         }
     }
@@ -82,6 +83,24 @@ impl Client {
         let details = Details::of(&serde_json::from_slice(&details).unwrap_or_default());
         let times = details.times();
         Ok(MappedFields { forms: forms(&fields, details), names: fields.into_keys().collect(), has_unmapped, times })
+    }
+
+    /// Returns the mapping of `target`, by which documents tell themselves which queries they
+    /// match; `None` if they do not, because fields are computed by the server or not kept, or if
+    /// it cannot be read.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn mapping(&self, target: &SearchTarget) -> Result<Option<Mapping>, ElasticError> {
+        let names = target.as_str();
+        let path = IndicesGetMappingParts::Index(&[names]).url().into_owned();
+        let answer = self.send(&Request::new(Method::GET, path, format!("reading the mapping of {names}"))).await?;
+        let indices: BTreeMap<String, Value> = serde_json::from_slice(&answer).unwrap_or_default();
+        let is_whole = |index: &Value| ["runtime", "_source"].iter().all(|key| index["mappings"].get(key).is_none());
+        if indices.is_empty() || !indices.values().all(is_whole) {
+            return Ok(None);
+        }
+        Ok(Mapping::parse(&answer).ok())
     }
 }
 

@@ -6,7 +6,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, Int64Array, RecordBatch, UInt64Array,
 };
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{filter, filter_record_batch};
+use arrow::compute::{and, filter, filter_record_batch};
 
 use super::Usage;
 use super::columns::times;
@@ -15,7 +15,7 @@ use crate::plan::{PlannedUseCase, ScanPlan};
 use crate::query::{BatchEvaluation, TimeWindow};
 
 /// Returns the events of a batch that belong to a use case. `matched` is set if the source has
-/// already applied query and window.
+/// already applied the window, and the query or a part of it.
 pub(super) fn mask(
     planned: &PlannedUseCase,
     plan: &ScanPlan,
@@ -25,7 +25,8 @@ pub(super) fn mask(
 ) -> anyhow::Result<BooleanArray> {
     let n_rows = columns.num_rows();
     let matching = match matched {
-        Some(matched) => matched.clone(),
+        Some(matched) if planned.query.is_match_all() || matched.true_count() == 0 => matched.clone(),
+        Some(matched) => and(matched, &planned.query.evaluate_in(evaluation)?)?,
         None if planned.query.is_match_all() => BooleanArray::from(vec![true; n_rows]),
         None => planned.query.evaluate_in(evaluation)?,
     };

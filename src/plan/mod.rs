@@ -5,6 +5,7 @@
 
 mod column_names;
 mod kept;
+mod queries;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,11 +21,9 @@ use crate::event::sentences::SEPARATOR;
 use crate::event::time::{MICROS_PER_DAY, TimeFormats};
 use crate::event::{Case, FieldNames, FieldPath, equal_ignoring_case};
 use crate::models::{Key, method};
-use crate::query::{
-    CompiledQuery, Mapping, NamedField, QueryError, Searches, SharedParts, TimeField, TimeWindow, compile_with_times,
-    named_fields, with_other_names,
-};
+use crate::query::{CompiledQuery, Mapping, NamedField, Searches, SharedParts, TimeWindow, named_fields};
 use crate::table::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
+use queries::{Evaluated, asked, compile_query};
 
 pub use column_names::{column_name, time_column_name};
 pub use kept::{KeptColumns, KeptFields, plan_keeping};
@@ -81,8 +80,10 @@ pub struct ScanPlan {
 pub struct PlannedUseCase {
     /// Use case as configured.
     pub use_case: Arc<UseCase>,
-    /// Compiled query.
+    /// Compiled query; if the source evaluates it, that of every event.
     pub query: CompiledQuery,
+    /// True if the source gives more events than the query matches.
+    pub is_narrowed_only: bool,
     /// The query, which asks for every name of its fields.
     pub asked: UseCaseQuery,
     /// Fields that the query names.
@@ -133,7 +134,7 @@ fn plan_files(
     let names = mapping.map_or_else(|| Arc::clone(names), mapped);
     let asking = Arc::clone(&names);
     plan_with(use_cases, names, &asking, kept, period, now, |use_case, asked, names| {
-        compile_query(use_case, asked, names, mapping, now).map(Some)
+        compile_query(use_case, asked, names, mapping, now).map(Evaluated::Here)
     })
 }
 
@@ -148,11 +149,29 @@ pub fn plan_search(
     period: Period,
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, Arc::clone(names), &names.searchable(), None, period, now, |_, _, _| Ok(None))
+    plan_with(use_cases, Arc::clone(names), &names.searchable(), None, period, now, |_, _, _| Ok(Evaluated::BySource))
 }
 
-/// Plans one scan. Queries ask for every name that `asking` has for their fields. `query` compiles
-/// such a query; `None` if the source evaluates it, and the window, itself.
+/// Plans one scan like [`plan_search`], for a source that cannot evaluate so many queries at once:
+/// those that mean here what `mapping` says are evaluated here.
+///
+/// # Errors
+/// As [`plan_search`].
+pub fn plan_narrowed(
+    use_cases: Vec<Arc<UseCase>>,
+    names: &Arc<FieldNames>,
+    mapping: &Mapping,
+    period: Period,
+    now: DateTime<Utc>,
+) -> (ScanPlan, Vec<Refused>) {
+    plan_with(use_cases, Arc::clone(names), &names.searchable(), None, period, now, |use_case, asked, names| {
+        let compiled = compile_query(use_case, asked, names, Some(mapping), now);
+        Ok(compiled.map_or(Evaluated::BySource, Evaluated::AfterSource))
+    })
+}
+
+/// Plans one scan. Queries ask for every name that `asking` has for their fields. `query` says
+/// where such a query is evaluated.
 fn plan_with(
     use_cases: Vec<Arc<UseCase>>,
     names: Arc<FieldNames>,
@@ -160,7 +179,7 @@ fn plan_with(
     kept: Option<KeptFields<'_>>,
     period: Period,
     now: DateTime<Utc>,
-    query: impl Fn(&UseCase, &UseCaseQuery, &FieldNames) -> Result<Option<CompiledQuery>, Vec<Problem>> + Sync,
+    query: impl Fn(&UseCase, &UseCaseQuery, &FieldNames) -> Result<Evaluated, Vec<Problem>> + Sync,
 ) -> (ScanPlan, Vec<Refused>) {
     let mut planner = Planner { names, ..Planner::default() };
     let query = |use_case: &Arc<UseCase>| {
@@ -203,7 +222,7 @@ impl Planner {
     fn add(
         &mut self,
         use_case: &Arc<UseCase>,
-        query: Result<(Option<CompiledQuery>, UseCaseQuery), Vec<Problem>>,
+        query: Result<(Evaluated, UseCaseQuery), Vec<Problem>>,
         period: Period,
         formats: &TimeFormats,
     ) -> Result<(), Vec<Problem>> {
@@ -213,12 +232,16 @@ impl Planner {
                 return Err([query.err(), rule_set.err()].into_iter().flatten().flatten().collect());
             }
         };
-        let is_judged_here = query.is_some();
+        let is_judged_here = matches!(query, Evaluated::Here(_));
+        let is_narrowed_only = matches!(query, Evaluated::AfterSource(_));
         let named_fields = match &query {
-            Some(query) => query.named_fields().to_vec(),
-            None => named_fields(&use_case.query),
+            Evaluated::Here(query) => query.named_fields().to_vec(),
+            Evaluated::BySource | Evaluated::AfterSource(_) => named_fields(&use_case.query),
         };
-        let query = query.unwrap_or_else(CompiledQuery::match_all);
+        let query = match query {
+            Evaluated::Here(query) | Evaluated::AfterSource(query) => query,
+            Evaluated::BySource => CompiledQuery::match_all(),
+        };
         for column in query.columns().iter().chain(named_fields.iter().flat_map(|field| &field.columns)) {
             self.add_column(column.spec());
         }
@@ -235,6 +258,7 @@ impl Planner {
         let time_idx = needs_time.then(|| self.time(&use_case.timestamp_field, formats));
         self.use_cases.push(PlannedUseCase {
             query,
+            is_narrowed_only,
             asked,
             named_fields,
             window,
@@ -365,29 +389,4 @@ fn position<T: PartialEq>(known: &mut Vec<T>, wanted: T) -> usize {
         known.push(wanted);
         known.len() - 1
     })
-}
-
-/// Returns the query of a use case, which asks for every name of its fields.
-fn asked(use_case: &UseCase, names: &FieldNames) -> Result<UseCaseQuery, Vec<Problem>> {
-    with_other_names(&use_case.query, names).map_err(|errors| query_problems(use_case, errors))
-}
-
-fn compile_query(
-    use_case: &UseCase,
-    asked: &UseCaseQuery,
-    names: &FieldNames,
-    mapping: Option<&Mapping>,
-    now: DateTime<Utc>,
-) -> Result<CompiledQuery, Vec<Problem>> {
-    let times = TimeField { name: use_case.timestamp_field.as_str(), formats: &use_case.timestamp_format };
-    compile_with_times(&use_case.query, asked, names, mapping, times, now)
-        .map_err(|errors| query_problems(use_case, errors))
-}
-
-fn query_problems(use_case: &UseCase, errors: Vec<QueryError>) -> Vec<Problem> {
-    errors.into_iter().map(|error| query_problem(use_case, error)).collect()
-}
-
-fn query_problem(use_case: &UseCase, error: QueryError) -> Problem {
-    use_case.problem(error.key, format!("{}{}", error.message, error.place()), error.help)
 }

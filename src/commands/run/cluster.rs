@@ -143,6 +143,12 @@ impl Cluster<'_> {
         if plan.use_cases.len() > 1
             && let Some(fault) = indices.refused_together(&search).await?
         {
+            if let Some((plan, search)) = narrowed(judging, &indices, &plan).await? {
+                let here = plan.use_cases.iter().filter(|planned| planned.is_narrowed_only).count();
+                info!(use_cases = here, "{fault}: their queries are evaluated here");
+                info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
+                return judging.judge(&plan, &indices.events(search), None);
+            }
             warn!(use_cases = plan.use_cases.len(), "{fault}: reading in two parts");
             let use_cases: Vec<_> = plan.use_cases.iter().map(|planned| Arc::clone(&planned.use_case)).collect();
             for half in use_cases.chunks(use_cases.len().div_ceil(2)) {
@@ -181,6 +187,21 @@ async fn plan_taken(
     }
     let (plan, _) = plan::plan_search(taken, &names, judging.period, judging.now);
     Ok(Some(Arc::new(plan)))
+}
+
+/// Returns a plan of the same use cases, and its search, in which most queries are evaluated here;
+/// `None` if the server refuses that too.
+async fn narrowed(
+    judging: &Judging<'_>,
+    indices: &ElasticIndices,
+    plan: &ScanPlan,
+) -> Result<Option<(Arc<ScanPlan>, Search)>, RunError> {
+    let Some(mapping) = indices.mapping().await? else { return Ok(None) };
+    let use_cases = plan.use_cases.iter().map(|planned| Arc::clone(&planned.use_case)).collect();
+    let (plan, _) = plan::plan_narrowed(use_cases, &plan.names, &mapping, judging.period, judging.now);
+    let search = Search::of_plan(&plan);
+    let is_refused = indices.refused_together(&search).await?.is_some();
+    Ok((!is_refused).then(|| (Arc::new(plan), search)))
 }
 
 /// True if an index that is named takes no requests.

@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn other_spellings_are_requested_too() {
-        let names = ["HOST", "host.NAME", "host", "host.name", "Host.os", "user", "User.name", "hosts", "tags"];
+        let names = ["HOST", "Host.os", "User.name", "host", "host.NAME", "host.name", "hosts", "tags", "user"];
         let mapped =
             MappedFields { names: names.map(str::to_owned).to_vec(), has_unmapped: false, ..MappedFields::default() };
         let filter = source_filter(&[column("host.name"), column("user")], &mapped);

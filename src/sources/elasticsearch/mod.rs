@@ -31,6 +31,7 @@ use crate::elastic::{
 use crate::event::MappedNames;
 use crate::event::decode::{Projection, with_valid_surrogates};
 use crate::plan::ScanPlan;
+use crate::query::Mapping;
 use ids::ScannedIds;
 use queries::Queries;
 use scan::{Ended, Pass};
@@ -56,6 +57,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Search {
     /// Queries in the server's form.
     queries: Queries,
+    /// Per use case, its whole query, of which the server may evaluate only a part.
+    whole: Vec<Value>,
     /// Per use case, the tag by which earlier outliers exclude a document.
     tags: Vec<Option<tagged::Tag>>,
 }
@@ -63,14 +66,15 @@ pub struct Search {
 impl Search {
     /// The documents for the use cases of `plan`.
     pub fn of_plan(plan: &ScanPlan) -> Self {
-        let queries = Queries::new(plan.use_cases.iter().map(queries::of_use_case));
-        Search { queries, tags: plan.use_cases.iter().map(tagged::tag_of).collect() }
+        let queries = Queries::new(queries::of_plan(plan));
+        let whole = plan.use_cases.iter().map(queries::of_use_case).collect();
+        Search { queries, whole, tags: plan.use_cases.iter().map(tagged::tag_of).collect() }
     }
 
     /// The documents within the windows of the use cases of `plan`, whatever their queries are.
     pub fn of_windows(plan: &ScanPlan) -> Self {
-        let queries = Queries::new(plan.use_cases.iter().map(queries::of_window));
-        Search { queries, tags: vec![None; plan.use_cases.len()] }
+        let whole: Vec<Value> = plan.use_cases.iter().map(queries::of_window).collect();
+        Search { queries: Queries::new(whole.iter().cloned()), whole, tags: vec![None; plan.use_cases.len()] }
     }
 
     /// Counts the documents of the indices `es_index` that match.
@@ -83,7 +87,7 @@ impl Search {
 
     /// The documents that match `query`, a `bool`.
     pub fn of_query(query: Value) -> Self {
-        Search { queries: Queries::new([query]), tags: vec![None] }
+        Search { queries: Queries::new([query.clone()]), whole: vec![query], tags: vec![None] }
     }
 }
 
@@ -148,6 +152,16 @@ impl ElasticIndices {
     /// Returns what the names of fields mean in the indices.
     pub fn names(&self) -> Arc<dyn MappedNames> {
         Arc::<MappedFields>::clone(&self.fields)
+    }
+
+    /// Returns what the queries of use cases mean in the indices, if documents say so by
+    /// themselves; `None` if there are fields of the server's making, or parts of documents that
+    /// are not kept.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn mapping(&self) -> Result<Option<Mapping>, ElasticError> {
+        self.client.mapping(&self.target).await
     }
 
     /// Returns the source of the documents that match `search`.
@@ -303,7 +317,7 @@ impl EventSource for ElasticEvents {
     }
 
     fn highlights(&self, mask_idx: usize, documents: &[DocRef]) -> Result<Vec<Map<String, Value>>, SourceError> {
-        let query = &self.search.queries.distinct[self.search.queries.of_use_cases[mask_idx]];
+        let query = &self.search.whole[mask_idx];
         Ok(self.indices.runtime.block_on(self.indices.client.highlights(&self.ids(documents)?, query))?)
     }
 }

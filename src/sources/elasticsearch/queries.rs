@@ -1,13 +1,13 @@
 //! Use cases -> request to the server: one named query each, all in one `bool`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 
 use crate::config::UseCaseQuery;
-use crate::plan::PlannedUseCase;
-use crate::query::TimeWindow;
+use crate::plan::{PlannedUseCase, ScanPlan};
+use crate::query::{TimeWindow, needed_fields};
 
 /// Prefix of the names of our queries, as users may name parts of theirs. Short, because each hit
 /// repeats the names.
@@ -45,6 +45,33 @@ impl Queries {
         let named: Vec<Value> = self.distinct.iter().enumerate().map(|(idx, query)| named(query, idx)).collect();
         json!({"bool": {"filter": [{"bool": {"should": named, "minimum_should_match": 1}}]}})
     }
+}
+
+/// Upper limit on the fields of which documents must have some.
+const MAX_NEEDED: usize = 500;
+
+/// Returns what the server is asked for each use case of a plan: its query within its window, or,
+/// if the query is evaluated here, the documents of the window that may match such a query.
+pub(super) fn of_plan(plan: &ScanPlan) -> Vec<Value> {
+    let is_evaluated_here = |planned: &&PlannedUseCase| planned.is_narrowed_only;
+    let narrowed: Vec<&PlannedUseCase> = plan.use_cases.iter().filter(is_evaluated_here).collect();
+    let mut uses: HashMap<&str, u64> = HashMap::new();
+    let named = narrowed.iter().flat_map(|planned| &planned.named_fields);
+    named.for_each(|field| *uses.entry(&field.name).or_default() += 1);
+    // fields that few queries name occur in few documents
+    let weight = |name: &str| uses.get(name).copied().unwrap_or(1);
+    let needed: Option<Vec<BTreeSet<String>>> =
+        narrowed.iter().map(|planned| needed_fields(&planned.asked, &weight)).collect();
+    let needed: Option<BTreeSet<String>> = needed.map(|sets| sets.into_iter().flatten().collect());
+    let has_some = needed.filter(|fields| fields.len() <= MAX_NEEDED).map(|fields| {
+        let exists: Vec<Value> = fields.iter().map(|field| json!({"exists": {"field": field}})).collect();
+        json!({"bool": {"should": exists, "minimum_should_match": 1}})
+    });
+    let query = |planned: &PlannedUseCase| match planned.is_narrowed_only {
+        true => json!({"bool": {"filter": window(planned).into_iter().chain(has_some.clone()).collect::<Vec<_>>()}}),
+        false => of_use_case(planned),
+    };
+    plan.use_cases.iter().map(query).collect()
 }
 
 /// Returns the query of a use case within its window.

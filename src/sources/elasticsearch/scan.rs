@@ -175,7 +175,7 @@ impl Decoders {
     /// Returns, per use case, the rows that its query matches.
     fn masks(&self, hits: &[Hit<'_>], batch: &EventBatch) -> Vec<BooleanArray> {
         let n_rows = batch.rows.len();
-        let Search { queries, tags } = &self.search;
+        let Search { queries, tags, .. } = &self.search;
         let n_queries = queries.distinct.len();
         // a single query has no name; every hit matches it
         let mut matches = vec![vec![n_queries == 1; n_rows]; n_queries];

@@ -145,9 +145,10 @@ fn events_within(server: &Script, runtime: &tokio::runtime::Runtime, es_retry_de
         let documents = Arc::new(DocumentCache::new(&client, &folder));
         ElasticIndices::open(&client, &settings, "logs", &folder, &documents).await.unwrap()
     });
-    let queries = Queries::new([1, 2].map(|n| json!({"bool": {"filter": [{"term": {"n": n}}]}})));
+    let whole = [1, 2].map(|n| json!({"bool": {"filter": [{"term": {"n": n}}]}})).to_vec();
+    let queries = Queries::new(whole.iter().cloned());
     let tags = vec![None, Some(("even".to_owned(), ModelType::SimpleQuery))];
-    indices.events(Search { queries, tags })
+    indices.events(Search { queries, whole, tags })
 }
 
 fn scan(events: &ElasticEvents) -> Result<(Scanned, ScanSummary), SourceError> {
