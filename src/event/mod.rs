@@ -3,7 +3,8 @@
 //! 1. [`decode`] turns JSON or Arrow arrays into Arrow columns; it reads only the wanted ones.
 //! 2. [`sentences`] combines a use case's fields into keys; [`metric`] computes numbers from texts;
 //!    [`derived`] derives fields by GROK.
-//! 3. [`Document`] is a whole event, read again for candidates only; [`text`] renders values as
+//! 3. [`geo`] knows points on earth.
+//! 4. [`Document`] is a whole event, read again for candidates only; [`text`] renders values as
 //!    text; [`StoredKey`] declares what is stored in it; [`time`] reads times.
 //!
 //! [`FieldNames`] says what a name means, and both ways of reading follow it.
@@ -12,6 +13,7 @@ pub mod decode;
 pub mod derived;
 mod document;
 mod field;
+pub mod geo;
 mod lookup;
 pub mod metric;
 mod names;

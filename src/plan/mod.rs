@@ -25,7 +25,7 @@ use crate::query::{
 };
 use crate::table::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
 
-pub use column_names::{column_name, time_column_name};
+pub use column_names::{column_name, key_kind, time_column_name};
 pub use kept::{KeptColumns, KeptFields, plan_keeping};
 
 /// Restriction of the events by time, because a source may hold more than the history window.
@@ -263,7 +263,7 @@ impl Planner {
         let Key { fields, values, joiner } = key;
         // a joiner has no effect on a single value, so such keys are shared
         let joiner = if fields.len() > 1 { joiner } else { SEPARATOR };
-        let fields = fields.iter().map(|field| self.field(field, ColumnKind::Elements, rule_set)).collect();
+        let fields = fields.iter().map(|field| self.field(field, key_kind(values), rule_set)).collect();
         position(&mut self.layout.keys, KeySpec { fields, values, joiner: joiner.to_owned() })
     }
 

@@ -12,13 +12,14 @@ use serde_json::{Map, Value};
 
 use crate::elastic::MappedFields;
 use crate::event::decode::ColumnKind;
+use crate::event::sentences::Values;
 use crate::event::{FieldNames, FieldPath, FieldValue, equal_ignoring_case, has_shape, lookup};
 use crate::ingest::{FirstEvents, Ingested, Usage};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name};
 use crate::query::{NamedField, Sign, can_match, other_names};
 use crate::sources::EventSource;
 use crate::spelling::named_values;
-use crate::table::{FieldSource, MetricSpec, ViewColumns};
+use crate::table::{FieldSource, KeySpec, MetricSpec, ViewColumns};
 use crate::terminal::{counted, quoted};
 use names::OccurringNames;
 
@@ -155,7 +156,7 @@ impl Assessing<'_> {
 
     fn key_occurs(&self, field: &FieldPath) -> bool {
         match self.source.mapped_fields() {
-            None => self.is_filled(ColumnKind::Elements, field) || self.is_filled(ColumnKind::Joined, field),
+            None => self.has_values(field),
             Some(mapped) => self.is_mapped(mapped, field.as_str()),
         }
     }
@@ -233,7 +234,10 @@ impl Assessing<'_> {
             return self.key("aggregator", &layout.keys[view.aggregator?].fields);
         }
         match (view.target, view.value) {
-            (Some(key_idx), _) => self.key("target", &layout.keys[key_idx].fields),
+            (Some(key_idx), _) => {
+                let KeySpec { fields, values, .. } = &layout.keys[key_idx];
+                self.key(if *values == Values::Point { "location" } else { "target" }, fields)
+            }
             (None, metric_idx) => self.number(&layout.metrics[metric_idx?]),
         }
     }
@@ -254,10 +258,7 @@ impl Assessing<'_> {
 
     /// Describes a key of the configuration none of whose sentences could be made.
     fn key(&self, key: &str, fields: &[FieldSource]) -> Option<String> {
-        let is_missing = |field: &&FieldSource| {
-            !self.is_filled(ColumnKind::Elements, &field.path) && !self.is_filled(ColumnKind::Joined, &field.path)
-        };
-        let missing: Vec<&FieldSource> = fields.iter().filter(is_missing).collect();
+        let missing: Vec<&FieldSource> = fields.iter().filter(|field| !self.has_values(&field.path)).collect();
         let none = self.none_of();
         if let Some(field) = missing.iter().find(|field| field.derived.is_some()) {
             let name = quoted(field.path.as_str());
@@ -289,6 +290,12 @@ impl Assessing<'_> {
             Some(mapped) => OccurringNames::mapped(&mapped.names),
             None => OccurringNames::of(&self.read(events)).with_forms(&self.plan.names),
         }
+    }
+
+    /// True if some event has a value of the field that a key or a metric can use.
+    fn has_values(&self, field: &FieldPath) -> bool {
+        let kinds = [ColumnKind::Elements, ColumnKind::Joined, ColumnKind::Points];
+        kinds.into_iter().any(|kind| self.is_filled(kind, field))
     }
 
     fn is_filled(&self, kind: ColumnKind, field: &FieldPath) -> bool {

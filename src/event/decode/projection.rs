@@ -170,7 +170,9 @@ fn field_ways(field: &FieldPath) -> Vec<Vec<String>> {
 
 fn arrow_field(spec: &ColumnSpec) -> Field {
     let data_type = match spec.kind {
-        ColumnKind::Elements | ColumnKind::Leaves | ColumnKind::FormLeaves => DataType::List(entry_field()),
+        ColumnKind::Elements | ColumnKind::Points | ColumnKind::Leaves | ColumnKind::FormLeaves => {
+            DataType::List(entry_field())
+        }
         ColumnKind::Joined | ColumnKind::Strings => code_type(),
         ColumnKind::Time => DataType::Timestamp(TimeUnit::Microsecond, None),
     };
