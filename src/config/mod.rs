@@ -19,6 +19,7 @@ mod history_window;
 mod outlier_limits;
 mod time_formats;
 mod general;
+mod geoip;
 mod cluster;
 mod log;
 mod assets;

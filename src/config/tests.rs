@@ -181,7 +181,11 @@ const WRONG: &[Wrong] = &[
     (TRAVEL, &[("min_distance_km", Some("inf"))], &["u.conf:8:17 error min_distance_km: not a distance"]),
     (TRAVEL, &[("trigger_method", Some("fdr"))], &["u.conf:8:16 error trigger_method: unknown value `fdr`"]),
     (TRAVEL, &[("trigger_on", Some("low"))], &["u.conf:8:12 error trigger_on: only a high speed is an outlier"]),
-    (TRAVEL, &[("min_interval", Some("0"))], &["u.conf:8:14 error min_interval: not a period of a second or more: `0`"]),
+    (
+        TRAVEL,
+        &[("min_interval", Some("0"))],
+        &["u.conf:8:14 error min_interval: not a period of a second or more: `0`"],
+    ),
     (
         TRAVEL,
         &[("max_prevalence", Some("5"))],

@@ -286,7 +286,7 @@ impl Planner {
         let forms = self.names.forms(path);
         let derived = rule_set.and_then(|rule_set| {
             let own = self.derived_source(path, Case::Kept, rule_set);
-            let plain = forms.iter().filter(|form| form.entry.is_none());
+            let plain = forms.iter().filter(|form| form.part.is_none());
             own.or_else(|| plain.filter_map(|form| self.derived_source(&form.of, form.case, rule_set)).next())
         });
         FieldSource { path: path.clone(), derived }

@@ -167,7 +167,8 @@ impl Assessing<'_> {
         let may_be = |known: &str, name: &str| {
             has_shape(known, name) || (mapped.has_unmapped && name.starts_with(&format!("{known}.")))
         };
-        let mut names = [name.to_owned()].into_iter().chain(other_names(name, &self.plan.names));
+        let of_facts = self.plan.names.addresses_of(name).into_iter().map(|address| address.to_string());
+        let mut names = [name.to_owned()].into_iter().chain(other_names(name, &self.plan.names)).chain(of_facts);
         names.any(|name| mapped.names.iter().any(|known| may_be(known, &name)))
     }
 
@@ -210,6 +211,8 @@ impl Assessing<'_> {
         };
         if self.plan.names.is_named_value(name) {
             Some("a named value")
+        } else if self.plan.names.is_fact(name) {
+            Some("known by a database only")
         } else {
             (is_derived(name) || form.is_some_and(|form| is_derived(form.of.as_str()))).then_some("a derived field")
         }

@@ -1,8 +1,10 @@
 //! Geography: users who are at two places, and where addresses are.
 //!
 //! `travel` tests the model of that name on coordinates that events have, as a user would look for
-//! impossible trips.
+//! impossible trips. `addresses` looks addresses up in databases, which `database` writes.
 
+mod addresses;
+mod database;
 mod travel;
 
 use std::path::Path;
@@ -38,9 +40,14 @@ impl Found {
 
 /// Runs `use_cases` on `events`, with more arguments.
 fn run(folder: &Path, use_cases: &str, events: &str, more: &[&str]) -> Found {
-    std::fs::write(folder.join("geography.conf"), use_cases).expect("written");
     std::fs::write(folder.join("events.ndjson"), events).expect("written");
-    let args = ["run", "-q", "--use-cases", "geography.conf", "--events", "events.ndjson", "-o", "out.ndjson"];
+    run_on(folder, use_cases, "events.ndjson", more)
+}
+
+/// Runs `use_cases` on a file, with more arguments.
+fn run_on(folder: &Path, use_cases: &str, events: &str, more: &[&str]) -> Found {
+    std::fs::write(folder.join("geography.conf"), use_cases).expect("written");
+    let args = ["run", "-q", "--use-cases", "geography.conf", "--events", events, "-o", "out.ndjson"];
     let args = [&args[..], &["--report", "report.json", "--findings", "findings.ndjson"], more].concat();
     program::run(folder, &args).expect_code(0);
     let output = std::fs::read_to_string(folder.join("out.ndjson")).expect("written");
