@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::elastic::MappedFields;
 use crate::event::decode::ColumnKind;
+use crate::event::geo::is_about_an_address;
 use crate::event::sentences::Values;
 use crate::event::{FieldNames, FieldPath, FieldValue, equal_ignoring_case, has_shape, lookup};
 use crate::ingest::{FirstEvents, Ingested, Usage};
@@ -138,11 +139,18 @@ impl Assessing<'_> {
             return events_without.map(|none| format!("{none}: {} has values in other events only", names.join(", ")));
         }
         missing.extend(of_query.into_iter().filter(|_| cannot_match));
-        let names: BTreeSet<String> = missing.into_iter().map(quoted).collect();
+        let names: BTreeSet<String> = missing.iter().copied().map(quoted).collect();
         Some(match Vec::from_iter(names).as_slice() {
             [] => "no event is of the kind that it looks at".to_owned(),
-            names => format!("no event has {}", names.join(", ")),
+            names => format!("no event has {}{}", names.join(", "), self.cure_for(&missing)),
         })
+    }
+
+    /// Cure for missing fields that a database of addresses may know, if there is none.
+    fn cure_for(&self, missing: &[&str]) -> &'static str {
+        let is_unknown = |name: &&str| is_about_an_address(name) && !self.plan.names.is_fact(name);
+        let is_curable = missing.iter().any(is_unknown);
+        if is_curable { "; [geoip] can name a database that knows it of addresses" } else { "" }
     }
 
     /// Fields without which the model has nothing to judge, but for those that are derived.

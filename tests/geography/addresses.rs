@@ -143,6 +143,8 @@ fn errors_name_file_place_and_cure() {
     let whole = cities().bytes();
     let cut = &whole[..whole.len() - 200];
     check(None, "database", &["78\n", "main.conf:2:", "x.mmdb: cannot be read: No such file", "correct the path"]);
+    let text = checked(None, "[geoip]\ndatabase=/dev/zero\n");
+    assert!(text.contains("/dev/zero: cannot be read: not a file"), "{text}");
     check(Some(b""), "database", &["78\n", "main.conf:2:", "not a database in the format of MaxMind"]);
     check(Some(b"GIF89a"), "asn_database", &["78\n", "not a database", "name an unpacked file"]);
     check(Some(cut), "database", &["78\n", "not a database"]);

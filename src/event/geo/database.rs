@@ -1,7 +1,7 @@
 //! Files in the format of MaxMind: records by network. The only place that knows the format.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,9 @@ impl Database {
     /// # Errors
     /// A file that cannot be read, or is not a whole database.
     pub(super) fn open(path: &Path) -> Result<Self, DatabaseError> {
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("not a file").into());
+        }
         let mut bytes = Vec::new();
         File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > MAX_BYTES {

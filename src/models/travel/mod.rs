@@ -24,6 +24,7 @@ pub(super) use observed::STORED;
 
 impl Method for Travel {
     fn columns(&self) -> Columns<'_> {
+        // at most one network and one country per event: that of its source, and where it went
         let key = |field| Key::smallest(std::slice::from_ref(field));
         Columns {
             aggregator: Some(Key::smallest(&self.aggregator)),
