@@ -168,6 +168,17 @@ trigger_method=percentile
 trigger_sensitivity=50
 outlier_summary=every {period}: {target}
 
+[travel_anywhere]
+es_query_filter=*
+aggregator=user.name
+location_field=place.location
+country_field=place.country
+prevalence_field=host.name
+min_distance_km=100
+min_interval=1m
+trigger_sensitivity=800
+outlier_summary={previous_country} to {country}, {distance_km} km at {speed_kmh} km/h, {previous_network} to {network}
+
 [word2vec_counted_words]
 es_query_filter=*
 target=process.command_line,user.name
@@ -237,6 +248,16 @@ pub(crate) fn events(n: usize, seed: u64) -> Vec<String> {
     (0..n).map(|idx| event(idx, &mut random)).collect()
 }
 
+/// Where events happen, in the forms of a `geo_point`; the last ones are nowhere.
+const PLACES: [&str; 6] = [
+    r#"{"country":"NL","location":{"lat":52.37,"lon":4.9}}"#,
+    r#"{"country":"NG","location":[3.38,6.52]}"#,
+    r#"{"country":"IE","location":"53.35,-6.26"}"#,
+    r#"{"country":["NL","BE"],"location":[{"lat":"52.09","lon":"5.12"},"50.85,4.35"]}"#,
+    r#"{"location":{"lat":520,"lon":4.9}}"#,
+    "null",
+];
+
 fn event(idx: usize, random: &mut Random) -> String {
     let minute = random.below(3 * 24 * 60);
     let timestamp = format!("2024-05-{:02}T{:02}:{:02}:00Z", 1 + minute / 1440, minute / 60 % 24, minute % 60);
@@ -258,10 +279,11 @@ fn event(idx: usize, random: &mut Random) -> String {
     };
     let tags = ["[\"a\",\"b\"]", "[\"a\"]", "[]", "[\"b\",null]"][usize::try_from(random.below(4)).expect("an index")];
     let user = random.skewed(6);
+    let place = PLACES[(idx * 7 + idx / 5) % PLACES.len()];
     format!(
         "{{\"_index\":\"events-{index}\",\"_id\":\"e{idx:06}\",\"_source\":{{\"@timestamp\":\"{timestamp}\",\"host\":{{\"name\":\"h{host}\"}},\
          \"user\":{{\"name\":\"u{user}\"}},\"process\":{{\"name\":\"{process}\",\"command_line\":{command_line}}},\
-         \"network\":{{\"bytes\":{bytes}}},\"tags\":{tags}}}}}",
+         \"network\":{{\"bytes\":{bytes}}},\"tags\":{tags},\"place\":{place}}}}}",
         index = random.below(2),
         host = random.skewed(4),
     )

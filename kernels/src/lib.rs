@@ -16,6 +16,7 @@
 //! 7. [`skipgram`] trains the skip-gram model and scores pairs with it.
 //! 8. [`surprise`] says how improbable a value is among comparable ones.
 //! 9. [`beacon`] judges the rhythm of the events of a group.
+//! 10. [`travel`] judges the speed between places on earth.
 //!
 //! # Dispatch
 //!
@@ -42,6 +43,7 @@ pub mod scalar;
 pub mod simd;
 pub mod skipgram;
 pub mod surprise;
+pub mod travel;
 
 use std::ops::Range;
 

@@ -10,6 +10,7 @@ use super::derived_fields::{self, WrittenDerivedField};
 use super::field_aliases;
 use super::files;
 use super::general::{self, General};
+use super::geoip;
 use super::http::{self, HttpServerSettings};
 use super::ini::{Dialect, Ini, parse};
 use super::keys::Keys;
@@ -25,12 +26,13 @@ use crate::event::FieldNames;
 use crate::spelling::nearest;
 
 /// The sections besides those named after models. `[machine_learning]` is accepted and ignored.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     general::SECTION,
     assets::SECTION,
     derived_fields::SECTION,
     named_values::SECTION,
     field_aliases::SECTION,
+    geoip::SECTION,
     macros::SECTION,
     whitelist::LITERALS,
     whitelist::REGEXPS,
@@ -107,6 +109,10 @@ pub(super) fn read<'a>(
     let choice = fields.or(general.fields.as_deref()).unwrap_or(default_fields);
     let Profiles { aliases, macros, mut whitelist } = Profiles::read(choice, ini, problems);
     whitelist.extend(WhitelistEntries::read(ini, problems));
+    let mut field_names = named_values::read(ini, problems).with_aliases(aliases);
+    if let Some(databases) = Keys::read(ini, geoip::SECTION, problems, geoip::read) {
+        field_names = field_names.with_databases(databases);
+    }
     let main = MainConfig {
         general,
         elastic,
@@ -116,7 +122,7 @@ pub(super) fn read<'a>(
         http,
         assets: assets::read(ini, problems),
         derived_fields: derived_fields::read(ini, problems),
-        field_names: Arc::new(named_values::read(ini, problems).with_aliases(aliases)),
+        field_names: Arc::new(field_names),
         macros: Arc::new(macros),
         whitelist: Arc::new(whitelist),
     };

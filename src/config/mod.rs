@@ -19,6 +19,7 @@ mod history_window;
 mod outlier_limits;
 mod time_formats;
 mod general;
+mod geoip;
 mod cluster;
 mod log;
 mod assets;
@@ -51,9 +52,9 @@ pub use log::{LogLevel, LogSettings};
 pub use macros::{ExpandedMacro, Macros};
 pub use main_config::MainConfig;
 pub use models::{
-    Baseline, Beacon, BeaconMethod, BeaconTrigger, Comparison, CountMethod, Metrics, Model, ModelType, Prevalence,
-    Sensitivity, Separators, SimpleQuery, SuddenAppearance, Terms, Trigger, TriggerFocus, TriggerMethod, TriggerOn,
-    TriggerScore, Word2vec,
+    Baseline, Beacon, BeaconMethod, BeaconTrigger, Comparison, CountMethod, Metrics, Model, ModelType, Networks,
+    Prevalence, Sensitivity, Separators, SimpleQuery, SuddenAppearance, Terms, Travel, Trigger, TriggerFocus,
+    TriggerMethod, TriggerOn, TriggerScore, Word2vec,
 };
 pub use notifiers::{
     Channel, ChannelSettings, ChannelTls, ChannelType, CustomField, CustomFieldType, DataStreamSettings, HttpSettings,

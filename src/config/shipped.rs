@@ -14,6 +14,7 @@ shipped![
     "cloud/cloudtrail.conf",
     "cloud/entra.conf",
     "cloud/geography.conf",
+    "cloud/travel.conf",
     "linux/logons.conf",
     "linux/processes.conf",
     "network/beacons.conf",

@@ -23,6 +23,8 @@ const WORD2VEC: &str = "[word2vec_a]\nes_query_filter=*\noutlier_type=t\noutlier
     size_window=1\nmin_uniq_word_occurrence=2\ntrigger_focus=text\ntrigger_score=center\ntrigger_on=low\n\
     trigger_method=percentile\ntrigger_sensitivity=5\nseed=43\n";
 
+const TRAVEL: &str = "[travel_a]\nes_query_filter=*\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n\
+    aggregator=user.name\n";
 const BEACON: &str = "[beacon_a]\nes_query_filter=*\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n\
     aggregator=source.ip,destination.ip\n";
 
@@ -109,6 +111,17 @@ fn a_use_case_of_each_model_is_read() {
 }
 
 #[test]
+fn travel_has_defaults() {
+    let Model::Travel(travel) = use_case(TRAVEL).model else { panic!() };
+    assert_eq!((travel.min_distance, travel.max_speed, &travel.networks), (500.0, 1_000.0, &None));
+    assert_eq!((travel.location.as_str(), travel.min_interval), ("source.geo.location", TimeDelta::minutes(5)));
+    assert_eq!(travel.country.as_ref().map(FieldPath::as_str), Some("source.geo.country_iso_code"));
+    let text = with(TRAVEL, &[("location_field", Some("place")), ("prevalence_field", Some("as"))]);
+    let Model::Travel(travel) = use_case(&text).model else { panic!() };
+    assert_eq!((travel.country, travel.networks), (None, Some(Networks { field: FieldPath::new("as"), most: None })));
+}
+
+#[test]
 fn beacons_have_defaults() {
     let Model::Beacon(beacon) = use_case(BEACON).model else { panic!() };
     assert_eq!((beacon.target.len(), beacon.min_events, &beacon.prevalence), (0, 6, &None));
@@ -162,6 +175,21 @@ const WRONG: &[Wrong] = &[
         BEACON,
         &[("trigger_sensitivity", Some("1"))],
         &["u.conf:8:21 error trigger_sensitivity: not a false discovery rate"],
+    ),
+    (TRAVEL, &[("aggregator", None)], &["u.conf:1:1 error aggregator: missing"]),
+    (TRAVEL, &[("trigger_sensitivity", Some("0"))], &["u.conf:8:21 error trigger_sensitivity: not a speed"]),
+    (TRAVEL, &[("min_distance_km", Some("inf"))], &["u.conf:8:17 error min_distance_km: not a distance"]),
+    (TRAVEL, &[("trigger_method", Some("fdr"))], &["u.conf:8:16 error trigger_method: unknown value `fdr`"]),
+    (TRAVEL, &[("trigger_on", Some("low"))], &["u.conf:8:12 error trigger_on: only a high speed is an outlier"]),
+    (
+        TRAVEL,
+        &[("min_interval", Some("0"))],
+        &["u.conf:8:14 error min_interval: not a period of a second or more: `0`"],
+    ),
+    (
+        TRAVEL,
+        &[("max_prevalence", Some("5"))],
+        &["u.conf:8:16 error max_prevalence: nothing says which networks are common"],
     ),
     (SIMPLE, &[("es_query_filter", None)], &["u.conf:1:1 error es_query_filter: missing"]),
     (SIMPLE, &[("es_query_filter", Some(""))], &["u.conf:2:1 error es_query_filter: empty"]),

@@ -28,7 +28,11 @@ impl Reading {
         let Detection { use_case, derived, whitelist, assets, names, .. } = detection;
         let of_model = match &use_case.model {
             // simple queries look up the fields of highlights, for which all is read
-            Model::Terms(_) | Model::SuddenAppearance(_) | Model::Word2vec(_) | Model::SimpleQuery(_) => None,
+            Model::Terms(_)
+            | Model::SuddenAppearance(_)
+            | Model::Word2vec(_)
+            | Model::Travel(_)
+            | Model::SimpleQuery(_) => None,
             Model::Metrics(metrics) => Some(&metrics.target),
             // others may read anything
             _ => return Reading::Whole,

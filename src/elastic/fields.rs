@@ -114,14 +114,14 @@ fn forms(fields: &FieldTypes, declared: Details) -> BTreeMap<String, Form> {
     for name in fields.keys() {
         let case = |name: &str| if declared.lowercase.contains(name) { Case::Lower } else { Case::Kept };
         if let Some((parent, _)) = split_form(name).filter(|(parent, _)| fields.get(*parent).is_some_and(has_values)) {
-            forms.insert(lower_case(name), Form { of: FieldPath::new(parent), case: case(name), entry: None });
+            forms.insert(lower_case(name), Form { of: FieldPath::new(parent), case: case(name), part: None });
         }
     }
     for (alias, of) in declared.aliases {
         // the field may itself be a form of another one
         let form = forms.get(&lower_case(&of)).cloned();
         let of = FieldPath::new(&of);
-        forms.insert(lower_case(&alias), form.unwrap_or(Form { of, case: Case::Kept, entry: None }));
+        forms.insert(lower_case(&alias), form.unwrap_or(Form { of, case: Case::Kept, part: None }));
     }
     forms
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::lookup::{FieldValue, Found, find, texts_of};
-use super::names::{Case, FieldNames, Form};
+use super::names::{Case, FieldNames, Form, FormPart};
 use crate::event::FieldPath;
 use crate::event::decode::timestamp;
 use crate::event::text::lower_case;
@@ -56,9 +56,15 @@ impl FieldNames {
 
 fn value_of_form<'a>(source: &'a Map<String, Value>, form: &Form) -> Option<FieldValue<'a>> {
     let found = find(source, form.of.as_str())?;
-    let value = match &form.entry {
+    let value = match &form.part {
         None => found.into_value(),
-        Some(entry) => {
+        Some(FormPart::Fact(fact)) => {
+            let addresses = found.into_value().elements();
+            let mut facts = Vec::new();
+            super::lookup::extend_distinct(&mut facts, addresses.iter().filter_map(|address| fact.of(address)));
+            (!facts.is_empty()).then_some(FieldValue::Several(facts))?
+        }
+        Some(FormPart::Entry(entry)) => {
             let mut picked = Vec::new();
             match found {
                 Found::One(value) => entry.values(value, &mut picked),

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::lookup::child;
 use crate::event::FieldPath;
+use crate::event::geo::{AddressDatabases, AddressFact};
 use crate::event::text::lower_case;
 use crate::event::time::TimeFormats;
 
@@ -37,7 +38,16 @@ pub struct Form {
     /// Treatment of its texts.
     pub case: Case,
     /// Part of the values that is meant; `None` means the values themselves.
-    pub entry: Option<NamedEntry>,
+    pub part: Option<FormPart>,
+}
+
+/// Part of the values of a field, or what is known of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FormPart {
+    /// The values of some entries.
+    Entry(NamedEntry),
+    /// What a database knows of the addresses.
+    Fact(AddressFact),
 }
 
 /// Selection from a list of named values, such as `[{"Name": "x", "Value": "y"}]`.
@@ -90,6 +100,7 @@ pub struct FieldNames {
     /// Other names that a field may have, in order of preference, by its name in lower case.
     aliases: BTreeMap<String, Vec<FieldPath>>,
     mapped: Option<Arc<dyn MappedNames>>,
+    databases: Option<Arc<AddressDatabases>>,
 }
 
 impl FieldNames {
@@ -105,6 +116,28 @@ impl FieldNames {
     pub fn with_aliases(mut self, aliases: impl IntoIterator<Item = (String, Vec<FieldPath>)>) -> Self {
         self.aliases = aliases.into_iter().map(|(name, others)| (lower_case(&name), others)).collect();
         self
+    }
+
+    /// Adds databases of addresses: what they know takes the place of fields such as
+    /// `source.geo.location` in events that have none of them.
+    #[must_use]
+    pub fn with_databases(self, databases: Arc<AddressDatabases>) -> Self {
+        FieldNames { databases: Some(databases), ..self }
+    }
+
+    /// True if a database may know the values of the field `name`.
+    pub fn is_fact(&self, name: &str) -> bool {
+        self.fact(name).is_some()
+    }
+
+    /// Returns the fields with the addresses of which a database may know the values of the field
+    /// `name`.
+    pub fn addresses_of(&self, name: &str) -> Vec<FieldPath> {
+        self.facts(name, Case::Kept).into_iter().map(|form| form.of).collect()
+    }
+
+    fn fact(&self, name: &str) -> Option<(FieldPath, AddressFact)> {
+        AddressDatabases::fact(self.databases.as_ref()?, name)
     }
 
     /// Returns the same names together with those of a mapping.
@@ -147,20 +180,31 @@ impl FieldNames {
     }
 
     /// Returns what `field` stands for in events that have no such field, in order of preference:
-    /// its form, if it is one, then the other names of the field.
+    /// its form, if it is one, then the other names of the field, then what a database knows.
     pub fn forms(&self, field: &FieldPath) -> Vec<Form> {
         let form = self.form(field);
         let others = |name: &str, case| self.aliases(name).iter().map(move |of| self.form_of(of.clone(), case));
-        let plain = form.iter().filter(|form| form.entry.is_none());
-        let of_form = plain.flat_map(|form| others(form.of.as_str(), form.case));
-        form.iter().cloned().chain(others(field.as_str(), Case::Kept)).chain(of_form).collect()
+        let plain = form.iter().filter(|form| form.part.is_none());
+        let of_form = plain.clone().flat_map(|form| others(form.of.as_str(), form.case));
+        let facts = self.facts(field.as_str(), Case::Kept).into_iter();
+        let facts = facts.chain(plain.flat_map(|form| self.facts(form.of.as_str(), form.case)));
+        form.iter().cloned().chain(others(field.as_str(), Case::Kept)).chain(of_form).chain(facts).collect()
+    }
+
+    /// Returns the forms of the field `name` that a database knows, one for each name that the
+    /// address may have.
+    fn facts(&self, name: &str, case: Case) -> Vec<Form> {
+        let Some((address, fact)) = self.fact(name) else { return Vec::new() };
+        let addresses = std::iter::once(&address).chain(self.aliases(address.as_str()));
+        let form = |of: &FieldPath| Form { of: of.clone(), case, part: Some(FormPart::Fact(fact.clone())) };
+        addresses.map(form).collect()
     }
 
     /// The form of the field `of`: of the values that it names, if the configuration declares it.
     fn form_of(&self, of: FieldPath, case: Case) -> Form {
         match self.configured.get(&lower_case(of.as_str())) {
             Some(named) => Form { case, ..named.clone() },
-            None => Form { of, case, entry: None },
+            None => Form { of, case, part: None },
         }
     }
 
@@ -181,7 +225,7 @@ impl FieldNames {
 
     /// True if `name` is a value that the configuration names, or a form of one.
     pub fn is_named_value(&self, name: &str) -> bool {
-        self.form(&FieldPath::new(name)).is_some_and(|form| form.entry.is_some())
+        self.form(&FieldPath::new(name)).is_some_and(|form| matches!(form.part, Some(FormPart::Entry(_))))
     }
 }
 
@@ -189,7 +233,7 @@ impl FieldNames {
 fn customary_form(name: &str) -> Option<Form> {
     let (parent, form) = split_form(name)?;
     let (_, case) = CUSTOMARY.into_iter().find(|(customary, _)| form.eq_ignore_ascii_case(customary))?;
-    Some(Form { of: FieldPath::new(parent), case, entry: None })
+    Some(Form { of: FieldPath::new(parent), case, part: None })
 }
 
 /// Splits `x.keyword` into field and form.
@@ -208,8 +252,8 @@ impl Form {
             return None;
         }
         let [of, name_key, name, value_key] = parts.map(str::to_owned);
-        let entry = Some(NamedEntry { name_key, name, value_key });
-        Some(Form { of: FieldPath::new(&of), case: Case::Kept, entry })
+        let part = Some(FormPart::Entry(NamedEntry { name_key, name, value_key }));
+        Some(Form { of: FieldPath::new(&of), case: Case::Kept, part })
     }
 }
 

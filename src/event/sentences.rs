@@ -26,6 +26,8 @@ pub enum Values {
     /// One sentence, made of the smallest value of each field, as an Elasticsearch script sees a
     /// multi-valued field.
     Smallest,
+    /// One sentence: the point on earth that the field holds, the smallest of several.
+    Point,
 }
 
 /// Sentences of a batch: a list of local codes per event, and the text of each code.
@@ -81,7 +83,7 @@ pub fn elements(column: &ListArray) -> LocalKey {
 pub fn combine(fields: Vec<LocalKey>, values: Values, joiner: &str) -> (LocalKey, Vec<usize>) {
     let mut fields: Vec<LocalKey> = match values {
         Values::Each => fields,
-        Values::Smallest => fields.into_iter().map(smallest).collect(),
+        Values::Smallest | Values::Point => fields.into_iter().map(smallest).collect(),
     };
     let n_rows = fields.first().map_or(0, LocalKey::n_rows);
     if fields.iter().any(|field| field.codes.is_empty()) {

@@ -4,6 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray, StringDictionaryBuilder};
 use arrow::datatypes::UInt32Type;
 
 use crate::event::derived::DerivedFields;
+use crate::event::geo::{parse_point, point_text};
 use crate::event::sentences::LocalKey;
 use crate::event::text::flatten;
 use crate::event::{FieldPath, equal_ignoring_case};
@@ -46,6 +47,12 @@ fn derive(rules: &DerivedFields, source: &FieldPath, key: &str, text: &str) -> D
         .into_iter()
         .rfind(|(name, _)| equal_ignoring_case(name, key))
         .map(|(_, value)| value.as_ref().and_then(flatten))
+}
+
+/// Returns the points that derived texts stand for.
+pub(super) fn points(derived: Vec<Derived>) -> Vec<Derived> {
+    let point = |text: Option<String>| text.as_deref().and_then(parse_point).map(point_text);
+    derived.into_iter().map(|value| value.map(point)).collect()
 }
 
 /// Returns `own` with derived values in place of the event's.

@@ -20,7 +20,7 @@ use crate::event::sentences::{LocalKey, combine, elements};
 use crate::event::text::lower_case;
 use crate::event::time::{MICROS_PER_DAY, yearless};
 use crate::event::{Case, FieldPath};
-use crate::plan::{PlannedUseCase, ScanPlan, column_name};
+use crate::plan::{PlannedUseCase, ScanPlan, column_name, key_kind};
 use crate::query::BatchEvaluation;
 use crate::runtime::InOrder;
 use crate::sources::{DocRef, EventSource, ScanOptions, ScanSummary, SourceError};
@@ -29,7 +29,7 @@ use crate::table::{
     DerivedSource, EventTable, FieldSource, KeySpec, MAX_ROWS_PER_EVENT, MetricSpec, PreparedBatch, TableBuilder,
 };
 use columns::{column, times};
-use derive::{Derived, derived_texts, overlay_elements, overlay_texts};
+use derive::{Derived, derived_texts, overlay_elements, overlay_texts, points};
 use masks::{any, count_in_windows, keep, mask};
 use outside::outside_windows;
 
@@ -246,14 +246,22 @@ impl Needed {
 
 /// Returns the sentences of a key, and the rows that have none because they would have too many.
 fn key(plan: &ScanPlan, spec: &KeySpec, columns: &RecordBatch) -> anyhow::Result<(LocalKey, Vec<usize>)> {
-    let fields = spec.fields.iter().map(|field| field_elements(plan, field, columns)).collect::<anyhow::Result<_>>()?;
+    let kind = key_kind(spec.values);
+    let fields = spec.fields.iter().map(|field| field_elements(plan, kind, field, columns));
+    let fields = fields.collect::<anyhow::Result<_>>()?;
     Ok(combine(fields, spec.values, &spec.joiner))
 }
 
-fn field_elements(plan: &ScanPlan, field: &FieldSource, columns: &RecordBatch) -> anyhow::Result<LocalKey> {
-    let own = elements(column(columns, &column_name(ColumnKind::Elements, &field.path))?.as_list::<i32>());
+fn field_elements(
+    plan: &ScanPlan,
+    kind: ColumnKind,
+    field: &FieldSource,
+    columns: &RecordBatch,
+) -> anyhow::Result<LocalKey> {
+    let own = elements(column(columns, &column_name(kind, &field.path))?.as_list::<i32>());
     Ok(match derived(plan, field, columns)? {
         None => own,
+        Some(derived) if kind == ColumnKind::Points => overlay_elements(own, points(derived)),
         Some(derived) => overlay_elements(own, derived),
     })
 }

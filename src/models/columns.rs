@@ -50,4 +50,9 @@ impl<'a> Key<'a> {
     pub fn smallest(fields: &'a [FieldPath]) -> Self {
         Key { fields, values: Values::Smallest, joiner: SEPARATOR }
     }
+
+    /// The point on earth that `field` holds.
+    pub fn point(field: &'a FieldPath) -> Self {
+        Key { fields: std::slice::from_ref(field), values: Values::Point, joiner: SEPARATOR }
+    }
 }

@@ -21,6 +21,7 @@ mod season;
 mod simplequery;
 mod sudden_appearance;
 mod terms;
+mod travel;
 pub mod word2vec;
 
 pub use candidates::{Candidate, Candidates, SortedCandidates};
@@ -105,6 +106,7 @@ methods! {
     Terms in terms,
     SuddenAppearance in sudden_appearance,
     Beacon in beacon,
+    Travel in travel,
     Word2vec in word2vec,
 }
 
@@ -114,7 +116,7 @@ pub fn stored_keys(model_type: ModelType) -> impl Iterator<Item = &'static Store
     let (by_season, by_peers): (&[StoredKey], &[StoredKey]) = match model_type {
         ModelType::Metrics | ModelType::Terms => (&season::STORED, &peers::STORED),
         ModelType::SuddenAppearance => (&[], &peers::STORED),
-        ModelType::SimpleQuery | ModelType::Word2vec | ModelType::Beacon => (&[], &[]),
+        ModelType::SimpleQuery | ModelType::Word2vec | ModelType::Beacon | ModelType::Travel => (&[], &[]),
     };
     own_keys(model_type).iter().chain(by_metrics.into_iter().flatten()).chain(by_season).chain(by_peers)
 }

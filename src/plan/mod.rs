@@ -25,7 +25,7 @@ use crate::query::{CompiledQuery, Mapping, NamedField, Searches, SharedParts, Ti
 use crate::table::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
 use queries::{Evaluated, asked, compile_query};
 
-pub use column_names::{column_name, time_column_name};
+pub use column_names::{column_name, key_kind, time_column_name};
 pub use kept::{KeptColumns, KeptFields, plan_keeping};
 
 /// Restriction of the events by time, because a source may hold more than the history window.
@@ -293,7 +293,7 @@ impl Planner {
         let Key { fields, values, joiner } = key;
         // a joiner has no effect on a single value, so such keys are shared
         let joiner = if fields.len() > 1 { joiner } else { SEPARATOR };
-        let fields = fields.iter().map(|field| self.field(field, ColumnKind::Elements, rule_set)).collect();
+        let fields = fields.iter().map(|field| self.field(field, key_kind(values), rule_set)).collect();
         position(&mut self.layout.keys, KeySpec { fields, values, joiner: joiner.to_owned() })
     }
 
@@ -316,7 +316,7 @@ impl Planner {
         let forms = self.names.forms(path);
         let derived = rule_set.and_then(|rule_set| {
             let own = self.derived_source(path, Case::Kept, rule_set);
-            let plain = forms.iter().filter(|form| form.entry.is_none());
+            let plain = forms.iter().filter(|form| form.part.is_none());
             own.or_else(|| plain.filter_map(|form| self.derived_source(&form.of, form.case, rule_set)).next())
         });
         FieldSource { path: path.clone(), derived }

@@ -77,7 +77,7 @@ impl QueryColumn {
         match &self.0.part {
             Part::Own => spec(ColumnKind::Leaves),
             Part::FormOf(parent) => {
-                let forms = vec![Form { of: FieldPath::new(parent), case: Case::Kept, entry: None }];
+                let forms = vec![Form { of: FieldPath::new(parent), case: Case::Kept, part: None }];
                 ColumnSpec { forms, ..spec(ColumnKind::FormLeaves) }
             }
             Part::Named(names) => ColumnSpec { names: Some(Arc::clone(names)), ..spec(ColumnKind::Leaves) },

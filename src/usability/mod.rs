@@ -12,13 +12,15 @@ use serde_json::{Map, Value};
 
 use crate::elastic::MappedFields;
 use crate::event::decode::ColumnKind;
+use crate::event::geo::is_about_an_address;
+use crate::event::sentences::Values;
 use crate::event::{FieldNames, FieldPath, FieldValue, equal_ignoring_case, has_shape, lookup};
 use crate::ingest::{FirstEvents, Ingested, Usage};
 use crate::plan::{PlannedUseCase, ScanPlan, column_name};
 use crate::query::{NamedField, Sign, can_match, other_names};
 use crate::sources::EventSource;
 use crate::spelling::named_values;
-use crate::table::{FieldSource, MetricSpec, ViewColumns};
+use crate::table::{FieldSource, KeySpec, MetricSpec, ViewColumns};
 use crate::terminal::{counted, quoted};
 use names::OccurringNames;
 
@@ -137,11 +139,18 @@ impl Assessing<'_> {
             return events_without.map(|none| format!("{none}: {} has values in other events only", names.join(", ")));
         }
         missing.extend(of_query.into_iter().filter(|_| cannot_match));
-        let names: BTreeSet<String> = missing.into_iter().map(quoted).collect();
+        let names: BTreeSet<String> = missing.iter().copied().map(quoted).collect();
         Some(match Vec::from_iter(names).as_slice() {
             [] => "no event is of the kind that it looks at".to_owned(),
-            names => format!("no event has {}", names.join(", ")),
+            names => format!("no event has {}{}", names.join(", "), self.cure_for(&missing)),
         })
+    }
+
+    /// Cure for missing fields that a database of addresses may know, if there is none.
+    fn cure_for(&self, missing: &[&str]) -> &'static str {
+        let is_unknown = |name: &&str| is_about_an_address(name) && !self.plan.names.is_fact(name);
+        let is_curable = missing.iter().any(is_unknown);
+        if is_curable { "; [geoip] can name a database that knows it of addresses" } else { "" }
     }
 
     /// Fields without which the model has nothing to judge, but for those that are derived.
@@ -155,7 +164,7 @@ impl Assessing<'_> {
 
     fn key_occurs(&self, field: &FieldPath) -> bool {
         match self.source.mapped_fields() {
-            None => self.is_filled(ColumnKind::Elements, field) || self.is_filled(ColumnKind::Joined, field),
+            None => self.has_values(field),
             Some(mapped) => self.is_mapped(mapped, field.as_str()),
         }
     }
@@ -166,7 +175,8 @@ impl Assessing<'_> {
         let may_be = |known: &str, name: &str| {
             has_shape(known, name) || (mapped.has_unmapped && name.starts_with(&format!("{known}.")))
         };
-        let mut names = [name.to_owned()].into_iter().chain(other_names(name, &self.plan.names));
+        let of_facts = self.plan.names.addresses_of(name).into_iter().map(|address| address.to_string());
+        let mut names = [name.to_owned()].into_iter().chain(other_names(name, &self.plan.names)).chain(of_facts);
         names.any(|name| mapped.names.iter().any(|known| may_be(known, &name)))
     }
 
@@ -209,6 +219,8 @@ impl Assessing<'_> {
         };
         if self.plan.names.is_named_value(name) {
             Some("a named value")
+        } else if self.plan.names.is_fact(name) {
+            Some("known by a database only")
         } else {
             (is_derived(name) || form.is_some_and(|form| is_derived(form.of.as_str()))).then_some("a derived field")
         }
@@ -233,7 +245,10 @@ impl Assessing<'_> {
             return self.key("aggregator", &layout.keys[view.aggregator?].fields);
         }
         match (view.target, view.value) {
-            (Some(key_idx), _) => self.key("target", &layout.keys[key_idx].fields),
+            (Some(key_idx), _) => {
+                let KeySpec { fields, values, .. } = &layout.keys[key_idx];
+                self.key(if *values == Values::Point { "location" } else { "target" }, fields)
+            }
             (None, metric_idx) => self.number(&layout.metrics[metric_idx?]),
         }
     }
@@ -254,10 +269,7 @@ impl Assessing<'_> {
 
     /// Describes a key of the configuration none of whose sentences could be made.
     fn key(&self, key: &str, fields: &[FieldSource]) -> Option<String> {
-        let is_missing = |field: &&FieldSource| {
-            !self.is_filled(ColumnKind::Elements, &field.path) && !self.is_filled(ColumnKind::Joined, &field.path)
-        };
-        let missing: Vec<&FieldSource> = fields.iter().filter(is_missing).collect();
+        let missing: Vec<&FieldSource> = fields.iter().filter(|field| !self.has_values(&field.path)).collect();
         let none = self.none_of();
         if let Some(field) = missing.iter().find(|field| field.derived.is_some()) {
             let name = quoted(field.path.as_str());
@@ -289,6 +301,12 @@ impl Assessing<'_> {
             Some(mapped) => OccurringNames::mapped(&mapped.names),
             None => OccurringNames::of(&self.read(events)).with_forms(&self.plan.names),
         }
+    }
+
+    /// True if some event has a value of the field that a key or a metric can use.
+    fn has_values(&self, field: &FieldPath) -> bool {
+        let kinds = [ColumnKind::Elements, ColumnKind::Joined, ColumnKind::Points];
+        kinds.into_iter().any(|kind| self.is_filled(kind, field))
     }
 
     fn is_filled(&self, kind: ColumnKind, field: &FieldPath) -> bool {

@@ -76,7 +76,7 @@ fn pictures_are_there_and_shown() {
 
 #[test]
 fn shipped_use_cases_have_their_texts() {
-    let models = ["simplequery", "metrics", "terms", "sudden_appearance", "word2vec", "beacon"];
+    let models = ["simplequery", "metrics", "terms", "sudden_appearance", "word2vec", "beacon", "travel"];
     let mut problems = Vec::new();
     let mut n_use_cases = 0;
     for file in files(&["use_cases"], &["conf"]) {

@@ -13,6 +13,7 @@ const FENCES: &[(&str, &[&str])] = &[
         &["src/table/", "src/engine/", "src/query/", "src/sources/files", "src/ingest/", "src/models/", "benches/"],
     ),
     ("redb::", &["src/state/store/"]),
+    ("maxminddb::", &["src/event/geo/"]),
     ("candle_core", &["src/models/word2vec"]),
     ("candle_nn", &["src/models/word2vec"]),
     ("unsafe ", &["kernels/src/"]),

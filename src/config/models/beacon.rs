@@ -8,7 +8,6 @@ use crate::config::ini::Entry;
 use crate::config::keys::Keys;
 use crate::config::problem::quoted;
 use crate::event::FieldPath;
-use crate::python::parse_float;
 use crate::spelling::named_values;
 
 /// Sections of older versions of ee-outliers that looked for beacons.
@@ -87,8 +86,8 @@ impl ModelSettings for Beacon {
         if min_events < LEAST_EVENTS {
             keys.error("min_events", "too few to tell a rhythm from chance", format!("write {LEAST_EVENTS} or more"));
         }
-        let min_period = period(keys, "min_period").unwrap_or(Self::MIN_PERIOD);
-        let max_period = period(keys, "max_period").unwrap_or(Self::MAX_PERIOD);
+        let min_period = keys.period("min_period").unwrap_or(Self::MIN_PERIOD);
+        let max_period = keys.period("max_period").unwrap_or(Self::MAX_PERIOD);
         if max_period <= min_period {
             keys.error("max_period", "not longer than min_period", "write a longer one, such as 12h");
         }
@@ -113,8 +112,7 @@ impl ModelSettings for Beacon {
 impl Prevalence {
     fn read(keys: &mut Keys<'_>, aggregator: Option<&[FieldPath]>) -> Option<Self> {
         let source = keys.field("prevalence_field");
-        let is_percentage = |text: &str| parse_float(text).filter(|most| (0.0..=100.0).contains(most));
-        let most = keys.parsed("max_prevalence", "not a percentage", "write a number from 0 to 100", is_percentage);
+        let most = keys.percentage("max_prevalence");
         let Some(source) = source else {
             if keys.entry("max_prevalence").is_some() {
                 let help = "name the field of the source in prevalence_field, such as source.ip";
@@ -168,52 +166,5 @@ impl BeaconTrigger {
             keys.error(SENSITIVITY, wrong, help);
         }
         is_valid.then_some(Self { method, sensitivity })
-    }
-}
-
-fn period(keys: &mut Keys<'_>, key: &'static str) -> Option<TimeDelta> {
-    let from_a_second = |text: &str| parse_period(text).filter(|period| *period >= TimeDelta::seconds(1));
-    let help = "write a number with s, m, h or d, such as 10s or 12h";
-    keys.parsed(key, "not a period of a second or more", help, from_a_second)
-}
-
-/// A number of seconds, or with a unit: `s`, `m`, `h` or `d`.
-fn parse_period(text: &str) -> Option<TimeDelta> {
-    let number = text.trim_end_matches(['s', 'm', 'h', 'd']);
-    let seconds = match &text[number.len()..] {
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        _ => return None,
-    };
-    let microseconds = parse_float(number)? * seconds * 1e6;
-    // up to centuries, exact
-    (0.0..1e16).contains(&microseconds).then(|| TimeDelta::microseconds(microseconds.round() as i64))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn periods_have_units() {
-        for (text, seconds) in [
-            ("10", Some(10.0)),
-            ("0.5s", Some(0.5)),
-            ("5 m", Some(300.0)),
-            ("1.5h", Some(5_400.0)),
-            ("2d", Some(172_800.0)),
-            ("", None),
-            ("s", None),
-            ("10hs", None),
-            ("10 weeks", None),
-            ("-1", None),
-            ("inf", None),
-            ("nan", None),
-        ] {
-            let expected = seconds.map(|seconds| TimeDelta::microseconds((seconds * 1e6) as i64));
-            assert_eq!(parse_period(text), expected, "{text:?}");
-        }
     }
 }

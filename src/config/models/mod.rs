@@ -8,7 +8,9 @@ mod separators;
 mod simplequery;
 mod sudden_appearance;
 mod terms;
+mod travel;
 mod trigger;
+mod values;
 mod word2vec;
 
 use std::collections::HashMap;
@@ -29,6 +31,7 @@ pub use separators::Separators;
 pub use simplequery::SimpleQuery;
 pub use sudden_appearance::SuddenAppearance;
 pub use terms::{CountMethod, Terms};
+pub use travel::{Networks, Travel};
 pub use trigger::{Trigger, TriggerMethod, TriggerOn};
 pub use word2vec::{TriggerFocus, TriggerScore, Word2vec};
 
@@ -82,6 +85,8 @@ models! {
     SuddenAppearance = "sudden_appearance",
     /// The events of a group come in a rhythm.
     Beacon = "beacon",
+    /// A user is at two places, and nobody gets from one to the other so fast.
+    Travel = "travel",
 }
 
 /// Settings of a model.
@@ -100,8 +105,8 @@ impl ModelType {
     pub(super) fn of_section(section: &str) -> Option<(Self, &str)> {
         Self::ALL.into_iter().find_map(|model_type| {
             let rest = section.strip_prefix(model_type.as_str())?;
-            // `beaconing_*` of older versions is not a model
-            if model_type == Self::Beacon && !rest.starts_with('_') {
+            // `beaconing_*` of older versions is not a model, and `travellers_*` is a name
+            if matches!(model_type, Self::Beacon | Self::Travel) && !rest.starts_with('_') {
                 return None;
             }
             let mut rest = rest.chars();
@@ -137,7 +142,7 @@ impl Model {
                     && terms.trigger.on == TriggerOn::Low
                     && terms.comparison.baseline.is_none()
             }
-            Self::SimpleQuery(_) | Self::Word2vec(_) | Self::Beacon(_) => false,
+            Self::SimpleQuery(_) | Self::Word2vec(_) | Self::Beacon(_) | Self::Travel(_) => false,
         }
     }
 
@@ -189,7 +194,7 @@ mod tests {
     #[test]
     fn types_are_matched_in_this_order() {
         let names: Vec<_> = ModelType::ALL.iter().map(|t| t.as_str()).collect();
-        assert_eq!(names, ["simplequery", "metrics", "word2vec", "terms", "sudden_appearance", "beacon"]);
+        assert_eq!(names, ["simplequery", "metrics", "word2vec", "terms", "sudden_appearance", "beacon", "travel"]);
     }
 
     /// Keys that a reader leaves out would be stored with outliers as parameters.
@@ -203,7 +208,7 @@ mod tests {
             let keys = ALL_KEYS.iter().filter(|key| keys.knows(key));
             keys.copied().collect::<Vec<_>>()
         };
-        for (model_type, n_known) in ModelType::ALL.into_iter().zip([1, 8, 24, 9, 8, 11]) {
+        for (model_type, n_known) in ModelType::ALL.into_iter().zip([1, 8, 24, 9, 8, 11, 10]) {
             let expected = known(model_type, "");
             assert_eq!(expected.len(), n_known, "{model_type:?}: {expected:?}");
             for value in ["", "x", "1", "0", "1:0:0", "mean", "word", "high", "percentile", "coeff_of_variation"] {
@@ -213,19 +218,23 @@ mod tests {
         }
     }
 
-    const ALL_KEYS: [&str; 39] = [
+    const ALL_KEYS: [&str; 43] = [
         "aggregator",
         "baseline",
         "batch_size",
+        "country_field",
         "drop_duplicates",
         "embedding_size",
         "highlight_match",
         "learning_rate",
+        "location_field",
         "max_period",
         "max_prevalence",
         "metric",
         "min_aggregator_bucket",
+        "min_distance_km",
         "min_events",
+        "min_interval",
         "min_period",
         "min_target_buckets",
         "min_uniq_word_occurrence",

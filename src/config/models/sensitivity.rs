@@ -80,6 +80,7 @@ impl Model {
                 };
                 Some(Sensitivity { value: beacon.trigger.sensitivity, scale })
             }
+            Model::Travel(travel) => Some(Sensitivity { value: travel.max_speed, scale: Scale::Number }),
         }
     }
 
@@ -94,6 +95,7 @@ impl Model {
             Model::Word2vec(word2vec) => word2vec.trigger.sensitivity = value,
             Model::SuddenAppearance(model) => model.rate = Some(value),
             Model::Beacon(beacon) => beacon.trigger.sensitivity = value,
+            Model::Travel(travel) => travel.max_speed = value,
         }
         model
     }

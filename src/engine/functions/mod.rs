@@ -15,6 +15,7 @@ mod parameters;
 mod place_of;
 mod rhythm;
 mod tail_bin;
+mod trips;
 mod value_bin;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
@@ -28,6 +29,7 @@ pub use parameters::{frontier_of, kernel_side};
 pub use place_of::{NO_PLACE, place_of};
 pub use rhythm::{rhythm, rhythm_of};
 pub use tail_bin::tail_bin;
+pub use trips::{FoundJourney, FoundTrip, NO_RANK, Visit, Visits, journey_of, trips};
 pub use value_bin::value_bin;
 
 /// Number of values in a sample of non-outliers.
@@ -50,6 +52,7 @@ fn all() -> Vec<AggregateUDF> {
         most_frequent::function(),
         appearances::function(),
         rhythm::function(),
+        trips::function(),
     ]
 }
 

@@ -1,10 +1,14 @@
 //! Cells of a batch that is being decoded.
 
+use outlier_kernels::travel::Place;
+
 use super::ColumnKind;
 use super::columns::Column;
 use super::found::{FoundValue, distinct_elements};
+use super::points::points;
 use super::values::{elements, flattened, string};
 use crate::event::Case;
+use crate::event::geo::{parse_point, point_text};
 use crate::event::sentences::SEPARATOR;
 use crate::event::time::TimeFormats;
 
@@ -36,6 +40,16 @@ impl Cells {
         match *found {
             FoundValue::Missing => self.push_one(column_idx, kind, None, Case::Kept, formats),
             FoundValue::One(raw, case) => self.push_one(column_idx, kind, Some(raw), case, formats),
+            FoundValue::InArrays(ref raws, _) if kind == ColumnKind::Points => {
+                self.push_points(column_idx, |scratch, push| {
+                    raws.iter().for_each(|raw| points(raw, scratch, &mut *push))
+                });
+            }
+            FoundValue::Picked(ref texts) if kind == ColumnKind::Points => {
+                self.push_points(column_idx, |_, push| {
+                    texts.iter().filter_map(|text| parse_point(text)).for_each(push)
+                });
+            }
             FoundValue::InArrays(ref raws, case) => {
                 let scratch = &mut self.scratch;
                 if let Column::Times(times) = &mut self.columns[column_idx] {
@@ -60,6 +74,12 @@ impl Cells {
     ) {
         let scratch = &mut self.scratch;
         match &mut self.columns[column_idx] {
+            Column::Lists(list) if kind == ColumnKind::Points => {
+                if let Some(raw) = raw {
+                    points(raw, scratch, |place| list.push(&point_text(place)));
+                }
+                list.end_row(raw.is_some());
+            }
             Column::Lists(list) => {
                 if let Some(raw) = raw {
                     elements(raw, case, scratch, |text| list.push(text));
@@ -71,6 +91,14 @@ impl Cells {
             }
             Column::Texts(texts) => texts.push(raw.and_then(|raw| flattened(raw, case, scratch))),
             Column::Times(times) => times.push(raw, formats, scratch),
+        }
+    }
+
+    /// Pushes the points of a field, which an event has.
+    fn push_points(&mut self, column_idx: usize, find: impl FnOnce(&mut String, &mut dyn FnMut(Place))) {
+        if let Column::Lists(list) = &mut self.columns[column_idx] {
+            find(&mut self.scratch, &mut |place| list.push(&point_text(place)));
+            list.end_row(true);
         }
     }
 

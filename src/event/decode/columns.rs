@@ -183,7 +183,9 @@ pub(super) enum Column {
 impl Column {
     pub(super) fn new(kind: ColumnKind) -> Self {
         match kind {
-            ColumnKind::Elements | ColumnKind::Leaves | ColumnKind::FormLeaves => Self::Lists(ListColumn::default()),
+            ColumnKind::Elements | ColumnKind::Points | ColumnKind::Leaves | ColumnKind::FormLeaves => {
+                Self::Lists(ListColumn::default())
+            }
             ColumnKind::Joined | ColumnKind::Strings => Self::Texts(TextColumn::default()),
             ColumnKind::Time => Self::Times(TimeColumn::default()),
         }
@@ -204,7 +206,7 @@ impl Column {
             Self::Lists(list) => {
                 list.ends.resize(n_rows, list.codes.len());
                 // leaves are lists, which may be empty
-                list.present.resize(n_rows, kind != ColumnKind::Elements);
+                list.present.resize(n_rows, matches!(kind, ColumnKind::Leaves | ColumnKind::FormLeaves));
             }
             Self::Texts(texts) => texts.codes.resize(n_rows, None),
             Self::Times(column) => column.times.resize(n_rows, None),

@@ -6,9 +6,10 @@ use super::document_line::with_valid_surrogates;
 use super::projection::{FieldPlace, FormPlace};
 use super::row::Row;
 use super::values::elements;
+use crate::event::geo::AddressFact;
 use crate::event::lookup::{extend_distinct, texts_of};
 use crate::event::text::lower_case;
-use crate::event::{Case, NamedEntry};
+use crate::event::{Case, FormPart, NamedEntry};
 
 /// Values of a field.
 pub(super) enum FoundValue<'de> {
@@ -30,10 +31,16 @@ pub(super) fn find<'de>(row: &Row<'_, 'de>, field: &FieldPlace, forms: &[FormPla
 }
 
 fn find_form<'de>(row: &Row<'_, 'de>, form: &FormPlace) -> FoundValue<'de> {
-    match (find_field(row, &form.of, form.case), &form.entry) {
-        (FoundValue::One(raw, _), Some(entry)) => picked(&[raw], entry, form.case),
-        (FoundValue::InArrays(raws, _), Some(entry)) => picked(&raws, entry, form.case),
-        (found, _) => found,
+    let found = find_field(row, &form.of, form.case);
+    let Some(part) = &form.part else { return found };
+    let raws = match &found {
+        FoundValue::One(raw, _) => std::slice::from_ref(raw),
+        FoundValue::InArrays(raws, _) => raws,
+        FoundValue::Missing | FoundValue::Picked(_) => return found,
+    };
+    match part {
+        FormPart::Entry(entry) => picked(raws, entry, form.case),
+        FormPart::Fact(fact) => known(raws, fact, form.case),
     }
 }
 
@@ -53,7 +60,19 @@ fn picked<'de>(raws: &[&str], entry: &NamedEntry, case: Case) -> FoundValue<'de>
     if values.is_empty() {
         return FoundValue::Missing;
     }
-    let texts = texts_of(&values);
+    in_case(texts_of(&values), case)
+}
+
+/// What is known of the addresses in a field.
+fn known<'de>(raws: &[&str], fact: &AddressFact, case: Case) -> FoundValue<'de> {
+    let (mut facts, mut scratch) = (Vec::new(), String::new());
+    raws.iter().for_each(|raw| elements(raw, Case::Kept, &mut scratch, |address| facts.extend(fact.of(address))));
+    let mut texts = Vec::new();
+    extend_distinct(&mut texts, facts);
+    if texts.is_empty() { FoundValue::Missing } else { in_case(texts, case) }
+}
+
+fn in_case<'de>(texts: Vec<String>, case: Case) -> FoundValue<'de> {
     if case == Case::Kept {
         return FoundValue::Picked(texts);
     }

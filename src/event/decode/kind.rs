@@ -28,6 +28,10 @@ pub enum ColumnKind {
     /// `Dictionary<UInt32, Utf8>`: the value if it is a JSON string, NULL otherwise. Of values
     /// inside arrays of objects, the only one.
     Strings,
+    /// `List<Dictionary<UInt32, Utf8>>`: the points on earth at the path, each as
+    /// [`crate::event::geo::point_text`] writes it. Like [`Self::Elements`], but objects and lists
+    /// of numbers are points, and what is not a point gives no entry.
+    Points,
     /// `Timestamp(Microsecond)` in UTC, read in the formats of the column, or in the forms that
     /// [`crate::event::time`] knows. A list stands for its first element, `{"$date": ...}` for what
     /// is in it. Times without a year are as [`crate::event::time::yearless`] has them. NULL if

@@ -24,6 +24,7 @@ mod found;
 mod kind;
 mod leaves;
 mod members;
+mod points;
 mod projection;
 mod reader;
 mod row;

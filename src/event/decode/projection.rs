@@ -9,7 +9,7 @@ use super::kind::{ColumnKind, code_type, entry_field};
 use super::leaves::{LeafNames, NamePattern};
 use super::trie::{NodeId, Trie, TrieBuilder, first_bytes, ways};
 use crate::event::time::TimeFormats;
-use crate::event::{Case, FieldPath, Form, NamedEntry};
+use crate::event::{Case, FieldPath, Form, FormPart};
 
 /// One wanted column.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ pub(super) type FieldPlace = Vec<NodeId>;
 pub(super) struct FormPlace {
     pub(super) of: FieldPlace,
     pub(super) case: Case,
-    pub(super) entry: Option<NamedEntry>,
+    pub(super) part: Option<FormPart>,
 }
 
 impl Plan {
@@ -149,7 +149,7 @@ fn value_place(spec: &ColumnSpec, trie: &Trie) -> ValuePlace {
         _ => {
             let ends = |ways: Vec<Vec<String>>| ways.iter().filter_map(|keys| trie.find(keys)).collect();
             let form =
-                |form: &Form| FormPlace { of: ends(field_ways(&form.of)), case: form.case, entry: form.entry.clone() };
+                |form: &Form| FormPlace { of: ends(field_ways(&form.of)), case: form.case, part: form.part.clone() };
             ValuePlace::Field(ends(spec_ways(spec)), spec.forms.iter().map(form).collect())
         }
     }
@@ -170,7 +170,9 @@ fn field_ways(field: &FieldPath) -> Vec<Vec<String>> {
 
 fn arrow_field(spec: &ColumnSpec) -> Field {
     let data_type = match spec.kind {
-        ColumnKind::Elements | ColumnKind::Leaves | ColumnKind::FormLeaves => DataType::List(entry_field()),
+        ColumnKind::Elements | ColumnKind::Points | ColumnKind::Leaves | ColumnKind::FormLeaves => {
+            DataType::List(entry_field())
+        }
         ColumnKind::Joined | ColumnKind::Strings => code_type(),
         ColumnKind::Time => DataType::Timestamp(TimeUnit::Microsecond, None),
     };

@@ -29,7 +29,7 @@ impl MappedNames for Mapping {
         };
         match field.sources.first().map(QueryColumn::field) {
             Some(of) if lower_case(of.as_str()) != lower_case(name) => {
-                MappedName::Form(Form { of, case: field.case(), entry: None })
+                MappedName::Form(Form { of, case: field.case(), part: None })
             }
             _ => MappedName::Field,
         }
@@ -49,6 +49,6 @@ impl Mapping {
                 template.type_of_form(form, kind)
             })
         })?;
-        Some(Form { of: FieldPath::new(parent), case: case_of(&field_type), entry: None })
+        Some(Form { of: FieldPath::new(parent), case: case_of(&field_type), part: None })
     }
 }

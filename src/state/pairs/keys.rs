@@ -18,7 +18,7 @@ pub(super) fn pair_keys(use_case: &UseCase) -> PairKeys {
         Model::Terms(model) => (fields(&model.aggregator), fields(&model.target)),
         Model::Metrics(model) => (fields(&model.aggregator), format!("{} of {}", model.metric.as_str(), model.target)),
         // they remember nothing
-        Model::SimpleQuery(_) | Model::Word2vec(_) | Model::Beacon(_) => Default::default(),
+        Model::SimpleQuery(_) | Model::Word2vec(_) | Model::Beacon(_) | Model::Travel(_) => Default::default(),
     };
     let derived: Vec<String> = use_case
         .derived_fields

@@ -214,7 +214,7 @@ impl Walk<'_> {
             // only events without the field have the leaves of its form
             ([_], []) if kind == ColumnKind::FormLeaves => Origin::Nowhere,
             ([own], []) if own.is_plain => own.origin(Case::Kept),
-            ([], [(FormPlace { entry: None, case, .. }, hit)]) if hit.is_plain => hit.origin(*case),
+            ([], [(FormPlace { part: None, case, .. }, hit)]) if hit.is_plain => hit.origin(*case),
             _ => Origin::Rows,
         }
     }

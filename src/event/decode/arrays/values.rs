@@ -60,7 +60,9 @@ impl Values {
         {
             return Ok(Values::Times(times));
         }
-        if let Some(texts) = Texts::new(&array, nulls.as_ref())? {
+        if kind != ColumnKind::Points
+            && let Some(texts) = Texts::new(&array, nulls.as_ref())?
+        {
             return Ok(Values::Texts(texts));
         }
         if matches!(kind, ColumnKind::Elements | ColumnKind::Leaves | ColumnKind::FormLeaves)

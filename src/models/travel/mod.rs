@@ -1,0 +1,79 @@
+//! Flags trips that nobody can make: two events of one user, too far apart for the time between
+//! them.
+//!
+//! 1. [`places`] reads the coordinates of the places, each once.
+//! 2. [`judge`] leaves out the events from common networks, and finds the impossible steps from one
+//!    event of a user to the next. All of them count for how probable each one is.
+//! 3. The events at their ends are the candidates; [`observed`] says what was seen.
+//!
+//! Whitelisted events are not stations of their user any more, so other steps take the place of
+//! theirs. When these are judged again, all users are counted again, as they are what an impossible
+//! trip is compared with.
+
+mod judge;
+mod observed;
+mod places;
+
+use datafusion::error::DataFusionError;
+
+use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method, Refinement};
+use crate::config::Travel;
+use crate::table::{Element, View};
+
+pub(super) use observed::STORED;
+
+impl Method for Travel {
+    fn columns(&self) -> Columns<'_> {
+        // at most one network and one country per event: that of its source, and where it went
+        let key = |field| Key::smallest(std::slice::from_ref(field));
+        Columns {
+            aggregator: Some(Key::smallest(&self.aggregator)),
+            target: Some(Key::point(&self.location)),
+            time: true,
+            tie: true,
+            source: self.networks.as_ref().map(|networks| key(&networks.field)),
+            destination: self.country.as_ref().map(key),
+            ..Columns::default()
+        }
+    }
+
+    fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
+        Box::pin(evaluate(self, view, inputs))
+    }
+
+    fn refinement(&self) -> Refinement {
+        Refinement::SameAggregator
+    }
+
+    fn finding_target(&self) -> FindingTarget {
+        // there and back is one finding
+        FindingTarget::Observation(observed::PLACES)
+    }
+}
+
+async fn evaluate<'a>(
+    travel: &'a Travel,
+    view: &'a View,
+    inputs: Inputs<'a>,
+) -> Result<Evaluation<'a>, DataFusionError> {
+    let mut found = judge::judge(travel, view, &inputs).await?;
+    if let Some(only) = &view.population().only {
+        found.retain(|trip| only.contains(&trip.aggregator));
+    }
+    let mut candidates = Candidates::new(&inputs);
+    let mut numbered = (0..).zip(&found);
+    numbered.try_for_each(|(evidence, judged)| {
+        let judge::JudgedTrip { aggregator, target, trip, .. } = judged;
+        candidates.push(Candidate {
+            element: Element(trip.element),
+            aggregator: *aggregator,
+            target: *target,
+            evidence,
+        })
+    })?;
+    let surprises: Vec<f64> = found.iter().map(judge::JudgedTrip::surprise).collect();
+    let evaluation = Evaluation::new(candidates, move |candidate, _| {
+        observed::observations(view, &found[candidate.evidence as usize])
+    });
+    Ok(evaluation.with_surprise(move |candidate| surprises[candidate.evidence as usize]))
+}
