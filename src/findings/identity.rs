@@ -46,6 +46,11 @@ impl StableId {
         self.0.to_be_bytes()
     }
 
+    /// Its first digits, which tell the findings of a run apart.
+    pub fn short(self) -> String {
+        format!("{:08x}", self.0 >> 96)
+    }
+
     /// Identity with these bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         StableId(u128::from_be_bytes(bytes))

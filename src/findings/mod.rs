@@ -20,6 +20,7 @@ mod identity;
 mod limits;
 mod requirements;
 mod selection;
+mod shown;
 mod surprise;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use selection::Selection;
 pub use assets::{AssetEvidence, RankedAsset};
 pub use identity::{FindingRank, FindingScore, ListIdentity, StableId};
 pub use selection::LeftOut;
+pub use shown::{FindingGroup, FirstFindings};
 
 /// Upper limit on the memory of each sort; the rest is sorted on disk.
 const MEMORY_BYTES: usize = 8 << 20;
@@ -158,8 +160,7 @@ impl Findings {
         while top.len() < most
             && let Some(mut finding) = findings.next_if(|_| true)?
         {
-            let optional = [&mut finding.aggregator, &mut finding.target].into_iter().flatten();
-            [&mut finding.summary].into_iter().chain(optional).chain(&mut finding.assets).for_each(cut);
+            finding.cut();
             top.push(finding);
         }
         Ok(top)

@@ -131,8 +131,6 @@ pub fn describe(description: Description<'_>) -> Outlier {
     observations.entry(SCORE).or_insert_with(|| rounded(score(surprise)).into());
     observations.insert("model_name".to_owned(), use_case.model_name.as_str().into());
     observations.insert("model_type".to_owned(), use_case.model.model_type().as_str().into());
-    let mut why = reason(&use_case.model, &observations);
-    why.as_mut().into_iter().for_each(cut);
     let scope = Scope { observations: &observations, event: document };
     let unwrapped_summary = templates.summary.fill(&scope);
     let mut fields = Map::new();
@@ -154,6 +152,8 @@ pub fn describe(description: Description<'_>) -> Outlier {
         shorten(&mut value);
         fields.insert(format!("derived_{key}"), value);
     }
+    let mut why = reason(&use_case.model, &fields);
+    why.as_mut().into_iter().for_each(cut);
     Outlier { fields, unwrapped_summary, why }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn reason(stored: &Map<String, Value>) -> Option<String> {
     let number = |key: &str| number(stored, key).map(shown);
     let (period, hours) = (text(stored, "period")?, text(stored, "duty_hours").unwrap_or("0-24"));
     let (beats, missed, jitter) = (number("beats")?, number("missed_beats")?, number("jitter")?);
-    let sources = number("sources").map_or_else(String::new, |n| format!("; from {n} sources"));
+    let sources = number("sources").map_or_else(String::new, |n| format!("; sources: {n}"));
     let hours = if hours == "0-24" { "around the clock".to_owned() } else { format!("in the hours {hours}") };
     Some(format!("every {period}, {beats} times {hours}; {missed} missing, jitter {jitter} %{sources}"))
 }

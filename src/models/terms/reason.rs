@@ -20,7 +20,7 @@ pub(super) fn reason(terms: &Terms, stored: &Map<String, Value>) -> Option<Strin
         CountMethod::WithinAggregator => format!("seen {}", times(n)),
         CountMethod::AcrossAggregators => {
             let fields: Vec<&str> = terms.target.iter().map(FieldPath::as_str).collect();
-            format!("{} different {}", shown(n), fields.join(", "))
+            format!("{} {} of {}", shown(n), if n == 1.0 { "value" } else { "values" }, fields.join(", "))
         }
     };
     let usual = match (text(stored, "baseline_hour"), number(stored, "baseline_expected")) {
