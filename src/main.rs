@@ -21,8 +21,8 @@ fn main() -> ExitCode {
     let result = std::panic::catch_unwind(|| match &cli.command {
         Command::Check(args) => commands::check(args),
         Command::Run(args) => {
-            let threads = args.threads.map_or(0, NonZero::get);
-            start(threads, |interrupt| commands::run(args, cli.log.quiet, interrupt))
+            let threads = args.run.threads.map_or(0, NonZero::get);
+            start(threads, |interrupt| commands::run(args, cli.log, interrupt))
         }
         Command::Daemon(args) => {
             let threads = args.threads.map_or(0, NonZero::get);

@@ -148,8 +148,13 @@ fn findings_and_assets_are_in_the_report_and_on_the_terminal() {
     assert_eq!(assets, ["host: h1", "user: bob", "host: h2", "user: cid"]);
     assert_eq!(report["assets"][0]["use_cases"].as_array().expect("a list").len(), 3);
     let place = |text: &str| finished.stdout.find(text).unwrap_or_else(|| panic!("no {text} in {}", finished.stdout));
-    assert!(place("port 4444 on h1") < place("port 8080 on h2"));
-    assert!(place("port 8080 on h2") < place("host: h1") && place("host: h1") < place("user: cid"));
+    // the others of the same event are named beside the first one
+    let [of_first, others] = [first["summary"].as_str().expect("text"), "also "];
+    assert!(place(of_first) < place(others) && place(others) < place("port 8080 on h2"));
+    assert!(finished.stdout.contains("2 findings about the same events are not repeated"), "{}", finished.stdout);
+    let (_, assets) = finished.stdout.split_once("asset, with what contributed").expect("assets");
+    let place = |text: &str| assets.find(text).unwrap_or_else(|| panic!("no {text} in {assets}"));
+    assert!(place("host: h1: 3 findings") < place("user: cid: 1 finding"), "{assets}");
 }
 
 #[test]
@@ -164,11 +169,11 @@ fn findings_are_written_in_three_formats() {
     let records: Vec<&str> = csv.split_terminator("\r\n").collect();
     assert_eq!(
         records[0],
-        "score,surprise,own_score,own_surprise,use_case,supported_by,aggregator,target,documents,outliers,first,last,summary,assets,\
-         _index,_id"
+        "finding_id,score,surprise,own_score,own_surprise,use_case,model,severity,techniques,supported_by,aggregator,\
+         target,documents,outliers,first,last,summary,reason,assets,_index,_id"
     );
     assert_eq!(records.len(), 5);
-    assert!(records[4].contains(",terms_rare_port,,h2,8080,1,1,2024-05-01T03:00:00Z,"), "{}", records[4]);
+    assert!(records[4].contains(",terms_rare_port,terms,,,,h2,8080,1,1,2024-05-01T03:00:00Z,"), "{}", records[4]);
     let file = fs::File::open(scratch.path().join("f.parquet")).expect("written");
     let mut batches = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet").build().expect("readable");
     let batch = batches.next().expect("a batch").expect("readable");

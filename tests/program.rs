@@ -27,7 +27,7 @@ impl Finished {
 /// environment.
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ee-outliers"));
-    command.current_dir(folder).env("NO_COLOR", "1").env("TZ", "UTC").env_remove("NOTIFY_SOCKET");
+    command.current_dir(folder).env("NO_COLOR", "1").env("TZ", "UTC").env_remove("NOTIFY_SOCKET").env_remove("COLUMNS");
     const SECRETS: [&str; 3] = ["es_password", "es_api_key", "es_bearer_auth"];
     let files = SECRETS.map(|name| format!("{name}_file"));
     let others = ["es_username", "verify_certs", "ca_certs", "client_cert", "client_key", "RUST_LOG"];

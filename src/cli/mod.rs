@@ -1,8 +1,10 @@
 //! The command line.
 
+mod again;
 mod import;
 mod backtest;
 mod kept;
+mod table;
 mod values;
 
 use std::num::NonZeroUsize;
@@ -14,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use backtest::{BacktestArgs, BacktestFormat, LabelArg, RecordingsHalf};
 pub use import::{ImportArgs, ImportCommand};
 pub use kept::{RunsCommand, StateCommand, StatePlace};
+pub use table::{ColorArg, FindingGrouping, FindingOrder, TableArgs};
 pub(crate) use values::parse_size;
 pub use values::{DeviceChoice, Sweep};
 use values::{parse_device, parse_sweep, parse_threads, parse_time};
@@ -40,7 +43,7 @@ pub struct Cli {
 pub enum Command {
     /// Find outliers, once
     #[command(alias = "interactive")]
-    Run(RunArgs),
+    Run(RunCommandArgs),
     /// Find outliers on schedule, until SIGTERM
     #[command(
         after_help = "The schedule is in the section 'daemon' of the configuration. SIGUSR1 starts a run of all use \
@@ -106,7 +109,18 @@ pub struct ConfigArgs {
     pub mapping: Option<PathBuf>,
 }
 
-/// Options of `run`.
+/// Options of `run`, with those of what it prints.
+#[derive(Debug, Args)]
+pub struct RunCommandArgs {
+    /// Options of the run.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Options of the table.
+    #[command(flatten)]
+    pub table: TableArgs,
+}
+
+/// Options of every run.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// Configuration files.
@@ -359,6 +373,9 @@ pub struct LogArgs {
     /// Show errors only, without progress and summary
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
+    /// When to use colours
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorArg::Auto, global = true)]
+    pub color: ColorArg,
     /// Format of the log
     #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
     pub log_format: LogFormat,

@@ -20,6 +20,7 @@ mod identity;
 mod limits;
 mod requirements;
 mod selection;
+mod shown;
 mod surprise;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat};
 use serde::{Serialize, Serializer};
 
-use crate::config::{General, UseCase};
+use crate::config::{FindingSeverity, General, ModelType, UseCase};
 use crate::outlier::{StoredOutliers, Withheld};
 use crate::runtime::Interrupt;
 use crate::sources::SourceError;
@@ -40,6 +41,7 @@ use selection::Selection;
 pub use assets::{AssetEvidence, RankedAsset};
 pub use identity::{FindingRank, FindingScore, ListIdentity, StableId};
 pub use selection::LeftOut;
+pub use shown::{FindingGroup, FirstFindings};
 
 /// Upper limit on the memory of each sort; the rest is sorted on disk.
 const MEMORY_BYTES: usize = 8 << 20;
@@ -61,6 +63,8 @@ fn cut(text: &mut String) {
 /// All outliers of a run with the same use case, aggregator and target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
+    /// Its identity: the same in every run that finds it.
+    pub finding_id: StableId,
     /// Score of its surprise, from 0 to 100.
     pub score: f64,
     /// Surprise of its strongest event in bits: that of all use cases which flagged the event, the
@@ -72,6 +76,12 @@ pub struct Finding {
     pub own_surprise: f64,
     /// Name of the use case: its model type and model name.
     pub use_case: String,
+    /// Type of its model.
+    pub model: ModelType,
+    /// Severity that the use case names.
+    pub severity: Option<FindingSeverity>,
+    /// Techniques of ATT&CK that the use case names.
+    pub techniques: Vec<String>,
     /// Names of other use cases that flagged its strongest event, in the order of their names.
     pub supported_by: Vec<String>,
     /// Text of the aggregator; `None` if the model has none.
@@ -90,6 +100,9 @@ pub struct Finding {
     pub last: Option<i64>,
     /// Summary of the outlier of its strongest event, on one line.
     pub summary: String,
+    /// Clause that says why that event is an outlier, from what the outlier stores; `None` if that
+    /// does not tell.
+    pub reason: Option<String>,
     /// Assets of its events; of many, the first ones in the order of their texts.
     pub assets: Vec<String>,
     /// Index of the document of its strongest event.
@@ -147,8 +160,7 @@ impl Findings {
         while top.len() < most
             && let Some(mut finding) = findings.next_if(|_| true)?
         {
-            let optional = [&mut finding.aggregator, &mut finding.target].into_iter().flatten();
-            [&mut finding.summary].into_iter().chain(optional).chain(&mut finding.assets).for_each(cut);
+            finding.cut();
             top.push(finding);
         }
         Ok(top)

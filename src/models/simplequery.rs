@@ -6,8 +6,10 @@ use futures::StreamExt;
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Method, column, rows};
-use crate::config::SimpleQuery;
+use super::{
+    Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Method, column, reason, rows,
+};
+use crate::config::{FindingSeverity, SimpleQuery};
 use crate::elastic::MARKS;
 use crate::event::{Document, FieldPath, PerOutlier, StoredKey, StoredKind, lookup};
 use crate::python::repr;
@@ -31,6 +33,17 @@ impl Method for SimpleQuery {
         self.highlight_match
     }
 
+    fn reason(&self, stored: &Map<String, Value>) -> Option<String> {
+        let surprise = reason::number(stored, "surprise")?;
+        let severity = reason::text(stored, "severity").map(|name| name.trim().to_lowercase());
+        let least = severity.as_deref().and_then(FindingSeverity::named).map_or(0.0, FindingSeverity::least_surprise);
+        // more surprise than the severity gives comes from how few events match
+        Some(match severity {
+            Some(severity) if surprise <= least => format!("matches the query, of severity {severity}"),
+            _ => format!("matches the query, as does about 1 of {} events", reason::shown(two_digits(surprise.exp2()))),
+        })
+    }
+
     fn skips_tagged(&self) -> bool {
         true
     }
@@ -51,6 +64,12 @@ async fn evaluate<'a>(view: &'a View, inputs: Inputs<'a>) -> Result<Evaluation<'
         })?;
     }
     Ok(Evaluation::new(candidates, |_, event| matched(event.document, event.highlights, MARKS)))
+}
+
+/// Number rounded to two digits that are not zero.
+fn two_digits(number: f64) -> f64 {
+    let unit = 10_f64.powf(number.max(1.0).log10().floor() - 1.0).max(1.0);
+    (number / unit).round() * unit
 }
 
 /// Observations of the matched parts of the document, restricted to fields of the event: the

@@ -12,7 +12,7 @@ mod log_file;
 #[cfg(feature = "otel")]
 mod traces;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::sync::OnceLock;
 
 use tracing_subscriber::layer::SubscriberExt;
@@ -21,6 +21,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::cli::{LogArgs, LogFormat};
 use crate::config::{LogLevel, LogSettings};
+use crate::terminal::Palette;
 use log_file::LogFile;
 
 /// Target of the log line per outlier that `print_outliers_to_console` asks for.
@@ -51,7 +52,7 @@ pub fn start(args: LogArgs) {
         let (stderr_filter, stderr) = reload::Layer::new(stderr_filter(args, None));
         let (file_filter, file_handle) = reload::Layer::new(with_spans(EnvFilter::new("off"), args.log_format));
         let file = LogFile::default();
-        let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && io::stderr().is_terminal();
+        let colour = Palette::new(args.color.wanted(), &io::stderr()).is_coloured();
         let to_stderr = fmt::layer().with_writer(io::stderr).with_target(false);
         let to_file = fmt::layer().with_writer(file.clone()).with_target(false).with_ansi(false);
         let (to_stderr, to_file) = match args.log_format {

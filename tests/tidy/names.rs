@@ -15,7 +15,6 @@ const SWITCHES: &[(&str, &[&str])] = &[
         "an option of the user, under the name that the user gives it",
         &[
             "src/commands/backtest/mod.rs backtest",
-            "src/commands/run/mod.rs run",
             "src/commands/run/progress.rs start",
             "src/commands/runs.rs diff",
             "src/commands/runs.rs list",

@@ -342,6 +342,7 @@ impl Daemon {
                 selection: &selection,
                 may_wipe,
                 audience: Audience::Log,
+                table: None,
                 state: state.as_ref(),
             };
             once.run(&*clock, &interrupt).await

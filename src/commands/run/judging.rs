@@ -12,7 +12,7 @@ use super::super::error::RunError;
 use super::progress::Progress;
 use super::recording::{Found, Noting, Recording};
 use super::request::{Output, Request};
-use super::{Audience, out_of_time};
+use super::{Audience, Once, out_of_time};
 use crate::cli::DeviceChoice;
 use crate::config::{MainConfig, Model, OnUnusable, UseCase};
 use crate::delivery::{Delivery, DeliveryError, Sink, SinkError, deliver};
@@ -24,7 +24,7 @@ use crate::plan::{Period, ScanPlan};
 use crate::report::{NOTHING_WRITTEN, Report};
 use crate::runtime::Interrupt;
 use crate::scan_group::{self, GroupResult, ScanGroup};
-use crate::sinks::console;
+use crate::sinks::console::{self, TableLook};
 use crate::sinks::files::{self, FindingsFile, OutlierFile, Timestamps};
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
@@ -48,8 +48,10 @@ pub(super) struct Judging<'a> {
     output: Option<OutlierFile>,
     /// The file for findings.
     findings_file: Option<FindingsFile>,
-    /// True to print a table of findings.
-    prints_table: bool,
+    /// Look of the table of findings, if one is printed.
+    table: Option<TableLook>,
+    /// Options that name the events and the use cases, for another command.
+    source_options: String,
     gathered: Gathered,
     /// Names of the use cases that ran.
     names: Vec<String>,
@@ -60,12 +62,12 @@ impl<'a> Judging<'a> {
     /// Nothing is read yet.
     pub(super) fn new(
         request: &Request,
-        audience: Audience,
+        once: Once<'a>,
         interrupt: &'a Interrupt,
-        main: &'a MainConfig,
         use_cases: &[Arc<UseCase>],
         recording: Option<&'a Recording<'a>>,
     ) -> Result<Self, RunError> {
+        let main = &once.settings.main;
         let compute = compute(request, use_cases)?;
         let store = open_store(request, main, use_cases, recording)?;
         let spill_dir = &compute.limits().spill_dir;
@@ -74,17 +76,17 @@ impl<'a> Judging<'a> {
         let output = request.output.as_ref().map(create).transpose()?;
         let create_findings = |path: &PathBuf| files::create_findings(path, spill_dir);
         let findings_file = request.findings.as_ref().map(create_findings).transpose()?;
+        let prints_table = output.is_none() && !request.findings.as_deref().is_some_and(files::is_standard_output);
         Ok(Judging {
             findings_file,
-            prints_table: output.is_none()
-                && audience != Audience::Log
-                && !request.findings.as_deref().is_some_and(files::is_standard_output),
+            table: once.table.filter(|_| prints_table),
+            source_options: once.args.source_options(),
             interrupt,
             main,
             compute,
             period: request.period,
             now: request.now,
-            audience,
+            audience: once.audience,
             store,
             recording,
             output,
@@ -287,7 +289,8 @@ impl<'a> Judging<'a> {
 
     /// Takes the outputs of the run that hold findings.
     fn findings_outputs(&mut self) -> FindingsOutputs {
-        FindingsOutputs { file: self.findings_file.take(), prints_table: self.prints_table }
+        let source_options = std::mem::take(&mut self.source_options);
+        FindingsOutputs { file: self.findings_file.take(), table: self.table, source_options }
     }
 
     /// Opens the sinks that every run has.
@@ -330,7 +333,8 @@ struct Prepared {
 /// Outputs of a run that hold findings.
 struct FindingsOutputs {
     file: Option<FindingsFile>,
-    prints_table: bool,
+    table: Option<TableLook>,
+    source_options: String,
 }
 
 impl FindingsOutputs {
@@ -338,7 +342,7 @@ impl FindingsOutputs {
         if let Some(file) = self.file {
             file.write(findings)?;
         }
-        if self.prints_table { console::print_findings(findings) } else { Ok(()) }
+        self.table.map_or(Ok(()), |look| console::print_findings(findings, look, &self.source_options))
     }
 }
 

@@ -16,11 +16,12 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::error::RunError;
 use super::open_state::OpenState;
 use super::{load, log_problems, none_active, read_mapping, tell_problems};
-use crate::cli::RunArgs;
+use crate::cli::{LogArgs, RunArgs, RunCommandArgs};
 use crate::config::{Configuration, UseCase};
 use crate::doubts::doubts;
 use crate::report::{Exit, NOTHING_WRITTEN, Report, summary};
 use crate::runtime::{Clock, Interrupt, SystemClock};
+use crate::sinks::console::TableLook;
 use crate::telemetry;
 use judging::Judging;
 use recording::Recording;
@@ -31,13 +32,16 @@ pub(super) use outputs::check as check_outputs;
 pub(super) use progress::Progress;
 pub(super) use request::Request;
 
-/// Runs once. `quiet` leaves progress and summary out, but for what is missing.
-pub async fn run(args: &RunArgs, quiet: bool, interrupt: Interrupt) -> Exit {
+/// Runs once. A quiet log leaves progress and summary out, but for what is missing.
+pub async fn run(args: &RunCommandArgs, log: LogArgs, interrupt: Interrupt) -> Exit {
+    let RunCommandArgs { run: args, table } = args;
+    let (quiet, look) = (log.quiet, TableLook { args: *table, colours: log.color.wanted() });
     let settings = load(&args.config);
     telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
     let clock = SystemClock::start();
     let audience = if quiet { Audience::QuietTerminal } else { Audience::Terminal };
-    let once = Once { args, settings: &settings, selection: &Selection::All, may_wipe: true, audience, state: None };
+    let selection = &Selection::All;
+    let once = Once { args, settings: &settings, selection, may_wipe: true, audience, table: Some(look), state: None };
     let (report, exit) = once.run(&clock, &interrupt).await;
     match exit {
         Exit::Done | Exit::Partial if quiet => summary::print_missing(&report),
@@ -103,6 +107,8 @@ pub(super) struct Once<'a> {
     /// False if existing outliers stay, whatever the configuration says.
     pub(super) may_wipe: bool,
     pub(super) audience: Audience,
+    /// Look of the table of findings, if there is somebody to read it.
+    pub(super) table: Option<TableLook>,
     /// The state, if the process has it open. The process also tells the notices, then.
     pub(super) state: Option<&'a OpenState>,
 }
@@ -160,7 +166,7 @@ impl Once<'_> {
         let use_cases = self.choose(&request, report)?;
         outputs::check_report(args.report.as_deref())?;
         let recording = recording.as_ref();
-        let judging = Judging::new(&request, self.audience, interrupt, &settings.main, &use_cases, recording)?;
+        let judging = Judging::new(&request, self, interrupt, &use_cases, recording)?;
         if let Some(store) = judging.store() {
             report.memory(store);
         }

@@ -1,6 +1,12 @@
-//! Text for terminals: escaping what others wrote, numbers, plurals.
+//! Text for terminals: escaping what others wrote, lines of words, colours, numbers, plurals.
+
+mod palette;
+mod words;
 
 use std::fmt::Write;
+
+pub use palette::{Colour, Palette};
+pub use words::{fitted, padded, width, wrapped};
 
 /// Text for a terminal: control characters, and those that reorder text, are shown as escapes.
 pub fn escape_controls(text: &str) -> String {

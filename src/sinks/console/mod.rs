@@ -1,0 +1,145 @@
+//! Tables for a person: the findings and assets of a run, the most interesting first.
+//!
+//! Nothing is wider than the terminal, and no word is broken: narrow ones show a finding as a few
+//! lines (`lines`), wide ones as a row (`rows`).
+
+mod assets;
+mod groups;
+mod lines;
+mod rows;
+mod told;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+use crate::cli::TableArgs;
+use crate::delivery::{DeliveryError, SinkError};
+use crate::findings::{Findings, FirstFindings};
+use crate::terminal::{Palette, counted};
+
+/// Assets shown below findings.
+const SHOWN_ASSETS: usize = 10;
+
+/// Width of a table if its stream is not a terminal and the variable COLUMNS says nothing.
+const PLAIN_WIDTH: u16 = 160;
+
+/// Least width at which a finding is a row.
+const LEAST_ROW: usize = 120;
+
+/// Returns an empty table as wide as the terminal `stream`.
+pub fn table_for(stream: &impl IsTerminal) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if !stream.is_terminal() {
+        table.set_width(plain_width());
+    }
+    table
+}
+
+/// Width for a stream that is not a terminal.
+fn plain_width() -> u16 {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.filter(|&columns| columns > 0).unwrap_or(PLAIN_WIDTH)
+}
+
+/// Prints a value on standard output.
+pub fn print_json(value: &serde_json::Value) -> io::Result<()> {
+    print_text(&format!("{value:#}\n"))
+}
+
+/// Writes text for people to standard output; a closed pipe is not an error.
+pub fn print_text(text: &str) -> io::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Look of the table of findings.
+#[derive(Debug, Clone, Copy)]
+pub struct TableLook {
+    /// What is shown, in which order.
+    pub args: TableArgs,
+    /// True or false if colours are wanted or not.
+    pub colours: Option<bool>,
+}
+
+/// Prints the findings and assets with the highest scores, if there are any. `source`: options that
+/// name the events and the use cases, for the next command.
+///
+/// # Errors
+/// Findings that cannot be read back, and a standard output that cannot be written.
+pub fn print_findings(findings: &Findings, look: TableLook, source: &str) -> Result<(), DeliveryError> {
+    if findings.n_findings == 0 {
+        return Ok(());
+    }
+    let palette = Palette::new(look.colours, &io::stdout());
+    let width = table_for(&io::stdout()).width().unwrap_or(PLAIN_WIDTH);
+    let page = Page { palette, width: usize::from(width.max(20)), wide: look.args.wide };
+    let text = page.of(findings, look.args, source)?;
+    Ok(print_text(&text).map_err(SinkError::new(Path::new("standard output")))?)
+}
+
+/// Place for which text is laid out.
+#[derive(Debug, Clone, Copy)]
+struct Page {
+    palette: Palette,
+    /// Columns.
+    width: usize,
+    /// True if each finding is one line, of any width.
+    wide: bool,
+}
+
+impl Page {
+    fn of(self, findings: &Findings, args: TableArgs, source: &str) -> Result<String, DeliveryError> {
+        let most = usize::from(args.limit);
+        let mut text = String::new();
+        let best = match args.group_by {
+            Some(by) => {
+                let (shown, n_groups) = findings.grouped(by, most)?;
+                text.push_str(&self.groups(&shown));
+                text.push_str(&self.more(n_groups, shown.len(), ["group", "groups"], "--limit shows more of them"));
+                shown.into_iter().next().and_then(|group| group.first.into_iter().next())
+            }
+            None => {
+                let FirstFindings { findings: shown, n_folded } = findings.first(most, args.sort)?;
+                text.push_str(&match () {
+                    () if self.wide => self.unbounded(&shown),
+                    () if self.width >= LEAST_ROW => self.rows(&shown),
+                    () => self.lines(&shown),
+                });
+                if n_folded > 0 {
+                    let folded =
+                        counted(n_folded, "finding about the same events is", "findings about the same events are");
+                    text.push_str(&self.paragraph(&format!("({folded} not repeated: see `also`)"), 1));
+                }
+                let cure = "--limit shows more, --findings FILE writes all";
+                let n_others = findings.n_findings.saturating_sub(n_folded);
+                text.push_str(&self.more(n_others, shown.len(), ["finding", "findings"], cure));
+                let assets = &findings.assets[..SHOWN_ASSETS.min(findings.assets.len())];
+                if !assets.is_empty() {
+                    text.push_str(&format!("\n{}", self.assets(assets)));
+                    let cure = "--group-by asset shows more, with their findings";
+                    text.push_str(&self.more(findings.n_assets, assets.len(), ["asset", "assets"], cure));
+                }
+                shown.into_iter().next()
+            }
+        };
+        if let Some(best) = best {
+            text.push_str(&format!("\n{}\n", self.next(&best, source)));
+        }
+        Ok(text)
+    }
+
+    /// Line about what is not shown; empty if everything is.
+    fn more(self, n: u64, n_shown: usize, [one, many]: [&str; 2], cure: &str) -> String {
+        let n_more = n.saturating_sub(n_shown as u64);
+        if n_more == 0 {
+            return String::new();
+        }
+        let text = format!("... and {}: {cure}", counted(n_more, &format!("more {one}"), &format!("more {many}")));
+        self.paragraph(&text, 1)
+    }
+}
