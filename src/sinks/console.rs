@@ -103,7 +103,8 @@ fn assets_table(assets: &[RankedAsset]) -> Table {
     table
 }
 
-fn align_right(table: &mut Table, columns: &[usize]) {
+/// Aligns columns of numbers.
+pub fn align_right(table: &mut Table, columns: &[usize]) {
     for idx in columns {
         table.column_mut(*idx).into_iter().for_each(|column| {
             column.set_cell_alignment(CellAlignment::Right);
