@@ -15,7 +15,8 @@
 //! process, `servers` real clusters, `tidy` the rules of the source tree, `usability` what use
 //! cases say that cannot use the events, `profiles` the names that fields have, `use_cases` the
 //! test events of the bundled use cases, `telemetry` the log, `secrets` that nothing shows them,
-//! `packaging` and `monitoring` what ships beside the program. `certificates`, `program`,
+//! `packaging` and `monitoring` what ships beside the program, `fields` what events can tell,
+//! `whitelists` entries that are suggested, tried out and expire. `certificates`, `program`,
 //! `outliers`, `random`, `receiver` and `site` are shared by the tests.
 
 mod backtest;
@@ -28,6 +29,7 @@ mod comparison;
 mod config;
 mod daemon;
 mod docs;
+mod fields;
 mod findings;
 mod fuzz;
 mod golden;
@@ -59,4 +61,5 @@ mod telemetry;
 mod tidy;
 mod usability;
 mod use_cases;
+mod whitelists;
 mod word2vec;

@@ -16,9 +16,9 @@ pub struct FieldsArgs {
     /// of the cluster in the configuration)
     #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append)]
     pub events: Vec<String>,
-    /// Read at most N events: of files the first ones, in the order of their names and lines; of a
-    /// cluster a random sample of all, the same in each call (default: files whole, 10,000 events
-    /// of a cluster, which is the most)
+    /// Upper limit on the events to read: from files the first ones, in the order of their names
+    /// and lines; from a cluster a random sample, the same in each call (default: files whole, and
+    /// 10,000 events of a cluster, which is the maximum)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit_events: Option<u64>,
     /// List all fields, and what each use case lacks

@@ -14,7 +14,7 @@ use super::super::run::Audience;
 use super::super::{load, log_problems, printed, tell_problems};
 use super::trial::{Effect, TestedWhitelist, Trial};
 use super::{history, rerun, without_whitelists};
-use crate::cli::PreviewArgs;
+use crate::cli::{LabelArg, PreviewArgs};
 use crate::config::{Configuration, Location, WhitelistEntries, WhitelistNote, n_errors, whitelist_of_file};
 use crate::runtime::Interrupt;
 use crate::sinks::console::{align_right, print_json, print_text, table_for};
@@ -31,7 +31,7 @@ pub(super) fn preview(args: &PreviewArgs, audience: Audience, interrupt: &Interr
         Some(path) => of_file(path)?,
         None => of_configuration(&settings),
     };
-    let mut tallies = Tallies::new(&tested);
+    let mut tallies = Tallies::new(&tested, &args.tested.label);
     let each = |trial: Trial| {
         tallies.add(&trial, tested.of(&trial.use_case));
         Ok(())
@@ -41,11 +41,10 @@ pub(super) fn preview(args: &PreviewArgs, audience: Audience, interrupt: &Interr
     } else {
         rerun::trials(&args.tested, &without_whitelists(&settings), audience, interrupt, each)?
     };
-    let has_labels = !args.tested.label.is_empty();
     if args.json {
-        return printed(print_json(&tallies.json(&what, has_labels)));
+        return printed(print_json(&tallies.json(&what)));
     }
-    printed(print_text(&tallies.text(&what, has_labels)))
+    printed(print_text(&tallies.text(&what)))
 }
 
 /// Whitelists to test.
@@ -110,10 +109,12 @@ struct Tally {
 struct Tallies {
     of_entries: BTreeMap<Location, Tally>,
     findings: HashSet<String>,
+    /// True if attacks can be counted.
+    has_labels: bool,
 }
 
 impl Tallies {
-    fn new(tested: &Tested) -> Self {
+    fn new(tested: &Tested, labels: &[LabelArg]) -> Self {
         let tally = |note: &Arc<WhitelistNote>| Tally {
             note: Arc::clone(note),
             outliers: 0,
@@ -124,7 +125,7 @@ impl Tallies {
             last: None,
         };
         let of_entries = tested.notes.iter().map(|note| (note.location.clone(), tally(note))).collect();
-        Tallies { of_entries, findings: HashSet::new() }
+        Tallies { of_entries, findings: HashSet::new(), has_labels: !labels.is_empty() }
     }
 
     fn add(&mut self, trial: &Trial, whitelist: &TestedWhitelist) {
@@ -146,11 +147,11 @@ impl Tallies {
         }
     }
 
-    fn json(&self, what: &str, has_labels: bool) -> Value {
+    fn json(&self, what: &str) -> Value {
         let now = Utc::now();
         let entry = |tally: &Tally| {
             let Tally { note, outliers, documents, findings, perhaps, attacks, .. } = tally;
-            let attacks = has_labels.then_some(attacks);
+            let attacks = self.has_labels.then_some(attacks);
             json!({
                 "name": note.name, "place": note.location.to_string(), "expires": note.expires,
                 "is_expired": note.is_expired(now), "owner": note.owner, "reason": note.reason, "outliers": outliers,
@@ -161,7 +162,7 @@ impl Tallies {
         json!({"tested_on": what, "findings": self.findings.len(), "entries": entries})
     }
 
-    fn text(&self, what: &str, has_labels: bool) -> String {
+    fn text(&self, what: &str) -> String {
         let now = Utc::now();
         let findings = counted(self.findings.len() as u64, "finding", "findings");
         let mut text = format!("tested on {findings} of {}\n\n", escape_controls(what));
@@ -179,7 +180,7 @@ impl Tallies {
                 thousands(*perhaps),
                 thousands(*outliers),
                 thousands(*documents),
-                if has_labels { thousands(*attacks) } else { "?".to_owned() },
+                if self.has_labels { thousands(*attacks) } else { "?".to_owned() },
                 note.owner.as_deref().map(escape_controls).unwrap_or_default(),
                 expires.unwrap_or_default(),
             ]);
@@ -200,7 +201,7 @@ impl Tallies {
             self.of_entries.values().filter(|tally| tally.attacks > 0).map(Tally::shown).collect();
         if !hiding.is_empty() {
             warn!("entries would hide events that are labelled as attacks: {}", hiding.join(", "));
-        } else if !has_labels {
+        } else if !self.has_labels {
             info!("attacks: not counted without --label FIELD=VALUE");
         }
         text
