@@ -6,7 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{Configuration, Problem, Severity, UseCase, UseCaseQuery, WhitelistEntries};
+use chrono::{DateTime, Utc};
+
+use crate::config::{
+    Configuration, Location, Problem, Severity, UseCase, UseCaseQuery, WhitelistEntries, WhitelistNote,
+};
 use crate::event::derived::DerivedFields;
 use crate::event::{FieldNames, FieldPath, equal_ignoring_case};
 use crate::models::method;
@@ -17,8 +21,12 @@ const USE_DERIVED_FIELDS: &str = "use_derived_fields";
 const TIMESTAMP_FIELD: &str = "timestamp_field";
 const ONLY_OF_EVENTS: &str = "queries look at fields of the event only";
 
-/// Returns the doubts about `use_cases` of the configuration, as warnings.
-pub fn doubts<'a>(settings: &Configuration, use_cases: impl IntoIterator<Item = &'a UseCase>) -> Vec<Problem> {
+/// Returns the doubts about `use_cases` of the configuration at the time `now`, as warnings.
+pub fn doubts<'a>(
+    settings: &Configuration,
+    use_cases: impl IntoIterator<Item = &'a UseCase>,
+    now: DateTime<Utc>,
+) -> Vec<Problem> {
     let mut known: HashMap<Arc<Path>, Derived> = HashMap::new();
     let mut problems = Vec::new();
     let mut shared = Shared::new();
@@ -38,8 +46,21 @@ pub fn doubts<'a>(settings: &Configuration, use_cases: impl IntoIterator<Item = 
         derived.add_shared(use_case, &mut shared);
     }
     problems.extend(in_requirements(settings, &chosen));
+    let of_use_cases = chosen.iter().map(|use_case| &*use_case.whitelist);
+    problems.extend(expired_entries([&*settings.main.whitelist].into_iter().chain(of_use_cases), now));
     problems.extend(shared.into_values().filter(|found| !found.is_decided).map(|found| found.problem));
     problems
+}
+
+/// Warnings of whitelist entries that have expired, each once.
+fn expired_entries<'a>(
+    whitelists: impl Iterator<Item = &'a WhitelistEntries>,
+    now: DateTime<Utc>,
+) -> impl Iterator<Item = Problem> {
+    let expired = whitelists.flat_map(WhitelistEntries::notes).filter(|note| note.is_expired(now));
+    let by_place: BTreeMap<&Location, &WhitelistNote> = expired.map(|note| (&note.location, &**note)).collect();
+    let warnings: Vec<Problem> = by_place.into_values().filter_map(|note| note.expiry_warning(now)).collect();
+    warnings.into_iter()
 }
 
 /// Derived fields that sections beside the use cases name, by origin, section and name.

@@ -31,6 +31,7 @@ pub mod plan;
 pub mod sources;
 pub mod ingest;
 pub mod usability;
+pub mod inventory;
 pub mod outlier;
 pub mod whitelist;
 pub mod detection;

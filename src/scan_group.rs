@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use tracing::{Instrument, Span as LogSpan, info, info_span};
 
@@ -38,6 +39,8 @@ pub struct ScanGroup<'a> {
     pub options: ScanOptions,
     /// Period of the events to read.
     pub period: Period,
+    /// Time at which entries of whitelists may have expired.
+    pub now: DateTime<Utc>,
     /// Destination of the outliers.
     pub gathered: &'a Gathered,
     /// Number of use cases in the run's earlier groups.
@@ -238,7 +241,7 @@ async fn detect(
         view: view.clone(),
         source: group.source,
         derived: planned.derived.as_deref(),
-        whitelist: Whitelist::new(Arc::clone(&group.main.whitelist), Arc::clone(&use_case.whitelist)),
+        whitelist: Whitelist::new(Arc::clone(&group.main.whitelist), Arc::clone(&use_case.whitelist)).at(group.now),
         assets: &group.main.assets,
         names: &group.plan.names,
         formats: time_formats(use_case, &group.plan.names),

@@ -167,6 +167,7 @@ fn found(folder: &Path, planner: Option<Arc<Elsewhere>>) -> Found {
         compute: &compute,
         options: ScanOptions::default(),
         period: Period::Everything,
+        now: Utc::now(),
         gathered: &gathered,
         n_before: 0,
         store: None,

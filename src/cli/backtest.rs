@@ -145,7 +145,7 @@ impl BacktestFormat {
     }
 }
 
-fn parse_label(text: &str) -> Result<LabelArg, String> {
+pub(super) fn parse_label(text: &str) -> Result<LabelArg, String> {
     match text.split_once('=').map(|(field, value)| (field.trim(), value.trim())) {
         Some((field, value)) if !field.is_empty() && !value.is_empty() => {
             Ok(LabelArg { field: FieldPath::new(field), value: value.to_owned() })

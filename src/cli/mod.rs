@@ -3,9 +3,11 @@
 mod again;
 mod import;
 mod backtest;
+mod fields;
 mod kept;
 mod table;
 mod values;
+mod whitelist;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -14,12 +16,14 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use backtest::{BacktestArgs, BacktestFormat, LabelArg, RecordingsHalf};
+pub use fields::FieldsArgs;
 pub use import::{ImportArgs, ImportCommand};
 pub use kept::{RunsCommand, StateCommand, StatePlace};
 pub use table::{ColorArg, FindingGrouping, FindingOrder, TableArgs};
 pub(crate) use values::parse_size;
 pub use values::{DeviceChoice, Sweep};
 use values::{parse_device, parse_sweep, parse_threads, parse_time};
+pub use whitelist::{PreviewArgs, SuggestArgs, TestedFindings, WhitelistCommand};
 
 /// Finds outliers in security events, for many use cases in one pass.
 #[derive(Debug, Parser)]
@@ -52,6 +56,12 @@ cases, SIGHUP reads the configuration again. Exit codes: 0 ended between runs; 7
     Daemon(RunArgs),
     /// Report every problem in every configuration file, without running anything
     Check(CheckArgs),
+    /// Show which fields events have, and which use cases can use them
+    #[command(after_help = "Example: ee-outliers fields --events logs/ --suggest > mine.conf")]
+    Fields(FieldsArgs),
+    /// Suggest whitelist entries, and count what entries hide
+    #[command(subcommand)]
+    Whitelist(WhitelistCommand),
     /// Remove all outliers from the documents of the cluster
     Wipe(WipeArgs),
     /// List earlier runs, show one, or compare two

@@ -51,7 +51,7 @@ struct Checked {
 impl Checked {
     fn new(args: &CheckArgs, settings: &Configuration) -> Self {
         let mut problems = settings.problems.clone();
-        problems.extend(doubts(settings, &settings.use_cases));
+        problems.extend(doubts(settings, &settings.use_cases, Utc::now()));
         problems.extend(problems_of_channels(settings));
         // use cases that are switched off one by one are meant to be
         if !settings.main.general.run_models {

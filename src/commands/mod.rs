@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod daemon;
 mod error;
+mod fields;
 mod open_state;
 mod notify;
 mod health;
@@ -15,6 +16,7 @@ mod runs;
 mod sample;
 mod setup;
 mod state;
+mod whitelist;
 mod wipe;
 
 use std::io;
@@ -39,6 +41,7 @@ pub use backtest::backtest;
 pub use bench::bench;
 pub use check::check;
 pub use daemon::{Daemon, daemon};
+pub use fields::fields;
 pub use health::health;
 pub use import::import;
 pub use man::{completions, man};
@@ -47,6 +50,7 @@ pub use run::run;
 pub use runs::runs;
 pub use setup::setup;
 pub use state::state;
+pub use whitelist::whitelist;
 pub use wipe::wipe;
 
 async fn connect(main: &MainConfig, interrupt: &Interrupt) -> Result<Client, RunError> {

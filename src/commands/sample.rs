@@ -66,7 +66,8 @@ pub(super) fn read(events: &[String], settings: &Configuration, mapping: Option<
     Ok(Sample { problems, has_unusable, not_applicable, fields })
 }
 
-fn of_summary(summary: &ScanSummary) -> Vec<Problem> {
+/// Returns a warning for each part of the events that was not read.
+pub(super) fn of_summary(summary: &ScanSummary) -> Vec<Problem> {
     let skipped = summary.skipped.reasons().map(|(reason, lines, samples)| skipped_lines(reason, lines, samples));
     let incomplete = summary.incomplete.iter().map(|part| format!("{}: {}", part.name, part.reason));
     let ignored = summary.ignored.iter().map(|file| format!("not read: {}: {}", file.name, file.reason));

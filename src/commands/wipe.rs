@@ -1,5 +1,6 @@
 //! `wipe`: all outliers leave their documents.
 
+use chrono::Utc;
 use tracing::error;
 
 use super::error::RunError;
@@ -48,6 +49,7 @@ async fn clean(args: &WipeArgs, interrupt: &Interrupt, cleaned: &mut Cleaned) ->
         spill_dir: &spill_dir,
         interrupt,
         dry_run: args.dry_run,
+        now: Utc::now(),
     };
     // use cases that cannot be used may name indices that nobody looks at
     if settings.has_rejected() {

@@ -65,6 +65,11 @@ pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Vec<(String, Strin
 }
 
 impl Macros {
+    /// Returns the names of the macros that have a condition.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.conditions.iter().filter(|(_, conditions)| !conditions.is_empty()).map(|(name, _)| name.as_str())
+    }
+
     /// Adds a condition: events that match any of the conditions of a macro match it.
     pub(super) fn add(&mut self, name: String, condition: String) {
         let known = self.conditions.entry(name).or_default();

@@ -132,6 +132,7 @@ pub(super) fn read<'a>(
 /// True if the main configuration has a section of this name.
 pub(super) fn has_section(name: &str) -> bool {
     SECTIONS.contains(&name)
+        || name.starts_with(whitelist::SECTION_PREFIX)
         || notifiers::is_channel(name)
         || ModelType::ALL.iter().any(|model_type| model_type.as_str() == name)
 }

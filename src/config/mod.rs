@@ -33,6 +33,7 @@ mod schedule;
 mod daemon;
 mod http;
 mod models;
+mod log_sources;
 mod profiles;
 mod main_config;
 mod use_case;
@@ -49,6 +50,7 @@ pub use general::{General, OnUnusable};
 pub use history_window::HistoryWindow;
 pub use http::HttpServerSettings;
 pub use log::{LogLevel, LogSettings};
+pub use log_sources::LogSource;
 pub use macros::{ExpandedMacro, Macros};
 pub use main_config::MainConfig;
 pub use models::{
@@ -63,12 +65,16 @@ pub use notifiers::{
 };
 pub(crate) use problem::n_errors;
 pub use problem::{Location, Problem, Severity};
+pub use profiles::log_sources;
 pub use schedule::{Schedule, ScheduleZone};
 pub use secret::Secret;
 pub use use_case::{FindingSeverity, NotifiedChannels, RejectedUseCase, UseCase, UseCaseQuery, tactics};
-pub use whitelist::{IndexedField, WhitelistEntries, WhitelistIndex, WhitelistPart};
+pub use whitelist::{
+    IndexedField, WhitelistEntries, WhitelistIndex, WhitelistNote, WhitelistPart, WrittenWhitelistEntry, written_entry,
+};
 
 use cluster::Environment;
+use models::ModelDefaults;
 
 /// Everything the configuration says, and everything that is wrong with it.
 #[derive(Clone, Debug)]
@@ -99,6 +105,17 @@ impl Configuration {
     /// True if a use case, or a whole file of them, cannot be used.
     pub fn has_rejected(&self) -> bool {
         self.rejected_files > 0 || !self.rejected.is_empty()
+    }
+
+    /// Returns the use cases of a `text` that the program made itself, which names fields and uses
+    /// macros as the other use cases do.
+    pub fn use_cases_of(&self, text: &str) -> Vec<UseCase> {
+        let mut of_text = Configuration { use_cases: Vec::new(), problems: Vec::new(), ..self.clone() };
+        let no_defaults = ini::Ini::default();
+        let model_defaults = ModelDefaults::read(&no_defaults, &mut of_text.problems);
+        of_text.read_use_cases(&Path::new("made by the program").into(), text, &model_defaults);
+        debug_assert!(of_text.problems.is_empty(), "{:?}", of_text.problems);
+        of_text.use_cases
     }
 }
 
@@ -177,7 +194,7 @@ fn load_in(
 /// True if `problem` makes a whitelist entry unusable. Without the entry, less is accepted; nothing
 /// else changes.
 fn is_of_entry(problem: &Problem) -> bool {
-    let is_whitelist = problem.section.as_deref().is_some_and(|section| section.starts_with("whitelist_"));
+    let is_whitelist = problem.section.as_deref().is_some_and(|section| section.starts_with("whitelist"));
     problem.severity == Severity::Error && is_whitelist && problem.key.is_some()
 }
 
@@ -195,6 +212,21 @@ fn warn_of_duplicates(use_cases: &[UseCase], problems: &mut Vec<Problem>) {
             );
         }
     }
+}
+
+/// Returns the whitelist entries of a file of any kind, and what is wrong with them.
+pub(crate) fn whitelist_of_file(path: &Path) -> (WhitelistEntries, Vec<Problem>) {
+    match files::read(path) {
+        Ok((file, text)) => whitelist_of(&text, &file),
+        Err(problem) => (WhitelistEntries::default(), vec![*problem]),
+    }
+}
+
+/// As [`whitelist_of_file`], for the text of a file.
+pub(crate) fn whitelist_of(text: &str, file: &Path) -> (WhitelistEntries, Vec<Problem>) {
+    let (ini, mut problems) = ini::parse(text, ini::Dialect::UseCases, &file.into());
+    let entries = WhitelistEntries::read(&ini, &mut problems);
+    (entries, problems)
 }
 
 /// True if a file defines use cases, so that it is not a main configuration; also if it cannot be

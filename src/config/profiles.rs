@@ -1,6 +1,6 @@
 //! Field profiles: for the forms in which people have the same logs, other names of fields
-//! (`[field_aliases]`), conditions that tell kinds of events (`[macros]`), and software that is
-//! harmless everywhere (whitelists).
+//! (`[field_aliases]`), conditions that tell kinds of events (`[macros]`) and what wrote them
+//! (`[log_sources]`), and software that is harmless everywhere (whitelists).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::field_aliases;
 use super::files;
 use super::ini::{Dialect, Ini, parse};
+use super::log_sources::{self, LogSource};
 use super::macros::{self, Macros};
 use super::problem::Problem;
 use super::whitelist::{self, WhitelistEntries};
@@ -90,6 +91,13 @@ impl Profiles {
     }
 }
 
+/// Returns the log sources of all shipped profiles. Their conditions name fields in every form, so
+/// they need no other names of fields.
+pub fn log_sources() -> Vec<LogSource> {
+    let sources = |(path, text): ProfileText| log_sources::read(&parse(&text, Dialect::Main, &path).0, &mut Vec::new());
+    shipped().flat_map(sources).collect()
+}
+
 /// Path and text of a profile.
 type ProfileText = (Arc<Path>, String);
 
@@ -119,9 +127,12 @@ fn chosen(choice: &str, problems: &mut Vec<Problem>) -> Vec<ProfileText> {
 fn sections(path: &Arc<Path>, text: &str, problems: &mut Vec<Problem>) -> Ini {
     let (ini, found) = parse(text, Dialect::Main, path);
     problems.extend(found);
-    let known = [field_aliases::SECTION, macros::SECTION, whitelist::LITERALS, whitelist::REGEXPS];
-    for section in ini.sections.iter().filter(|section| !known.contains(&section.name.as_str())) {
-        let help = "profiles have [field_aliases], [macros], [whitelist_literals] and [whitelist_regexps]";
+    log_sources::read(&ini, problems);
+    let known =
+        [field_aliases::SECTION, macros::SECTION, log_sources::SECTION, whitelist::LITERALS, whitelist::REGEXPS];
+    let is_known = |name: &str| known.contains(&name) || name.starts_with(whitelist::SECTION_PREFIX);
+    for section in ini.sections.iter().filter(|section| !is_known(&section.name)) {
+        let help = "profiles have [field_aliases], [macros], [log_sources], and whitelists";
         problems.push(section.warning("the section is ignored in a profile", help));
     }
     ini

@@ -7,15 +7,17 @@
 
 mod error;
 mod reading;
+mod round;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
-use crate::config::{Asset, UseCase};
+use crate::config::{Asset, Location, UseCase};
 use crate::event::derived::DerivedFields;
 use crate::event::time::TimeFormats;
 use crate::event::{Document, FieldNames};
@@ -28,10 +30,11 @@ use crate::outlier::{
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
 use crate::table::{Population, TableError, View};
-use crate::whitelist::{Verdict, Whitelist};
+use crate::whitelist::Whitelist;
 
 pub use error::DetectionError;
 use reading::Reading;
+use round::{Described, Round};
 
 /// Candidates that are looked at together.
 const BLOCK: usize = 4096;
@@ -81,6 +84,8 @@ pub struct Detected {
     pub outliers: u64,
     /// Whitelisted rows.
     pub whitelisted: u64,
+    /// Whitelisted rows by the place of the entry that accepts them; several may accept one.
+    pub accepted_by: BTreeMap<Location, u64>,
     /// Number of evaluations.
     pub rounds: u32,
     /// Regexps of whitelists and separators that were given up because a text made them too slow;
@@ -131,6 +136,9 @@ impl Detection<'_> {
             detected.statistics = statistics;
             detected.gone += round.gone;
             detected.whitelisted += round.n_whitelisted;
+            for (entry, n) in std::mem::take(&mut round.accepted_by) {
+                *detected.accepted_by.entry(entry).or_default() += n;
+            }
             let again = self.refine(&mut round, &mut population, detected.rounds);
             detected.outliers += round.kept.values().sum::<u64>();
             if !again {
@@ -255,7 +263,8 @@ impl Detection<'_> {
                 self.gathered.extend(outliers.drain(..))?;
                 n_bytes = 0;
             }
-            described.push(Described { candidate: *candidate, verdict });
+            let accepted_by = if verdict.whitelisted { whitelist.accepting(&outlier) } else { Vec::new() };
+            described.push(Described { candidate: *candidate, verdict, accepted_by });
         }
         self.gathered.extend(outliers)?;
         Ok(described)
@@ -343,11 +352,6 @@ struct CandidateEvent<'c> {
     candidates: &'c [Candidate],
 }
 
-struct Described {
-    candidate: Candidate,
-    verdict: Verdict,
-}
-
 /// An evaluation and its rows.
 struct Judged<'a> {
     view: &'a View,
@@ -358,34 +362,4 @@ struct Judged<'a> {
     round: u32,
     templates: Templates,
     reading: Reading,
-}
-
-/// Result of an evaluation.
-#[derive(Default)]
-struct Round {
-    /// Number of outliers by aggregator.
-    kept: FxHashMap<u32, u64>,
-    /// Whitelisted rows, if others must be judged again without them.
-    whitelisted: Vec<Candidate>,
-    n_whitelisted: u64,
-    regexps_given_up: u64,
-    formerly_whitelisted: u64,
-    gone: u64,
-}
-
-impl Round {
-    /// Counts a candidate.
-    fn add(&mut self, described: Described, refinement: Refinement) {
-        let Described { candidate, verdict } = described;
-        self.regexps_given_up += verdict.regexps_given_up;
-        self.formerly_whitelisted += u64::from(verdict.formerly_accepted);
-        if !verdict.whitelisted {
-            *self.kept.entry(candidate.aggregator).or_default() += 1;
-            return;
-        }
-        self.n_whitelisted += 1;
-        if refinement != Refinement::Never {
-            self.whitelisted.push(candidate);
-        }
-    }
 }

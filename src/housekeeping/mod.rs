@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -49,6 +50,8 @@ pub struct Housekeeping<'a> {
     pub interrupt: &'a Interrupt,
     /// Counts only, without writing.
     pub dry_run: bool,
+    /// Time at which entries of whitelists may have expired.
+    pub now: DateTime<Utc>,
 }
 
 /// Counts of housekeeping.
@@ -111,7 +114,7 @@ impl Housekeeping<'_> {
     /// The reason why it ended early; `cleaned` has the counts until then.
     pub async fn remove_whitelisted(&self, cleaned: &mut Cleaned) -> Result<(), SourceError> {
         cleaned.dry_run = self.dry_run;
-        let accepted = Arc::new(Accepted::new(self.main, self.use_cases));
+        let accepted = Arc::new(Accepted::new(self.main, self.use_cases, self.now));
         if !accepted.is_empty() {
             let rule = Arc::clone(&accepted);
             self.clean(rule, cleaned).await?;
@@ -182,12 +185,7 @@ impl Housekeeping<'_> {
         let options = ScanOptions { interrupt: self.interrupt.clone(), ..ScanOptions::default() };
         let mut documents = Vec::new();
         let summary = source.scan(&Projection::new(Vec::new()), &options, &mut |batch| {
-            documents.extend(batch.rows.iter().map(|row| DocRef {
-                batch: batch.number,
-                offset: row.offset_in_batch,
-                length: row.length,
-                line: row.line_in_batch,
-            }));
+            documents.extend(batch.rows.iter().map(|row| DocRef::new(batch.number, row)));
             Ok(())
         })?;
         let incomplete = summary.incomplete.into_iter().map(|part| format!("{}: {}", part.name, part.reason));
@@ -286,14 +284,14 @@ type Judge = (Whitelist, Option<DerivedFields>);
 
 impl Accepted {
     /// If several use cases share a name, the last one applies.
-    fn new(main: &MainConfig, use_cases: &[UseCase]) -> Self {
+    fn new(main: &MainConfig, use_cases: &[UseCase], now: DateTime<Utc>) -> Self {
         let of_use_case = |use_case: &UseCase| {
-            let whitelist = Whitelist::new(Arc::clone(&main.whitelist), Arc::clone(&use_case.whitelist));
+            let whitelist = Whitelist::new(Arc::clone(&main.whitelist), Arc::clone(&use_case.whitelist)).at(now);
             let derived = (!use_case.derived_fields.is_empty()).then(|| compile_derived(&use_case.derived_fields).0);
             (use_case.id(), (whitelist, derived))
         };
         Accepted {
-            global: (Whitelist::new(Arc::clone(&main.whitelist), Arc::default()), None),
+            global: (Whitelist::new(Arc::clone(&main.whitelist), Arc::default()).at(now), None),
             of_use_cases: use_cases.iter().map(of_use_case).collect(),
             names: Arc::clone(&main.field_names),
             regexps_given_up: AtomicU64::new(0),

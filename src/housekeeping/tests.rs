@@ -61,7 +61,7 @@ fn text(change: Option<Change>) -> Option<(String, u64)> {
 /// outliers.
 fn left(main: &str, source: &str) -> Option<(String, u64)> {
     let settings = settings(main);
-    text(Accepted::new(&settings.main, &settings.use_cases).change(&id(), source).unwrap())
+    text(Accepted::new(&settings.main, &settings.use_cases, DateTime::UNIX_EPOCH).change(&id(), source).unwrap())
 }
 
 #[test]
@@ -239,6 +239,7 @@ async fn clean(server: &Script, main: &str, dry_run: bool, is_wipe: bool) -> Cle
         spill_dir: &std::env::temp_dir(),
         interrupt: &interrupt,
         dry_run,
+        now: DateTime::UNIX_EPOCH,
     };
     let mut cleaned = Cleaned::default();
     if is_wipe {
@@ -296,6 +297,7 @@ async fn without_whitelists_nothing_is_read() {
         spill_dir: &std::env::temp_dir(),
         interrupt: &Interrupt::default(),
         dry_run: false,
+        now: DateTime::UNIX_EPOCH,
     };
     let mut cleaned = Cleaned::default();
     housekeeping.remove_whitelisted(&mut cleaned).await.unwrap();

@@ -119,7 +119,7 @@ pub fn ingest(
     let options = ScanOptions { id_hash: plan.layout.tie_break, outside, ..options.clone() };
     let summary = source.scan(&projection, &options, &mut |batch| {
         note_filled(&mut filled, &batch);
-        first.extend(batch.rows.iter().map(|row| doc_ref(batch.number, row)));
+        first.extend(batch.rows.iter().map(|row| DocRef::new(batch.number, row)));
         let plan = Arc::clone(plan);
         preparing.start(move || prepare(&plan, batch)).map_or(Ok(()), &mut store)
     })?;
@@ -159,10 +159,6 @@ fn add_first(first: &mut FirstEvents, batch: &PreparedBatch, mask: &BooleanArray
         line: lines.value(row),
     };
     first.extend(mask.values().set_indices().map(place));
-}
-
-fn doc_ref(batch: u32, row: &RowRef) -> DocRef {
-    DocRef { batch, offset: row.offset_in_batch, length: row.length, line: row.line_in_batch }
 }
 
 /// Divisor of the memory limit: this share is for batches of the event table; the rest is for its

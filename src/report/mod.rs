@@ -9,6 +9,7 @@ mod source;
 pub(crate) mod summary;
 mod totals;
 mod use_case;
+pub(crate) mod whitelist;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +21,6 @@ use tracing::{error, warn};
 
 use crate::config::{OnUnusable, Problem, RejectedUseCase, UseCase};
 use crate::delivery::Written;
-use crate::event::decode::{SkipReason, SkippedSample};
 use crate::findings::{Finding, Findings, MAX_RANKED, RankedAsset};
 use crate::housekeeping::Cleaned;
 use crate::plan::ScanPlan;
@@ -33,8 +33,10 @@ pub use exit::Exit;
 pub(crate) use notices::NoticeMemory;
 pub use notices::NoticeReport;
 pub use resources::Resources;
+pub(crate) use source::skipped_lines;
 pub use totals::Totals;
 use use_case::{GrokGivenUp, UseCaseReport};
+pub use whitelist::{EntryReport, EntryStatus};
 
 /// Describes the outcome of a run interrupted before it began to write.
 pub(crate) const NOTHING_WRITTEN: &str = "nothing was written";
@@ -95,6 +97,9 @@ pub struct Report {
     pub notices: Option<NoticeReport>,
     /// Use cases, in the order of the configuration files.
     pub use_cases: Vec<UseCaseReport>,
+    /// Entries of the whitelists that apply to the use cases.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub whitelist: Vec<EntryReport>,
     /// Problems in the configuration.
     pub problems: Vec<String>,
 }
@@ -206,6 +211,7 @@ impl Report {
             run: None,
             notices: None,
             use_cases: Vec::new(),
+            whitelist: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -218,6 +224,7 @@ impl Report {
     pub(crate) fn finish(&mut self, elapsed: Duration) {
         self.seconds = elapsed.as_secs_f64();
         self.resources = Resources::now();
+        self.finish_whitelist();
         let cleaned = [&self.wiped, &self.housekeeping].into_iter().flatten().flat_map(Cleaned::missing);
         let not_written: Vec<String> = self.written.iter().flat_map(Written::missing).chain(cleaned).collect();
         self.missing.extend(not_written);
@@ -366,6 +373,7 @@ impl Report {
                 report.findings = counts.findings;
                 report.left_out = counts.left_out;
                 report.whitelisted = detected.whitelisted;
+                self.accepted(&detected.accepted_by);
                 report.rounds = detected.rounds;
                 report.regexps_given_up = detected.regexps_given_up;
                 report.statistics = detected.statistics;
@@ -383,13 +391,6 @@ impl Report {
         }
         self.use_cases.push(report);
     }
-}
-
-/// Describes lines that were skipped for one reason: how many, the first of them, and the cure.
-pub(crate) fn skipped_lines(reason: SkipReason, lines: u64, samples: &[SkippedSample]) -> String {
-    let first = samples.first().map(|sample| format!(", first {}:{}", sample.file, sample.line + 1));
-    let lines = counted(lines, "line", "lines");
-    format!("{lines} skipped: {}{}; {}", reason.as_str(), first.unwrap_or_default(), reason.cure())
 }
 
 fn is_zero(n: &u64) -> bool {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use tracing::{error, info, warn};
 
-use super::{Report, SkippedReport, skipped_lines};
-use crate::event::decode::SkippedSample;
+use super::{Report, SkippedReport};
+use crate::event::decode::{SkipReason, SkippedSample};
 use crate::sources::ScanSummary;
-use crate::terminal::quoted;
+use crate::terminal::{counted, quoted};
 
 impl Report {
     /// Notes the names under which fields occur.
@@ -51,4 +51,11 @@ impl Report {
         self.source.repeats += summary.repeats;
         self.source.forgotten += summary.forgotten;
     }
+}
+
+/// Describes lines that were skipped for one reason: how many, the first of them, and the cure.
+pub(crate) fn skipped_lines(reason: SkipReason, lines: u64, samples: &[SkippedSample]) -> String {
+    let first = samples.first().map(|sample| format!(", first {}:{}", sample.file, sample.line + 1));
+    let lines = counted(lines, "line", "lines");
+    format!("{lines} skipped: {}{}; {}", reason.as_str(), first.unwrap_or_default(), reason.cure())
 }

@@ -14,7 +14,7 @@ pub use error::SourceError;
 use serde_json::{Map, Value};
 
 use crate::elastic::{DocumentId, Lookup, MappedFields};
-use crate::event::decode::{EventBatch, Projection, SkippedLines};
+use crate::event::decode::{EventBatch, Projection, RowRef, SkippedLines};
 use crate::plan::ScanPlan;
 use crate::query::TimeWindow;
 use crate::runtime::Interrupt;
@@ -196,6 +196,13 @@ pub struct DocRef {
     pub length: u32,
     /// `line_in_batch` of the row
     pub line: u32,
+}
+
+impl DocRef {
+    /// Place of a row of the batch with this number.
+    pub fn new(batch: u32, row: &RowRef) -> Self {
+        DocRef { batch, offset: row.offset_in_batch, length: row.length, line: row.line_in_batch }
+    }
 }
 
 /// Names a document so that it can be read again.

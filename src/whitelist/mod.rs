@@ -3,14 +3,17 @@
 //! A part of an entry is tested against every value of the event and of the outlier, or against the
 //! values of the field that it names. These values are the event's fields except its earlier
 //! `outliers`, the derived fields, and the outlier's texts, assets, parameters and observations.
-//! The summary is tested both wrapped and unwrapped. `_index` and `_id` are not matched.
+//! The summary is tested both wrapped and unwrapped. `_index` and `_id` are not matched. Entries
+//! that have expired accept nothing.
 
 mod tested;
 mod values;
 
 use std::sync::Arc;
 
-use crate::config::WhitelistEntries;
+use chrono::{DateTime, Utc};
+
+use crate::config::{WhitelistEntries, WhitelistNote};
 use crate::event::Document;
 use crate::outlier::Outlier;
 use tested::TestedEntries;
@@ -21,6 +24,8 @@ use values::Values;
 pub struct Whitelist {
     /// Those of the main configuration and those of the use case's file.
     origins: [Arc<WhitelistEntries>; 2],
+    /// Time at which entries may have expired.
+    now: Option<DateTime<Utc>>,
 }
 
 /// A whitelist as it applies to the outliers of one event: what depends on the event alone is found
@@ -50,7 +55,12 @@ pub struct Verdict {
 impl Whitelist {
     /// Combines the entries of the main configuration with those of the use case's file.
     pub fn new(global: Arc<WhitelistEntries>, per_file: Arc<WhitelistEntries>) -> Self {
-        Whitelist { origins: [global, per_file] }
+        Whitelist { origins: [global, per_file], now: None }
+    }
+
+    /// Leaves out the entries that have expired at the time `now`. Without a time, all hold.
+    pub fn at(self, now: DateTime<Utc>) -> Self {
+        Whitelist { now: Some(now), ..self }
     }
 
     /// True if there are no entries.
@@ -64,8 +74,11 @@ impl Whitelist {
         let origins = self.origins.iter().filter(|entries| !entries.is_empty());
         EventWhitelist {
             event: Values::of_event(document),
-            entries: origins.clone().map(|entries| TestedEntries::new(entries)).collect(),
-            former: origins.filter_map(|entries| entries.former()).map(TestedEntries::new).collect(),
+            entries: origins.clone().map(|entries| TestedEntries::new(entries, self.now)).collect(),
+            former: origins
+                .filter_map(|entries| entries.former())
+                .map(|former| TestedEntries::new(former, self.now))
+                .collect(),
         }
     }
 }
@@ -84,6 +97,13 @@ impl EventWhitelist<'_> {
                 former.match_literal(event, &mut outlier) || former.match_regexp(event, &mut outlier, n_given_up)
             });
         verdict
+    }
+
+    /// Notes of all entries that accept an outlier of the event.
+    pub fn accepting(&mut self, outlier: &Outlier) -> Vec<Arc<WhitelistNote>> {
+        let EventWhitelist { event, entries, .. } = self;
+        let mut outlier = Values::of_outlier(outlier);
+        entries.iter_mut().flat_map(|entries| entries.accepting(event, &mut outlier)).collect()
     }
 }
 

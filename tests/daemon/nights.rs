@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Europe::Brussels;
 use ee_outliers::http::{EndedRun, RunReason};
 use ee_outliers::runtime::{Clock, Interrupt};
@@ -134,6 +134,21 @@ async fn ninety_nights() {
     let told = receiver.take_counts("summary").into_iter().map(|(summary, n)| (user(&summary), n));
     assert_eq!(told.collect::<BTreeMap<String, usize>>(), expected);
     assert!(store.pending().unwrap().is_empty());
+}
+
+/// A whitelist entry holds until its last day is over, by the clock of the runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn whitelist_entries_expire_overnight() {
+    let world = World::new("", "2024-01-15T00:00:00Z");
+    world.write("main.conf", &format!("[general]\nstate_dir={}\n{NIGHTLY}", world.path("state").display()));
+    let entry = "[whitelist:mallory]\nliterals = user:mallory\nexpires = 2024-01-17\n";
+    world.write("use_cases.conf", &format!("{USE_CASES}{entry}"));
+    let runs = work_until(&world, 5 * DAY).await;
+    assert_eq!(runs.len(), 5);
+    let store = StateStore::open_to_read(&world.path("state")).unwrap().expect("a store");
+    let found: Vec<(u32, u64)> =
+        store.runs().unwrap().iter().map(|run| (run.begun.date_naive().day(), run.n_findings)).collect();
+    assert_eq!(found, [(15, 0), (16, 0), (17, 0), (18, 1), (19, 1)]);
 }
 
 fn check_nights(runs: &[EndedRun]) {

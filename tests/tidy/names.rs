@@ -15,11 +15,13 @@ const SWITCHES: &[(&str, &[&str])] = &[
         "an option of the user, under the name that the user gives it",
         &[
             "src/commands/backtest/mod.rs backtest",
+            "src/commands/fields/mod.rs fields",
             "src/commands/run/progress.rs start",
             "src/commands/runs.rs diff",
             "src/commands/runs.rs list",
             "src/commands/runs.rs show",
             "src/commands/state.rs show",
+            "src/commands/whitelist/mod.rs whitelist",
             "src/commands/wipe.rs wipe",
             "src/query/filter.rs resolve_leaf",
             "src/query/predicate/fuzzy.rs new",
@@ -46,7 +48,10 @@ const SWITCHES: &[(&str, &[&str])] = &[
             "src/sinks/elasticsearch/changes/mod.rs send",
         ],
     ),
-    ("a method of a trait that is not ours", &["src/event/decode/oracle.rs visit_bool"]),
+    (
+        "a method of a trait that is not ours",
+        &["src/event/decode/oracle.rs visit_bool", "src/inventory/walk.rs visit_bool"],
+    ),
 ];
 
 /// Returns the names of the public types that `code` declares.

@@ -38,6 +38,7 @@ pub(super) async fn detect(
         spill_dir: &spill_dir,
         interrupt: judging.interrupt,
         dry_run: !saves,
+        now: judging.now,
     };
     if main.general.wipe_all_existing_outliers && once.may_wipe {
         let cleaned = report.wiped.insert(Cleaned::default());

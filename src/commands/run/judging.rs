@@ -113,6 +113,7 @@ impl<'a> Judging<'a> {
             compute: &self.compute,
             options,
             period: self.period,
+            now: self.now,
             gathered: &self.gathered,
             n_before: self.names.len(),
             store: self.store.as_ref(),

@@ -196,8 +196,9 @@ impl Once<'_> {
                 report.inactive(use_case);
             }
         }
-        let doubts = doubts(settings, chosen.iter().map(Arc::as_ref));
+        let doubts = doubts(settings, chosen.iter().map(Arc::as_ref), request.now);
         report.problems(&doubts);
+        report.whitelist(&settings.main, &chosen, request.now);
         log_problems(&doubts);
         let mistaken = request.mistaken_names(settings);
         if chosen.is_empty() {

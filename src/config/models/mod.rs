@@ -102,7 +102,7 @@ trait ModelSettings: Sized {
 impl ModelType {
     /// The type that a section name begins with, and the model name: what follows the type and one
     /// more character.
-    pub(super) fn of_section(section: &str) -> Option<(Self, &str)> {
+    pub fn of_section(section: &str) -> Option<(Self, &str)> {
         Self::ALL.into_iter().find_map(|model_type| {
             let rest = section.strip_prefix(model_type.as_str())?;
             // `beaconing_*` of older versions is not a model, and `travellers_*` is a name

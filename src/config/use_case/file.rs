@@ -64,12 +64,16 @@ impl Configuration {
 /// Sections of a use-case file that are not use cases.
 const LISTS: [&str; 4] = [whitelist::LITERALS, whitelist::REGEXPS, derived_fields::SECTION, macros::SECTION];
 
+fn is_list(name: &str) -> bool {
+    LISTS.contains(&name) || name.starts_with(whitelist::SECTION_PREFIX)
+}
+
 /// The problem of a file without a use case: an error if it has sections that were ignored.
 fn without_use_case(file: &Arc<Path>, sections: &[Section]) -> Problem {
     let types = ModelType::ALL.map(ModelType::as_str).join(", ");
     let begin = format!("begin one with [MODEL_name], where MODEL is one of {types}");
     let start = || Location { file: Arc::clone(file), line: 1, column: 1 };
-    let ignored: Vec<&Section> = sections.iter().filter(|section| !LISTS.contains(&section.name.as_str())).collect();
+    let ignored: Vec<&Section> = sections.iter().filter(|section| !is_list(&section.name)).collect();
     let Some(first) = ignored.first() else {
         return Problem::warning("the file has no use case").at(start()).help(begin);
     };
@@ -104,7 +108,7 @@ fn model_meant(name: &str) -> Option<(&str, &'static str)> {
 /// Other sections are not ours, but a typo must not silently drop a use case.
 fn warning_of_section(section: &Section) -> Option<Problem> {
     let name = section.name.as_str();
-    if LISTS.contains(&name) {
+    if is_list(name) {
         return None;
     }
     if name == assets::SECTION {

@@ -1,14 +1,18 @@
-//! `[whitelist_literals]` and `[whitelist_regexps]`: accepted outliers.
+//! `[whitelist_literals]`, `[whitelist_regexps]` and `[whitelist:NAME]`: accepted outliers.
 //!
 //! An entry is a list of parts separated by commas. `\,` is a comma inside a part, and whitespace
 //! around parts is removed. After a literal that ends in a backslash, write a blank and the comma.
 //! A part of the form `field:value` asks for one field, any other part for a value of any field.
 
 mod index;
+mod note;
 mod part;
+mod reduced;
+mod section;
+mod written;
 
 use std::collections::HashSet;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::comments::{self, Form};
 use super::ini::{Entry, Ini};
@@ -19,10 +23,14 @@ use crate::python::{PatternError, PrefixRegex, is_space, strip};
 use part::{split_field, unescaped};
 
 pub use index::{IndexedField, WhitelistIndex};
+pub use note::WhitelistNote;
 pub use part::WhitelistPart;
+pub use written::{WrittenWhitelistEntry, written_entry};
 
 pub(super) const LITERALS: &str = "whitelist_literals";
 pub(super) const REGEXPS: &str = "whitelist_regexps";
+/// Beginning of the name of a section that is an entry.
+pub(super) const SECTION_PREFIX: &str = "whitelist:";
 
 /// Whitelist entries of one origin. Each has at least one part, and matches if every part matches
 /// some value.
@@ -32,6 +40,10 @@ pub struct WhitelistEntries {
     pub literals: Vec<Vec<WhitelistPart<String>>>,
     /// Entries whose parts match the beginning of a value; case is ignored.
     pub regexps: Vec<Vec<WhitelistPart<PrefixRegex>>>,
+    /// Notes of the literal entries, in their order.
+    literal_notes: Vec<Arc<WhitelistNote>>,
+    /// Notes of the regexp entries, in their order.
+    regexp_notes: Vec<Arc<WhitelistNote>>,
     /// Entries with parts of one field, as older versions read them.
     former: Option<Box<WhitelistEntries>>,
     index: OnceLock<WhitelistIndex>,
@@ -41,6 +53,21 @@ impl WhitelistEntries {
     /// True if there are no entries, so nothing is accepted.
     pub fn is_empty(&self) -> bool {
         self.literals.is_empty() && self.regexps.is_empty()
+    }
+
+    /// Note of the literal entry with this number.
+    pub fn literal_note(&self, idx: usize) -> &Arc<WhitelistNote> {
+        &self.literal_notes[idx]
+    }
+
+    /// Note of the regexp entry with this number.
+    pub fn regexp_note(&self, idx: usize) -> &Arc<WhitelistNote> {
+        &self.regexp_notes[idx]
+    }
+
+    /// Notes of all entries.
+    pub fn notes(&self) -> impl Iterator<Item = &Arc<WhitelistNote>> {
+        self.literal_notes.iter().chain(&self.regexp_notes)
     }
 
     /// Entries with parts of the form `field:value`, read as older versions did: as values of any
@@ -59,6 +86,7 @@ impl WhitelistEntries {
         let mut entries = Self::default();
         ini.own_entries(LITERALS).iter().for_each(|entry| entries.add_literal(entry, LITERALS, problems));
         ini.own_entries(REGEXPS).iter().for_each(|entry| entries.add_regexp(entry, REGEXPS, problems));
+        entries.add_sections(ini, problems);
         entries
     }
 
@@ -67,6 +95,8 @@ impl WhitelistEntries {
         self.index = OnceLock::new();
         self.literals.extend(other.literals);
         self.regexps.extend(other.regexps);
+        self.literal_notes.extend(other.literal_notes);
+        self.regexp_notes.extend(other.regexp_notes);
         if let Some(former) = other.former {
             self.former.get_or_insert_default().extend(*former);
         }
@@ -93,60 +123,100 @@ impl WhitelistEntries {
     fn add_literal(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
         let parts = parts(entry, section, problems);
         problems.extend(comments::warning(entry, section, Form::Tight));
-        if parts.is_empty() {
-            return;
-        }
-        let literals: Vec<_> = parts.iter().map(|part| literal(&part.text)).collect();
+        let Some(literals) = self.push_literals(&parts, WhitelistNote::of_line(entry, section)) else { return };
         if literals.iter().all(|part| part.field.is_none()) {
             problems.extend(label_warning(entry, section));
-        }
-        if literals.iter().any(|part| part.field.is_some()) {
+        } else {
             let whole = |part: Part| WhitelistPart { field: None, value: part.text };
-            self.former.get_or_insert_default().literals.push(parts.into_iter().map(whole).collect());
+            let former = self.former.get_or_insert_default();
+            former.literals.push(parts.into_iter().map(whole).collect());
+            former.literal_notes.push(Arc::new(WhitelistNote::of_line(entry, section)));
         }
-        self.literals.push(literals);
     }
 
-    /// Adds a line of regular expressions. An entry with a bad part is dropped: without the bad
-    /// part, it would accept more.
+    /// Adds the literals of a section that is an entry.
+    fn add_literals_of(&mut self, entry: &Entry, note: WhitelistNote, problems: &mut Vec<Problem>) {
+        problems.extend(comments::warning(entry, &note.section, Form::Tight));
+        let parts = parts(entry, &note.section, problems);
+        self.push_literals(&parts, note);
+    }
+
+    /// Adds an entry of literals, and returns it; `None` if it has no part.
+    fn push_literals(&mut self, parts: &[Part], note: WhitelistNote) -> Option<&[WhitelistPart<String>]> {
+        if parts.is_empty() {
+            return None;
+        }
+        self.literals.push(parts.iter().map(|part| literal(&part.text)).collect());
+        self.literal_notes.push(Arc::new(note));
+        self.literals.last().map(Vec::as_slice)
+    }
+
+    /// Adds a line of regular expressions.
     fn add_regexp(&mut self, entry: &Entry, section: &str, problems: &mut Vec<Problem>) {
         let parts = parts(entry, section, problems);
         problems.extend(comments::warning(entry, section, Form::Wide));
-        let placed = |problem: Problem, offset| {
-            problem.at(entry.value.location_at(offset)).in_section(section).of_key(&entry.key)
-        };
-        for pair in parts.windows(2).filter(|pair| is_torn_quantifier(&pair[0].text, &pair[1].text)) {
-            let message = format!("a comma tears {} from {}", quoted(&pair[0].text), quoted(&pair[1].text));
-            let torn = placed(Problem::warning(message), pair[0].offset);
-            problems.push(torn.help("a comma separates parts: write \\, for a comma, also in {1\\,3}"));
-        }
-        let n_problems = problems.len();
-        let mut compiled = Vec::with_capacity(parts.len());
-        for part in &parts {
-            let (field, pattern) = field_and_value(&part.text);
-            match PrefixRegex::new(pattern) {
-                Ok(value) => compiled.push(WhitelistPart { field, value }),
-                Err(reason) => {
-                    let message = format!("not a regular expression: {}: {reason}", quoted(pattern));
-                    let offset = part.offset + part.text.len() - pattern.len();
-                    problems.push(placed(Problem::error(message), offset).help(
-                        "the whole entry is ignored until it is mended; a comma separates parts, so write \\, for a comma, also in {1\\,3}",
-                    ));
-                }
-            }
-        }
-        if problems.len() > n_problems || compiled.is_empty() {
-            return;
-        }
+        let note = WhitelistNote::of_line(entry, section);
+        let Some(compiled) = compiled(entry, &parts, section, problems) else { return };
         if compiled.iter().all(|part| part.field.is_none()) {
             problems.extend(label_warning(entry, section));
         } else {
             let whole = |part: &Part| Ok(WhitelistPart { field: None, value: PrefixRegex::new(&part.text)? });
             let former: Result<_, PatternError> = parts.iter().map(whole).collect();
-            self.former.get_or_insert_default().regexps.extend(former.ok());
+            if let Ok(former_parts) = former {
+                let former = self.former.get_or_insert_default();
+                former.regexps.push(former_parts);
+                former.regexp_notes.push(Arc::new(note.clone()));
+            }
         }
-        self.regexps.push(compiled);
+        self.push_regexps(compiled, note);
     }
+
+    /// Adds the regular expressions of a section that is an entry.
+    fn add_regexps_of(&mut self, entry: &Entry, note: WhitelistNote, problems: &mut Vec<Problem>) {
+        problems.extend(comments::warning(entry, &note.section, Form::Wide));
+        let parts = parts(entry, &note.section, problems);
+        if let Some(compiled) = compiled(entry, &parts, &note.section, problems) {
+            self.push_regexps(compiled, note);
+        }
+    }
+
+    fn push_regexps(&mut self, parts: Vec<WhitelistPart<PrefixRegex>>, note: WhitelistNote) {
+        self.regexps.push(parts);
+        self.regexp_notes.push(Arc::new(note));
+    }
+}
+
+/// Compiles the parts of an entry. An entry with a bad part is dropped: without the bad part, it
+/// would accept more.
+fn compiled(
+    entry: &Entry,
+    parts: &[Part],
+    section: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<WhitelistPart<PrefixRegex>>> {
+    let placed =
+        |problem: Problem, offset| problem.at(entry.value.location_at(offset)).in_section(section).of_key(&entry.key);
+    for pair in parts.windows(2).filter(|pair| is_torn_quantifier(&pair[0].text, &pair[1].text)) {
+        let message = format!("a comma tears {} from {}", quoted(&pair[0].text), quoted(&pair[1].text));
+        let torn = placed(Problem::warning(message), pair[0].offset);
+        problems.push(torn.help("a comma separates parts: write \\, for a comma, also in {1\\,3}"));
+    }
+    let n_problems = problems.len();
+    let mut compiled = Vec::with_capacity(parts.len());
+    for part in parts {
+        let (field, pattern) = field_and_value(&part.text);
+        match PrefixRegex::new(pattern) {
+            Ok(value) => compiled.push(WhitelistPart { field, value }),
+            Err(reason) => {
+                let message = format!("not a regular expression: {}: {reason}", quoted(pattern));
+                let offset = part.offset + part.text.len() - pattern.len();
+                problems.push(placed(Problem::error(message), offset).help(
+                    "the whole entry is ignored until it is mended; a comma separates parts, so write \\, for a comma, also in {1\\,3}",
+                ));
+            }
+        }
+    }
+    (problems.len() == n_problems && !compiled.is_empty()).then_some(compiled)
 }
 
 /// Warns of an entry whose label looks like the field that was meant: labels mean nothing.

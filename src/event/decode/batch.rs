@@ -30,6 +30,21 @@ pub struct EventBatch {
     pub filled: Vec<usize>,
 }
 
+impl EventBatch {
+    /// Drops the rows behind the first `n_rows`.
+    pub fn truncate(&mut self, n_rows: usize) {
+        if n_rows >= self.rows.len() {
+            return;
+        }
+        self.columns = self.columns.slice(0, n_rows);
+        self.rows.truncate(n_rows);
+        self.id_hash.iter_mut().for_each(|hashes| hashes.truncate(n_rows));
+        self.stored_ids.truncate(n_rows);
+        let matched = self.matched.iter_mut().flatten();
+        matched.for_each(|matched| *matched = matched.slice(0, n_rows));
+    }
+}
+
 /// Position of a row in its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowRef {

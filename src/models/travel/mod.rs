@@ -15,6 +15,7 @@ mod observed;
 mod places;
 
 use datafusion::error::DataFusionError;
+use serde_json::{Map, Value};
 
 use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method, Refinement};
 use crate::config::Travel;
@@ -39,6 +40,10 @@ impl Method for Travel {
 
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         Box::pin(evaluate(self, view, inputs))
+    }
+
+    fn reason(&self, stored: &Map<String, Value>) -> Option<String> {
+        observed::reason(stored)
     }
 
     fn refinement(&self) -> Refinement {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::super::reason::{number, shown, text as stored_text};
 use super::super::sudden_appearance::time_text;
 use super::super::{text, text_of};
 use super::judge::JudgedTrip;
@@ -64,6 +65,24 @@ pub(super) fn observations(view: &View, judged: &JudgedTrip) -> Map<String, Valu
     }
     seen.insert("other_days".to_owned(), trip.n_other_days.into());
     seen
+}
+
+/// Reason why a trip is an outlier, from what it stores.
+pub(super) fn reason(stored: &Map<String, Value>) -> Option<String> {
+    let distance = number(stored, "distance_km")?;
+    let seconds = number(stored, "interval_seconds")?;
+    let speed = number(stored, "speed_kmh")?;
+    let place = |country: &str, location: &str| {
+        stored_text(stored, country).or_else(|| stored_text(stored, location)).unwrap_or("an unknown place").to_owned()
+    };
+    let (from, to) = (place("previous_country", "previous_location"), place("country", "location"));
+    let interval = match seconds {
+        _ if seconds < 120.0 => format!("{} s", shown(seconds)),
+        _ if seconds < 7_200.0 => format!("{} minutes", shown((seconds / 60.0).round())),
+        _ => format!("{} hours", shown((seconds / 360.0).round() / 10.0)),
+    };
+    let (distance, speed) = (shown(distance), shown(speed));
+    Some(format!("{distance} km from {from} to {to} in {interval}, at {speed} km/h"))
 }
 
 /// Microseconds in seconds, to the millisecond.

@@ -12,7 +12,7 @@ mod told;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::cli::TableArgs;
 use crate::delivery::{DeliveryError, SinkError};
@@ -36,6 +36,13 @@ pub fn table_for(stream: &impl IsTerminal) -> Table {
         table.set_width(plain_width());
     }
     table
+}
+
+/// Aligns columns of numbers.
+pub fn align_right(table: &mut Table, columns: impl IntoIterator<Item = usize>) {
+    for idx in columns {
+        table.column_mut(idx).into_iter().for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    }
 }
 
 /// Width for a stream that is not a terminal.

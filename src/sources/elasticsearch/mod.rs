@@ -10,6 +10,7 @@ mod documents;
 mod fields;
 mod ids;
 mod queries;
+mod sample;
 mod scan;
 mod slice;
 mod tagged;
@@ -38,6 +39,7 @@ use scan::{Ended, Pass};
 use slice::{Contexts, SliceEnd, SlicedSearch};
 
 pub use documents::DocumentCache;
+pub use sample::{MOST_SAMPLED, SampledEvents, sample_events};
 
 /// Maximum number of slices read concurrently.
 const MAX_SLICES: u64 = 8;

@@ -52,6 +52,8 @@ pub struct EventFiles {
     spool: Arc<Spool>,
     places: Mutex<Vec<Place>>,
     is_read: AtomicBool,
+    /// Upper limit on the events of a scan.
+    most_events: u64,
 }
 
 impl EventFiles {
@@ -90,7 +92,13 @@ impl EventFiles {
             spool: Arc::new(Spool::new(&options.spill_dir)),
             places: Mutex::default(),
             is_read: AtomicBool::new(false),
+            most_events: u64::MAX,
         })
+    }
+
+    /// Ends scans after `most_events`: the first ones in the order of files and lines.
+    pub fn with_limit(self, most_events: u64) -> Self {
+        EventFiles { most_events, ..self }
     }
 
     /// Returns the number of files.
@@ -162,6 +170,9 @@ impl EventSource for EventFiles {
         };
         for file_idx in 0..self.files.len() {
             scan.file(file_idx, options)?;
+            if scan.is_full() {
+                break;
+            }
         }
         scan.finish()
     }
@@ -248,7 +259,7 @@ impl Scan<'_, '_> {
             }
             match next {
                 Ok(None) => return Ok(()),
-                Ok(Some(_)) if self.broken == Some(file_idx) => return Ok(()),
+                Ok(Some(_)) if self.broken == Some(file_idx) || self.is_full() => return Ok(()),
                 Ok(Some(block)) => self.start(file_idx, block)?,
                 Err(error) => {
                     self.incomplete(file, error.to_string());
@@ -283,7 +294,7 @@ impl Scan<'_, '_> {
         self.n_bytes -= n_bytes;
         let name = || self.files.files[file_idx].name.to_string();
         let refused = |source| SourceError::Columns { name: name(), source };
-        if self.broken == Some(file_idx) {
+        if self.broken == Some(file_idx) || self.is_full() {
             return Ok(());
         }
         let mut batch = batch.map_err(refused)?;
@@ -292,6 +303,7 @@ impl Scan<'_, '_> {
             self.incomplete(&self.files.files[file_idx], fault);
         }
         self.repeats.drop_from(&mut batch).map_err(refused)?;
+        batch.truncate(usize::try_from(self.files.most_events - self.summary.events).unwrap_or(usize::MAX));
         {
             let mut places = self.files.lock_places();
             batch.number = places.len() as u32;
@@ -302,6 +314,10 @@ impl Scan<'_, '_> {
         self.decoders.options.progress.add_events(n_events);
         self.summary.skipped.merge(std::mem::take(&mut batch.skipped));
         (self.on_batch)(batch).map_err(SourceError::Consumer)
+    }
+
+    fn is_full(&self) -> bool {
+        self.summary.events >= self.files.most_events
     }
 
     fn incomplete(&mut self, file: &InputFile, reason: String) {
