@@ -66,7 +66,8 @@ mod tests {
             ("often:x AND often:y", Some("often")),
             ("a:x OR b:x", Some("a b")),
             ("a:x OR word", None),
-            ("a:x OR NOT b:x", None),
+            // Lucene: a, and not b
+            ("a:x OR NOT b:x", Some("a")),
             ("NOT a:x", None),
             ("a:x AND NOT b:x", Some("a")),
             ("(a:x AND often:1) OR (b:y AND often:2)", Some("a b")),
