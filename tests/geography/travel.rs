@@ -156,7 +156,7 @@ fn networks_that_many_use_are_not_evidence() {
     assert_eq!(stored["prevalence"], json!([2.5]));
 }
 
-/// A whitelisted address is a station of nobody, so the ways from and to it are gone.
+/// Whitelisted trips end at no station, so others take their place.
 #[test]
 fn whitelisted_networks_are_left_out() {
     let mut logons = with_an_attack();
@@ -167,6 +167,13 @@ fn whitelisted_networks_are_left_out() {
     assert_eq!(found(USE_CASE, &logons).all("country"), ["DE", "IE", "NG"]);
     let whitelist = "[whitelist_literals]\nvpn=source.ip:198.51.100.9\n";
     assert_eq!(found(&format!("{USE_CASE}\n{whitelist}"), &logons).all("country"), ["NG"]);
+    // somebody came to the VPN slowly, and left it fast
+    logons.add("user2", 10.0 * 24.0 + 1.0, DUBLIN, "198.51.100.9");
+    logons.add("user2", 10.0 * 24.0 + 1.1, MADRID, "192.0.2.2");
+    let with_networks = format!("{USE_CASE}prevalence_field=source.ip\n\n{whitelist}");
+    assert_eq!(found(&with_networks, &logons).all("country"), ["ES", "NG"]);
+    let both = format!("{with_networks}left=outliers.previous_network:198.51.100.9\n");
+    assert_eq!(found(&both, &logons).all("country"), ["NG"]);
 }
 
 #[test]

@@ -97,19 +97,19 @@ pub(super) async fn judge(
     }
     whole.speeds.sort_unstable_by(f64::total_cmp);
     let ranks = places.ranks();
-    let judged = journeys.iter().flat_map(|(aggregator, journey)| {
+    let mut judged = Vec::with_capacity(whole.speeds.len());
+    for (aggregator, journey) in journeys {
         let mut own: Vec<f64> = journey.trips.iter().map(|trip| trip.speed).collect();
         own.sort_unstable_by(f64::total_cmp);
-        let (ranks, users_of, whole) = (&ranks, &users_of, &whole);
-        journey.trips.iter().map(move |trip| JudgedTrip {
-            aggregator: *aggregator,
+        judged.extend(journey.trips.iter().map(|trip| JudgedTrip {
+            aggregator,
             target: ranks.get(&trip.ends[1].place).copied().unwrap_or_default(),
             trip: *trip,
             users: users_of.get(&trip.ends[1].network).copied(),
-            probability: whole.probability(trip, journey, &own),
-        })
-    });
-    Ok(judged.collect())
+            probability: whole.probability(trip, &journey, &own),
+        }));
+    }
+    Ok(judged)
 }
 
 fn limits(travel: &Travel) -> TravelLimits {
