@@ -33,7 +33,7 @@ fn logon(n: usize) -> Value {
     let time = format!("2024-05-{:02}T10:{:02}:00Z", 1 + n / 60, n % 60);
     let user = if n == 77 { "mallory".to_owned() } else { format!("user{}", n % 5) };
     json!({"@timestamp": time, "host": {"name": format!("h{}", n % 3)}, "user": {"name": user}, "port": n % 7,
-        "source": {"ip": format!("10.0.0.{}", n % 9)}, "ok": n % 2 == 0, "tags": ["a", "b"]})
+        "source": {"ip": format!("10.0.0.{}", n % 9)}, "ok": n.is_multiple_of(2), "tags": ["a", "b"]})
 }
 
 fn lines(events: impl Iterator<Item = Value>) -> String {
@@ -126,10 +126,10 @@ fn hostile_events_are_shown_and_do_no_harm() {
     let found = site.fields_json(&["--events", "events.ndjson"]);
     assert_eq!((&found["events"], &found["too_long_names"]), (&4.into(), &1.into()));
     assert!(found["names"].as_u64().unwrap() > 30_000);
-    assert_eq!(found["fields"].as_array().unwrap().len(), 2_000);
-    assert_eq!(found["left_out"].as_array().unwrap().len(), 3);
+    assert_eq!(found["fields"].as_array().expect("a list").len(), 2_000);
+    assert_eq!(found["left_out"].as_array().expect("a list").len(), 3);
     let mixed = field(&found, "mixed");
-    assert_eq!((&mixed["events"], mixed["kinds"].as_array().unwrap().len()), (&2.into(), 4));
+    assert_eq!((&mixed["events"], mixed["kinds"].as_array().expect("a list").len()), (&2.into(), 4));
     let text = site.fields(&["--events", "events.ndjson"]).expect_code(0).stdout;
     assert!(text.contains("fields in the fewest events left out, such as"), "{text}");
 }
@@ -192,14 +192,14 @@ fn sources_and_use_cases_of_the_shipped_recordings_are_recognised() {
             .as_array()
             .unwrap()
             .iter()
-            .map(|source| source["name"].as_str().unwrap().to_owned())
+            .map(|source| source["name"].as_str().expect("a text").to_owned())
             .collect();
         (names, found)
     };
     let (names, found) = recognised("recordings/zeek.ndjson.zst");
     assert_eq!(names, ["Zeek"]);
     let use_case = |name: &str| {
-        let mut use_cases = found["use_cases"].as_array().unwrap().iter();
+        let mut use_cases = found["use_cases"].as_array().expect("a list").iter();
         use_cases.find(|use_case| use_case["name"] == name).unwrap()["usability"].clone()
     };
     assert_eq!(

@@ -34,17 +34,17 @@ impl Site {
     fn findings(&self) -> Vec<(String, String, String)> {
         let runs = program::run(self.path(), &["runs", "list", "--json", "--config", "main.conf"]).expect_code(0);
         let runs: Value = serde_json::from_str(&runs.stdout).expect("JSON");
-        let last = runs.as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
+        let last = runs.as_array().expect("a list").last().expect("a run")["id"].as_str().expect("a text").to_owned();
         let shown =
             program::run(self.path(), &["runs", "show", &last, "--json", "--config", "main.conf"]).expect_code(0);
         let shown: Value = serde_json::from_str(&shown.stdout).expect("JSON");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let findings = shown["findings"].as_array().unwrap().iter();
+        let findings = shown["findings"].as_array().expect("a list").iter();
         findings.map(|finding| (text(&finding["id"]), text(&finding["aggregator"]), text(&finding["target"]))).collect()
     }
 
     fn append(&self, name: &str, text: &str) {
-        let known = fs::read_to_string(self.path().join(name)).unwrap();
+        let known = fs::read_to_string(self.path().join(name)).expect("a file");
         self.write(name, &format!("{known}\n{text}"));
     }
 }
@@ -86,7 +86,11 @@ fn a_suggested_entry_hides_its_finding_and_nothing_else() {
             assert_eq!(found, left, "{target}: {suggested}");
             let entries = site.report()["whitelist"].clone();
             assert!(
-                entries.as_array().unwrap().iter().all(|entry| entry["status"] == "used" && entry["accepted"] == 1),
+                entries
+                    .as_array()
+                    .expect("a list")
+                    .iter()
+                    .all(|entry| entry["status"] == "used" && entry["accepted"] == 1),
                 "{entries}"
             );
         }
@@ -99,6 +103,9 @@ fn suggestions_ask_for_one_finding() {
     let stderr = site.whitelist(&["suggest", "12"]).expect_code(2).stderr;
     assert!(stderr.contains("no run is recorded"), "{stderr}");
     site.run().expect_code(0);
+    let list = site.whitelist(&["suggest"]).expect_code(0).stdout;
+    assert!(list.starts_with("4 findings of run 1 (") && list.contains("  terms_process: alpha on web\n"), "{list}");
+    assert!(site.findings().iter().all(|(id, ..)| list.contains(&format!("\n{}  ", &id[..12]))), "{list}");
     let stderr = site.whitelist(&["suggest", "xyz"]).expect_code(2).stderr;
     assert!(stderr.contains("not the id of a finding"), "{stderr}");
     let id = site.findings()[0].0.clone();
@@ -126,9 +133,9 @@ fn a_preview_counts_what_each_entry_hides() {
     site.run().expect_code(0);
     let counts = |previewed: &Value| -> Vec<(String, u64, u64, u64, Option<u64>)> {
         let number = |entry: &Value, key: &str| entry[key].as_u64().unwrap();
-        let entries = previewed["entries"].as_array().unwrap().iter();
+        let entries = previewed["entries"].as_array().expect("a list").iter();
         let counts = entries.map(|entry| {
-            let name = entry["name"].as_str().unwrap().to_owned();
+            let name = entry["name"].as_str().expect("a text").to_owned();
             let (findings, perhaps) = (number(entry, "findings"), number(entry, "findings_perhaps"));
             (name, findings, perhaps, number(entry, "documents"), entry["attacks"].as_u64())
         });
@@ -190,7 +197,7 @@ fn expired_entries_accept_nothing_and_are_reported() {
     let check = ["check", "--config", "main.conf", "--use-cases", "use_cases.conf"];
     let checked = program::run(site.path(), &check).expect_code(0);
     assert!(
-        checked.stderr.contains("use_cases.conf:13:1: warning") && checked.stderr.contains(warning),
+        checked.stderr.contains("use_cases.conf:14:1: warning") && checked.stderr.contains(warning),
         "{}",
         checked.stderr
     );
@@ -229,7 +236,7 @@ fn old_entries_mean_what_they_always_did() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|entry| (entry["name"].as_str().unwrap(), entry["status"].as_str().unwrap()))
+        .map(|entry| (entry["name"].as_str().expect("a text"), entry["status"].as_str().expect("a text")))
         .collect();
     assert_eq!(statuses, [("owner", "used"), ("expires", "unused")]);
 }

@@ -83,9 +83,9 @@ impl TestedFindings {
 /// Options of `whitelist suggest`.
 #[derive(Debug, Clone, Args)]
 pub struct SuggestArgs {
-    /// Id of the finding, or its first digits: `id` in the history and in notices
+    /// Id of the finding, or its first digits; without one, the findings are listed with their ids
     #[arg(value_name = "FINDING-ID")]
-    pub finding: String,
+    pub finding: Option<String>,
     /// Findings.
     #[command(flatten)]
     pub tested: TestedFindings,

@@ -24,7 +24,8 @@ fn check(kind: Kind) {
     let sample = fields("--limit-events 250");
     assert_eq!((&sample["events"], &sample["origin"]["documents"]), (&250.into(), &1_200.into()));
     assert_eq!(fields("--limit-events 250"), sample, "the same documents each time");
-    let user = sample["fields"].as_array().unwrap().iter().find(|field| field["name"] == "user").unwrap();
+    let user =
+        sample["fields"].as_array().expect("a list").iter().find(|field| field["name"] == "user").expect("a field");
     assert_eq!(user["distinct"], 250);
     let stderr = bench.run("fields --config cluster.conf --limit-events 10001").expect_code(2).stderr;
     assert!(stderr.contains("at most 10,000 events"), "{stderr}");

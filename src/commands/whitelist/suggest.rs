@@ -14,26 +14,38 @@ use crate::cli::SuggestArgs;
 use crate::config::{Configuration, WrittenWhitelistEntry, whitelist_of, written_entry};
 use crate::runtime::Interrupt;
 use crate::sinks::console::print_text;
-use crate::terminal::{counted, escape_controls};
+use crate::terminal::{counted, escape_controls, thousands};
 
 /// Digits of the id of a finding that name an entry.
 const NAMING_DIGITS: usize = 8;
 
-/// Prints an entry. Blocks.
+/// Digits of the ids in a list.
+const LISTED_DIGITS: usize = 12;
+
+/// Findings that are listed.
+const LISTED: usize = 1_000;
+
+/// Characters of a summary.
+const SUMMARY_CHARS: usize = 200;
+
+/// Cure for an id that is not known.
+const LIST: &str = "`ee-outliers whitelist suggest` without an id lists them";
+
+/// Prints an entry, or without an id the findings. Blocks.
 ///
 /// # Errors
 /// No finding with this id or several, and events or a history that cannot be read.
 pub(super) fn suggest(args: &SuggestArgs, audience: Audience, interrupt: &Interrupt) -> Result<(), RunError> {
-    let wanted = args.finding.to_ascii_lowercase();
-    if wanted.is_empty() || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let shown = escape_controls(&args.finding);
-        return Err(RunError::Usage(format!("not the id of a finding: {shown}: see `ee-outliers runs show`")));
-    }
     let settings = load(&args.tested.config);
     tell_problems(&settings)?;
+    let pass = Pass { args, settings: &settings, audience, interrupt };
+    let Some(wanted) = args.finding.as_ref().map(|id| id.to_ascii_lowercase()) else { return pass.list() };
+    if wanted.is_empty() || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let shown = escape_controls(&wanted);
+        return Err(RunError::Usage(format!("not the id of a finding: {shown}: {LIST}")));
+    }
     let mut found: Option<Trial> = None;
     let mut ids = HashSet::new();
-    let pass = Pass { args, settings: &settings, audience, interrupt };
     let what = pass.trials(|trial| {
         if trial.finding.starts_with(&wanted) {
             ids.insert(trial.finding.clone());
@@ -45,9 +57,7 @@ pub(super) fn suggest(args: &SuggestArgs, audience: Audience, interrupt: &Interr
         (Some(found), 1) => found,
         (None, _) => {
             let why = format!("no finding of {what} has an id that begins with {wanted}");
-            return Err(RunError::Usage(format!(
-                "{why}: see `ee-outliers runs show`, or the column `id` of --findings"
-            )));
+            return Err(RunError::Usage(format!("{why}: {LIST}")));
         }
         (Some(_), n) => {
             let why = format!("{n} findings of {what} have an id that begins with {wanted}");
@@ -55,7 +65,7 @@ pub(super) fn suggest(args: &SuggestArgs, audience: Audience, interrupt: &Interr
         }
     };
     let entry = WrittenWhitelistEntry {
-        name: format!("{} {}", found.use_case, &found.finding[..NAMING_DIGITS]),
+        name: format!("{} {}", found.use_case, digits_of(&found, NAMING_DIGITS)),
         parts: parts(&found),
         expires: args.expires.map(|day| day.to_string()),
         owner: args.owner.clone(),
@@ -86,6 +96,23 @@ impl Pass<'_> {
         }
     }
 
+    /// Prints the ids of the findings.
+    fn list(self) -> Result<(), RunError> {
+        let mut known = HashSet::new();
+        let mut text = String::new();
+        let what = self.trials(|trial| {
+            if known.insert(trial.finding.clone()) && known.len() <= LISTED {
+                let (id, use_case) = (digits_of(&trial, LISTED_DIGITS), escape_controls(&trial.use_case));
+                text.push_str(&format!("{id}  {use_case}: {}\n", summary_of(&trial)));
+            }
+            Ok(())
+        })?;
+        let findings = counted(known.len() as u64, "finding", "findings");
+        let more =
+            if known.len() > LISTED { format!("; the first {}", thousands(LISTED as u64)) } else { String::new() };
+        printed(print_text(&format!("{findings} of {}{more}\n\n{text}", escape_controls(&what))))
+    }
+
     /// Tests an entry on all findings.
     fn hidden_by(self, section: &str, finding: &str) -> Result<Hidden, RunError> {
         let (entries, _) = whitelist_of(section, Path::new("suggested"));
@@ -108,6 +135,15 @@ impl Pass<'_> {
     }
 }
 
+fn digits_of(trial: &Trial, n: usize) -> String {
+    trial.finding.chars().take(n).collect()
+}
+
+fn summary_of(trial: &Trial) -> String {
+    let summary: String = trial.outlier.unwrapped_summary().chars().take(SUMMARY_CHARS).collect();
+    escape_controls(&summary)
+}
+
 /// What an entry hides.
 #[derive(Default)]
 struct Hidden {
@@ -124,8 +160,7 @@ struct Hidden {
 impl Hidden {
     fn comment(&self, found: &Trial, what: &str) -> String {
         let Hidden { outliers, left, attacks, others } = self;
-        let summary: String = found.outlier.unwrapped_summary().chars().take(200).collect();
-        let mut text = format!("# {}: {}\n", found.finding, escape_controls(&summary));
+        let mut text = format!("# {}: {}\n", found.finding, summary_of(found));
         let outliers = counted(*outliers, "outlier", "outliers");
         let others = match others.len() as u64 {
             0 => "nothing else".to_owned(),
