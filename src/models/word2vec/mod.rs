@@ -19,6 +19,7 @@ pub mod bucket;
 pub mod confusion;
 pub mod corpus;
 mod counted;
+mod evidence;
 pub mod judge;
 mod means;
 pub mod neural;
@@ -39,7 +40,10 @@ use serde_json::{Map, Value, json};
 use tracing::info;
 
 use super::flagged::{Flagged, candidates};
-use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Statistics, WholeEvent};
+use super::{
+    Asked, Candidate, Candidates, Columns, Evaluating, Evaluation, Explaining, Inputs, Key, Method, Statistics,
+    WholeEvent,
+};
 use crate::config::Word2vec;
 use crate::event::{FieldPath, PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
@@ -114,6 +118,10 @@ impl Method for Word2vec {
 
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         Box::pin(evaluate(self, view, inputs))
+    }
+
+    fn evidence<'a>(&'a self, view: &'a View, asked: &'a Asked, inputs: Inputs<'a>) -> Explaining<'a> {
+        Box::pin(evidence::evidence(self, view, asked, inputs))
     }
 }
 
