@@ -7,7 +7,7 @@
 //! in configurations, `inputs` the events and files that it reads, `outputs` the files that it
 //! writes, `import` the use cases that it makes of rules, `findings` what it makes of outliers,
 //! `config` its configuration files, `query` the query languages, `beacon`, `sudden_appearance` and
-//! `word2vec` these models, `docs` the pictures of the documentation, `scores` what all of them say
+//! `word2vec` these models, `docs` the pictures of the documentation, `explain` what explains verdicts, `scores` what all of them say
 //! about an outlier, `comparison` what they compare it with, `bench` what runs take, `backtest` how
 //! good use cases are, `recordings` the use cases and recordings that ship with the project,
 //! `memory` what runs remember, `state` the folder of that, `runs` the history, `outbox` who is
@@ -28,6 +28,7 @@ mod comparison;
 mod config;
 mod daemon;
 mod docs;
+mod explain;
 mod findings;
 mod fuzz;
 mod golden;

@@ -302,7 +302,7 @@ pub async fn explain<'a>(
     let found = method(model).evidence(view, asked, inputs).await;
     let mut found = found.map_err(|error| EvaluationError::new(&error, inputs.context))?;
     found.sort_by_key(|evidence| evidence.element);
-    Ok(found)
+    Ok(found.into_iter().map(Evidence::settled).collect())
 }
 
 /// Observations of `model` about `candidate`, in the order in which they are stored.

@@ -26,8 +26,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use rustc_hash::FxHashSet;
 
-use super::EventTable;
 use super::chunk::{ChunkView, KeyColumn};
+use super::{EventTable, TableError};
 
 /// Identifies one row of a view: batch, event in the batch, sentence of the event. Elements are
 /// ordered as events were read.
@@ -159,6 +159,14 @@ impl View {
             })
             .collect();
         StreamingTable::try_new(Arc::clone(&self.schema), partitions)
+    }
+
+    /// Returns the elements of the rows of one batch.
+    pub fn elements(&self, chunk_idx: usize) -> Result<Vec<u64>, TableError> {
+        let chunk = self.table.chunk(chunk_idx, &self.columns, self.mask_idx)?;
+        let mut rows = Rows::new(self, &chunk);
+        chunk.mask.values().set_indices().for_each(|row| rows.push_event(chunk_idx, row));
+        Ok(rows.elements)
     }
 
     /// Returns the rows of one batch.

@@ -343,6 +343,7 @@ impl Daemon {
                 may_wipe,
                 audience: Audience::Log,
                 state: state.as_ref(),
+                onlooker: None,
             };
             once.run(&*clock, &interrupt).await
         });

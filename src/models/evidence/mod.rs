@@ -34,6 +34,27 @@ pub struct Asked {
     pub depth: Depth,
 }
 
+impl Evidence {
+    /// True if the value is beyond the frontier.
+    pub fn is_beyond(&self) -> bool {
+        match (self.value, self.frontier, self.side) {
+            (Some(value), Some(frontier), Some(OutlierSide::Above)) => value > frontier,
+            (Some(value), Some(frontier), Some(OutlierSide::Below)) => value < frontier,
+            _ => false,
+        }
+    }
+
+    /// The same as what became of it: what is beyond the frontier is not always flagged.
+    pub(super) fn settled(mut self) -> Self {
+        if self.is_beyond() && !self.flagged {
+            let why = "beyond the frontier, but its peers are as extreme, or an equal text of the group stands for it";
+            self.notes.push(why.to_owned());
+        }
+        self.changes.retain(|change| change.flagged != self.flagged);
+        self
+    }
+}
+
 impl Asked {
     /// Without numbers, for a row.
     pub(super) fn about(&self, element: u64) -> Evidence {

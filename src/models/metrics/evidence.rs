@@ -154,6 +154,10 @@ impl Explaining<'_> {
 
     fn changes(&self, row: &Row, group: &Group) -> Vec<Counterfactual> {
         let trigger = self.metrics.trigger;
+        if self.discovery.is_some() && self.metrics.comparison.peer_group.is_some() {
+            // peers decide as well
+            return Vec::new();
+        }
         let flagged = self.is_beyond(row, self.frontier(group, &trigger));
         let at = |sensitivity| self.is_beyond(row, self.frontier(group, &Trigger { sensitivity, ..trigger }));
         let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, flagged, at);

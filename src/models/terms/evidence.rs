@@ -240,6 +240,10 @@ impl Judging<'_> {
 
     fn changes(&self, n: u64) -> Vec<Counterfactual> {
         let (trigger, distribution) = (self.terms.trigger, &self.group.distribution);
+        if self.group.discovery.is_some() && self.terms.comparison.peer_group.is_some() {
+            // peers decide as well
+            return Vec::new();
+        }
         let flagged = self.is_outlier(distribution, n, &trigger);
         let at = |sensitivity| self.is_outlier(distribution, n, &Trigger { sensitivity, ..trigger });
         let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, flagged, at);
@@ -270,6 +274,10 @@ fn frontier_across(distribution: &Distribution, trigger: &Trigger) -> Option<f64
 
 fn changes_across(terms: &Terms, distribution: &Distribution, n: u64) -> Vec<Counterfactual> {
     let trigger = terms.trigger;
+    if trigger.method == TriggerMethod::Fdr && terms.comparison.peer_group.is_some() {
+        // peers decide as well
+        return Vec::new();
+    }
     let is_outlier = |distribution: &Distribution, n: u64, trigger: &Trigger| {
         let frontier = frontier_across(distribution, trigger);
         frontier.is_some_and(|frontier| beyond(n as f64, frontier, kernel_side(trigger.on)))

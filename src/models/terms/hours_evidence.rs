@@ -179,6 +179,10 @@ impl Explaining<'_> {
 
     fn changes(&self, value: f64, frontier: impl Fn(&Trigger) -> Option<f64>) -> Vec<Counterfactual> {
         let trigger = self.terms.trigger;
+        if self.discovery.is_some() && self.terms.comparison.peer_group.is_some() {
+            // peers decide as well
+            return Vec::new();
+        }
         let at = |sensitivity| {
             let frontier = frontier(&Trigger { sensitivity, ..trigger });
             frontier.is_some_and(|frontier| beyond(value, frontier, kernel_side(trigger.on)))

@@ -25,13 +25,16 @@ use crate::table::{Population, View};
 /// Most words that are listed.
 const WORDS: usize = 8;
 
+/// Elements of the rows that are to be explained, by aggregator and text.
+type Wanted = FxHashMap<u32, FxHashMap<u32, Vec<u64>>>;
+
 pub(super) async fn evidence(
     word2vec: &Word2vec,
     view: &View,
     asked: &Asked,
     inputs: Inputs<'_>,
 ) -> Result<Vec<Evidence>, DataFusionError> {
-    let mut wanted: FxHashMap<u32, FxHashMap<u32, Vec<u64>>> = FxHashMap::default();
+    let mut wanted = Wanted::default();
     let columns = ["element", "aggregator", "target"];
     for batch in &asked_rows(rows(view, &inputs)?, asked, &columns, &inputs).await? {
         let targets = column::<UInt32Array>(batch, "target")?;
