@@ -15,8 +15,8 @@ pub struct ExplainArgs {
     /// Id of a finding, or its first digits, as in tables, reports and the history of runs
     #[arg(value_name = "FINDING-ID", required_unless_present = "document")]
     pub finding: Option<String>,
-    /// Explain this event instead, outlier or not: its `_index` and `_id`; those of a line in a file
-    /// are the name of the file and the number of the line, as outputs have them
+    /// Explain this event instead, outlier or not: its `_index` and `_id`; those of a line in a
+    /// file are the name of the file and the number of the line, as outputs have them
     #[arg(long, value_name = "INDEX/ID", conflicts_with = "finding")]
     pub document: Option<String>,
     /// Explain it for this use case only, such as `terms_rare_parent`; may be a pattern

@@ -49,7 +49,8 @@ pub fn explain_outliers(
     })
 }
 
-/// Explains any rows, in the order of their elements. The use case is evaluated once more. Blocks: not for tokio's own threads.
+/// Explains any rows, in the order of their elements. The use case is evaluated once more. Blocks:
+/// not for tokio's own threads.
 ///
 /// # Errors
 /// A plan that failed.

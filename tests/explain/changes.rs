@@ -67,11 +67,11 @@ const USE_CASES: [UseCase; 9] = [
     UseCase {
         name: "metrics_by_rate",
         settings: "aggregator=host\ntarget=size\nmetric=numerical_value\ntrigger_on=high\ntrigger_method=fdr",
-        sensitivity: "0.3",
+        sensitivity: "0.9",
     },
     UseCase {
         name: "sudden_appearance_process",
-        settings: "aggregator=host\ntarget=process\nsliding_window_size=12:00:00\nsliding_window_step_size=01:00:00",
+        settings: "history_window_days=7\naggregator=host\ntarget=process\nsliding_window_size=12:00:00\nsliding_window_step_size=01:00:00",
         sensitivity: "",
     },
 ];
@@ -96,9 +96,8 @@ impl Event {
             host: format!("h{host}"),
             user: format!("u{user}"),
             process: format!("p{}", skewed(random, 7).min(skewed(random, 7))),
-            size: match random.below(30) {
-                0 => 1_000_000 + random.below(9),
-                1 | 2 => 300 + random.below(90),
+            size: match random.below(5) {
+                0..3 => random.next() >> (20 + random.below(43)),
                 _ => random.below(40),
             },
         }
@@ -152,7 +151,7 @@ fn explain(
     };
     let mut explained = world.explain(|_, row| match wanted {
         Some(wanted) => event_idx(row) == wanted,
-        None => event_idx(row).is_multiple_of(5),
+        None => event_idx(row).is_multiple_of(2),
     });
     explained.pop().expect("a use case").rows
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use outlier_kernels::surprise::score;
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -11,7 +12,7 @@ use super::super::error::RunError;
 use super::super::run::Onlooker;
 use crate::findings::{Findings, StableId};
 use crate::models::{Depth, Evidence};
-use crate::outlier::{Outlier, StoredOutliers};
+use crate::outlier::{Outlier, StoredOutliers, rounded};
 use crate::scan_group::{GroupError, GroupResult, Question, ReadGroup, ScanGroup, explain_rows, rows_of_documents};
 
 /// Rows of a document that are explained for one use case; a document may have any number of them.
@@ -53,14 +54,19 @@ pub(super) struct Explanation {
     /// Its finding, if it is one of its outliers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) finding: Option<ExplainedFinding>,
-    /// Observations of the stored outlier from which the verdict follows.
+    /// Observations of the stored outlier that say what was compared with what.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub(super) stored: Map<String, Value>,
+    /// True if they are the value and the frontier, so that the document alone tells the verdict.
+    pub(super) recomputable: bool,
     #[serde(flatten)]
     pub(super) evidence: Evidence,
     /// Number of the use case in the run.
     #[serde(skip)]
     use_case_idx: usize,
+    /// Least score of its outliers.
+    #[serde(skip)]
+    min_score: Option<f64>,
     /// Number of rows of the document that are not explained.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) more_rows: usize,
@@ -89,9 +95,15 @@ pub(super) enum Verdict {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ExplainedFinding {
     pub(super) id: String,
-    /// Score, from 0 to 100; `None` if it is left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) score: Option<f64>,
+    /// Score of the outlier alone, from 0 to 100.
+    pub(super) own_score: f64,
+}
+
+/// What became of a flagged row.
+struct Told {
+    id: StableId,
+    own_score: f64,
+    stored: Map<String, Value>,
 }
 
 /// Onlooker of a run.
@@ -112,7 +124,7 @@ impl Looking {
         let mut found = self.explanations.into_inner().unwrap_or_else(PoisonError::into_inner);
         found.sort_by(|a, b| {
             let order = |explanation: &Explanation| {
-                let score = explanation.finding.as_ref().and_then(|finding| finding.score).unwrap_or(-1.0);
+                let score = explanation.finding.as_ref().map_or(-1.0, |finding| finding.own_score);
                 (explanation.verdict as u8, -score)
             };
             let (a_order, b_order) = (order(a), order(b));
@@ -157,8 +169,10 @@ impl Looking {
                     verdict: if evidence.flagged { Verdict::Whitelisted } else { Verdict::Ordinary },
                     finding: None,
                     stored: Map::new(),
+                    recomputable: false,
                     evidence,
                     use_case_idx: group.n_before + mask_idx,
+                    min_score: use_case.min_score,
                     more_rows,
                 },
             ));
@@ -171,7 +185,7 @@ impl Looking {
         let mut explanations = self.explanations.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted: FxHashSet<(usize, u64)> =
             explanations.iter().map(|explanation| (explanation.use_case_idx, explanation.evidence.element)).collect();
-        let mut found: BTreeMap<(usize, u64), (StableId, Map<String, Value>)> = BTreeMap::new();
+        let mut found: BTreeMap<(usize, u64), Told> = BTreeMap::new();
         let mut reader = outliers.read()?;
         while let Some((_, outlier)) = reader.next_outlier()? {
             let key = (outlier.use_case_idx, outlier.element);
@@ -180,18 +194,21 @@ impl Looking {
                 continue;
             }
             let explanation = explanations.iter().find(|explanation| explanation.use_case_idx == key.0);
-            let use_case = explanation.map(|explanation| explanation.use_case.clone()).unwrap_or_default();
+            let Some(Explanation { use_case, model, .. }) = explanation else { continue };
             let fields = serde_json::from_str::<Outlier>(&outlier.outlier).map(|outlier| outlier.fields().clone());
             let fields = fields.map_err(|error| RunError::Internal(error.to_string()))?;
-            found.insert(key, (StableId::of_finding(&use_case, &outlier.finding), stored(fields)));
+            let id = StableId::of_finding(use_case, &outlier.finding);
+            found.insert(key, Told { id, own_score: rounded(score(outlier.surprise)), stored: stored(fields, model) });
         }
-        let scores = scores(findings, found.values().map(|(id, _)| *id).collect())?;
+        let standing = standing(findings, &found.values().map(|told| told.id).collect())?;
         for explanation in explanations.iter_mut() {
             let key = (explanation.use_case_idx, explanation.evidence.element);
-            let Some((id, stored)) = found.remove(&key) else { continue };
-            let score = scores.get(&id).copied();
-            explanation.verdict = if score.is_some() { Verdict::Outlier } else { Verdict::LeftOut };
-            explanation.finding = Some(ExplainedFinding { id: id.to_string(), score });
+            let Some(Told { id, own_score, stored }) = found.remove(&key) else { continue };
+            let is_low = explanation.min_score.is_some_and(|min_score| own_score < min_score);
+            let stands = standing.contains(&id) && !is_low;
+            explanation.verdict = if stands { Verdict::Outlier } else { Verdict::LeftOut };
+            explanation.finding = Some(ExplainedFinding { id: id.to_string(), own_score });
+            explanation.recomputable = is_recomputable(&stored, &explanation.evidence);
             explanation.stored = stored;
         }
         Ok(())
@@ -229,22 +246,33 @@ impl Onlooker for Looking {
     }
 }
 
-/// Observations from which the verdict follows.
-fn stored(fields: Map<String, Value>) -> Map<String, Value> {
-    fields.into_iter().filter(|(name, _)| STORED.contains(&name.as_str())).collect()
+/// Observations that say what was compared with what.
+fn stored(fields: Map<String, Value>, model: &str) -> Map<String, Value> {
+    // all outliers have scores; these models compare them
+    let is_value = |name: &str| STORED.contains(&name) || name == "score" && model == "word2vec";
+    fields.into_iter().filter(|(name, _)| is_value(name)).collect()
 }
 
-/// Scores of those of `wanted` that stand.
-fn scores(findings: &Findings, wanted: FxHashSet<StableId>) -> Result<BTreeMap<StableId, f64>, RunError> {
-    let mut scores = BTreeMap::new();
+/// True if the value and the frontier of the evidence are stored.
+fn is_recomputable(stored: &Map<String, Value>, evidence: &Evidence) -> bool {
+    let number = |name: &str| stored.get(name).and_then(Value::as_f64);
+    let values = ["metric", "term_count", "score", "adjusted_value"];
+    evidence.is_beyond()
+        && number("decision_frontier") == evidence.frontier
+        && values.iter().any(|name| number(name).is_some() && number(name) == evidence.value)
+}
+
+/// Those of `wanted` that stand.
+fn standing(findings: &Findings, wanted: &FxHashSet<StableId>) -> Result<FxHashSet<StableId>, RunError> {
+    let mut found = FxHashSet::default();
     let mut read = findings.read()?;
-    while scores.len() < wanted.len()
+    while found.len() < wanted.len()
         && let Some(finding) = read.next_if(|_| true)?
     {
         let id = finding.identity();
         if wanted.contains(&id) {
-            scores.insert(id, finding.score);
+            found.insert(id);
         }
     }
-    Ok(scores)
+    Ok(found)
 }

@@ -7,6 +7,8 @@
 mod looking;
 mod shown;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::error::RunError;
@@ -34,21 +36,23 @@ pub async fn explain(args: &ExplainArgs, interrupt: Interrupt) -> Exit {
 
 async fn explained(args: &ExplainArgs, settings: &Configuration, interrupt: &Interrupt) -> Result<Exit, RunError> {
     let named: Vec<String> = args.use_case.iter().cloned().collect();
-    let (document, only) = match (&args.document, &args.finding) {
+    let (document, shown) = match (&args.document, &args.finding) {
         (Some(document), _) => (document.clone(), named),
         (None, Some(id)) => match place_of_finding(args, settings, id, &named, interrupt).await? {
-            Ok(FindingPlace { use_case, document, .. }) => (document, with_required(settings, use_case)),
+            Ok(FindingPlace { use_case, document, .. }) => (document, vec![glob::Pattern::escape(&use_case)]),
             Err(exit) => return Ok(exit),
         },
         (None, None) => return Err(RunError::Usage("name a finding, or a document with --document".to_owned())),
     };
     let looking = Looking::new(Sought::Document(document.clone()));
-    let exit = run(args, settings, only, &looking, interrupt).await;
+    let exit = run(args, settings, with_required(settings, &shown), &looking, interrupt).await;
     if !matches!(exit, Exit::Done | Exit::Partial) {
         return Ok(exit);
     }
     let mut explanations = looking.into_explanations();
+    explanations.retain(|explanation| shown.is_empty() || is_named(&explanation.use_case, &shown));
     if let (Some(id), None) = (&args.finding, &args.document) {
+        // other rows of the document belong to other findings
         let is_meant = |explanation: &Explanation| {
             let finding = explanation.finding.as_ref();
             finding.is_none_or(|finding| finding.id.starts_with(&id.to_lowercase()))
@@ -89,17 +93,25 @@ async fn run(
     once.run(&SystemClock::start(), interrupt).await.1
 }
 
-/// The use case, and those that it requires.
-fn with_required(settings: &Configuration, use_case: String) -> Vec<String> {
-    let mut names = vec![use_case];
+/// True if the name matches one of these patterns. Those that are none were refused by the run.
+fn is_named(name: &str, patterns: &[String]) -> bool {
+    patterns.iter().any(|pattern| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(name)))
+}
+
+/// Patterns of the use cases that match `patterns`, and of those that they require: without these,
+/// their outliers are left out.
+fn with_required(settings: &Configuration, patterns: &[String]) -> Vec<String> {
+    let mut all = patterns.to_vec();
     let mut idx = 0;
-    while idx < names.len() {
-        let required = settings.use_cases.iter().filter(|use_case| use_case.id() == names[idx]);
-        let required: Vec<String> = required.flat_map(|use_case| &use_case.requires).cloned().collect();
-        names.extend(required.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+    while idx < all.len() {
+        let matching = settings.use_cases.iter().filter(|use_case| is_named(&use_case.id(), &all[idx..=idx]));
+        let required: Vec<&String> = matching.flat_map(|use_case| &use_case.requires).collect();
+        let required = required.into_iter().map(|name| glob::Pattern::escape(name));
+        let new: BTreeSet<String> = required.filter(|pattern| !all.contains(pattern)).collect();
+        all.extend(new);
         idx += 1;
     }
-    names.iter().map(|name| glob::Pattern::escape(name)).collect()
+    all
 }
 
 /// Place of the finding whose id begins with `id`: the history of runs knows it, or all use cases

@@ -38,8 +38,7 @@ fn add_explanation(text: &mut String, explanation: &Explanation) {
     line("use case", &escape_controls(use_case));
     line("verdict", verdict_text(*verdict));
     if let Some(finding) = finding {
-        let score = finding.score.map_or_else(String::new, |score| format!(", score {}", number(score)));
-        line("finding", &format!("{}{score}", finding.id));
+        line("finding", &format!("{}, own score {}", finding.id, number(finding.own_score)));
     }
     if let Some(group) = &evidence.group {
         line("group", &shortened(group, LINE));
@@ -69,7 +68,8 @@ fn add_explanation(text: &mut String, explanation: &Explanation) {
             .iter()
             .map(|(name, value)| format!("{name} = {}", shortened(&value.to_string(), TEXT)))
             .collect();
-        line("stored", &format!("{}: the document alone tells the verdict", stored.join(", ")));
+        let alone = if explanation.recomputable { ": the document alone tells the verdict" } else { "" };
+        line("stored", &format!("{}{alone}", stored.join(", ")));
     }
     if explanation.more_rows > 0 {
         let rows = counted(explanation.more_rows as u64, "more row", "more rows");
@@ -135,11 +135,19 @@ fn add_plot(text: &mut String, evidence: &Evidence) {
 fn add_histogram(text: &mut String, bins: &[Bin]) {
     text.push('\n');
     let most = bins.iter().map(|bin| bin.n).max().unwrap_or(0);
+    let bins = without_gaps(bins);
     let ranges: Vec<String> = bins.iter().map(|bin| format!("{} to {}", number(bin.from), number(bin.to))).collect();
     let width = ranges.iter().map(String::len).max().unwrap_or(0);
     for (bin, range) in bins.iter().zip(ranges) {
         let _ = writeln!(text, "  {range:>width$} {} {}{}", bar(bin.n, most), thousands(bin.n), own(bin.own));
     }
+}
+
+/// The same bins, but empty ones side by side are one.
+fn without_gaps(bins: &[Bin]) -> Vec<Bin> {
+    let is_empty = |bin: &Bin| bin.n == 0 && !bin.own;
+    let runs = bins.chunk_by(|a, b| is_empty(a) && is_empty(b));
+    runs.filter_map(|run| Some(Bin { to: run.last()?.to, ..*run.first()? })).collect()
 }
 
 fn add_counts(text: &mut String, bars: &[Bar], n_more: u64) {
@@ -236,6 +244,16 @@ mod tests {
         assert_eq!(bar(0, 10), "");
         assert_eq!(bar(10, 10).chars().count(), BAR);
         assert_eq!(heights(&[0, 1, 500, 1000]), " ▁▄█");
+    }
+
+    #[test]
+    fn gaps_are_one_line() {
+        let bin = |from: f64, n: u64| Bin { from, to: from + 1.0, n, own: false };
+        let mut text = String::new();
+        add_histogram(&mut text, &[bin(0.0, 4), bin(1.0, 0), bin(2.0, 0), bin(3.0, 2)]);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).map(str::trim_end).collect();
+        let (full, half) = ("█".repeat(BAR), "█".repeat(BAR / 2));
+        assert_eq!(lines, [&format!("  0 to 1 {full} 4"), "  1 to 3  0", &format!("  3 to 4 {half} 2")]);
     }
 
     #[test]

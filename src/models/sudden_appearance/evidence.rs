@@ -199,8 +199,8 @@ impl Explaining<'_> {
             if flagged {
                 (from < explained.event.time).then_some(Change::EarlierEvent { from: from_text, to })
             } else {
-                // one that would change what windows there are is not imagined away, nor are conditions
-                // besides those of windows
+                // one that would change what windows there are is not imagined away, nor are
+                // conditions besides those of windows
                 let is_alone = self.sudden.rate.is_some() || self.sudden.min_aggregator_bucket.is_some();
                 (explained.n_known > 0 && !is_alone && from > explained.history.start)
                     .then_some(Change::NoEarlierEvent { from: from_text, to, n: explained.n_known })

@@ -109,7 +109,9 @@ impl Explaining<'_> {
         let Explaining { terms, view, .. } = *self;
         let n = group.counts.number(row.target)?;
         let judging = Judging { terms, group, is_whole: terms.trigger.method == TriggerMethod::CoeffOfVariation };
-        let [below, above] = group.counts.neighbours(n, |rank| self.target_text(rank));
+        // counts are not next to the number of a whole group
+        let neighbours = (!judging.is_whole).then(|| group.counts.neighbours(n, |rank| self.target_text(rank)));
+        let [below, above] = neighbours.unwrap_or([None, None]);
         let value = judging.value(&group.distribution, n);
         let min_targets = terms.min_target_buckets.unwrap_or(0);
         let too_few = (group.counts.n() < min_targets)
