@@ -30,6 +30,10 @@ fn main() -> ExitCode {
         }
         Command::Fields(args) => start(0, |interrupt| commands::fields(args, cli.log.quiet, interrupt)),
         Command::Whitelist(command) => start(0, |interrupt| commands::whitelist(command, cli.log.quiet, interrupt)),
+        Command::Explain(args) => {
+            let threads = args.threads.map_or(0, NonZero::get);
+            start(threads, |interrupt| commands::explain(args, interrupt))
+        }
         Command::Wipe(args) => start(0, |interrupt| commands::wipe(args, cli.log.quiet, interrupt)),
         Command::Bench(args) => start(0, |interrupt| commands::bench(args, interrupt)),
         Command::Import(command) => commands::import(command),

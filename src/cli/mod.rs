@@ -4,6 +4,7 @@ mod again;
 mod import;
 mod backtest;
 mod fields;
+mod explain;
 mod kept;
 mod table;
 mod values;
@@ -16,6 +17,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use backtest::{BacktestArgs, BacktestFormat, LabelArg, RecordingsHalf};
+pub use explain::ExplainArgs;
 pub use fields::FieldsArgs;
 pub use import::{ImportArgs, ImportCommand};
 pub use kept::{RunsCommand, StateCommand, StatePlace};
@@ -54,6 +56,12 @@ pub enum Command {
 cases, SIGHUP reads the configuration again. Exit codes: 0 ended between runs; 75 ended during one; 78 configuration"
     )]
     Daemon(RunArgs),
+    /// Explain why an event is an outlier or not, and what would turn the verdict
+    #[command(
+        after_long_help = "Give the events and the configuration of the run. Examples: ee-outliers explain 3f9a2c \
+--events events/ and ee-outliers explain --document events.ndjson/000000000017 --events events.ndjson"
+    )]
+    Explain(ExplainArgs),
     /// Report every problem in every configuration file, without running anything
     Check(CheckArgs),
     /// Show which fields events have, and which use cases can use them

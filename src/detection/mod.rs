@@ -75,6 +75,8 @@ pub struct Detection<'a> {
     pub use_case_idx: usize,
     /// Ends it early with [`SourceError::Cancelled`].
     pub interrupt: &'a Interrupt,
+    /// True to keep [`Detected::left`].
+    pub keeps_left: bool,
 }
 
 /// Result of a detection.
@@ -98,6 +100,8 @@ pub struct Detected {
     pub statistics: Statistics,
     /// Candidates whose documents were deleted since they were read, counted in every round.
     pub gone: u64,
+    /// Rows that left the population because they are whitelisted, if they are kept.
+    pub left: FxHashSet<u64>,
     /// Time in models.
     pub evaluating: Duration,
     /// Time in descriptions and whitelist.
@@ -142,6 +146,9 @@ impl Detection<'_> {
             let again = self.refine(&mut round, &mut population, detected.rounds);
             detected.outliers += round.kept.values().sum::<u64>();
             if !again {
+                if self.keeps_left {
+                    detected.left = population.without;
+                }
                 return Ok(detected);
             }
         }

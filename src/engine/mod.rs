@@ -3,4 +3,5 @@
 pub mod functions;
 mod session;
 
+pub use datafusion::prelude::SessionContext as Session;
 pub use session::{Compute, UseCaseMemory};

@@ -42,6 +42,15 @@ pub trait EventSource: Send + Sync + fmt::Debug {
     /// A document that has changed since the scan, or cannot be read.
     fn fetch(&self, documents: &[DocRef]) -> Result<Vec<Option<RawDocument>>, SourceError>;
 
+    /// Returns the index and id of each of `documents`; `None` for one that was deleted since the
+    /// scan.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    fn document_ids(&self, documents: &[DocRef]) -> Result<Vec<Option<DocumentId>>, SourceError> {
+        Ok(self.fetch(documents)?.into_iter().map(|document| document.map(|document| document.key.id)).collect())
+    }
+
     /// Returns, per use case of `plan`, the number of events within its window, whether they match
     /// its query or not; `None` if the scan delivers all of them.
     ///

@@ -41,6 +41,11 @@ pub struct Places {
 }
 
 impl Places {
+    /// Number of events.
+    pub fn n(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.len())
+    }
+
     /// Returns offset, length and line of event `row` in its batch.
     pub fn of(&self, row: usize) -> [u32; 3] {
         [0, 1, 2].map(|column_idx| self.columns[column_idx].value(row))

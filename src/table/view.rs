@@ -26,9 +26,9 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use rustc_hash::FxHashSet;
 
-use super::EventTable;
 use super::chunk::{ChunkView, KeyColumn};
 use super::element::Element;
+use super::{EventTable, TableError};
 
 /// Upper limit on the rows of one event. Longer lists are an attack or an accident; the event is
 /// skipped and counted.
@@ -137,6 +137,14 @@ impl View {
             })
             .collect();
         StreamingTable::try_new(Arc::clone(&self.schema), partitions)
+    }
+
+    /// Returns the elements of the rows of one batch.
+    pub fn elements(&self, chunk_idx: usize) -> Result<Vec<u64>, TableError> {
+        let chunk = self.table.chunk(chunk_idx, &self.columns, self.mask_idx)?;
+        let mut rows = Rows::new(self, &chunk);
+        chunk.mask.values().set_indices().for_each(|row| rows.push_event(chunk_idx, row));
+        Ok(rows.elements)
     }
 
     /// Returns the rows of one batch.

@@ -52,8 +52,16 @@ impl Evaluation<'_> {
         check_outputs(&run_args, settings, &[("-o", args.output.as_ref())])?;
         let mapping = read_mapping(args.config.mapping.as_deref())?;
         let selection = Selection::All;
-        let (selection, table) = (&selection, None);
-        let once = Once { args: &run_args, settings, selection, may_wipe: false, audience, table, state: None };
+        let once = Once {
+            args: &run_args,
+            settings,
+            selection: &selection,
+            may_wipe: false,
+            audience,
+            table: None,
+            state: None,
+            onlooker: None,
+        };
         let mut report = Report::new(SystemClock::start().now());
         let use_cases = once.choose(&request, &mut report)?;
         let labels = Labels::of(args);

@@ -84,6 +84,7 @@ impl<'a> Events<'a> {
             gathered: &gathered,
             n_before: 0,
             store: None,
+            explains: false,
         });
         bar.stop();
         Ok(Events { settings, plan, read: read?, source, compute })
@@ -170,6 +171,7 @@ impl<'a> Events<'a> {
             gathered,
             n_before,
             store: None,
+            explains: false,
         }
     }
 }

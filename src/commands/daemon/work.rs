@@ -344,6 +344,7 @@ impl Daemon {
                 audience: Audience::Log,
                 table: None,
                 state: state.as_ref(),
+                onlooker: None,
             };
             once.run(&*clock, &interrupt).await
         });

@@ -9,16 +9,15 @@ use chrono::{DateTime, Utc};
 use tracing::info_span;
 
 use super::super::error::RunError;
+use super::onlooker::Onlooker;
 use super::progress::Progress;
 use super::recording::{Found, Noting, Recording};
-use super::request::{Output, Request};
+use super::request::{Output, Request, device};
 use super::{Audience, Once, out_of_time};
-use crate::cli::DeviceChoice;
-use crate::config::{MainConfig, Model, OnUnusable, UseCase};
+use crate::config::{MainConfig, OnUnusable, UseCase};
 use crate::delivery::{Delivery, DeliveryError, Sink, SinkError, deliver};
 use crate::engine::Compute;
 use crate::findings::{Findings, RollUp, RolledUp};
-use crate::models::word2vec::neural::TrainingDevice;
 use crate::outlier::{Gathered, GatheredDocuments, StoredOutliers};
 use crate::plan::{Period, ScanPlan};
 use crate::report::{NOTHING_WRITTEN, Report};
@@ -56,6 +55,7 @@ pub(super) struct Judging<'a> {
     /// Names of the use cases that ran.
     names: Vec<String>,
     groups: Vec<(Arc<ScanPlan>, GroupResult)>,
+    onlooker: Option<&'a dyn Onlooker>,
 }
 
 impl<'a> Judging<'a> {
@@ -93,7 +93,13 @@ impl<'a> Judging<'a> {
             gathered,
             names: Vec::new(),
             groups: Vec::new(),
+            onlooker: None,
         })
+    }
+
+    /// The same run with an onlooker.
+    pub(super) fn seen_by(self, onlooker: Option<&'a dyn Onlooker>) -> Self {
+        Judging { onlooker, ..self }
     }
 
     /// Reads a scan group and judges it with its use cases. `total_bytes`: size of the source, if
@@ -117,9 +123,10 @@ impl<'a> Judging<'a> {
             gathered: &self.gathered,
             n_before: self.names.len(),
             store: self.store.as_ref(),
+            explains: self.onlooker.is_some(),
         };
         let bar = Progress::start(self.audience != Audience::Terminal, total_bytes, progress);
-        let result = tokio::task::block_in_place(|| scan_group::judge(&group));
+        let result = tokio::task::block_in_place(|| self.judge_group(&group));
         bar.stop();
         if result.is_err() {
             // what was judged of other groups may still be delivered
@@ -128,6 +135,13 @@ impl<'a> Judging<'a> {
         self.names.extend(plan.use_cases.iter().map(|planned| planned.use_case.id()));
         self.groups.push((Arc::clone(plan), result?));
         Ok(())
+    }
+
+    fn judge_group(&self, group: &ScanGroup<'_>) -> Result<GroupResult, RunError> {
+        let read = scan_group::read(group)?;
+        let result = scan_group::judge_read(group, &read)?;
+        self.onlooker.map_or(Ok(()), |onlooker| onlooker.judged(group, &read, &result))?;
+        Ok(result)
     }
 
     /// Reports those of `use_cases` for which no time was left.
@@ -263,6 +277,7 @@ impl<'a> Judging<'a> {
         let results = self.groups.iter_mut().flat_map(|(_, result)| &mut result.use_cases);
         results.zip(counts).for_each(|(result, counts)| result.counts = counts);
         report.rank(&findings)?;
+        self.onlooker.map_or(Ok(()), |onlooker| onlooker.found(&findings, &gathered))?;
         self.tell_failed_requirements(report);
         let noting = self.recording.map(|recording| recording.note(use_cases, &findings, spill_dir)).transpose()?;
         let (noting, mut sinks) = noting.map_or((None, Vec::new()), |(noting, sinks)| (Some(noting), sinks));
@@ -380,14 +395,4 @@ fn open_store(
     let locked = recording.and_then(Recording::folder).cloned();
     let folder = locked.map_or_else(|| StateFolder::lock(path, usage), Ok)?;
     Ok(Some(Memories::open(&folder, use_cases.iter().map(Arc::as_ref), &request.limits.spill_dir)?))
-}
-
-/// Returns the device on which models are trained. A GPU that was asked for must exist; `auto` does
-/// not look for one unless there is a model to train.
-fn device(choice: DeviceChoice, use_cases: &[Arc<UseCase>]) -> Result<TrainingDevice, RunError> {
-    let learns = |use_case: &Arc<UseCase>| matches!(&use_case.model, Model::Word2vec(model) if !model.use_prob_model);
-    match choice {
-        DeviceChoice::Auto if !use_cases.iter().any(learns) => Ok(TrainingDevice::CPU),
-        choice => TrainingDevice::open(choice).map_err(|error| RunError::Configuration(error.to_string())),
-    }
 }

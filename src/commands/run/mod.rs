@@ -3,6 +3,7 @@
 mod cluster;
 mod files;
 mod judging;
+mod onlooker;
 mod outputs;
 mod progress;
 mod recording;
@@ -28,6 +29,7 @@ use recording::Recording;
 use request::RequestedSource;
 
 pub(super) use judging::{compute, scan_options};
+pub(super) use onlooker::Onlooker;
 pub(super) use outputs::check as check_outputs;
 pub(super) use progress::Progress;
 pub(super) use request::Request;
@@ -40,8 +42,16 @@ pub async fn run(args: &RunCommandArgs, log: LogArgs, interrupt: Interrupt) -> E
     telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
     let clock = SystemClock::start();
     let audience = if quiet { Audience::QuietTerminal } else { Audience::Terminal };
-    let selection = &Selection::All;
-    let once = Once { args, settings: &settings, selection, may_wipe: true, audience, table: Some(look), state: None };
+    let once = Once {
+        args,
+        settings: &settings,
+        selection: &Selection::All,
+        may_wipe: true,
+        audience,
+        table: Some(look),
+        state: None,
+        onlooker: None,
+    };
     let (report, exit) = once.run(&clock, &interrupt).await;
     match exit {
         Exit::Done | Exit::Partial if quiet => summary::print_missing(&report),
@@ -111,6 +121,8 @@ pub(super) struct Once<'a> {
     pub(super) table: Option<TableLook>,
     /// The state, if the process has it open. The process also tells the notices, then.
     pub(super) state: Option<&'a OpenState>,
+    /// What sees the run from inside.
+    pub(super) onlooker: Option<&'a dyn Onlooker>,
 }
 
 impl Once<'_> {
@@ -167,6 +179,7 @@ impl Once<'_> {
         outputs::check_report(args.report.as_deref())?;
         let recording = recording.as_ref();
         let judging = Judging::new(&request, self, interrupt, &use_cases, recording)?;
+        let judging = judging.seen_by(self.onlooker);
         if let Some(store) = judging.store() {
             report.memory(store);
         }

@@ -1,6 +1,7 @@
 //! Meaning of the arguments of `run`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use glob::Pattern;
@@ -8,7 +9,8 @@ use glob::Pattern;
 use super::super::error::RunError;
 use super::super::limits;
 use crate::cli::{DeviceChoice, OutputFormat, RunArgs};
-use crate::config::Configuration;
+use crate::config::{Configuration, Model, UseCase};
+use crate::models::word2vec::neural::TrainingDevice;
 use crate::plan::Period;
 use crate::query::TimeWindow;
 use crate::runtime::Limits;
@@ -105,6 +107,16 @@ fn period(args: &RunArgs, source: &RequestedSource, now: DateTime<Utc>) -> Resul
             Period::Between(TimeWindow { from: from.map_or(i64::MIN, micros), to: to.map_or(i64::MAX, micros) })
         }
     })
+}
+
+/// Returns the device on which models are trained. A GPU that was asked for must exist; `auto` does
+/// not look for one unless there is a model to train.
+pub(super) fn device(choice: DeviceChoice, use_cases: &[Arc<UseCase>]) -> Result<TrainingDevice, RunError> {
+    let learns = |use_case: &Arc<UseCase>| matches!(&use_case.model, Model::Word2vec(model) if !model.use_prob_model);
+    match choice {
+        DeviceChoice::Auto if !use_cases.iter().any(learns) => Ok(TrainingDevice::CPU),
+        choice => TrainingDevice::open(choice).map_err(|error| RunError::Configuration(error.to_string())),
+    }
 }
 
 fn name_pattern(pattern: &str) -> Result<Pattern, RunError> {

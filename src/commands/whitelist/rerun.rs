@@ -41,8 +41,16 @@ pub(super) fn trials(
     let request = Request::new(&run_args, clock.now())?;
     let mapping = read_mapping(args.config.mapping.as_deref())?;
     let selection = Selection::All;
-    let once =
-        Once { args: &run_args, settings, selection: &selection, may_wipe: false, audience, table: None, state: None };
+    let once = Once {
+        args: &run_args,
+        settings,
+        selection: &selection,
+        may_wipe: false,
+        audience,
+        table: None,
+        state: None,
+        onlooker: None,
+    };
     let mut report = Report::new(clock.now());
     let use_cases = once.choose(&request, &mut report)?;
     let compute = compute(&request, &use_cases)?;
@@ -67,6 +75,7 @@ pub(super) fn trials(
         gathered: &gathered,
         n_before: 0,
         store: None,
+        explains: false,
     });
     bar.stop();
     let judged = judged?;
@@ -76,20 +85,25 @@ pub(super) fn trials(
     let events = counted(judged.summary.events, "event", "events");
     report.group(&plan, judged, settings.main.general.on_unusable);
     summary::print_missing(&report);
+    in_blocks(gathered, |block| of_block(block, &source, &plan, &args.label, &mut each))?;
+    Ok(events)
+}
+
+/// Calls `each` with all outliers.
+fn in_blocks(
+    gathered: Gathered,
+    mut each: impl FnMut(Vec<GatheredOutlier>) -> Result<(), RunError>,
+) -> Result<(), RunError> {
     let outliers = gathered.store()?;
     let mut read = outliers.read()?;
     let mut block = Vec::new();
-    loop {
-        let next = read.next_outlier()?;
-        let is_last = next.is_none();
-        block.extend(next.map(|(_, outlier)| outlier));
-        if is_last || block.len() == BLOCK {
-            of_block(std::mem::take(&mut block), &source, &plan, &args.label, &mut each)?;
-        }
-        if is_last {
-            return Ok(events);
+    while let Some((_, outlier)) = read.next_outlier()? {
+        block.push(outlier);
+        if block.len() == BLOCK {
+            each(std::mem::take(&mut block))?;
         }
     }
+    each(block)
 }
 
 fn of_block(

@@ -66,6 +66,24 @@ pub(super) async fn judge(
     view: &View,
     inputs: &Inputs<'_>,
 ) -> Result<Vec<JudgedTrip>, DataFusionError> {
+    trips_beyond(travel, &limits(travel), view, inputs).await
+}
+
+/// Finds all trips of all users of `view` that are long enough, however slow they were.
+pub(super) async fn long_trips(
+    travel: &Travel,
+    view: &View,
+    inputs: &Inputs<'_>,
+) -> Result<Vec<JudgedTrip>, DataFusionError> {
+    trips_beyond(travel, &TravelLimits { max_speed: 0.0, ..limits(travel) }, view, inputs).await
+}
+
+async fn trips_beyond(
+    travel: &Travel,
+    limits: &TravelLimits,
+    view: &View,
+    inputs: &Inputs<'_>,
+) -> Result<Vec<JudgedTrip>, DataFusionError> {
     let everyone = view.with_population(Population { without: view.population().without.clone(), only: None });
     let places = Places::of(&everyone, inputs).await?;
     let users_of = match &travel.networks {
@@ -80,7 +98,7 @@ pub(super) async fn judge(
         &["place_target"],
         None,
     )?;
-    let found = trips(visits(travel)?, &limits(travel)).alias("trips");
+    let found = trips(visits(travel)?, limits).alias("trips");
     let mut batches = stays.aggregate(vec![col("aggregator")], vec![found])?.execute_stream().await?;
     let mut journeys = Vec::new();
     let mut whole = Whole::default();

@@ -10,6 +10,7 @@
 //! theirs. When these are judged again, all users are counted again, as they are what an impossible
 //! trip is compared with.
 
+mod evidence;
 mod judge;
 mod observed;
 mod places;
@@ -17,7 +18,10 @@ mod places;
 use datafusion::error::DataFusionError;
 use serde_json::{Map, Value};
 
-use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method, Refinement};
+use super::{
+    Asked, Candidate, Candidates, Columns, Evaluating, Evaluation, Explaining, FindingTarget, Inputs, Key, Method,
+    Refinement,
+};
 use crate::config::Travel;
 use crate::table::{Element, View};
 
@@ -40,6 +44,10 @@ impl Method for Travel {
 
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         Box::pin(evaluate(self, view, inputs))
+    }
+
+    fn evidence<'a>(&'a self, view: &'a View, asked: &'a Asked, inputs: Inputs<'a>) -> Explaining<'a> {
+        Box::pin(evidence::evidence(self, view, asked, inputs))
     }
 
     fn reason(&self, stored: &Map<String, Value>) -> Option<String> {

@@ -67,6 +67,11 @@ pub(super) fn observations(view: &View, judged: &JudgedTrip) -> Map<String, Valu
     seen
 }
 
+/// Clause about a trip, whether it is an outlier or not.
+pub(super) fn reason_of(view: &View, judged: &JudgedTrip) -> Option<String> {
+    reason(&observations(view, judged))
+}
+
 /// Reason why a trip is an outlier, from what it stores.
 pub(super) fn reason(stored: &Map<String, Value>) -> Option<String> {
     let distance = number(stored, "distance_km")?;

@@ -306,6 +306,10 @@ impl EventSource for ElasticEvents {
         found.into_par_iter().zip(&ids).map(raw).collect()
     }
 
+    fn document_ids(&self, documents: &[DocRef]) -> Result<Vec<Option<DocumentId>>, SourceError> {
+        Ok(self.ids(documents)?.into_iter().map(Some).collect())
+    }
+
     fn count_in_windows(&self, plan: &ScanPlan) -> Result<Option<Vec<u64>>, SourceError> {
         let ElasticIndices { client, runtime, target, .. } = &*self.indices;
         let windows = Search::of_windows(plan).queries;

@@ -1,5 +1,7 @@
 //! One scan group: read once, judged by every use case.
 
+mod explanation;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +12,7 @@ use tracing::{Instrument, Span as LogSpan, info, info_span};
 
 use crate::config::{MainConfig, UseCase};
 use crate::detection::{Detected, Detection, DetectionError};
-use crate::engine::Compute;
+use crate::engine::{Compute, Session};
 use crate::findings::UseCaseCounts;
 use crate::ingest::{Ingested, Usage, ingest};
 use crate::models::{EvaluationError, FirstRound, Inputs, Recall, Span};
@@ -23,6 +25,8 @@ use crate::table::View;
 use crate::telemetry::SPANS;
 use crate::usability::{Assessment, assess, names_in_use};
 use crate::whitelist::Whitelist;
+
+pub use explanation::{Question, explain_outliers, explain_rows, rows_of_documents};
 
 /// Inputs of a scan group.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub struct ScanGroup<'a> {
     pub n_before: usize,
     /// Memory of earlier runs, if the configuration has one.
     pub store: Option<&'a Memories>,
+    /// True if rows will be explained: then it is kept which ones are whitelisted.
+    pub explains: bool,
 }
 
 /// A scan group whose events are in memory, before anything is judged.
@@ -191,6 +197,41 @@ pub fn judge_as(
     Ok(outcomes)
 }
 
+impl ScanGroup<'_> {
+    fn session(&self, n_partitions: usize) -> Result<Session, EvaluationError> {
+        self.compute.session(n_partitions).map_err(|error| EvaluationError::Plan(error.to_string()))
+    }
+
+    /// Inputs of a model, without its name and its memory.
+    fn inputs<'i>(
+        &'i self,
+        ingested: &Ingested,
+        judged: Judged<'_>,
+        context: &'i Session,
+        n_partitions: usize,
+        first_round: &'i FirstRound,
+    ) -> Inputs<'i> {
+        let usage = ingested.usage[judged.mask_idx];
+        Inputs {
+            context,
+            n_partitions,
+            span: match (self.period, self.period.end()) {
+                (Period::Everything, _) => Span::Everything,
+                (_, Some(end)) => Span::Until(end),
+                (_, None) => Span::UntilNewest,
+            },
+            history: judged.use_case.history_window.num_microseconds().unwrap_or(i64::MAX),
+            use_case: "",
+            memory_limit: self.compute.limits().memory,
+            spill_dir: &self.compute.limits().spill_dir,
+            first_round,
+            n_rows: usage.rows,
+            n_events: usage.in_window,
+            recall: None,
+        }
+    }
+}
+
 /// A use case that is judged, or a variant of it.
 #[derive(Clone, Copy)]
 struct Judged<'a> {
@@ -209,27 +250,10 @@ async fn detect(
 ) -> Result<Detected, DetectionError> {
     let Judged { use_case, mask_idx, use_case_idx } = judged;
     let planned = &group.plan.use_cases[mask_idx];
-    let session = group.compute.session(n_partitions);
-    let context = session.map_err(|error| EvaluationError::Plan(error.to_string()))?;
+    let session = group.session(n_partitions)?;
     let name = use_case.id();
     let first_round = FirstRound::default();
-    let inputs = Inputs {
-        context: &context,
-        n_partitions,
-        span: match (group.period, group.period.end()) {
-            (Period::Everything, _) => Span::Everything,
-            (_, Some(end)) => Span::Until(end),
-            (_, None) => Span::UntilNewest,
-        },
-        history: use_case.history_window.num_microseconds().unwrap_or(i64::MAX),
-        use_case: &name,
-        memory_limit: group.compute.limits().memory,
-        spill_dir: &group.compute.limits().spill_dir,
-        first_round: &first_round,
-        n_rows: ingested.usage[mask_idx].rows,
-        n_events: ingested.usage[mask_idx].in_window,
-        recall: None,
-    };
+    let inputs = Inputs { use_case: &name, ..group.inputs(ingested, judged, &session, n_partitions, &first_round) };
     let view = View::new(Arc::clone(&ingested.table), mask_idx, planned.view);
     let store = group.store.and_then(|store| Some((store, store.memory(use_case)?)));
     let recall = match store {
@@ -249,6 +273,7 @@ async fn detect(
         gathered: group.gathered,
         use_case_idx,
         interrupt: &group.options.interrupt,
+        keeps_left: group.explains,
     };
     let mut detected = detection.run(Inputs { recall: recall.as_ref(), ..inputs }).await?;
     if let (Some((store, _)), Some(recall)) = (store, &recall) {

@@ -1,0 +1,79 @@
+//! Options of `explain`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+
+use super::values::{parse_device, parse_size, parse_threads, parse_time};
+use super::{ConfigArgs, DeviceChoice, RunArgs};
+
+/// Options of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// Id of a finding, or its first digits, as in tables, reports and the history of runs
+    #[arg(value_name = "FINDING-ID", required_unless_present = "document")]
+    pub finding: Option<String>,
+    /// Explain this event instead, outlier or not: its `_index` and `_id`; those of a line in a
+    /// file are the name of the file and the number of the line, as outputs have them
+    #[arg(long, value_name = "INDEX/ID", conflicts_with = "finding")]
+    pub document: Option<String>,
+    /// Explain it for this use case only, such as `terms_rare_parent`; may be a pattern
+    #[arg(long, value_name = "NAME")]
+    pub use_case: Option<String>,
+    /// Print a JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Configuration files.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Event files, directories or patterns, as for `run` (default: the cluster in the
+    /// configuration)
+    #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append)]
+    pub events: Vec<String>,
+    /// Evaluate as if the current time were TIME, as for `run`
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time)]
+    pub now: Option<DateTime<Utc>>,
+    /// Evaluate events from TIME on, as for `run`
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
+    pub from: Option<DateTime<Utc>>,
+    /// Evaluate events up to TIME, as for `run`
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
+    pub to: Option<DateTime<Utc>>,
+    /// Upper limit on memory, as for `run`
+    #[arg(long, hide_short_help = true, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size)]
+    pub memory_limit: usize,
+    /// Directory for spilled data (default: the system's directory for temporary files)
+    #[arg(long, hide_short_help = true, value_name = "DIR")]
+    pub spill_dir: Option<PathBuf>,
+    /// Number of worker threads, at most 1024 (default: one per processor)
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_threads)]
+    pub threads: Option<NonZeroUsize>,
+    /// Device that trains `word2vec` models, as for `run`
+    #[arg(long, hide_short_help = true, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
+    pub device: DeviceChoice,
+}
+
+impl ExplainArgs {
+    /// Returns the arguments of a run of the use cases `only` that writes nothing.
+    pub fn as_run(&self, only: Vec<String>) -> RunArgs {
+        RunArgs {
+            config: self.config.clone(),
+            events: self.events.clone(),
+            only,
+            now: self.now,
+            from: self.from,
+            to: self.to,
+            dry_run: true,
+            output: None,
+            format: None,
+            findings: None,
+            report: None,
+            memory_limit: self.memory_limit,
+            spill_dir: self.spill_dir.clone(),
+            threads: self.threads,
+            device: self.device,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The command, as a user sees it.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::program::{self, Finished};
+
+const CONF: &str = "\
+[terms_rare_process]
+es_query_filter=*
+aggregator=host
+target=process
+target_count_method=within_aggregator
+trigger_on=low
+trigger_method=float
+trigger_sensitivity=3
+outlier_type=t
+outlier_reason=r
+outlier_summary=rare {term} on {aggregator}
+run_model=1
+test_model=0
+
+[metrics_size]
+es_query_filter=*
+aggregator=host
+target=size
+metric=numerical_value
+trigger_on=high
+trigger_method=mad
+trigger_sensitivity=10
+outlier_type=t
+outlier_reason=r
+outlier_summary=large
+run_model=1
+test_model=0
+
+[whitelist_literals]
+accepted=accepted.exe
+";
+
+/// Ten usual events, then a rare one, one that is accepted, and one that steers terminals.
+fn site() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let usual = (0..10).map(|idx| json!({"host": "pc", "process": "usual.exe", "size": 10 + idx}));
+    let others = ["rare.exe", "accepted.exe", "e\u{1b}[2Jvil\nrow"];
+    let events = usual.chain(others.map(|process| json!({"host": "pc", "process": process, "size": 12})));
+    let lines: String = events.map(|event| format!("{event}\n")).collect();
+    std::fs::write(folder.path().join("events.ndjson"), lines).expect("written");
+    std::fs::write(folder.path().join("use_cases.conf"), CONF).expect("written");
+    folder
+}
+
+fn explain(folder: &Path, args: &[&str]) -> Finished {
+    let fixed = ["--use-cases", "use_cases.conf", "--events", "events.ndjson"];
+    program::run(folder, &[&["explain"], args, &fixed].concat())
+}
+
+fn explanations(folder: &Path, args: &[&str]) -> Vec<Value> {
+    let finished = explain(folder, &[args, &["--json"]].concat()).expect_code(0);
+    let result: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    result["explanations"].as_array().expect("a list").clone()
+}
+
+#[test]
+fn a_document_is_explained_for_each_use_case() {
+    let folder = site();
+    let found = explanations(folder.path(), &["--document", "events.ndjson/000000000010"]);
+    let verdicts: Vec<[&str; 2]> =
+        found.iter().map(|found| ["use_case", "verdict"].map(|key| found[key].as_str().unwrap_or_default())).collect();
+    assert_eq!(verdicts, [["terms_rare_process", "outlier"], ["metrics_size", "ordinary"]]);
+    let rare = &found[0];
+    assert_eq!([&rare["group"], &rare["target"]], ["pc", "rare.exe"]);
+    assert_eq!([&rare["value"], &rare["frontier"], &rare["n_values"]].map(Value::as_f64), [1.0, 3.0, 3.0].map(Some));
+    assert_eq!(rare["side"], "below");
+    assert_eq!(rare["stored"], json!({"term_count": 1, "decision_frontier": 3.0}));
+    assert_eq!(rare["above"], json!({"value": 10.0, "n": 1, "text": "usual.exe"}));
+    let changes = json!([
+        {"change": "key", "key": "trigger_sensitivity", "value": 1.0, "flagged": false},
+        {"change": "more_events", "n": 2, "flagged": false},
+    ]);
+    assert_eq!(rare["changes"], changes);
+    let large = &found[1];
+    assert_eq!([&large["value"], &large["n_values"]].map(Value::as_f64), [12.0, 13.0].map(Some));
+    let only = explanations(folder.path(), &["--document", "events.ndjson/000000000010", "--use-case", "metrics*"]);
+    assert_eq!(only.len(), 1);
+}
+
+#[test]
+fn ordinary_and_accepted_events_are_explained() {
+    let folder = site();
+    let verdict = |document: &str| {
+        let found = explanations(folder.path(), &["--document", document, "--use-case", "terms_rare_process"]);
+        (found[0]["verdict"].clone(), found[0]["changes"].clone())
+    };
+    let (ordinary, changes) = verdict("events.ndjson/000000000000");
+    assert_eq!(ordinary, "ordinary");
+    let fewer = json!({"change": "fewer_events", "n": 8, "flagged": true});
+    assert!(changes.as_array().expect("a list").contains(&fewer), "{changes}");
+    assert_eq!(verdict("events.ndjson/000000000011").0, "whitelisted");
+}
+
+#[test]
+fn findings_are_explained_by_their_ids() {
+    let folder = site();
+    let found = explanations(folder.path(), &["--document", "events.ndjson/000000000010"]);
+    let id = found[0]["finding"]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(id.len(), 32);
+    for name in [&id[..], &id[..8], &id[..8].to_uppercase()] {
+        let again = explanations(folder.path(), &[name]);
+        assert_eq!(again.len(), 1);
+        assert_eq!(again[0]["finding"], found[0]["finding"], "{name}");
+    }
+    let unknown = explain(folder.path(), &["ffffffffffffffffffff"]).expect_code(2);
+    assert!(unknown.stderr.contains("no finding has the id"), "{}", unknown.stderr);
+    let wrong = explain(folder.path(), &["rare.exe"]).expect_code(2);
+    assert!(wrong.stderr.contains("hexadecimal digits"), "{}", wrong.stderr);
+}
+
+/// The worked example of the documentation.
+#[test]
+fn the_documentation_shows_what_is_printed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/explain.md")).expect("the page");
+    let blocks: Vec<&str> = page.split("```\n").skip(1).step_by(2).collect();
+    let command = blocks[0].replace("\\\n", " ");
+    let args: Vec<&str> = command.split_whitespace().skip(1).collect();
+    let shown = program::run(root, &args).expect_code(0).stdout;
+    let trimmed = |text: &str| text.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
+    assert_eq!(trimmed(&shown), trimmed(blocks[1]));
+}
+
+#[test]
+fn people_read_harmless_text() {
+    let folder = site();
+    let shown = explain(folder.path(), &["--document", "events.ndjson/000000000012"]).expect_code(0).stdout;
+    assert!(!shown.contains('\u{1b}') && shown.contains("e\\u{1b}[2Jvil\\nrow"), "{shown}");
+    for expected in [
+        "verdict    outlier",
+        "value      1 (occurrences in the group)",
+        "frontier   3 (smaller ones are outliers)",
+        "rank       1 of 3 terms of the group",
+        "but        with 2 more events like this one it would not be an outlier",
+        "but        with trigger_sensitivity = 1 it would not be an outlier",
+        "█ 1  <- this one",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+}
+
+#[test]
+fn documents_that_are_not_judged_are_refused() {
+    let folder = site();
+    let finished = explain(folder.path(), &["--document", "events.ndjson/99"]).expect_code(2);
+    assert!(finished.stderr.contains("is not among the events"), "{}", finished.stderr);
+    explain(folder.path(), &[]).expect_code(2);
+}

@@ -1,0 +1,6 @@
+//! Explanations: they agree with the verdicts, and what they say would turn a verdict does.
+
+mod agreement;
+mod changes;
+mod command;
+mod world;
