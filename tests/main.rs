@@ -14,10 +14,10 @@
 //! told of what, `notifiers` the channels through which people are told, `daemon` many runs of one
 //! process, `servers` real clusters, `tidy` the rules of the source tree, `usability` what use
 //! cases say that cannot use the events, `profiles` the names that fields have, `use_cases` the
-//! test events of the bundled use cases, `table` what a person reads after a run, `telemetry` the
-//! log, `secrets` that nothing shows them, `packaging` and `monitoring` what ships beside the
-//! program. `certificates`, `program`, `outliers`, `random`, `receiver` and `site` are shared by
-//! the tests.
+//! test events of the bundled use cases, `table` what a person reads after a run, `trying` other
+//! values of keys, `telemetry` the log, `secrets` that nothing shows them, `packaging` and
+//! `monitoring` what ships beside the program. `certificates`, `program`, `outliers`, `random`,
+//! `receiver` and `site` are shared by the tests.
 
 mod backtest;
 mod beacon;
@@ -59,6 +59,7 @@ mod sudden_appearance;
 mod table;
 mod telemetry;
 mod tidy;
+mod trying;
 mod usability;
 mod use_cases;
 mod word2vec;

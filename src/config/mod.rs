@@ -31,7 +31,10 @@ mod notifiers;
 mod schedule;
 mod daemon;
 mod http;
+mod template_key;
 mod models;
+mod overrides;
+mod template;
 mod profiles;
 mod main_config;
 mod use_case;
@@ -60,6 +63,7 @@ pub use notifiers::{
     MailSettings, MailTls, Notifiers, SlackSettings, SyslogFormat, SyslogSettings, SyslogTransport, TeamsSettings,
     TheHiveApi, TheHiveSettings, WebhookSettings,
 };
+pub use overrides::KeyOverride;
 pub(crate) use problem::n_errors;
 pub use problem::{Location, Problem, Severity};
 pub use schedule::{Schedule, ScheduleZone};
@@ -116,6 +120,8 @@ pub struct LoadOptions<'a> {
     pub fields: Option<&'a str>,
     /// True to add the use cases for hunting to those that ship with the program.
     pub hunting: bool,
+    /// Keys of use cases that have another value than in their files.
+    pub set: &'a [KeyOverride],
 }
 
 /// As [`load`], with the choices of a command line.
@@ -155,12 +161,12 @@ fn load_in(
         let is_hunting = options.hunting || configuration.main.general.hunting;
         let hunting = if is_hunting { shipped::HUNTING } else { &[] };
         for (path, text) in shipped::USE_CASES.iter().chain(hunting) {
-            configuration.read_use_cases(&Path::new(path).into(), text, &model_defaults);
+            configuration.read_use_cases(&Path::new(path).into(), text, &model_defaults, options.set);
         }
     }
     for path in &files {
         match files::read(path) {
-            Ok((file, text)) => configuration.read_use_cases(&file, &text, &model_defaults),
+            Ok((file, text)) => configuration.read_use_cases(&file, &text, &model_defaults, options.set),
             Err(problem) => {
                 configuration.problems.push(*problem);
                 configuration.rejected_files += 1;
