@@ -20,6 +20,8 @@ fn main() -> ExitCode {
     // a panic is a bug of ours: it has its own exit code, distinct from that of a failed run
     let result = std::panic::catch_unwind(|| match &cli.command {
         Command::Check(args) => commands::check(args),
+        Command::List(args) => commands::list(args),
+        Command::New(args) => commands::new(args),
         Command::Run(args) => {
             let threads = args.run.threads.map_or(0, NonZero::get);
             start(threads, |interrupt| commands::run(args, cli.log, interrupt))

@@ -6,6 +6,7 @@ mod backtest;
 mod fields;
 mod explain;
 mod kept;
+mod list;
 mod table;
 mod values;
 mod whitelist;
@@ -21,10 +22,11 @@ pub use explain::ExplainArgs;
 pub use fields::FieldsArgs;
 pub use import::{ImportArgs, ImportCommand};
 pub use kept::{RunsCommand, StateCommand, StatePlace};
+pub use list::{ListArgs, NewArgs};
 pub use table::{ColorArg, FindingGrouping, FindingOrder, TableArgs};
 pub(crate) use values::parse_size;
-pub use values::{DeviceChoice, Sweep};
-use values::{parse_device, parse_sweep, parse_threads, parse_time};
+pub use values::{DeviceChoice, SetKey, Sweep};
+use values::{parse_device, parse_range, parse_set, parse_sweep, parse_threads, parse_time};
 pub use whitelist::{PreviewArgs, SuggestArgs, TestedFindings, WhitelistCommand};
 
 /// Finds outliers in security events, for many use cases in one pass.
@@ -70,6 +72,10 @@ cases, SIGHUP reads the configuration again. Exit codes: 0 ended between runs; 7
     /// Suggest whitelist entries, and count what entries hide
     #[command(subcommand)]
     Whitelist(WhitelistCommand),
+    /// List use cases: what they find, their state, and what they need
+    List(ListArgs),
+    /// Print a use case to start from, with every key of its model explained
+    New(NewArgs),
     /// Remove all outliers from the documents of the cluster
     Wipe(WipeArgs),
     /// List earlier runs, show one, or compare two
@@ -136,6 +142,18 @@ pub struct RunCommandArgs {
     /// Options of the table.
     #[command(flatten)]
     pub table: TableArgs,
+    /// Value of a key for this run, instead of that in the files, for the use cases of --only; may
+    /// be repeated
+    #[arg(long, value_name = "KEY=VALUE", requires = "only", value_parser = parse_set, help_heading = "Trying")]
+    pub set: Vec<SetKey>,
+    /// Show what the use cases of --only find with each value of a key, such as
+    /// trigger_sensitivity=1..20 or 0.01,0.05,0.1, from one pass over the files of --events; write
+    /// nothing
+    #[arg(
+        long, value_name = "KEY=VALUES", requires_all = ["only", "events"], value_parser = parse_range,
+        conflicts_with_all = ["output", "findings"], help_heading = "Trying"
+    )]
+    pub sweep: Option<Sweep>,
 }
 
 /// Options of every run.

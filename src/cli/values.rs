@@ -83,6 +83,52 @@ pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "not a size: write 512MiB, 2GiB or a number of bytes".to_owned())
 }
 
+/// Upper limit on the values that are tried of a range.
+const TRIED: f64 = 20.0;
+
+/// Parses `KEY=FROM..TO`, or `KEY=VALUE,VALUE,...`.
+pub(super) fn parse_range(text: &str) -> Result<Sweep, String> {
+    let help = "write KEY=FROM..TO or KEY=VALUE,VALUE, such as trigger_sensitivity=1..20";
+    let Some((key, range)) = text.split_once('=').filter(|(_, values)| values.contains("..")) else {
+        return parse_sweep(text).map_err(|_| format!("not values of a key; {help}"));
+    };
+    let ends = range.split_once("..").and_then(|(from, to)| {
+        let number = |text: &str| text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+        Some((number(from)?, number(to)?))
+    });
+    let (from, to) = ends.filter(|(from, to)| from < to).ok_or_else(|| format!("not a range; {help}"))?;
+    let is_whole = from.fract() == 0.0 && to.fract() == 0.0;
+    let step = if is_whole { ((to - from) / (TRIED - 1.0)).ceil() } else { (to - from) / 9.0 };
+    let n_steps = ((to - from) / step + 1e-9).floor() as u32;
+    let values = (0..=n_steps).map(|n| format!("{:.6}", from + f64::from(n) * step));
+    let values: Vec<String> =
+        values.map(|value| value.trim_end_matches('0').trim_end_matches('.').to_owned()).collect();
+    parse_sweep(&format!("{key}={}", values.join(",")))
+}
+
+/// Key of a use case, and the value that it has instead of that in its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetKey {
+    /// The key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// Parses `KEY=VALUE`.
+pub(super) fn parse_set(text: &str) -> Result<SetKey, String> {
+    let help = "write KEY=VALUE, such as trigger_sensitivity=5";
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("there is no =; {help}"))?;
+    let (key, value) = (key.trim().to_lowercase(), value.trim().to_owned());
+    if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Err(format!("the key is not a name; {help}"));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(format!("the value has control characters; {help}"));
+    }
+    Ok(SetKey { key, value })
+}
+
 /// Parses `KEY=VALUE,VALUE,...`.
 pub(super) fn parse_sweep(text: &str) -> Result<Sweep, String> {
     let help = "write KEY=VALUE,VALUE, such as threads=1,2,4 or es_scan_size=1000,5000";
@@ -146,6 +192,18 @@ mod tests {
         check("2024-05-08T00:00:00", Some("2024-05-08T00:00:00+00:00"));
         check("2024-05-08", Some("2024-05-08T00:00:00+00:00"));
         check("yesterday", None);
+    }
+
+    #[test]
+    fn ranges_have_few_values() {
+        let range = |text: &str| parse_range(text).map(|sweep| sweep.values.join(" "));
+        assert_eq!(range("k=1..5").unwrap(), "1 2 3 4 5");
+        assert_eq!(range("k=0..100").unwrap(), "0 6 12 18 24 30 36 42 48 54 60 66 72 78 84 90 96");
+        assert_eq!(range("k=0.1..1").unwrap(), "0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1");
+        assert_eq!(range("k=low,high").unwrap(), "low high");
+        for wrong in ["k=5..1", "k=a..b", "k=1..inf", "k", "=1..2", "k="] {
+            assert!(range(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

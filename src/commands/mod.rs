@@ -11,7 +11,9 @@ mod open_state;
 mod notify;
 mod health;
 mod import;
+mod list;
 mod man;
+mod new;
 mod run;
 mod runs;
 mod sample;
@@ -27,7 +29,7 @@ use std::path::{Path, PathBuf};
 use tracing::{error, info, warn};
 
 use crate::cli::ConfigArgs;
-use crate::config::{Configuration, General, LoadOptions, MainConfig, Problem, Severity, load_with};
+use crate::config::{Configuration, General, KeyOverride, LoadOptions, MainConfig, Problem, Severity, load_with};
 use crate::delivery::SinkError;
 use crate::elastic::Client;
 use crate::engine::Compute;
@@ -46,7 +48,9 @@ pub use explain::explain;
 pub use fields::fields;
 pub use health::health;
 pub use import::import;
+pub use list::list;
 pub use man::{completions, man};
+pub use new::new;
 pub use notify::notify;
 pub use run::run;
 pub use runs::runs;
@@ -73,7 +77,12 @@ fn printed(result: io::Result<()>) -> Result<(), RunError> {
 }
 
 fn load(args: &ConfigArgs) -> Configuration {
-    let options = LoadOptions { fields: args.fields.as_deref(), hunting: args.hunting };
+    load_setting(args, &[])
+}
+
+/// As [`load`], with keys that have other values than in the files.
+fn load_setting(args: &ConfigArgs, set: &[KeyOverride]) -> Configuration {
+    let options = LoadOptions { fields: args.fields.as_deref(), hunting: args.hunting, set };
     load_with(&args.config, &args.use_cases, &options)
 }
 

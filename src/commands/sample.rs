@@ -28,6 +28,8 @@ pub(super) struct Sample {
     pub(super) has_unusable: bool,
     /// Use cases that look at events of another kind, with what is missing.
     pub(super) not_applicable: Vec<String>,
+    /// Missing fields by the names of these use cases.
+    pub(super) missing: BTreeMap<String, String>,
     /// Names under which fields occur, by the names that use cases write, where these differ.
     pub(super) fields: BTreeMap<String, Vec<String>>,
 }
@@ -54,16 +56,18 @@ pub(super) fn read(events: &[String], settings: &Configuration, mapping: Option<
     let n_with = |wanted| assessments.iter().filter(|assessment| assessment.usability == wanted).count();
     let n_inapplicable = n_with(Usability::NotApplicable);
     let has_unusable = n_with(Usability::Unusable) > 0 || (n_inapplicable > 0 && n_inapplicable == assessments.len());
-    let mut not_applicable = Vec::new();
+    let (mut not_applicable, mut missing) = (Vec::new(), BTreeMap::new());
     for (planned, assessment) in plan.use_cases.iter().zip(assessments) {
         if assessment.usability == Usability::NotApplicable {
-            not_applicable.push(format!("{}: {}", planned.use_case.id(), assessment.notes.join("; ")));
+            let (name, notes) = (planned.use_case.id(), assessment.notes.join("; "));
+            not_applicable.push(format!("{name}: {notes}"));
+            missing.insert(name, notes);
             continue;
         }
         problems.extend(of_use_case(&planned.use_case, assessment, ingested.summary.events));
     }
     let fields = names_in_use(&plan, &ingested, &source);
-    Ok(Sample { problems, has_unusable, not_applicable, fields })
+    Ok(Sample { problems, has_unusable, not_applicable, missing, fields })
 }
 
 /// Returns a warning for each part of the events that was not read.

@@ -32,8 +32,11 @@ mod notifiers;
 mod schedule;
 mod daemon;
 mod http;
+mod template_key;
 mod models;
 mod log_sources;
+mod overrides;
+mod template;
 mod profiles;
 mod main_config;
 mod use_case;
@@ -63,6 +66,7 @@ pub use notifiers::{
     MailSettings, MailTls, Notifiers, SlackSettings, SyslogFormat, SyslogSettings, SyslogTransport, TeamsSettings,
     TheHiveApi, TheHiveSettings, WebhookSettings,
 };
+pub use overrides::KeyOverride;
 pub(crate) use problem::n_errors;
 pub use problem::{Location, Problem, Severity};
 pub use profiles::log_sources;
@@ -113,7 +117,7 @@ impl Configuration {
         let mut of_text = Configuration { use_cases: Vec::new(), problems: Vec::new(), ..self.clone() };
         let no_defaults = ini::Ini::default();
         let model_defaults = ModelDefaults::read(&no_defaults, &mut of_text.problems);
-        of_text.read_use_cases(&Path::new("made by the program").into(), text, &model_defaults);
+        of_text.read_use_cases(&Path::new("made by the program").into(), text, &model_defaults, &[]);
         debug_assert!(of_text.problems.is_empty(), "{:?}", of_text.problems);
         of_text.use_cases
     }
@@ -134,6 +138,8 @@ pub struct LoadOptions<'a> {
     pub fields: Option<&'a str>,
     /// True to add the use cases for hunting to those that ship with the program.
     pub hunting: bool,
+    /// Keys of use cases that have another value than in their files.
+    pub set: &'a [KeyOverride],
 }
 
 /// As [`load`], with the choices of a command line.
@@ -173,12 +179,12 @@ fn load_in(
         let is_hunting = options.hunting || configuration.main.general.hunting;
         let hunting = if is_hunting { shipped::HUNTING } else { &[] };
         for (path, text) in shipped::USE_CASES.iter().chain(hunting) {
-            configuration.read_use_cases(&Path::new(path).into(), text, &model_defaults);
+            configuration.read_use_cases(&Path::new(path).into(), text, &model_defaults, options.set);
         }
     }
     for path in &files {
         match files::read(path) {
-            Ok((file, text)) => configuration.read_use_cases(&file, &text, &model_defaults),
+            Ok((file, text)) => configuration.read_use_cases(&file, &text, &model_defaults, options.set),
             Err(problem) => {
                 configuration.problems.push(*problem);
                 configuration.rejected_files += 1;

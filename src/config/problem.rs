@@ -11,7 +11,7 @@ use crate::terminal::escape_controls;
 pub struct Location {
     /// The file, as it was named on the command line or found by a pattern.
     pub file: Arc<Path>,
-    /// Line, from 1.
+    /// Line, from 1; 0 if the place is an option of the command line, which [`Self::file`] names.
     pub line: u32,
     /// Column in characters (Unicode code points), from 1.
     pub column: u32,
@@ -20,6 +20,9 @@ pub struct Location {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = escape_controls(&self.file.to_string_lossy());
+        if self.line == 0 {
+            return write!(f, "{file}");
+        }
         write!(f, "{file}:{}:{}", self.line, self.column)
     }
 }

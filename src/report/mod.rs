@@ -2,12 +2,14 @@
 
 mod check;
 mod exit;
+mod listing;
 mod notes;
 mod notices;
 pub(crate) mod resources;
 mod source;
 pub(crate) mod summary;
 mod totals;
+mod tried;
 mod use_case;
 pub(crate) mod whitelist;
 
@@ -30,11 +32,13 @@ use crate::state::{Memories, MemorySize};
 use crate::terminal::counted;
 pub use check::{CheckReport, CheckSummary};
 pub use exit::Exit;
+pub use listing::{ListedUseCase, UseCaseState, listing};
 pub(crate) use notices::NoticeMemory;
 pub use notices::NoticeReport;
 pub use resources::Resources;
 pub(crate) use source::skipped_lines;
 pub use totals::Totals;
+pub use tried::{Tried, TriedUseCase};
 use use_case::{GrokGivenUp, UseCaseReport};
 pub use whitelist::{EntryReport, EntryStatus};
 

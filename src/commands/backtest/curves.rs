@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::super::error::RunError;
+use super::super::run::variants::{Events, Judged};
 use super::census::Census;
-use super::judging::{Events, Judged};
 use super::labels::LabelledEvents;
 use super::measures::Measures;
 use super::result::Point;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::super::error::RunError;
+use super::super::run::variants::{Events, Settings};
 use super::super::run::{Audience, Once, Request, Selection, check_outputs};
 use super::super::{log_problems, read_mapping};
 use super::census::Census;
 use super::counts::Kind;
 use super::curves::{Truth, curves};
-use super::judging::{Events, Settings};
 use super::labels::{LabelledEvents, Labels};
 use super::leaks::leaks;
 use super::measures::Measures;
@@ -52,13 +52,16 @@ impl Evaluation<'_> {
         check_outputs(&run_args, settings, &[("-o", args.output.as_ref())])?;
         let mapping = read_mapping(args.config.mapping.as_deref())?;
         let selection = Selection::All;
+        let (selection, table) = (&selection, None);
         let once = Once {
             args: &run_args,
             settings,
-            selection: &selection,
+            selection,
             may_wipe: false,
             audience,
-            table: None,
+            table,
+            set: &[],
+            sweep: None,
             state: None,
             onlooker: None,
         };
@@ -67,7 +70,7 @@ impl Evaluation<'_> {
         let labels = Labels::of(args);
         let judging =
             Settings { main: &settings.main, mapping: mapping.as_ref(), request: &request, audience, interrupt };
-        let events = Events::read(&judging, &args.events, &labels, use_cases, &mut report)?;
+        let events = Events::read(&judging, &args.events, Some(&labels.kept()), use_cases, &mut report)?;
         let mut result = self.judge(&events, &labels, &mut report, each)?;
         report.finish(started.elapsed());
         summary::print_missing(&report);

@@ -1,6 +1,6 @@
 //! `backtest`: how good use cases are on events whose labels say what is an attack.
 //!
-//! Events are read once, with their labels (`judging`, `labels`). All of them are counted
+//! Events are read once, with their labels (`run/variants`, `labels`). All of them are counted
 //! (`census`), and what use cases find is compared with that (`tally`, `ranking`, `measures`): once
 //! as configured, and with other sensitivities (`curves`), from which some are proposed
 //! (`suggestion`). `evaluation` puts it together to a `result`. `comparison` does so for two
@@ -11,7 +11,6 @@ mod comparison;
 mod counts;
 mod curves;
 mod evaluation;
-mod judging;
 mod labels;
 mod leaks;
 mod measures;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rustc_hash::FxHashMap;
 
 use super::super::error::RunError;
+use super::super::run::variants::Judged;
 use super::census::{Census, unreadable};
 use super::counts::{Counts, Kind};
-use super::judging::Judged;
 use super::labels::LabelledEvents;
 use super::ranking::Ranking;
 use crate::findings::Finding;

@@ -343,6 +343,8 @@ impl Daemon {
                 may_wipe,
                 audience: Audience::Log,
                 table: None,
+                set: &[],
+                sweep: None,
                 state: state.as_ref(),
                 onlooker: None,
             };

@@ -88,6 +88,8 @@ async fn run(
         may_wipe: false,
         audience: Audience::Log,
         table: None,
+        set: &[],
+        sweep: None,
         state: None,
         onlooker: Some(looking),
     };

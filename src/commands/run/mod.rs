@@ -8,6 +8,8 @@ mod outputs;
 mod progress;
 mod recording;
 mod request;
+mod trial;
+pub(super) mod variants;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,9 +18,9 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::error::RunError;
 use super::open_state::OpenState;
-use super::{load, log_problems, none_active, read_mapping, tell_problems};
-use crate::cli::{LogArgs, RunArgs, RunCommandArgs};
-use crate::config::{Configuration, UseCase};
+use super::{load_setting, log_problems, none_active, read_mapping, tell_problems};
+use crate::cli::{LogArgs, RunArgs, RunCommandArgs, Sweep};
+use crate::config::{Configuration, KeyOverride, UseCase};
 use crate::doubts::doubts;
 use crate::report::{Exit, NOTHING_WRITTEN, Report, summary};
 use crate::runtime::{Clock, Interrupt, SystemClock};
@@ -36,19 +38,24 @@ pub(super) use request::Request;
 
 /// Runs once. A quiet log leaves progress and summary out, but for what is missing.
 pub async fn run(args: &RunCommandArgs, log: LogArgs, interrupt: Interrupt) -> Exit {
-    let RunCommandArgs { run: args, table } = args;
+    let RunCommandArgs { run: args, table, set, sweep } = args;
     let (quiet, look) = (log.quiet, TableLook { args: *table, colours: log.color.wanted() });
-    let settings = load(&args.config);
+    let set: Vec<KeyOverride> = set.iter().map(|set| request::override_of(&set.key, &set.value, args)).collect();
+    let settings = load_setting(&args.config, &set);
     telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
     let clock = SystemClock::start();
     let audience = if quiet { Audience::QuietTerminal } else { Audience::Terminal };
+    let selection = &Selection::All;
+    let (settings, table, sweep) = (&settings, Some(look), sweep.as_ref());
     let once = Once {
         args,
-        settings: &settings,
-        selection: &Selection::All,
+        settings,
+        selection,
         may_wipe: true,
         audience,
-        table: Some(look),
+        table,
+        set: &set,
+        sweep,
         state: None,
         onlooker: None,
     };
@@ -119,6 +126,10 @@ pub(super) struct Once<'a> {
     pub(super) audience: Audience,
     /// Look of the table of findings, if there is somebody to read it.
     pub(super) table: Option<TableLook>,
+    /// Keys of use cases that have other values than in their files.
+    pub(super) set: &'a [KeyOverride],
+    /// Values of a key to be tried.
+    pub(super) sweep: Option<&'a Sweep>,
     /// The state, if the process has it open. The process also tells the notices, then.
     pub(super) state: Option<&'a OpenState>,
     /// What sees the run from inside.
@@ -178,6 +189,10 @@ impl Once<'_> {
         let use_cases = self.choose(&request, report)?;
         outputs::check_report(args.report.as_deref())?;
         let recording = recording.as_ref();
+        if let (true, RequestedSource::Files(events)) = (self.is_trial(&request), &request.source) {
+            let out = (interrupt, report);
+            return tokio::task::block_in_place(|| self.try_out(events, &request, use_cases, mapping.as_ref(), out));
+        }
         let judging = Judging::new(&request, self, interrupt, &use_cases, recording)?;
         let judging = judging.seen_by(self.onlooker);
         if let Some(store) = judging.store() {

@@ -9,7 +9,7 @@ use glob::Pattern;
 use super::super::error::RunError;
 use super::super::limits;
 use crate::cli::{DeviceChoice, OutputFormat, RunArgs};
-use crate::config::{Configuration, Model, UseCase};
+use crate::config::{Configuration, KeyOverride, Model, UseCase};
 use crate::models::word2vec::neural::TrainingDevice;
 use crate::plan::Period;
 use crate::query::TimeWindow;
@@ -90,6 +90,13 @@ impl Request {
         let is_mistaken = |pattern: &&Pattern| !names.iter().any(|(name, _)| pattern.matches(name));
         self.only.iter().filter(is_mistaken).map(|pattern| mistaken_name(pattern.as_str(), &names)).collect()
     }
+}
+
+/// Value of a key of the use cases that `--only` names, instead of that in their files.
+pub(super) fn override_of(key: &str, value: &str, args: &RunArgs) -> KeyOverride {
+    // patterns that are none are told when the run begins
+    let only: Vec<Pattern> = args.only.iter().filter_map(|pattern| Pattern::new(pattern).ok()).collect();
+    KeyOverride::new(key, value, &only)
 }
 
 /// Without a window of their own, use cases look back from now in a cluster, and at all events of

@@ -48,6 +48,8 @@ pub(super) fn trials(
         may_wipe: false,
         audience,
         table: None,
+        set: &[],
+        sweep: None,
         state: None,
         onlooker: None,
     };

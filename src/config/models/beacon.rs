@@ -7,6 +7,7 @@ use super::ModelSettings;
 use crate::config::ini::Entry;
 use crate::config::keys::Keys;
 use crate::config::problem::quoted;
+use crate::config::template_key::{TemplateKey, names_of};
 use crate::event::FieldPath;
 use crate::spelling::named_values;
 
@@ -76,6 +77,24 @@ impl Beacon {
 }
 
 impl ModelSettings for Beacon {
+    const TEMPLATE: &'static [TemplateKey] = &[
+        TemplateKey::set("aggregator", "source.ip,destination.ip", "fields that say who talks to whom"),
+        TemplateKey::optional("target", "destination.port", "fields whose values stay the same from beat to beat"),
+        TemplateKey::optional("size_field", "network.bytes", "field with the size of an event"),
+        TemplateKey::optional(
+            "prevalence_field",
+            "source.ip",
+            "field of the aggregator that says who talks: common destinations are told apart",
+        ),
+        TemplateKey::optional("max_prevalence", "10", "percentage of sources from which a destination is common"),
+        TemplateKey::optional("min_events", "6", "groups with fewer events are not judged"),
+        TemplateKey::optional("min_period", "2s", "shortest time between two beats"),
+        TemplateKey::optional("max_period", "12h", "longest time between two beats"),
+        TemplateKey::optional(METHOD, "fdr", "which groups are outliers").one_of(|| names_of(&BeaconMethod::NAMES)),
+        TemplateKey::optional(SENSITIVITY, "0.01", "share of false discoveries for fdr, else a score from 0 to 100"),
+        TemplateKey::optional("trigger_on", "high", "only a high regularity is an outlier"),
+    ];
+
     fn read(keys: &mut Keys<'_>, _: Option<TimeDelta>) -> Option<Self> {
         let aggregator = keys.required_fields("aggregator");
         let target = keys.filled("target").and_then(|_| keys.required_fields("target"));

@@ -1,6 +1,7 @@
 //! `baseline` and `peer_group`: what the values of a group are compared with besides the group.
 
 use crate::config::keys::Keys;
+use crate::config::template_key::{TemplateKey, names_of};
 use crate::event::FieldPath;
 use crate::spelling::named_values;
 
@@ -16,6 +17,15 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Source of what is usual, as a template explains it.
+    pub(super) const TEMPLATE_BASELINE: TemplateKey =
+        TemplateKey::optional(BASELINE, "hour_of_week", "what is usual depends on the time")
+            .one_of(|| names_of(&Baseline::NAMES));
+
+    /// Field of peers, likewise.
+    pub(super) const TEMPLATE_PEERS: TemplateKey =
+        TemplateKey::optional("peer_group", "host.role", "field whose value groups have in common with their peers");
+
     pub(super) fn read(keys: &mut Keys<'_>) -> Self {
         Self { baseline: keys.named(BASELINE, &Baseline::NAMES), peer_group: keys.field("peer_group") }
     }

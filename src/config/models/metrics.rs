@@ -7,6 +7,7 @@ use super::comparison::Comparison;
 use super::trigger::Trigger;
 use crate::config::ini::Entry;
 use crate::config::keys::Keys;
+use crate::config::template_key::{TemplateKey, names_of};
 use crate::event::FieldPath;
 use crate::event::metric::Metric;
 
@@ -26,6 +27,17 @@ pub struct Metrics {
 }
 
 impl ModelSettings for Metrics {
+    const TEMPLATE: &'static [TemplateKey] = &[
+        TemplateKey::set("target", "process.command_line", "field whose values are measured"),
+        TemplateKey::set("aggregator", "host.name", "fields that form the groups in which values are compared"),
+        TemplateKey::set("metric", "length", "number computed from a value").one_of(|| names_of(&Metric::NAMES)),
+        Trigger::TEMPLATE_ON,
+        Trigger::TEMPLATE_METHOD,
+        Trigger::TEMPLATE_SENSITIVITY,
+        Comparison::TEMPLATE_BASELINE,
+        Comparison::TEMPLATE_PEERS,
+    ];
+
     fn read(keys: &mut Keys<'_>, _: Option<TimeDelta>) -> Option<Self> {
         keys.required("target", "name the field whose values are measured");
         let target = keys.field("target");

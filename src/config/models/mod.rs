@@ -20,6 +20,7 @@ use chrono::TimeDelta;
 use super::ini::{Entry, Ini};
 use super::keys::Keys;
 use super::problem::Problem;
+use super::template_key::TemplateKey;
 use crate::spelling::named_values;
 
 pub(super) use beacon::OLD_SECTION as OLD_BEACON_SECTION;
@@ -64,6 +65,13 @@ macro_rules! models {
             }
         }
 
+        /// Keys of a use case of a model, as a template explains them.
+        pub(super) fn template_keys(model_type: ModelType) -> &'static [TemplateKey] {
+            match model_type {
+                $(ModelType::$model => $model::TEMPLATE,)+
+            }
+        }
+
         fn read_section<'a>(model_type: ModelType, keys: &mut Keys<'a>) -> Vec<&'a Entry> {
             match model_type {
                 $(ModelType::$model => $model::read_section(keys),)+
@@ -91,6 +99,9 @@ models! {
 
 /// Settings of a model.
 trait ModelSettings: Sized {
+    /// Its keys, as a template explains them.
+    const TEMPLATE: &'static [TemplateKey];
+
     /// Reads the keys of a use case that looks back as far as `history`.
     fn read(keys: &mut Keys<'_>, history: Option<TimeDelta>) -> Option<Self>;
 

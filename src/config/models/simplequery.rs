@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::ModelSettings;
 use crate::config::ini::Entry;
 use crate::config::keys::Keys;
+use crate::config::template_key::TemplateKey;
 
 /// Settings of `simplequery`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,9 @@ pub struct SimpleQuery {
 }
 
 impl ModelSettings for SimpleQuery {
+    const TEMPLATE: &'static [TemplateKey] =
+        &[TemplateKey::optional("highlight_match", "1", "1: the parts that match are stored, on a cluster")];
+
     fn read(keys: &mut Keys<'_>, _: Option<TimeDelta>) -> Option<Self> {
         Some(Self { highlight_match: keys.bool("highlight_match").unwrap_or(false) })
     }

@@ -6,6 +6,7 @@ use super::ModelSettings;
 use super::trigger::Trigger;
 use crate::config::ini::Entry;
 use crate::config::keys::Keys;
+use crate::config::template_key::TemplateKey;
 use crate::config::values::parse_duration;
 use crate::event::FieldPath;
 
@@ -29,6 +30,25 @@ pub struct SuddenAppearance {
 }
 
 impl ModelSettings for SuddenAppearance {
+    const TEMPLATE: &'static [TemplateKey] = &[
+        TemplateKey::set("target", "process.name", "fields whose values are new when they first appear"),
+        TemplateKey::set("aggregator", "host.name", "fields that form the groups in which values are compared"),
+        TemplateKey::set(
+            "sliding_window_size",
+            "01:00:00",
+            "time before an event in which the value must not occur, as DAYS:HOURS:MINUTES",
+        ),
+        TemplateKey::set("sliding_window_step_size", "00:12:00", "step by which that window moves"),
+        TemplateKey::optional("min_aggregator_bucket", "10", "groups with no more events in the window are not judged"),
+        TemplateKey::optional(
+            "trigger_method",
+            "fdr",
+            "limits the share of false discoveries; without it, every new value is an outlier",
+        ),
+        TemplateKey::optional("trigger_sensitivity", "0.05", "that share"),
+        TemplateKey::optional("peer_group", "host.role", "field whose value groups have in common with their peers"),
+    ];
+
     fn read(keys: &mut Keys<'_>, history: Option<TimeDelta>) -> Option<Self> {
         let target = keys.required_fields("target");
         let aggregator = keys.required_fields("aggregator");

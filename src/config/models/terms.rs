@@ -7,6 +7,7 @@ use super::comparison::Comparison;
 use super::trigger::{Trigger, TriggerMethod, TriggerOn};
 use crate::config::ini::Entry;
 use crate::config::keys::Keys;
+use crate::config::template_key::{TemplateKey, names_of};
 use crate::event::FieldPath;
 use crate::spelling::named_values;
 
@@ -28,6 +29,29 @@ pub struct Terms {
 }
 
 impl ModelSettings for Terms {
+    const TEMPLATE: &'static [TemplateKey] = &[
+        TemplateKey::set("target", "process.name", "fields whose values are counted"),
+        TemplateKey::set("aggregator", "host.name", "fields that form the groups in which values are compared"),
+        TemplateKey::set(
+            "target_count_method",
+            "within_aggregator",
+            "what is counted: each value in its group, or the different values of each group",
+        )
+        .one_of(|| names_of(&CountMethod::NAMES)),
+        TemplateKey::set("trigger_on", "low", "which side of the limit is unusual")
+            .one_of(|| names_of(&TriggerOn::NAMES)),
+        TemplateKey::set("trigger_method", "pct_of_avg_value", "how the limit is computed")
+            .one_of(|| names_of(&TriggerMethod::NAMES)),
+        TemplateKey::set(
+            "trigger_sensitivity",
+            "5",
+            "parameter of the method; run --sweep trigger_sensitivity=1..20 compares some",
+        ),
+        TemplateKey::optional("min_target_buckets", "10", "groups with fewer different values are not judged"),
+        Comparison::TEMPLATE_BASELINE,
+        Comparison::TEMPLATE_PEERS,
+    ];
+
     fn read(keys: &mut Keys<'_>, _: Option<TimeDelta>) -> Option<Self> {
         let target = keys.required_fields("target");
         let aggregator = keys.required_fields("aggregator");

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::ModelSettings;
 use crate::config::ini::Entry;
 use crate::config::keys::Keys;
+use crate::config::template_key::TemplateKey;
 use crate::event::FieldPath;
 
 const SENSITIVITY: &str = "trigger_sensitivity";
@@ -45,6 +46,17 @@ impl Travel {
 }
 
 impl ModelSettings for Travel {
+    const TEMPLATE: &'static [TemplateKey] = &[
+        TemplateKey::set("aggregator", "user.name", "fields that tell users apart"),
+        TemplateKey::optional("location_field", Self::LOCATION, "field with the place"),
+        TemplateKey::optional("country_field", "source.geo.country_iso_code", "field with the country of the place"),
+        TemplateKey::optional("min_distance_km", "500", "places nearer than this are taken for one, in kilometres"),
+        TemplateKey::optional("min_interval", "5m", "shorter times between two events count as this"),
+        TemplateKey::optional("prevalence_field", "source.ip", "field with the network, by which a VPN is recognised"),
+        TemplateKey::optional("max_prevalence", "5", "percentage of the users from which on a network is left out"),
+        TemplateKey::optional(SENSITIVITY, "1000", "the greatest speed that is possible, in kilometres per hour"),
+    ];
+
     fn read(keys: &mut Keys<'_>, _: Option<TimeDelta>) -> Option<Self> {
         let aggregator = keys.required_fields("aggregator");
         let location = keys.field("location_field").unwrap_or_else(|| FieldPath::new(Self::LOCATION));

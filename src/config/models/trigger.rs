@@ -1,6 +1,7 @@
 //! `trigger_on`, `trigger_method` and `trigger_sensitivity`: when a value is an outlier.
 
 use crate::config::keys::Keys;
+use crate::config::template_key::{TemplateKey, names_of};
 use crate::spelling::named_values;
 
 const ON: &str = "trigger_on";
@@ -21,6 +22,21 @@ pub struct Trigger {
 }
 
 impl Trigger {
+    /// Which side is an outlier, as a template explains it.
+    pub(super) const TEMPLATE_ON: TemplateKey =
+        TemplateKey::set(ON, "high", "which side of the limit is unusual").one_of(|| names_of(&TriggerOn::NAMES));
+
+    /// How the frontier is computed, likewise.
+    pub(super) const TEMPLATE_METHOD: TemplateKey =
+        TemplateKey::set(METHOD, "mad", "how the limit is computed").one_of(|| names_of(&TriggerMethod::NAMES));
+
+    /// Parameter of the method, likewise.
+    pub(super) const TEMPLATE_SENSITIVITY: TemplateKey = TemplateKey::set(
+        SENSITIVITY,
+        "5",
+        "parameter of the method; run --sweep trigger_sensitivity=1..20 compares some",
+    );
+
     pub(super) fn read(keys: &mut Keys<'_>) -> Option<Self> {
         let on = keys.required_named(ON, &TriggerOn::NAMES);
         let method = keys.required_named(METHOD, &TriggerMethod::NAMES);

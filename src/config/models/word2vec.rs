@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use super::ModelSettings;
 use super::separators::Separators;
-use super::trigger::Trigger;
+use super::trigger::{Trigger, TriggerOn};
 use crate::config::ini::Entry;
 use crate::config::keys::Keys;
+use crate::config::template_key::{TemplateKey, names_of};
 use crate::event::FieldPath;
 use crate::spelling::named_values;
 
@@ -61,6 +62,36 @@ pub struct Word2vec {
 }
 
 impl ModelSettings for Word2vec {
+    const TEMPLATE: &'static [TemplateKey] = &[
+        TemplateKey::set("target", "process.command_line", "field whose texts are judged"),
+        TemplateKey::set("aggregator", "host.name", "fields that form the groups in which values are compared"),
+        TemplateKey::set("separators", "\" \"", "regular expression between two words, in double quotes"),
+        TemplateKey::set("trigger_score", "center", "score that is judged").one_of(|| names_of(&TriggerScore::NAMES)),
+        TemplateKey::optional("trigger_focus", "word", "what is judged").one_of(|| names_of(&TriggerFocus::NAMES)),
+        TemplateKey::optional("trigger_on", "low", "which side of the limit is unusual")
+            .one_of(|| names_of(&TriggerOn::NAMES)),
+        TemplateKey::set("trigger_method", "percentile", "how the limit is computed: any method of metrics but fdr"),
+        TemplateKey::set("trigger_sensitivity", "1", "parameter of the method"),
+        TemplateKey::optional("use_prob_model", "1", "1: probabilities are counted, not learned by a neural network"),
+        TemplateKey::optional("output_prob", "1", "1: scores are probabilities"),
+        TemplateKey::optional("size_window", "2", "neighbours of a word on each side"),
+        TemplateKey::optional("min_uniq_word_occurrence", "1", "words seen less often count as unknown"),
+        TemplateKey::optional("min_target_buckets", "1", "groups with fewer texts are not judged"),
+        TemplateKey::optional("drop_duplicates", "1", "1: equal texts of a group count once"),
+        TemplateKey::optional("num_epochs", "1", "neural network: how often it sees each pair of words"),
+        TemplateKey::optional("learning_rate", "0.001", "neural network: size of its steps"),
+        TemplateKey::optional("embedding_size", "40", "neural network: dimensions of a word"),
+        TemplateKey::optional("batch_size", "16", "neural network: pairs per step"),
+        TemplateKey::optional("seed", "0", "neural network: seed of its random numbers"),
+        TemplateKey::optional(
+            "model_cache_dir",
+            "/var/lib/ee-outliers/models",
+            "neural network: folder in which it is kept",
+        ),
+        TemplateKey::optional("print_score_table", "1", "1: the log has a table of scores for each outlier"),
+        TemplateKey::optional("print_confusion_matrix", "1", "1: outliers are compared with the field label"),
+    ];
+
     fn read(keys: &mut Keys<'_>, _: Option<TimeDelta>) -> Option<Self> {
         keys.entry(BATCH_EVAL_SIZE);
         let count = |keys: &mut Keys<'_>, key: &'static str, default: u64, least: u64| {

@@ -13,6 +13,7 @@ use crate::config::macros;
 use crate::config::main_config;
 use crate::config::models::{ModelDefaults, ModelType, OLD_BEACON_SECTION, has_batch_sizes_in_use_cases};
 use crate::config::named_values;
+use crate::config::overrides::KeyOverride;
 use crate::config::problem::{Location, Problem, n_errors};
 use crate::config::whitelist::{self, WhitelistEntries};
 use crate::spelling::nearest;
@@ -24,9 +25,11 @@ impl Configuration {
         file: &Arc<Path>,
         text: &str,
         model_defaults: &ModelDefaults<'_>,
+        overrides: &[KeyOverride],
     ) {
         let n_before = n_errors(&self.problems);
-        let (ini, found) = parse(text, Dialect::UseCases, file);
+        let (mut ini, found) = parse(text, Dialect::UseCases, file);
+        overrides.iter().for_each(|of| of.apply(&mut ini));
         self.problems.extend(found);
         let derived_fields = derived_fields::read(&ini, &mut self.problems);
         let macros = self.main.macros.with(macros::read(&ini, &mut self.problems));
@@ -46,6 +49,7 @@ impl Configuration {
             };
             let mut keys = Keys::of_section(&ini, section);
             let use_case = context.read(section, &mut keys, model_type, model_name);
+            overrides.iter().for_each(|of| of.check(&mut keys));
             let n_errors = n_errors(&keys.problems);
             self.problems.append(&mut keys.problems);
             match use_case {

@@ -82,16 +82,14 @@ pub fn print_findings(findings: &Findings, look: TableLook, source: &str) -> Res
     if findings.n_findings == 0 {
         return Ok(());
     }
-    let palette = Palette::new(look.colours, &io::stdout());
-    let width = table_for(&io::stdout()).width().unwrap_or(PLAIN_WIDTH);
-    let page = Page { palette, width: usize::from(width.max(20)), wide: look.args.wide };
+    let page = Page { wide: look.args.wide, ..Page::on_standard_output(look.colours) };
     let text = page.of(findings, look.args, source)?;
     Ok(print_text(&text).map_err(SinkError::new(Path::new("standard output")))?)
 }
 
 /// Place for which text is laid out.
 #[derive(Debug, Clone, Copy)]
-struct Page {
+pub struct Page {
     palette: Palette,
     /// Columns.
     width: usize,
@@ -100,6 +98,12 @@ struct Page {
 }
 
 impl Page {
+    /// As wide as standard output, with colours if they are `wanted`.
+    pub fn on_standard_output(wanted: Option<bool>) -> Self {
+        let width = table_for(&io::stdout()).width().unwrap_or(PLAIN_WIDTH);
+        Page { palette: Palette::new(wanted, &io::stdout()), width: usize::from(width.max(20)), wide: false }
+    }
+
     fn of(self, findings: &Findings, args: TableArgs, source: &str) -> Result<String, DeliveryError> {
         let most = usize::from(args.limit);
         let mut text = String::new();

@@ -64,7 +64,7 @@ pub(super) fn colour(severity: Option<FindingSeverity>) -> Colour {
 
 impl Page {
     /// Text of any length in lines that fit, `indent` columns from the left.
-    pub(super) fn paragraph(self, text: &str, indent: usize) -> String {
+    pub fn paragraph(self, text: &str, indent: usize) -> String {
         let most = if self.wide { usize::MAX } else { self.width - indent };
         let lines = wrapped(text, most, usize::MAX);
         lines.iter().map(|line| format!("{}{line}\n", " ".repeat(indent))).collect()

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::super::error::RunError;
-use super::super::run::{Progress, Request, compute, scan_options};
-use super::super::{open_files, run};
-use super::labels::Labels;
+use super::super::open_files;
+use super::Audience;
+use super::judging::{compute, scan_options};
+use super::progress::Progress;
+use super::request::Request;
 use crate::config::{General, MainConfig, UseCase};
 use crate::engine::Compute;
+use crate::event::FieldPath;
 use crate::findings::{RollUp, RolledUp};
 use crate::outlier::{Gathered, StoredOutliers};
-use crate::plan::{KeptFields, ScanPlan, plan_keeping};
+use crate::plan::{KeptFields, ScanPlan, plan, plan_keeping};
 use crate::query::Mapping;
 use crate::report::Report;
 use crate::runtime::Interrupt;
@@ -21,49 +24,52 @@ use crate::sources::ScanProgress;
 use crate::sources::files::EventFiles;
 
 /// Settings with which events are judged.
-pub(super) struct Settings<'a> {
-    pub(super) main: &'a MainConfig,
-    pub(super) mapping: Option<&'a Mapping>,
-    pub(super) request: &'a Request,
-    pub(super) audience: run::Audience,
-    pub(super) interrupt: &'a Interrupt,
+pub(in crate::commands) struct Settings<'a> {
+    pub(in crate::commands) main: &'a MainConfig,
+    pub(in crate::commands) mapping: Option<&'a Mapping>,
+    pub(in crate::commands) request: &'a Request,
+    pub(in crate::commands) audience: Audience,
+    pub(in crate::commands) interrupt: &'a Interrupt,
 }
 
 /// Events in the event table.
-pub(super) struct Events<'a> {
+pub(in crate::commands) struct Events<'a> {
     settings: &'a Settings<'a>,
-    pub(super) plan: Arc<ScanPlan>,
+    pub(in crate::commands) plan: Arc<ScanPlan>,
     source: EventFiles,
     compute: Compute,
-    pub(super) read: ReadGroup,
+    pub(in crate::commands) read: ReadGroup,
 }
 
 /// Outliers of use cases that are rolled up.
-pub(super) struct Judged {
+pub(in crate::commands) struct Judged {
     /// Names of the use cases, by their numbers.
-    pub(super) names: Vec<String>,
-    pub(super) outliers: StoredOutliers,
-    pub(super) rolled_up: RolledUp,
+    pub(in crate::commands) names: Vec<String>,
+    pub(in crate::commands) outliers: StoredOutliers,
+    pub(in crate::commands) rolled_up: RolledUp,
 }
 
 impl<'a> Events<'a> {
-    /// Reads `events`, with the labels of each.
-    pub(super) fn read(
+    /// Reads `events`. All of them are kept, with some of their fields, if these are named.
+    pub(in crate::commands) fn read(
         settings: &'a Settings<'a>,
         events: &[String],
-        labels: &Labels,
+        kept: Option<&[FieldPath]>,
         use_cases: Vec<Arc<UseCase>>,
         report: &mut Report,
     ) -> Result<Self, RunError> {
         let Settings { main, mapping, request, audience, interrupt } = *settings;
         let compute = compute(request, &use_cases)?;
-        let fields = labels.kept();
-        let kept = KeptFields {
-            fields: &fields,
-            timestamp_field: &main.general.timestamp_field,
-            timestamp_format: &main.general.timestamp_format,
+        let (names, period, now) = (&main.field_names, request.period, request.now);
+        let (plan, refused) = match kept {
+            None => plan(use_cases, names, mapping, period, now),
+            Some(fields) => {
+                let (timestamp_field, timestamp_format) =
+                    (&main.general.timestamp_field, &main.general.timestamp_format);
+                let kept = KeptFields { fields, timestamp_field, timestamp_format };
+                plan_keeping(use_cases, names, mapping, kept, period, now)
+            }
         };
-        let (plan, refused) = plan_keeping(use_cases, &main.field_names, mapping, kept, request.period, request.now);
         report.refuse(refused);
         if plan.use_cases.is_empty() {
             return Err(RunError::Configuration("no use case can run: see the problems above".to_owned()));
@@ -71,7 +77,7 @@ impl<'a> Events<'a> {
         let (plan, source) = (Arc::new(plan), open_files(events, &compute)?);
         info!(use_cases = plan.use_cases.len(), files = source.len(), "reading events");
         let progress = Arc::new(ScanProgress::default());
-        let bar = Progress::start(audience != run::Audience::Terminal, source.total_bytes(), Arc::clone(&progress));
+        let bar = Progress::start(audience != Audience::Terminal, source.total_bytes(), Arc::clone(&progress));
         let gathered = Gathered::new(&compute.limits().spill_dir);
         let read = read(&ScanGroup {
             plan: Arc::clone(&plan),
@@ -91,7 +97,7 @@ impl<'a> Events<'a> {
     }
 
     /// Judges the events with all use cases.
-    pub(super) fn judge(&self) -> Result<(Judged, GroupResult), RunError> {
+    pub(in crate::commands) fn judge(&self) -> Result<(Judged, GroupResult), RunError> {
         let gathered = self.gathered();
         let result = judge_read(&self.group(&gathered, 0), &self.read)?;
         let use_cases: Vec<Arc<UseCase>> = self.use_cases().cloned().collect();
@@ -101,7 +107,7 @@ impl<'a> Events<'a> {
     /// Judges the events with `variants` of use cases, each without the `outlier_budget` of the
     /// run. The use cases that they require are those of `judged`. Returns the numbers of the
     /// variants that failed, and why.
-    pub(super) fn judge_variants(
+    pub(in crate::commands) fn judge_variants(
         &self,
         variants: &[(usize, Arc<UseCase>)],
         judged: &Judged,
@@ -127,7 +133,7 @@ impl<'a> Events<'a> {
     }
 
     /// Rolls up the outliers of `judged` again, without the `outlier_budget` of the run.
-    pub(super) fn without_budget(&self, judged: &Judged) -> Result<Judged, RunError> {
+    pub(in crate::commands) fn without_budget(&self, judged: &Judged) -> Result<Judged, RunError> {
         let gathered = self.gathered();
         let mut outliers = judged.outliers.read()?;
         while let Some((_, outlier)) = outliers.next_outlier()? {
@@ -137,7 +143,7 @@ impl<'a> Events<'a> {
     }
 
     /// Use cases, by their numbers.
-    pub(super) fn use_cases(&self) -> impl Iterator<Item = &Arc<UseCase>> {
+    pub(in crate::commands) fn use_cases(&self) -> impl Iterator<Item = &Arc<UseCase>> {
         self.plan.use_cases.iter().map(|planned| &planned.use_case)
     }
 
