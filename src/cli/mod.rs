@@ -7,6 +7,7 @@ mod fields;
 mod explain;
 mod kept;
 mod list;
+mod run_command;
 mod table;
 mod values;
 mod whitelist;
@@ -23,10 +24,11 @@ pub use fields::FieldsArgs;
 pub use import::{ImportArgs, ImportCommand};
 pub use kept::{RunsCommand, StateCommand, StatePlace};
 pub use list::{ListArgs, NewArgs};
+pub use run_command::RunCommandArgs;
 pub use table::{ColorArg, FindingGrouping, FindingOrder, TableArgs};
 pub(crate) use values::parse_size;
 pub use values::{DeviceChoice, SetKey, Sweep};
-use values::{parse_device, parse_range, parse_set, parse_sweep, parse_threads, parse_time};
+use values::{parse_device, parse_sweep, parse_threads, parse_time};
 pub use whitelist::{PreviewArgs, SuggestArgs, TestedFindings, WhitelistCommand};
 
 /// Finds outliers in security events, for many use cases in one pass.
@@ -131,29 +133,6 @@ pub struct ConfigArgs {
     /// keywords
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
-}
-
-/// Options of `run`, with those of what it prints.
-#[derive(Debug, Args)]
-pub struct RunCommandArgs {
-    /// Options of the run.
-    #[command(flatten)]
-    pub run: RunArgs,
-    /// Options of the table.
-    #[command(flatten)]
-    pub table: TableArgs,
-    /// Value of a key for this run, instead of that in the files, for the use cases of --only; may
-    /// be repeated
-    #[arg(long, value_name = "KEY=VALUE", requires = "only", value_parser = parse_set, help_heading = "Trying")]
-    pub set: Vec<SetKey>,
-    /// Show what the use cases of --only find with each value of a key, such as
-    /// trigger_sensitivity=1..20 or 0.01,0.05,0.1, from one pass over the files of --events; write
-    /// nothing
-    #[arg(
-        long, value_name = "KEY=VALUES", requires_all = ["only", "events"], value_parser = parse_range,
-        conflicts_with_all = ["output", "findings"], help_heading = "Trying"
-    )]
-    pub sweep: Option<Sweep>,
 }
 
 /// Options of every run.

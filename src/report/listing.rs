@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::config::{FindingSeverity, ModelType, RejectedUseCase, UseCase};
 use crate::models::{Columns, method};
 use crate::query::named_fields;
-use crate::sinks::console::Page;
+use crate::sinks::console::TextPage;
 use crate::spelling::named_values;
 use crate::terminal::{counted, escape_controls, thousands};
 
@@ -101,7 +101,7 @@ fn fields(use_case: &UseCase) -> BTreeSet<String> {
 
 /// Use cases as lines for people, and how many there are in each state.
 pub fn listing(found: &[ListedUseCase]) -> String {
-    let layout = Page::on_standard_output(None);
+    let layout = TextPage::on_standard_output(None);
     let mut text = String::new();
     for use_case in found {
         let ListedUseCase { name, state, severity, techniques, query, fields, missing, place, model } = use_case;

@@ -51,8 +51,7 @@ const SCHEMA: u32 = 1;
 /// Report of a run.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Version of the JSON form: it grows when a field changes its meaning or is removed, not when
-    /// one is added.
+    /// Version of the JSON form: it grows when a field changes its meaning or is removed.
     pub schema: u32,
     /// Version of the program.
     pub version: &'static str,

@@ -1,7 +1,7 @@
 //! Use cases that were tried with several values of a key, for people.
 
 use crate::findings::Finding;
-use crate::sinks::console::Page;
+use crate::sinks::console::TextPage;
 use crate::terminal::{counted, escape_controls, padded, thousands, width};
 
 /// Use cases that were tried.
@@ -35,11 +35,11 @@ pub struct TriedUseCase {
 impl Tried {
     /// Lines about each use case.
     pub fn text(&self) -> String {
-        let page = Page::on_standard_output(None);
+        let page = TextPage::on_standard_output(None);
         self.use_cases.iter().map(|use_case| self.lines(use_case, page)).collect()
     }
 
-    fn lines(&self, tried: &TriedUseCase, page: Page) -> String {
+    fn lines(&self, tried: &TriedUseCase, page: TextPage) -> String {
         let (matching, n_events) = (thousands(tried.matching), counted(self.n_events, "event", "events"));
         let (n_findings, n_documents) = tried.in_use;
         let (findings, documents) =

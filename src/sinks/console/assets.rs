@@ -1,6 +1,6 @@
 //! Assets with what contributed to their scores.
 
-use super::Page;
+use super::TextPage;
 use super::told::{MOST_LINES, one_decimal, shown};
 use crate::findings::{AssetEvidence, RankedAsset};
 use crate::terminal::{Colour, counted, escape_controls, wrapped};
@@ -11,7 +11,7 @@ const NAMED_USE_CASES: usize = 4;
 /// Columns in front of the text: a score of 100.0, and two spaces.
 const INDENT: usize = 7;
 
-impl Page {
+impl TextPage {
     pub(super) fn assets(self, assets: &[RankedAsset]) -> String {
         let mut text = format!("{}\n", self.palette.paint(Colour::Faint, "score  asset, with what contributed"));
         for asset in assets {

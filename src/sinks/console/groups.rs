@@ -1,12 +1,12 @@
 //! Findings below what they have in common.
 
-use super::Page;
+use super::TextPage;
 use super::assets::contributions;
 use super::told::shown;
 use crate::findings::FindingGroup;
 use crate::terminal::counted;
 
-impl Page {
+impl TextPage {
     pub(super) fn groups(self, groups: &[FindingGroup]) -> String {
         groups.iter().map(|group| self.group(group)).collect::<Vec<_>>().join("\n")
     }
@@ -16,7 +16,7 @@ impl Page {
         let documents = counted(group.n_documents, "document", "documents");
         let head = format!("{}: {findings}, {documents}", shown(&group.name));
         let mut text = self.scored(group.score, &head, &contributions(&group.evidence));
-        let inner = Page { width: self.width.saturating_sub(2).max(20), ..self };
+        let inner = TextPage { width: self.width.saturating_sub(2).max(20), ..self };
         for line in
             group.first.iter().flat_map(|finding| inner.block(finding).lines().map(str::to_owned).collect::<Vec<_>>())
         {

@@ -1,6 +1,6 @@
 //! Findings as a few lines each, for narrow terminals.
 
-use super::Page;
+use super::TextPage;
 use super::told::{MOST_LINES, colour, facts, one_decimal, shown};
 use crate::findings::Finding;
 use crate::terminal::{Colour, wrapped};
@@ -8,7 +8,7 @@ use crate::terminal::{Colour, wrapped};
 /// Columns in front of the text: a score of 100.0, and two spaces.
 const INDENT: usize = 7;
 
-impl Page {
+impl TextPage {
     pub(super) fn lines(self, findings: &[Finding]) -> String {
         let mut text = format!("{}\n", self.palette.paint(Colour::Faint, "score  finding, why, where"));
         findings.iter().for_each(|finding| text.push_str(&self.block(finding)));

@@ -82,14 +82,14 @@ pub fn print_findings(findings: &Findings, look: TableLook, source: &str) -> Res
     if findings.n_findings == 0 {
         return Ok(());
     }
-    let page = Page { wide: look.args.wide, ..Page::on_standard_output(look.colours) };
+    let page = TextPage { wide: look.args.wide, ..TextPage::on_standard_output(look.colours) };
     let text = page.of(findings, look.args, source)?;
     Ok(print_text(&text).map_err(SinkError::new(Path::new("standard output")))?)
 }
 
 /// Place for which text is laid out.
 #[derive(Debug, Clone, Copy)]
-pub struct Page {
+pub struct TextPage {
     palette: Palette,
     /// Columns.
     width: usize,
@@ -97,11 +97,11 @@ pub struct Page {
     wide: bool,
 }
 
-impl Page {
+impl TextPage {
     /// As wide as standard output, with colours if they are `wanted`.
     pub fn on_standard_output(wanted: Option<bool>) -> Self {
         let width = table_for(&io::stdout()).width().unwrap_or(PLAIN_WIDTH);
-        Page { palette: Palette::new(wanted, &io::stdout()), width: usize::from(width.max(20)), wide: false }
+        TextPage { palette: Palette::new(wanted, &io::stdout()), width: usize::from(width.max(20)), wide: false }
     }
 
     fn of(self, findings: &Findings, args: TableArgs, source: &str) -> Result<String, DeliveryError> {

@@ -1,6 +1,6 @@
 //! Findings as rows of a table, for wide terminals.
 
-use super::Page;
+use super::TextPage;
 use super::told::{MOST_LINES, colour, one_decimal, shown, times};
 use crate::findings::Finding;
 use crate::terminal::{Colour, escape_controls, thousands, width, wrapped};
@@ -27,7 +27,7 @@ const FINDING: usize = 1;
 /// Lines of a cell, each with its colour.
 type Cell = Vec<(String, Option<Colour>)>;
 
-impl Page {
+impl TextPage {
     pub(super) fn rows(self, findings: &[Finding]) -> String {
         let beside: Vec<[Cell; COLUMNS.len()]> =
             findings.iter().map(|finding| cells_beside(finding, self.width / MOST_BESIDE)).collect();

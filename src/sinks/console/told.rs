@@ -1,6 +1,6 @@
 //! Words about findings, in any layout.
 
-use super::Page;
+use super::TextPage;
 use crate::config::FindingSeverity;
 use crate::findings::{Finding, shown_time};
 use crate::terminal::{Colour, counted, escape_controls, width, wrapped};
@@ -62,7 +62,7 @@ pub(super) fn colour(severity: Option<FindingSeverity>) -> Colour {
     }
 }
 
-impl Page {
+impl TextPage {
     /// Text of any length in lines that fit, `indent` columns from the left.
     pub fn paragraph(self, text: &str, indent: usize) -> String {
         let most = if self.wide { usize::MAX } else { self.width - indent };
