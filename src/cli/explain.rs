@@ -33,25 +33,25 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append)]
     pub events: Vec<String>,
     /// Evaluate as if the current time were TIME, as for `run`
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time)]
     pub now: Option<DateTime<Utc>>,
     /// Evaluate events from TIME on, as for `run`
-    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
     pub from: Option<DateTime<Utc>>,
     /// Evaluate events up to TIME, as for `run`
-    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
     pub to: Option<DateTime<Utc>>,
     /// Upper limit on memory, as for `run`
-    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size)]
+    #[arg(long, hide_short_help = true, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size)]
     pub memory_limit: usize,
     /// Directory for spilled data (default: the system's directory for temporary files)
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, hide_short_help = true, value_name = "DIR")]
     pub spill_dir: Option<PathBuf>,
     /// Number of worker threads, at most 1024 (default: one per processor)
-    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<NonZeroUsize>,
     /// Device that trains `word2vec` models, as for `run`
-    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
+    #[arg(long, hide_short_help = true, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
 }
 

@@ -50,8 +50,10 @@ cases, SIGHUP reads the configuration again. Exit codes: 0 ended between runs; 7
     )]
     Daemon(RunArgs),
     /// Explain why an event is an outlier or not, and what would turn the verdict
-    #[command(after_help = "Give the events and the configuration of the run. Examples: ee-outliers explain 3f9a2c \
---events events/ and ee-outliers explain --document events.ndjson/000000000017 --events events.ndjson")]
+    #[command(
+        after_long_help = "Give the events and the configuration of the run. Examples: ee-outliers explain 3f9a2c \
+--events events/ and ee-outliers explain --document events.ndjson/000000000017 --events events.ndjson"
+    )]
     Explain(ExplainArgs),
     /// Report every problem in every configuration file, without running anything
     Check(CheckArgs),

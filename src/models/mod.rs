@@ -27,7 +27,9 @@ pub mod word2vec;
 pub use candidates::{Candidate, Candidates, SortedCandidates};
 pub use columns::{Columns, Key};
 pub use error::EvaluationError;
-pub use evidence::{Asked, Bar, Bin, Change, Counterfactual, Depth, Evidence, Neighbour, OutlierSide, Plot, WordFit};
+pub use evidence::{
+    Asked, Bar, Counterfactual, Depth, Evidence, Neighbour, OutlierSide, Plot, PlotBin, VerdictChange, WordFit,
+};
 pub use finding::{FindingTarget, FindingTexts, finding_texts};
 pub use population::FirstRound;
 pub use recall::Recall;

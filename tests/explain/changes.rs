@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use ee_outliers::models::{Change, Depth, Evidence};
+use ee_outliers::models::{Depth, Evidence, VerdictChange};
 use ee_outliers::plan::Period;
 
 use super::world::World;
@@ -71,7 +71,7 @@ const USE_CASES: [UseCase; 9] = [
     },
     UseCase {
         name: "sudden_appearance_process",
-        settings: "history_window_days=7\naggregator=host\ntarget=process\nsliding_window_size=12:00:00\nsliding_window_step_size=01:00:00",
+        settings: "history_window_days=7\naggregator=host\ntarget=process\nsliding_window_size=00:12:00\nsliding_window_step_size=00:01:00",
         sensitivity: "",
     },
 ];
@@ -122,7 +122,9 @@ fn time_text(second: u64) -> String {
 fn second_of(text: &str) -> u64 {
     let time = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").expect("a time").and_utc();
     let start = "2024-05-01T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().expect("a time");
-    u64::try_from((time - start).num_microseconds().expect("short")).expect("later").div_ceil(1_000_000)
+    let micros = (time - start).num_microseconds().expect("short");
+    // windows begin before the first event
+    u64::try_from(micros).unwrap_or(0).div_ceil(1_000_000)
 }
 
 /// Explains rows of one use case among `events`: those of `wanted`, or a few of each verdict.
@@ -164,7 +166,12 @@ fn event_idx(element: u64) -> usize {
 
 /// The sensitivity and the events after a change, and the place of the event itself; `None` if the
 /// change is too big to try.
-fn changed(use_case: &UseCase, change: &Change, events: &[Event], own: usize) -> Option<(String, Vec<Event>, usize)> {
+fn changed(
+    use_case: &UseCase,
+    change: &VerdictChange,
+    events: &[Event],
+    own: usize,
+) -> Option<(String, Vec<Event>, usize)> {
     let is_alike = |other: &Event| {
         let event = &events[own];
         event.host == other.host
@@ -185,20 +192,20 @@ fn changed(use_case: &UseCase, change: &Change, events: &[Event], own: usize) ->
         place = own - n_before;
     };
     match change {
-        Change::Key { key, value } => {
+        VerdictChange::Key { key, value } => {
             assert_eq!(key, "trigger_sensitivity");
             sensitivity = value.to_string();
         }
-        Change::MoreEvents { n } if *n <= MOST => all.extend((0..*n).map(|_| events[own].clone())),
-        Change::FewerEvents { n } => {
+        VerdictChange::MoreEvents { n } if *n <= MOST => all.extend((0..*n).map(|_| events[own].clone())),
+        VerdictChange::FewerEvents { n } => {
             let alike: Vec<usize> = (0..events.len()).filter(|&idx| idx != own && is_alike(&events[idx])).collect();
             let removed = &alike[..usize::try_from(*n).expect("small")];
             remove(&mut all, &|idx, _| removed.contains(&idx));
         }
-        Change::MoreTargets { n, .. } if *n <= MOST => {
+        VerdictChange::MoreTargets { n, .. } if *n <= MOST => {
             all.extend((0..*n).map(|idx| Event { host: format!("new{idx}"), ..events[own].clone() }));
         }
-        Change::FewerTargets { n, .. } => {
+        VerdictChange::FewerTargets { n, .. } => {
             let of_user = events.iter().filter(|event| event.user == events[own].user);
             let mut others: Vec<&String> =
                 of_user.map(|event| &event.host).filter(|host| **host != events[own].host).collect();
@@ -207,8 +214,8 @@ fn changed(use_case: &UseCase, change: &Change, events: &[Event], own: usize) ->
             let removed = &others[..usize::try_from(*n).expect("small")];
             remove(&mut all, &|_, event| event.user == events[own].user && removed.contains(&&event.host));
         }
-        Change::EarlierEvent { from, .. } => all.push(Event { second: second_of(from), ..events[own].clone() }),
-        Change::NoEarlierEvent { from, to, n } => {
+        VerdictChange::EarlierEvent { from, .. } => all.push(Event { second: second_of(from), ..events[own].clone() }),
+        VerdictChange::NoEarlierEvent { from, to, n } => {
             let (from, to) = (second_of(from), second_of(to));
             let earlier = |idx: usize, event: &Event| {
                 let is_earlier = event.second < to || event.second == to && idx != own;
@@ -218,7 +225,7 @@ fn changed(use_case: &UseCase, change: &Change, events: &[Event], own: usize) ->
             assert!(n_earlier >= *n, "{n_earlier} of {n}");
             remove(&mut all, &earlier);
         }
-        Change::MoreEvents { .. } | Change::MoreTargets { .. } => return None,
+        VerdictChange::MoreEvents { .. } | VerdictChange::MoreTargets { .. } => return None,
     }
     Some((sensitivity, all, place))
 }

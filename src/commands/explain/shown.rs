@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::looking::{Explanation, Verdict};
 use crate::findings::shown_time;
-use crate::models::{Bar, Bin, Evidence, Neighbour, OutlierSide, Plot, WordFit};
+use crate::models::{Bar, Evidence, Neighbour, OutlierSide, Plot, PlotBin, WordFit};
 use crate::terminal::{counted, escape_controls, thousands};
 
 /// Characters of the longest bar.
@@ -15,6 +15,9 @@ const TEXT: usize = 60;
 
 /// Characters shown of a text that is a line of its own.
 const LINE: usize = 300;
+
+/// Mark of the bar that holds the explained value.
+const OWN: &str = "  <- this one";
 
 /// Heights of arrivals, from none to most.
 const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -132,22 +135,28 @@ fn add_plot(text: &mut String, evidence: &Evidence) {
     }
 }
 
-fn add_histogram(text: &mut String, bins: &[Bin]) {
+fn add_histogram(text: &mut String, bins: &[PlotBin]) {
     text.push('\n');
     let most = bins.iter().map(|bin| bin.n).max().unwrap_or(0);
     let bins = without_gaps(bins);
     let ranges: Vec<String> = bins.iter().map(|bin| format!("{} to {}", number(bin.from), number(bin.to))).collect();
     let width = ranges.iter().map(String::len).max().unwrap_or(0);
     for (bin, range) in bins.iter().zip(ranges) {
-        let _ = writeln!(text, "  {range:>width$} {} {}{}", bar(bin.n, most), thousands(bin.n), own(bin.own));
+        let _ = writeln!(
+            text,
+            "  {range:>width$} {} {}{}",
+            bar(bin.n, most),
+            thousands(bin.n),
+            if bin.own { OWN } else { "" }
+        );
     }
 }
 
 /// The same bins, but empty ones side by side are one.
-fn without_gaps(bins: &[Bin]) -> Vec<Bin> {
-    let is_empty = |bin: &Bin| bin.n == 0 && !bin.own;
+fn without_gaps(bins: &[PlotBin]) -> Vec<PlotBin> {
+    let is_empty = |bin: &PlotBin| bin.n == 0 && !bin.own;
     let runs = bins.chunk_by(|a, b| is_empty(a) && is_empty(b));
-    runs.filter_map(|run| Some(Bin { to: run.last()?.to, ..*run.first()? })).collect()
+    runs.filter_map(|run| Some(PlotBin { to: run.last()?.to, ..*run.first()? })).collect()
 }
 
 fn add_counts(text: &mut String, bars: &[Bar], n_more: u64) {
@@ -157,7 +166,13 @@ fn add_counts(text: &mut String, bars: &[Bar], n_more: u64) {
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     for (shown, name) in bars.iter().zip(names) {
         let padding = " ".repeat(width - name.chars().count());
-        let _ = writeln!(text, "  {padding}{name} {} {}{}", bar(shown.n, most), thousands(shown.n), own(shown.own));
+        let _ = writeln!(
+            text,
+            "  {padding}{name} {} {}{}",
+            bar(shown.n, most),
+            thousands(shown.n),
+            if shown.own { OWN } else { "" }
+        );
     }
     if n_more > 0 {
         let _ = writeln!(text, "  {:>width$} and {} more", "", thousands(n_more));
@@ -184,10 +199,6 @@ fn add_words(text: &mut String, words: &[WordFit]) {
 fn bar(n: u64, most: u64) -> String {
     let length = (n as f64 / most.max(1) as f64 * BAR as f64).round() as usize;
     "█".repeat(length.max(usize::from(n > 0)))
-}
-
-fn own(is_own: bool) -> &'static str {
-    if is_own { "  <- this one" } else { "" }
 }
 
 fn heights(counts: &[u64]) -> String {
@@ -248,7 +259,7 @@ mod tests {
 
     #[test]
     fn gaps_are_one_line() {
-        let bin = |from: f64, n: u64| Bin { from, to: from + 1.0, n, own: false };
+        let bin = |from: f64, n: u64| PlotBin { from, to: from + 1.0, n, own: false };
         let mut text = String::new();
         add_histogram(&mut text, &[bin(0.0, 4), bin(1.0, 0), bin(2.0, 0), bin(3.0, 2)]);
         let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).map(str::trim_end).collect();

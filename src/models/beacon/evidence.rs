@@ -10,8 +10,8 @@ use outlier_kernels::surprise::score;
 use rustc_hash::FxHashMap;
 
 use super::super::evidence::{
-    ArrivalBins, Asked, Change, Counterfactual, Depth, Distribution, Evidence, OutlierSide, Settings, asked_rows,
-    flipping_setting,
+    ArrivalBins, Asked, Counterfactual, Depth, Distribution, Evidence, OutlierSide, Settings, VerdictChange,
+    asked_rows, flipping_setting,
 };
 use super::super::{Inputs, column, places, rows, rows_of, text};
 use super::judge::judge;
@@ -39,11 +39,11 @@ pub(super) async fn evidence(
             wanted.entry((aggregator, target)).or_default().push(element.0);
         }
     }
-    let arrivals = arrivals(has_target, view, &wanted, &inputs).await?;
+    let arrivals = arrivals(beacon, view, &wanted, &inputs).await?;
     let mut judged = judge(beacon, view, &inputs).await?;
     judged.groups.sort_unstable_by(|a, b| a.rhythm.ln_p.total_cmp(&b.rhythm.ln_p));
     let n_others = judged.n_others;
-    let explaining = Explaining { beacon, view, asked, groups: with_q(judged.groups, n_others), n_others };
+    let explaining = Explaining::new((beacon, view, asked), with_q(judged.groups, n_others), n_others);
     let places: FxHashMap<Pair, usize> =
         (0..).zip(&explaining.groups).map(|(idx, found)| ((found.group.aggregator, found.group.target), idx)).collect();
     let mut found = Vec::new();
@@ -61,14 +61,14 @@ pub(super) async fn evidence(
 
 /// Arrivals of the events of groups.
 async fn arrivals(
-    has_target: bool,
+    beacon: &Beacon,
     view: &View,
     wanted: &FxHashMap<Pair, Vec<u64>>,
     inputs: &Inputs<'_>,
 ) -> Result<FxHashMap<Pair, ArrivalBins>, DataFusionError> {
     let groups = || rows_of(view, wanted.keys().map(|(aggregator, _)| *aggregator).collect(), inputs);
     let mut keys = vec![col("aggregator")];
-    keys.extend(has_target.then(|| col("target")));
+    keys.extend((!beacon.target.is_empty()).then(|| col("target")));
     let ends = vec![min(col("time")).alias("first"), max(col("time")).alias("last"), count(lit(1)).alias("n")];
     let mut found: FxHashMap<Pair, ArrivalBins> = FxHashMap::default();
     for batch in &groups()?.aggregate(keys, ends)?.collect().await? {
@@ -104,9 +104,22 @@ struct Explaining<'a> {
     /// Groups with some rhythm, the most regular first.
     groups: Vec<Flagged>,
     n_others: u64,
+    /// Values of these groups.
+    values: Distribution,
+    /// Distinct scores of all groups, in ascending order.
+    scores: Vec<f64>,
 }
 
-impl Explaining<'_> {
+impl<'a> Explaining<'a> {
+    fn new((beacon, view, asked): (&'a Beacon, &'a View, &'a Asked), groups: Vec<Flagged>, n_others: u64) -> Self {
+        let mut scores: Vec<f64> = groups.iter().map(|judged| score(surprise(&judged.group))).collect();
+        scores.extend((n_others > 0).then_some(0.0));
+        scores.dedup();
+        scores.reverse();
+        let values = groups.iter().map(|judged| value(beacon, judged)).collect();
+        Explaining { beacon, view, asked, groups, n_others, values: Distribution::of(values), scores }
+    }
+
     fn group(&self, (aggregator, target): Pair, judged: Option<&Flagged>, arrivals: &ArrivalBins) -> Evidence {
         let Explaining { beacon, view, .. } = *self;
         let columns = view.columns();
@@ -116,10 +129,8 @@ impl Explaining<'_> {
             BeaconMethod::Float | BeaconMethod::Percentile => ("score of the rhythm", OutlierSide::Above),
         };
         let n_groups = self.groups.len() as u64 + self.n_others;
-        let values = self.values();
-        let value = judged.map(|judged| self.value(judged));
-        let neighbours = value.map_or([None, None], |value| values.neighbours(value));
-        let [below, above] = neighbours;
+        let value = judged.map(|judged| value(beacon, judged));
+        let [below, above] = value.map_or([None, None], |value| self.values.neighbours(value));
         let kernel_side = match side {
             OutlierSide::Above => outlier_kernels::Side::High,
             OutlierSide::Below => outlier_kernels::Side::Low,
@@ -134,7 +145,7 @@ impl Explaining<'_> {
             side: Some(side),
             population: "groups with enough events".to_owned(),
             n_values: n_groups,
-            rank: value.map(|value| values.rank(value, kernel_side)),
+            rank: value.map(|value| self.values.rank(value, kernel_side)),
             below,
             above,
             notes: vec![self.note(judged, arrivals)],
@@ -167,33 +178,15 @@ impl Explaining<'_> {
         }
     }
 
-    fn value(&self, judged: &Flagged) -> f64 {
-        match self.beacon.trigger.method {
-            BeaconMethod::Fdr => judged.q,
-            BeaconMethod::Float | BeaconMethod::Percentile => score(surprise(&judged.group)),
-        }
-    }
-
-    /// Values of all groups.
-    fn values(&self) -> Distribution {
-        Distribution::of(self.groups.iter().map(|judged| self.value(judged)).collect())
-    }
-
     fn frontier(&self, sensitivity: f64) -> Option<f64> {
         match self.beacon.trigger.method {
             BeaconMethod::Fdr | BeaconMethod::Float => Some(sensitivity),
-            BeaconMethod::Percentile => {
-                let mut scores: Vec<f64> = self.groups.iter().map(|judged| score(surprise(&judged.group))).collect();
-                scores.extend((self.n_others > 0).then_some(0.0));
-                scores.dedup();
-                scores.reverse();
-                percentile(&scores, sensitivity)
-            }
+            BeaconMethod::Percentile => percentile(&self.scores, sensitivity),
         }
     }
 
     fn changes(&self, judged: &Flagged) -> Vec<Counterfactual> {
-        let value = self.value(judged);
+        let value = value(self.beacon, judged);
         let (settings, is_flagged): (_, &dyn Fn(f64) -> bool) = match self.beacon.trigger.method {
             // a rate is reached by the discovery whose rate it is
             BeaconMethod::Fdr => (Settings::Rates, &|rate| value <= rate),
@@ -204,8 +197,16 @@ impl Explaining<'_> {
         };
         let now = self.beacon.trigger.sensitivity;
         let flagged = is_flagged(now);
-        let setting = flipping_setting(settings, now, flagged, is_flagged);
-        let change = |value| Change::Key { key: "trigger_sensitivity".to_owned(), value };
+        let setting = flipping_setting(settings, now, is_flagged);
+        let change = |value| VerdictChange::Key { key: "trigger_sensitivity".to_owned(), value };
         setting.map(change).into_iter().map(|change| Counterfactual { change, flagged: !flagged }).collect()
+    }
+}
+
+/// Value of a group that is compared.
+fn value(beacon: &Beacon, judged: &Flagged) -> f64 {
+    match beacon.trigger.method {
+        BeaconMethod::Fdr => judged.q,
+        BeaconMethod::Float | BeaconMethod::Percentile => score(surprise(&judged.group)),
     }
 }

@@ -11,7 +11,7 @@ use crate::terminal::{counted, thousands};
 pub struct Counterfactual {
     /// The change.
     #[serde(flatten)]
-    pub change: Change,
+    pub change: VerdictChange,
     /// Verdict after the change.
     pub flagged: bool,
 }
@@ -19,7 +19,7 @@ pub struct Counterfactual {
 /// Change of the configuration or of the events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
-pub enum Change {
+pub enum VerdictChange {
     /// Another value of a key of the use case.
     Key {
         /// Name of the key.
@@ -74,24 +74,24 @@ impl fmt::Display for Counterfactual {
     /// the group it would not be an outlier`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.change {
-            Change::Key { key, value } => write!(f, "with {key} = {value}"),
-            Change::MoreEvents { n } => write!(f, "with {} more {} like this one", thousands(*n), events(*n)),
-            Change::FewerEvents { n } => write!(f, "with {} fewer {} like this one", thousands(*n), events(*n)),
-            Change::MoreTargets { n, fields } => {
+            VerdictChange::Key { key, value } => write!(f, "with {key} = {value}"),
+            VerdictChange::MoreEvents { n } => write!(f, "with {} more {} like this one", thousands(*n), events(*n)),
+            VerdictChange::FewerEvents { n } => write!(f, "with {} fewer {} like this one", thousands(*n), events(*n)),
+            VerdictChange::MoreTargets { n, fields } => {
                 write!(
                     f,
                     "with {} of {fields} in the group",
                     counted(*n, "more distinct value", "more distinct values")
                 )
             }
-            Change::FewerTargets { n, fields } => {
+            VerdictChange::FewerTargets { n, fields } => {
                 let values = counted(*n, "distinct value fewer", "distinct values fewer");
                 write!(f, "with {values} of {fields} in the group")
             }
-            Change::EarlierEvent { from, to } => {
+            VerdictChange::EarlierEvent { from, to } => {
                 write!(f, "with one more event like this one between {from} and {to}")
             }
-            Change::NoEarlierEvent { from, to, n } => {
+            VerdictChange::NoEarlierEvent { from, to, n } => {
                 write!(f, "without the {} like this one between {from} and {to}", counted(*n, "event", "events"))
             }
         }?;
@@ -109,14 +109,14 @@ mod tests {
 
     #[test]
     fn changes_are_sentences() {
-        let check = |change: Change, flagged: bool, expected: &str| {
+        let check = |change: VerdictChange, flagged: bool, expected: &str| {
             assert_eq!(Counterfactual { change, flagged }.to_string(), expected);
         };
-        let more = |n| Change::MoreTargets { n, fields: "host.name".to_owned() };
+        let more = |n| VerdictChange::MoreTargets { n, fields: "host.name".to_owned() };
         check(more(1), false, "with 1 more distinct value of host.name in the group it would not be an outlier");
         check(more(3), false, "with 3 more distinct values of host.name in the group it would not be an outlier");
-        let key = Change::Key { key: "trigger_sensitivity".to_owned(), value: 7.2 };
+        let key = VerdictChange::Key { key: "trigger_sensitivity".to_owned(), value: 7.2 };
         check(key, true, "with trigger_sensitivity = 7.2 it would be an outlier");
-        check(Change::FewerEvents { n: 1 }, true, "with 1 fewer event like this one it would be an outlier");
+        check(VerdictChange::FewerEvents { n: 1 }, true, "with 1 fewer event like this one it would be an outlier");
     }
 }

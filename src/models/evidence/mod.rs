@@ -20,8 +20,8 @@ pub(super) use plot::{ArrivalBins, histogram};
 pub(super) use rows::asked_rows;
 pub(super) use search::{Settings, flipping_number, flipping_setting};
 
-pub use change::{Change, Counterfactual};
-pub use plot::{Bar, Bin, Plot};
+pub use change::{Counterfactual, VerdictChange};
+pub use plot::{Bar, Plot, PlotBin};
 
 /// Rows to explain.
 #[derive(Debug, Clone)]

@@ -22,7 +22,7 @@ pub enum Plot {
     /// Distribution of the values of the group.
     Histogram {
         /// Bins in ascending order, without gaps.
-        bins: Vec<Bin>,
+        bins: Vec<PlotBin>,
     },
     /// Numbers of occurrences of texts.
     Counts {
@@ -46,7 +46,7 @@ pub enum Plot {
 
 /// Bin of a histogram.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Bin {
+pub struct PlotBin {
     /// Smallest value that belongs to it.
     pub from: f64,
     /// Upper end, which belongs to the next bin unless it is the last one.
@@ -73,11 +73,12 @@ pub(in crate::models) fn histogram(distribution: &Distribution, own: f64) -> Plo
     let values = distribution.values();
     let (Some(&first), Some(&last)) = (values.first(), values.last()) else { return Plot::Nothing };
     let (from, to) = (first.min(own), last.max(own));
-    let edges = edges(from, to, values.iter().all(|value| value.fract() == 0.0));
+    let are_whole = values.iter().all(|value| value.fract() == 0.0) && to - from < 1e15;
+    let edges = if are_whole { whole_edges(from, to) } else { edges(from, to) };
     let n_bins = edges.len() - 1;
     let bin_of = |value: f64| edges[1..].partition_point(|&end| end <= value).min(n_bins - 1);
-    let mut bins: Vec<Bin> =
-        edges.windows(2).map(|ends| Bin { from: ends[0], to: ends[1], n: 0, own: false }).collect();
+    let mut bins: Vec<PlotBin> =
+        edges.windows(2).map(|ends| PlotBin { from: ends[0], to: ends[1], n: 0, own: false }).collect();
     for (value, n) in distribution.iter() {
         bins[bin_of(value)].n += n;
     }
@@ -85,22 +86,26 @@ pub(in crate::models) fn histogram(distribution: &Distribution, own: f64) -> Plo
     Plot::Histogram { bins }
 }
 
-/// Ends of at most [`BINS`] bins of equal width, in ascending order. Bins of whole numbers hold the
-/// same number of them.
-fn edges(from: f64, to: f64, is_whole: bool) -> Vec<f64> {
+/// Ends of at most [`BINS`] bins of equal width, in ascending order.
+fn edges(from: f64, to: f64) -> Vec<f64> {
     let width = (to - from) / BINS as f64;
     if from == to || !width.is_finite() || from + width == from || to - width == to {
         return vec![from, to];
     }
-    if is_whole && to - from < 1e15 {
-        let (from, to) = (from.floor(), to.ceil());
-        let width = ((to - from + 1.0) / BINS as f64).ceil().max(1.0);
-        let n = ((to - from + 1.0) / width).ceil() as usize;
-        return (0..=n).map(|idx| from + idx as f64 * width).collect();
-    }
     let mut edges: Vec<f64> = (0..=BINS).map(|idx| from + idx as f64 * width).collect();
     edges[BINS] = to;
     edges
+}
+
+/// The same for whole numbers: each bin holds the same number of them.
+fn whole_edges(from: f64, to: f64) -> Vec<f64> {
+    if from == to {
+        return vec![from, to];
+    }
+    let n_numbers = to.ceil() - from.floor() + 1.0;
+    let width = (n_numbers / BINS as f64).ceil();
+    let n = (n_numbers / width).ceil() as usize;
+    (0..=n).map(|idx| from.floor() + idx as f64 * width).collect()
 }
 
 /// Numbers of events over time, as they are counted.

@@ -9,6 +9,8 @@ pub(in crate::models) enum Settings {
     Percentages,
     /// Between 0 and 1, exclusive.
     Rates,
+    /// Any number from 0 on: nobody means negative ones.
+    Factors,
     /// Any number.
     Numbers,
 }
@@ -19,7 +21,8 @@ impl Settings {
         match method {
             TriggerMethod::Percentile => Settings::Percentages,
             TriggerMethod::Fdr => Settings::Rates,
-            _ => Settings::Numbers,
+            TriggerMethod::Float => Settings::Numbers,
+            _ => Settings::Factors,
         }
     }
 
@@ -34,13 +37,12 @@ impl Settings {
 
     /// First and last place of the search.
     fn range(self, start: f64) -> [f64; 2] {
+        let reach = 1e6 * start.abs().max(1.0);
         match self {
             Settings::Percentages => [0.0, 100.0],
             Settings::Rates => [-300.0, -1e-6],
-            Settings::Numbers => {
-                let reach = 1e6 * start.abs().max(1.0);
-                [start - reach, start + reach]
-            }
+            Settings::Factors => [start.min(0.0), start + reach],
+            Settings::Numbers => [start - reach, start + reach],
         }
     }
 }
@@ -51,14 +53,10 @@ const GROWTH: f64 = 1.6;
 /// Number of times that the stretch with the turn is halved.
 const HALVINGS: u32 = 60;
 
-/// Returns the setting nearest to `start` with which the verdict is the opposite of `flagged`, with
+/// Returns the setting nearest to `start` with which the verdict is the opposite of that at `start`, with
 /// few digits; `None` if there is none.
-pub(in crate::models) fn flipping_setting(
-    settings: Settings,
-    start: f64,
-    flagged: bool,
-    judge: impl Fn(f64) -> bool,
-) -> Option<f64> {
+pub(in crate::models) fn flipping_setting(settings: Settings, start: f64, judge: impl Fn(f64) -> bool) -> Option<f64> {
+    let flagged = judge(start);
     let flips = |place: f64| judge(settings.value(place)) != flagged;
     let from = settings.place(start);
     let found = settings.range(from).into_iter().filter_map(|end| {
@@ -98,9 +96,9 @@ fn turn(from: f64, end: f64, flips: &impl Fn(f64) -> bool) -> Option<(f64, f64)>
 /// The value of `flipped`, or one a bit further from `kept` that takes fewer digits.
 fn short(settings: Settings, kept: f64, flipped: f64, flips: &impl Fn(f64) -> bool) -> f64 {
     let exact = settings.value(flipped);
-    let is_up = flipped > kept;
+    let direction = (flipped - kept).signum();
     (2..=15)
-        .map(|digits| rounded(exact, digits, is_up))
+        .map(|digits| rounded(exact, digits, direction))
         .find(|value| {
             let place = settings.place(*value);
             place.is_finite() && flips(place) && settings.range(kept).iter().all(|end| is_within(place, *end, flipped))
@@ -113,25 +111,26 @@ fn is_within(place: f64, end: f64, inside: f64) -> bool {
     if end >= inside { place <= end } else { place >= end }
 }
 
-/// A number with at most so many significant digits: the next greater or smaller one.
-fn rounded(number: f64, digits: i32, is_up: bool) -> f64 {
+/// A number with at most so many significant digits: the next one in this direction.
+fn rounded(number: f64, digits: i32, direction: f64) -> f64 {
     if number == 0.0 {
         return 0.0;
     }
     let exponent = digits - 1 - number.abs().log10().floor() as i32;
     // powers of ten with negative exponents are not exact
     let scaled = if exponent >= 0 { number * 10_f64.powi(exponent) } else { number / 10_f64.powi(-exponent) };
-    let whole = if is_up { scaled.ceil() } else { scaled.floor() };
+    let whole = (scaled * direction).ceil() * direction;
     if exponent >= 0 { whole / 10_f64.powi(exponent) } else { whole * 10_f64.powi(-exponent) }
 }
 
 /// Numbers that are tried one by one.
 const ONE_BY_ONE: u64 = 32;
 
-/// Returns a small number, at most `most`, with which the verdict is the opposite of `flagged`. It
+/// Returns a small number, at most `most`, with which the verdict is the opposite of that at 0. It
 /// is the smallest one up to 32, and whatever the verdicts of smaller numbers otherwise, if they
 /// turn once.
-pub(in crate::models) fn flipping_number(most: u64, flagged: bool, judge: impl Fn(u64) -> bool) -> Option<u64> {
+pub(in crate::models) fn flipping_number(most: u64, judge: impl Fn(u64) -> bool) -> Option<u64> {
+    let flagged = judge(0);
     let flips = |n: u64| judge(n) != flagged;
     if let Some(n) = (1..=most.min(ONE_BY_ONE)).find(|&n| flips(n)) {
         return Some(n);
@@ -158,34 +157,34 @@ mod tests {
 
     #[test]
     fn the_nearest_setting_that_turns_the_verdict_is_found() {
-        let above = |start: f64, flagged: bool, least: f64| {
-            flipping_setting(Settings::Numbers, start, flagged, |setting| setting > least)
-        };
-        assert_eq!(above(5.0, false, 7.123), Some(7.2));
-        assert_eq!(above(10.0, true, 7.123), Some(7.1));
-        assert_eq!(above(10.0, true, 7.0), Some(7.0));
-        assert_eq!(above(0.0, true, -3.0), Some(-3.0));
-        assert_eq!(flipping_setting(Settings::Numbers, 3.0, false, |_| false), None);
+        let above = |start: f64, least: f64| flipping_setting(Settings::Numbers, start, |setting| setting > least);
+        assert_eq!(above(5.0, 7.123), Some(7.2));
+        assert_eq!(above(10.0, 7.123), Some(7.1));
+        assert_eq!(above(10.0, 7.0), Some(7.0));
+        assert_eq!(above(0.0, -3.0), Some(-3.0));
+        assert_eq!(flipping_setting(Settings::Numbers, 3.0, |_| false), None);
     }
 
     #[test]
     fn settings_stay_within_their_range() {
         let judge = |least: f64| move |setting: f64| setting >= least;
-        assert_eq!(flipping_setting(Settings::Percentages, 95.0, false, judge(100.0)), Some(100.0));
-        assert_eq!(flipping_setting(Settings::Percentages, 95.0, false, judge(100.1)), None);
-        assert_eq!(flipping_setting(Settings::Percentages, 0.0, true, |setting| setting < 3.0), Some(3.0));
-        let rate = flipping_setting(Settings::Rates, 0.05, false, judge(0.31)).unwrap();
+        assert_eq!(flipping_setting(Settings::Factors, 3.0, judge(-1.0)), None);
+        assert_eq!(flipping_setting(Settings::Factors, 3.0, |setting| setting > 0.0), Some(0.0));
+        assert_eq!(flipping_setting(Settings::Percentages, 95.0, judge(100.0)), Some(100.0));
+        assert_eq!(flipping_setting(Settings::Percentages, 95.0, judge(100.1)), None);
+        assert_eq!(flipping_setting(Settings::Percentages, 0.0, |setting| setting < 3.0), Some(3.0));
+        let rate = flipping_setting(Settings::Rates, 0.05, judge(0.31)).unwrap();
         assert!((0.31..0.32).contains(&rate), "{rate}");
-        let rate = flipping_setting(Settings::Rates, 0.05, true, |setting| setting > 1e-30).unwrap();
+        let rate = flipping_setting(Settings::Rates, 0.05, |setting| setting > 1e-30).unwrap();
         assert!(rate <= 1e-30 && rate > 0.9e-30, "{rate}");
     }
 
     #[test]
     fn numbers_are_the_smallest_ones() {
         for least in [1, 2, 17, 32, 33, 100, 1_000_000] {
-            assert_eq!(flipping_number(1_000_000, false, |n| n >= least), Some(least));
+            assert_eq!(flipping_number(1_000_000, |n| n >= least), Some(least));
         }
-        assert_eq!(flipping_number(99, false, |n| n >= 100), None);
-        assert_eq!(flipping_number(0, false, |_| true), None);
+        assert_eq!(flipping_number(99, |n| n >= 100), None);
+        assert_eq!(flipping_number(0, |n| n > 0), None);
     }
 }

@@ -7,7 +7,7 @@ use outlier_kernels::surprise::Scale;
 use rustc_hash::FxHashMap;
 
 use super::super::evidence::{
-    Asked, Change, Counterfactual, Depth, Distribution, Evidence, Group, Settings, asked_rows, flipping_number,
+    Asked, Counterfactual, Depth, Distribution, Evidence, Group, Settings, VerdictChange, asked_rows, flipping_number,
     flipping_setting, for_each_group, histogram,
 };
 use super::super::peers::Peers;
@@ -41,7 +41,7 @@ pub(super) async fn evidence(
     let mut rows: FxHashMap<u32, Vec<Row>> = FxHashMap::default();
     for table in values.tables(view).await? {
         for batch in &asked_rows(table, asked, &columns, &inputs).await? {
-            read(batch, !values.season_columns().is_empty(), &mut rows)?;
+            read(batch, &values, &mut rows)?;
         }
     }
     let discovery = match metrics.trigger.method {
@@ -64,9 +64,13 @@ pub(super) async fn evidence(
     Ok(found)
 }
 
-fn read(batch: &RecordBatch, is_seasonal: bool, rows: &mut FxHashMap<u32, Vec<Row>>) -> Result<(), DataFusionError> {
+fn read(
+    batch: &RecordBatch,
+    compared: &Values<'_>,
+    rows: &mut FxHashMap<u32, Vec<Row>>,
+) -> Result<(), DataFusionError> {
     let (values, unadjusted) = (column::<Float64Array>(batch, "value")?, column::<Float64Array>(batch, "unadjusted")?);
-    let season_of = if is_seasonal { Some(seasons_in(batch)?) } else { None };
+    let season_of = if compared.season_columns().is_empty() { None } else { Some(seasons_in(batch)?) };
     for (row, (element, aggregator)) in places(batch)?.enumerate() {
         rows.entry(aggregator).or_default().push(Row {
             element: element.0,
@@ -160,10 +164,10 @@ impl Explaining<'_> {
         }
         let flagged = self.is_beyond(row, self.frontier(group, &trigger));
         let at = |sensitivity| self.is_beyond(row, self.frontier(group, &Trigger { sensitivity, ..trigger }));
-        let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, flagged, at);
-        let key = |value| Change::Key { key: "trigger_sensitivity".to_owned(), value };
+        let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, at);
+        let key = |value| VerdictChange::Key { key: "trigger_sensitivity".to_owned(), value };
         let events = if self.discovery.is_none() && row.season.is_none() {
-            self.other_events(row, &group.distribution, flagged)
+            self.other_events(row, &group.distribution)
         } else {
             None
         };
@@ -172,15 +176,15 @@ impl Explaining<'_> {
     }
 
     /// Number of more or fewer events with the same value.
-    fn other_events(&self, row: &Row, distribution: &Distribution, flagged: bool) -> Option<Change> {
+    fn other_events(&self, row: &Row, distribution: &Distribution) -> Option<VerdictChange> {
         let judge = |changed: Distribution| self.is_beyond(row, changed.frontier(&self.metrics.trigger));
-        if flagged {
-            let n = flipping_number(MOST_EVENTS, flagged, |n| judge(distribution.with(row.value, n)));
-            return n.map(|n| Change::MoreEvents { n });
+        if self.is_beyond(row, distribution.frontier(&self.metrics.trigger)) {
+            let n = flipping_number(MOST_EVENTS, |n| judge(distribution.with(row.value, n)));
+            return n.map(|n| VerdictChange::MoreEvents { n });
         }
         let n_equal = distribution.iter().find(|(value, _)| *value == row.value).map_or(0, |(_, n)| n);
-        let n = flipping_number(n_equal.saturating_sub(1), flagged, |n| judge(distribution.without(row.value, n)));
-        n.map(|n| Change::FewerEvents { n })
+        let n = flipping_number(n_equal.saturating_sub(1), |n| judge(distribution.without(row.value, n)));
+        n.map(|n| VerdictChange::FewerEvents { n })
     }
 }
 

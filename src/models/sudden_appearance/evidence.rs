@@ -5,7 +5,7 @@ use datafusion::error::DataFusionError;
 use futures::StreamExt;
 use rustc_hash::FxHashMap;
 
-use super::super::evidence::{ArrivalBins, Asked, Change, Counterfactual, Depth, Evidence, asked_rows};
+use super::super::evidence::{ArrivalBins, Asked, Counterfactual, Depth, Evidence, VerdictChange, asked_rows};
 use super::super::{Inputs, column, places, rows, rows_of, text};
 use super::windows::sliding_windows;
 use super::{duration_text, time_text};
@@ -159,17 +159,17 @@ impl Explaining<'_> {
             value: Some(explained.n_in_window as f64),
             population: "events of the group".to_owned(),
             n_values: n_group,
-            notes: self.notes(&explained, about.flagged),
+            notes: self.notes(&explained, &about),
             changes: match self.asked.depth {
                 Depth::Plots => Vec::new(),
-                Depth::Changes => self.changes(&explained, about.flagged),
+                Depth::Changes => self.changes(&explained, &about),
             },
             plot: group.map(|bins| bins.plot(Some(explained.target))).unwrap_or_default(),
             ..about
         }
     }
 
-    fn notes(&self, explained: &Explained, flagged: bool) -> Vec<String> {
+    fn notes(&self, explained: &Explained, about: &Evidence) -> Vec<String> {
         let size = duration_text(self.sudden.window);
         let mut notes = vec![match explained.window {
             Some((start, end)) => {
@@ -182,7 +182,7 @@ impl Explaining<'_> {
             None => "no event before it has the same target".to_owned(),
         });
         let is_new = self.windows.appears(explained.previous, explained.event.time).is_some();
-        if is_new && !flagged {
+        if is_new && !about.flagged {
             notes.push(
                 "it is new in its window, but known to an earlier run, in a group with too few events, or not \
                  surprising enough"
@@ -192,19 +192,18 @@ impl Explaining<'_> {
         notes
     }
 
-    fn changes(&self, explained: &Explained, flagged: bool) -> Vec<Counterfactual> {
+    fn changes(&self, explained: &Explained, about: &Evidence) -> Vec<Counterfactual> {
         let Some(from) = explained.known_from else { return Vec::new() };
         let (from_text, to) = (time_text(from), time_text(explained.event.time));
-        let change =
-            if flagged {
-                (from < explained.event.time).then_some(Change::EarlierEvent { from: from_text, to })
-            } else {
-                // one that would change what windows there are is not imagined away, nor are
-                // conditions besides those of windows
-                let is_alone = self.sudden.rate.is_some() || self.sudden.min_aggregator_bucket.is_some();
-                (explained.n_known > 0 && !is_alone && from > explained.history.start)
-                    .then_some(Change::NoEarlierEvent { from: from_text, to, n: explained.n_known })
-            };
-        change.into_iter().map(|change| Counterfactual { change, flagged: !flagged }).collect()
+        let change = if about.flagged {
+            (from < explained.event.time).then_some(VerdictChange::EarlierEvent { from: from_text, to })
+        } else {
+            // one that would change what windows there are is not imagined away, nor are
+            // conditions besides those of windows
+            let is_alone = self.sudden.rate.is_some() || self.sudden.min_aggregator_bucket.is_some();
+            (explained.n_known > 0 && !is_alone && from > explained.history.start)
+                .then_some(VerdictChange::NoEarlierEvent { from: from_text, to, n: explained.n_known })
+        };
+        change.into_iter().map(|change| Counterfactual { change, flagged: !about.flagged }).collect()
     }
 }

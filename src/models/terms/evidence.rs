@@ -9,7 +9,7 @@ use outlier_kernels::surprise::{Distances, Scale};
 use rustc_hash::FxHashMap;
 
 use super::super::evidence::{
-    Asked, Change, Counterfactual, Counts, Depth, Distribution, Evidence, Settings, asked_rows, flipping_number,
+    Asked, Counterfactual, Counts, Depth, Distribution, Evidence, Settings, VerdictChange, asked_rows, flipping_number,
     flipping_setting,
 };
 use super::super::peers::Peers;
@@ -248,18 +248,21 @@ impl Judging<'_> {
         }
         let flagged = self.is_outlier(distribution, n, &trigger);
         let at = |sensitivity| self.is_outlier(distribution, n, &Trigger { sensitivity, ..trigger });
-        let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, flagged, at);
-        let key = |value| Change::Key { key: "trigger_sensitivity".to_owned(), value };
+        let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, at);
+        let key = |value| VerdictChange::Key { key: "trigger_sensitivity".to_owned(), value };
         let others = distribution.without(n as f64, 1);
         let with = |n: u64| self.is_outlier(&others.with(n as f64, 1), n, &trigger);
         let (more, fewer) = if self.group.discovery.is_some() {
             (None, None)
         } else {
-            let more = flipping_number(MOST, flagged, |more| with(n + more));
-            (more, flipping_number(n.saturating_sub(1), flagged, |fewer| with(n - fewer)))
+            let more = flipping_number(MOST, |more| with(n + more));
+            (more, flipping_number(n.saturating_sub(1), |fewer| with(n - fewer)))
         };
-        let changes =
-            [setting.map(key), more.map(|n| Change::MoreEvents { n }), fewer.map(|n| Change::FewerEvents { n })];
+        let changes = [
+            setting.map(key),
+            more.map(|n| VerdictChange::MoreEvents { n }),
+            fewer.map(|n| VerdictChange::FewerEvents { n }),
+        ];
         changes.into_iter().flatten().map(|change| Counterfactual { change, flagged: !flagged }).collect()
     }
 }
@@ -286,16 +289,16 @@ fn changes_across(terms: &Terms, distribution: &Distribution, n: u64) -> Vec<Cou
     };
     let flagged = is_outlier(distribution, n, &trigger);
     let at = |sensitivity| is_outlier(distribution, n, &Trigger { sensitivity, ..trigger });
-    let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, flagged, at);
-    let key = |value| Change::Key { key: "trigger_sensitivity".to_owned(), value };
+    let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, at);
+    let key = |value| VerdictChange::Key { key: "trigger_sensitivity".to_owned(), value };
     let others = distribution.without(n as f64, 1);
     let with = |n: u64| is_outlier(&others.with(n as f64, 1), n, &trigger);
-    let more = flipping_number(MOST, flagged, |more| with(n + more));
-    let fewer = flipping_number(n.saturating_sub(1), flagged, |fewer| with(n - fewer));
+    let more = flipping_number(MOST, |more| with(n + more));
+    let fewer = flipping_number(n.saturating_sub(1), |fewer| with(n - fewer));
     let changes = [
         setting.map(key),
-        more.map(|n| Change::MoreTargets { n, fields: fields_text(terms) }),
-        fewer.map(|n| Change::FewerTargets { n, fields: fields_text(terms) }),
+        more.map(|n| VerdictChange::MoreTargets { n, fields: fields_text(terms) }),
+        fewer.map(|n| VerdictChange::FewerTargets { n, fields: fields_text(terms) }),
     ];
     changes.into_iter().flatten().map(|change| Counterfactual { change, flagged: !flagged }).collect()
 }

@@ -7,7 +7,8 @@ use outlier_kernels::{Multiset, beyond};
 use rustc_hash::FxHashMap;
 
 use super::super::evidence::{
-    Asked, Change, Counterfactual, Depth, Distribution, Evidence, Settings, asked_rows, flipping_setting, histogram,
+    Asked, Counterfactual, Depth, Distribution, Evidence, Settings, VerdictChange, asked_rows, flipping_setting,
+    histogram,
 };
 use super::super::peers::{Counted, Peers};
 use super::super::population::Reference;
@@ -66,6 +67,13 @@ struct Discovery {
     reference: Reference,
 }
 
+/// Values with which an hour is compared.
+struct Group {
+    distribution: Distribution,
+    /// False if its aggregator is not judged.
+    has_enough_targets: bool,
+}
+
 struct Explaining<'a> {
     terms: &'a Terms,
     view: &'a View,
@@ -86,8 +94,8 @@ impl Explaining<'_> {
                     continue;
                 }
                 let distribution = Distribution::of(group.iter().map(|hour| hour.value).collect());
-                let is_judged = self.has_enough_targets(group);
-                asked.for_each(|hour| self.explain(hour, &distribution, is_judged, &mut found));
+                let group = Group { distribution, has_enough_targets: self.has_enough_targets(group) };
+                asked.for_each(|hour| self.explain(hour, &group, &mut found));
             }
         }
         Ok(found)
@@ -98,15 +106,18 @@ impl Explaining<'_> {
         for part in self.counting.parts() {
             for group in self.counting.hours(&part).await?.chunk_by(|a, b| a.counted.aggregator == b.counted.aggregator)
             {
-                let is_judged = self.has_enough_targets(group);
+                let has_enough_targets = self.has_enough_targets(group);
                 values.extend(group.iter().map(|hour| hour.value));
                 let wanted = group.iter().filter(|hour| self.wanted.contains_key(&hour.counted));
-                asked.extend(wanted.map(|hour| (*hour, is_judged)));
+                asked.extend(wanted.map(|hour| (*hour, has_enough_targets)));
             }
         }
-        let distribution = Distribution::of(values);
+        let mut group = Group { distribution: Distribution::of(values), has_enough_targets: true };
         let mut found = Vec::new();
-        asked.iter().for_each(|(hour, is_judged)| self.explain(hour, &distribution, *is_judged, &mut found));
+        for (hour, has_enough_targets) in asked {
+            group.has_enough_targets = has_enough_targets;
+            self.explain(&hour, &group, &mut found);
+        }
         Ok(found)
     }
 
@@ -115,18 +126,19 @@ impl Explaining<'_> {
         n_targets >= self.terms.min_target_buckets.unwrap_or(0)
     }
 
-    fn explain(&self, hour: &Hour, distribution: &Distribution, is_judged: bool, found: &mut Vec<Evidence>) {
+    fn explain(&self, hour: &Hour, group: &Group, found: &mut Vec<Evidence>) {
+        let Group { distribution, has_enough_targets } = group;
         let Explaining { terms, view, asked, .. } = self;
         let Hour { counted, n, expected, value } = *hour;
         let frontier = |trigger: &Trigger| {
-            self.frontier(hour, distribution, trigger).filter(|frontier| is_judged && frontier.is_finite())
+            self.frontier(hour, distribution, trigger).filter(|frontier| *has_enough_targets && frontier.is_finite())
         };
         let [below, above] = distribution.neighbours(value);
         let mut notes = vec![format!(
             "{n} occurred in the hour of {}, where {expected} is usual, as other days tell",
             hour_text(counted.hour)
         )];
-        if !is_judged {
+        if !has_enough_targets {
             let least = terms.min_target_buckets.unwrap_or(0);
             notes.push(format!("the group is not judged: min_target_buckets asks for {least} distinct terms"));
         }
@@ -188,8 +200,8 @@ impl Explaining<'_> {
             frontier.is_some_and(|frontier| beyond(value, frontier, kernel_side(trigger.on)))
         };
         let flagged = at(trigger.sensitivity);
-        let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, flagged, at);
-        let change = |value| Change::Key { key: "trigger_sensitivity".to_owned(), value };
+        let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, at);
+        let change = |value| VerdictChange::Key { key: "trigger_sensitivity".to_owned(), value };
         setting.map(change).into_iter().map(|change| Counterfactual { change, flagged: !flagged }).collect()
     }
 }

@@ -16,8 +16,8 @@ use super::word_focus::{PlacedWord, WordFits};
 use crate::config::{Trigger, TriggerFocus, Word2vec};
 use crate::engine::functions::kernel_side;
 use crate::models::evidence::{
-    Asked, Change, Counterfactual, Depth, Distribution, Evidence, Settings, WordFit, asked_rows, flipping_setting,
-    histogram,
+    Asked, Counterfactual, Depth, Distribution, Evidence, Settings, VerdictChange, WordFit, asked_rows,
+    flipping_setting, histogram,
 };
 use crate::models::{Inputs, column, places, rows, text};
 use crate::table::{Population, View};
@@ -70,6 +70,9 @@ pub(super) async fn evidence(
     Ok(found)
 }
 
+/// Explanation of a text, by the ranks of its aggregator and of itself.
+type Explained = ((u32, u32), Evidence);
+
 /// Text of a group that is not judged.
 fn unjudged(word2vec: &Word2vec) -> Evidence {
     let least = word2vec.min_target_buckets;
@@ -87,7 +90,7 @@ fn explain(
     aggregator: &Aggregator,
     wanted: &FxHashMap<u32, Vec<u32>>,
     depth: Depth,
-) -> Result<Vec<((u32, u32), Evidence)>, ModelError> {
+) -> Result<Vec<Explained>, ModelError> {
     let word2vec = &learner.word2vec;
     let (corpus, learned) = learn(word2vec, &aggregator.distinct(), &learner.training(&aggregator.text))?;
     let Some((outputs, _)) = learned else { return Ok(Vec::new()) };
@@ -201,8 +204,8 @@ impl<'a> Texts<'a> {
             }
         };
         let flagged = at(trigger.sensitivity);
-        let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, flagged, at);
-        let change = |value| Change::Key { key: "trigger_sensitivity".to_owned(), value };
+        let setting = flipping_setting(Settings::of(trigger.method), trigger.sensitivity, at);
+        let change = |value| VerdictChange::Key { key: "trigger_sensitivity".to_owned(), value };
         setting.map(change).into_iter().map(|change| Counterfactual { change, flagged: !flagged }).collect()
     }
 }
