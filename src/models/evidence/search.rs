@@ -53,8 +53,8 @@ const GROWTH: f64 = 1.6;
 /// Number of times that the stretch with the turn is halved.
 const HALVINGS: u32 = 60;
 
-/// Returns the setting nearest to `start` with which the verdict is the opposite of that at `start`, with
-/// few digits; `None` if there is none.
+/// Returns the setting nearest to `start` with which the verdict is the opposite of that at
+/// `start`, with few digits; `None` if there is none.
 pub(in crate::models) fn flipping_setting(settings: Settings, start: f64, judge: impl Fn(f64) -> bool) -> Option<f64> {
     let flagged = judge(start);
     let flips = |place: f64| judge(settings.value(place)) != flagged;
