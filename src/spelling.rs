@@ -22,6 +22,24 @@ macro_rules! named_values {
                     $(Self::$value => $name,)+
                 }
             }
+
+            /// The value of this name.
+            pub fn named(name: &str) -> Option<Self> {
+                Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+            }
+        }
+
+        impl serde::Serialize for $enum {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $enum {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = <String as serde::Deserialize>::deserialize(deserializer)?;
+                Self::named(&name).ok_or_else(|| serde::de::Error::custom(format!("unknown value `{name}`")))
+            }
         }
     };
 }

@@ -5,7 +5,7 @@
 //! that is added needs a default.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::FindingSeverity;
@@ -64,7 +64,7 @@ pub struct FindingNotice {
     /// Score of the finding, from 0 to 100.
     pub score: f64,
     /// Severity that the use case names.
-    #[serde(default, serialize_with = "severity_name", deserialize_with = "named_severity")]
+    #[serde(default)]
     pub severity: Option<FindingSeverity>,
     /// ATT&CK techniques that the use case names, such as `T1059.001`.
     #[serde(default)]
@@ -156,16 +156,6 @@ pub struct DigestFinding {
     pub n_outliers: u64,
     /// Assets of the finding, as `TYPE: VALUE`; of many, some.
     pub assets: Vec<String>,
-}
-
-fn severity_name<S: Serializer>(severity: &Option<FindingSeverity>, serializer: S) -> Result<S::Ok, S::Error> {
-    severity.map(FindingSeverity::as_str).serialize(serializer)
-}
-
-fn named_severity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FindingSeverity>, D::Error> {
-    let Some(name) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    let named = FindingSeverity::NAMES.iter().find(|(known, _)| *known == name);
-    named.map(|(_, severity)| Some(*severity)).ok_or_else(|| D::Error::custom(format!("unknown severity `{name}`")))
 }
 
 #[cfg(test)]

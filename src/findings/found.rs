@@ -36,12 +36,13 @@ pub(super) struct Found {
     /// Use cases that flagged its event.
     pub(super) use_cases: Vec<usize>,
     pub(super) summary: String,
+    pub(super) reason: Option<String>,
     pub(super) assets: Vec<String>,
 }
 
 impl Found {
     fn new(number: u64, outlier: GatheredOutlier, event: &Event) -> Result<Self, RollUpError> {
-        let Described { fields, unwrapped_summary } = serde_json::from_str(&outlier.outlier)?;
+        let Described { fields, unwrapped_summary, why } = serde_json::from_str(&outlier.outlier)?;
         let DocumentId { index, id, .. } = outlier.document.id;
         Ok(Found {
             use_case_idx: outlier.use_case_idx,
@@ -55,6 +56,7 @@ impl Found {
             evidence: event.evidence,
             use_cases: event.use_cases.clone(),
             summary: unwrapped_summary,
+            reason: why,
             assets: fields.assets,
         })
     }
@@ -70,7 +72,8 @@ impl Found {
     }
 
     fn n_bytes(&self) -> usize {
-        let texts = [&self.index, &self.id, &self.summary].into_iter().chain(&self.assets).map(String::len);
+        let texts =
+            [&self.index, &self.id, &self.summary].into_iter().chain(&self.reason).chain(&self.assets).map(String::len);
         let n_list_bytes = self.assets.len() * size_of::<String>() + self.use_cases.len() * size_of::<usize>();
         texts.sum::<usize>() + self.finding.n_bytes() + n_list_bytes + size_of::<Self>()
     }
@@ -102,6 +105,7 @@ impl Record for Found {
         self.finding.encode(fields);
         fields.optional_number(self.time.map(i64::cast_unsigned));
         [&self.index, &self.id, &self.summary].into_iter().for_each(|text| fields.text(text));
+        fields.optional_text(self.reason.as_deref());
         [self.text_hash, self.number, self.surprise, self.evidence].into_iter().for_each(|n| fields.number(n));
         fields.texts(&self.assets);
         fields.number(self.use_cases.len() as u64);
@@ -112,6 +116,7 @@ impl Record for Found {
         let (use_case_idx, finding) = (fields.small()?, FindingKey::decode(fields)?);
         let time = fields.optional_number()?.map(u64::cast_signed);
         let (index, id, summary) = (fields.text()?, fields.text()?, fields.text()?);
+        let reason = fields.optional_text()?;
         let (text_hash, number) = (fields.number()?, fields.number()?);
         let (surprise, evidence, assets) = (fields.number()?, fields.number()?, fields.texts()?);
         let n_use_cases = fields.number()?;
@@ -128,6 +133,7 @@ impl Record for Found {
             evidence,
             use_cases,
             summary,
+            reason,
             assets,
         })
     }
@@ -138,6 +144,8 @@ impl Record for Found {
 struct Described {
     fields: DescribedFields,
     unwrapped_summary: String,
+    #[serde(default)]
+    why: Option<String>,
 }
 
 #[derive(Deserialize)]

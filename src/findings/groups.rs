@@ -3,15 +3,17 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::Arc;
 
 use outlier_kernels::surprise::score;
 
 use super::assets::AssetSums;
 use super::found::Found;
-use super::identity::FindingScore;
+use super::identity::{FindingScore, StableId};
 use super::selection::{Reason, Selection};
 use super::surprise::ordered;
 use super::{Finding, Findings, MEMORY_BYTES, RollUp, RollUpError, RolledUp, UseCaseCounts};
+use crate::config::{FindingSeverity, ModelType, UseCase};
 use crate::outlier::{FindingKey, rounded};
 use crate::spill::{FieldReader, FieldWriter, Record, SortedRuns, StoredRuns};
 
@@ -28,11 +30,13 @@ impl Finding {
     }
 
     fn n_bytes(&self) -> usize {
-        let lists = self.assets.iter().chain(&self.supported_by);
+        let lists = self.assets.iter().chain(&self.supported_by).chain(&self.techniques);
         let texts = [&self.use_case, &self.summary, &self.index, &self.id].into_iter().chain(lists);
-        let optional = [&self.aggregator, &self.target].into_iter().flatten();
+        let optional = [&self.aggregator, &self.target, &self.reason].into_iter().flatten();
         let n_bytes: usize = texts.chain(optional).map(String::len).sum();
-        n_bytes + (self.assets.len() + self.supported_by.len()) * size_of::<String>() + size_of::<Self>()
+        n_bytes
+            + (self.assets.len() + self.supported_by.len() + self.techniques.len()) * size_of::<String>()
+            + size_of::<Self>()
     }
 }
 
@@ -48,40 +52,59 @@ impl Ord for Finding {
     /// Highest scores come first, then names decide. Use cases may share a name.
     fn cmp(&self, other: &Self) -> Ordering {
         let counts = |finding: &Self| (finding.documents, finding.outliers, finding.first, finding.last);
-        let texts = (&self.summary, &self.index, &self.id, &self.assets, &self.supported_by);
-        let texts_of_other = (&other.summary, &other.index, &other.id, &other.assets, &other.supported_by);
+        // of two use cases with the same name, either may have more to say
+        let facts = |finding: &Self| (finding.model.as_str(), finding.severity.map(FindingSeverity::as_str));
+        let texts = (&self.summary, &self.reason, &self.index, &self.id);
+        let texts_of_other = (&other.summary, &other.reason, &other.index, &other.id);
+        let lists = (&self.assets, &self.supported_by, &self.techniques);
+        let lists_of_other = (&other.assets, &other.supported_by, &other.techniques);
         self.order()
             .cmp(&other.order())
             .then_with(|| counts(self).cmp(&counts(other)))
             .then_with(|| texts.cmp(&texts_of_other))
+            .then_with(|| lists.cmp(&lists_of_other))
+            .then_with(|| facts(self).cmp(&facts(other)))
     }
 }
 
 impl Record for Finding {
     fn encode(&self, fields: &mut FieldWriter) {
         [self.surprise, self.own_surprise].into_iter().for_each(|bits| fields.number(bits.to_bits()));
+        self.finding_id.encode(fields);
         [&self.use_case, &self.summary, &self.index, &self.id].into_iter().for_each(|text| fields.text(text));
-        [&self.aggregator, &self.target].into_iter().for_each(|text| fields.optional_text(text.as_deref()));
+        [self.model.as_str(), self.severity.map_or("", FindingSeverity::as_str)]
+            .into_iter()
+            .for_each(|name| fields.text(name));
+        let optional = [&self.aggregator, &self.target, &self.reason];
+        optional.into_iter().for_each(|text| fields.optional_text(text.as_deref()));
         [self.documents, self.outliers].into_iter().for_each(|number| fields.number(number));
         [self.first, self.last].into_iter().for_each(|time| fields.optional_number(time.map(i64::cast_unsigned)));
-        [&self.assets, &self.supported_by].into_iter().for_each(|texts| fields.texts(texts));
+        [&self.assets, &self.supported_by, &self.techniques].into_iter().for_each(|texts| fields.texts(texts));
     }
 
     fn decode(fields: &mut FieldReader<'_>) -> io::Result<Self> {
         let (surprise, own_surprise) = (f64::from_bits(fields.number()?), f64::from_bits(fields.number()?));
+        let finding_id = StableId::decode(fields)?;
         let (use_case, summary, index, id) = (fields.text()?, fields.text()?, fields.text()?, fields.text()?);
-        let (aggregator, target) = (fields.optional_text()?, fields.optional_text()?);
+        let unknown = || io::Error::from(io::ErrorKind::InvalidData);
+        let model = ModelType::named(&fields.text()?).ok_or_else(unknown)?;
+        let severity = FindingSeverity::named(&fields.text()?);
+        let (aggregator, target, reason) = (fields.optional_text()?, fields.optional_text()?, fields.optional_text()?);
         let (documents, outliers) = (fields.number()?, fields.number()?);
         let mut time = || Ok::<_, io::Error>(fields.optional_number()?.map(u64::cast_signed));
         let (first, last) = (time()?, time()?);
         let assets = fields.texts()?;
         Ok(Finding {
+            finding_id,
             score: rounded(score(surprise)),
             surprise,
             own_score: rounded(score(own_surprise)),
             own_surprise,
             use_case,
+            model,
+            severity,
             supported_by: fields.texts()?,
+            techniques: fields.texts()?,
             aggregator,
             target,
             documents,
@@ -89,6 +112,7 @@ impl Record for Finding {
             first,
             last,
             summary,
+            reason,
             assets,
             index,
             id,
@@ -103,6 +127,7 @@ pub(super) fn group(
     mut selection: Selection,
 ) -> Result<RolledUp, RollUpError> {
     let mut groups = Groups {
+        use_cases: roll_up.use_cases,
         names: roll_up.use_cases.iter().map(|use_case| use_case.id()).collect(),
         most_documents: roll_up.general.max_documents_per_finding.map_or(u64::MAX, std::num::NonZeroU64::get),
         findings: SortedRuns::new(roll_up.spill_dir, MEMORY_BYTES),
@@ -122,7 +147,8 @@ pub(super) fn group(
     Ok(RolledUp { findings, withheld, use_cases: groups.n_findings.into_iter().zip(left_out).map(counts).collect() })
 }
 
-struct Groups {
+struct Groups<'a> {
+    use_cases: &'a [Arc<UseCase>],
     /// Names of the use cases.
     names: Vec<String>,
     /// Upper limit on the documents of a finding to which its outliers are written.
@@ -154,16 +180,16 @@ struct Group {
     n_asset_bytes: usize,
 }
 
-impl Groups {
+impl Groups<'_> {
     fn add(&mut self, found: Found, selection: &mut Selection) -> Result<(), RollUpError> {
         if !self.open.as_ref().is_some_and(|open| found.is_of_finding(open.use_case_idx, &open.key)) {
             self.close()?;
             self.n_findings[found.use_case_idx] += 1;
         }
         let number = self.n_findings.iter().sum();
-        let name = &self.names[found.use_case_idx];
+        let (use_case, name) = (&self.use_cases[found.use_case_idx], &self.names[found.use_case_idx]);
         let (use_case_idx, outlier_number) = (found.use_case_idx, found.number);
-        let group = self.open.get_or_insert_with(|| Group::new(&found, name));
+        let group = self.open.get_or_insert_with(|| Group::new(&found, use_case, name));
         group.add(found);
         if group.finding.documents > self.most_documents {
             selection.leave_out(use_case_idx, outlier_number, Reason::NotWritten);
@@ -198,14 +224,19 @@ impl Groups {
 
 impl Group {
     /// Starts a finding with its first outlier, which is added like the others.
-    fn new(first: &Found, use_case: &str) -> Self {
+    fn new(first: &Found, use_case: &UseCase, name: &str) -> Self {
+        let finding_id = StableId::of_finding(name, &first.finding);
         let FindingKey { aggregator, target } = first.finding.clone();
         let finding = Finding {
+            finding_id,
             score: 0.0,
             surprise: 0.0,
             own_score: 0.0,
             own_surprise: 0.0,
-            use_case: use_case.to_owned(),
+            use_case: name.to_owned(),
+            model: use_case.model.model_type(),
+            severity: use_case.severity,
+            techniques: use_case.techniques.clone(),
             supported_by: Vec::new(),
             aggregator,
             target,
@@ -214,6 +245,7 @@ impl Group {
             first: None,
             last: None,
             summary: first.summary.clone(),
+            reason: first.reason.clone(),
             assets: Vec::new(),
             index: first.index.clone(),
             id: first.id.clone(),
@@ -245,7 +277,7 @@ impl Group {
             self.strongest = strength;
             self.use_cases = found.use_cases;
             finding.surprise = f64::from_bits(found.evidence);
-            finding.summary = found.summary;
+            (finding.summary, finding.reason) = (found.summary, found.reason);
             (finding.index, finding.id) = document.clone();
         }
         // in the order of time

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use outlier_kernels::surprise::score;
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::Finding;
@@ -36,10 +37,7 @@ impl StableId {
 
     /// Identity of a finding of the use case with this name.
     pub fn of_finding(use_case: &str, finding: &FindingKey) -> Self {
-        Self::of_texts(use_case, finding.aggregator.as_deref(), finding.target.as_deref())
-    }
-
-    fn of_texts(use_case: &str, aggregator: Option<&str>, target: Option<&str>) -> Self {
+        let (aggregator, target) = (finding.aggregator.as_deref(), finding.target.as_deref());
         Self::of([Some(use_case), aggregator, target].map(|text| text.map(str::as_bytes)))
     }
 
@@ -90,10 +88,9 @@ impl ListIdentity {
     }
 }
 
-impl Finding {
-    /// Its identity.
-    pub fn identity(&self) -> StableId {
-        StableId::of_texts(&self.use_case, self.aggregator.as_deref(), self.target.as_deref())
+impl Serialize for StableId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -111,7 +108,7 @@ pub struct FindingScore {
 
 impl FindingScore {
     pub(super) fn of(finding: &Finding, number: u64) -> Self {
-        FindingScore { finding: finding.identity(), surprise: finding.surprise, number }
+        FindingScore { finding: finding.finding_id, surprise: finding.surprise, number }
     }
 
     /// Score of a finding that has none.

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat};
 use serde::{Serialize, Serializer};
 
-use crate::config::{General, UseCase};
+use crate::config::{FindingSeverity, General, ModelType, UseCase};
 use crate::outlier::{StoredOutliers, Withheld};
 use crate::runtime::Interrupt;
 use crate::sources::SourceError;
@@ -61,6 +61,8 @@ fn cut(text: &mut String) {
 /// All outliers of a run with the same use case, aggregator and target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
+    /// Its identity: the same in every run that finds it.
+    pub finding_id: StableId,
     /// Score of its surprise, from 0 to 100.
     pub score: f64,
     /// Surprise of its strongest event in bits: that of all use cases which flagged the event, the
@@ -72,6 +74,12 @@ pub struct Finding {
     pub own_surprise: f64,
     /// Name of the use case: its model type and model name.
     pub use_case: String,
+    /// Type of its model.
+    pub model: ModelType,
+    /// Severity that the use case names.
+    pub severity: Option<FindingSeverity>,
+    /// Techniques of ATT&CK that the use case names.
+    pub techniques: Vec<String>,
     /// Names of other use cases that flagged its strongest event, in the order of their names.
     pub supported_by: Vec<String>,
     /// Text of the aggregator; `None` if the model has none.
@@ -90,6 +98,9 @@ pub struct Finding {
     pub last: Option<i64>,
     /// Summary of the outlier of its strongest event, on one line.
     pub summary: String,
+    /// Clause that says why that event is an outlier, from what the outlier stores; `None` if that
+    /// does not tell.
+    pub reason: Option<String>,
     /// Assets of its events; of many, the first ones in the order of their texts.
     pub assets: Vec<String>,
     /// Index of the document of its strongest event.

@@ -17,11 +17,11 @@ use super::population::{Extremes, Groups, Surprises};
 use super::season::{Season, Values, observations as season_observations, parts, seasons_in};
 use super::{
     Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method,
-    Refinement, WholeEvent, column, places, sample_text, text_of,
+    Refinement, WholeEvent, column, places, reason, sample_text, text_of,
 };
 use crate::config::{Metrics, TriggerMethod, TriggerOn};
 use crate::engine::functions::most_frequent;
-use crate::event::metric::{is_integer, metric_number, metric_observations};
+use crate::event::metric::{is_integer, metric_number, metric_observations, metric_phrase};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::python::float_text;
 use crate::state::Sketch;
@@ -64,6 +64,22 @@ impl Method for Metrics {
 
     fn finding_target(&self) -> FindingTarget {
         FindingTarget::Observation("target")
+    }
+
+    fn reason(&self, stored: &Map<String, Value>) -> Option<String> {
+        let number = |key: &str| reason::number(stored, key).map(reason::shown);
+        let value = metric_phrase(self.metric, &number("metric")?);
+        let season = || Some((reason::text(stored, "baseline_hour")?, number("baseline_expected")?));
+        let (when, usual) = season().map_or_else(Default::default, |(hour, expected)| {
+            (format!(" on {hour}"), format!(", {expected} is usual then"))
+        });
+        let typical = reason::text(stored, "non_outlier_values_sample").map_or_else(String::new, typical);
+        let remembered = || Some((number("remembered_values")?, number("remembered_beyond")?));
+        let remembered = remembered()
+            .map_or_else(String::new, |(all, beyond)| format!("; {beyond} of {all} remembered values are as extreme"));
+        let frontier = number("decision_frontier")?;
+        let peers = reason::among_peers(stored);
+        Some(format!("{value}; the limit{when} was {frontier}{usual}{typical}{remembered}{peers}"))
     }
 }
 
@@ -286,6 +302,12 @@ fn remembered_values(sketch: Option<&Sketch>, candidate: &Candidate, side: Trigg
     };
     [("remembered_values", sketch.map_or(0, Sketch::n)), ("remembered_beyond", sketch.map_or(0, beyond))]
         .map(|(key, n)| (key.to_owned(), n.into()))
+}
+
+/// Clause about the values of a sample.
+fn typical(sample: &str) -> String {
+    let values: Vec<String> = sample.split(',').filter_map(|value| value.parse().ok()).map(reason::shown).collect();
+    if values.is_empty() { String::new() } else { format!(", typical: {}", values.join(", ")) }
 }
 
 fn with_frontier(rows: DataFrame, frontiers: RecordBatch, inputs: &Inputs<'_>) -> Result<DataFrame, DataFusionError> {

@@ -16,6 +16,7 @@ mod flagged;
 mod metrics;
 mod peers;
 mod population;
+mod reason;
 mod recall;
 mod season;
 mod simplequery;
@@ -71,6 +72,10 @@ pub trait Method: Sync {
     fn finding_target(&self) -> FindingTarget {
         FindingTarget::Target
     }
+
+    /// Clause that says why an outlier is one, from what it stores and nothing else; `None` if it
+    /// lacks what the model stores. Parts of it may be texts of events.
+    fn reason(&self, stored: &Map<String, Value>) -> Option<String>;
 
     /// True if an event of a cluster that already has an outlier of the use case is not judged
     /// again.
@@ -291,6 +296,12 @@ pub fn observations(
     let is_declared = |name: &String| stored_keys(model.model_type()).any(|key| key.name == name);
     debug_assert!(seen.keys().all(is_declared), "{:?} stores undeclared keys: {seen:?}", model.model_type());
     seen
+}
+
+/// Clause that says why an outlier of `model` is one, from the fields that it stores; `None` if
+/// they do not tell.
+pub fn reason(model: &Model, stored: &Map<String, Value>) -> Option<String> {
+    method(model).reason(stored)
 }
 
 /// Rows of `view` as a DataFusion table.

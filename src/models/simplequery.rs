@@ -31,6 +31,10 @@ impl Method for SimpleQuery {
         self.highlight_match
     }
 
+    fn reason(&self, _: &Map<String, Value>) -> Option<String> {
+        Some("matches the query, whatever is usual here".to_owned())
+    }
+
     fn skips_tagged(&self) -> bool {
         true
     }

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::config::{Asset, UseCase};
 use crate::event::{Document, FieldPath};
+use crate::models::reason;
 use crate::python::wrap;
 use placeholders::{Scope, Template};
 use shortened::shorten;
@@ -79,6 +80,10 @@ pub struct Description<'a> {
 pub struct Outlier {
     fields: Map<String, Value>,
     unwrapped_summary: String,
+    /// Clause that says why it is an outlier, which documents do not store: it follows from the
+    /// rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
 }
 
 impl Outlier {
@@ -126,6 +131,8 @@ pub fn describe(description: Description<'_>) -> Outlier {
     observations.entry(SCORE).or_insert_with(|| rounded(score(surprise)).into());
     observations.insert("model_name".to_owned(), use_case.model_name.as_str().into());
     observations.insert("model_type".to_owned(), use_case.model.model_type().as_str().into());
+    let mut why = reason(&use_case.model, &observations);
+    why.as_mut().into_iter().for_each(cut);
     let scope = Scope { observations: &observations, event: document };
     let unwrapped_summary = templates.summary.fill(&scope);
     let mut fields = Map::new();
@@ -147,7 +154,16 @@ pub fn describe(description: Description<'_>) -> Outlier {
         shorten(&mut value);
         fields.insert(format!("derived_{key}"), value);
     }
-    Outlier { fields, unwrapped_summary }
+    Outlier { fields, unwrapped_summary, why }
+}
+
+/// Cuts a reason, which may quote an event, to a length that fits beside others.
+fn cut(reason: &mut String) {
+    const MOST_CHARS: usize = 300;
+    if let Some((end, _)) = reason.char_indices().nth(MOST_CHARS) {
+        reason.truncate(end);
+        reason.push_str(" …");
+    }
 }
 
 /// Rounds to two digits after the point, which is more than a surprise can promise.

@@ -51,7 +51,7 @@ impl ExampleSink {
         let mut read = findings.read()?;
         for _ in 0..WITH_OUTLIERS {
             let Some(finding) = read.next_if(|_| true)? else { break };
-            let identity = finding.identity();
+            let identity = finding.finding_id;
             wanted.entry(finding.index).or_default().entry(finding.id).or_default().push(identity);
         }
         Ok(ExampleSink { names: names.to_vec(), wanted, examples: examples.clone() })
@@ -90,9 +90,9 @@ pub fn keep_findings(
     let mut block = Vec::new();
     for _ in 0..MOST_KEPT {
         let Some(finding) = read.next_if(|_| true)? else { break };
-        let identity = finding.identity();
+        let identity = finding.finding_id;
         let example = examples.remove(&identity);
-        block.push(kept(identity, finding, example.map(|example| fields_of(&example.json)).transpose()?));
+        block.push(kept(finding, example.map(|example| fields_of(&example.json)).transpose()?));
         if block.len() == BLOCK {
             delivery.keep(&std::mem::take(&mut block))?;
         }
@@ -104,11 +104,14 @@ fn fields_of(json: &str) -> serde_json::Result<Map<String, Value>> {
     Ok(serde_json::from_str::<crate::outlier::Outlier>(json)?.fields().clone())
 }
 
-fn kept(identity: StableId, finding: Finding, outlier: Option<Map<String, Value>>) -> KeptFinding {
+fn kept(finding: Finding, outlier: Option<Map<String, Value>>) -> KeptFinding {
     let time = |micros: Option<i64>| micros.and_then(DateTime::from_timestamp_micros);
     KeptFinding {
-        id: identity.to_string(),
+        id: finding.finding_id.to_string(),
         use_case: finding.use_case,
+        model: Some(finding.model),
+        severity: finding.severity,
+        techniques: finding.techniques,
         score: finding.score,
         own_score: finding.own_score,
         surprise: finding.surprise,
@@ -120,6 +123,7 @@ fn kept(identity: StableId, finding: Finding, outlier: Option<Map<String, Value>
         first: time(finding.first),
         last: time(finding.last),
         summary: finding.summary,
+        reason: finding.reason,
         assets: finding.assets,
         index: finding.index,
         document: finding.id,

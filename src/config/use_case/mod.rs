@@ -92,6 +92,8 @@ pub struct UseCase {
     pub outlier_summary: String,
     /// Arbitrary parameters in section order, copied into each outlier; none has a reserved name.
     pub arbitrary: Vec<(String, String)>,
+    /// Techniques of ATT&CK that it shows, such as `T1059.001`.
+    pub techniques: Vec<String>,
     /// Severity of its findings, if its parameter `severity` names one.
     pub severity: Option<FindingSeverity>,
     /// Whitelist entries of its file and of its own section.
@@ -200,6 +202,7 @@ impl<'a> Context<'a> {
             outlier_type: outlier_type?.to_owned(),
             outlier_reason: outlier_reason?.to_owned(),
             outlier_summary: outlier_summary?.to_owned(),
+            techniques: technique::of(&arbitrary),
             severity: FindingSeverity::of(&arbitrary),
             arbitrary,
             whitelist,

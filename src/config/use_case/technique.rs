@@ -30,6 +30,15 @@ pub(super) fn check(keys: &mut Keys<'_>) {
     }
 }
 
+/// Techniques that the parameters of a use case name. Those with placeholders differ from outlier
+/// to outlier.
+pub(super) fn of(parameters: &[(String, String)]) -> Vec<String> {
+    // of old configurations, some have the plural
+    let named = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, text)| text.as_str());
+    let text = named(KEY).or_else(|| named("techniques")).unwrap_or_default();
+    ids(text).filter(|id| !id.contains('{')).map(str::to_owned).collect()
+}
+
 /// The ids in a text.
 fn ids(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|id| !id.is_empty())

@@ -43,7 +43,11 @@ const MIN_TAIL: usize = 12;
 pub(super) const METRIC: Definition = Definition {
     stored: &[LENGTH, WORD],
     observations,
-    ..Definition::new(|text| Some(longest(text).map_or(0.0, |(length, _)| length as f64)), NumberForm::Integer)
+    ..Definition::new(
+        |text| Some(longest(text).map_or(0.0, |(length, _)| length as f64)),
+        NumberForm::Integer,
+        "{} characters encoded as base64",
+    )
 };
 
 fn observations(text: &str) -> Vec<(StoredKey, Value)> {

@@ -5,4 +5,5 @@ use super::{Definition, NumberForm};
 pub(super) const METRIC: Definition = Definition::new(
     |text| Some(outlier_kernels::entropy(text)),
     NumberForm::FloatOrZero { contributes: |character| u32::from(character) <= 0xff },
+    "entropy of {} bits per character",
 );

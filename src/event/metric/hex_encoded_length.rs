@@ -15,6 +15,7 @@ pub(super) const METRIC: Definition = Definition {
     ..Definition::new(
         |text| Some(hex_encoded_length(text).map_or(0.0, |(length, _)| length as f64)),
         NumberForm::Integer,
+        "{} hexadecimal digits in a row",
     )
 };
 

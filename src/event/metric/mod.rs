@@ -53,6 +53,8 @@ struct Definition {
     /// Number of a text; `None` if the text has none.
     value: fn(&str) -> Option<f64>,
     form: NumberForm,
+    /// Words about the number, with `{}` in its place.
+    phrase: &'static str,
     /// Keys that [`Self::observations`] writes.
     stored: &'static [StoredKey],
     observations: fn(&str) -> Vec<(StoredKey, Value)>,
@@ -60,8 +62,8 @@ struct Definition {
 
 impl Definition {
     /// Metric without observations.
-    const fn new(value: fn(&str) -> Option<f64>, form: NumberForm) -> Self {
-        Definition { value, form, stored: &[], observations: |_| Vec::new() }
+    const fn new(value: fn(&str) -> Option<f64>, form: NumberForm, phrase: &'static str) -> Self {
+        Definition { value, form, phrase, stored: &[], observations: |_| Vec::new() }
     }
 }
 
@@ -97,6 +99,11 @@ pub fn metric_number(metric: Metric, text: &str, value: f64) -> Number {
         NumberForm::FloatOrZero { contributes } => !text.chars().any(contributes),
     };
     if is_integer { Number::from(value as i64) } else { Number::from_f64(value).unwrap_or_else(|| Number::from(0)) }
+}
+
+/// Words about a number of `metric`, which is written as `number`: `412 characters`.
+pub fn metric_phrase(metric: Metric, number: &str) -> String {
+    definition(metric).phrase.replace("{}", number)
 }
 
 /// Returns the observations on `text` beside its number.

@@ -3,4 +3,4 @@
 use super::{Definition, NumberForm};
 use crate::python::parse_float;
 
-pub(super) const METRIC: Definition = Definition::new(parse_float, NumberForm::Float);
+pub(super) const METRIC: Definition = Definition::new(parse_float, NumberForm::Float, "a value of {}");

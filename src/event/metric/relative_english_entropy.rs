@@ -8,4 +8,5 @@ use super::{Definition, NumberForm};
 pub(super) const METRIC: Definition = Definition::new(
     |text| Some(relative_english_entropy(text)),
     NumberForm::FloatOrZero { contributes: has_english_frequency },
+    "unlike common names by {} bits per character",
 );

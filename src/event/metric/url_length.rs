@@ -19,7 +19,11 @@ const URLS: StoredKey = StoredKey::new("extracted_urls", StoredKind::Dynamic, Pe
 pub(super) const METRIC: Definition = Definition {
     stored: &[LENGTH, URLS],
     observations,
-    ..Definition::new(|text| Some(url_length(text).map_or(0.0, |(length, _)| length as f64)), NumberForm::Integer)
+    ..Definition::new(
+        |text| Some(url_length(text).map_or(0.0, |(length, _)| length as f64)),
+        NumberForm::Integer,
+        "URLs of {} characters",
+    )
 };
 
 fn observations(text: &str) -> Vec<(StoredKey, Value)> {

@@ -163,6 +163,9 @@ mod tests {
         KeptFinding {
             id: "0123abcd".to_owned(),
             use_case: hostile(),
+            model: None,
+            severity: None,
+            techniques: vec![hostile()],
             score: 97.25,
             own_score: 90.0,
             surprise: 12.0,
@@ -174,6 +177,7 @@ mod tests {
             first: Some(run().begun),
             last: None,
             summary: hostile(),
+            reason: Some(hostile()),
             assets: vec![hostile(); 7],
             index: hostile(),
             document: hostile(),

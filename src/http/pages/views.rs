@@ -159,6 +159,11 @@ pub(super) fn facts(finding: &KeptFinding) -> Vec<Fact> {
         ),
         fact("Use case", finding.use_case.clone()),
     ];
+    facts.extend(finding.reason.clone().map(|reason| fact("Why", reason)));
+    facts.extend(finding.severity.map(|severity| fact("Severity", severity.as_str().to_owned())));
+    if !finding.techniques.is_empty() {
+        facts.push(fact("ATT&CK", finding.techniques.join(", ")));
+    }
     if !finding.supported_by.is_empty() {
         facts.push(fact("Also flagged by", finding.supported_by.join(", ")));
     }

@@ -13,12 +13,12 @@ mod judge;
 mod observed;
 mod trigger;
 
+use arrow::array::UInt32Array;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 use rustc_hash::FxHashMap;
-
-use arrow::array::UInt32Array;
+use serde_json::{Map, Value};
 
 use super::{
     Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement, column, places, rows_of,
@@ -48,6 +48,10 @@ impl Method for Beacon {
 
     fn refinement(&self) -> Refinement {
         Refinement::SameAggregator
+    }
+
+    fn reason(&self, stored: &Map<String, Value>) -> Option<String> {
+        observed::reason(stored)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::super::reason::{number, shown, text};
 use super::super::sudden_appearance::time_text;
 use super::super::{Candidate, text_of};
 use super::trigger::Flagged;
@@ -66,6 +67,16 @@ pub(super) fn observations(
     add("p_value", rhythm.ln_p.exp().into());
     add("q_value", (*q).into());
     seen
+}
+
+/// Clause that says why an outlier of `beacon` is one.
+pub(super) fn reason(stored: &Map<String, Value>) -> Option<String> {
+    let number = |key: &str| number(stored, key).map(shown);
+    let (period, hours) = (text(stored, "period")?, text(stored, "duty_hours").unwrap_or("0-24"));
+    let (beats, missed, jitter) = (number("beats")?, number("missed_beats")?, number("jitter")?);
+    let sources = number("sources").map_or_else(String::new, |n| format!("; from {n} sources"));
+    let hours = if hours == "0-24" { "around the clock".to_owned() } else { format!("in the hours {hours}") };
+    Some(format!("every {period}, {beats} times {hours}; {missed} missing, jitter {jitter} %{sources}"))
 }
 
 fn rounded(number: f64, digits: i32) -> f64 {

@@ -3,6 +3,7 @@
 
 mod discoveries;
 mod novelty;
+mod reason;
 
 use arrow::array::{ArrayRef, Int64Array, ListArray, RecordBatch, UInt32Array};
 use chrono::{DateTime, TimeDelta};
@@ -53,6 +54,10 @@ impl Method for SuddenAppearance {
 
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         Box::pin(evaluate(self, view, inputs))
+    }
+
+    fn reason(&self, stored: &Map<String, Value>) -> Option<String> {
+        reason::reason(self, stored)
     }
 
     fn refinement(&self) -> Refinement {

@@ -6,6 +6,7 @@
 mod across;
 mod hours;
 mod rarities;
+mod reason;
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use futures::StreamExt;
 use outlier_kernels::surprise::{Scale, Tail, TailHistogram, bin_of, least_discovered};
 use outlier_kernels::{Runs, Side};
 use rustc_hash::FxHashSet;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::flagged::{Flagged, candidates};
 use super::peers::{Counted, PeerCounts, Peers, among_peers};
@@ -69,6 +70,10 @@ impl Method for Terms {
             _ if self.comparison.is_wider() => Refinement::Everything,
             (CountMethod::WithinAggregator, _) => Refinement::SameAggregator,
         }
+    }
+
+    fn reason(&self, stored: &Map<String, Value>) -> Option<String> {
+        reason::reason(self, stored)
     }
 
     fn finding_target(&self) -> FindingTarget {

@@ -39,6 +39,7 @@ use serde_json::{Map, Value, json};
 use tracing::info;
 
 use super::flagged::{Flagged, candidates};
+use super::reason::{number, shown, text as stored_text};
 use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Statistics, WholeEvent};
 use crate::config::Word2vec;
 use crate::event::{FieldPath, PerOutlier, StoredKey, StoredKind};
@@ -115,6 +116,10 @@ impl Method for Word2vec {
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         Box::pin(evaluate(self, view, inputs))
     }
+
+    fn reason(&self, stored: &Map<String, Value>) -> Option<String> {
+        reason(stored)
+    }
 }
 
 async fn evaluate<'a>(
@@ -164,6 +169,21 @@ async fn evaluate<'a>(
         move |candidate: &Candidate| surprises.get(candidate.evidence as usize).map_or(0.0, |(_, surprise)| *surprise);
     let statistics = Statistics { members, regexps_given_up };
     Ok(Evaluation { statistics, ..Evaluation::new(candidates, observe).with_surprise(surprise) })
+}
+
+/// Clause that says why a text is an outlier.
+fn reason(stored: &Map<String, Value>) -> Option<String> {
+    let Some(words) = stored.get("words").and_then(Value::as_array) else {
+        let number = |key: &str| number(stored, key).map(shown);
+        return Some(format!("score {}; the limit was {}", number("score")?, number("decision_frontier")?));
+    };
+    let first = words.first()?.as_object()?;
+    let expected = stored_text(first, "expected_word").map_or_else(String::new, |word| format!("; `{word}` would"));
+    let more = match words.len() - 1 {
+        0 => String::new(),
+        n => format!(", nor do {n} more"),
+    };
+    Some(format!("`{}` does not fit among its neighbours{more}{expected}", stored_text(first, "word")?))
 }
 
 fn observations(word2vec: &Word2vec, text: &Seen) -> Map<String, Value> {

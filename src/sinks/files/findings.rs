@@ -10,16 +10,21 @@ use super::parquet::ParquetTable;
 use super::place::{beside, persist};
 use super::rows::{CellKind, Column};
 use crate::cli::OutputFormat;
+use crate::config::FindingSeverity;
 use crate::delivery::{DeliveryError, SinkError};
 use crate::findings::{Finding, Findings, shown_time};
 
 /// Columns of findings.
-const COLUMNS: [Column; 16] = [
+const COLUMNS: [Column; 21] = [
+    ("finding_id", CellKind::Text),
     ("score", CellKind::Number),
     ("surprise", CellKind::Number),
     ("own_score", CellKind::Number),
     ("own_surprise", CellKind::Number),
     ("use_case", CellKind::Text),
+    ("model", CellKind::Text),
+    ("severity", CellKind::Text),
+    ("techniques", CellKind::Text),
     ("supported_by", CellKind::Text),
     ("aggregator", CellKind::Text),
     ("target", CellKind::Text),
@@ -28,6 +33,7 @@ const COLUMNS: [Column; 16] = [
     ("first", CellKind::Text),
     ("last", CellKind::Text),
     ("summary", CellKind::Text),
+    ("reason", CellKind::Text),
     ("assets", CellKind::Text),
     ("_index", CellKind::Text),
     ("_id", CellKind::Text),
@@ -111,11 +117,15 @@ impl Form {
 fn row(finding: &Finding) -> serde_json::Result<Vec<String>> {
     let time = |time: Option<i64>| time.and_then(shown_time).unwrap_or_default();
     Ok(vec![
+        finding.finding_id.to_string(),
         finding.score.to_string(),
         finding.surprise.to_string(),
         finding.own_score.to_string(),
         finding.own_surprise.to_string(),
         finding.use_case.clone(),
+        finding.model.as_str().to_owned(),
+        finding.severity.map_or("", FindingSeverity::as_str).to_owned(),
+        finding.techniques.join(", "),
         finding.supported_by.join(", "),
         finding.aggregator.clone().unwrap_or_default(),
         finding.target.clone().unwrap_or_default(),
@@ -124,6 +134,7 @@ fn row(finding: &Finding) -> serde_json::Result<Vec<String>> {
         time(finding.first),
         time(finding.last),
         finding.summary.clone(),
+        finding.reason.clone().unwrap_or_default(),
         serde_json::to_string(&finding.assets)?,
         finding.index.clone(),
         finding.id.clone(),

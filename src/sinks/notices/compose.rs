@@ -152,7 +152,7 @@ impl Notices<'_> {
         while found.len() < wanted.len()
             && let Some(finding) = findings.next_if(|_| true)?
         {
-            let identity = finding.identity();
+            let identity = finding.finding_id;
             if wanted.binary_search(&identity).is_ok() {
                 found.entry(identity).or_insert(finding);
             }
@@ -223,11 +223,6 @@ impl Notices<'_> {
             values.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
         };
         let parameter = |key: &str| use_case.arbitrary.iter().find(|(name, _)| name == key).map(|(_, text)| text);
-        let techniques = parameter("technique")
-            .or_else(|| parameter("techniques"))
-            .map_or("", String::as_str)
-            .split(',')
-            .map(str::trim);
         FindingNotice {
             key: new.key.to_string(),
             finding_id: new.finding.to_string(),
@@ -240,7 +235,7 @@ impl Notices<'_> {
             description: parameter("description").cloned(),
             score: new.score,
             severity: use_case.severity,
-            techniques: techniques.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            techniques: use_case.techniques.clone(),
             supported_by: finding.supported_by.clone(),
             aggregator: finding.aggregator.clone(),
             target: finding.target.clone(),

@@ -9,6 +9,7 @@ use super::super::error::StateError;
 use super::StateStore;
 use super::tables::{FINDINGS, NUMBERS, REPORTS, RUNS};
 use super::values::{compress, decompress, from_json, to_json};
+use crate::config::{FindingSeverity, ModelType};
 use crate::spelling::named_values;
 
 /// Upper limit on the findings that are kept of a run.
@@ -33,20 +34,6 @@ named_values! {
         Failed = "failed",
         /// It was ended before it was done, or killed.
         Interrupted = "interrupted",
-    }
-}
-
-impl Serialize for RunOutcome {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for RunOutcome {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let named = Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, outcome)| *outcome);
-        named.ok_or_else(|| serde::de::Error::custom(format!("unknown outcome `{name}`")))
     }
 }
 
@@ -114,6 +101,15 @@ pub struct KeptFinding {
     pub id: String,
     /// Name of the use case.
     pub use_case: String,
+    /// Type of its model; earlier versions did not keep it, nor severity, techniques and reason.
+    #[serde(default)]
+    pub model: Option<ModelType>,
+    /// Severity that the use case names.
+    #[serde(default)]
+    pub severity: Option<FindingSeverity>,
+    /// Techniques of ATT&CK that the use case names.
+    #[serde(default)]
+    pub techniques: Vec<String>,
     /// Score, from 0 to 100.
     pub score: f64,
     /// Score of its highest outlier alone.
@@ -136,6 +132,9 @@ pub struct KeptFinding {
     pub last: Option<DateTime<Utc>>,
     /// Summary of the outlier of its strongest event, on one line.
     pub summary: String,
+    /// Clause that says why that event is an outlier, if what it stores tells.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// Some of its assets.
     pub assets: Vec<String>,
     /// Index of the document of its strongest event.

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::ModelType;
 use crate::state::MemoryUse;
 
 fn time(day: i64) -> DateTime<Utc> {
@@ -38,6 +39,9 @@ fn finding(id: &str, score: f64) -> KeptFinding {
     KeptFinding {
         id: id.to_owned(),
         use_case: "terms_a".to_owned(),
+        model: Some(ModelType::Terms),
+        severity: None,
+        techniques: Vec::new(),
         score,
         own_score: score,
         surprise: score,
@@ -49,6 +53,7 @@ fn finding(id: &str, score: f64) -> KeptFinding {
         first: None,
         last: Some(time(0)),
         summary: "s".to_owned(),
+        reason: Some("r".to_owned()),
         assets: Vec::new(),
         index: "i".to_owned(),
         document: "d".to_owned(),
