@@ -11,6 +11,7 @@ mod beacon;
 mod candidates;
 mod columns;
 mod error;
+mod evidence;
 mod finding;
 mod flagged;
 mod metrics;
@@ -27,6 +28,7 @@ pub mod word2vec;
 pub use candidates::{Candidate, Candidates, SortedCandidates};
 pub use columns::{Columns, Key};
 pub use error::EvaluationError;
+pub use evidence::{Asked, Bar, Bin, Change, Counterfactual, Depth, Evidence, Neighbour, OutlierSide, Plot, WordFit};
 pub use finding::{FindingTarget, FindingTexts, finding_texts};
 pub use population::FirstRound;
 pub use recall::Recall;
@@ -58,6 +60,10 @@ pub trait Method: Sync {
     /// model's [`stored_keys`].
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a>;
 
+    /// Explains rows of `view`, in any order. Whitelisted rows have left the view, unless they are
+    /// asked for.
+    fn evidence<'a>(&'a self, view: &'a View, asked: &'a Asked, inputs: Inputs<'a>) -> Explaining<'a>;
+
     /// Effect of a whitelisted candidate on the other rows.
     fn refinement(&self) -> Refinement {
         Refinement::Never
@@ -86,6 +92,9 @@ pub trait Method: Sync {
 
 /// Future result of [`Method::evaluate`].
 pub type Evaluating<'a> = BoxFuture<'a, Result<Evaluation<'a>, DataFusionError>>;
+
+/// Future result of [`Method::evidence`].
+pub type Explaining<'a> = BoxFuture<'a, Result<Vec<Evidence>, DataFusionError>>;
 
 macro_rules! methods {
     ($($model:ident in $module:ident,)+) => {
@@ -283,6 +292,22 @@ pub async fn evaluate<'a>(
 ) -> Result<Evaluation<'a>, EvaluationError> {
     let evaluation = method(model).evaluate(view, inputs).await;
     evaluation.map_err(|error| EvaluationError::new(&error, inputs.context))
+}
+
+/// Explains rows of `view`, in the order of their elements.
+///
+/// # Errors
+/// A plan that failed.
+pub async fn explain<'a>(
+    model: &'a Model,
+    view: &'a View,
+    asked: &'a Asked,
+    inputs: Inputs<'a>,
+) -> Result<Vec<Evidence>, EvaluationError> {
+    let found = method(model).evidence(view, asked, inputs).await;
+    let mut found = found.map_err(|error| EvaluationError::new(&error, inputs.context))?;
+    found.sort_by_key(|evidence| evidence.element);
+    Ok(found)
 }
 
 /// Observations of `model` about `candidate`, in the order in which they are stored.

@@ -80,7 +80,7 @@ impl SlidingWindows {
     }
 
     /// Window in which an event at `time` is the first since `previous`.
-    fn appears(&self, previous: Option<i64>, time: i64) -> Option<(i64, i64)> {
+    pub fn appears(&self, previous: Option<i64>, time: i64) -> Option<(i64, i64)> {
         let later = self.histories.partition_point(|history| history.end < time);
         let history = *self.histories.get(later).filter(|history| history.start <= time)?;
         let oldest = time.saturating_sub(self.memory);

@@ -9,6 +9,7 @@
 //! Whitelisted events change the rhythm of their own groups only. When these are judged again, all
 //! groups are counted again, so that the rate of false discoveries remains that of all groups.
 
+mod evidence;
 mod judge;
 mod observed;
 mod trigger;
@@ -21,7 +22,8 @@ use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
 use super::{
-    Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Refinement, column, places, rows_of,
+    Asked, Candidate, Candidates, Columns, Evaluating, Evaluation, Explaining, Inputs, Key, Method, Refinement, column,
+    places, rows_of,
 };
 use crate::config::{Beacon, Prevalence};
 use crate::table::View;
@@ -44,6 +46,10 @@ impl Method for Beacon {
 
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         Box::pin(evaluate(self, view, inputs))
+    }
+
+    fn evidence<'a>(&'a self, view: &'a View, asked: &'a Asked, inputs: Inputs<'a>) -> Explaining<'a> {
+        Box::pin(evidence::evidence(self, view, asked, inputs))
     }
 
     fn refinement(&self) -> Refinement {

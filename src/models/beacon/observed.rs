@@ -86,7 +86,7 @@ fn rounded(number: f64, digits: i32) -> f64 {
 }
 
 /// A period as people say it: `1.5 s`, `60 s`, `10 min`, `1 h 30 min`, `6 h`.
-fn period_text(seconds: f64) -> String {
+pub(super) fn period_text(seconds: f64) -> String {
     if seconds < 90.0 {
         return format!("{} s", rounded(seconds, if seconds < 10.0 { 1 } else { 0 }));
     }

@@ -47,7 +47,7 @@ pub(super) fn flagged(trigger: &BeaconTrigger, judged: Judged) -> Vec<Flagged> {
 
 /// The q-values of Benjamini and Hochberg for groups sorted by their probability, when `n_others`
 /// have the probability 1.
-fn with_q(groups: Vec<Group>, n_others: u64) -> Vec<Flagged> {
+pub(super) fn with_q(groups: Vec<Group>, n_others: u64) -> Vec<Flagged> {
     let n_tests = groups.len() as f64 + n_others as f64;
     let probabilities: Vec<f64> = groups.iter().map(|group| group.rhythm.ln_p.exp()).collect();
     let q = q_values(&probabilities, n_tests);

@@ -2,8 +2,10 @@
 //! or those that are [`discoveries`].
 
 mod discoveries;
+mod evidence;
 mod novelty;
 mod reason;
+mod windows;
 
 use arrow::array::{ArrayRef, Int64Array, ListArray, RecordBatch, UInt32Array};
 use chrono::{DateTime, TimeDelta};
@@ -19,8 +21,8 @@ use std::sync::Arc;
 
 use super::peers::{Counted, PeerCounts, Peers};
 use super::{
-    Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Recall, Refinement, Span, column,
-    field_names, rows, rows_of, text_of,
+    Asked, Candidate, Candidates, Columns, Evaluating, Evaluation, Explaining, Inputs, Key, Method, Recall, Refinement,
+    Span, column, field_names, rows, rows_of, text_of,
 };
 use crate::config::SuddenAppearance;
 use crate::engine::functions::{Appearance, History, SlidingWindows, appearances, appearances_of};
@@ -28,6 +30,7 @@ use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::state::Stretch;
 use crate::table::{Element, Population, View};
 use novelty::Novelty;
+use windows::sliding_windows;
 
 pub(super) const STORED: &[StoredKey] = &[
     StoredKey::new("target", StoredKind::Text, PerOutlier::AtLeastOne),
@@ -60,6 +63,10 @@ impl Method for SuddenAppearance {
         reason::reason(self, stored)
     }
 
+    fn evidence<'a>(&'a self, view: &'a View, asked: &'a Asked, inputs: Inputs<'a>) -> Explaining<'a> {
+        Box::pin(evidence::evidence(self, view, asked, inputs))
+    }
+
     fn refinement(&self) -> Refinement {
         // without a rate, each event is judged against its past
         self.rate.map_or(Refinement::Never, |_| Refinement::Everything)
@@ -85,14 +92,10 @@ async fn evaluate<'a>(
     // what was whitelisted is known from then on, so it stays in the past of the others
     let accepted = &view.population().without;
     let everything = view.with_population(Population::default());
-    let histories = histories(&everything, &inputs).await?;
-    let (Some(first), Some(last)) = (histories.first(), histories.last()) else {
+    let Some(windows) = sliding_windows(sudden, &everything, &inputs).await? else {
         return Ok(Evaluation::without_candidates(&inputs));
     };
-    let (start, end) = (first.start, last.end);
-    let (window, step) = (microseconds(sudden.window), microseconds(sudden.step));
-    let memory = inputs.recall.map_or(0, Recall::length);
-    let windows = SlidingWindows { histories, window, step, memory };
+    let (start, end) = (windows.histories[0].start, windows.histories[windows.histories.len() - 1].end);
     let expression = appearances(col("time"), col("tie"), col("element"), &windows);
     let mut wanted = vec![expression.alias("appearances"), count(lit(1)).alias("n")];
     wanted.extend(sudden.peer_group.as_ref().map(|_| min(col("time")).alias("first")));
@@ -201,54 +204,6 @@ fn observations(sudden: &SuddenAppearance, view: &View, appeared: &Appeared) -> 
     seen.insert("target_value".to_owned(), text_of(view, columns.target, candidate.target));
     seen.insert("num_target_value_in_window".to_owned(), n_in_window.into());
     seen
-}
-
-fn microseconds(duration: TimeDelta) -> i64 {
-    duration.num_microseconds().unwrap_or(i64::MAX)
-}
-
-/// Returns the histories through which windows slide, in the order of time.
-async fn histories(view: &View, inputs: &Inputs<'_>) -> Result<Vec<History>, DataFusionError> {
-    let until = |end: i64| History { start: end.saturating_sub(inputs.history), end };
-    Ok(match inputs.span {
-        Span::Until(end) => vec![until(end)],
-        Span::UntilNewest => {
-            recordings(view, inputs).await?.last().map(|newest| until(newest.end)).into_iter().collect()
-        }
-        Span::Everything => {
-            let mut recordings = recordings(view, inputs).await?;
-            recordings
-                .iter_mut()
-                .for_each(|recording| recording.start = recording.start.min(until(recording.end).start));
-            recordings
-        }
-    })
-}
-
-/// Time before all events, from which lengths of histories are counted.
-const DAWN: i64 = i64::MIN / 2;
-
-/// Returns first and last times of what was recorded without a break that is longer than the
-/// history. Joined recordings are judged as each would be alone.
-async fn recordings(view: &View, inputs: &Inputs<'_>) -> Result<Vec<History>, DataFusionError> {
-    // no break fits into a period as long as the history, so the ends of these periods tell
-    let period = (col("time") - lit(DAWN)) / lit(inputs.history.max(1));
-    let ends = vec![min(col("time")).alias("first"), max(col("time")).alias("last")];
-    let periods = rows(view, inputs)?.aggregate(vec![period.alias("period")], ends)?.collect().await?;
-    let mut found = Vec::new();
-    for batch in &periods {
-        let (firsts, lasts) = (column::<Int64Array>(batch, "first")?, column::<Int64Array>(batch, "last")?);
-        found.extend((0..batch.num_rows()).map(|row| History { start: firsts.value(row), end: lasts.value(row) }));
-    }
-    found.sort_unstable_by_key(|period| period.start);
-    found.dedup_by(|later, earlier| {
-        let is_one = later.start.saturating_sub(earlier.end) <= inputs.history;
-        if is_one {
-            earlier.end = later.end;
-        }
-        is_one
-    });
-    Ok(found)
 }
 
 fn collect_appearances(batch: &RecordBatch, appeared: &mut Vec<Appeared>) -> Result<(), DataFusionError> {

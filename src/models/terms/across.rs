@@ -24,17 +24,7 @@ pub(super) async fn across_aggregators<'a>(
     view: &'a View,
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, DataFusionError> {
-    let n_targets = rows(view, &inputs)?
-        .aggregate(vec![col("aggregator"), col("target")], vec![])?
-        .aggregate(vec![col("aggregator")], vec![count(lit(1)).alias("n")])?
-        .collect()
-        .await?;
-    let mut n_by_aggregator: FxHashMap<u32, u64> = FxHashMap::default();
-    for batch in &n_targets {
-        let counts = column::<Int64Array>(batch, "n")?;
-        let aggregators = column::<UInt32Array>(batch, "aggregator")?;
-        n_by_aggregator.extend(aggregators.values().iter().copied().zip(counts.values().iter().map(|&n| n as u64)));
-    }
+    let n_by_aggregator = distinct_targets(view, &inputs).await?;
     let side = kernel_side(terms.trigger.on);
     let mut all_n: Multiset = n_by_aggregator.values().map(|&n| n as f64).collect();
     let runs = all_n.finish();
@@ -79,6 +69,22 @@ pub(super) async fn across_aggregators<'a>(
         },
         |compared, candidate| compared.surprise(candidate.aggregator, candidate.evidence),
     ))
+}
+
+/// Counts the distinct targets of each aggregator.
+pub(super) async fn distinct_targets(view: &View, inputs: &Inputs<'_>) -> Result<FxHashMap<u32, u64>, DataFusionError> {
+    let n_targets = rows(view, inputs)?
+        .aggregate(vec![col("aggregator"), col("target")], vec![])?
+        .aggregate(vec![col("aggregator")], vec![count(lit(1)).alias("n")])?
+        .collect()
+        .await?;
+    let mut n_by_aggregator: FxHashMap<u32, u64> = FxHashMap::default();
+    for batch in &n_targets {
+        let counts = column::<Int64Array>(batch, "n")?;
+        let aggregators = column::<UInt32Array>(batch, "aggregator")?;
+        n_by_aggregator.extend(aggregators.values().iter().copied().zip(counts.values().iter().map(|&n| n as u64)));
+    }
+    Ok(n_by_aggregator)
 }
 
 /// Population and peers with which flagged aggregators are compared.

@@ -82,17 +82,17 @@ pub(super) async fn by_hour<'a>(
 
 /// Count of an hour.
 #[derive(Debug, Clone, Copy)]
-struct Hour {
-    counted: Counted,
-    n: u64,
+pub(super) struct Hour {
+    pub(super) counted: Counted,
+    pub(super) n: u64,
     /// Number that other days let expect.
-    expected: f64,
+    pub(super) expected: f64,
     /// The value that is compared.
-    value: f64,
+    pub(super) value: f64,
 }
 
 /// Counts of the hours of a view.
-struct Counting<'a> {
+pub(super) struct Counting<'a> {
     terms: &'a Terms,
     view: &'a View,
     inputs: Inputs<'a>,
@@ -102,7 +102,7 @@ struct Counting<'a> {
 }
 
 impl<'a> Counting<'a> {
-    async fn new(terms: &'a Terms, view: &'a View, inputs: Inputs<'a>) -> Result<Self, DataFusionError> {
+    pub(super) async fn new(terms: &'a Terms, view: &'a View, inputs: Inputs<'a>) -> Result<Self, DataFusionError> {
         let found = rows(view, &inputs)?.aggregate(vec![(hour() / lit(DAY)).alias("day")], vec![])?.collect().await?;
         let mut days = ObservedDays::default();
         for batch in &found {
@@ -112,7 +112,7 @@ impl<'a> Counting<'a> {
     }
 
     /// True if rare terms are outliers.
-    fn seeks_rare(&self) -> bool {
+    pub(super) fn seeks_rare(&self) -> bool {
         self.terms.count_method == CountMethod::WithinAggregator && self.terms.trigger.on == TriggerOn::Low
     }
 
@@ -128,19 +128,19 @@ impl<'a> Counting<'a> {
     }
 
     /// Group of values with which an hour is compared.
-    fn group(&self, hour: &Hour) -> u32 {
+    pub(super) fn group(&self, hour: &Hour) -> u32 {
         match self.terms.count_method {
             CountMethod::WithinAggregator => hour.counted.aggregator,
             CountMethod::AcrossAggregators => 0,
         }
     }
 
-    fn parts(&self) -> impl Iterator<Item = View> + use<'a> {
+    pub(super) fn parts(&self) -> impl Iterator<Item = View> + use<'a> {
         parts(self.view, &self.inputs)
     }
 
     /// Hours of a part of the view, in the order of aggregators, targets and time.
-    async fn hours(&self, part: &View) -> Result<Arc<Vec<Hour>>, DataFusionError> {
+    pub(super) async fn hours(&self, part: &View) -> Result<Arc<Vec<Hour>>, DataFusionError> {
         if let Some(all) = self.all.get() {
             return Ok(Arc::clone(all));
         }
@@ -190,7 +190,7 @@ impl<'a> Counting<'a> {
     }
 
     /// Frontiers and scales of the groups. Frontiers are extremities.
-    async fn judged(&self, peers: Option<Arc<Peers>>) -> Result<Groups, DataFusionError> {
+    pub(super) async fn judged(&self, peers: Option<Arc<Peers>>) -> Result<Groups, DataFusionError> {
         let is_within = self.terms.count_method == CountMethod::WithinAggregator;
         let mut groups = Groups::among(peers.filter(|_| is_within));
         let mut values: FxHashMap<u32, (Multiset, Multiset)> = FxHashMap::default();
@@ -221,7 +221,7 @@ impl<'a> Counting<'a> {
     }
 
     /// Distances of all hours from their groups.
-    async fn reference(&self, groups: &Groups) -> Result<Reference, DataFusionError> {
+    pub(super) async fn reference(&self, groups: &Groups) -> Result<Reference, DataFusionError> {
         let wholes = groups.wholes();
         let scales = groups.scale_by_aggregator(&wholes);
         let mut histogram = TailHistogram::default();
@@ -236,7 +236,7 @@ impl<'a> Counting<'a> {
         Ok(Reference { wholes, tail: Tail::of(&histogram) })
     }
 
-    fn kernel_side(&self) -> Side {
+    pub(super) fn kernel_side(&self) -> Side {
         kernel_side(self.side())
     }
 

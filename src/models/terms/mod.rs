@@ -4,7 +4,9 @@
 //! With a baseline, both are counted by the hour ([`hours`]).
 
 mod across;
+mod evidence;
 mod hours;
+mod hours_evidence;
 mod rarities;
 mod reason;
 
@@ -27,8 +29,8 @@ use super::flagged::{Flagged, candidates};
 use super::peers::{Counted, PeerCounts, Peers, among_peers};
 use super::population::{Extremes, FirstRound, Groups, Reference, Surprises};
 use super::{
-    Bucket, Buckets, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method, Recall,
-    Refinement, column, rows, sample_text, text, text_of,
+    Asked, Bucket, Buckets, Candidates, Columns, Evaluating, Evaluation, Explaining, FindingTarget, Inputs, Key,
+    Method, Recall, Refinement, column, rows, sample_text, text, text_of,
 };
 use crate::config::{CountMethod, Terms, Trigger, TriggerMethod, TriggerOn};
 use crate::engine::functions::{Levels, TermsJudgement, judge_terms};
@@ -62,6 +64,10 @@ impl Method for Terms {
             CountMethod::WithinAggregator => Box::pin(within_aggregator(self, view, inputs)),
             CountMethod::AcrossAggregators => Box::pin(across::across_aggregators(self, view, inputs)),
         }
+    }
+
+    fn evidence<'a>(&'a self, view: &'a View, asked: &'a Asked, inputs: Inputs<'a>) -> Explaining<'a> {
+        Box::pin(evidence::evidence(self, view, asked, inputs))
     }
 
     fn refinement(&self) -> Refinement {

@@ -9,6 +9,7 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{col, lit};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use super::ModelError;
 use super::bucket::{JudgedTexts, judge_texts};
 use super::corpus::Text;
 use super::neural::TrainingDevice;
@@ -31,13 +32,31 @@ pub(super) struct JudgedAggregator {
     pub(super) targets: Vec<u32>,
 }
 
-/// Judges all aggregators with enough texts; the result is sorted by rank. At most `n_partitions`
-/// aggregators are being judged at any time.
+/// Judges all aggregators with enough texts; the result is sorted by rank.
 pub(super) async fn judge_aggregators(
     word2vec: &Word2vec,
     view: &View,
     inputs: Inputs<'_>,
 ) -> Result<Vec<JudgedAggregator>, DataFusionError> {
+    let mut judged = each_aggregator(word2vec, view, inputs, |learner, aggregator| {
+        let Aggregator { rank, text, targets, .. } = aggregator;
+        let judged = judge_texts(&learner.word2vec, &aggregator.distinct(), &learner.training(text))?;
+        let targets = judged.flagged.iter().map(|flagged| targets[flagged.text_idx]).collect();
+        Ok(JudgedAggregator { rank: *rank, text: text.clone(), judged, targets })
+    })
+    .await?;
+    judged.sort_unstable_by_key(|aggregator| aggregator.rank);
+    Ok(judged)
+}
+
+/// Calls `work` with each aggregator that has enough texts, at most `n_partitions` at any time.
+/// Results are in no order.
+pub(super) async fn each_aggregator<R: Send + 'static>(
+    word2vec: &Word2vec,
+    view: &View,
+    inputs: Inputs<'_>,
+    work: impl Fn(&Learner, &Aggregator) -> Result<R, ModelError> + Send + Sync + 'static,
+) -> Result<Vec<R>, DataFusionError> {
     let n = if word2vec.drop_duplicates { lit(1_i64) } else { col("n") };
     let counted = rows(view, &inputs)?
         .aggregate(vec![col("aggregator"), col("target")], vec![count(lit(1)).alias("n")])?
@@ -46,14 +65,15 @@ pub(super) async fn judge_aggregators(
     let keys = [("aggregator", view.columns().aggregator), ("target", view.columns().target)];
     let batches = stream_with_texts(counted, view, keys).await?;
     let device = inputs.context.copied_config().get_extension::<TrainingDevice>();
-    let judge = Arc::new(Judge {
+    let learner = Learner {
         word2vec: word2vec.clone(),
         device: device.ok_or_else(|| DataFusionError::Internal("a session without a training device".to_owned()))?,
         memory_limit: inputs.memory_limit,
         use_case: inputs.use_case.to_owned(),
-    });
+    };
+    let shared = Arc::new((learner, work));
     let mut next = Aggregator::default();
-    let mut judged: Vec<JudgedAggregator> = batches
+    batches
         .map_ok(Some)
         .chain(stream::iter([Ok(None)]))
         .and_then(|batch| ready(next.cut(batch)))
@@ -61,22 +81,24 @@ pub(super) async fn judge_aggregators(
         .try_flatten()
         .try_filter(|aggregator| ready(aggregator.has_enough_texts(word2vec)))
         .map_ok(|aggregator| {
-            let judge = Arc::clone(&judge);
-            on_rayon(move || judge.run(aggregator))
+            let shared = Arc::clone(&shared);
+            on_rayon(move || {
+                let (learner, work) = &*shared;
+                work(learner, &aggregator).map_err(|error| DataFusionError::External(Box::new(error)))
+            })
         })
         .try_buffer_unordered(inputs.n_partitions)
         .try_collect()
-        .await?;
-    judged.sort_unstable_by_key(|aggregator| aggregator.rank);
-    Ok(judged)
+        .await
 }
 
 /// Distinct texts of an aggregator.
 #[derive(Default)]
-struct Aggregator {
-    rank: u32,
-    text: String,
-    targets: Vec<u32>,
+pub(super) struct Aggregator {
+    pub(super) rank: u32,
+    pub(super) text: String,
+    /// Ranks of the texts.
+    pub(super) targets: Vec<u32>,
     texts: Vec<StringViewArray>,
     counts: Vec<u64>,
 }
@@ -106,31 +128,30 @@ impl Aggregator {
         Ok(complete)
     }
 
+    /// The texts, each once.
+    pub(super) fn distinct(&self) -> Vec<Text<'_>> {
+        let texts = self.texts.iter().flatten().flatten().zip(&self.counts);
+        texts.map(|(text, &n)| Text { text, n }).collect()
+    }
+
     fn has_enough_texts(&self, word2vec: &Word2vec) -> bool {
         let n_texts = self.counts.iter().sum::<u64>();
         n_texts > 0 && n_texts >= word2vec.min_target_buckets
     }
 }
 
-/// Inputs for judging an aggregator, usable on any thread.
-struct Judge {
-    word2vec: Word2vec,
+/// Inputs for learning from an aggregator, usable on any thread.
+pub(super) struct Learner {
+    pub(super) word2vec: Word2vec,
     device: Arc<TrainingDevice>,
     memory_limit: usize,
     use_case: String,
 }
 
-impl Judge {
-    fn run(&self, aggregator: Aggregator) -> Result<JudgedAggregator, DataFusionError> {
-        let Aggregator { rank, text, targets, texts, counts } = aggregator;
-        let distinct = texts.iter().flatten().flatten().zip(counts);
-        let distinct: Vec<Text<'_>> = distinct.map(|(text, n)| Text { text, n }).collect();
-        let training =
-            Training { device: &self.device, memory_limit: self.memory_limit, saved: self.saved_model(&text) };
-        let judged = judge_texts(&self.word2vec, &distinct, &training)
-            .map_err(|error| DataFusionError::External(Box::new(error)))?;
-        let targets = judged.flagged.iter().map(|flagged| targets[flagged.text_idx]).collect();
-        Ok(JudgedAggregator { rank, text, judged, targets })
+impl Learner {
+    /// Training for the aggregator with this text.
+    pub(super) fn training(&self, aggregator: &str) -> Training<'_> {
+        Training { device: &self.device, memory_limit: self.memory_limit, saved: self.saved_model(aggregator) }
     }
 
     /// Saved model of the aggregator with this text.

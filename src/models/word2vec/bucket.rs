@@ -34,23 +34,32 @@ pub fn judge_texts(
     texts: &[Text<'_>],
     training: &Training<'_>,
 ) -> Result<JudgedTexts, ModelError> {
-    let corpus = Corpus::new(word2vec, texts);
+    let (corpus, learned) = learn(word2vec, texts, training)?;
     let mut judged = JudgedTexts { n_given_up: corpus.n_given_up(), ..JudgedTexts::default() };
-    let table = PairTable::new(&corpus, word2vec.size_window);
-    if table.pairs().is_empty() {
-        return Ok(judged);
-    }
-    let values = if word2vec.use_prob_model {
-        counted::outputs(word2vec, &table)
-    } else {
-        let (values, effort) = neural::outputs(word2vec, corpus.vocabulary(), &table, training)?;
-        judged.effort = effort;
-        values
-    };
-    let outputs = Outputs::new(table, values);
+    let Some((outputs, effort)) = learned else { return Ok(judged) };
+    judged.effort = effort;
     let by_mean = if word2vec.output_prob { flag::<Geometric> } else { flag::<Arithmetic> };
     (judged.flagged, judged.score_tables) = by_mean(word2vec, &corpus, &outputs, texts);
     Ok(judged)
+}
+
+/// Splits texts into words, and learns from them; nothing if no word has a neighbour.
+pub(super) fn learn<'t>(
+    word2vec: &Word2vec,
+    texts: &[Text<'t>],
+    training: &Training<'_>,
+) -> Result<(Corpus<'t>, Option<(Outputs, Effort)>), ModelError> {
+    let corpus = Corpus::new(word2vec, texts);
+    let table = PairTable::new(&corpus, word2vec.size_window);
+    if table.pairs().is_empty() {
+        return Ok((corpus, None));
+    }
+    let (values, effort) = if word2vec.use_prob_model {
+        (counted::outputs(word2vec, &table), Effort::default())
+    } else {
+        neural::outputs(word2vec, corpus.vocabulary(), &table, training)?
+    };
+    Ok((corpus, Some((Outputs::new(table, values), effort))))
 }
 
 /// Flags outliers by scores that are means of the outputs; also returns their score tables.

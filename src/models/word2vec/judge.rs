@@ -70,9 +70,9 @@ pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: 
 /// Scores of texts as a whole.
 pub(super) struct ScoredTexts {
     /// By the index of the text, in ascending order.
-    scores: Vec<(usize, f64)>,
+    pub(super) scores: Vec<(usize, f64)>,
     /// Scores of all rows.
-    multiset: Multiset,
+    pub(super) multiset: Multiset,
 }
 
 impl ScoredTexts {

@@ -19,6 +19,7 @@ pub mod bucket;
 pub mod confusion;
 pub mod corpus;
 mod counted;
+mod evidence;
 pub mod judge;
 mod means;
 pub mod neural;
@@ -40,7 +41,10 @@ use tracing::info;
 
 use super::flagged::{Flagged, candidates};
 use super::reason::{number, shown, text as stored_text};
-use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, Inputs, Key, Method, Statistics, WholeEvent};
+use super::{
+    Asked, Candidate, Candidates, Columns, Evaluating, Evaluation, Explaining, Inputs, Key, Method, Statistics,
+    WholeEvent,
+};
 use crate::config::Word2vec;
 use crate::event::{FieldPath, PerOutlier, StoredKey, StoredKind};
 use crate::table::View;
@@ -119,6 +123,10 @@ impl Method for Word2vec {
 
     fn reason(&self, stored: &Map<String, Value>) -> Option<String> {
         reason(stored)
+    }
+
+    fn evidence<'a>(&'a self, view: &'a View, asked: &'a Asked, inputs: Inputs<'a>) -> Explaining<'a> {
+        Box::pin(evidence::evidence(self, view, asked, inputs))
     }
 }
 

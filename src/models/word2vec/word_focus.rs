@@ -16,7 +16,7 @@ use super::judge::{Flagged, ScoredTexts, Seen, SeenWord, TextVerdict, multiset, 
 use super::means::Mean;
 use super::pairs::for_each_pair;
 use super::scores::{Outputs, Scores};
-use crate::config::Word2vec;
+use crate::config::{Trigger, Word2vec};
 use crate::engine::functions::{frontier_of, kernel_side};
 
 pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Vec<Flagged> {
@@ -76,6 +76,50 @@ pub(super) fn judge<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: 
     flagged.into_iter().map(with_surprise).collect()
 }
 
+/// Words of some texts, and what would fit in their places.
+pub(super) struct WordFits {
+    uses: Uses,
+    /// Use with the highest score, by composition.
+    best_word: Vec<u32>,
+    /// Scores of each word, with the number of rows that have each.
+    scores: Vec<Vec<(f64, u64)>>,
+}
+
+/// A word at its place in a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlacedWord {
+    pub(super) word: u32,
+    pub(super) score: f64,
+    /// Word that fits best between the same neighbours.
+    pub(super) expected: u32,
+}
+
+impl WordFits {
+    pub(super) fn new<M: Mean>(word2vec: &Word2vec, corpus: &Corpus<'_>, outputs: &Outputs) -> Self {
+        let uses = Uses::new::<M>(word2vec, corpus, outputs);
+        let (best_word, scores) = (uses.best_words(), uses.scores(corpus.vocabulary()));
+        WordFits { uses, best_word, scores }
+    }
+
+    /// Words of a text with at least two words, in order.
+    pub(super) fn of_text(&self, corpus: &Corpus<'_>, text_idx: usize) -> impl Iterator<Item = PlacedWord> {
+        corpus.places(text_idx).map(|place| {
+            let Use { word, composition, score, .. } = self.uses.uses[self.uses.of_places[place] as usize];
+            let expected = self.uses.uses[self.best_word[composition as usize] as usize].word;
+            PlacedWord { word, score, expected }
+        })
+    }
+
+    /// Frontier of a word over its scores; `None` if the word occurs in one composition only.
+    pub(super) fn frontier(&self, word: u32, trigger: &Trigger) -> Option<f64> {
+        word_frontier(self.scores[word as usize].clone(), trigger)
+    }
+}
+
+fn word_frontier(scores: Vec<(f64, u64)>, trigger: &Trigger) -> Option<f64> {
+    if scores.len() < 2 { None } else { frontier_of(trigger, multiset(scores).finish()) }
+}
+
 /// Use of a word: the word in a composition.
 #[derive(Debug, Clone, Copy)]
 struct Use {
@@ -123,16 +167,14 @@ impl Uses {
 
     /// Frontier of each word over its scores; `None` if the word occurs in one composition only.
     fn frontiers(&self, word2vec: &Word2vec, vocabulary: &Vocabulary<'_>) -> Vec<Option<f64>> {
+        self.scores(vocabulary).into_iter().map(|scores| word_frontier(scores, &word2vec.trigger)).collect()
+    }
+
+    /// Scores of each word, with the number of rows that have each.
+    fn scores(&self, vocabulary: &Vocabulary<'_>) -> Vec<Vec<(f64, u64)>> {
         let mut scores: Vec<Vec<(f64, u64)>> = vec![Vec::new(); vocabulary.len()];
         self.uses.iter().for_each(|word_use| scores[word_use.word as usize].push((word_use.score, word_use.n)));
         scores
-            .into_iter()
-            .map(
-                |scores| {
-                    if scores.len() < 2 { None } else { frontier_of(&word2vec.trigger, multiset(scores).finish()) }
-                },
-            )
-            .collect()
     }
 
     /// Use with the highest score, by word: its composition is where the word fits best.

@@ -1,5 +1,7 @@
 //! Flags events whose metric lies beyond the frontier of their aggregator's metrics.
 
+mod evidence;
+
 use arrow::array::{AsArray, Float64Array, RecordBatch, UInt32Array};
 use arrow::datatypes::Float64Type;
 use datafusion::common::JoinType;
@@ -16,8 +18,8 @@ use super::peers::{PeerValues, Peers, among_peers};
 use super::population::{Extremes, Groups, Surprises};
 use super::season::{Season, Values, observations as season_observations, parts, seasons_in};
 use super::{
-    Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Key, Method,
-    Refinement, WholeEvent, column, places, reason, sample_text, text_of,
+    Asked, Bucket, Buckets, Candidate, Candidates, Columns, Evaluating, Evaluation, Explaining, FindingTarget, Inputs,
+    Key, Method, Refinement, WholeEvent, column, places, reason, sample_text, text_of,
 };
 use crate::config::{Metrics, TriggerMethod, TriggerOn};
 use crate::engine::functions::most_frequent;
@@ -52,6 +54,10 @@ impl Method for Metrics {
 
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         Box::pin(evaluate(self, view, inputs))
+    }
+
+    fn evidence<'a>(&'a self, view: &'a View, asked: &'a Asked, inputs: Inputs<'a>) -> Explaining<'a> {
+        Box::pin(evidence::evidence(self, view, asked, inputs))
     }
 
     fn refinement(&self) -> Refinement {

@@ -1,12 +1,19 @@
 //! Flags every event that matches the query.
 
+mod evidence;
+
+use std::future::ready;
+
 use arrow::array::UInt64Array;
 use datafusion::error::DataFusionError;
 use futures::StreamExt;
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, Candidates, Columns, Evaluating, Evaluation, FindingTarget, Inputs, Method, column, rows};
+use super::{
+    Asked, Candidate, Candidates, Columns, Evaluating, Evaluation, Explaining, FindingTarget, Inputs, Method, column,
+    rows,
+};
 use crate::config::SimpleQuery;
 use crate::elastic::MARKS;
 use crate::event::{Document, FieldPath, PerOutlier, StoredKey, StoredKind, lookup};
@@ -25,6 +32,10 @@ impl Method for SimpleQuery {
 
     fn evaluate<'a>(&'a self, view: &'a View, inputs: Inputs<'a>) -> Evaluating<'a> {
         Box::pin(evaluate(view, inputs))
+    }
+
+    fn evidence<'a>(&'a self, _view: &'a View, asked: &'a Asked, inputs: Inputs<'a>) -> Explaining<'a> {
+        Box::pin(ready(Ok(evidence::evidence(asked, inputs))))
     }
 
     fn wants_highlights(&self) -> bool {
