@@ -8,7 +8,7 @@ use serde_json::json;
 use tracing::{Instrument, Span as LogSpan, info, info_span};
 
 use crate::config::{MainConfig, UseCase};
-use crate::detection::{Detected, Detection, DetectionError};
+use crate::detection::{Detected, Detection, DetectionError, Explained};
 use crate::engine::Compute;
 use crate::findings::UseCaseCounts;
 use crate::ingest::{Ingested, Usage, ingest};
@@ -44,6 +44,8 @@ pub struct ScanGroup<'a> {
     pub n_before: usize,
     /// Memory of earlier runs, if the configuration has one.
     pub store: Option<&'a Memories>,
+    /// Destination of evidence about the strongest findings, if that is wanted.
+    pub explained: Option<&'a Explained>,
 }
 
 /// A scan group whose events are in memory, before anything is judged.
@@ -246,6 +248,7 @@ async fn detect(
         gathered: group.gathered,
         use_case_idx,
         interrupt: &group.options.interrupt,
+        explained: group.explained,
     };
     let mut detected = detection.run(Inputs { recall: recall.as_ref(), ..inputs }).await?;
     if let (Some((store, _)), Some(recall)) = (store, &recall) {

@@ -15,12 +15,14 @@
 //! process, `servers` real clusters, `tidy` the rules of the source tree, `usability` what use
 //! cases say that cannot use the events, `profiles` the names that fields have, `use_cases` the
 //! test events of the bundled use cases, `telemetry` the log, `secrets` that nothing shows them,
-//! `packaging` and `monitoring` what ships beside the program. `certificates`, `program`,
-//! `outliers`, `random`, `receiver` and `site` are shared by the tests.
+//! `packaging` and `monitoring` what ships beside the program, `report_page` the page of a run in a
+//! browser. `browser`, `certificates`, `program`, `outliers`, `random`, `receiver` and `site` are
+//! shared by the tests.
 
 mod backtest;
 mod beacon;
 mod bench;
+mod browser;
 mod certificates;
 mod check;
 mod cli;
@@ -48,6 +50,7 @@ mod query;
 mod random;
 mod receiver;
 mod recordings;
+mod report_page;
 mod runs;
 mod scores;
 mod secrets;

@@ -83,6 +83,7 @@ impl<'a> Events<'a> {
             gathered: &gathered,
             n_before: 0,
             store: None,
+            explained: None,
         });
         bar.stop();
         Ok(Events { settings, plan, read: read?, source, compute })
@@ -168,6 +169,7 @@ impl<'a> Events<'a> {
             gathered,
             n_before,
             store: None,
+            explained: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The steps that every run takes, wherever its events come from: judge scan groups, then deliver
 //! what they found.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,22 +10,25 @@ use chrono::{DateTime, Utc};
 use tracing::info_span;
 
 use super::super::error::RunError;
+use super::outputs::FindingsOutputs;
+use super::page::Page;
 use super::progress::Progress;
 use super::recording::{Found, Noting, Recording};
 use super::request::{Output, Request};
 use super::{Audience, out_of_time};
 use crate::cli::DeviceChoice;
 use crate::config::{MainConfig, Model, OnUnusable, UseCase};
-use crate::delivery::{Delivery, DeliveryError, Sink, SinkError, deliver};
+use crate::delivery::{Delivery, Sink, SinkError, deliver};
+use crate::detection::Explained;
 use crate::engine::Compute;
-use crate::findings::{Findings, RollUp, RolledUp};
+use crate::findings::{Findings, RollUp, RolledUp, StableId};
+use crate::models::Evidence;
 use crate::models::word2vec::neural::TrainingDevice;
-use crate::outlier::{Gathered, GatheredDocuments, StoredOutliers};
+use crate::outlier::{FindingKey, Gathered, GatheredDocuments, StoredOutliers};
 use crate::plan::{Period, ScanPlan};
 use crate::report::{NOTHING_WRITTEN, Report};
 use crate::runtime::Interrupt;
 use crate::scan_group::{self, GroupResult, ScanGroup};
-use crate::sinks::console;
 use crate::sinks::files::{self, FindingsFile, OutlierFile, Timestamps};
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
@@ -51,6 +55,9 @@ pub(super) struct Judging<'a> {
     /// True to print a table of findings.
     prints_table: bool,
     gathered: Gathered,
+    /// Evidence about its findings, if something shows that.
+    explained: Option<Explained>,
+    page: Option<&'a Page>,
     /// Names of the use cases that ran.
     names: Vec<String>,
     groups: Vec<(Arc<ScanPlan>, GroupResult)>,
@@ -89,9 +96,17 @@ impl<'a> Judging<'a> {
             recording,
             output,
             gathered,
+            explained: (request.explains || recording.is_some_and(Recording::remembers)).then(Explained::default),
+            page: None,
             names: Vec::new(),
             groups: Vec::new(),
         })
+    }
+
+    /// Lists what is found on `page`, too.
+    pub(super) fn with_page(self, page: Option<&'a Page>) -> Self {
+        let is_printed = page.is_some_and(Page::is_printed);
+        Judging { page, prints_table: self.prints_table && !is_printed, ..self }
     }
 
     /// Reads a scan group and judges it with its use cases. `total_bytes`: size of the source, if
@@ -114,6 +129,7 @@ impl<'a> Judging<'a> {
             gathered: &self.gathered,
             n_before: self.names.len(),
             store: self.store.as_ref(),
+            explained: self.explained.as_ref(),
         };
         let bar = Progress::start(self.audience != Audience::Terminal, total_bytes, progress);
         let result = tokio::task::block_in_place(|| scan_group::judge(&group));
@@ -259,7 +275,13 @@ impl<'a> Judging<'a> {
         let RolledUp { findings, withheld, use_cases: counts } = roll_up.run(&gathered)?;
         let results = self.groups.iter_mut().flat_map(|(_, result)| &mut result.use_cases);
         results.zip(counts).for_each(|(result, counts)| result.counts = counts);
-        report.rank(&findings)?;
+        let explained = self.explained.take().into_iter().flat_map(Explained::into_evidence);
+        let by_id = |(idx, finding, evidence): (usize, FindingKey, Evidence)| {
+            (StableId::of_finding(&self.names[idx], &finding), evidence)
+        };
+        let evidence: HashMap<StableId, Evidence> = explained.map(by_id).collect();
+        report.rank(&findings, &evidence)?;
+        self.page.map_or(Ok(()), |page| page.list(&findings, &evidence))?;
         self.tell_failed_requirements(report);
         let noting = self.recording.map(|recording| recording.note(use_cases, &findings, spill_dir)).transpose()?;
         let (noting, mut sinks) = noting.map_or((None, Vec::new()), |(noting, sinks)| (Some(noting), sinks));
@@ -325,21 +347,6 @@ struct Prepared {
     /// Notes for the state store, if any are taken.
     noting: Option<Noting>,
     sinks: Vec<Box<dyn Sink>>,
-}
-
-/// Outputs of a run that hold findings.
-struct FindingsOutputs {
-    file: Option<FindingsFile>,
-    prints_table: bool,
-}
-
-impl FindingsOutputs {
-    fn write(self, findings: &Findings) -> Result<(), DeliveryError> {
-        if let Some(file) = self.file {
-            file.write(findings)?;
-        }
-        if self.prints_table { console::print_findings(findings) } else { Ok(()) }
-    }
 }
 
 /// Threads, memory and devices for a run with `use_cases`.

@@ -11,7 +11,7 @@ use arrow::array::{ArrayRef, Int64Array, ListArray, RecordBatch, UInt32Array};
 use chrono::{DateTime, TimeDelta};
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
-use datafusion::functions_aggregate::expr_fn::{count, max, min};
+use datafusion::functions_aggregate::expr_fn::{count, min};
 use datafusion::prelude::{col, lit};
 use futures::StreamExt;
 use outlier_kernels::surprise::bits;
@@ -22,10 +22,10 @@ use std::sync::Arc;
 use super::peers::{Counted, PeerCounts, Peers};
 use super::{
     Asked, Candidate, Candidates, Columns, Evaluating, Evaluation, Explaining, Inputs, Key, Method, Recall, Refinement,
-    Span, column, field_names, rows, rows_of, text_of,
+    column, field_names, rows, rows_of, text_of,
 };
 use crate::config::SuddenAppearance;
-use crate::engine::functions::{Appearance, History, SlidingWindows, appearances, appearances_of};
+use crate::engine::functions::{Appearance, appearances, appearances_of};
 use crate::event::{PerOutlier, StoredKey, StoredKind};
 use crate::state::Stretch;
 use crate::table::{Element, Population, View};
