@@ -86,8 +86,14 @@ impl Browser {
 
     /// Opens an address, and waits until it is loaded.
     pub(crate) fn open(&mut self, url: &str) {
-        self.call("Page.navigate", json!({"url": "about:blank"}));
-        (self.console, self.requests, self.is_loaded) = Default::default();
+        // a page that differs in its fragment only would not be loaded again
+        self.load("about:blank");
+        (self.console, self.requests) = Default::default();
+        self.load(url);
+    }
+
+    fn load(&mut self, url: &str) {
+        self.is_loaded = false;
         self.call("Page.navigate", json!({"url": url}));
         while !self.is_loaded {
             self.receive();

@@ -79,7 +79,7 @@ run_model=1
 ";
 
 /// Findings of [`events`].
-pub(super) const N_FINDINGS: usize = 6;
+pub(super) const N_FINDINGS: usize = 11;
 
 fn line(events: &mut String, second: usize, host: usize, process: &str, user: &str, command: &str) {
     let clock = format!("{:02}:{:02}:{:02}", second / 3600 % 24, second / 60 % 60, second % 60);

@@ -61,11 +61,12 @@ pub(super) fn matrix(use_cases: &[ReadUseCase]) -> Vec<TacticView> {
             (n, _) => Coverage::Fired(n),
         };
         for technique in &use_case.techniques {
-            let known = techniques.entry(technique).or_insert(coverage);
-            *known = match (*known, coverage) {
+            let known = techniques.get(technique.as_str()).copied().unwrap_or(Coverage::NotOnThisData);
+            let together = match (known, coverage) {
                 (Coverage::Fired(one), Coverage::Fired(other)) => Coverage::Fired(one + other),
                 (one, other) => one.max(other),
             };
+            techniques.insert(technique, together);
         }
     }
     let view = |(id, coverage): (&&str, &Coverage)| view(id, *coverage);

@@ -1,13 +1,16 @@
 //! The list of findings of a report.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use minijinja::context;
 
 use super::super::{FindingView, Templates, shown};
 use super::read::ReportPageError;
+use crate::config::{FindingSeverity, ModelType};
 use crate::models::Evidence;
-use crate::plots::{ArrivalPlot, Axis};
+use crate::plots::{self, ArrivalPlot, Axis};
 use crate::state::KeptFinding;
 use crate::terminal::counted;
 
@@ -101,7 +104,7 @@ impl FindingList {
     fn row(&self, finding: &KeptFinding, evidence: Option<&Evidence>) -> Result<String, minijinja::Error> {
         let line = self.templates.line(&FindingView::of(finding))?;
         let details = self.templates.details(finding, evidence)?;
-        let micros = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(|time| time.timestamp_micros());
+        let micros = |time: Option<DateTime<Utc>>| time.map(|time| time.timestamp_micros());
         let (id, case, documents) = (&finding.id, &finding.use_case, finding.documents);
         let severity = finding.severity.map(|severity| severity.as_str());
         let (first, last) = (micros(finding.first), micros(finding.last));
@@ -136,17 +139,18 @@ impl FindingList {
             Axis::linear("time (UTC)").of_times(),
         );
         let mut rows: Vec<(&String, &Vec<f64>)> = self.times.iter().collect();
-        rows.sort_by_key(|(name, times)| (std::cmp::Reverse(times.len()), *name));
+        rows.sort_by_key(|(name, times)| (Reverse(times.len()), *name));
         for (name, times) in rows {
-            plot = plot.row(name, times.clone(), counted(times.len() as u64, "finding", "findings"));
+            let findings = counted(times.len() as u64, "finding", "findings");
+            plot = plot.row(without_model(name), times.clone(), findings);
         }
-        Some(crate::plots::part(&plot.svg()))
+        Some(plots::part(&plot.svg()))
     }
 
     /// Values of the filters, for a template.
     pub(super) fn filters(&self) -> minijinja::Value {
         // the highest first
-        let severities: Vec<&str> = crate::config::FindingSeverity::NAMES
+        let severities: Vec<&str> = FindingSeverity::NAMES
             .iter()
             .rev()
             .map(|(name, _)| *name)
@@ -155,4 +159,11 @@ impl FindingList {
         let (use_cases, techniques) = (shown(&self.use_cases), shown(&self.techniques));
         context! { severities, use_cases, techniques }
     }
+}
+
+/// Name of a use case without the type of its model: labels are short.
+fn without_model(name: &str) -> &str {
+    let models = ModelType::NAMES.iter();
+    let rest = |(model, _): &(&str, ModelType)| name.strip_prefix(*model)?.strip_prefix('_');
+    models.filter_map(rest).next().unwrap_or(name)
 }
