@@ -17,8 +17,8 @@ pub(super) const LABEL: usize = 60;
 const DESCRIPTION: usize = 1000;
 
 /// Style of plots. Colours are those of Okabe and Ito, which colour-blind people can distinguish,
-/// lighter on dark pages. Selectors begin with `.plot`: the style of an SVG within a page applies to
-/// all of it.
+/// lighter on dark pages. Selectors begin with `.plot`: the style of an SVG within a page applies
+/// to all of it.
 pub const STYLE: &str = "\
 .plot{font-family:system-ui,sans-serif;font-size:12px}
 .plot .page{fill:#fff}
