@@ -43,5 +43,6 @@ pub mod notifiers;
 pub mod outbox;
 pub mod housekeeping;
 pub mod report;
+pub mod html;
 pub mod http;
 pub mod commands;

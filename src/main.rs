@@ -44,6 +44,7 @@ fn main() -> ExitCode {
             start(threads, |interrupt| commands::backtest(args, cli.log.quiet, interrupt))
         }
         Command::Runs(command) => commands::runs(command),
+        Command::Report(args) => commands::report(args),
         Command::State(command) => commands::state(command),
         Command::Notify(args) => start(0, |interrupt| commands::notify(args, interrupt)),
         Command::Setup(args) => start(0, |interrupt| commands::setup(args, interrupt)),

@@ -172,6 +172,7 @@ fn found(folder: &Path, planner: Option<Arc<Elsewhere>>) -> Found {
         n_before: 0,
         store: None,
         explains: false,
+        explained: None,
     };
     let judged = tokio::task::block_in_place(|| scan_group::judge(&group)).expect("judged");
     for (result, use_case) in judged.use_cases.iter().zip(&configuration.use_cases) {

@@ -94,6 +94,7 @@ impl BacktestArgs {
             format: None,
             findings: None,
             report: None,
+            html: None,
             memory_limit: self.memory_limit,
             spill_dir: self.spill_dir.clone(),
             threads: self.threads,

@@ -15,6 +15,20 @@ pub struct StatePlace {
     pub state_dir: Option<PathBuf>,
 }
 
+/// Options of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// File of `run --report`, or the number or id of a run of the history
+    #[arg(value_name = "REPORT")]
+    pub report: String,
+    /// Write the page to FILE; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "-", hide_default_value = true)]
+    pub html: PathBuf,
+    /// The history.
+    #[command(flatten)]
+    pub place: StatePlace,
+}
+
 /// Subcommands of `state`.
 #[derive(Debug, Subcommand)]
 pub enum StateCommand {

@@ -22,7 +22,7 @@ pub use backtest::{BacktestArgs, BacktestFormat, LabelArg, RecordingsHalf};
 pub use explain::ExplainArgs;
 pub use fields::FieldsArgs;
 pub use import::{ImportArgs, ImportCommand};
-pub use kept::{RunsCommand, StateCommand, StatePlace};
+pub use kept::{ReportArgs, RunsCommand, StateCommand, StatePlace};
 pub use list::{ListArgs, NewArgs};
 pub use run_command::RunCommandArgs;
 pub use table::{ColorArg, FindingGrouping, FindingOrder, TableArgs};
@@ -83,6 +83,10 @@ cases, SIGHUP reads the configuration again. Exit codes: 0 ended between runs; 7
     /// List earlier runs, show one, or compare two
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Make a page of a report, or of a run of the history
+    #[command(after_help = "Examples: ee-outliers report report.json --html report.html; ee-outliers report 7 \
+--state-dir state --html run-7.html")]
+    Report(ReportArgs),
     /// Show, check or export what is kept in state_dir
     #[command(subcommand)]
     State(StateCommand),
@@ -178,6 +182,11 @@ pub struct RunArgs {
     /// Write a report of the run, per use case, to FILE as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Write a page about the run to FILE, as HTML that needs no server and no network: findings
+    /// with the plots that explain them, assets, ATT&CK, use cases, what was read; `-` is standard
+    /// output
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Upper limit on memory for events and statistics, such as 512MiB; the rest is spilled to
     /// disk, except for the distinct values of targets and aggregators
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size)]

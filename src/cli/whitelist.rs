@@ -72,6 +72,7 @@ impl TestedFindings {
             format: None,
             findings: None,
             report: None,
+            html: None,
             memory_limit: self.memory_limit,
             spill_dir: self.spill_dir.clone(),
             threads: None,

@@ -6,6 +6,8 @@
 //! makes the population smaller, so the loop ends.
 
 mod error;
+mod explained;
+mod places;
 mod reading;
 mod round;
 
@@ -29,21 +31,18 @@ use crate::outlier::{
 };
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
-use crate::table::{Population, TableError, View};
+use crate::table::{Population, View};
 use crate::whitelist::Whitelist;
 
 pub use error::DetectionError;
+pub use explained::Explained;
+use explained::Strongest;
+use places::{document_places, n_at_once};
 use reading::Reading;
 use round::{Described, Round};
 
 /// Candidates that are looked at together.
 const BLOCK: usize = 4096;
-
-/// Target size of the documents that are read and described at once.
-const BLOCK_BYTES: usize = 8 << 20;
-
-/// Assumed size of a document that is not a line of a file, at least.
-const DOCUMENT_BYTES: usize = 2 << 10;
 
 /// Bytes of outliers of an event that are gathered at once.
 const GATHERED_BYTES: usize = 1 << 20;
@@ -77,6 +76,8 @@ pub struct Detection<'a> {
     pub interrupt: &'a Interrupt,
     /// True to keep [`Detected::left`].
     pub keeps_left: bool,
+    /// Destination of evidence about its strongest findings, if that is wanted.
+    pub explained: Option<&'a Explained>,
 }
 
 /// Result of a detection.
@@ -113,6 +114,7 @@ impl Detection<'_> {
     pub async fn run(&self, inputs: Inputs<'_>) -> Result<Detected, DetectionError> {
         let mut detected = Detected::default();
         let mut population = Population::default();
+        let strongest = Strongest::default();
         loop {
             let view = self.view.with_population(population.clone());
             let started = Instant::now();
@@ -132,7 +134,8 @@ impl Detection<'_> {
             };
             let templates = Templates::new(self.use_case);
             let reading = Reading::of(self, &templates);
-            let judged = Judged { view: &view, observe, surprise, base, round: detected.rounds, templates, reading };
+            let (round, strongest) = (detected.rounds, &strongest);
+            let judged = Judged { view: &view, observe, surprise, base, round, templates, reading, strongest };
             let mut round = tokio::task::block_in_place(|| self.describe(&judged, candidates))?;
             detected.describing += started.elapsed();
             detected.regexps_given_up += statistics.regexps_given_up + round.regexps_given_up;
@@ -143,11 +146,16 @@ impl Detection<'_> {
             for (entry, n) in std::mem::take(&mut round.accepted_by) {
                 *detected.accepted_by.entry(entry).or_default() += n;
             }
-            let again = self.refine(&mut round, &mut population, detected.rounds);
+            let again = self.refine(&mut round, &mut population, detected.rounds, strongest);
             detected.outliers += round.kept.values().sum::<u64>();
             if !again {
                 if self.keeps_left {
-                    detected.left = population.without;
+                    detected.left.clone_from(&population.without);
+                }
+                if let Some(explained) = self.explained {
+                    let view = self.view.with_population(Population { only: None, ..population });
+                    let use_case = (self.use_case_idx, &self.use_case.model);
+                    explained.add(use_case, &view, strongest, inputs).await;
                 }
                 return Ok(detected);
             }
@@ -156,7 +164,7 @@ impl Detection<'_> {
 
     /// Takes whitelisted rows out of the population and drops what must be judged again; false when
     /// all stands.
-    fn refine(&self, round: &mut Round, population: &mut Population, n_rounds: u32) -> bool {
+    fn refine(&self, round: &mut Round, population: &mut Population, n_rounds: u32, strongest: &Strongest) -> bool {
         let refinement = models::method(&self.use_case.model).refinement();
         if round.whitelisted.is_empty() {
             return false;
@@ -167,6 +175,7 @@ impl Detection<'_> {
             _ => round.kept.keys().copied().collect(),
         };
         self.gathered.withdraw(self.use_case_idx, &again, n_rounds + 1);
+        strongest.withdraw(&again);
         round.kept.retain(|aggregator, _| !again.contains(aggregator));
         population.only = (refinement == Refinement::SameAggregator).then_some(again);
         true
@@ -267,14 +276,21 @@ impl Detection<'_> {
                 outliers.push(found);
             }
             if n_bytes > GATHERED_BYTES {
-                self.gathered.extend(outliers.drain(..))?;
+                self.gather(judged, std::mem::take(&mut outliers))?;
                 n_bytes = 0;
             }
             let accepted_by = if verdict.whitelisted { whitelist.accepting(&outlier) } else { Vec::new() };
             described.push(Described { candidate: *candidate, verdict, accepted_by });
         }
-        self.gathered.extend(outliers)?;
+        self.gather(judged, outliers)?;
         Ok(described)
+    }
+
+    fn gather(&self, judged: &Judged<'_>, outliers: Vec<GatheredOutlier>) -> Result<(), DetectionError> {
+        if self.explained.is_some() {
+            judged.strongest.offer(&outliers);
+        }
+        Ok(self.gathered.extend(outliers)?)
     }
 
     fn found(
@@ -305,36 +321,6 @@ impl Detection<'_> {
 
 fn is_same_event(a: &Candidate, b: &Candidate) -> bool {
     a.element.event() == b.element.event()
-}
-
-/// Places of the documents of some rows.
-fn document_places(
-    table: &crate::table::EventTable,
-    rows: impl Iterator<Item = crate::table::Element>,
-) -> Result<Vec<DocRef>, TableError> {
-    let mut places = Vec::new();
-    let mut chunk_places: Option<(usize, crate::table::Places)> = None;
-    for element in rows {
-        let chunk_idx = element.chunk_idx();
-        if chunk_places.as_ref().is_none_or(|(idx, _)| *idx != chunk_idx) {
-            chunk_places = Some((chunk_idx, table.places(chunk_idx)?));
-        }
-        if let Some((_, chunk)) = &chunk_places {
-            let [offset, length, line] = chunk.of(element.row());
-            places.push(DocRef { batch: chunk.batch, offset, length, line });
-        }
-    }
-    Ok(places)
-}
-
-/// Number of the documents at the start of `places` that are read and described at once.
-fn n_at_once(places: &[DocRef]) -> usize {
-    let mut n_bytes = 0;
-    let mut fits = |place: &&DocRef| {
-        n_bytes += (place.length as usize).max(DOCUMENT_BYTES);
-        n_bytes <= BLOCK_BYTES
-    };
-    places.iter().take_while(|place| fits(place)).count().max(1)
 }
 
 /// The document with this `text`, which is dropped.
@@ -369,4 +355,5 @@ struct Judged<'a> {
     round: u32,
     templates: Templates,
     reading: Reading,
+    strongest: &'a Strongest,
 }

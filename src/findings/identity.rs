@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use outlier_kernels::surprise::score;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::Finding;
@@ -90,6 +90,14 @@ impl ListIdentity {
     /// Identity of all of them.
     pub fn finish(self) -> StableId {
         StableId::of_hash(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for StableId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits = u128::from_str_radix(&text, 16).ok().filter(|_| text.len() == 32);
+        digits.map(StableId).ok_or_else(|| serde::de::Error::custom(format!("not the id of a finding: `{text}`")))
     }
 }
 

@@ -28,14 +28,15 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat};
-use serde::{Serialize, Serializer};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::config::{FindingSeverity, General, ModelType, UseCase};
 use crate::outlier::{StoredOutliers, Withheld};
 use crate::runtime::Interrupt;
 use crate::sources::SourceError;
 use crate::spill::{MergedRuns, SpillError, StoredRuns};
+use crate::state::KeptFinding;
 use selection::Selection;
 
 pub use assets::{AssetEvidence, RankedAsset};
@@ -61,7 +62,7 @@ fn cut(text: &mut String) {
 }
 
 /// All outliers of a run with the same use case, aggregator and target.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// Its identity: the same in every run that finds it.
     pub finding_id: StableId,
@@ -93,10 +94,10 @@ pub struct Finding {
     /// Number of its outliers.
     pub outliers: u64,
     /// Time of its first event in microseconds since 1970, if it is known.
-    #[serde(serialize_with = "time_text")]
+    #[serde(serialize_with = "time_text", deserialize_with = "time_of_text")]
     pub first: Option<i64>,
     /// Time of its last event, likewise.
-    #[serde(serialize_with = "time_text")]
+    #[serde(serialize_with = "time_text", deserialize_with = "time_of_text")]
     pub last: Option<i64>,
     /// Summary of the outlier of its strongest event, on one line.
     pub summary: String,
@@ -118,6 +119,40 @@ pub fn shown_time(micros: i64) -> Option<String> {
 
 fn time_text<S: Serializer>(time: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
     time.and_then(shown_time).serialize(serializer)
+}
+
+fn time_of_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(Option::<DateTime<Utc>>::deserialize(deserializer)?.map(|time| time.timestamp_micros()))
+}
+
+impl From<Finding> for KeptFinding {
+    /// Without what the model saw.
+    fn from(finding: Finding) -> Self {
+        let time = |micros: Option<i64>| micros.and_then(DateTime::from_timestamp_micros);
+        KeptFinding {
+            id: finding.finding_id.to_string(),
+            use_case: finding.use_case,
+            model: Some(finding.model),
+            severity: finding.severity,
+            techniques: finding.techniques,
+            score: finding.score,
+            own_score: finding.own_score,
+            surprise: finding.surprise,
+            supported_by: finding.supported_by,
+            aggregator: finding.aggregator,
+            target: finding.target,
+            documents: finding.documents,
+            outliers: finding.outliers,
+            first: time(finding.first),
+            last: time(finding.last),
+            summary: finding.summary,
+            reason: finding.reason,
+            assets: finding.assets,
+            index: finding.index,
+            document: finding.id,
+            outlier: None,
+        }
+    }
 }
 
 /// Findings of a run, and the assets that they touch.

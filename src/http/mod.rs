@@ -11,6 +11,5 @@ mod pages;
 mod server;
 mod status;
 
-pub(crate) use pages::page_alone;
 pub use server::{HttpServer, HttpService};
 pub use status::{ChannelStatus, DaemonStatus, EndedRun, RunInProgress, RunReason, SharedStatus, UseCaseStatus};

@@ -22,9 +22,10 @@ use tracing::{error, info};
 use super::access::{self, Refusal};
 use super::connections;
 use super::metrics::{ProcessNumbers, TEXT_FORMAT, metrics_text};
-use super::pages::{self, STYLE};
+use super::pages;
 use super::status::SharedStatus;
 use crate::config::Secret;
+use crate::html;
 use crate::runtime::Clock;
 use crate::state::{KeptFinding, RunRecord, StateError, StateStore};
 
@@ -289,13 +290,13 @@ async fn finding_page(
     State(service): State<HttpService>,
     Path((id, finding_id)): Path<(String, String)>,
 ) -> Result<Response, Response> {
-    let Some(StoredRun { run, findings, .. }) = service.stored_run(id).await? else { return Ok(no_page()) };
+    let Some(StoredRun { run, report, findings }) = service.stored_run(id).await? else { return Ok(no_page()) };
     let Some(finding) = findings.iter().find(|finding| finding.id == finding_id) else { return Ok(no_page()) };
-    Ok(page_answer(StatusCode::OK, pages::finding_page(&run, finding)))
+    Ok(page_answer(StatusCode::OK, pages::finding_page(&run, &report, finding)))
 }
 
 async fn style() -> Response {
-    ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
+    ([(CONTENT_TYPE, "text/css; charset=utf-8")], html::style()).into_response()
 }
 
 fn no_page() -> Response {

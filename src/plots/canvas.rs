@@ -16,9 +16,10 @@ pub(super) const LABEL: usize = 60;
 /// Most characters of a description.
 const DESCRIPTION: usize = 1000;
 
-/// Colours are those of Okabe and Ito, which colour-blind people can distinguish, lighter on dark
-/// pages. Selectors begin with `.plot`: the style of an SVG within a page applies to all of it.
-const STYLE: &str = "\
+/// Style of plots. Colours are those of Okabe and Ito, which colour-blind people can distinguish,
+/// lighter on dark pages. Selectors begin with `.plot`: the style of an SVG within a page applies
+/// to all of it.
+pub const STYLE: &str = "\
 .plot{font-family:system-ui,sans-serif;font-size:12px}
 .plot .page{fill:#fff}
 .plot text{fill:#1f2328}
@@ -79,9 +80,10 @@ impl Canvas {
     pub(super) fn new(height: f64, title: &str, description: &str) -> Self {
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" role=\"img\" width=\"{w}\" height=\"{h}\" \
-             viewBox=\"0 0 {w} {h}\">\n<title>{}</title>\n<desc>{}</desc>\n<style>\n{STYLE}</style>\n",
+             viewBox=\"0 0 {w} {h}\">\n<title>{}</title>\n<desc>{}</desc>\n{}",
             escaped(title, LABEL + 20),
             escaped(description, DESCRIPTION),
+            style_element(),
             w = pixels(WIDTH),
             h = pixels(height),
         );
@@ -166,6 +168,16 @@ fn escaped(text: &str, most: usize) -> String {
         }
     }
     escaped
+}
+
+/// A plot for a page that has [`STYLE`] in its own style sheet.
+#[must_use]
+pub fn part(svg: &str) -> String {
+    svg.replacen(&style_element(), "", 1)
+}
+
+fn style_element() -> String {
+    format!("<style>\n{STYLE}</style>\n")
 }
 
 /// Width of a text in pixels, about.

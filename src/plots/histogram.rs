@@ -24,6 +24,10 @@ pub struct HistogramPlot {
     frontier: Option<(f64, Side, String)>,
     marked: Vec<(f64, String)>,
     scale: Option<(String, Vec<(f64, String)>)>,
+    /// Edges of bins and the numbers in them, if values were counted already.
+    given: Option<(Vec<f64>, Vec<u64>)>,
+    /// Numbers in the same bins of what stands out.
+    marked_bins: Vec<u64>,
 }
 
 impl HistogramPlot {
@@ -37,6 +41,8 @@ impl HistogramPlot {
             frontier: None,
             marked: Vec::new(),
             scale: None,
+            given: None,
+            marked_bins: Vec::new(),
         }
     }
 
@@ -44,6 +50,23 @@ impl HistogramPlot {
     #[must_use]
     pub fn population(mut self, counts: impl IntoIterator<Item = (f64, u64)>) -> Self {
         self.population.extend(counts);
+        self
+    }
+
+    /// Takes bins with their numbers instead of a population: one more edge than numbers, in
+    /// ascending order. Without bins, there is nothing to draw.
+    #[must_use]
+    pub fn bins(mut self, edges: Vec<f64>, counts: Vec<u64>) -> Self {
+        let is_usable =
+            edges.len() == counts.len() + 1 && edges.len() > 1 && edges.iter().all(|edge| self.x.has(*edge));
+        self.given = is_usable.then_some((edges, counts));
+        self
+    }
+
+    /// Marks a part of the numbers in the given bins.
+    #[must_use]
+    pub fn marked_bins(mut self, counts: Vec<u64>) -> Self {
+        self.marked_bins = counts;
         self
     }
 
@@ -76,14 +99,21 @@ impl HistogramPlot {
         // the bin of a count reaches half a count to both sides
         let half = if self.x.is_of_counts() { 0.5 } else { 0.0 };
         let population = || self.population.iter().flat_map(move |(value, _)| [value - half, value + half]);
-        let values = || population().chain(others.clone());
+        let given = || self.given.iter().flat_map(|(edges, _)| edges.iter().copied());
+        let values = || population().chain(given()).chain(others.clone());
         // counts do not change with the width, so the left side may follow from their marks
         let rough = self.x.ruler(values(), (0.0, 1.0), 8);
-        let mut edges = rough.bins(N_BINS);
-        if let Some((frontier, ..)) = &self.frontier {
-            move_edge(&mut edges, *frontier);
-        }
-        let (bins, n_without_place) = self.bins(&edges);
+        let (edges, bins, n_without_place) = self.given.clone().map_or_else(
+            || {
+                let mut edges = rough.bins(N_BINS);
+                if let Some((frontier, ..)) = &self.frontier {
+                    move_edge(&mut edges, *frontier);
+                }
+                let (bins, n_without_place) = self.counted(&edges);
+                (edges, bins, n_without_place)
+            },
+            |(edges, counts)| (edges, counts, 0),
+        );
         let vertical = (HEIGHT - BELOW, top);
         let y = self.counts.ruler(bins.iter().map(|n| *n as f64).chain([0.0]), vertical, 5);
         let area = Area::beside(widest_mark(&y), top, HEIGHT - BELOW);
@@ -97,6 +127,7 @@ impl HistogramPlot {
             canvas.rectangle("shade", (from, area.top), (to, area.bottom));
         }
         canvas.path("bar", &bars(&edges, &bins, &x, &y));
+        canvas.path("marked", &bars(&edges, &self.marked_bins[..self.marked_bins.len().min(bins.len())], &x, &y));
         if bins.iter().all(|n| *n == 0) {
             draw_nothing(&mut canvas, area);
         }
@@ -118,7 +149,7 @@ impl HistogramPlot {
     }
 
     /// Number of values in each bin, and of those that have no place.
-    fn bins(&self, edges: &[f64]) -> (Vec<u64>, u64) {
+    fn counted(&self, edges: &[f64]) -> (Vec<u64>, u64) {
         let mut bins = vec![0_u64; edges.len() - 1];
         let mut n_without_place = 0_u64;
         for &(value, n) in &self.population {

@@ -35,6 +35,7 @@ mod numbers;
 pub use arrivals::ArrivalPlot;
 pub use axis::Axis;
 pub use bars::BarPlot;
+pub use canvas::{STYLE, part};
 pub use curves::CurvePlot;
 pub use histogram::HistogramPlot;
 

@@ -13,7 +13,7 @@ mod tried;
 mod use_case;
 pub(crate) mod whitelist;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +23,9 @@ use tracing::{error, warn};
 
 use crate::config::{OnUnusable, Problem, RejectedUseCase, UseCase};
 use crate::delivery::Written;
-use crate::findings::{Finding, Findings, MAX_RANKED, RankedAsset};
+use crate::findings::{Finding, Findings, MAX_RANKED, RankedAsset, StableId};
 use crate::housekeeping::Cleaned;
+use crate::models::Evidence;
 use crate::plan::ScanPlan;
 use crate::scan_group::{GroupResult, UseCaseResult};
 use crate::spill::SpillError;
@@ -37,6 +38,7 @@ pub(crate) use notices::NoticeMemory;
 pub use notices::NoticeReport;
 pub use resources::Resources;
 pub(crate) use source::skipped_lines;
+pub use source::{SkippedReport, SourceReport};
 pub use totals::Totals;
 pub use tried::{Tried, TriedUseCase};
 use use_case::{GrokGivenUp, UseCaseReport};
@@ -46,7 +48,7 @@ pub use whitelist::{EntryReport, EntryStatus};
 pub(crate) const NOTHING_WRITTEN: &str = "nothing was written";
 
 /// Version of the report's JSON form.
-const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// Report of a run.
 #[derive(Debug, Serialize)]
@@ -87,6 +89,9 @@ pub struct Report {
     pub housekeeping: Option<Cleaned>,
     /// Findings with the highest scores, at most [`MAX_RANKED`].
     pub findings: Vec<Finding>,
+    /// Evidence about these findings, by their ids, if it was wanted.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: BTreeMap<String, Evidence>,
     /// Assets with the highest scores, at most [`MAX_RANKED`].
     pub assets: Vec<RankedAsset>,
     /// Size of the memory of earlier runs, as it was before this one.
@@ -151,44 +156,6 @@ pub struct Phases {
     pub write: f64,
 }
 
-/// Counts of the data read.
-#[derive(Debug, Default, Serialize)]
-pub struct SourceReport {
-    /// Events.
-    pub events: u64,
-    /// Bytes as stored.
-    pub bytes: u64,
-    /// Batches of the event table that were spilled to disk.
-    pub spilled_batches: usize,
-    /// Memory used by the largest event table, in bytes.
-    pub table_bytes: usize,
-    /// Lines that were not events, by reason.
-    pub skipped_lines: BTreeMap<&'static str, SkippedReport>,
-    /// Files that could not be read to their end, with the reason.
-    pub incomplete: Vec<String>,
-    /// Files of folders and patterns that hold no events, with what they hold.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ignored: Vec<String>,
-    /// Names under which fields occur, by the names that use cases write, where these differ.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<String, Vec<String>>,
-    /// Documents that were left out because an earlier one has the same `_index` and `_id`.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub repeats: u64,
-    /// Documents whose `_index` and `_id` did not fit into memory, so that repeats of them count.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub forgotten: u64,
-}
-
-/// Lines that were not events, for one reason.
-#[derive(Debug, Default, Serialize)]
-pub struct SkippedReport {
-    /// Number of lines.
-    pub lines: u64,
-    /// Samples: file, line number counted from 1, start of the line.
-    pub samples: Vec<String>,
-}
-
 impl Report {
     /// Starts an empty report.
     pub fn new(started: DateTime<Utc>) -> Self {
@@ -209,6 +176,7 @@ impl Report {
             wiped: None,
             housekeeping: None,
             findings: Vec::new(),
+            evidence: BTreeMap::new(),
             assets: Vec::new(),
             memory: None,
             run: None,
@@ -269,9 +237,15 @@ impl Report {
         self.missing.push(why);
     }
 
-    /// Takes over the findings and assets with the highest scores.
-    pub(crate) fn rank(&mut self, findings: &Findings) -> Result<(), SpillError> {
+    /// Takes over the findings and assets with the highest scores, and evidence about them.
+    pub(crate) fn rank(
+        &mut self,
+        findings: &Findings,
+        evidence: &HashMap<StableId, Evidence>,
+    ) -> Result<(), SpillError> {
         self.findings = findings.top(MAX_RANKED)?;
+        let ids = self.findings.iter().map(|finding| finding.finding_id);
+        self.evidence = ids.filter_map(|id| Some((id.to_string(), evidence.get(&id)?.clone()))).collect();
         self.assets.clone_from(&findings.assets);
         self.totals.assets = findings.n_assets;
         Ok(())
@@ -394,8 +368,4 @@ impl Report {
         }
         self.use_cases.push(report);
     }
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }

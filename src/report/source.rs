@@ -2,12 +2,51 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use tracing::{error, info, warn};
 
-use super::{Report, SkippedReport};
+use super::Report;
 use crate::event::decode::{SkipReason, SkippedSample};
 use crate::sources::ScanSummary;
 use crate::terminal::{counted, quoted};
+
+/// Counts of the data read.
+#[derive(Debug, Default, Serialize)]
+pub struct SourceReport {
+    /// Events.
+    pub events: u64,
+    /// Bytes as stored.
+    pub bytes: u64,
+    /// Batches of the event table that were spilled to disk.
+    pub spilled_batches: usize,
+    /// Memory used by the largest event table, in bytes.
+    pub table_bytes: usize,
+    /// Lines that were not events, by reason.
+    pub skipped_lines: BTreeMap<&'static str, SkippedReport>,
+    /// Files that could not be read to their end, with the reason.
+    pub incomplete: Vec<String>,
+    /// Files of folders and patterns that hold no events, with what they hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
+    /// Names under which fields occur, by the names that use cases write, where these differ.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, Vec<String>>,
+    /// Documents that were left out because an earlier one has the same `_index` and `_id`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub repeats: u64,
+    /// Documents whose `_index` and `_id` did not fit into memory, so that repeats of them count.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub forgotten: u64,
+}
+
+/// Lines that were not events, for one reason.
+#[derive(Debug, Default, Serialize)]
+pub struct SkippedReport {
+    /// Number of lines.
+    pub lines: u64,
+    /// Samples: file, line number counted from 1, start of the line.
+    pub samples: Vec<String>,
+}
 
 impl Report {
     /// Notes the names under which fields occur.
@@ -58,4 +97,8 @@ pub(crate) fn skipped_lines(reason: SkipReason, lines: u64, samples: &[SkippedSa
     let first = samples.first().map(|sample| format!(", first {}:{}", sample.file, sample.line + 1));
     let lines = counted(lines, "line", "lines");
     format!("{lines} skipped: {}{}; {}", reason.as_str(), first.unwrap_or_default(), reason.cure())
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }

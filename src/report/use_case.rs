@@ -25,6 +25,9 @@ pub struct UseCaseReport {
     pub model: String,
     /// File and line of its section.
     pub defined: String,
+    /// Techniques of ATT&CK that it shows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<String>,
     /// Outcome of the use case.
     pub status: Status,
     /// Reason why it did not complete.
@@ -98,6 +101,7 @@ impl UseCaseReport {
             name,
             model: model.to_owned(),
             defined,
+            techniques: Vec::new(),
             status: Status::Complete,
             error: None,
             notes: Vec::new(),
@@ -120,7 +124,10 @@ impl UseCaseReport {
     }
 
     pub(super) fn of(use_case: &UseCase) -> Self {
-        Self::new(use_case.id(), use_case.model.model_type().as_str(), use_case.location.to_string())
+        UseCaseReport {
+            techniques: use_case.techniques.clone(),
+            ..Self::new(use_case.id(), use_case.model.model_type().as_str(), use_case.location.to_string())
+        }
     }
 
     pub(super) fn usage(&mut self, usage: &Usage) {

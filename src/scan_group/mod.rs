@@ -11,7 +11,7 @@ use serde_json::json;
 use tracing::{Instrument, Span as LogSpan, info, info_span};
 
 use crate::config::{MainConfig, UseCase};
-use crate::detection::{Detected, Detection, DetectionError};
+use crate::detection::{Detected, Detection, DetectionError, Explained};
 use crate::engine::{Compute, Session};
 use crate::findings::UseCaseCounts;
 use crate::ingest::{Ingested, Usage, ingest};
@@ -53,6 +53,8 @@ pub struct ScanGroup<'a> {
     pub store: Option<&'a Memories>,
     /// True if rows will be explained: then it is kept which ones are whitelisted.
     pub explains: bool,
+    /// Destination of evidence about the strongest findings, if that is wanted.
+    pub explained: Option<&'a Explained>,
 }
 
 /// A scan group whose events are in memory, before anything is judged.
@@ -274,6 +276,7 @@ async fn detect(
         use_case_idx,
         interrupt: &group.options.interrupt,
         keeps_left: group.explains,
+        explained: group.explained,
     };
     let mut detected = detection.run(Inputs { recall: recall.as_ref(), ..inputs }).await?;
     if let (Some((store, _)), Some(recall)) = (store, &recall) {

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::DateTime;
 use serde_json::{Map, Value};
 
 use crate::delivery::{Delivered, DeliveryError, Sink};
-use crate::findings::{Finding, Findings, StableId};
+use crate::findings::{Findings, StableId};
 use crate::spill::SpillError;
 use crate::state::{KeptFinding, MOST_KEPT, RunDelivery};
 
@@ -92,7 +91,8 @@ pub fn keep_findings(
         let Some(finding) = read.next_if(|_| true)? else { break };
         let identity = finding.finding_id;
         let example = examples.remove(&identity);
-        block.push(kept(finding, example.map(|example| fields_of(&example.json)).transpose()?));
+        let outlier = example.map(|example| fields_of(&example.json)).transpose()?;
+        block.push(KeptFinding { outlier, ..finding.into() });
         if block.len() == BLOCK {
             delivery.keep(&std::mem::take(&mut block))?;
         }
@@ -102,31 +102,4 @@ pub fn keep_findings(
 
 fn fields_of(json: &str) -> serde_json::Result<Map<String, Value>> {
     Ok(serde_json::from_str::<crate::outlier::Outlier>(json)?.fields().clone())
-}
-
-fn kept(finding: Finding, outlier: Option<Map<String, Value>>) -> KeptFinding {
-    let time = |micros: Option<i64>| micros.and_then(DateTime::from_timestamp_micros);
-    KeptFinding {
-        id: finding.finding_id.to_string(),
-        use_case: finding.use_case,
-        model: Some(finding.model),
-        severity: finding.severity,
-        techniques: finding.techniques,
-        score: finding.score,
-        own_score: finding.own_score,
-        surprise: finding.surprise,
-        supported_by: finding.supported_by,
-        aggregator: finding.aggregator,
-        target: finding.target,
-        documents: finding.documents,
-        outliers: finding.outliers,
-        first: time(finding.first),
-        last: time(finding.last),
-        summary: finding.summary,
-        reason: finding.reason,
-        assets: finding.assets,
-        index: finding.index,
-        document: finding.id,
-        outlier,
-    }
 }

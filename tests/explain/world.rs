@@ -65,6 +65,7 @@ impl World<'_> {
             n_before: 0,
             store: None,
             explains: true,
+            explained: None,
         };
         tokio::task::block_in_place(|| explain_group(&group, self.depth, &wants))
     }

@@ -1,6 +1,7 @@
 //! The steps that every run takes, wherever its events come from: judge scan groups, then deliver
 //! what they found.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,20 +11,24 @@ use tracing::info_span;
 
 use super::super::error::RunError;
 use super::onlooker::Onlooker;
+use super::outputs::FindingsOutputs;
+use super::page::Page;
 use super::progress::Progress;
 use super::recording::{Found, Noting, Recording};
 use super::request::{Output, Request, device};
 use super::{Audience, Once, out_of_time};
 use crate::config::{MainConfig, OnUnusable, UseCase};
-use crate::delivery::{Delivery, DeliveryError, Sink, SinkError, deliver};
+use crate::delivery::{Delivery, Sink, SinkError, deliver};
+use crate::detection::Explained;
 use crate::engine::Compute;
-use crate::findings::{Findings, RollUp, RolledUp};
-use crate::outlier::{Gathered, GatheredDocuments, StoredOutliers};
+use crate::findings::{Findings, RollUp, RolledUp, StableId};
+use crate::models::Evidence;
+use crate::outlier::{FindingKey, Gathered, GatheredDocuments, StoredOutliers};
 use crate::plan::{Period, ScanPlan};
 use crate::report::{NOTHING_WRITTEN, Report};
 use crate::runtime::Interrupt;
 use crate::scan_group::{self, GroupResult, ScanGroup};
-use crate::sinks::console::{self, TableLook};
+use crate::sinks::console::TableLook;
 use crate::sinks::files::{self, FindingsFile, OutlierFile, Timestamps};
 use crate::sinks::log::OutlierLog;
 use crate::sources::{Documents, EventSource, ScanOptions, ScanProgress};
@@ -52,6 +57,9 @@ pub(super) struct Judging<'a> {
     /// Options that name the events and the use cases, for another command.
     source_options: String,
     gathered: Gathered,
+    /// Evidence about its findings, if something shows that.
+    explained: Option<Explained>,
+    page: Option<&'a Page>,
     /// Names of the use cases that ran.
     names: Vec<String>,
     groups: Vec<(Arc<ScanPlan>, GroupResult)>,
@@ -91,6 +99,8 @@ impl<'a> Judging<'a> {
             recording,
             output,
             gathered,
+            explained: (request.explains || recording.is_some_and(Recording::remembers)).then(Explained::default),
+            page: None,
             names: Vec::new(),
             groups: Vec::new(),
             onlooker: None,
@@ -100,6 +110,12 @@ impl<'a> Judging<'a> {
     /// The same run with an onlooker.
     pub(super) fn seen_by(self, onlooker: Option<&'a dyn Onlooker>) -> Self {
         Judging { onlooker, ..self }
+    }
+
+    /// Lists what is found on `page`, too.
+    pub(super) fn with_page(self, page: Option<&'a Page>) -> Self {
+        let is_printed = page.is_some_and(Page::is_printed);
+        Judging { page, table: self.table.filter(|_| !is_printed), ..self }
     }
 
     /// Reads a scan group and judges it with its use cases. `total_bytes`: size of the source, if
@@ -124,6 +140,7 @@ impl<'a> Judging<'a> {
             n_before: self.names.len(),
             store: self.store.as_ref(),
             explains: self.onlooker.is_some(),
+            explained: self.explained.as_ref(),
         };
         let bar = Progress::start(self.audience != Audience::Terminal, total_bytes, progress);
         let result = tokio::task::block_in_place(|| self.judge_group(&group));
@@ -276,7 +293,13 @@ impl<'a> Judging<'a> {
         let RolledUp { findings, withheld, use_cases: counts } = roll_up.run(&gathered)?;
         let results = self.groups.iter_mut().flat_map(|(_, result)| &mut result.use_cases);
         results.zip(counts).for_each(|(result, counts)| result.counts = counts);
-        report.rank(&findings)?;
+        let explained = self.explained.take().into_iter().flat_map(Explained::into_evidence);
+        let by_id = |(idx, finding, evidence): (usize, FindingKey, Evidence)| {
+            (StableId::of_finding(&self.names[idx], &finding), evidence)
+        };
+        let evidence: HashMap<StableId, Evidence> = explained.map(by_id).collect();
+        report.rank(&findings, &evidence)?;
+        self.page.map_or(Ok(()), |page| page.list(&findings, &evidence))?;
         self.onlooker.map_or(Ok(()), |onlooker| onlooker.found(&findings, &gathered))?;
         self.tell_failed_requirements(report);
         let noting = self.recording.map(|recording| recording.note(use_cases, &findings, spill_dir)).transpose()?;
@@ -344,22 +367,6 @@ struct Prepared {
     /// Notes for the state store, if any are taken.
     noting: Option<Noting>,
     sinks: Vec<Box<dyn Sink>>,
-}
-
-/// Outputs of a run that hold findings.
-struct FindingsOutputs {
-    file: Option<FindingsFile>,
-    table: Option<TableLook>,
-    source_options: String,
-}
-
-impl FindingsOutputs {
-    fn write(self, findings: &Findings) -> Result<(), DeliveryError> {
-        if let Some(file) = self.file {
-            file.write(findings)?;
-        }
-        self.table.map_or(Ok(()), |look| console::print_findings(findings, look, &self.source_options))
-    }
 }
 
 /// Threads, memory and devices for a run with `use_cases`.

@@ -5,6 +5,7 @@ mod files;
 mod judging;
 mod onlooker;
 mod outputs;
+mod page;
 mod progress;
 mod recording;
 mod request;
@@ -27,12 +28,14 @@ use crate::runtime::{Clock, Interrupt, SystemClock};
 use crate::sinks::console::TableLook;
 use crate::telemetry;
 use judging::Judging;
+use page::Page;
 use recording::Recording;
 use request::RequestedSource;
 
 pub(super) use judging::{compute, scan_options};
 pub(super) use onlooker::Onlooker;
 pub(super) use outputs::check as check_outputs;
+pub(super) use page::write_page;
 pub(super) use progress::Progress;
 pub(super) use request::Request;
 
@@ -142,8 +145,10 @@ impl Once<'_> {
         let started = clock.passed();
         let mut report = Report::new(clock.now());
         let mut recording = None;
+        let page = Page::wanted(self.args);
         let span = info_span!(target: telemetry::SPANS, "run", started = report.started);
-        let result = self.detect(clock, interrupt, &mut report, &mut recording).instrument(span.clone()).await;
+        let result = self.detect(clock, interrupt, &mut report, (&mut recording, page.as_ref()));
+        let result = result.instrument(span.clone()).await;
         if let Some(recording) = &recording {
             recording.tell(interrupt, &mut report).await;
         }
@@ -159,7 +164,8 @@ impl Once<'_> {
         let recorded = recording.map_or(Ok(()), |recording| recording.end(&report, exit));
         // where the report would go may be what must not be replaced
         let path = self.args.report.as_deref().filter(|_| exit != Exit::Usage);
-        match outputs::write_report(path, &report).and(recorded) {
+        let page = page.filter(|_| exit != Exit::Usage).map_or(Ok(()), |page| page.write(&report));
+        match outputs::write_report(path, &report).and(page).and(recorded) {
             Err(report_error) => {
                 error!("{report_error}");
                 let exit = if exit == Exit::Done { Exit::LocalFile } else { exit };
@@ -174,7 +180,7 @@ impl Once<'_> {
         clock: &'c dyn Clock,
         interrupt: &Interrupt,
         report: &mut Report,
-        recording: &mut Option<Recording<'c>>,
+        (recording, page): (&mut Option<Recording<'c>>, Option<&Page>),
     ) -> Result<(), RunError>
     where
         Self: 'c,
@@ -183,11 +189,13 @@ impl Once<'_> {
         let request = Request::new(args, clock.now())?;
         let [documents, findings] = [request.output.as_ref().map(|output| &output.path), request.findings.as_ref()];
         let outputs = [("-o", documents), ("--findings", findings), ("--report", args.report.as_ref())];
+        let outputs = [&outputs[..], &[("--html", args.html.as_ref())]].concat();
         outputs::check(args, settings, &outputs)?;
         let mapping = read_mapping(args.config.mapping.as_deref())?;
         *recording = Recording::begin(&request, self, clock, interrupt, report)?;
         let use_cases = self.choose(&request, report)?;
         outputs::check_report(args.report.as_deref())?;
+        outputs::check_report(args.html.as_deref())?;
         let recording = recording.as_ref();
         if let (true, RequestedSource::Files(events)) = (self.is_trial(&request), &request.source) {
             let out = (interrupt, report);
@@ -195,6 +203,7 @@ impl Once<'_> {
         }
         let judging = Judging::new(&request, self, interrupt, &use_cases, recording)?;
         let judging = judging.seen_by(self.onlooker);
+        let judging = judging.with_page(page);
         if let Some(store) = judging.store() {
             report.memory(store);
         }

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use super::super::error::RunError;
 use crate::cli::RunArgs;
 use crate::config::Configuration;
+use crate::delivery::DeliveryError;
+use crate::findings::Findings;
 use crate::report::Report;
-use crate::sinks::files::{check_writable, is_standard_output, write_whole};
+use crate::sinks::console::{self, TableLook};
+use crate::sinks::files::{FindingsFile, check_writable, is_standard_output, write_whole};
 use crate::sources::files::event_files;
 
 /// Refuses an output that would replace a file that the run reads, or another output. `outputs` are
@@ -36,15 +39,19 @@ pub(in crate::commands) fn check(
             )));
         }
         if let Some((other, _)) = written.iter().find(|(_, known)| *known == identity) {
-            let what = if *other == "-o" { "outliers" } else { "findings" };
-            return Err(RunError::Usage(format!("{option} {path}: the {what} are written there")));
+            let what = match *other {
+                "-o" => "the outliers are",
+                "--findings" => "the findings are",
+                _ => "the report is",
+            };
+            return Err(RunError::Usage(format!("{option} {path}: {what} written there")));
         }
         written.push((option, identity));
     }
     Ok(())
 }
 
-/// Checks that the report can be written, if one is wanted.
+/// Checks that a report or its page can be written, if one is wanted.
 ///
 /// # Errors
 /// The destination cannot be written.
@@ -59,6 +66,24 @@ pub(super) fn write_report(path: Option<&Path>, report: &Report) -> Result<(), R
     text.push(b'\n');
     write_whole(path, &text)?;
     Ok(())
+}
+
+/// Outputs of a run that hold findings.
+pub(super) struct FindingsOutputs {
+    pub(super) file: Option<FindingsFile>,
+    /// Look of the table, if one is printed.
+    pub(super) table: Option<TableLook>,
+    /// Options that name the events and the use cases, for another command.
+    pub(super) source_options: String,
+}
+
+impl FindingsOutputs {
+    pub(super) fn write(self, findings: &Findings) -> Result<(), DeliveryError> {
+        if let Some(file) = self.file {
+            file.write(findings)?;
+        }
+        self.table.map_or(Ok(()), |look| console::print_findings(findings, look, &self.source_options))
+    }
 }
 
 /// Identity of a file: equal if two paths lead to the same file.

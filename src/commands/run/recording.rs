@@ -81,6 +81,11 @@ impl<'a> Recording<'a> {
         self.folder.as_ref()
     }
 
+    /// True if the run is kept in the history.
+    pub(super) fn remembers(&self) -> bool {
+        self.store.remembers()
+    }
+
     /// True if the run may make notices.
     pub(super) fn has_channels(&self) -> bool {
         !self.main.notifiers.channels.is_empty()

@@ -32,6 +32,8 @@ pub(in crate::commands) struct Request {
     pub(super) output: Option<Output>,
     /// File for findings.
     pub(super) findings: Option<PathBuf>,
+    /// True if findings are explained, because something will show that.
+    pub(super) explains: bool,
     /// False if documents of the cluster stay as they are.
     pub(super) writes: bool,
     /// Names of use cases; all if there are none.
@@ -70,6 +72,7 @@ impl Request {
                 format: args.format.unwrap_or_else(|| OutputFormat::of_name(path)),
             }),
             findings: args.findings.clone().filter(|_| !args.dry_run),
+            explains: args.report.is_some() || args.html.is_some(),
             writes: !args.dry_run,
             only: args.only.iter().map(|pattern| name_pattern(pattern)).collect::<Result<_, _>>()?,
             source,

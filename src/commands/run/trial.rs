@@ -1,6 +1,6 @@
 //! Trying use cases: what they find with other values of a key, from one pass over the events.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::error::RunError;
@@ -62,7 +62,7 @@ impl Once<'_> {
         let (judged, mut group) = events.judge()?;
         let counts = &judged.rolled_up.use_cases;
         group.use_cases.iter_mut().zip(counts).for_each(|(result, counts)| result.counts = *counts);
-        report.rank(&judged.rolled_up.findings)?;
+        report.rank(&judged.rolled_up.findings, &HashMap::new())?;
         report.group(&events.plan, group, main.general.on_unusable);
         let planned: Vec<&Arc<UseCase>> = events.use_cases().collect();
         let variants = planned_variants(variants, &planned);

@@ -91,6 +91,7 @@ impl<'a> Events<'a> {
             n_before: 0,
             store: None,
             explains: false,
+            explained: None,
         });
         bar.stop();
         Ok(Events { settings, plan, read: read?, source, compute })
@@ -178,6 +179,7 @@ impl<'a> Events<'a> {
             n_before,
             store: None,
             explains: false,
+            explained: None,
         }
     }
 }

@@ -78,6 +78,7 @@ pub(super) fn trials(
         n_before: 0,
         store: None,
         explains: false,
+        explained: None,
     });
     bar.stop();
     let judged = judged?;

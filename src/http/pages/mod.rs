@@ -1,37 +1,28 @@
 //! Pages, written on the server: no script, and all text escaped.
-//!
-//! Event text is hostile. Templates escape it as HTML; before that, characters that reorder or hide
-//! text become visible escapes, as on terminals.
 
 mod views;
 
 use std::sync::OnceLock;
 
-use minijinja::value::{Serde, Value as TemplateValue};
-use minijinja::{Environment, Error, context, escape_formatter};
-use serde::Serialize;
+use minijinja::{Error, ErrorKind, context};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::status::DaemonStatus;
+use crate::html::{FindingView, Templates, observations, shown};
+use crate::models::Evidence;
 use crate::state::{KeptFinding, RunRecord};
-use crate::terminal::escape_controls;
-use views::{DaemonView, FindingView, RunView, facts, observations};
-
-/// The style sheet of all pages.
-pub(super) const STYLE: &str = include_str!("style.css");
+use views::{DaemonView, RunView};
 
 /// Rows of a page.
 pub(super) const ROWS: usize = 200;
 
-macro_rules! page {
-    ($name:literal) => {
-        ($name, concat!(include_str!("head.html"), include_str!($name), include_str!("foot.html")))
-    };
-}
-
-const TEMPLATES: [(&str, &str); 4] =
-    [page!("runs.html"), page!("run.html"), page!("finding.html"), page!("problem.html")];
-
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+const PAGES: [(&str, &str); 4] = [
+    ("runs", include_str!("runs.html")),
+    ("run", include_str!("run.html")),
+    ("finding", include_str!("finding.html")),
+    ("problem", include_str!("problem.html")),
+];
 
 /// The list of runs, the newest first; `page` is counted from 1.
 pub(super) fn runs_page(status: &DaemonStatus, stored: Option<&[RunRecord]>, page: usize) -> Result<String, Error> {
@@ -44,87 +35,56 @@ pub(super) fn runs_page(status: &DaemonStatus, stored: Option<&[RunRecord]>, pag
     let older = (n_runs > first + runs.len()).then(|| format!("/?page={}", page.max(1) + 1));
     let (daemon, runs) = (shown(&DaemonView::of(status)), shown(&runs));
     let has_store = stored.is_some();
-    render("runs.html", context! { title => "Runs", version => VERSION, daemon, runs, has_store, older })
+    templates()?.render("runs", context! { title => "Runs", daemon, runs, has_store, older })
 }
 
 /// A run with its findings, the highest scores first.
 pub(super) fn run_page(
     run: &RunRecord,
-    report: &serde_json::Value,
+    report: &Value,
     findings: &[KeptFinding],
     page: usize,
 ) -> Result<String, Error> {
     let first = page.saturating_sub(1).saturating_mul(ROWS);
-    let listed: Vec<FindingView> =
-        findings.iter().skip(first).take(ROWS).map(|finding| FindingView::of(&run.id, finding)).collect();
+    let templates = templates()?;
+    let line = |finding: &KeptFinding| {
+        let link = format!("/runs/{}/findings/{}", run.id, finding.id);
+        templates.line(&FindingView::of(finding).linked(link))
+    };
+    let listed: Vec<String> = findings.iter().skip(first).take(ROWS).map(line).collect::<Result<_, _>>()?;
     let more = (findings.len() > first + listed.len()).then(|| format!("/runs/{}?page={}", run.id, page.max(1) + 1));
     let lines = |key: &str| {
         let lines = report[key].as_array().into_iter().flatten().filter_map(|line| line.as_str());
-        shown(&lines.collect::<Vec<&str>>())
+        lines.map(str::to_owned).collect::<Vec<String>>()
     };
-    let (missing, warnings) = (lines("missing"), lines("warnings"));
+    let missing = templates.lines("Missing", "alarm", &lines("missing"))?;
+    let warnings = templates.lines("Warnings", "", &lines("warnings"))?;
     let title = format!("Run {}", run.id);
-    let (run, findings) = (shown(&RunView::of(run)), shown(&listed));
-    render("run.html", context! { title, version => VERSION, run, missing, warnings, findings, more, page })
+    let run = shown(&RunView::of(run));
+    templates.render("run", context! { title, run, missing, warnings, findings => listed, more, page })
 }
 
 /// A finding with what the model saw.
-pub(super) fn finding_page(run: &RunRecord, finding: &KeptFinding) -> Result<String, Error> {
-    let (facts, outlier) = (shown(&facts(finding)), shown(&observations(finding)));
+pub(super) fn finding_page(run: &RunRecord, report: &Value, finding: &KeptFinding) -> Result<String, Error> {
+    let templates = templates()?;
+    // the report holds the evidence about the findings with the highest scores
+    let evidence = report["evidence"].get(&finding.id).and_then(|evidence| Evidence::deserialize(evidence).ok());
+    let details = templates.details(finding, evidence.as_ref())?;
+    let outlier = shown(&observations(finding));
     let (run_id, run_link) = (&run.id, format!("/runs/{}", run.id));
     let title = &finding.summary;
-    render("finding.html", context! { title, version => VERSION, facts, outlier, run_id, run_link })
+    templates.render("finding", context! { title, details, outlier, run_id, run_link })
 }
 
 /// A page that says why there is no other.
 pub(super) fn problem_page(title: &str, why: &str) -> Result<String, Error> {
-    render("problem.html", context! { title, version => VERSION, why })
+    templates()?.render("problem", context! { title, why })
 }
 
-/// A value for a template. JSON values are none: their numbers would become objects.
-fn shown(value: &impl Serialize) -> TemplateValue {
-    TemplateValue::from(Serde(value))
-}
-
-fn render(name: &str, context: TemplateValue) -> Result<String, Error> {
-    static TEMPLATES_READ: OnceLock<Result<Environment<'static>, String>> = OnceLock::new();
-    let environment = TEMPLATES_READ.get_or_init(|| environment().map_err(|error| error.to_string()));
-    let environment = environment.as_ref().map_err(|error| {
-        let kind = minijinja::ErrorKind::SyntaxError;
-        Error::new(kind, error.clone())
-    })?;
-    environment.get_template(name)?.render(context)
-}
-
-/// A page that stands alone, in a file: `template` is what is between head and foot. It may mark
-/// markup of our own as safe; all other text is escaped.
-pub(crate) fn page_alone(template: &str, context: TemplateValue) -> Result<String, Error> {
-    const NAME: &str = "alone.html";
-    const STYLE_LINK: &str = "<link rel=\"stylesheet\" href=\"/style.css\">";
-    const HOME_LINK: &str = "<a href=\"/\">ee-outliers</a>";
-    let head = include_str!("head.html").replace(STYLE_LINK, &format!("<style>\n{STYLE}</style>"));
-    let head = head.replace(HOME_LINK, "ee-outliers");
-    let mut environment = escaping();
-    environment.add_template_owned(NAME, [&head, template, include_str!("foot.html")].concat())?;
-    environment.get_template(NAME)?.render(context)
-}
-
-/// An environment without templates, which escapes text for HTML and for people.
-fn escaping() -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_formatter(|out, state, value| match value.as_str() {
-        Some(text) if !value.is_safe() => escape_formatter(out, state, &TemplateValue::from(escape_controls(text))),
-        _ => escape_formatter(out, state, value),
-    });
-    environment
-}
-
-fn environment() -> Result<Environment<'static>, Error> {
-    let mut environment = escaping();
-    for (name, text) in TEMPLATES {
-        environment.add_template(name, text)?;
-    }
-    Ok(environment)
+fn templates() -> Result<&'static Templates, Error> {
+    static READ: OnceLock<Result<Templates, String>> = OnceLock::new();
+    let read = READ.get_or_init(|| Templates::read(&PAGES).map_err(|error| error.to_string()));
+    read.as_ref().map_err(|error| Error::new(ErrorKind::SyntaxError, error.clone()))
 }
 
 #[cfg(test)]
@@ -142,7 +102,7 @@ mod tests {
         RunRecord {
             number: 7,
             id: "20240508T000000Z-7".to_owned(),
-            version: VERSION.to_owned(),
+            version: "1".to_owned(),
             begun: "2024-05-08T00:00:00Z".parse().unwrap(),
             ended: Some("2024-05-08T01:30:00Z".parse().unwrap()),
             outcome: RunOutcome::Partial,
@@ -201,7 +161,7 @@ mod tests {
         for page in [
             runs_page(&status, Some(&[run()]), 1).unwrap(),
             run_page(&run(), &report, &[finding()], 1).unwrap(),
-            finding_page(&run(), &finding()).unwrap(),
+            finding_page(&run(), &report, &finding()).unwrap(),
             problem_page(HOSTILE, HOSTILE).unwrap(),
         ] {
             assert!(page.contains("&lt;script&gt;alert(1)&lt;") && page.contains("\\u{202e}"), "{page}");
@@ -215,7 +175,7 @@ mod tests {
         let first = run_page(&run(), &json!({}), &findings, 1).unwrap();
         assert!(first.contains("20240508T000000Z-7?page=2") && first.contains("90 min"), "{first}");
         let second = run_page(&run(), &json!({}), &findings, 2).unwrap();
-        assert!(!second.contains("?page=") && second.matches("<tr>").count() == 2, "{second}");
+        assert!(!second.contains("?page=") && second.matches("<li class=\"finding\">").count() == 1, "{second}");
         let runs = vec![run(); 2 * ROWS];
         let status = DaemonStatus::new(Utc::now());
         assert!(runs_page(&status, Some(&runs), 1).unwrap().contains("?page=2"));

@@ -1,12 +1,11 @@
-//! Contents of pages on runs, findings and the daemon: texts only.
+//! Contents of pages on runs and the daemon: texts only.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::html::texts::{seconds, time};
 use crate::http::status::{DaemonStatus, EndedRun, UseCaseStatus};
 use crate::report::Exit;
-use crate::state::{KeptFinding, RunRecord};
+use crate::state::RunRecord;
 use crate::terminal::thousands;
 
 /// State of the daemon on a page.
@@ -43,25 +42,6 @@ pub(super) struct RunView {
     events: String,
     outliers: String,
     findings: String,
-}
-
-/// A finding in the list of a run.
-#[derive(Debug, Serialize)]
-pub(super) struct FindingView {
-    link: String,
-    score: String,
-    use_case: String,
-    summary: String,
-    assets: String,
-    documents: String,
-    last: String,
-}
-
-/// A name and a text.
-#[derive(Debug, Serialize)]
-pub(super) struct Fact {
-    name: String,
-    text: String,
 }
 
 impl DaemonView {
@@ -128,75 +108,6 @@ impl RunView {
             findings: thousands(run.findings),
         }
     }
-}
-
-impl FindingView {
-    pub(super) fn of(run_id: &str, finding: &KeptFinding) -> Self {
-        const SHOWN_ASSETS: usize = 5;
-        let mut assets: Vec<&str> = finding.assets.iter().take(SHOWN_ASSETS).map(String::as_str).collect();
-        if finding.assets.len() > SHOWN_ASSETS {
-            assets.push("…");
-        }
-        FindingView {
-            link: format!("/runs/{run_id}/findings/{}", finding.id),
-            score: format!("{:.1}", finding.score),
-            use_case: finding.use_case.clone(),
-            summary: finding.summary.clone(),
-            assets: assets.join(", "),
-            documents: thousands(finding.documents),
-            last: finding.last.map(time).unwrap_or_default(),
-        }
-    }
-}
-
-/// Facts about a finding, besides what the model saw.
-pub(super) fn facts(finding: &KeptFinding) -> Vec<Fact> {
-    let fact = |name: &str, text: String| Fact { name: name.to_owned(), text };
-    let mut facts = vec![
-        fact(
-            "Score",
-            format!("{:.1} of 100 ({:.1} bits; alone {:.1})", finding.score, finding.surprise, finding.own_score),
-        ),
-        fact("Use case", finding.use_case.clone()),
-    ];
-    facts.extend(finding.reason.clone().map(|reason| fact("Why", reason)));
-    facts.extend(finding.severity.map(|severity| fact("Severity", severity.as_str().to_owned())));
-    if !finding.techniques.is_empty() {
-        facts.push(fact("ATT&CK", finding.techniques.join(", ")));
-    }
-    if !finding.supported_by.is_empty() {
-        facts.push(fact("Also flagged by", finding.supported_by.join(", ")));
-    }
-    facts.extend(finding.aggregator.clone().map(|text| fact("Aggregator", text)));
-    facts.extend(finding.target.clone().map(|text| fact("Target", text)));
-    facts.extend(finding.first.map(|first| fact("First event", time(first))));
-    facts.extend(finding.last.map(|last| fact("Last event", time(last))));
-    facts.push(fact("Documents", thousands(finding.documents)));
-    facts.push(fact("Assets", finding.assets.join(", ")));
-    facts.push(fact("Strongest event", format!("{} in {}", finding.document, finding.index)));
-    facts
-}
-
-/// Observations of the model, if they were kept.
-pub(super) fn observations(finding: &KeptFinding) -> Vec<Fact> {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => serde_json::to_string_pretty(other).unwrap_or_default(),
-    };
-    let members = finding.outlier.iter().flatten();
-    members.map(|(name, value)| Fact { name: name.clone(), text: text(value) }).collect()
-}
-
-fn time(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true).replace('T', " ").replace('Z', " UTC")
-}
-
-fn seconds(seconds: f64) -> String {
-    if seconds < 100.0 {
-        return format!("{seconds:.1} s");
-    }
-    let minutes = (seconds / 60.0).round();
-    if minutes < 100.0 { format!("{minutes} min") } else { format!("{:.1} h", seconds / 3600.0) }
 }
 
 /// Meaning of an exit code; `None` for those that say no more than the outcome.

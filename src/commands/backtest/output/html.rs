@@ -1,7 +1,6 @@
 //! Results as pages, with a plot of each curve.
 
 use minijinja::context;
-use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use super::super::super::error::RunError;
@@ -11,8 +10,8 @@ use super::super::result::{
     BacktestResult, Body, LabelValue, Point, Proposal, RecordingResult, Suggestion, UseCaseResult,
 };
 use super::figures::{HEADERS, body, cells, duration, kind, name, none, number, proposed, sensitivity};
-use crate::http::page_alone;
-use crate::plots::{Axis, CurvePlot};
+use crate::html::{Templates, shown};
+use crate::plots::{self, Axis, CurvePlot};
 use crate::terminal::{escape_controls, thousands};
 
 /// Findings, recordings and assets of a page.
@@ -90,10 +89,11 @@ fn page(
     lines: Vec<&String>,
 ) -> Result<String, RunError> {
     lists.retain(|list| !list.rows.is_empty());
-    let (rows, lists, lines) = (Value::from(Serde(rows)), Value::from(Serde(lists)), Value::from(Serde(lines)));
-    let version = env!("CARGO_PKG_VERSION");
-    let context = context! { title, version, body => body(of), headers => HEADERS, rows, plots, lists, lines };
-    page_alone(include_str!("page.html"), context).map_err(|error| RunError::Internal(error.to_string()))
+    let (rows, lists, lines) = (shown(&rows), shown(&lists), shown(&lines));
+    let context = context! { title, body => body(of), headers => HEADERS, rows, plots, lists, lines };
+    let templates = Templates::read(&[("page", include_str!("page.html"))]);
+    let page = templates.and_then(|templates| templates.render_alone("page", None, context));
+    page.map_err(|error| RunError::Internal(error.to_string()))
 }
 
 /// Plots what a use case finds, and at which price, by its sensitivity.
@@ -113,7 +113,7 @@ fn plot(use_case: &UseCaseResult) -> String {
         let (x, y) = place(point);
         plot = plot.mark(x, y, format!("in use: {}", sensitivity(point.sensitivity)));
     }
-    plot.svg()
+    plots::part(&plot.svg())
 }
 
 fn label(label: &LabelValue) -> Vec<String> {
