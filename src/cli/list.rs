@@ -31,4 +31,4 @@ pub struct NewArgs {
 }
 
 /// Names of the models; a test compares them with those of the configuration.
-const MODELS: [&str; 6] = ["simplequery", "metrics", "word2vec", "terms", "sudden_appearance", "beacon"];
+const MODELS: [&str; 7] = ["simplequery", "metrics", "word2vec", "terms", "sudden_appearance", "beacon", "travel"];

@@ -7,6 +7,7 @@ mod fields;
 mod explain;
 mod kept;
 mod list;
+mod log;
 mod run_command;
 mod table;
 mod values;
@@ -24,6 +25,7 @@ pub use fields::FieldsArgs;
 pub use import::{ImportArgs, ImportCommand};
 pub use kept::{ReportArgs, RunsCommand, StateCommand, StatePlace};
 pub use list::{ListArgs, NewArgs};
+pub use log::{LogArgs, LogFormat};
 pub use run_command::RunCommandArgs;
 pub use table::{ColorArg, FindingGrouping, FindingOrder, TableArgs};
 pub(crate) use values::parse_size;
@@ -386,32 +388,6 @@ pub enum FlavourArg {
     OpenSearch,
     /// Any other cluster, without a field type for objects with arbitrary keys.
     Other,
-}
-
-/// Options of the log.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct LogArgs {
-    /// Increase verbosity (-v, -vv)
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
-    pub verbose: u8,
-    /// Show errors only, without progress and summary
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// When to use colours
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorArg::Auto, global = true)]
-    pub color: ColorArg,
-    /// Format of the log
-    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
-    pub log_format: LogFormat,
-}
-
-/// Format of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Plain text.
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 #[cfg(test)]

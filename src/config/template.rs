@@ -112,7 +112,11 @@ mod tests {
             let text = model.template();
             for line in text.lines().filter_map(|line| line.strip_prefix("# ")) {
                 let Some((key, value)) = line.split_once('=').filter(|(key, _)| !key.contains(' ')) else { continue };
-                let written = text.replacen(&format!("# {key}={value}\n"), &format!("{key}={value}\n"), 1);
+                let mut written = text.replacen(&format!("# {key}={value}\n"), &format!("{key}={value}\n"), 1);
+                // the keys of a trigger belong together
+                if key.starts_with("trigger_") {
+                    written = written.replace("\n# trigger_", "\ntrigger_");
+                }
                 let (configuration, _) = read(&written);
                 let errors = configuration.problems.iter().filter(|problem| problem.key.as_deref() == Some(key));
                 let errors: Vec<String> = errors.map(ToString::to_string).collect();

@@ -103,13 +103,8 @@ impl<'a> Judging<'a> {
             page: None,
             names: Vec::new(),
             groups: Vec::new(),
-            onlooker: None,
+            onlooker: once.onlooker,
         })
-    }
-
-    /// The same run with an onlooker.
-    pub(super) fn seen_by(self, onlooker: Option<&'a dyn Onlooker>) -> Self {
-        Judging { onlooker, ..self }
     }
 
     /// Lists what is found on `page`, too.

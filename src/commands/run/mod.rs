@@ -202,7 +202,6 @@ impl Once<'_> {
             return tokio::task::block_in_place(|| self.try_out(events, &request, use_cases, mapping.as_ref(), out));
         }
         let judging = Judging::new(&request, self, interrupt, &use_cases, recording)?;
-        let judging = judging.seen_by(self.onlooker);
         let judging = judging.with_page(page);
         if let Some(store) = judging.store() {
             report.memory(store);

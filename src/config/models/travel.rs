@@ -54,6 +54,8 @@ impl ModelSettings for Travel {
         TemplateKey::optional("min_interval", "5m", "shorter times between two events count as this"),
         TemplateKey::optional("prevalence_field", "source.ip", "field with the network, by which a VPN is recognised"),
         TemplateKey::optional("max_prevalence", "5", "percentage of the users from which on a network is left out"),
+        TemplateKey::optional("trigger_on", "high", "only high speeds are outliers"),
+        TemplateKey::optional("trigger_method", "float", "the speed is compared with trigger_sensitivity"),
         TemplateKey::optional(SENSITIVITY, "1000", "the greatest speed that is possible, in kilometres per hour"),
     ];
 

@@ -69,12 +69,13 @@ fn explain(travel: &Travel, view: &View, trips: &[JudgedTrip], about: Evidence) 
         plot: value.map_or(Plot::Nothing, |value| histogram(&speeds, value)),
         ..about
     };
-    let changes = value.and_then(|speed| change(speed, explained.flagged)).into_iter().collect();
+    let changes = value.and_then(|speed| change(speed, &explained)).into_iter().collect();
     Evidence { changes, ..explained }.settled()
 }
 
 /// Sensitivity, as a whole number, that turns the verdict about a trip.
-fn change(speed: f64, flagged: bool) -> Option<Counterfactual> {
+fn change(speed: f64, explained: &Evidence) -> Option<Counterfactual> {
+    let flagged = explained.flagged;
     let value = if flagged { speed.floor() + 1.0 } else { (speed.ceil() - 1.0).max(0.0) };
     let turns = if flagged { value >= speed } else { value < speed };
     let key = SENSITIVITY.to_owned();
