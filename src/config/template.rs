@@ -113,9 +113,11 @@ mod tests {
             for line in text.lines().filter_map(|line| line.strip_prefix("# ")) {
                 let Some((key, value)) = line.split_once('=').filter(|(key, _)| !key.contains(' ')) else { continue };
                 let mut written = text.replacen(&format!("# {key}={value}\n"), &format!("{key}={value}\n"), 1);
-                // the keys of a trigger belong together
-                if key.starts_with("trigger_") {
-                    written = written.replace("\n# trigger_", "\ntrigger_");
+                // some keys belong together
+                for together in [["trigger_method", "trigger_sensitivity"], ["prevalence_field", "max_prevalence"]] {
+                    for other in together.iter().filter(|_| together.contains(&key)) {
+                        written = written.replace(&format!("\n# {other}="), &format!("\n{other}="));
+                    }
                 }
                 let (configuration, _) = read(&written);
                 let errors = configuration.problems.iter().filter(|problem| problem.key.as_deref() == Some(key));
