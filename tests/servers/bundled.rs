@@ -31,7 +31,8 @@ const INDEX: &str = "bundled";
 
 /// Types of ECS: texts are keywords, command lines and messages can be searched by word too.
 fn mappings() -> Value {
-    let ip = json!({"properties": {"ip": {"type": "ip"}, "port": {"type": "long"}}});
+    let geo = json!({"properties": {"location": {"type": "geo_point"}}});
+    let ip = json!({"properties": {"ip": {"type": "ip"}, "port": {"type": "long"}, "geo": geo}});
     // Elastic's own type, `wildcard`, is no part of the servers' free core
     let line = json!({"type": "keyword", "fields": {"text": {"type": "text"}}});
     let process = json!({"properties": {"command_line": line}});
