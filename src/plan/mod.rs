@@ -21,7 +21,7 @@ use crate::event::sentences::SEPARATOR;
 use crate::event::time::{MICROS_PER_DAY, TimeFormats};
 use crate::event::{Case, FieldNames, FieldPath, equal_ignoring_case};
 use crate::models::{Key, method};
-use crate::query::{CompiledQuery, Mapping, NamedField, Searches, SharedParts, TimeWindow, named_fields};
+use crate::query::{CompiledQuery, Mapping, NamedField, Searches, SharedParts, TimeWindow, is_portable, named_fields};
 use crate::table::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
 use queries::{Evaluated, asked, compile_query};
 
@@ -153,7 +153,7 @@ pub fn plan_search(
 }
 
 /// Plans one scan like [`plan_search`], for a source that cannot evaluate so many queries at once:
-/// those that mean here what `mapping` says are evaluated here.
+/// those that mean the same on every server are evaluated here, on fields as `mapping` says.
 ///
 /// # Errors
 /// As [`plan_search`].
@@ -165,7 +165,8 @@ pub fn plan_narrowed(
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
     plan_with(use_cases, Arc::clone(names), &names.searchable(), None, period, now, |use_case, asked, names| {
-        let compiled = compile_query(use_case, asked, names, Some(mapping), now);
+        let compiled = || compile_query(use_case, asked, names, Some(mapping), now).ok();
+        let compiled = is_portable(asked, mapping).then(compiled).flatten();
         Ok(compiled.map_or(Evaluated::BySource, Evaluated::AfterSource))
     })
 }
