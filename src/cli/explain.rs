@@ -59,22 +59,13 @@ impl ExplainArgs {
     /// Returns the arguments of a run of the use cases `only` that writes nothing.
     pub fn as_run(&self, only: Vec<String>) -> RunArgs {
         RunArgs {
-            config: self.config.clone(),
-            events: self.events.clone(),
             only,
             now: self.now,
             from: self.from,
             to: self.to,
-            dry_run: true,
-            output: None,
-            format: None,
-            findings: None,
-            report: None,
-            html: None,
-            memory_limit: self.memory_limit,
-            spill_dir: self.spill_dir.clone(),
             threads: self.threads,
-            device: self.device,
+            spill_dir: self.spill_dir.clone(),
+            ..RunArgs::of_trial(&self.config, &self.events, self.memory_limit, self.device)
         }
     }
 }

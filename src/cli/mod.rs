@@ -10,6 +10,7 @@ mod list;
 mod log;
 mod run_command;
 mod table;
+mod trial;
 mod values;
 mod whitelist;
 

@@ -61,22 +61,10 @@ impl TestedFindings {
     /// Returns the arguments of a run over the events that writes nothing.
     pub fn as_run(&self) -> RunArgs {
         RunArgs {
-            config: self.config.clone(),
-            events: self.events.clone(),
             only: self.only.clone(),
             now: self.now,
-            from: None,
-            to: None,
-            dry_run: true,
-            output: None,
-            format: None,
-            findings: None,
-            report: None,
-            html: None,
-            memory_limit: self.memory_limit,
             spill_dir: self.spill_dir.clone(),
-            threads: None,
-            device: self.device,
+            ..RunArgs::of_trial(&self.config, &self.events, self.memory_limit, self.device)
         }
     }
 }
@@ -93,10 +81,10 @@ pub struct SuggestArgs {
     /// Day at whose end the entry expires, such as 2026-12-31
     #[arg(long, value_name = "DAY")]
     pub expires: Option<chrono::NaiveDate>,
-    /// Who answers for the entry
+    /// Person who answers for the entry
     #[arg(long, value_name = "TEXT")]
     pub owner: Option<String>,
-    /// Why what it hides is harmless
+    /// Reason why what it hides is harmless
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }

@@ -1,15 +1,13 @@
 //! Queries that cannot match, because no event has the fields that they test.
 
 use super::ast::{BoolQuery, FieldRef, Query};
-use super::{dsl, lucene};
+use super::parsed;
 use crate::config::UseCaseQuery;
 
 /// True if `query` may match events in which no field that `is_missing` has a value. A filter that
 /// cannot be read here may match: a server may understand more.
 pub fn can_match(query: &UseCaseQuery, is_missing: &dyn Fn(&str) -> bool) -> bool {
-    let lucene = query.lucene.iter().filter_map(|text| lucene::parse(text, &lucene::Defaults::default()).ok());
-    let dsl = query.dsl.iter().filter_map(|value| dsl::parse(value).ok());
-    lucene.chain(dsl).all(|query| may_match(&query, is_missing))
+    parsed(query).flatten().all(|query| may_match(&query, is_missing))
 }
 
 fn may_match(query: &Query, is_missing: &dyn Fn(&str) -> bool) -> bool {

@@ -165,6 +165,12 @@ fn compile_asked(
     Ok(compiled)
 }
 
+/// Both filters of a use case; `None` for one that cannot be read here.
+fn parsed(query: &UseCaseQuery) -> impl Iterator<Item = Option<ast::Query>> + '_ {
+    let lucene = query.lucene.iter().map(|text| lucene::parse(text, &lucene::Defaults::default()).ok());
+    lucene.chain(query.dsl.iter().map(|value| dsl::parse(value).ok()))
+}
+
 fn compile_in(query: &UseCaseQuery, context: &FilterContext<'_>) -> Result<CompiledQuery, Vec<QueryError>> {
     let lucene = query.lucene.iter().map(|text| lucene_filter(text, context));
     let dsl = query.dsl.iter().enumerate().map(|(idx, value)| dsl_filter(value, idx, context));

@@ -7,7 +7,7 @@ use super::ast::{FieldRef, Query};
 use super::filter::SERVER_FIELDS;
 use super::mapping::{fields_like, fields_named};
 use super::names::other_names;
-use super::{Mapping, QueryColumn, dsl, lucene};
+use super::{Mapping, QueryColumn, parsed};
 use crate::config::UseCaseQuery;
 use crate::event::FieldNames;
 
@@ -87,10 +87,8 @@ fn columns(field: &FieldRef, mapping: Option<&Mapping>) -> Vec<QueryColumn> {
 type Named = BTreeMap<String, (FieldRef, Sign)>;
 
 fn collected(query: &UseCaseQuery) -> Named {
-    let lucene = query.lucene.iter().filter_map(|text| lucene::parse(text, &lucene::Defaults::default()).ok());
-    let dsl = query.dsl.iter().filter_map(|value| dsl::parse(value).ok());
     let mut named = Named::new();
-    lucene.chain(dsl).for_each(|query| collect(&query, Sign::Asserted, &mut named));
+    parsed(query).flatten().for_each(|query| collect(&query, Sign::Asserted, &mut named));
     named
 }
 

@@ -3,16 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::ast::{BoolQuery, FieldRef, Query, Test, ZeroTerms};
-use super::{dsl, lucene};
+use super::parsed;
 use crate::config::UseCaseQuery;
 
 /// Returns fields of which every event that matches `query` has at least one; of several such sets,
 /// the one whose fields have the least `weight` in all. `None` if events without fields may match,
 /// or if a filter cannot be read here: a server may understand more.
 pub fn needed_fields(query: &UseCaseQuery, weight: &dyn Fn(&str) -> u64) -> Option<BTreeSet<String>> {
-    let lucene = query.lucene.iter().map(|text| lucene::parse(text, &lucene::Defaults::default()).ok());
-    let dsl = query.dsl.iter().map(|value| dsl::parse(value).ok());
-    let queries: Vec<Query> = lucene.chain(dsl).collect::<Option<_>>()?;
+    let queries: Vec<Query> = parsed(query).collect::<Option<_>>()?;
     lightest(queries.iter().map(|query| needed(query, weight)), weight)
 }
 

@@ -2,7 +2,7 @@
 
 use super::ast::{BoolQuery, FieldRef, Query, Test};
 use super::mapping::fields_named;
-use super::{FieldType, Mapping, dsl, lucene};
+use super::{FieldType, Mapping, parsed};
 use crate::config::UseCaseQuery;
 
 /// Characters of the optional operators of regular expressions, of which servers know different
@@ -12,9 +12,7 @@ const OPTIONAL_OPERATORS: [char; 7] = ['~', '<', '>', '&', '@', '#', '"'];
 /// True if all servers take `query` to mean the same. They differ in the operators of regular
 /// expressions, in what these match in words, and in how far the words of a phrase may move.
 pub fn is_portable(query: &UseCaseQuery, mapping: &Mapping) -> bool {
-    let lucene = query.lucene.iter().map(|text| lucene::parse(text, &lucene::Defaults::default()).ok());
-    let dsl = query.dsl.iter().map(|value| dsl::parse(value).ok());
-    lucene.chain(dsl).all(|query| query.is_some_and(|query| means_the_same(&query, mapping)))
+    parsed(query).all(|query| query.is_some_and(|query| means_the_same(&query, mapping)))
 }
 
 fn means_the_same(query: &Query, mapping: &Mapping) -> bool {

@@ -1,4 +1,4 @@
-//! What the queries of many use cases look for inside texts, searched for in one pass.
+//! Searches for what the queries of many use cases look for inside texts, in one pass.
 //!
 //! A wildcard pattern holds only for values that contain the longest text between its wildcards.
 //! The texts of all patterns on one column are the words of one automaton, which reads each
@@ -48,7 +48,7 @@ struct Search {
     /// Per literal, the tests to which it belongs.
     tests_of_literals: Vec<Vec<usize>>,
     tests: Vec<LiteralTest>,
-    /// Per leaf, what no literal decides.
+    /// Per leaf, the part that no literal decides.
     rests: Vec<Option<Predicate>>,
 }
 
@@ -96,7 +96,7 @@ impl Searches {
         self.searches[search_idx].passing(distinct)
     }
 
-    /// What no literal decides of a leaf.
+    /// Part of a leaf that no literal decides.
     pub(super) fn rest(&self, (search_idx, leaf_idx): (usize, usize)) -> Option<&Predicate> {
         self.searches[search_idx].rests[leaf_idx].as_ref()
     }

@@ -32,24 +32,7 @@ pub struct Question<'a> {
     pub depth: Depth,
 }
 
-/// Explains outliers, in the order of their elements. Blocks: not for
-/// tokio's own threads.
-///
-/// # Errors
-/// A plan that failed.
-pub fn explain_outliers(
-    group: &ScanGroup<'_>,
-    read: &ReadGroup,
-    question: &Question<'_>,
-) -> Result<Vec<Evidence>, DetectionError> {
-    let flagged = question.rows.clone();
-    answer(group, read, question, async |view, inputs| {
-        let asked = Asked { elements: question.rows.clone(), flagged: flagged.clone(), depth: question.depth };
-        Ok(models::explain(model(group, question), view, &asked, inputs).await?)
-    })
-}
-
-/// Explains any rows, in the order of their elements. The use case is evaluated once more. Blocks:
+/// Explains rows, in the order of their elements. The use case is evaluated once more. Blocks:
 /// not for tokio's own threads.
 ///
 /// # Errors

@@ -26,7 +26,7 @@ use crate::telemetry::SPANS;
 use crate::usability::{Assessment, assess, names_in_use};
 use crate::whitelist::Whitelist;
 
-pub use explanation::{Question, explain_outliers, explain_rows, rows_of_documents};
+pub use explanation::{Question, explain_rows, rows_of_documents};
 
 /// Inputs of a scan group.
 #[derive(Debug)]

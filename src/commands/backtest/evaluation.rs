@@ -89,9 +89,6 @@ impl Evaluation<'_> {
     ) -> Result<BacktestResult, RunError> {
         let Evaluation { args, settings, interrupt, .. } = self;
         let ingested = &events.read.ingested;
-        if ingested.summary.events == 0 {
-            return Err(RunError::Reading("no event was read: the files are empty".to_owned()));
-        }
         let Some(kept) = &events.plan.kept else {
             return Err(RunError::Internal("the plan keeps no labels".to_owned()));
         };
@@ -100,9 +97,7 @@ impl Evaluation<'_> {
         census.check(labels, &truth)?;
         let leaks = leaks(&events.plan, &labels.kept());
         log_problems(&leaks);
-        let (judged, mut judged_group) = events.judge()?;
-        let counts = &judged.rolled_up.use_cases;
-        judged_group.use_cases.iter_mut().zip(counts).for_each(|(result, counts)| result.counts = *counts);
+        let (judged, judged_group) = events.judge()?;
         report.group(&events.plan, judged_group, settings.main.general.on_unusable);
         let comparing = Comparing { judged: &judged, census: &census, interrupt };
         let names: BTreeMap<u32, &str> = census.recordings.keys().map(|rank| (*rank, truth.recording(*rank))).collect();

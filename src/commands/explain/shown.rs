@@ -136,20 +136,8 @@ fn add_plot(text: &mut String, evidence: &Evidence) {
 }
 
 fn add_histogram(text: &mut String, bins: &[PlotBin]) {
-    text.push('\n');
-    let most = bins.iter().map(|bin| bin.n).max().unwrap_or(0);
-    let bins = without_gaps(bins);
-    let ranges: Vec<String> = bins.iter().map(|bin| format!("{} to {}", number(bin.from), number(bin.to))).collect();
-    let width = ranges.iter().map(String::len).max().unwrap_or(0);
-    for (bin, range) in bins.iter().zip(ranges) {
-        let _ = writeln!(
-            text,
-            "  {range:>width$} {} {}{}",
-            bar(bin.n, most),
-            thousands(bin.n),
-            if bin.own { OWN } else { "" }
-        );
-    }
+    let row = |bin: PlotBin| (format!("{} to {}", number(bin.from), number(bin.to)), bin.n, bin.own);
+    add_bars(text, without_gaps(bins).into_iter().map(row).collect());
 }
 
 /// The same bins, but empty ones side by side are one.
@@ -160,23 +148,24 @@ fn without_gaps(bins: &[PlotBin]) -> Vec<PlotBin> {
 }
 
 fn add_counts(text: &mut String, bars: &[Bar], n_more: u64) {
-    text.push('\n');
-    let most = bars.iter().map(|bar| bar.n).max().unwrap_or(0);
-    let names: Vec<String> = bars.iter().map(|bar| shortened(&bar.text, TEXT / 2)).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    for (shown, name) in bars.iter().zip(names) {
-        let padding = " ".repeat(width - name.chars().count());
-        let _ = writeln!(
-            text,
-            "  {padding}{name} {} {}{}",
-            bar(shown.n, most),
-            thousands(shown.n),
-            if shown.own { OWN } else { "" }
-        );
-    }
+    let row = |bar: &Bar| (shortened(&bar.text, TEXT / 2), bar.n, bar.own);
+    let width = add_bars(text, bars.iter().map(row).collect());
     if n_more > 0 {
         let _ = writeln!(text, "  {:>width$} and {} more", "", thousands(n_more));
     }
+}
+
+/// Adds a bar per name with its number; the last member marks the own one. Returns the width of the
+/// names.
+fn add_bars(text: &mut String, rows: Vec<(String, u64, bool)>) -> usize {
+    text.push('\n');
+    let most = rows.iter().map(|(_, n, _)| *n).max().unwrap_or(0);
+    let width = rows.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0);
+    for (name, n, own) in rows {
+        let mark = if own { OWN } else { "" };
+        let _ = writeln!(text, "  {name:>width$} {} {}{mark}", bar(n, most), thousands(n));
+    }
+    width
 }
 
 fn add_words(text: &mut String, words: &[WordFit]) {

@@ -365,17 +365,13 @@ struct Prepared {
 }
 
 /// Threads, memory and devices for a run with `use_cases`.
-pub(in crate::commands) fn compute(request: &Request, use_cases: &[Arc<UseCase>]) -> Result<Compute, RunError> {
+pub(super) fn compute(request: &Request, use_cases: &[Arc<UseCase>]) -> Result<Compute, RunError> {
     let compute = Compute::new(request.limits.clone()).map_err(|error| RunError::Internal(error.to_string()))?;
     Ok(compute.with_resource(device(request.device, use_cases)?))
 }
 
 /// Options for reading events within the limits of a run.
-pub(in crate::commands) fn scan_options(
-    compute: &Compute,
-    interrupt: &Interrupt,
-    progress: &Arc<ScanProgress>,
-) -> ScanOptions {
+pub(super) fn scan_options(compute: &Compute, interrupt: &Interrupt, progress: &Arc<ScanProgress>) -> ScanOptions {
     ScanOptions {
         threads: compute.limits().threads.get(),
         memory_for_ids: compute.limits().memory / 8,

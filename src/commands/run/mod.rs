@@ -32,7 +32,6 @@ use page::Page;
 use recording::Recording;
 use request::RequestedSource;
 
-pub(super) use judging::{compute, scan_options};
 pub(super) use onlooker::Onlooker;
 pub(super) use outputs::check as check_outputs;
 pub(super) use page::write_page;
@@ -135,7 +134,7 @@ pub(super) struct Once<'a> {
     pub(super) sweep: Option<&'a Sweep>,
     /// The state, if the process has it open. The process also tells the notices, then.
     pub(super) state: Option<&'a OpenState>,
-    /// What sees the run from inside.
+    /// Onlooker that sees the run from inside.
     pub(super) onlooker: Option<&'a dyn Onlooker>,
 }
 

@@ -1,4 +1,4 @@
-//! What sees a run from inside, before events and findings are dropped.
+//! Onlookers: they see a run from inside, before events and findings are dropped.
 
 use std::fmt;
 

@@ -56,12 +56,7 @@ impl Once<'_> {
         let judging = Settings { main, mapping, request, audience: self.audience, interrupt };
         let variants = self.variants(&use_cases)?;
         let events = Events::read(&judging, events, None, use_cases, report)?;
-        if events.read.ingested.summary.events == 0 {
-            return Err(RunError::Reading("no event was read: the files are empty".to_owned()));
-        }
-        let (judged, mut group) = events.judge()?;
-        let counts = &judged.rolled_up.use_cases;
-        group.use_cases.iter_mut().zip(counts).for_each(|(result, counts)| result.counts = *counts);
+        let (judged, group) = events.judge()?;
         report.rank(&judged.rolled_up.findings, &HashMap::new())?;
         report.group(&events.plan, group, main.general.on_unusable);
         let planned: Vec<&Arc<UseCase>> = events.use_cases().collect();

@@ -36,7 +36,7 @@ pub(in crate::commands) struct Settings<'a> {
 pub(in crate::commands) struct Events<'a> {
     settings: &'a Settings<'a>,
     pub(in crate::commands) plan: Arc<ScanPlan>,
-    source: EventFiles,
+    pub(in crate::commands) source: EventFiles,
     compute: Compute,
     pub(in crate::commands) read: ReadGroup,
 }
@@ -50,7 +50,8 @@ pub(in crate::commands) struct Judged {
 }
 
 impl<'a> Events<'a> {
-    /// Reads `events`. All of them are kept, with some of their fields, if these are named.
+    /// Reads `events`. All of them are kept, with some of their fields, if these are named. Fails
+    /// if there are none.
     pub(in crate::commands) fn read(
         settings: &'a Settings<'a>,
         events: &[String],
@@ -94,15 +95,28 @@ impl<'a> Events<'a> {
             explained: None,
         });
         bar.stop();
-        Ok(Events { settings, plan, read: read?, source, compute })
+        let read = read?;
+        if read.ingested.summary.events == 0 {
+            return Err(RunError::Reading("no event was read: the files are empty".to_owned()));
+        }
+        Ok(Events { settings, plan, read, source, compute })
+    }
+
+    /// Judges the events with all use cases, and rolls the outliers up.
+    pub(in crate::commands) fn judge(&self) -> Result<(Judged, GroupResult), RunError> {
+        let (gathered, mut result) = self.judge_alone()?;
+        let use_cases: Vec<Arc<UseCase>> = self.use_cases().cloned().collect();
+        let judged = self.roll_up(gathered, &use_cases, &self.settings.main.general)?;
+        let counts = &judged.rolled_up.use_cases;
+        result.use_cases.iter_mut().zip(counts).for_each(|(result, counts)| result.counts = *counts);
+        Ok((judged, result))
     }
 
     /// Judges the events with all use cases.
-    pub(in crate::commands) fn judge(&self) -> Result<(Judged, GroupResult), RunError> {
+    pub(in crate::commands) fn judge_alone(&self) -> Result<(Gathered, GroupResult), RunError> {
         let gathered = self.gathered();
         let result = judge_read(&self.group(&gathered, 0), &self.read)?;
-        let use_cases: Vec<Arc<UseCase>> = self.use_cases().cloned().collect();
-        Ok((self.roll_up(gathered, &use_cases, &self.settings.main.general)?, result))
+        Ok((gathered, result))
     }
 
     /// Judges the events with `variants` of use cases, each without the `outlier_budget` of the

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::super::error::RunError;
-use super::super::run::{Audience, Once, Progress, Request, Selection, compute, scan_options};
-use super::super::{open_files, read_mapping};
+use super::super::read_mapping;
+use super::super::run::variants::{Events, Settings};
+use super::super::run::{Audience, Once, Request, Selection};
 use super::trial::Trial;
 use crate::cli::{LabelArg, TestedFindings};
 use crate::config::Configuration;
@@ -14,11 +15,10 @@ use crate::elastic::Lookup;
 use crate::event::Document;
 use crate::findings::StableId;
 use crate::outlier::{Gathered, GatheredOutlier, Outlier};
-use crate::plan::{self, ScanPlan};
+use crate::plan::ScanPlan;
 use crate::report::{Report, summary};
 use crate::runtime::{Clock, Interrupt, SystemClock};
-use crate::scan_group::{self, ScanGroup};
-use crate::sources::{Documents, ScanProgress};
+use crate::sources::Documents;
 use crate::terminal::counted;
 
 /// Outliers whose documents are read together.
@@ -55,41 +55,14 @@ pub(super) fn trials(
     };
     let mut report = Report::new(clock.now());
     let use_cases = once.choose(&request, &mut report)?;
-    let compute = compute(&request, &use_cases)?;
-    let names = &settings.main.field_names;
-    let (plan, refused) = plan::plan(use_cases, names, mapping.as_ref(), request.period, request.now);
-    report.refuse(refused);
-    if plan.use_cases.is_empty() {
-        return Err(RunError::Configuration("no use case can run: see the problems above".to_owned()));
-    }
-    let (plan, source) = (Arc::new(plan), open_files(&args.events, &compute)?);
-    let progress = Arc::new(ScanProgress::default());
-    let bar = Progress::start(audience != Audience::Terminal, source.total_bytes(), Arc::clone(&progress));
-    let gathered = Gathered::new(&compute.limits().spill_dir);
-    let judged = scan_group::judge(&ScanGroup {
-        plan: Arc::clone(&plan),
-        source: &source,
-        main: &settings.main,
-        options: scan_options(&compute, interrupt, &progress),
-        compute: &compute,
-        period: request.period,
-        now: request.now,
-        gathered: &gathered,
-        n_before: 0,
-        store: None,
-        explains: false,
-        explained: None,
-    });
-    bar.stop();
-    let judged = judged?;
-    if judged.summary.events == 0 {
-        return Err(RunError::Reading("no event was read: the files are empty".to_owned()));
-    }
-    let events = counted(judged.summary.events, "event", "events");
-    report.group(&plan, judged, settings.main.general.on_unusable);
+    let reading = Settings { main: &settings.main, mapping: mapping.as_ref(), request: &request, audience, interrupt };
+    let events = Events::read(&reading, &args.events, None, use_cases, &mut report)?;
+    let (gathered, judged) = events.judge_alone()?;
+    let n_events = judged.summary.events;
+    report.group(&events.plan, judged, settings.main.general.on_unusable);
     summary::print_missing(&report);
-    in_blocks(gathered, |block| of_block(block, &source, &plan, &args.label, &mut each))?;
-    Ok(events)
+    in_blocks(gathered, |block| of_block(block, &events.source, &events.plan, &args.label, &mut each))?;
+    Ok(counted(n_events, "event", "events"))
 }
 
 /// Calls `each` with all outliers.

@@ -37,9 +37,8 @@ impl Wildcard {
     /// Compiles a pattern: `*` stands for any text, `?` for any character, `\` escapes the next
     /// character. As in Elasticsearch, an escaped letter keeps its case.
     pub fn new(pattern: &str, case_insensitive: bool) -> Result<Self, SyntaxError> {
-        let pieces = if case_insensitive { None } else { pieces(pattern) };
-        let form = match pieces {
-            Some(mut pieces) if pieces.len() > 1 => {
+        let form = match pieces(pattern) {
+            (mut pieces, true) if !case_insensitive && pieces.len() > 1 => {
                 let last = pieces.pop().unwrap_or_default();
                 let mut pieces = pieces.into_iter();
                 let first = pieces.next().unwrap_or_default();
@@ -54,16 +53,7 @@ impl Wildcard {
     /// Longest text that every match contains, if case is ignored for ASCII letters; `None` if
     /// there is none.
     pub fn literal(&self) -> Option<String> {
-        let mut literals = vec![String::new()];
-        let mut chars = self.pattern.chars();
-        while let Some(c) = chars.next() {
-            match c {
-                '*' | '?' => literals.push(String::new()),
-                '\\' => literals.last_mut()?.push(chars.next().unwrap_or('\\')),
-                _ => literals.last_mut()?.push(c),
-            }
-        }
-        literals.into_iter().max_by_key(String::len).filter(|literal| !literal.is_empty())
+        pieces(&self.pattern).0.into_iter().max_by_key(String::len).filter(|literal| !literal.is_empty())
     }
 
     /// True if the pattern matches the whole of `text`.
@@ -87,19 +77,22 @@ impl Wildcard {
     }
 }
 
-/// The texts between the `*` of a pattern; `None` if it has a `?`.
-fn pieces(pattern: &str) -> Option<Vec<String>> {
-    let mut pieces = vec![String::new()];
+/// Texts between the wildcards of a pattern, and whether all of these are `*`.
+fn pieces(pattern: &str) -> (Vec<String>, bool) {
+    let (mut pieces, mut piece, mut are_stars) = (Vec::new(), String::new(), true);
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
         match c {
-            '*' => pieces.push(String::new()),
-            '?' => return None,
-            '\\' => pieces.last_mut()?.push(chars.next().unwrap_or('\\')),
-            _ => pieces.last_mut()?.push(c),
+            '*' | '?' => {
+                are_stars &= c == '*';
+                pieces.push(std::mem::take(&mut piece));
+            }
+            '\\' => piece.push(chars.next().unwrap_or('\\')),
+            _ => piece.push(c),
         }
     }
-    Some(pieces)
+    pieces.push(piece);
+    (pieces, are_stars)
 }
 
 /// Compiles a pattern; `letter` translates what stands for itself.

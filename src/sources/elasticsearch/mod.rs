@@ -68,8 +68,8 @@ pub struct Search {
 impl Search {
     /// The documents for the use cases of `plan`.
     pub fn of_plan(plan: &ScanPlan) -> Self {
-        let queries = Queries::new(queries::of_plan(plan));
-        let whole = plan.use_cases.iter().map(queries::of_use_case).collect();
+        let whole: Vec<Value> = plan.use_cases.iter().map(queries::of_use_case).collect();
+        let queries = Queries::new(queries::asked(plan, &whole));
         Search { queries, whole, tags: plan.use_cases.iter().map(tagged::tag_of).collect() }
     }
 

@@ -50,11 +50,14 @@ impl Queries {
 /// Upper limit on the fields of which documents must have some.
 const MAX_NEEDED: usize = 500;
 
-/// Returns what the server is asked for each use case of a plan: its query within its window, or,
-/// if the query is evaluated here, the documents of the window that may match such a query.
-pub(super) fn of_plan(plan: &ScanPlan) -> Vec<Value> {
+/// Returns the server's part of `whole`, the queries of the use cases of a plan: all of a query,
+/// or, if it is evaluated here, the documents of its window that may match such a query.
+pub(super) fn asked(plan: &ScanPlan, whole: &[Value]) -> Vec<Value> {
     let is_evaluated_here = |planned: &&PlannedUseCase| planned.is_narrowed_only;
     let narrowed: Vec<&PlannedUseCase> = plan.use_cases.iter().filter(is_evaluated_here).collect();
+    if narrowed.is_empty() {
+        return whole.to_vec();
+    }
     let mut uses: HashMap<&str, u64> = HashMap::new();
     let named = narrowed.iter().flat_map(|planned| &planned.named_fields);
     named.for_each(|field| *uses.entry(&field.name).or_default() += 1);
@@ -67,11 +70,11 @@ pub(super) fn of_plan(plan: &ScanPlan) -> Vec<Value> {
         let exists: Vec<Value> = fields.iter().map(|field| json!({"exists": {"field": field}})).collect();
         json!({"bool": {"should": exists, "minimum_should_match": 1}})
     });
-    let query = |planned: &PlannedUseCase| match planned.is_narrowed_only {
+    let query = |(planned, whole): (&PlannedUseCase, &Value)| match planned.is_narrowed_only {
         true => json!({"bool": {"filter": window(planned).into_iter().chain(has_some.clone()).collect::<Vec<_>>()}}),
-        false => of_use_case(planned),
+        false => whole.clone(),
     };
-    plan.use_cases.iter().map(query).collect()
+    plan.use_cases.iter().zip(whole).map(query).collect()
 }
 
 /// Returns the query of a use case within its window.
