@@ -24,7 +24,7 @@ pub(crate) struct Browser {
     messages: Receiver<Value>,
     n_sent: u64,
     session: Option<String>,
-    /// What the page logged, and what the browser had to say about it.
+    /// Messages that the page logged, and those of the browser about it.
     pub(crate) console: Vec<String>,
     /// Addresses that the page asked for.
     pub(crate) requests: Vec<String>,

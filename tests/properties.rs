@@ -248,7 +248,7 @@ pub(crate) fn events(n: usize, seed: u64) -> Vec<String> {
     (0..n).map(|idx| event(idx, &mut random)).collect()
 }
 
-/// Where events happen, in the forms of a `geo_point`; the last ones are nowhere.
+/// Places of events, in the forms of a `geo_point`; the last ones are nowhere.
 const PLACES: [&str; 6] = [
     r#"{"country":"NL","location":{"lat":52.37,"lon":4.9}}"#,
     r#"{"country":"NG","location":[3.38,6.52]}"#,

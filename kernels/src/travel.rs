@@ -24,8 +24,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// The point at a latitude and a longitude in degrees; `None` if there is no such point. What
-    /// is at 0, 0 was not found, so it is not a point either: it lies in the Gulf of Guinea.
+    /// The point at a latitude and a longitude in degrees; `None` if they are out of range, or both
+    /// 0, which lies in the Gulf of Guinea and stands for places that were not found.
     #[must_use]
     pub fn of_degrees(latitude: f64, longitude: f64) -> Option<Self> {
         if !((-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude)) {
@@ -57,7 +57,8 @@ impl Place {
     }
 
     /// Length of the shortest way over the surface of a sphere in kilometres, by the haversine
-    /// formula (Sinnott 1984). The earth is no sphere, which is less than 0.6 percent.
+    /// formula (Sinnott 1984). The earth is not quite a
+    /// sphere: the error is less than 0.6 percent.
     #[must_use]
     pub fn kilometres_to(self, other: Place) -> f64 {
         let (a, b) = (self.min(other), self.max(other));

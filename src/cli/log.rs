@@ -13,7 +13,7 @@ pub struct LogArgs {
     /// Show errors only, without progress and summary
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// When to use colours
+    /// Use of colours
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorArg::Auto, global = true)]
     pub color: ColorArg,
     /// Format of the log

@@ -32,7 +32,7 @@ pub enum FindingOrder {
     UseCase,
 }
 
-/// What findings are grouped by.
+/// Things by which findings are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FindingGrouping {
     /// Hosts, users and addresses, those with the most evidence first.
@@ -43,7 +43,7 @@ pub enum FindingGrouping {
     Technique,
 }
 
-/// When text is coloured.
+/// Choice whether text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ColorArg {
     /// On a terminal, unless NO_COLOR is set.

@@ -9,7 +9,7 @@ use crate::sinks::console::print_text;
 
 /// Prints a use case with comments.
 pub fn new(args: &NewArgs) -> Exit {
-    let unknown = || RunError::Usage(format!("there is no model `{}`", args.model));
+    let unknown = || RunError::Usage(format!("unknown model `{}`", args.model));
     let model = ModelType::named(&args.model).ok_or_else(unknown);
     model.and_then(|model| printed(print_text(&model.template()))).map_or_else(told, |()| Exit::Done)
 }

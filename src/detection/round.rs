@@ -1,4 +1,4 @@
-//! What came of an evaluation.
+//! Results of an evaluation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -46,7 +46,7 @@ pub struct Form {
 pub enum FormPart {
     /// The values of some entries.
     Entry(NamedEntry),
-    /// What a database knows of the addresses.
+    /// Fact that a database knows of the addresses.
     Fact(AddressFact),
 }
 

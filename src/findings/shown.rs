@@ -14,7 +14,7 @@ const SHOWN_OF_GROUP: usize = 3;
 /// Findings that have something in common.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FindingGroup {
-    /// What they have in common.
+    /// Text that they have in common.
     pub name: String,
     /// Highest score of a finding; of an asset, that of all evidence together.
     pub score: f64,

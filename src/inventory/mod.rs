@@ -106,7 +106,7 @@ pub struct FieldExample {
     pub text: String,
     /// True if the value goes on.
     pub is_cut: bool,
-    /// How often it occurs.
+    /// Number of times that it occurs.
     pub count: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What is counted of each field.
+//! Counts of each field.
 
 use std::cmp::Ordering;
 use std::io;

@@ -16,7 +16,7 @@ use crate::terminal::counted;
 const MOST_ENTRIES: usize = 1_000;
 
 named_values! {
-    /// What a whitelist entry is good for.
+    /// Use of a whitelist entry.
     EntryStatus {
         /// It accepted outliers.
         Used = "used",
@@ -34,17 +34,17 @@ pub struct EntryReport {
     pub name: String,
     /// Its place: file, line and column.
     pub place: String,
-    /// What it is good for.
+    /// Its use.
     pub status: EntryStatus,
     /// Outliers that it accepted; others may have accepted them, too.
     pub accepted: u64,
     /// Time from which on it accepts nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<DateTime<Utc>>,
-    /// Who answers for it.
+    /// Person who answers for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Why what it accepts is harmless.
+    /// Reason why what it accepts is harmless.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(skip)]

@@ -1,4 +1,4 @@
-//! What would turn a verdict turns it, when it is done.
+//! Changes that would turn a verdict turn it when they are made.
 
 use std::fmt::Write;
 use std::fs;

@@ -16,7 +16,7 @@ use ee_outliers::scan_group::{self, Question, ScanGroup, explain_rows, rows_of_d
 use ee_outliers::sources::ScanOptions;
 use ee_outliers::sources::files::{EventFiles, FileOptions};
 
-/// What is judged.
+/// Events and use cases that are judged.
 pub(super) struct World<'a> {
     pub(super) main: Option<PathBuf>,
     pub(super) use_cases: Vec<PathBuf>,

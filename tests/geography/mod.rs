@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::outliers::{self, Outliers};
 use crate::program::{self, Report};
 
-/// What a run found.
+/// Outliers that a run found.
 struct Found {
     report: Report,
     /// Bytes of the output.

@@ -25,7 +25,7 @@ const MOST_PLACES: usize = 2;
 const STORED: [&str; 6] =
     ["metric", "term_count", "adjusted_value", "q_value", "decision_frontier", "num_target_value_in_window"];
 
-/// What is looked for.
+/// Outlier or document that is looked for.
 #[derive(Debug)]
 pub(super) enum Sought {
     /// Finding whose id begins with this.
@@ -99,7 +99,7 @@ pub(super) struct ExplainedFinding {
     pub(super) own_score: f64,
 }
 
-/// What became of a flagged row.
+/// Finding that a flagged row became.
 struct Told {
     id: StableId,
     own_score: f64,

@@ -36,7 +36,7 @@ pub(super) type Counts = Vec<(String, u64)>;
 
 /// Everything that was learnt of some events.
 pub(super) struct Exploration {
-    /// Where the events come from, and how many there are.
+    /// Source of the events, and their number.
     pub(super) origin: Origin,
     pub(super) inventory: FieldInventory,
     /// Programs that wrote the events, and forms in which they are, with the number of events.
@@ -51,7 +51,7 @@ pub(super) struct Exploration {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Where events come from.
+/// Source of events.
 pub(super) enum Origin {
     /// All events of so many files.
     Files(usize),
@@ -115,7 +115,7 @@ impl Exploration {
     }
 }
 
-/// What a pass over events needs.
+/// Inputs of a pass over events.
 struct Explorer<'a> {
     settings: &'a Configuration,
     mapping: Option<&'a Mapping>,

@@ -74,7 +74,7 @@ pub(super) struct Roles<'a> {
     pub(super) sources: Vec<&'a InventoryField>,
     /// Addresses that are talked to.
     pub(super) peers: Vec<&'a InventoryField>,
-    /// What happens, as one of several values.
+    /// Fields that say what happens, by one of several values.
     pub(super) targets: Vec<&'a InventoryField>,
     /// Long texts, such as command lines.
     pub(super) texts: Vec<&'a InventoryField>,

@@ -20,7 +20,7 @@ const MOST_DAYS: i64 = 7;
 pub(super) struct Suggestion {
     /// Name of its section.
     pub(super) section: String,
-    /// What it finds.
+    /// Words about what it finds.
     pub(super) why: String,
     /// Its section.
     pub(super) text: String,

@@ -11,10 +11,10 @@ use crate::sinks::console::{align_right, table_for};
 use crate::terminal::{counted, escape_controls, quoted, thousands};
 use crate::usability::Usability;
 
-/// How much is shown.
+/// Amount that is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// What fits on a screen or two.
+    /// As much as fits on a screen or two.
     Summary,
     /// All fields, and what each use case lacks.
     Everything,

@@ -65,7 +65,7 @@ fn trial(finding: KeptFinding) -> Result<Trial, RunError> {
     })
 }
 
-/// What is known of an outlier whose fields were not kept.
+/// Fields that are known of an outlier although they were not kept.
 fn known_of(use_case: &str, summary: &str, assets: &[String]) -> Value {
     let (model_type, model_name) = model_of(use_case).unwrap_or(("", use_case));
     json!({"model_type": model_type, "model_name": model_name, "summary": summary, "assets": assets})

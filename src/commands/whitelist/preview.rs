@@ -91,7 +91,7 @@ fn of_configuration(settings: &Configuration) -> Tested {
     }
 }
 
-/// What an entry hides.
+/// Counts of what an entry hides.
 struct Tally {
     note: Arc<WhitelistNote>,
     outliers: u64,
@@ -105,7 +105,7 @@ struct Tally {
     last: Option<(String, String)>,
 }
 
-/// What each entry hides, by place.
+/// Counts of what each entry hides, by place.
 struct Tallies {
     of_entries: BTreeMap<Location, Tally>,
     findings: HashSet<String>,

@@ -144,7 +144,7 @@ fn summary_of(trial: &Trial) -> String {
     escape_controls(&summary)
 }
 
-/// What an entry hides.
+/// Counts of what an entry hides.
 #[derive(Default)]
 struct Hidden {
     /// Outliers of the finding.

@@ -33,7 +33,7 @@ pub(super) struct Trial {
     pub(super) is_attack: bool,
 }
 
-/// What an entry does with an outlier.
+/// Effect of an entry on an outlier.
 pub(super) enum Effect {
     /// It hides it.
     Hides,

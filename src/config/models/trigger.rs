@@ -22,11 +22,11 @@ pub struct Trigger {
 }
 
 impl Trigger {
-    /// Which side is an outlier, as a template explains it.
+    /// Side of outliers, as a template explains it.
     pub(super) const TEMPLATE_ON: TemplateKey =
         TemplateKey::set(ON, "high", "which side of the limit is unusual").one_of(|| names_of(&TriggerOn::NAMES));
 
-    /// How the frontier is computed, likewise.
+    /// Method for the frontier, likewise.
     pub(super) const TEMPLATE_METHOD: TemplateKey =
         TemplateKey::set(METHOD, "mad", "how the limit is computed").one_of(|| names_of(&TriggerMethod::NAMES));
 

@@ -1,4 +1,4 @@
-//! What an entry says of itself: its name, who answers for it, and how long it holds.
+//! Notes of an entry about itself: its name, who answers for it, and how long it holds.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
@@ -16,9 +16,9 @@ pub struct WhitelistNote {
     pub location: Location,
     /// Time from which on it accepts nothing.
     pub expires: Option<DateTime<Utc>>,
-    /// Who answers for it.
+    /// Person who answers for it.
     pub owner: Option<String>,
-    /// Why what it accepts is harmless.
+    /// Reason why what it accepts is harmless.
     pub reason: Option<String>,
 }
 

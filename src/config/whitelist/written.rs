@@ -18,9 +18,9 @@ pub struct WrittenWhitelistEntry {
     pub parts: Vec<(String, String)>,
     /// Day at whose end it expires.
     pub expires: Option<String>,
-    /// Who answers for it.
+    /// Person who answers for it.
     pub owner: Option<String>,
-    /// Why what it accepts is harmless.
+    /// Reason why what it accepts is harmless.
     pub reason: Option<String>,
 }
 

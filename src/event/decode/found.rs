@@ -63,7 +63,7 @@ fn picked<'de>(raws: &[&str], entry: &NamedEntry, case: Case) -> FoundValue<'de>
     in_case(texts_of(&values), case)
 }
 
-/// What is known of the addresses in a field.
+/// Facts that are known of the addresses in a field.
 fn known<'de>(raws: &[&str], fact: &AddressFact, case: Case) -> FoundValue<'de> {
     let (mut facts, mut scratch) = (Vec::new(), String::new());
     raws.iter().for_each(|raw| elements(raw, Case::Kept, &mut scratch, |address| facts.extend(fact.of(address))));

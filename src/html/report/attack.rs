@@ -43,7 +43,7 @@ struct TechniqueView {
     text: String,
 }
 
-/// What became of a technique, the greatest last.
+/// Fates of a technique, the greatest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Coverage {
     NotOnThisData,

@@ -185,7 +185,7 @@ fn row(use_case: &ReadUseCase) -> UseCaseRow {
     }
 }
 
-/// What was read.
+/// Section about what was read.
 #[derive(Debug, Serialize)]
 pub(super) struct SourceSection {
     facts: Vec<Fact>,

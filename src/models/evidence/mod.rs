@@ -65,7 +65,7 @@ impl Asked {
 /// Depth of explanations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// What plots show: value, group, frontier.
+    /// As much as plots show: value, group, frontier.
     Plots,
     /// Changes that turn the verdict as well. Each is found by judging the group many times.
     Changes,

@@ -67,7 +67,7 @@ pub fn print_text(text: &str) -> io::Result<()> {
 /// Look of the table of findings.
 #[derive(Debug, Clone, Copy)]
 pub struct TableLook {
-    /// What is shown, in which order.
+    /// Choice of what is shown, in which order.
     pub args: TableArgs,
     /// True or false if colours are wanted or not.
     pub colours: Option<bool>,
