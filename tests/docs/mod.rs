@@ -1,10 +1,13 @@
-//! Pictures of the documentation: each is drawn from calculations of the program, so it cannot say
-//! what the program no longer does.
+//! Documentation that cannot say what the program no longer does.
 //!
-//! `pictures` draws one picture per test; `beacons` and `words` those that take more to prepare.
+//! Pictures are drawn from calculations of the program: `pictures` draws one picture per test,
+//! `beacons` and `words` those that take more to prepare. `help` looks at the help of commands,
+//! `shell` reads command lines.
 
 mod beacons;
+mod help;
 mod pictures;
+mod shell;
 mod words;
 
 use std::fs;
