@@ -1,10 +1,10 @@
 //! Searches for what the queries of many use cases look for inside texts, in one pass.
 //!
-//! A wildcard pattern holds only for values that contain the longest text between its wildcards, and
-//! most regular expressions for values that contain one of a few texts. The texts of all patterns on
-//! one column are the words of one automaton, which reads each distinct value once; a pattern is
-//! tested only on the values in which a text of its own occurs. So the cost of a value grows with
-//! its length and with what it contains, not with the number of patterns.
+//! A wildcard pattern holds only for values that contain the longest text between its wildcards,
+//! and most regular expressions for values that contain one of a few texts. The texts of all
+//! patterns on one column are the words of one automaton, which reads each distinct value once; a
+//! pattern is tested only on the values in which a text of its own occurs. So the cost of a value
+//! grows with its length and with what it contains, not with the number of patterns.
 
 use std::collections::HashMap;
 

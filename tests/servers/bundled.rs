@@ -89,6 +89,5 @@ fn check(kind: Kind) {
         n_finding += usize::from(server.outliers > 0);
     }
     assert!(n_finding > 30, "{}: {n_finding} use cases find something", bench.name());
-    assert!(of_server.numbers("travel_logons").outliers > 0, "{}: nobody travels", bench.name());
     assert_same_lines(&bench.output("file.ndjson"), &bench.output("server.ndjson"), bench.name());
 }
