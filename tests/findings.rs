@@ -251,8 +251,8 @@ fn the_report_counts_what_documents_store() {
     let summary = "outlier_summary=port {term} on {aggregator}";
     for (replaced, n_stored, n_same) in [(summary, 2, 1), ("outlier_summary=rare port on {aggregator}", 1, 2)] {
         let scratch = folder(&USE_CASES.replace(summary, replaced), MAIN, &(events() + rare));
-        let finished =
-            run(scratch.path(), "--only terms_rare_port -o o.ndjson --report r.json --findings f.ndjson").expect_code(0);
+        let finished = run(scratch.path(), "--only terms_rare_port -o o.ndjson --report r.json --findings f.ndjson")
+            .expect_code(0);
         let written = outliers::read(&scratch.path().join("o.ndjson")).expect("readable");
         let totals: u64 = written.values().map(|stored| stored["total_outliers"].as_u64().expect("a count")).sum();
         let report = json(scratch.path(), "r.json");
