@@ -386,6 +386,23 @@ fn customary_forms_work_everywhere_without_a_mapping() {
     assert!(found.assets.concat().contains(&"host: pc-1".to_owned()), "{:?}", found.assets);
 }
 
+/// A part of a grok pattern that matches nothing is no field: not `None`, and it hides nothing.
+#[test]
+fn parts_of_patterns_that_match_nothing_are_no_fields() {
+    let derived = |use_case: String| use_case.replace("run_model=1", "use_derived_fields=1\nrun_model=1");
+    let events = [json!({"t": "sudo as root"}), json!({"t": "sudo"}), json!({"t": "su", "user": "own"})];
+    let found = Files {
+        main: "[derivedfields]\nt=%{WORD:verb}(?: as %{WORD:user})?$\n[assets]\nuser=user\n",
+        use_cases: derived(queries(&[("all", json!("*"))], "{verb}: {user}")),
+        events: lines(&events),
+        ..Files::default()
+    }
+    .run();
+    assert_eq!(found.of("all"), ["su: own", "sudo: root", "sudo: {field user not found in event}"]);
+    let assets = found.assets.concat();
+    assert_eq!(assets, ["user: root", "user: own"]);
+}
+
 /// Each form and each field of a dynamic template is what the mapping says.
 #[test]
 fn a_mapping_says_what_forms_are() {
