@@ -171,19 +171,19 @@ impl FieldNames {
         !self.aliases.is_empty()
     }
 
-    /// Returns other names of the field `name`, in order of preference.
-    pub fn aliases(&self, name: &str) -> &[FieldPath] {
-        if !self.has_aliases() {
-            return &[];
-        }
-        self.aliases.get(&lower_case(name)).map_or(&[], Vec::as_slice)
+    /// Returns other names of the field `name`, in order of preference. They may differ from it in
+    /// case only, which matters to clusters.
+    pub fn aliases<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a FieldPath> + 'a {
+        let others = if self.has_aliases() { self.aliases.get(&lower_case(name)) } else { None };
+        others.into_iter().flatten().filter(move |other| other.as_str() != name)
     }
 
     /// Returns what `field` stands for in events that have no such field, in order of preference:
     /// its form, if it is one, then the other names of the field, then what a database knows.
     pub fn forms(&self, field: &FieldPath) -> Vec<Form> {
         let form = self.form(field);
-        let others = |name: &str, case| self.aliases(name).iter().map(move |of| self.form_of(of.clone(), case));
+        let others =
+            |name: &str, case| self.aliases(name).map(|of| self.form_of(of.clone(), case)).collect::<Vec<Form>>();
         let plain = form.iter().filter(|form| form.part.is_none());
         let of_form = plain.clone().flat_map(|form| others(form.of.as_str(), form.case));
         let facts = self.facts(field.as_str(), Case::Kept).into_iter();

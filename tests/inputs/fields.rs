@@ -235,10 +235,41 @@ fn a_field_may_have_other_names() {
     assert!(found.assets.concat().contains(&"program: ecs.exe".to_owned()));
 }
 
+/// Names in another case are other names: clusters compare them exactly, so queries ask for both. A
+/// value is that of the exact name, if an event has both.
+#[test]
+fn another_case_can_be_another_name() {
+    let events = [
+        json!({"id": 1, "message": "low", "h": "a"}),
+        json!({"id": 2, "MESSAGE": "high", "h": "a"}),
+        json!({"id": 3, "message": "low", "MESSAGE": "high", "h": "a"}),
+    ];
+    let found = Files {
+        main: "[field_aliases]\nmessage=MESSAGE, Message\n[assets]\nmessage=text\n",
+        use_cases: queries(
+            &[
+                ("high", json!("message:high")),
+                ("exact", json!("MESSAGE:high AND message:low")),
+                ("dsl", json!({"term": {"message.keyword": "high"}})),
+                ("none", json!("NOT _exists_:message")),
+            ],
+            "{id} {message}",
+        ),
+        events: lines(&events),
+        ..Files::default()
+    }
+    .run();
+    assert_eq!(found.of("high"), ["2 high", "3 low"]);
+    assert_eq!(found.of("exact"), ["3 low"]);
+    assert_eq!(found.of("dsl"), ["2 high", "3 low"]);
+    assert_eq!(found.of("none"), Vec::<&str>::new());
+    assert_eq!(found.assets.concat(), ["text: high", "text: low"]);
+}
+
 #[test]
 fn other_names_that_cannot_be_are_told() {
-    let said = refused("[field_aliases]\na=\nb= B, c\nd=e,,e\n", &rare("x", "a", "b"));
-    for part in ["main.conf:2", "no other name of the field", "main.conf:3", "`B` is named twice", "`e` is named twice"]
+    let said = refused("[field_aliases]\na=\nb= b, c\nd=e,,e\n", &rare("x", "a", "b"));
+    for part in ["main.conf:2", "no other name of the field", "main.conf:3", "`b` is named twice", "`e` is named twice"]
     {
         assert!(said.contains(part), "{part} is not in {said}");
     }
