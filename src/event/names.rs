@@ -133,7 +133,14 @@ impl FieldNames {
     /// Returns the fields with the addresses of which a database may know the values of the field
     /// `name`.
     pub fn addresses_of(&self, name: &str) -> Vec<FieldPath> {
-        self.facts(name, Case::Kept).into_iter().map(|form| form.of).collect()
+        let forms = self.forms_with_facts(&FieldPath::new(name));
+        forms.into_iter().filter(Form::is_fact).map(|form| form.of).collect()
+    }
+
+    /// Same as [`Self::forms`], if a database may know values of `field`; none otherwise.
+    pub fn forms_with_facts(&self, field: &FieldPath) -> Vec<Form> {
+        let forms = if self.databases.is_some() { self.forms(field) } else { Vec::new() };
+        if forms.iter().any(Form::is_fact) { forms } else { Vec::new() }
     }
 
     fn fact(&self, name: &str) -> Option<(FieldPath, AddressFact)> {
@@ -242,6 +249,11 @@ pub fn split_form(name: &str) -> Option<(&str, &str)> {
 }
 
 impl Form {
+    /// True if a database knows its values.
+    pub fn is_fact(&self) -> bool {
+        matches!(self.part, Some(FormPart::Fact(_)))
+    }
+
     /// Reads `FIELD[NAME_KEY=NAME].VALUE_KEY`.
     pub fn of_named_entry(text: &str) -> Option<Self> {
         let (of, rest) = text.split_once('[')?;

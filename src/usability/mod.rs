@@ -219,8 +219,6 @@ impl Assessing<'_> {
         };
         if self.plan.names.is_named_value(name) {
             Some("a named value")
-        } else if self.plan.names.is_fact(name) {
-            Some("known by a database only")
         } else {
             (is_derived(name) || form.is_some_and(|form| is_derived(form.of.as_str()))).then_some("a derived field")
         }

@@ -18,6 +18,7 @@ mod node;
 
 mod corpus;
 mod exploring;
+mod facts;
 mod faults;
 mod multi_fields;
 mod notices;

@@ -111,8 +111,7 @@ impl Trips {
             // a way has no direction
             let [from, to] = trip.ends.map(|visit| visit.place.number());
             let key = [from.min(to), from.max(to), u64::from(user), trip.element];
-            let step =
-                Step { key, user, trip: *trip, n_steps, n_days, n_as_fast, n_way_users: 0, probability: 0.0 };
+            let step = Step { key, user, trip: *trip, n_steps, n_days, n_as_fast, n_way_users: 0, probability: 0.0 };
             self.by_way.push(step, size_of::<Step>())
         })
     }
