@@ -256,10 +256,11 @@ impl Detection<'_> {
         let (mut outliers, mut n_bytes) = (Vec::new(), 0);
         for candidate in candidates {
             self.interrupt.check().map_err(SourceError::from)?;
-            let observations = models::observations(&self.use_case.model, &judged.observe, candidate, &whole);
+            let observations = models::observations(&self.use_case.model, &judged.observe, candidate, &whole)?;
             let (use_case, templates) = (self.use_case, &judged.templates);
             let (document, assets) = (&document, assets.as_slice());
-            let surprise = judged.base.surprise(judged.surprise.as_ref().map(|surprise| surprise(candidate)));
+            let surprise = judged.surprise.as_ref().map(|surprise| surprise(candidate)).transpose()?;
+            let surprise = judged.base.surprise(surprise);
             let outlier = describe(Description {
                 use_case,
                 templates,

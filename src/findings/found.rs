@@ -25,7 +25,8 @@ pub(super) struct Found {
     pub(super) time: Option<i64>,
     pub(super) index: String,
     pub(super) id: String,
-    /// Hash of the outlier's JSON: orders the outliers that a document has of one finding.
+    /// Hash of the outlier's JSON: orders the outliers that a document has of one finding with one
+    /// summary.
     pub(super) text_hash: u64,
     /// Number among the outliers that stand.
     pub(super) number: u64,
@@ -68,7 +69,8 @@ impl Found {
 
     fn order(&self) -> impl Ord {
         let time = (self.time.is_none(), self.time);
-        (self.use_case_idx, &self.finding, time, &self.index, &self.id, self.text_hash, Reverse(self.surprise))
+        let document = (&self.index, &self.id);
+        (self.use_case_idx, &self.finding, time, document, &self.summary, self.text_hash, Reverse(self.surprise))
     }
 
     fn n_bytes(&self) -> usize {

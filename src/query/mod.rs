@@ -129,7 +129,7 @@ pub fn compile(
     mapping: Option<&Mapping>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
-    compile_asked(query, query, &FieldNames::default(), &FilterContext { mapping, times: None, now })
+    compile_asked(query, query, &FieldNames::default(), &FilterContext { mapping, times: None, names: None, now })
 }
 
 /// Same as [`compile`], for events whose time is in `times`: there, values and bounds are compared
@@ -145,7 +145,7 @@ pub fn compile_with_times(
     times: TimeField<'_>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
-    compile_asked(query, asked, names, &FilterContext { mapping, times: Some(times), now })
+    compile_asked(query, asked, names, &FilterContext { mapping, times: Some(times), names: Some(names), now })
 }
 
 fn compile_asked(

@@ -18,6 +18,7 @@ mod node;
 mod bundled;
 mod corpus;
 mod exploring;
+mod facts;
 mod faults;
 mod imported;
 mod multi_fields;
