@@ -42,7 +42,7 @@ pub(super) struct Found {
 
 impl Found {
     fn new(number: u64, outlier: GatheredOutlier, event: &Event) -> Result<Self, RollUpError> {
-        let Described { fields, unwrapped_summary, why } = serde_json::from_str(&outlier.outlier)?;
+        let Described { fields, unwrapped_summary, why, touched } = serde_json::from_str(&outlier.outlier)?;
         let DocumentId { index, id, .. } = outlier.document.id;
         Ok(Found {
             use_case_idx: outlier.use_case_idx,
@@ -57,7 +57,7 @@ impl Found {
             use_cases: event.use_cases.clone(),
             summary: unwrapped_summary,
             reason: why,
-            assets: fields.assets,
+            assets: if touched.is_empty() { fields.assets } else { touched },
         })
     }
 
@@ -146,6 +146,8 @@ struct Described {
     unwrapped_summary: String,
     #[serde(default)]
     why: Option<String>,
+    #[serde(default)]
+    touched: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -17,6 +17,7 @@ mod levels;
 mod node;
 
 mod corpus;
+mod explaining;
 mod exploring;
 mod faults;
 mod multi_fields;
