@@ -19,10 +19,9 @@ pub struct RunCommandArgs {
     #[arg(long, value_name = "KEY=VALUE", requires = "only", value_parser = parse_set, help_heading = "Trying")]
     pub set: Vec<SetKey>,
     /// Show what the use cases of --only find with each value of a key, such as
-    /// trigger_sensitivity=1..20 or 0.01,0.05,0.1, from one pass over the files of --events; write
-    /// nothing
+    /// trigger_sensitivity=1..20 or 0.01,0.05,0.1, from one pass over the events; write nothing
     #[arg(
-        long, value_name = "KEY=VALUES", requires_all = ["only", "events"], value_parser = parse_range,
+        long, value_name = "KEY=VALUES", requires = "only", value_parser = parse_range,
         conflicts_with_all = ["output", "findings"], help_heading = "Trying"
     )]
     pub sweep: Option<Sweep>,

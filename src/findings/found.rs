@@ -43,7 +43,7 @@ pub(super) struct Found {
 
 impl Found {
     fn new(number: u64, outlier: GatheredOutlier, event: &Event) -> Result<Self, RollUpError> {
-        let Described { fields, unwrapped_summary, why } = serde_json::from_str(&outlier.outlier)?;
+        let Described { fields, unwrapped_summary, why, touched } = serde_json::from_str(&outlier.outlier)?;
         let DocumentId { index, id, .. } = outlier.document.id;
         Ok(Found {
             use_case_idx: outlier.use_case_idx,
@@ -58,7 +58,7 @@ impl Found {
             use_cases: event.use_cases.clone(),
             summary: unwrapped_summary,
             reason: why,
-            assets: fields.assets,
+            assets: if touched.is_empty() { fields.assets } else { touched },
         })
     }
 
@@ -148,6 +148,8 @@ struct Described {
     unwrapped_summary: String,
     #[serde(default)]
     why: Option<String>,
+    #[serde(default)]
+    touched: Vec<String>,
 }
 
 #[derive(Deserialize)]

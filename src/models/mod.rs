@@ -14,6 +14,7 @@ mod error;
 mod evidence;
 mod finding;
 mod flagged;
+mod largest;
 mod metrics;
 mod peers;
 mod population;
@@ -33,6 +34,7 @@ pub use evidence::{
     Asked, Bar, Counterfactual, Depth, Evidence, Neighbour, OutlierSide, Plot, PlotBin, VerdictChange, WordFit,
 };
 pub use finding::{FindingTarget, FindingTexts, finding_texts};
+pub use largest::{GroupSize, LargestGroups, largest_groups};
 pub use population::FirstRound;
 pub use recall::Recall;
 

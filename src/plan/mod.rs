@@ -6,6 +6,7 @@
 mod column_names;
 mod kept;
 mod queries;
+mod read_fields;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use queries::{Evaluated, after_source, asked, compile_query};
 pub use column_names::{column_name, key_kind, time_column_name};
 pub use kept::{KeptColumns, KeptFields, plan_keeping};
 pub use queries::facts_in_query;
+pub use read_fields::read_fields;
 
 /// Restriction of the events by time, because a source may hold more than the history window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,7 @@ mod node;
 
 mod bundled;
 mod corpus;
+mod explaining;
 mod exploring;
 mod facts;
 mod faults;
