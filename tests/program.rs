@@ -108,6 +108,15 @@ pub(crate) fn run_after<S: AsRef<OsStr>>(folder: &Path, script: &str, args: &[S]
     finish(Running::of(&mut shell))
 }
 
+/// Executes a script of a reader, who calls the program by its name, on a terminal of 80 columns.
+pub(crate) fn shell(folder: &Path, script: &str) -> Finished {
+    let mut shell = Command::new("bash");
+    let installed = format!("ee-outliers() {{ {} \"$@\"; }}\n{script}", env!("CARGO_BIN_EXE_ee-outliers"));
+    shell.args(["-c", &installed]).current_dir(folder).env("NO_COLOR", "1").env("TZ", "UTC").env("COLUMNS", "80");
+    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(shell.spawn().expect("a shell"))
+}
+
 /// Sends a signal, such as `TERM`, to a program that runs.
 pub(crate) fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status();

@@ -16,66 +16,85 @@ pub struct BacktestArgs {
     /// Configuration files.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Event files, directories or patterns, as for `run`; `-` is standard input
+    /// Event files, folders or patterns
+    ///
+    /// As for `run`; `-` is standard input.
     #[arg(long, value_name = "PATH", num_args = 1.., required = true, action = clap::ArgAction::Append)]
     pub events: Vec<String>,
-    /// Label of attack events; may be repeated: an event is an attack event if it has any of them.
-    /// Without one, all events count as neither attack nor background
+    /// Label of attacks; may be repeated
+    ///
+    /// An event is an attack event if it has any of them. Without one, all events count as neither
+    /// attack nor background.
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_label, required_unless_present = "recording")]
     pub label: Vec<LabelArg>,
-    /// Label of background events; may be repeated (default: every other value of the fields of
-    /// --label but `unknown`, `unlabelled`, `n/a` and `-`)
+    /// Label of background; may be repeated
+    ///
+    /// Default: every other value of the fields of --label but `unknown`, `unlabelled`, `n/a` and
+    /// `-`.
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_label, requires = "label")]
     pub background: Vec<LabelArg>,
-    /// Field with the name of the recording that an event belongs to
+    /// Field with the name of the recording
     #[arg(long, value_name = "FIELD")]
     pub recording: Option<String>,
-    /// Count the events of one half of the recordings only, by a fixed hash of their names, so that
-    /// settings can be chosen on one half and reported on the other
-    #[arg(long, value_enum, requires = "recording")]
+    /// Count one half of the recordings only
+    ///
+    /// Halves are chosen by a fixed hash of their names, so that settings can be chosen on one half
+    /// and reported on the other.
+    #[arg(long, hide_short_help = true, value_enum, requires = "recording")]
     pub half: Option<RecordingsHalf>,
-    /// Judge each use case with other sensitivities as well, and show what they would find
+    /// Judge with other sensitivities as well
+    ///
+    /// For each use case, the result shows what they would find.
     #[arg(long)]
     pub curves: bool,
-    /// Propose a sensitivity for each use case such that all of them together stay within --budget
+    /// Propose sensitivities that fit --budget
     #[arg(long, requires = "budget")]
     pub suggest: bool,
-    /// Most background findings that people have time for, such as 50/day
+    /// Most background findings, such as 50/day
+    ///
+    /// So many as people have time for.
     #[arg(long, value_name = "N/day", value_parser = parse_budget, requires = "suggest")]
     pub budget: Option<f64>,
-    /// Compare the findings of two configurations: main configuration files, or files, folders or
-    /// patterns of use cases
+    /// Compare findings of two configurations
+    ///
+    /// Main configuration files, or files, folders or patterns of use cases.
     #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with_all = ["curves", "suggest"])]
     pub compare: Option<Vec<String>>,
-    /// Run only the use cases whose name matches one of these patterns
+    /// Run only the use cases with these names
+    ///
+    /// Patterns work, too.
     #[arg(long, value_name = "NAME_GLOB", num_args = 1.., action = clap::ArgAction::Append)]
     pub only: Vec<String>,
     /// Evaluate as if the current time were TIME, as for `run`
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time)]
     pub now: Option<DateTime<Utc>>,
     /// Evaluate events from TIME on, as for `run`
-    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
     pub from: Option<DateTime<Utc>>,
     /// Evaluate events up to TIME, as for `run`
-    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time, conflicts_with = "now")]
     pub to: Option<DateTime<Utc>>,
-    /// Write the result to FILE; `-` is standard output (default: standard output)
+    /// Write the result to FILE
+    ///
+    /// `-` is standard output, which is the default.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Form of the result (default: by the ending of the name of -o, else table)
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    /// Form of the result
+    ///
+    /// Default: by the ending of the name of -o, else table.
+    #[arg(long, hide_short_help = true, value_enum, value_name = "FORMAT")]
     pub format: Option<BacktestFormat>,
     /// Upper limit on memory, as for `run`
-    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size)]
+    #[arg(long, hide_short_help = true, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size)]
     pub memory_limit: usize,
     /// Directory for spilled data (default: the system's directory for temporary files)
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, hide_short_help = true, value_name = "DIR")]
     pub spill_dir: Option<PathBuf>,
     /// Number of worker threads, at most 1024 (default: one per processor)
-    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<NonZeroUsize>,
     /// Device that trains `word2vec` models, as for `run`
-    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
+    #[arg(long, hide_short_help = true, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
 }
 

@@ -12,14 +12,20 @@ use super::{ConfigArgs, DeviceChoice, RunArgs};
 /// Options of `explain`.
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
-    /// Id of a finding, or its first digits, as in tables, reports and the history of runs
+    /// Id of a finding, or its first digits
+    ///
+    /// As in tables, reports and the history of runs.
     #[arg(value_name = "FINDING-ID", required_unless_present = "document")]
     pub finding: Option<String>,
-    /// Explain this event instead, outlier or not: its `_index` and `_id`; those of a line in a
-    /// file are the name of the file and the number of the line, as outputs have them
+    /// Explain this event instead, outlier or not
+    ///
+    /// Its `_index` and `_id`: those of a line in a file are the name of the file and the number of
+    /// the line, as outputs have them.
     #[arg(long, value_name = "INDEX/ID", conflicts_with = "finding")]
     pub document: Option<String>,
-    /// Explain it for this use case only, such as `terms_rare_parent`; may be a pattern
+    /// Explain it for this use case only
+    ///
+    /// Such as `terms_rare_parent`; may be a pattern.
     #[arg(long, value_name = "NAME")]
     pub use_case: Option<String>,
     /// Look the finding up in this file of `run --report`, so that only its use case is run again;
@@ -32,8 +38,9 @@ pub struct ExplainArgs {
     /// Configuration files.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Event files, directories or patterns, as for `run` (default: the cluster in the
-    /// configuration)
+    /// Event files, folders or patterns
+    ///
+    /// As for `run`. Default: the cluster in the configuration.
     #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append)]
     pub events: Vec<String>,
     /// Evaluate as if the current time were TIME, as for `run`

@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::examples::help_of;
+
 /// Options that name the folder of the state.
 #[derive(Debug, Clone, Args)]
 pub struct StatePlace {
-    /// Main configuration file, whose state_dir is meant; may be repeated, and later files win
+    /// Main configuration, whose state_dir is meant
+    ///
+    /// May be repeated: the files are merged, and later ones win.
     #[arg(long, value_name = "FILE", num_args = 1.., action = clap::ArgAction::Append)]
     pub config: Vec<PathBuf>,
     /// The folder itself
@@ -33,6 +37,7 @@ pub struct ReportArgs {
 #[derive(Debug, Subcommand)]
 pub enum StateCommand {
     /// Show what the folder holds: runs, notices that wait, memories of use cases
+    #[command(after_long_help = help_of("state show"))]
     Show {
         /// The folder.
         #[command(flatten)]
@@ -42,12 +47,14 @@ pub enum StateCommand {
         json: bool,
     },
     /// Check every file of the folder; exit with 74 if one is damaged
+    #[command(after_long_help = help_of("state verify"))]
     Verify {
         /// The folder.
         #[command(flatten)]
         place: StatePlace,
     },
     /// Print everything in the folder, one JSON object per line
+    #[command(after_long_help = help_of("state export"))]
     Export {
         /// The folder.
         #[command(flatten)]
@@ -59,6 +66,7 @@ pub enum StateCommand {
 #[derive(Debug, Subcommand)]
 pub enum RunsCommand {
     /// List the runs of the history, the latest last
+    #[command(after_long_help = help_of("runs list"))]
     List {
         /// The folder.
         #[command(flatten)]
@@ -68,6 +76,7 @@ pub enum RunsCommand {
         json: bool,
     },
     /// Show a run: how it ended, and its findings
+    #[command(after_long_help = help_of("runs show"))]
     Show {
         /// Number or id of the run
         #[arg(value_name = "RUN")]
@@ -80,6 +89,7 @@ pub enum RunsCommand {
         json: bool,
     },
     /// Compare the findings of two runs: which are new, which are gone, which are in both
+    #[command(after_long_help = help_of("runs diff"))]
     Diff {
         /// Number or id of the earlier run
         #[arg(value_name = "FROM")]

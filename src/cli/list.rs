@@ -10,11 +10,15 @@ pub struct ListArgs {
     /// Configuration files.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// List only the use cases whose name, such as `terms_rare_parent`, matches one of these
-    /// patterns
+    /// List only the use cases with these names
+    ///
+    /// A name is that of the section, such as `terms_rare_parent`; patterns work, too.
     #[arg(long, value_name = "NAME_GLOB", num_args = 1.., action = clap::ArgAction::Append)]
     pub only: Vec<String>,
-    /// Sample of the events, as for `run`: tell which use cases are not applicable to them
+    /// Sample of the events: say which use cases fit
+    ///
+    /// Event files, folders or patterns, as for `run`. Use cases that are not applicable to them
+    /// are named.
     #[arg(long, value_name = "PATH", num_args = 1.., action = clap::ArgAction::Append)]
     pub events: Vec<String>,
     /// Print a JSON array

@@ -14,12 +14,16 @@ pub struct RunCommandArgs {
     /// Options of the table.
     #[command(flatten)]
     pub table: TableArgs,
-    /// Value of a key for this run, instead of that in the files, for the use cases of --only; may
-    /// be repeated
+    /// Other value of a key; needs --only
+    ///
+    /// For this run, the use cases of --only have it instead of that in the files. May be repeated.
     #[arg(long, value_name = "KEY=VALUE", requires = "only", value_parser = parse_set, help_heading = "Trying")]
     pub set: Vec<SetKey>,
-    /// Show what the use cases of --only find with each value of a key, such as
-    /// trigger_sensitivity=1..20 or 0.01,0.05,0.1, from one pass over the events; write nothing
+    /// Findings by value of a key; needs --only
+    ///
+    /// Shows what the use cases of --only find with each value, such as
+    /// trigger_sensitivity=1..20 or trigger_sensitivity=0.01,0.05,0.1, from one pass over the
+    /// events, and writes nothing.
     #[arg(
         long, value_name = "KEY=VALUES", requires = "only", value_parser = parse_range,
         conflicts_with_all = ["output", "findings"], help_heading = "Trying"

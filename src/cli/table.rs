@@ -5,16 +5,20 @@ use clap::{Args, ValueEnum};
 /// Options of the table of findings.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct TableArgs {
-    /// Order of the findings in the table
+    /// Order of the findings
     #[arg(long, value_enum, value_name = "ORDER", default_value_t = FindingOrder::Score, help_heading = "Table")]
     pub sort: FindingOrder,
-    /// Number of findings in the table, or of groups
+    /// Number of findings, or of groups
     #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Table")]
     pub limit: u16,
-    /// Show findings below the assets, use cases or techniques to which they belong
+    /// Show findings by group
+    ///
+    /// Findings are below the assets, use cases or techniques to which they belong.
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Table")]
     pub group_by: Option<FindingGrouping>,
-    /// Print one line per finding, of any width, with nothing left out
+    /// Print one line per finding, of any width
+    ///
+    /// Nothing is left out.
     #[arg(long, help_heading = "Table", conflicts_with = "group_by")]
     pub wide: bool,
 }

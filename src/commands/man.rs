@@ -10,7 +10,7 @@ use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
 use super::error::RunError;
 use super::{printed, told};
-use crate::cli::{Cli, CompletionsArgs, ManArgs};
+use crate::cli::{Cli, CompletionsArgs, Example, ManArgs, examples_of};
 use crate::delivery::SinkError;
 use crate::report::Exit;
 use crate::sinks::console::print_text;
@@ -92,6 +92,7 @@ fn pages() -> Vec<(String, String)> {
         let name = format!("{PROGRAM}-{}", command.get_name());
         let man = page(command.clone());
         let mut more = Roff::new();
+        examples(&mut more, command.get_name());
         see_also(&mut more, &[PROGRAM]);
         (name, render(|page| man.render(page), &more))
     });
@@ -104,11 +105,13 @@ fn pages() -> Vec<(String, String)> {
 
 fn page(command: clap::Command) -> Man {
     let version = format!("{PROGRAM} {}", crate::version::VERSION);
-    Man::new(command.long_version(None::<&str>)).source(version).manual(PROGRAM)
+    // examples have a section of their own
+    let command = command.long_version(None::<&str>).after_long_help(None::<&str>);
+    Man::new(command).source(version).manual(PROGRAM)
 }
 
 fn program_page(program: clap::Command, commands: &[&str]) -> String {
-    let man = page(program.after_help(None::<&str>));
+    let man = page(program);
     let mut more = Roff::new();
     section(&mut more, "EXIT STATUS", EXIT_STATUS, bold);
     section(&mut more, "ENVIRONMENT", ENVIRONMENT, bold);
@@ -123,6 +126,16 @@ fn section(page: &mut Roff, title: &str, entries: Entries, tag: fn(&'static str)
         page.control("TP", []);
         page.text([tag(name)]);
         page.text([roman(*text)]);
+    }
+}
+
+/// The examples of `--help`, as a section.
+fn examples(page: &mut Roff, command: &str) {
+    page.control("SH", ["EXAMPLES"]);
+    for Example { about, line } in examples_of(command) {
+        page.control("TP", []);
+        page.text([roman(about)]);
+        page.text([bold(line)]);
     }
 }
 

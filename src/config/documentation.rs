@@ -1,19 +1,60 @@
 //! The documentation against the keys that the readers ask for.
 
-use super::keys::asked_in_this_thread;
-use super::models::ModelType;
-use super::notifiers::ChannelType;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-const GUIDES: [&str; 4] = [
+use super::keys::asked_in_this_thread;
+use super::models::{ModelType, template_keys};
+use super::notifiers::ChannelType;
+use super::template::shared_keys;
+use super::template_key::TemplateKey;
+
+const GUIDES: [&str; 7] = [
     include_str!("../../docs/configuration.md"),
     include_str!("../../docs/elasticsearch.md"),
     include_str!("../../docs/notifiers.md"),
-    include_str!("../../use_cases/README.md"),
+    include_str!("../../docs/use_cases.md"),
+    include_str!("../../docs/models.md"),
+    include_str!("../../docs/triggers.md"),
+    include_str!("../../docs/geography.md"),
 ];
 
-/// Returns every key of every section, by loading a configuration with one use case per model
-/// and one channel per type.
-fn keys() -> Vec<&'static str> {
+/// Environment variable that writes the reference instead of comparing it.
+const UPDATE: &str = "UPDATE_REFERENCE";
+
+const REFERENCE: &str = "docs/reference.md";
+
+/// What the reference begins with.
+const BEGINNING: &str = "\
+# Keys
+
+Every key that the program reads, made from the readers themselves (`UPDATE_REFERENCE=1 cargo test
+--lib config::documentation` makes this page anew). What the keys mean in full is on the pages that
+it names.
+
+## Use cases
+
+`usual` keys are in every use case that `ee-outliers new MODEL` prints, `optional` ones have a
+default. Full explanations: [use_cases.md](use_cases.md), [models.md](models.md),
+[triggers.md](triggers.md).
+";
+
+/// What stands between keys of use cases and those of the main configuration.
+const MAIN: &str = "
+## Main configuration
+
+Full explanations: [configuration.md](configuration.md), [elasticsearch.md](elasticsearch.md),
+[notifiers.md](notifiers.md), [geography.md](geography.md). The sections `[assets]`,
+`[derivedfields]`, `[field_aliases]`, `[macros]`, `[namedvalues]`, `[whitelist_literals]` and
+`[whitelist_regexps]` have keys of your own choice.
+
+| section | keys |
+|---|---|
+";
+
+/// Returns every key with its section, by loading a configuration with one use case per model and
+/// one channel per type.
+fn keys() -> BTreeSet<(String, &'static str)> {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -25,13 +66,14 @@ fn keys() -> Vec<&'static str> {
     let channel = |name: &&str| format!("[notifier_{name}]\ntype={name}\n");
     let channels: String = ChannelType::NAMES.iter().map(|(name, _)| channel(name)).collect();
     asked_in_this_thread::take();
-    super::load(&[write("main.conf", &format!("[general]\n{channels}"))], &[use_cases.display().to_string()]);
-    asked_in_this_thread::take().into_iter().collect()
+    let main = format!("[general]\n{channels}[whitelist:NAME]\n");
+    super::load(&[write("main.conf", &main)], &[use_cases.display().to_string()]);
+    asked_in_this_thread::take()
 }
 
 #[test]
 fn every_key_is_documented() {
-    let keys = keys();
+    let keys: BTreeSet<&str> = keys().into_iter().map(|(_, key)| key).collect();
     assert!(keys.len() > 60, "{keys:?}");
     for known in
         ["es_url", "log_level", "email_notifier", "schedule", "es_query_filter", "trigger_method", "size_window"]
@@ -41,4 +83,45 @@ fn every_key_is_documented() {
     let is_documented = |key: &&&str| GUIDES.iter().any(|guide| guide.contains(&format!("`{key}`")));
     let missing: Vec<&&str> = keys.iter().filter(|key| !is_documented(key)).collect();
     assert!(missing.is_empty(), "no guide has {missing:?}");
+}
+
+fn table<'a>(title: &str, keys: impl Iterator<Item = &'a TemplateKey>) -> String {
+    let rows: String = keys.map(TemplateKey::row).collect();
+    let head = "| key | example | | meaning |\n|---|---|---|---|\n";
+    format!(
+        "\n### {title}\n\n{}",
+        if rows.is_empty() { "No keys of its own.\n".to_owned() } else { format!("{head}{rows}") }
+    )
+}
+
+fn reference() -> String {
+    let mut text = format!("{BEGINNING}{}", table("All models", shared_keys()));
+    for model in ModelType::ALL {
+        text.push_str(&table(model.as_str(), template_keys(model).iter()));
+    }
+    text.push_str(MAIN);
+    let mut sections: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let is_use_case = |section: &str| ModelType::ALL.iter().any(|model| section == format!("{}_a", model.as_str()));
+    for (section, key) in keys().into_iter().filter(|(section, _)| !is_use_case(section)) {
+        sections.entry(section).or_default().push(key);
+    }
+    for (section, keys) in sections {
+        let about = match section.strip_prefix("notifier_") {
+            Some(kind) => format!("`[notifier_NAME]`, `type = {kind}`"),
+            None => format!("`[{section}]`"),
+        };
+        text.push_str(&format!("| {about} | `{}` |\n", keys.join("`, `")));
+    }
+    text
+}
+
+#[test]
+fn the_reference_is_what_the_readers_ask_for() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(REFERENCE);
+    let made = reference();
+    if std::env::var_os(UPDATE).is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(stored == made, "{REFERENCE} is out of date: {UPDATE}=1 cargo test --lib config::documentation");
 }

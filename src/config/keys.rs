@@ -13,21 +13,22 @@ use crate::event::FieldPath;
 use crate::python::{parse_float, parse_int};
 use crate::spelling::{known_names, nearest};
 
-/// Keys that readers asked for in this thread, of all sections, for the test of the documentation.
+/// Keys that readers asked for in this thread, with their sections, for the test of the
+/// documentation.
 #[cfg(test)]
 pub(super) mod asked_in_this_thread {
     use std::cell::RefCell;
     use std::collections::BTreeSet;
 
     thread_local! {
-        static KEYS: RefCell<BTreeSet<&'static str>> = RefCell::default();
+        static KEYS: RefCell<BTreeSet<(String, &'static str)>> = RefCell::default();
     }
 
-    pub(super) fn note(key: &'static str) {
-        KEYS.with_borrow_mut(|keys| keys.insert(key));
+    pub(super) fn note(section: &str, key: &'static str) {
+        KEYS.with_borrow_mut(|keys| keys.insert((section.to_owned(), key)));
     }
 
-    pub(in crate::config) fn take() -> BTreeSet<&'static str> {
+    pub(in crate::config) fn take() -> BTreeSet<(String, &'static str)> {
         KEYS.take()
     }
 }
@@ -169,7 +170,7 @@ impl<'a> Keys<'a> {
         if !self.knows(key) {
             self.asked.push(key);
             #[cfg(test)]
-            asked_in_this_thread::note(key);
+            asked_in_this_thread::note(self.section, key);
         }
         self.find(key)
     }

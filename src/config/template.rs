@@ -70,6 +70,12 @@ impl ModelType {
     }
 }
 
+/// Keys of every use case, for the test of the documentation.
+#[cfg(test)]
+pub(super) fn shared_keys() -> impl Iterator<Item = &'static TemplateKey> {
+    FIRST.iter().chain(TEXTS).chain(LAST)
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -87,7 +93,7 @@ mod tests {
         configuration.problems.clear();
         asked_in_this_thread::take();
         configuration.read_use_cases(&Path::new("u.conf").into(), text, &ModelDefaults::default(), &[]);
-        (configuration, asked_in_this_thread::take().into_iter().collect())
+        (configuration, asked_in_this_thread::take().into_iter().map(|(_, key)| key).collect())
     }
 
     #[test]

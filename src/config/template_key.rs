@@ -29,6 +29,15 @@ impl TemplateKey {
         TemplateKey { choices: Some(choices), ..self }
     }
 
+    /// Its row in a table of the documentation.
+    #[cfg(test)]
+    pub(super) fn row(&self) -> String {
+        let TemplateKey { name, value, about, is_set, choices } = *self;
+        let choices = choices.map(|choices| format!(": `{}`", choices().join("`, `"))).unwrap_or_default();
+        let use_of_it = if is_set { "usual" } else { "optional" };
+        format!("| `{name}` | `{}` | {use_of_it} | {about}{choices} |\n", value.replace('|', "\\|"))
+    }
+
     /// Its lines in a template.
     pub(super) fn lines(&self) -> String {
         let TemplateKey { name, value, about, is_set, choices } = *self;

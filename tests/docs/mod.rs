@@ -1,10 +1,21 @@
-//! Pictures of the documentation: each is drawn from calculations of the program, so it cannot say
-//! what the program no longer does.
+//! Documentation that cannot say what the program no longer does.
 //!
-//! `pictures` draws one picture per test; `beacons` and `words` those that take more to prepare.
+//! Pictures are drawn from calculations of the program: `pictures` draws one picture per test,
+//! `beacons`, `travels` and `words` those that take more to prepare. `help` looks at the help of
+//! commands, `commands` executes those of the documents, which `blocks` and `shell` read,
+//! `first_hour` those of the first guide, in order. `values` computes example values, `book` checks
+//! chapters and links.
 
 mod beacons;
+mod blocks;
+mod book;
+mod commands;
+mod first_hour;
+mod help;
 mod pictures;
+mod shell;
+mod travels;
+mod values;
 mod words;
 
 use std::fs;

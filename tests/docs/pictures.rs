@@ -1,4 +1,4 @@
-//! Pictures of `docs/scores.md`: the population of each model, its frontier, and the surprise of an
+//! Pictures of `docs/models.md`: the population of each model, its frontier, and the surprise of an
 //! outlier.
 
 use std::collections::BTreeMap;
