@@ -89,6 +89,16 @@ fn queries_in_other_languages_are_doubted_in_check_and_run() {
             "`>=` finds what is after the text `=`: no bound stands directly behind it at character 7",
             "`bytes:>=5`",
         ),
+        (
+            "EventID:1 OR NOT Image:x",
+            "NOT excludes, so `OR NOT Image:x` means `AND NOT Image:x` at character 14",
+            "write `(NOT Image:x)`, in parentheses, if one or the other is meant",
+        ),
+        (
+            "EventID:1 AND Image:x OR Image:y",
+            "`Image:y` decides nothing: Lucene requires what stands beside AND, and ignores OR at character 23",
+            "write `(EventID:1 AND Image:x) OR Image:y` or `EventID:1 AND (Image:x OR Image:y)`, whichever is meant",
+        ),
         ("Image:cmd.exe # shells", "a comment cannot follow a value: `#`", "a line of its own"),
         (
             "Image:/C:\\\\Windows\\\\/",
@@ -113,6 +123,8 @@ fn doubted_queries_keep_their_meaning() {
         ("EventID:4688 and Image:*cmd*", 1),
         ("EventID:4688 or EventID:1", 2),
         ("EventID = 4688", 0),
+        ("EventID:4688 OR NOT Image:nothing", 1),
+        ("EventID:4688 AND Image:*cmd* OR EventID:1", 1),
         ("bytes >= 5", 0),
         ("Image:/cmd\\\\/ OR EventID:1", 1),
     ] {

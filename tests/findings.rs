@@ -243,6 +243,33 @@ fn documents_of_a_finding_are_limited() {
     assert!(stderr.contains("not written to documents: 3 outliers beyond max_documents_per_finding"), "{stderr}");
 }
 
+/// An event with several values has an outlier for each, which its document stores once if their
+/// summaries are the same.
+#[test]
+fn the_report_counts_what_documents_store() {
+    let rare = "{\"@timestamp\":\"2024-05-01T04:00:00Z\",\"host\":\"h3\",\"port\":[22,23,23],\"name\":\"ls\"}\n";
+    let summary = "outlier_summary=port {term} on {aggregator}";
+    for (replaced, n_stored, n_same) in [(summary, 2, 1), ("outlier_summary=rare port on {aggregator}", 1, 2)] {
+        let scratch = folder(&USE_CASES.replace(summary, replaced), MAIN, &(events() + rare));
+        let finished = run(scratch.path(), "--only terms_rare_port -o o.ndjson --report r.json --findings f.ndjson")
+            .expect_code(0);
+        let written = outliers::read(&scratch.path().join("o.ndjson")).expect("readable");
+        let totals: u64 = written.values().map(|stored| stored["total_outliers"].as_u64().expect("a count")).sum();
+        let report = json(scratch.path(), "r.json");
+        let ports = &report["use_cases"][0];
+        // two of h1 and one of h2 besides
+        assert_eq!((totals, &ports["outliers"]), (3 + n_stored, &(3 + n_stored).into()), "{replaced}");
+        assert_eq!((&ports["candidates"], &ports["left_out"]["same_summary"]), (&6.into(), &n_same.into()));
+        let expected = format!("{n_same} with the summary of another one of the document");
+        assert!(finished.stderr.contains(&expected), "{}", finished.stderr);
+        // both ports are found, whatever the document says
+        let findings = lines(scratch.path(), "f.ndjson");
+        let of_h3: Vec<&Value> = findings.iter().filter(|finding| finding["aggregator"] == "h3").collect();
+        assert_eq!(of_h3.len(), 2, "{findings:?}");
+        assert!(of_h3.iter().all(|finding| (&finding["documents"], &finding["outliers"]) == (&1.into(), &1.into())));
+    }
+}
+
 #[test]
 fn whitelisted_outliers_take_nothing_of_a_limit() {
     let whitelist = "max_outliers=1\n[whitelist_literals]\na=port:8080\n[terms_unused]\nrun_model=0";

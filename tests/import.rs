@@ -199,6 +199,8 @@ fn regular_expressions() {
         (r"re: 'x\\$'", &["a x\\\\"], &["x\\\\y"]),
         (r"re: '^\.$|/y/'", &[".", "a/y/b"], &["..", "y"]),
         (r"re: '(|a)b'", &["b", "ab"], &["a"]),
+        (r"re: 'a[\s\S]b[\d_]'", &["a\\nb_", "axb1"], &["ab1", "axbx"]),
+        (r"re: '[^\d]x\Dy'", &["ax-y"], &["1x-y", "axx1y"]),
         (r"re: '$'", &["anything"], &[]),
     ];
     let rule = |lines: &str| format!("detection:\n  selection:\n    f|{lines}\n  condition: selection");

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -20,6 +21,41 @@ impl Finished {
     pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "exit code\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
         self
+    }
+}
+
+/// A program that runs. It is killed when its test ends without waiting for it, as one that panics
+/// does.
+#[derive(Debug)]
+pub(crate) struct Running(Option<Child>);
+
+impl Running {
+    fn of(command: &mut Command) -> Self {
+        Running(Some(command.spawn().expect("the program starts")))
+    }
+}
+
+impl Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        self.0.as_ref().expect("it is taken at its end only")
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        self.0.as_mut().expect("it is taken at its end only")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            // it may have ended by itself
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -51,16 +87,16 @@ pub(crate) fn run_with_input<S: AsRef<OsStr>>(folder: &Path, args: &[S], input: 
 }
 
 /// Starts the program in `folder`, with an open standard input.
-pub(crate) fn start<S: AsRef<OsStr>>(folder: &Path, args: &[S]) -> Child {
+pub(crate) fn start<S: AsRef<OsStr>>(folder: &Path, args: &[S]) -> Running {
     start_with(folder, &[], args)
 }
 
 /// As [`start`], with variables of the environment.
-pub(crate) fn start_with<S: AsRef<OsStr>>(folder: &Path, variables: &[(&str, &OsStr)], args: &[S]) -> Child {
+pub(crate) fn start_with<S: AsRef<OsStr>>(folder: &Path, variables: &[(&str, &OsStr)], args: &[S]) -> Running {
     let mut command = program(folder);
     command.envs(variables.iter().copied());
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("the program starts")
+    Running::of(&mut command)
 }
 
 /// Runs the program in `folder` from a shell that executes `script` first.
@@ -69,7 +105,7 @@ pub(crate) fn run_after<S: AsRef<OsStr>>(folder: &Path, script: &str, args: &[S]
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{script}\nexec \"$0\" \"$@\"")]).arg(program.get_program()).args(args);
     shell.current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    finish(shell.spawn().expect("a shell"))
+    finish(Running::of(&mut shell))
 }
 
 /// Executes a script of a reader, who calls the program by its name, on a terminal of 80 columns.
@@ -88,7 +124,8 @@ pub(crate) fn signal(child: &Child, name: &str) {
 }
 
 /// Waits for the end of the program.
-pub(crate) fn finish(child: Child) -> Finished {
+pub(crate) fn finish(mut running: Running) -> Finished {
+    let child = running.0.take().expect("it is taken at its end only");
     let output = child.wait_with_output().expect("the program ends");
     Finished {
         code: output.status.code().unwrap_or(-1),

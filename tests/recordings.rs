@@ -1,7 +1,12 @@
 //! Use cases and recordings that ship with the project: the first command of the README finds the
 //! attacks.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
+use std::time::Instant;
+
+use serde_json::Value;
 
 use crate::outliers;
 use crate::program::{self, Report};
@@ -54,4 +59,65 @@ fn shipped_use_cases_find_the_attacks_in_the_shipped_recordings() {
             assert!(is_attack || !found.iter().any(|found| found == name), "{name} found an ordinary event: {hit}");
         }
     }
+}
+
+/// Findings of the first ten rows of the table about some recordings.
+fn first_rows(recordings: &str) -> Vec<Value> {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let findings = scratch.path().join("findings.ndjson").display().to_string();
+    let args = ["run", "-q", "--events", recordings, "--limit", "10", "--wide", "--findings", &findings];
+    let table = program::run(Path::new(env!("CARGO_MANIFEST_DIR")), &args).expect_code(0).stdout;
+    let findings: Vec<Value> = fs::read_to_string(&findings)
+        .expect("written")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    // a row is a score, the first digits of the id, and texts
+    let named = |row: &str| {
+        let id = row.split_whitespace().nth(1)?;
+        findings.iter().find(|finding| finding["finding_id"].as_str().is_some_and(|known| known.starts_with(id)))
+    };
+    table.lines().take(10).filter_map(named).cloned().collect()
+}
+
+#[test]
+fn the_first_rows_name_many_attacks() {
+    let rows = first_rows("tests/data/recordings");
+    assert_eq!(rows.len(), 10);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/recordings/windows.ndjson.zst");
+    let events = zstd::decode_all(&*fs::read(path).expect("the recordings")).expect("zstd");
+    let events: Vec<&str> = std::str::from_utf8(&events).expect("UTF-8").lines().collect();
+    // the program does not see these labels
+    let recording_of_attack = |finding: &Value| {
+        let is_windows = finding["index"] == "windows.ndjson.zst";
+        let number: usize = finding["id"].as_str().filter(|_| is_windows)?.parse().expect("the number of a line");
+        let labels = &serde_json::from_str::<Value>(events[number]).expect("JSON")["labels"];
+        (labels["attack"] == "attack").then(|| labels["dataset"].as_str().expect("a name").to_owned())
+    };
+    let recordings: BTreeSet<String> = rows.iter().filter_map(recording_of_attack).collect();
+    assert!(recordings.len() >= 5, "{recordings:?} of {rows:#?}");
+}
+
+#[test]
+fn the_beacon_is_among_the_first_rows_of_the_zeek_recordings() {
+    let rows = first_rows("tests/data/recordings/zeek.ndjson.zst");
+    assert!(rows.len() > 5, "{rows:#?}");
+    assert!(rows.iter().any(|finding| finding["use_case"] == "beacon_callback"), "{rows:#?}");
+}
+
+#[test]
+fn the_page_of_the_recordings_is_made_in_under_a_second() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let [report, page] = ["report.json", "page.html"].map(|name| scratch.path().join(name).display().to_string());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    program::run(root, &["run", "-q", "--events", "tests/data/recordings", "--report", &report]).expect_code(0);
+    let seconds = |_| {
+        let started = Instant::now();
+        program::run(root, &["report", &report, "--html", &page]).expect_code(0);
+        started.elapsed().as_secs_f64()
+    };
+    // other tests run at the same time
+    let least = (0..5).map(seconds).fold(f64::INFINITY, f64::min);
+    assert!(least < 1.0, "{least} seconds");
+    assert!(fs::read_to_string(&page).expect("written").contains("connects to 192.168.0.4 port 443 every 5.5 s"));
 }

@@ -1,5 +1,6 @@
 //! Trying use cases: other values of a key, templates, and the list of use cases.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -37,6 +38,14 @@ fn run(folder: &Path, more: &str) -> Finished {
     program::run(folder, &line.split_whitespace().collect::<Vec<_>>())
 }
 
+/// What a trial shows behind the table of findings, on a terminal of 80 columns.
+fn on_80_columns(folder: &Path, args: &[&str]) -> String {
+    let started = program::start_with(folder, &[("COLUMNS", OsStr::new("80"))], args);
+    let shown = program::finish(started).expect_code(0).stdout;
+    let (_, behind) = shown.split_once("ee-outliers explain ").expect("a table");
+    behind.split_once('\n').expect("a line").1.to_owned()
+}
+
 /// Rows of the table of values: value, findings, documents.
 fn values(shown: &str) -> Vec<String> {
     let rows = shown.lines().skip_while(|line| !line.trim_start().starts_with("trigger_")).skip(1);
@@ -68,6 +77,43 @@ fn a_dry_run_of_named_use_cases_shows_what_nearly_is_an_outlier() {
     let report: Value =
         serde_json::from_str(&fs::read_to_string(scratch.path().join("r.json")).expect("written")).expect("JSON");
     assert_eq!((&report["totals"]["findings"], &report["status"]), (&2.into(), &"complete".into()));
+}
+
+#[test]
+fn a_dry_run_of_named_use_cases_shows_what_they_look_at() {
+    let scratch = folder();
+    let more: String = (0..3)
+        .map(|n| {
+            let host = format!("b\u{1b}[2Jravo {}", "x".repeat(90));
+            format!("{}\n", serde_json::json!({"@timestamp": "2024-05-02T00:00:00Z", "host": host, "port": n}))
+        })
+        .collect();
+    let path = scratch.path().join("events.ndjson");
+    let events = fs::read_to_string(&path).expect("written") + "{\"host\":\"charlie\"}\n" + &more;
+    fs::write(&path, events).expect("written");
+    let line = "run -q --use-cases u.conf --events events.ndjson --only terms_rare --dry-run";
+    let args: Vec<&str> = line.split_whitespace().collect();
+    let shown = on_80_columns(scratch.path(), &args);
+    assert!(shown.contains("terms_rare: 48 of 49 events match: 5 findings in 6 documents"), "{shown}");
+    let (_, groups) = shown.split_once("outliers are  largest groups\n").expect("groups");
+    let groups: Vec<&str> = groups.lines().take(2).collect();
+    assert_eq!(groups[0].split_whitespace().collect::<Vec<_>>(), ["45", "below", "3", "alpha"]);
+    assert!(groups[1].contains("3  below 3") && groups[1].contains("b\\u{1b}[2Jravo xxx"), "{groups:?}");
+    let (_, samples) = shown.split_once("  some of the events:\n").expect("samples");
+    let samples: Vec<&str> = samples.lines().map(str::trim).collect();
+    assert_eq!(samples.iter().filter(|line| line.starts_with("events.ndjson/0000000000")).count(), 3, "{shown}");
+    assert!(samples.iter().any(|line| line.starts_with("occurrences in the group: ")), "{shown}");
+    assert!(samples.iter().any(|line| line.starts_with("host=") && line.contains("port=")), "{shown}");
+    assert!(shown.contains("  nearly outliers:\n"), "{shown}");
+    assert!(!shown.contains('\u{1b}') && shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    // the same events in two files are the same groups
+    let all = fs::read_to_string(&path).expect("written");
+    let (first, rest) = all.split_at(all[..1_000].rfind('\n').expect("a line") + 1);
+    fs::write(scratch.path().join("events.ndjson"), rest).expect("written");
+    fs::write(scratch.path().join("more.ndjson"), first).expect("written");
+    let again = on_80_columns(scratch.path(), &[&args[..], &["--events", "more.ndjson"]].concat());
+    let above = |text: &str| text.split_once("  some of the events:").map(|(above, _)| above.to_owned());
+    assert_eq!(above(&again), above(&shown));
 }
 
 #[test]

@@ -28,6 +28,10 @@ pub struct ExplainArgs {
     /// Such as `terms_rare_parent`; may be a pattern.
     #[arg(long, value_name = "NAME")]
     pub use_case: Option<String>,
+    /// Look the finding up in this file of `run --report`, so that only its use case is run again;
+    /// without --events and --config, explain it from what the report says
+    #[arg(long, value_name = "FILE", conflicts_with = "document")]
+    pub report: Option<PathBuf>,
     /// Print a JSON object instead of text
     #[arg(long)]
     pub json: bool,

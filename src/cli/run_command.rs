@@ -22,10 +22,10 @@ pub struct RunCommandArgs {
     /// Findings by value of a key; needs --only
     ///
     /// Shows what the use cases of --only find with each value, such as
-    /// trigger_sensitivity=1..20 or trigger_sensitivity=0.01,0.05,0.1, from one pass over the files
-    /// of --events, and writes nothing.
+    /// trigger_sensitivity=1..20 or trigger_sensitivity=0.01,0.05,0.1, from one pass over the
+    /// events, and writes nothing.
     #[arg(
-        long, value_name = "KEY=VALUES", requires_all = ["only", "events"], value_parser = parse_range,
+        long, value_name = "KEY=VALUES", requires = "only", value_parser = parse_range,
         conflicts_with_all = ["output", "findings"], help_heading = "Trying"
     )]
     pub sweep: Option<Sweep>,

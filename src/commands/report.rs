@@ -27,7 +27,11 @@ fn page(args: &ReportArgs) -> Result<(), RunError> {
     write_page(&args.html, &report, &list)
 }
 
-fn of_file(path: &Path) -> Result<(ReadReport, Vec<KeptFinding>), RunError> {
+/// Reads the report in a file, and its findings.
+///
+/// # Errors
+/// A file that cannot be read, or is not a report.
+pub(super) fn of_file(path: &Path) -> Result<(ReadReport, Vec<KeptFinding>), RunError> {
     let text = fs::read(path).map_err(|source| RunError::Unreadable { path: path.to_owned(), source })?;
     let usage = |why: &dyn std::fmt::Display| RunError::Usage(format!("{}: {why}", path.display()));
     let report: Value = serde_json::from_slice(&text).map_err(|error| usage(&format!("not JSON: {error}")))?;

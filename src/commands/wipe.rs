@@ -7,10 +7,9 @@ use super::error::RunError;
 use super::tell_problems;
 use crate::cli::WipeArgs;
 use crate::housekeeping::{Cleaned, Housekeeping};
-use crate::report::{Exit, summary};
+use crate::report::{Exit, NOTHING_WRITTEN, summary};
 use crate::runtime::Interrupt;
 use crate::telemetry;
-use crate::terminal::counted;
 
 /// Removes all outliers from the documents of all indices that the configuration and its use cases
 /// name. `quiet` leaves the summary out.
@@ -23,8 +22,7 @@ pub async fn wipe(args: &WipeArgs, quiet: bool, interrupt: Interrupt) -> Exit {
     }
     match result {
         Err(_) if interrupt.is_raised() => {
-            let updated = counted(cleaned.written.updated, "document was", "documents were");
-            error!("interrupted: {updated} changed");
+            error!("interrupted: {}", cleaned.written.so_far().unwrap_or_else(|| NOTHING_WRITTEN.to_owned()));
             Exit::Interrupted
         }
         Err(run_error) => {

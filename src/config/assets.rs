@@ -17,6 +17,22 @@ pub struct Asset {
     pub asset_type: String,
 }
 
+/// Fields that name what a finding touches if the configuration does not say: by their names in the
+/// Elastic Common Schema, which profiles of fields know by other names, too.
+const BUILT_IN: [(&str, &str); 4] =
+    [("host.name", "host"), ("user.name", "user"), ("source.ip", "ip"), ("destination.ip", "ip")];
+
+/// Returns the built-in assets, unless the configuration has assets of its own, or an empty
+/// section.
+pub(super) fn built_in(ini: &Ini) -> Vec<Asset> {
+    if ini.sections.iter().any(|section| section.name == SECTION) {
+        return Vec::new();
+    }
+    let asset =
+        |(field, asset_type): (&str, &str)| Asset { field: FieldPath::new(field), asset_type: asset_type.to_owned() };
+    BUILT_IN.into_iter().map(asset).collect()
+}
+
 /// Reads the assets in the order of the section.
 pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Vec<Asset> {
     problems.extend(refused_fields(ini, SECTION));

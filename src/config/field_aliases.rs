@@ -4,11 +4,12 @@ use super::comments::{self, Form as CommentForm};
 use super::ini::Ini;
 use super::keys::{FIELD_HELP, refused_fields};
 use super::problem::Problem;
-use crate::event::{FieldPath, equal_ignoring_case};
+use crate::event::FieldPath;
 
 pub(super) const SECTION: &str = "field_aliases";
 
-/// Reads `NAME=OTHER NAME, OTHER NAME`, in order of preference.
+/// Reads `NAME=OTHER NAME, OTHER NAME`, in order of preference. Names that differ in case only are
+/// different ones: clusters compare names exactly.
 pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Vec<(String, Vec<FieldPath>)> {
     problems.extend(refused_fields(ini, SECTION));
     let mut aliases = Vec::new();
@@ -18,10 +19,9 @@ pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Vec<(String, Vec<F
         let mut others: Vec<FieldPath> = Vec::new();
         for other in entry.value.text().split(',').map(str::trim).filter(|other| !other.is_empty()) {
             let path = FieldPath::new(other);
-            let is_known = |known: &FieldPath| equal_ignoring_case(known.as_str(), other);
             if let Some(refusal) = path.refusal() {
                 problems.push(problem(Problem::error(refusal)).help(FIELD_HELP));
-            } else if equal_ignoring_case(&entry.key, other) || others.iter().any(is_known) {
+            } else if entry.key == other || others.contains(&path) {
                 let message = format!("`{}` is named twice", other.escape_debug());
                 problems
                     .push(problem(Problem::warning(message)).help("name each field once; its own name comes first"));

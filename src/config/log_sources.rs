@@ -20,7 +20,7 @@ pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Vec<LogSource> {
     let mut sources = Vec::new();
     for entry in ini.own_entries(SECTION) {
         problems.extend(comments::warning(entry, SECTION, CommentForm::Tight));
-        let condition = entry.value.text().trim();
+        let condition = entry.value.text().trim_start();
         if condition.is_empty() {
             let problem = Problem::error("the log source has no condition").at(entry.value.location());
             problems.push(problem.in_section(SECTION).of_key(&entry.key).help("write a Lucene query string"));

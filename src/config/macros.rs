@@ -45,7 +45,7 @@ pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Vec<(String, Strin
     let mut macros = Vec::new();
     for entry in ini.own_entries(SECTION) {
         problems.extend(comments::warning(entry, SECTION, CommentForm::Tight));
-        let text = entry.value.text().trim();
+        let text = entry.value.text().trim_start();
         let problem = |message: &str, help: &str| {
             let problem = Problem::error(message).at(entry.value.location());
             problem.in_section(SECTION).of_key(&entry.key).help(help)

@@ -59,6 +59,9 @@ pub struct MainConfig {
     pub http: HttpServerSettings,
     /// The fields that name what an outlier touches, in configuration order.
     pub assets: Vec<Asset>,
+    /// The fields that name what a finding touches if the configuration has no assets. Documents do
+    /// not store these: old configurations write what they always wrote.
+    pub built_in_assets: Vec<Asset>,
     /// Fields made from other fields, for use cases that want derived fields.
     pub derived_fields: Vec<WrittenDerivedField>,
     /// Meaning of the names of fields, as far as the configuration says.
@@ -121,6 +124,7 @@ pub(super) fn read<'a>(
         daemon,
         http,
         assets: assets::read(ini, problems),
+        built_in_assets: assets::built_in(ini),
         derived_fields: derived_fields::read(ini, problems),
         field_names: Arc::new(field_names),
         macros: Arc::new(macros),

@@ -78,10 +78,7 @@ impl Profiles {
         for (name, others) in aliases {
             match self.aliases.iter_mut().find(|(known, _)| equal_ignoring_case(known, &name)) {
                 Some((known, names)) => {
-                    let is_new = |other: &FieldPath| {
-                        let is_same = |one: &str| equal_ignoring_case(one, other.as_str());
-                        !is_same(known) && !names.iter().any(|name| is_same(name.as_str()))
-                    };
+                    let is_new = |other: &FieldPath| other.as_str() != known && !names.contains(other);
                     let new: Vec<FieldPath> = others.into_iter().filter(is_new).collect();
                     names.extend(new);
                 }

@@ -80,6 +80,16 @@ fn with(text: &str, changes: &[(&str, Option<&str>)]) -> String {
 }
 
 #[test]
+fn separators_queries_and_macros_may_end_with_an_escaped_blank() {
+    let text = with(WORD2VEC, &[("separators", Some("\\ ")), ("es_query_filter", Some("${in} OR path:Program\\ "))]);
+    let settings = load_texts("[macros]\nin=dir:My\\ \n", &text);
+    assert_eq!(shown(&settings), Vec::<String>::new());
+    let UseCase { model: Model::Word2vec(word2vec), query, .. } = &settings.use_cases[0] else { panic!() };
+    assert_eq!((word2vec.separators.pattern(), word2vec.separators.joiner()), ("\\ ", " "));
+    assert_eq!(query.lucene.as_deref(), Some("(dir:My\\ ) OR path:Program\\ "));
+}
+
+#[test]
 fn a_use_case_of_each_model_is_read() {
     let simple = use_case(SIMPLE);
     assert_eq!((simple.id().as_str(), simple.active, simple.notifies("mail")), ("simplequery_a", true, false));

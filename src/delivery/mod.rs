@@ -9,6 +9,7 @@ mod notice;
 mod written;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -173,8 +174,32 @@ pub enum DeliveryError {
 pub struct Delivery {
     /// Documents with outliers, per use case of the run.
     pub n_documents: Vec<u64>,
+    /// Outliers that are in their document already, as another one of the use case has the same
+    /// summary; per use case.
+    pub n_repeated: Vec<u64>,
     /// Documents that did not reach the sinks.
     pub lost: Written,
+}
+
+impl Delivery {
+    /// Nothing is delivered yet of `n_use_cases` use cases.
+    pub fn of(n_use_cases: usize) -> Self {
+        Delivery { n_documents: vec![0; n_use_cases], n_repeated: vec![0; n_use_cases], ..Delivery::default() }
+    }
+
+    /// Counts what the use cases found in a document.
+    fn count(&mut self, document: &Delivered) {
+        let mut found: Vec<&NumberedOutlier> = document.outliers().collect();
+        found.sort_unstable_by_key(|outlier| outlier.use_case_idx);
+        for of_use_case in found.chunk_by(|one, other| one.use_case_idx == other.use_case_idx) {
+            let use_case_idx = of_use_case[0].use_case_idx;
+            self.n_documents[use_case_idx] += 1;
+            if of_use_case.len() > 1 {
+                let summaries: HashSet<Option<&str>> = of_use_case.iter().map(|outlier| outlier.summary()).collect();
+                self.n_repeated[use_case_idx] += (of_use_case.len() - summaries.len()) as u64;
+            }
+        }
+    }
 }
 
 /// Merges gathered outliers into their documents, in the order of index and id, and hands them to
@@ -259,9 +284,7 @@ fn deliver_block(
         let merged = std::mem::replace(&mut stored, rest).into_par_iter();
         let merged = merged.map(|(stored, outliers)| merge(stored, outliers, wanted));
         let merged = merged.collect::<Result<Vec<Delivered>, DeliveryError>>()?;
-        for document in &merged {
-            count_documents(document, |use_case_idx| delivery.n_documents[use_case_idx] += 1);
-        }
+        merged.iter().for_each(|document| delivery.count(document));
         sinks.iter_mut().try_for_each(|sink| sink.deliver(&merged))?;
     }
     let per_document = n_bytes / keys.len().max(1) + 1;
@@ -279,14 +302,6 @@ fn n_at_once(stored: &[(StoredDocument, Vec<NumberedOutlier>)]) -> usize {
         n_bytes <= MERGED_BYTES
     };
     stored.iter().take_while(|stored| fits(stored)).count().max(1)
-}
-
-/// Counts each use case once that found something in the document.
-fn count_documents(document: &Delivered, mut count: impl FnMut(usize)) {
-    let mut use_cases: Vec<usize> = document.outliers().map(|outlier| outlier.use_case_idx).collect();
-    use_cases.sort_unstable();
-    use_cases.dedup();
-    use_cases.into_iter().for_each(&mut count);
 }
 
 /// Part of the documents that sinks want.

@@ -83,7 +83,7 @@ fn deliver_to(
     sinks: &mut [Box<dyn Sink + '_>],
     interrupt: &Interrupt,
 ) -> (Result<(), DeliveryError>, Delivery) {
-    let mut delivery = Delivery { n_documents: vec![0; 2], ..Delivery::default() };
+    let mut delivery = Delivery::of(2);
     let result = tokio::task::block_in_place(|| deliver(gathered(), documents, sinks, interrupt, &mut delivery));
     (result, delivery)
 }
@@ -110,7 +110,7 @@ async fn a_document_changes_once_with_the_outliers_of_all_scan_groups() {
     let server = cluster();
     let (client, documents) = connect(&server).await;
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(ClusterSink::new(&client))];
-    let (result, Delivery { n_documents, lost }) = deliver_to(&documents, &mut sinks, &Interrupt::default());
+    let (result, Delivery { n_documents, lost, .. }) = deliver_to(&documents, &mut sinks, &Interrupt::default());
     result.unwrap();
     let Closed { written, ended } = tokio::task::block_in_place(|| sinks[0].close());
     assert!(ended.is_none());
@@ -138,6 +138,28 @@ async fn sinks_learn_which_outliers_are_new_to_a_document() {
     deliver_to(&documents, &mut sinks, &Interrupt::default()).0.unwrap();
     drop(sinks);
     assert_eq!(notes, ["known: t; s", "new: s t; "]);
+}
+
+#[test]
+fn outliers_with_one_summary_are_one_in_their_document() {
+    let found = |use_case_idx: usize, summary: &str| NumberedOutlier {
+        number: 0,
+        use_case_idx,
+        json: outlier(summary, json!(use_case_idx)).to_string(),
+        finding: FindingKey::default(),
+        surprise: 1.0,
+        time: None,
+    };
+    let document = |new: Vec<NumberedOutlier>, known: Vec<NumberedOutlier>| {
+        let id = DocumentId { index: "i".to_owned(), id: "d".to_owned(), routing: None };
+        let (version, changed, text) = (DocumentVersion::NONE, Vec::new(), String::new());
+        Delivered { id, version, changed, text, new, known }
+    };
+    let mut delivery = Delivery::of(3);
+    delivery.count(&document(vec![found(2, "s"), found(0, "s"), found(0, "t")], vec![found(0, "s"), found(0, "s")]));
+    // of another use case, and in another document
+    delivery.count(&document(vec![found(1, "s"), found(0, "s")], vec![found(2, "s")]));
+    assert_eq!((delivery.n_documents, delivery.n_repeated), (vec![2, 1, 2], vec![2, 0, 0]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

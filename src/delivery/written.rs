@@ -34,6 +34,16 @@ pub struct Written {
     /// Documents not written because the run ended first: it was interrupted, or the server stopped
     /// answering.
     pub not_written: u64,
+    /// Documents among these that may have been changed all the same: a request was sent, and its
+    /// answer was lost.
+    pub in_doubt: u64,
+}
+
+/// Reason why documents may have been changed.
+const LOST: &str = "the answer of the server was lost";
+
+fn changed_perhaps(n_documents: u64) -> String {
+    format!("{} may have been changed", counted(n_documents, "document", "documents"))
 }
 
 fn were(n_documents: u64) -> String {
@@ -61,7 +71,11 @@ impl Written {
             lines.push(format!("{} {verb} not written: {reason}", counted(*n_documents, &one, &many)));
         }
         if self.not_written > 0 {
-            lines.push(format!("{} not written: the run ended first", were(self.not_written)));
+            let doubt = match self.in_doubt {
+                0 => String::new(),
+                n => format!("; {} all the same, as {LOST}: run again", changed_perhaps(n)),
+            };
+            lines.push(format!("{} not written: the run ended first{doubt}", were(self.not_written)));
         }
         lines
     }
@@ -81,6 +95,28 @@ impl Written {
         }
         self.blocked_reasons.extend(other.blocked_reasons);
         self.not_written += other.not_written;
+        self.in_doubt += other.in_doubt;
+    }
+
+    /// Describes how many documents are known to be changed, may be, and are not, in a run that
+    /// ended early; `None` if nothing was written for certain.
+    pub fn so_far(&self) -> Option<String> {
+        let Written { updated, in_doubt, .. } = *self;
+        let n_left = self.not_written.saturating_sub(in_doubt);
+        if (updated, in_doubt) == (0, 0) {
+            return None;
+        }
+        let mut parts = Vec::new();
+        if updated > 0 {
+            parts.push(format!("{} changed", were(updated)));
+        }
+        if in_doubt > 0 {
+            parts.push(format!("{}, as {LOST}", changed_perhaps(in_doubt)));
+        }
+        if n_left > 0 {
+            parts.push(format!("{n_left} {} not", if n_left == 1 { "was" } else { "were" }));
+        }
+        Some(parts.join(", "))
     }
 
     /// Counts a rejected document.

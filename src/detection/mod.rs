@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 
-use crate::config::{Asset, Location, UseCase};
+use crate::config::{Asset, Location, UseCase, WhitelistNote};
 use crate::event::derived::DerivedFields;
 use crate::event::time::TimeFormats;
 use crate::event::{Document, FieldNames};
@@ -27,7 +27,7 @@ use crate::models::{
     self, Candidate, Candidates, Evaluation, Inputs, Observe, Refinement, Statistics, Surprise, WholeEvent,
 };
 use crate::outlier::{
-    BaseRate, Description, FindingKey, Gathered, GatheredOutlier, Outlier, Templates, assets_of, describe,
+    BaseRate, Description, FindingKey, Gathered, GatheredOutlier, Outlier, Templates, assets_of, describe, touched_by,
 };
 use crate::runtime::Interrupt;
 use crate::sources::{DocRef, DocumentKey, EventSource, RawDocument, SourceError};
@@ -37,7 +37,8 @@ use crate::whitelist::Whitelist;
 pub use error::DetectionError;
 pub use explained::Explained;
 use explained::Strongest;
-use places::{document_places, n_at_once};
+pub use places::document_places;
+use places::n_at_once;
 use reading::Reading;
 use round::{Described, Round};
 
@@ -62,6 +63,8 @@ pub struct Detection<'a> {
     pub whitelist: Whitelist,
     /// Fields that name assets.
     pub assets: &'a [Asset],
+    /// Fields that name assets of findings only.
+    pub built_in_assets: &'a [Asset],
     /// Meaning of the names of fields.
     pub names: &'a Arc<FieldNames>,
     /// Formats of the times of events.
@@ -74,7 +77,7 @@ pub struct Detection<'a> {
     pub use_case_idx: usize,
     /// Ends it early with [`SourceError::Cancelled`].
     pub interrupt: &'a Interrupt,
-    /// True to keep [`Detected::left`].
+    /// True to keep [`Detected::left`] and [`Detected::accepted`].
     pub keeps_left: bool,
     /// Destination of evidence about its strongest findings, if that is wanted.
     pub explained: Option<&'a Explained>,
@@ -103,6 +106,8 @@ pub struct Detected {
     pub gone: u64,
     /// Rows that left the population because they are whitelisted, if they are kept.
     pub left: FxHashSet<u64>,
+    /// Entries of the whitelist that accept rows, by row, if these are kept.
+    pub accepted: FxHashMap<u64, Vec<Arc<WhitelistNote>>>,
     /// Time in models.
     pub evaluating: Duration,
     /// Time in descriptions and whitelist.
@@ -143,6 +148,7 @@ impl Detection<'_> {
             detected.statistics = statistics;
             detected.gone += round.gone;
             detected.whitelisted += round.n_whitelisted;
+            detected.accepted.extend(std::mem::take(&mut round.accepted));
             for (entry, n) in std::mem::take(&mut round.accepted_by) {
                 *detected.accepted_by.entry(entry).or_default() += n;
             }
@@ -183,7 +189,7 @@ impl Detection<'_> {
 
     /// Describes all candidates of an evaluation, block by block, and gathers their outliers.
     fn describe(&self, judged: &Judged<'_>, candidates: Candidates) -> Result<Round, DetectionError> {
-        let mut round = Round::default();
+        let mut round = Round { keeps_entries: self.keeps_left, ..Round::default() };
         let mut candidates = candidates.into_sorted()?;
         loop {
             let block = candidates.next_block(BLOCK)?;
@@ -217,7 +223,8 @@ impl Detection<'_> {
             .map(|event| self.describe_event(judged, event))
             .collect::<Result<_, DetectionError>>()?;
         let refinement = models::method(&self.use_case.model).refinement();
-        described.into_iter().flatten().for_each(|described| round.add(described, refinement));
+        let described = described.into_iter().flatten();
+        described.for_each(|described| round.add(described, refinement));
         Ok(())
     }
 
@@ -249,6 +256,7 @@ impl Detection<'_> {
         // texts, assets and the whitelist see derived fields in place of the event's own
         document.source.extend(derived.iter().cloned());
         let assets = assets_of(&document, self.assets);
+        let touched = touched_by(&document, self.built_in_assets);
         let time = document.time(&self.use_case.timestamp_field, &self.formats, self.newest);
         let whole = WholeEvent { document: &document, highlights: &highlights };
         let mut described = Vec::with_capacity(candidates.len());
@@ -256,15 +264,17 @@ impl Detection<'_> {
         let (mut outliers, mut n_bytes) = (Vec::new(), 0);
         for candidate in candidates {
             self.interrupt.check().map_err(SourceError::from)?;
-            let observations = models::observations(&self.use_case.model, &judged.observe, candidate, &whole);
+            let observations = models::observations(&self.use_case.model, &judged.observe, candidate, &whole)?;
             let (use_case, templates) = (self.use_case, &judged.templates);
-            let (document, assets) = (&document, assets.as_slice());
-            let surprise = judged.base.surprise(judged.surprise.as_ref().map(|surprise| surprise(candidate)));
+            let (document, assets, touched) = (&document, assets.as_slice(), touched.as_slice());
+            let surprise = judged.surprise.as_ref().map(|surprise| surprise(candidate)).transpose()?;
+            let surprise = judged.base.surprise(surprise);
             let outlier = describe(Description {
                 use_case,
                 templates,
                 document,
                 assets,
+                touched,
                 derived: &derived,
                 observations,
                 surprise,

@@ -10,10 +10,10 @@ const BLOCK_BYTES: usize = 8 << 20;
 const DOCUMENT_BYTES: usize = 2 << 10;
 
 /// Places of the documents of some rows.
-pub(super) fn document_places(
-    table: &EventTable,
-    rows: impl Iterator<Item = Element>,
-) -> Result<Vec<DocRef>, TableError> {
+///
+/// # Errors
+/// Spilled rows that cannot be read back.
+pub fn document_places(table: &EventTable, rows: impl Iterator<Item = Element>) -> Result<Vec<DocRef>, TableError> {
     let mut places = Vec::new();
     let mut chunk_places: Option<(usize, Places)> = None;
     for element in rows {

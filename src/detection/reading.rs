@@ -25,7 +25,7 @@ pub(super) enum Reading {
 impl Reading {
     /// Reading for the descriptions of a use case.
     pub(super) fn of(detection: &Detection<'_>, templates: &Templates) -> Self {
-        let Detection { use_case, derived, whitelist, assets, names, .. } = detection;
+        let Detection { use_case, derived, whitelist, assets, built_in_assets, names, .. } = detection;
         let of_model = match &use_case.model {
             // simple queries look up the fields of highlights, for which all is read
             Model::Terms(_)
@@ -40,7 +40,7 @@ impl Reading {
         if derived.is_some() || !whitelist.is_empty() {
             return Reading::Whole;
         }
-        let assets = assets.iter().map(|asset| &asset.field);
+        let assets = assets.iter().chain(*built_in_assets).map(|asset| &asset.field);
         let fields = templates.fields().chain(assets).chain(of_model).chain([&use_case.timestamp_field]);
         let with_form = |field: &FieldPath| names.forms(field).into_iter().map(|form| form.of).chain([field.clone()]);
         Self::of_fields(fields.flat_map(with_form))

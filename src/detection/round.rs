@@ -27,6 +27,10 @@ pub(super) struct Round {
     pub(super) n_whitelisted: u64,
     /// Whitelisted rows by the place of the entry that accepts them.
     pub(super) accepted_by: BTreeMap<Location, u64>,
+    /// True to keep [`Self::accepted`].
+    pub(super) keeps_entries: bool,
+    /// Entries that accept rows, by row, if these are kept.
+    pub(super) accepted: FxHashMap<u64, Vec<Arc<WhitelistNote>>>,
     pub(super) regexps_given_up: u64,
     pub(super) formerly_whitelisted: u64,
     pub(super) gone: u64,
@@ -36,8 +40,11 @@ impl Round {
     /// Counts a candidate.
     pub(super) fn add(&mut self, described: Described, refinement: Refinement) {
         let Described { candidate, verdict, accepted_by } = described;
-        for note in accepted_by {
+        for note in &accepted_by {
             *self.accepted_by.entry(note.location.clone()).or_default() += 1;
+        }
+        if self.keeps_entries && !accepted_by.is_empty() {
+            self.accepted.insert(candidate.element.0, accepted_by);
         }
         self.regexps_given_up += verdict.regexps_given_up;
         self.formerly_whitelisted += u64::from(verdict.formerly_accepted);

@@ -290,7 +290,7 @@ impl Inner {
     fn stalled(&self, host: &Url) -> Failed {
         let reason = format!("the answer stalled for {} s", self.timeouts.idle.as_secs());
         let cure = "check the network and the load of the cluster".to_owned();
-        ElasticError::Unreachable { host: shown(host), reason, cure }.into()
+        ElasticError::Unreachable { host: shown(host), reason, cure, may_have_arrived: true }.into()
     }
 
     /// Explains a connection that could not be opened or broke. Certificate errors are final:
@@ -317,7 +317,9 @@ impl Inner {
                 (reason, cure.to_owned())
             }
         };
-        Failed { is_final, ..Failed::from(ElasticError::Unreachable { host: shown(host), reason, cure }) }
+        let may_have_arrived = !error.is_connect() && !was_never_sent(error);
+        let error = ElasticError::Unreachable { host: shown(host), reason, cure, may_have_arrived };
+        Failed { is_final, ..Failed::from(error) }
     }
 }
 

@@ -24,6 +24,8 @@ pub enum ElasticError {
         reason: String,
         /// Cure.
         cure: String,
+        /// True if the host may have received the request.
+        may_have_arrived: bool,
     },
     /// A setting is unusable.
     #[error("{key}: {reason}; {cure}")]
@@ -94,6 +96,17 @@ impl ElasticError {
             Self::Setting { .. } | Self::Interrupted(_) => Class::Poison,
             Self::Refused { .. } => Class::Refused,
             Self::Answered { fault, .. } => fault.class(),
+        }
+    }
+
+    /// True if the server may have done what the request asks for, although no answer says so: the
+    /// answer was lost, or a proxy did not wait for it.
+    pub fn may_be_done(&self) -> bool {
+        match self {
+            Self::Unreachable { may_have_arrived, .. } => *may_have_arrived,
+            Self::Unreadable { .. } | Self::Incomplete { .. } | Self::Interrupted(_) => true,
+            Self::Answered { fault, .. } => matches!(fault.status, 408 | 500 | 502 | 504),
+            Self::Setting { .. } | Self::Refused { .. } => false,
         }
     }
 

@@ -20,6 +20,11 @@ const DOCUMENTS_AT_ONCE: usize = 256;
 /// Marks before and after a matching part.
 pub const MARKS: [&str; 2] = ["<value>", "</value>"];
 
+/// Parts of a fragment between `marks`.
+pub fn marked<'a>(fragment: &'a str, [start, end]: [&'a str; 2]) -> impl Iterator<Item = &'a str> {
+    fragment.split(start).skip(1).filter_map(move |behind| Some(behind.split_once(end)?.0))
+}
+
 /// Id of a document, and its matching parts by field.
 type Highlighted = (String, Map<String, Value>);
 

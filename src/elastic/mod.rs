@@ -38,7 +38,7 @@ pub use documents::{DocumentId, DocumentVersion, Lookup, StoredDocument};
 pub use error::{ElasticError, Fault};
 pub use fields::MappedFields;
 pub use flavour::{Flavour, PitDialect, Server};
-pub use highlight::MARKS;
+pub use highlight::{MARKS, marked};
 pub use page::{Hit, Page};
 pub use request::{Body, Repeat, Request};
 pub use reqwest::Method;

@@ -133,7 +133,14 @@ impl FieldNames {
     /// Returns the fields with the addresses of which a database may know the values of the field
     /// `name`.
     pub fn addresses_of(&self, name: &str) -> Vec<FieldPath> {
-        self.facts(name, Case::Kept).into_iter().map(|form| form.of).collect()
+        let forms = self.forms_with_facts(&FieldPath::new(name));
+        forms.into_iter().filter(Form::is_fact).map(|form| form.of).collect()
+    }
+
+    /// Same as [`Self::forms`], if a database may know values of `field`; none otherwise.
+    pub fn forms_with_facts(&self, field: &FieldPath) -> Vec<Form> {
+        let forms = if self.databases.is_some() { self.forms(field) } else { Vec::new() };
+        if forms.iter().any(Form::is_fact) { forms } else { Vec::new() }
     }
 
     fn fact(&self, name: &str) -> Option<(FieldPath, AddressFact)> {
@@ -171,19 +178,19 @@ impl FieldNames {
         !self.aliases.is_empty()
     }
 
-    /// Returns other names of the field `name`, in order of preference.
-    pub fn aliases(&self, name: &str) -> &[FieldPath] {
-        if !self.has_aliases() {
-            return &[];
-        }
-        self.aliases.get(&lower_case(name)).map_or(&[], Vec::as_slice)
+    /// Returns other names of the field `name`, in order of preference. They may differ from it in
+    /// case only, which matters to clusters.
+    pub fn aliases<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a FieldPath> + 'a {
+        let others = if self.has_aliases() { self.aliases.get(&lower_case(name)) } else { None };
+        others.into_iter().flatten().filter(move |other| other.as_str() != name)
     }
 
     /// Returns what `field` stands for in events that have no such field, in order of preference:
     /// its form, if it is one, then the other names of the field, then what a database knows.
     pub fn forms(&self, field: &FieldPath) -> Vec<Form> {
         let form = self.form(field);
-        let others = |name: &str, case| self.aliases(name).iter().map(move |of| self.form_of(of.clone(), case));
+        let others =
+            |name: &str, case| self.aliases(name).map(|of| self.form_of(of.clone(), case)).collect::<Vec<Form>>();
         let plain = form.iter().filter(|form| form.part.is_none());
         let of_form = plain.clone().flat_map(|form| others(form.of.as_str(), form.case));
         let facts = self.facts(field.as_str(), Case::Kept).into_iter();
@@ -242,6 +249,11 @@ pub fn split_form(name: &str) -> Option<(&str, &str)> {
 }
 
 impl Form {
+    /// True if a database knows its values.
+    pub fn is_fact(&self) -> bool {
+        matches!(self.part, Some(FormPart::Fact(_)))
+    }
+
     /// Reads `FIELD[NAME_KEY=NAME].VALUE_KEY`.
     pub fn of_named_entry(text: &str) -> Option<Self> {
         let (of, rest) = text.split_once('[')?;

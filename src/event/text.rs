@@ -51,6 +51,13 @@ pub fn text_hash(text: &str) -> u64 {
     hasher.finish()
 }
 
+/// Spreads a hash evenly over all numbers (the finalizer of MurmurHash3, A. Appleby).
+pub fn mixed(hash: u64) -> u64 {
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

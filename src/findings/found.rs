@@ -25,7 +25,8 @@ pub(super) struct Found {
     pub(super) time: Option<i64>,
     pub(super) index: String,
     pub(super) id: String,
-    /// Hash of the outlier's JSON: orders the outliers that a document has of one finding.
+    /// Hash of the outlier's JSON: orders the outliers that a document has of one finding with one
+    /// summary.
     pub(super) text_hash: u64,
     /// Number among the outliers that stand.
     pub(super) number: u64,
@@ -42,7 +43,7 @@ pub(super) struct Found {
 
 impl Found {
     fn new(number: u64, outlier: GatheredOutlier, event: &Event) -> Result<Self, RollUpError> {
-        let Described { fields, unwrapped_summary, why } = serde_json::from_str(&outlier.outlier)?;
+        let Described { fields, unwrapped_summary, why, touched } = serde_json::from_str(&outlier.outlier)?;
         let DocumentId { index, id, .. } = outlier.document.id;
         Ok(Found {
             use_case_idx: outlier.use_case_idx,
@@ -57,7 +58,7 @@ impl Found {
             use_cases: event.use_cases.clone(),
             summary: unwrapped_summary,
             reason: why,
-            assets: fields.assets,
+            assets: if touched.is_empty() { fields.assets } else { touched },
         })
     }
 
@@ -68,7 +69,8 @@ impl Found {
 
     fn order(&self) -> impl Ord {
         let time = (self.time.is_none(), self.time);
-        (self.use_case_idx, &self.finding, time, &self.index, &self.id, self.text_hash, Reverse(self.surprise))
+        let document = (&self.index, &self.id);
+        (self.use_case_idx, &self.finding, time, document, &self.summary, self.text_hash, Reverse(self.surprise))
     }
 
     fn n_bytes(&self) -> usize {
@@ -146,6 +148,8 @@ struct Described {
     unwrapped_summary: String,
     #[serde(default)]
     why: Option<String>,
+    #[serde(default)]
+    touched: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -170,7 +170,9 @@ struct Group {
     finding: Finding,
     /// Surprise of the strongest event, of all use cases and alone, [`ordered`].
     strongest: (u64, u64),
+    /// Index and id of the last document, and the summary of the last outlier in it.
     last_document: (String, String),
+    last_summary: Option<String>,
     /// Use cases that flagged that event.
     use_cases: Vec<usize>,
     named_assets: BTreeSet<String>,
@@ -256,6 +258,7 @@ impl Group {
             finding,
             strongest: (0, 0),
             last_document: Default::default(),
+            last_summary: None,
             use_cases: first.use_cases.clone(),
             named_assets: BTreeSet::new(),
             surprise_by_asset: BTreeMap::new(),
@@ -265,25 +268,26 @@ impl Group {
 
     fn add(&mut self, found: Found) {
         let finding = &mut self.finding;
-        finding.outliers += 1;
         let document = (found.index, found.id);
-        // the outliers of a document come one after the other
-        if finding.outliers == 1 || self.last_document != document {
-            finding.documents += 1;
-        }
+        // the outliers of a document come one after the other, and so do those with one summary, of
+        // which it stores one
+        let is_same_document = self.last_summary.is_some() && self.last_document == document;
+        finding.documents += u64::from(!is_same_document);
+        let is_same = is_same_document && self.last_summary.as_ref() == Some(&found.summary);
+        finding.outliers += u64::from(!is_same);
         finding.own_surprise = f64::from_bits(found.surprise).max(finding.own_surprise);
         let strength = (found.evidence, found.surprise);
         if strength > self.strongest {
             self.strongest = strength;
             self.use_cases = found.use_cases;
             finding.surprise = f64::from_bits(found.evidence);
-            (finding.summary, finding.reason) = (found.summary, found.reason);
+            (finding.summary, finding.reason) = (found.summary.clone(), found.reason);
             (finding.index, finding.id) = document.clone();
         }
         // in the order of time
         finding.first = finding.first.or(found.time);
         finding.last = found.time.or(finding.last);
-        self.last_document = document;
+        (self.last_document, self.last_summary) = (document, Some(found.summary));
         for asset in found.assets {
             if !self.named_assets.contains(&asset) {
                 self.named_assets.insert(asset.clone());

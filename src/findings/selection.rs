@@ -15,6 +15,9 @@ pub struct LeftOut {
     pub beyond_max_outliers: u64,
     /// Not among the `outlier_budget` highest of the run.
     pub beyond_budget: u64,
+    /// In a document that stores another one of the use case with the same summary, which stands
+    /// for both.
+    pub same_summary: u64,
     /// Counted in its finding, but not written to its document because of
     /// `max_documents_per_finding`.
     pub not_written: u64,
@@ -23,7 +26,8 @@ pub struct LeftOut {
 impl LeftOut {
     /// Number of outliers that no result counts.
     pub fn n_dropped(&self) -> u64 {
-        self.below_min_score + self.without_required + self.beyond_max_outliers + self.beyond_budget
+        let by_keys = self.below_min_score + self.without_required + self.beyond_max_outliers + self.beyond_budget;
+        by_keys + self.same_summary
     }
 
     /// True if nothing is left out.
@@ -37,6 +41,7 @@ impl LeftOut {
         self.without_required += other.without_required;
         self.beyond_max_outliers += other.beyond_max_outliers;
         self.beyond_budget += other.beyond_budget;
+        self.same_summary += other.same_summary;
         self.not_written += other.not_written;
     }
 }

@@ -146,6 +146,9 @@ impl Reader {
                 self.assertion(assertion).ok_or_else(|| error("an assertion that Lucene does not have"))?
             }
             Ast::ClassPerl(class) => Part::One(perl(class), edge_of_perl(class)),
+            Ast::ClassBracketed(class) if !class.negated && is_everything(&class.kind) => {
+                Part::One(".".to_owned(), Edge::Unknown)
+            }
             Ast::ClassBracketed(class) => {
                 let mut members = String::new();
                 self.class(&class.kind, &mut members).ok_or_else(|| error("a class that Lucene does not have"))?;
@@ -240,7 +243,13 @@ impl Reader {
             ClassSetItem::Range(range) => {
                 self.range(range.start.c, range.end.c, members);
             }
-            ClassSetItem::Perl(class) => members.push_str(&perl(class)),
+            ClassSetItem::Perl(class) if !class.negated => members.push_str(self::members(&class.kind)),
+            // no class inside a class: everything but a class has no other notation
+            ClassSetItem::Perl(class) => members.push_str(match class.kind {
+                ClassPerlKind::Digit => r"\D",
+                ClassPerlKind::Space => r"\S",
+                ClassPerlKind::Word => r"\W",
+            }),
             ClassSetItem::Union(union) => union.items.iter().try_for_each(|item| self.class_item(item, members))?,
             ClassSetItem::Bracketed(_) | ClassSetItem::Ascii(_) | ClassSetItem::Unicode(_) => return None,
         }
@@ -262,13 +271,29 @@ impl Reader {
     }
 }
 
+/// Members of a class of Perl's kind, which servers with an older Lucene do not know by its letter.
+fn members(kind: &ClassPerlKind) -> &'static str {
+    match kind {
+        ClassPerlKind::Digit => "0-9",
+        ClassPerlKind::Space => " \t\n\r",
+        ClassPerlKind::Word => "a-zA-Z0-9_",
+    }
+}
+
 fn perl(class: &ClassPerl) -> String {
-    let letter = match class.kind {
-        ClassPerlKind::Digit => 'd',
-        ClassPerlKind::Space => 's',
-        ClassPerlKind::Word => 'w',
-    };
-    format!("\\{}", if class.negated { letter.to_ascii_uppercase() } else { letter })
+    format!("[{}{}]", if class.negated { "^" } else { "" }, members(&class.kind))
+}
+
+/// True if a class has another class and everything but that: `[\s\S]` is how many write any
+/// character.
+fn is_everything(set: &ClassSet) -> bool {
+    let ClassSet::Item(ClassSetItem::Union(union)) = set else { return false };
+    let perl = union.items.iter().filter_map(|item| match item {
+        ClassSetItem::Perl(class) => Some(class),
+        _ => None,
+    });
+    let (negated, plain): (Vec<&ClassPerl>, Vec<&ClassPerl>) = perl.partition(|class| class.negated);
+    plain.iter().any(|class| negated.iter().any(|other| other.kind == class.kind))
 }
 
 fn edge_of_perl(class: &ClassPerl) -> Edge {

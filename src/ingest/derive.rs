@@ -46,7 +46,7 @@ fn derive(rules: &DerivedFields, source: &FieldPath, key: &str, text: &str) -> D
         .apply(source, text)
         .into_iter()
         .rfind(|(name, _)| equal_ignoring_case(name, key))
-        .map(|(_, value)| value.as_ref().and_then(flatten))
+        .map(|(_, value)| flatten(&value))
 }
 
 /// Returns the points that derived texts stand for.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::event::text::text_hash;
+use crate::event::text::{mixed, text_hash};
 use crate::spill::{FieldReader, FieldWriter, Record};
 
 /// Number of distinct values up to which they are counted exactly.
@@ -116,13 +116,6 @@ impl Record for DistinctValues {
 fn start_of(value: &str) -> &str {
     // one more than is shown, which says that the value goes on
     value.char_indices().nth(KEPT_CHARS + 1).map_or(value, |(end, _)| &value[..end])
-}
-
-/// Spreads a hash evenly over all numbers (the finalizer of MurmurHash3, A. Appleby).
-pub(super) fn mixed(hash: u64) -> u64 {
-    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^ (hash >> 33)
 }
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::distinct::mixed;
 use super::statistics::Leaf;
 use super::walk::{Leaves, walk};
-use crate::event::text::text_hash;
+use crate::event::text::{mixed, text_hash};
 
 /// Events in the sample.
 const EVENTS: usize = 1_000;

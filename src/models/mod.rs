@@ -14,6 +14,7 @@ mod error;
 mod evidence;
 mod finding;
 mod flagged;
+mod largest;
 mod metrics;
 mod peers;
 mod population;
@@ -33,6 +34,7 @@ pub use evidence::{
     Asked, Bar, Counterfactual, Depth, Evidence, Neighbour, OutlierSide, Plot, PlotBin, VerdictChange, WordFit,
 };
 pub use finding::{FindingTarget, FindingTexts, finding_texts};
+pub use largest::{GroupSize, LargestGroups, largest_groups};
 pub use population::FirstRound;
 pub use recall::Recall;
 
@@ -52,6 +54,7 @@ use serde_json::{Map, Value};
 use crate::config::{Model, ModelType};
 use crate::event::metric::stored_by_metrics;
 use crate::event::{Document, FieldPath, StoredKey};
+use crate::spill::SpillError;
 use crate::table::{Element, Population, View};
 
 /// Contribution of a model, implemented in the model's file for its settings.
@@ -151,11 +154,12 @@ pub struct Evaluation<'a> {
 }
 
 /// Observations of a model about a candidate of an evaluation.
-pub type Observe<'a> = Box<dyn Fn(&Candidate, &WholeEvent<'_>) -> Map<String, Value> + Send + Sync + 'a>;
+pub type Observe<'a> =
+    Box<dyn Fn(&Candidate, &WholeEvent<'_>) -> Result<Map<String, Value>, SpillError> + Send + Sync + 'a>;
 
 /// Surprise of a candidate of an evaluation, in bits: -log2 of an upper bound on the probability of
 /// an event that is at least as extreme if the model's population is ordinary.
-pub type Surprise<'a> = Box<dyn Fn(&Candidate) -> f64 + Send + Sync + 'a>;
+pub type Surprise<'a> = Box<dyn Fn(&Candidate) -> Result<f64, SpillError> + Send + Sync + 'a>;
 
 impl<'a> Evaluation<'a> {
     /// Candidates, and a model's observations about them.
@@ -163,11 +167,12 @@ impl<'a> Evaluation<'a> {
         candidates: Candidates,
         observe: impl Fn(&Candidate, &WholeEvent<'_>) -> Map<String, Value> + Send + Sync + 'a,
     ) -> Self {
-        Evaluation { candidates, observe: Box::new(observe), surprise: None, statistics: Statistics::default() }
+        let observe = Box::new(move |candidate: &Candidate, event: &WholeEvent<'_>| Ok(observe(candidate, event)));
+        Evaluation { candidates, observe, surprise: None, statistics: Statistics::default() }
     }
 
     fn with_surprise(self, surprise: impl Fn(&Candidate) -> f64 + Send + Sync + 'a) -> Self {
-        Evaluation { surprise: Some(Box::new(surprise)), ..self }
+        Evaluation { surprise: Some(Box::new(move |candidate| Ok(surprise(candidate)))), ..self }
     }
 
     /// The same with more observations and the surprise, both by what candidates are compared with.
@@ -181,9 +186,9 @@ impl<'a> Evaluation<'a> {
         let of_surprise = Arc::clone(&compared);
         let Evaluation { candidates, observe, statistics, .. } = self;
         let observe: Observe<'a> = Box::new(move |candidate, event| {
-            let mut seen = observe(candidate, event);
+            let mut seen = observe(candidate, event)?;
             seen.extend(more(&compared, candidate));
-            seen
+            Ok(seen)
         });
         let evaluation = Evaluation { candidates, observe, surprise: None, statistics };
         evaluation.with_surprise(move |candidate| surprise(&of_surprise, candidate))
@@ -315,16 +320,19 @@ pub async fn explain<'a>(
 }
 
 /// Observations of `model` about `candidate`, in the order in which they are stored.
+///
+/// # Errors
+/// A temporary file that cannot be read.
 pub fn observations(
     model: &Model,
     observe: &Observe<'_>,
     candidate: &Candidate,
     event: &WholeEvent<'_>,
-) -> Map<String, Value> {
-    let seen = observe(candidate, event);
+) -> Result<Map<String, Value>, SpillError> {
+    let seen = observe(candidate, event)?;
     let is_declared = |name: &String| stored_keys(model.model_type()).any(|key| key.name == name);
     debug_assert!(seen.keys().all(is_declared), "{:?} stores undeclared keys: {seen:?}", model.model_type());
-    seen
+    Ok(seen)
 }
 
 /// Clause that says why an outlier of `model` is one, from the fields that it stores; `None` if

@@ -20,8 +20,7 @@ pub fn first_outliers<'a>(outliers: impl IntoIterator<Item = &'a str>) -> Option
     let (mut arrays, mut summaries, mut merges) = (Vec::new(), FxHashSet::default(), Vec::new());
     for outlier in outliers {
         let fields = members(outlier, ["fields"])?[0]?;
-        let summary = raw_members(fields).find(|(name, _)| *name == "summary").map(|(_, summary)| summary);
-        if !summaries.insert(summary) {
+        if !summaries.insert(summary_of(fields)) {
             merges.push(Merge::AlreadyPresent);
             continue;
         }
@@ -32,6 +31,11 @@ pub fn first_outliers<'a>(outliers: impl IntoIterator<Item = &'a str>) -> Option
         }
     }
     Some(FirstOutliers { json: object(&arrays, summaries.len()), merges })
+}
+
+/// JSON text of the summary among the encoded fields of an outlier.
+pub(super) fn summary_of(fields: &str) -> Option<&str> {
+    raw_members(fields).find(|(name, _)| *name == "summary").map(|(_, summary)| summary)
 }
 
 /// Names, and the elements of their arrays as text.

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Outlier;
+use super::first::summary_of;
 use super::shortened::Shortened;
+use crate::event::decode::members;
 use crate::sources::DocumentKey;
 use crate::spill::{FieldReader, FieldWriter, MergedRuns, Record, SortedRuns, SpillError, StoredRuns};
 
@@ -172,6 +174,11 @@ impl NumberedOutlier {
     /// Text that is not an outlier: a bug in this program.
     pub fn outlier(&self) -> serde_json::Result<Outlier> {
         serde_json::from_str(&self.json)
+    }
+
+    /// JSON text of its summary as documents store it.
+    pub fn summary(&self) -> Option<&str> {
+        summary_of(members(&self.json, ["fields"])?[0]?)
     }
 
     fn of(number: u64, outlier: GatheredOutlier) -> (DocumentKey, Self) {

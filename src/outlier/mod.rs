@@ -1,6 +1,7 @@
 //! Outliers: their texts, assets and observations, the way to their documents, and the form in
 //! which these store them.
 
+mod assets;
 mod base_rate;
 mod first;
 mod gathered;
@@ -14,7 +15,7 @@ use outlier_kernels::surprise::score;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::{Asset, UseCase};
+use crate::config::UseCase;
 use crate::event::{Document, FieldPath};
 use crate::models::reason;
 use crate::python::wrap;
@@ -22,6 +23,7 @@ use placeholders::{Scope, Template};
 use shortened::shorten;
 use stored::{SCORE, SURPRISE};
 
+pub use assets::{assets_of, touched_by};
 pub use base_rate::BaseRate;
 pub use first::{FirstOutliers, first_outliers};
 pub use gathered::{
@@ -67,6 +69,8 @@ pub struct Description<'a> {
     pub document: &'a Document,
     /// Its assets, see [`assets_of`].
     pub assets: &'a [Value],
+    /// Assets that findings name and documents do not store, see [`touched_by`].
+    pub touched: &'a [String],
     /// Derived fields, which are stored as `derived_*`.
     pub derived: &'a [(String, Value)],
     /// Observations of the model, in the model's order.
@@ -84,6 +88,9 @@ pub struct Outlier {
     /// rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// Assets that documents do not store.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    touched: Vec<String>,
 }
 
 impl Outlier {
@@ -113,18 +120,11 @@ impl Outlier {
     }
 }
 
-/// Texts of the assets that an event names.
-pub fn assets_of(event: &Document, assets: &[Asset]) -> Vec<Value> {
-    let texts = assets.iter().flat_map(|asset| asset_texts(asset, event)).map(Value::from);
-    let mut texts = Value::Array(texts.collect());
-    shorten(&mut texts);
-    if let Value::Array(texts) = texts { texts } else { Vec::new() }
-}
-
 /// Describes an outlier: fills the placeholders of its texts and adds assets, parameters and
 /// observations. Long texts and lists are shortened.
 pub fn describe(description: Description<'_>) -> Outlier {
-    let Description { use_case, templates, document, assets, derived, mut observations, surprise } = description;
+    let Description { use_case, templates, document, assets, touched, derived, mut observations, surprise } =
+        description;
     let surprise = rounded(surprise);
     observations.insert(SURPRISE.to_owned(), surprise.into());
     // the score that a model stores is its own
@@ -154,7 +154,7 @@ pub fn describe(description: Description<'_>) -> Outlier {
     }
     let mut why = reason(&use_case.model, &fields);
     why.as_mut().into_iter().for_each(cut);
-    Outlier { fields, unwrapped_summary, why }
+    Outlier { fields, unwrapped_summary, why, touched: touched.to_vec() }
 }
 
 /// Cuts a reason, which may quote an event, to a length that fits beside others.
@@ -174,11 +174,4 @@ pub fn rounded(number: f64) -> f64 {
 /// Splits at commas and trims the parts.
 fn split(text: &str) -> Value {
     text.split(',').map(|part| Value::from(part.trim())).collect()
-}
-
-/// Returns `TYPE: VALUE` for each value of the asset's field.
-fn asset_texts(asset: &Asset, event: &Document) -> Vec<String> {
-    let texts = event.value(&asset.field).map(|value| value.elements()).unwrap_or_default();
-    let shown = texts.into_iter().filter(|text| !text.is_empty());
-    shown.map(|text| format!("{}: {text}", asset.asset_type)).collect()
 }

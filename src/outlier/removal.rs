@@ -41,7 +41,7 @@ pub fn take_apart(stored: &Map<String, Value>) -> Option<Vec<StoredOutlier>> {
         .map(|(name, model_type)| StoredOutlier {
             model_name: (*name).to_owned(),
             model_type: (*model_type).to_owned(),
-            outlier: Outlier { fields: Map::new(), unwrapped_summary: String::new(), why: None },
+            outlier: Outlier { fields: Map::new(), unwrapped_summary: String::new(), why: None, touched: Vec::new() },
         })
         .collect();
     for (key, value) in stored.iter().filter(|(key, _)| *key != TOTAL) {

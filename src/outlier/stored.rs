@@ -202,7 +202,7 @@ mod tests {
     fn outlier(summary: &str, more: Value) -> Outlier {
         let Value::Object(mut fields) = more else { panic!("an object") };
         fields.insert("summary".to_owned(), summary.into());
-        Outlier { fields, unwrapped_summary: summary.to_owned(), why: None }
+        Outlier { fields, unwrapped_summary: summary.to_owned(), why: None, touched: Vec::new() }
     }
 
     fn check(source: Value, outliers: &[Outlier], expected: Value) {

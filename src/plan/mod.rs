@@ -6,6 +6,7 @@
 mod column_names;
 mod kept;
 mod queries;
+mod read_fields;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,12 +22,14 @@ use crate::event::sentences::SEPARATOR;
 use crate::event::time::{MICROS_PER_DAY, TimeFormats};
 use crate::event::{Case, FieldNames, FieldPath, equal_ignoring_case};
 use crate::models::{Key, method};
-use crate::query::{CompiledQuery, Mapping, NamedField, Searches, SharedParts, TimeWindow, is_portable, named_fields};
+use crate::query::{CompiledQuery, Mapping, NamedField, Searches, SharedParts, TimeWindow, named_fields};
 use crate::table::{DerivedSource, FieldSource, KeySpec, MetricSpec, TableLayout, TimeSpec, ViewColumns};
-use queries::{Evaluated, asked, compile_query};
+use queries::{Evaluated, after_source, asked, compile_query};
 
 pub use column_names::{column_name, key_kind, time_column_name};
 pub use kept::{KeptColumns, KeptFields, plan_keeping};
+pub use queries::facts_in_query;
+pub use read_fields::read_fields;
 
 /// Restriction of the events by time, because a source may hold more than the history window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +141,9 @@ fn plan_files(
     })
 }
 
-/// Plans one scan like [`plan`], for a source that evaluates queries and windows itself.
+/// Plans one scan like [`plan`], for a source that evaluates queries and windows itself. It does
+/// not know what databases know of addresses: queries of that are evaluated here as in
+/// [`plan_narrowed`], if there is a `mapping`.
 ///
 /// # Errors
 /// Returns the use cases whose derived fields are wrong, with their problems. The plan holds the
@@ -146,10 +151,14 @@ fn plan_files(
 pub fn plan_search(
     use_cases: Vec<Arc<UseCase>>,
     names: &Arc<FieldNames>,
+    mapping: Option<&Mapping>,
     period: Period,
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
-    plan_with(use_cases, Arc::clone(names), &names.searchable(), None, period, now, |_, _, _| Ok(Evaluated::BySource))
+    plan_with(use_cases, Arc::clone(names), &names.searchable(), None, period, now, |use_case, asked, names| {
+        let mapping = mapping.filter(|_| !facts_in_query(use_case, names).is_empty());
+        Ok(mapping.map_or(Evaluated::BySource, |mapping| after_source(use_case, asked, names, mapping, now)))
+    })
 }
 
 /// Plans one scan like [`plan_search`], for a source that cannot evaluate so many queries at once:
@@ -165,9 +174,7 @@ pub fn plan_narrowed(
     now: DateTime<Utc>,
 ) -> (ScanPlan, Vec<Refused>) {
     plan_with(use_cases, Arc::clone(names), &names.searchable(), None, period, now, |use_case, asked, names| {
-        let compiled = || compile_query(use_case, asked, names, Some(mapping), now).ok();
-        let compiled = is_portable(asked, mapping).then(compiled).flatten();
-        Ok(compiled.map_or(Evaluated::BySource, Evaluated::AfterSource))
+        Ok(after_source(use_case, asked, names, mapping, now))
     })
 }
 

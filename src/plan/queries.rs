@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::config::{Problem, UseCase, UseCaseQuery};
-use crate::event::FieldNames;
-use crate::query::{CompiledQuery, Mapping, QueryError, TimeField, compile_with_times, with_other_names};
+use crate::event::{FieldNames, FieldPath};
+use crate::query::{
+    CompiledQuery, Mapping, QueryError, TimeField, compile_with_times, is_portable, named_fields, with_other_names,
+};
 
 /// Place where the query of a use case is evaluated.
 pub(super) enum Evaluated {
@@ -20,6 +22,24 @@ pub(super) enum Evaluated {
 /// Returns the query of a use case, which asks for every name of its fields.
 pub(super) fn asked(use_case: &UseCase, names: &FieldNames) -> Result<UseCaseQuery, Vec<Problem>> {
     with_other_names(&use_case.query, names).map_err(|errors| query_problems(use_case, errors))
+}
+
+/// Fields in the query of a use case that databases may know.
+pub fn facts_in_query(use_case: &UseCase, names: &FieldNames) -> Vec<String> {
+    let named = named_fields(&use_case.query).into_iter().map(|field| field.name);
+    named.filter(|name| !names.forms_with_facts(&FieldPath::new(name)).is_empty()).collect()
+}
+
+/// Evaluates a query here if it means the same on every server.
+pub(super) fn after_source(
+    use_case: &UseCase,
+    asked: &UseCaseQuery,
+    names: &FieldNames,
+    mapping: &Mapping,
+    now: DateTime<Utc>,
+) -> Evaluated {
+    let compiled = || compile_query(use_case, asked, names, Some(mapping), now).ok();
+    is_portable(asked, mapping).then(compiled).flatten().map_or(Evaluated::BySource, Evaluated::AfterSource)
 }
 
 pub(super) fn compile_query(

@@ -7,7 +7,8 @@ mod repr;
 mod wrap;
 
 pub use numbers::{decimal_digit, integer_text, parse_float, parse_int};
-pub use regex::{GroupRegex, PatternError, PrefixRegex, PrefixRegexSet, TooManySteps, compile_search};
+pub use regex::{GroupRegex, Needles, PatternError, PrefixRegex, PrefixRegexSet, TooManySteps};
+pub use regex::{compile_search, needles};
 pub use repr::{float_text, json_number_text, number_text, repr, to_str};
 pub use wrap::wrap;
 

@@ -29,6 +29,8 @@ enum Part {
     Own,
     /// The leaves of another field, in events without this one.
     FormOf(String),
+    /// Values that databases know, in events without the field under any of these names.
+    Known(Vec<Form>),
     /// The leaves of all fields whose names pass a test.
     Named(Arc<dyn LeafNames>),
 }
@@ -42,6 +44,11 @@ impl QueryColumn {
     /// The field `parent`, in events that have no field `name`.
     pub(super) fn of_form(name: &str, parent: &str) -> Self {
         QueryColumn::new(format!("leaves of {parent} as:{name}"), name, Part::FormOf(parent.to_owned()))
+    }
+
+    /// What databases know in events that have no field `name`: one of its `forms`.
+    pub(super) fn of_facts(name: &str, forms: Vec<Form>) -> Self {
+        QueryColumn::new(format!("leaves known as:{name}"), name, Part::Known(forms))
     }
 
     /// The fields `parents`, a pattern, of which `pattern` names forms.
@@ -66,7 +73,7 @@ impl QueryColumn {
     /// Field that holds the leaves: a name or a pattern.
     pub fn field(&self) -> FieldPath {
         match &self.0.part {
-            Part::Own | Part::Named(_) => FieldPath::new(&self.0.field),
+            Part::Own | Part::Named(_) | Part::Known(_) => FieldPath::new(&self.0.field),
             Part::FormOf(parent) => FieldPath::new(parent),
         }
     }
@@ -80,6 +87,7 @@ impl QueryColumn {
                 let forms = vec![Form { of: FieldPath::new(parent), case: Case::Kept, part: None }];
                 ColumnSpec { forms, ..spec(ColumnKind::FormLeaves) }
             }
+            Part::Known(forms) => ColumnSpec { forms: forms.clone(), ..spec(ColumnKind::FormLeaves) },
             Part::Named(names) => ColumnSpec { names: Some(Arc::clone(names)), ..spec(ColumnKind::Leaves) },
         }
     }

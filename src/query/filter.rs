@@ -7,7 +7,7 @@ use super::ast::{BoolQuery, FieldRef, Query, Test};
 use super::mapping::{Field, FieldType, Mapping, fields_like, fields_named};
 use super::predicate::{Predicate, Refusal, Shape, compile};
 use super::{QueryColumn, TimeField};
-use crate::event::equal_ignoring_case;
+use crate::event::{FieldNames, FieldPath, equal_ignoring_case};
 
 /// Upper limit on the fields that a clause without a field, or with a pattern, stands for;
 /// Elasticsearch has the same limit.
@@ -32,6 +32,8 @@ pub(super) enum Filter {
 pub(super) struct FilterContext<'a> {
     pub(super) mapping: Option<&'a Mapping>,
     pub(super) times: Option<TimeField<'a>>,
+    /// Names of fields, if some may be known by databases.
+    pub(super) names: Option<&'a FieldNames>,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -213,12 +215,18 @@ fn resolve_leaf(
     Ok((!filters.is_empty() || fields.is_empty()).then(|| Filter::or(filters)))
 }
 
-/// Returns the fields that `name` stands for. If it is the one for times, its values are compared
-/// as times. As in events, case decides nothing.
+/// Returns the fields that `name` stands for, and what databases know of events that lack them. If
+/// it is the one for times, its values are compared as times. As in events, case decides nothing.
 fn fields_of(name: &str, context: &FilterContext<'_>) -> Vec<Field> {
     let mut fields = fields_named(context.mapping, name);
     if let Some(times) = context.times.filter(|times| equal_ignoring_case(times.name, name)) {
         fields.iter_mut().for_each(|field| field.read_times(times.formats));
+    }
+    let forms = context.names.map_or_else(Vec::new, |names| names.forms_with_facts(&FieldPath::new(name)));
+    if !forms.is_empty() {
+        let sources = vec![QueryColumn::of_facts(name, forms)];
+        let known = fields.iter().map(|field| Field { sources: sources.clone(), ..field.clone() });
+        fields.extend(known.collect::<Vec<Field>>());
     }
     fields
 }
@@ -284,7 +292,7 @@ mod tests {
         let formats = TimeFormats::default();
         let field_type = |times: &str, name: &str| {
             let times = Some(TimeField { name: times, formats: &formats });
-            let context = FilterContext { mapping: None, times, now: DateTime::UNIX_EPOCH };
+            let context = FilterContext { mapping: None, times, names: None, now: DateTime::UNIX_EPOCH };
             fields_of(name, &context).remove(0).field_type
         };
         for (times, name) in [("@timestamp", "@Timestamp"), ("When.Größe", "when.GRÖßE"), ("at", "at")] {

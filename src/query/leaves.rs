@@ -34,6 +34,20 @@ impl<'a> Leaves<'a> {
         self.rows_with(&[], Some(predicate))
     }
 
+    /// Leaves of a row that pass the test, as text, each once.
+    pub(super) fn matching_texts(&self, row: usize, predicate: &Predicate) -> Vec<&'a str> {
+        let offsets = self.lists.value_offsets();
+        let leaves = offsets[row] as usize..offsets[row + 1] as usize;
+        let mut texts = Vec::new();
+        for &code in self.codes[leaves].iter().filter(|_| self.lists.is_valid(row)) {
+            let value = ValueRef::of_tagged(self.distinct.value(code as usize));
+            if let Some(value) = value.filter(|value| predicate.matches(*value) && !texts.contains(&value.as_text())) {
+                texts.push(value.as_text());
+            }
+        }
+        texts
+    }
+
     /// Rows in which some leaf has one of `codes` or passes `or_else`.
     pub(super) fn rows_with(&self, codes: &[u32], or_else: Option<&Predicate>) -> BooleanBuffer {
         let mut passes = vec![false; self.distinct.len()];

@@ -23,22 +23,22 @@ pub struct CompiledQuery {
     /// Fields that it names.
     pub(super) named: Vec<NamedField>,
     /// `None` means every event.
-    root: Option<Part>,
+    pub(super) root: Option<Part>,
 }
 
 /// A part of a query.
 #[derive(Clone, Debug)]
-struct Part {
-    operation: Operation,
+pub(super) struct Part {
+    pub(super) operation: Operation,
     /// Parts that it combines.
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
     /// Number of the part among those that queries share.
     shared: Option<usize>,
 }
 
 /// Meaning of a part, given those that it combines.
 #[derive(Clone, Debug)]
-enum Operation {
+pub(super) enum Operation {
     Everything,
     Nothing,
     And,
@@ -84,7 +84,13 @@ impl<'a> BatchEvaluation<'a> {
         BatchEvaluation { columns, n_rows: batch.num_rows(), known: HashMap::new(), searches, searched: HashMap::new() }
     }
 
-    fn rows(&mut self, part: &Part) -> Result<BooleanBuffer> {
+    /// Column of the batch.
+    pub(super) fn column(&self, column: &QueryColumn) -> Result<&'a ArrayRef> {
+        let name = column.name();
+        self.columns.get(name.as_str()).copied().ok_or_else(|| internal_datafusion_err!("no column {name}"))
+    }
+
+    pub(super) fn rows(&mut self, part: &Part) -> Result<BooleanBuffer> {
         if let Some(known) = part.shared.and_then(|shared| self.known.get(&shared)) {
             return Ok(known.clone());
         }
@@ -119,10 +125,7 @@ impl<'a> BatchEvaluation<'a> {
                 })
             }
             Operation::Some(column, predicate) => {
-                let name = column.name();
-                let found = self.columns.get(name.as_str());
-                let column = found.ok_or_else(|| internal_datafusion_err!("no column {name}"))?;
-                let leaves = Leaves::of(column)?;
+                let leaves = Leaves::of(self.column(column)?)?;
                 match part.shared.and_then(|shared| self.searches.of_part(shared)) {
                     None => leaves.matching_rows(predicate),
                     Some(place @ (search_idx, leaf_idx)) => {

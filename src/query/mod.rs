@@ -19,6 +19,7 @@ mod leaves;
 mod lower;
 pub mod lucene;
 mod mapping;
+mod matched;
 mod named;
 mod names;
 mod needed;
@@ -42,6 +43,7 @@ pub use applicable::can_match;
 pub use column::QueryColumn;
 pub use lower::{BatchEvaluation, CompiledQuery, SharedParts};
 pub use mapping::{DateResolution, FieldType, Mapping, NumberKind};
+pub use matched::MatchedField;
 pub use named::{NamedField, Sign, named_fields};
 pub use names::{other_names, with_other_names};
 pub use needed::needed_fields;
@@ -129,7 +131,7 @@ pub fn compile(
     mapping: Option<&Mapping>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
-    compile_asked(query, query, &FieldNames::default(), &FilterContext { mapping, times: None, now })
+    compile_asked(query, query, &FieldNames::default(), &FilterContext { mapping, times: None, names: None, now })
 }
 
 /// Same as [`compile`], for events whose time is in `times`: there, values and bounds are compared
@@ -145,7 +147,7 @@ pub fn compile_with_times(
     times: TimeField<'_>,
     now: DateTime<Utc>,
 ) -> Result<CompiledQuery, Vec<QueryError>> {
-    compile_asked(query, asked, names, &FilterContext { mapping, times: Some(times), now })
+    compile_asked(query, asked, names, &FilterContext { mapping, times: Some(times), names: Some(names), now })
 }
 
 fn compile_asked(

@@ -9,7 +9,7 @@ use super::mapping::{fields_like, fields_named};
 use super::names::other_names;
 use super::{Mapping, QueryColumn, parsed};
 use crate::config::UseCaseQuery;
-use crate::event::FieldNames;
+use crate::event::{FieldNames, FieldPath};
 
 /// A field that a query names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,9 @@ pub fn named_fields(query: &UseCaseQuery) -> Vec<NamedField> {
 pub(super) fn named_in_columns(query: &UseCaseQuery, names: &FieldNames, mapping: Option<&Mapping>) -> Vec<NamedField> {
     named_with(query, |name, field| {
         let fields = other_names(name, names).into_iter().map(FieldRef::Name).chain([field]);
-        fields.flat_map(|field| columns(&field, mapping)).collect()
+        let forms = names.forms_with_facts(&FieldPath::new(name));
+        let known = (!forms.is_empty()).then(|| QueryColumn::of_facts(name, forms));
+        fields.flat_map(|field| columns(&field, mapping)).chain(known).collect()
     })
 }
 

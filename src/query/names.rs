@@ -36,10 +36,34 @@ pub fn with_other_names(query: &UseCaseQuery, names: &FieldNames) -> Result<UseC
 
 /// Returns other names of a field; those of `x.keyword` are the forms of the other names of `x`.
 pub fn other_names(name: &str, names: &FieldNames) -> Vec<String> {
-    let own = names.aliases(name).iter().map(FieldPath::to_string);
+    let own = names.aliases(name).map(FieldPath::to_string);
     let form = split_form(name).filter(|_| names.form(&FieldPath::new(name)).is_some());
     let of_form = form.into_iter().flat_map(|(parent, form)| {
-        names.aliases(parent).iter().flat_map(move |other| [other.to_string(), format!("{other}.{form}")])
+        names.aliases(parent).flat_map(move |other| [other.to_string(), format!("{other}.{form}")])
     });
     own.chain(of_form).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_another_case_are_asked_for() {
+        let names = FieldNames::default().with_aliases([("message".to_owned(), vec![FieldPath::new("MESSAGE")])]);
+        for (written, expected) in [
+            ("message:x AND a:1", "(message:x OR MESSAGE:x) AND a:1"),
+            ("message.keyword:x", "(message.keyword:x OR MESSAGE:x OR MESSAGE.keyword:x)"),
+            ("MESSAGE:x", "MESSAGE:x"),
+        ] {
+            let query = UseCaseQuery {
+                lucene: Some(written.to_owned()),
+                macros: Vec::new(),
+                dsl: Vec::new(),
+                recorded: String::new(),
+            };
+            let asked = with_other_names(&query, &names).unwrap().lucene;
+            assert_eq!(asked.as_deref(), Some(expected));
+        }
+    }
 }

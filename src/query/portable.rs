@@ -9,8 +9,11 @@ use crate::config::UseCaseQuery;
 /// ones.
 const OPTIONAL_OPERATORS: [char; 7] = ['~', '<', '>', '&', '@', '#', '"'];
 
-/// True if all servers take `query` to mean the same. They differ in the operators of regular
-/// expressions, in what these match in words, and in how far the words of a phrase may move.
+/// Classes of characters by a letter, which Elasticsearch 7 does not know.
+const CLASSES: [&str; 6] = [r"\d", r"\D", r"\s", r"\S", r"\w", r"\W"];
+
+/// True if all servers take `query` to mean the same. They differ in the operators and
+/// classes of regular expressions, in what these match in words, and in how far the words of a phrase may move.
 pub fn is_portable(query: &UseCaseQuery, mapping: &Mapping) -> bool {
     parsed(query).all(|query| query.is_some_and(|query| means_the_same(&query, mapping)))
 }
@@ -20,7 +23,9 @@ fn means_the_same(query: &Query, mapping: &Mapping) -> bool {
         Query::MatchAll | Query::MatchNone | Query::Ids(_) => true,
         Query::Leaf { test: Test::Phrase { slop, .. }, .. } => *slop == 0,
         Query::Leaf { field, test: Test::Regexp { pattern, .. }, .. } => {
-            !pattern.contains(OPTIONAL_OPERATORS) && !has_words(field, mapping)
+            let is_known =
+                !pattern.contains(OPTIONAL_OPERATORS) && !CLASSES.iter().any(|class| pattern.contains(class));
+            is_known && !has_words(field, mapping)
         }
         Query::Leaf { .. } => true,
         Query::Bool(BoolQuery { must, should, must_not, .. }) => {
@@ -48,6 +53,7 @@ mod tests {
             ("k:(x OR y*) AND NOT t:\"a b\"", true),
             ("t:/FOX/", false),
             ("k:/~(db.*)/", false),
+            (r"k:/a\d+/", false),
             ("NOT (k:x OR k:/a<1-5>/)", false),
             ("t:\"a b\"~5", false),
             ("*:/a/", false),

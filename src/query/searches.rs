@@ -1,10 +1,10 @@
 //! Searches for what the queries of many use cases look for inside texts, in one pass.
 //!
-//! A wildcard pattern holds only for values that contain the longest text between its wildcards.
-//! The texts of all patterns on one column are the words of one automaton, which reads each
-//! distinct value once; a pattern is tested only on the values in which its text occurs. So the
-//! cost of a value grows with its length and with what it contains, not with the number of
-//! patterns.
+//! A wildcard pattern holds only for values that contain the longest text between its wildcards,
+//! and most regular expressions for values that contain one of a few texts. The texts of all
+//! patterns on one column are the words of one automaton, which reads each distinct value once; a
+//! pattern is tested only on the values in which a text of its own occurs. So the cost of a value
+//! grows with its length and with what it contains, not with the number of patterns.
 
 use std::collections::HashMap;
 
@@ -25,10 +25,10 @@ pub(super) struct ColumnTests {
     leaves: Vec<(usize, Option<Predicate>)>,
 }
 
-/// A test that only values with a certain text can pass.
+/// A test that only values with one of certain texts can pass.
 #[derive(Debug)]
 struct LiteralTest {
-    literal: String,
+    literals: Vec<String>,
     leaf_idx: usize,
     predicate: Predicate,
 }
@@ -59,13 +59,13 @@ impl ColumnTests {
     /// Adds the leaf with the number `part`, if some of it can be searched for.
     pub(super) fn add(&mut self, part: usize, predicate: &Predicate) {
         let leaf_idx = self.leaves.len();
-        let mut literals = Vec::new();
-        let rest = predicate.split_by_literals(&mut literals);
-        if literals.is_empty() {
+        let mut parts = Vec::new();
+        let rest = predicate.split_by_literals(&mut parts);
+        if parts.is_empty() {
             return;
         }
-        let test = |(literal, predicate)| LiteralTest { literal, leaf_idx, predicate };
-        self.tests.extend(literals.into_iter().map(test));
+        let test = |(literals, predicate)| LiteralTest { literals, leaf_idx, predicate };
+        self.tests.extend(parts.into_iter().map(test));
         self.leaves.push((part, rest));
     }
 }
@@ -107,9 +107,10 @@ impl Search {
         let mut literals: Vec<String> = Vec::new();
         let mut tests_of_literals: Vec<Vec<usize>> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
-        for (test_idx, test) in tests.iter().enumerate() {
+        let of_tests = tests.iter().enumerate().flat_map(|(idx, test)| test.literals.iter().map(move |one| (idx, one)));
+        for (test_idx, literal) in of_tests {
             // some of the tests ignore case: all are found in any case, and tested as they are
-            let literal = test.literal.to_ascii_lowercase();
+            let literal = literal.to_ascii_lowercase();
             let literal_idx = *known.entry(literal).or_insert_with_key(|literal| {
                 literals.push(literal.clone());
                 tests_of_literals.push(Vec::new());
@@ -149,10 +150,15 @@ impl Search {
 mod tests {
     use super::*;
     use crate::query::predicate::{TextReading, TextTest};
-    use crate::query::regexp::Wildcard;
+    use crate::query::regexp::{Flags, LuceneRegexp, Wildcard};
 
     fn wildcard(pattern: &str, case_insensitive: bool) -> Predicate {
         let test = TextTest::Wildcard(Wildcard::new(pattern, case_insensitive).unwrap());
+        Predicate::Whole { reading: TextReading::default(), test }
+    }
+
+    fn regexp(pattern: &str) -> Predicate {
+        let test = TextTest::Regexp(LuceneRegexp::new(pattern, false, Flags::ALL).unwrap());
         Predicate::Whole { reading: TextReading::default(), test }
     }
 
@@ -170,6 +176,9 @@ mod tests {
             wildcard("*amiwho*", false).or(wildcard("*\\\\a*b", true)),
             wildcard("*mi*", false).or(Predicate::Exists { ignore_above: Some(2) }),
             Predicate::Boolean(true),
+            regexp(".*(who|\\\\cmd).*"),
+            regexp(".*[aA][mM][iI].*"),
+            regexp(".{5,}"),
         ];
         let values = [
             "sc:\\cmd.exe",
@@ -192,7 +201,7 @@ mod tests {
         }
         let searches = Searches::new(tests);
         let searched: Vec<bool> = (0..predicates.len()).map(|part| searches.of_part(part).is_some()).collect();
-        assert_eq!(searched, [true, true, true, true, true, false, false, true, true, true, false]);
+        assert_eq!(searched, [true, true, true, true, true, false, false, true, true, true, false, true, true, false]);
         let passing = searches.passing(0, &distinct);
         for (part, predicate) in predicates.iter().enumerate() {
             let Some(place) = searches.of_part(part) else { continue };

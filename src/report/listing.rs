@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::config::{FindingSeverity, ModelType, RejectedUseCase, UseCase};
-use crate::models::{Columns, method};
-use crate::query::named_fields;
+use crate::plan::read_fields;
 use crate::sinks::console::TextPage;
 use crate::spelling::named_values;
 use crate::terminal::{counted, escape_controls, thousands};
@@ -83,20 +82,10 @@ impl ListedUseCase {
             severity: use_case.severity,
             techniques: use_case.techniques.clone(),
             query: use_case.query.recorded.clone(),
-            fields: fields(use_case),
+            fields: read_fields(use_case).into_iter().collect(),
             place: use_case.location.to_string(),
         }
     }
-}
-
-/// Fields that a use case reads to find outliers, as it names them.
-fn fields(use_case: &UseCase) -> BTreeSet<String> {
-    let Columns { aggregator, target, value, size, source, destination, peer, label, .. } =
-        method(&use_case.model).columns();
-    let keys = [aggregator, target, source, destination, peer].into_iter().flatten();
-    let of_model = keys.flat_map(|key| key.fields).chain(value.map(|(_, field)| field)).chain(size).chain(&label);
-    let of_model: Vec<String> = of_model.map(ToString::to_string).collect();
-    named_fields(&use_case.query).into_iter().map(|field| field.name).chain(of_model).collect()
 }
 
 /// Use cases as lines for people, and how many there are in each state.

@@ -210,19 +210,9 @@ impl Report {
     /// Describes what a run that ends early has written.
     pub(crate) fn written_so_far(&self) -> String {
         let cleaned = [&self.wiped, &self.housekeeping].into_iter().flatten().map(|cleaned| &cleaned.written);
-        let (mut n_updated, mut n_left) = (0, 0);
-        for written in self.written.iter().chain(cleaned) {
-            n_updated += written.updated;
-            n_left += written.not_written;
-        }
-        match (n_updated, n_left) {
-            (0, _) => NOTHING_WRITTEN.to_owned(),
-            (_, 0) => format!("{} changed", counted(n_updated, "document was", "documents were")),
-            _ => {
-                let updated = counted(n_updated, "document was", "documents were");
-                format!("{updated} changed, {n_left} {} not", if n_left == 1 { "was" } else { "were" })
-            }
-        }
+        let mut all = Written::default();
+        self.written.iter().chain(cleaned).for_each(|written| all.add(written.clone()));
+        all.so_far().unwrap_or_else(|| NOTHING_WRITTEN.to_owned())
     }
 
     /// Adds the memory of earlier runs.

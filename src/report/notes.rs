@@ -106,7 +106,7 @@ impl Report {
         })
     }
 
-    pub(super) fn warning(&mut self, line: String) {
+    pub(crate) fn warning(&mut self, line: String) {
         warn!("{line}");
         self.warnings.push(line);
     }

@@ -92,12 +92,14 @@ pub(crate) fn print(report: &Report) {
 
 /// Outliers that settings leave out.
 fn left_out(left_out: &LeftOut) -> String {
-    let LeftOut { below_min_score, without_required, beyond_max_outliers, beyond_budget, not_written } = *left_out;
+    let LeftOut { below_min_score, without_required, beyond_max_outliers, beyond_budget, same_summary, not_written } =
+        *left_out;
     let reasons = [
         (below_min_score, "below min_score"),
         (without_required, "without the outliers that requires asks for"),
         (beyond_max_outliers, "beyond max_outliers"),
         (beyond_budget, "beyond outlier_budget"),
+        (same_summary, "with the summary of another one of the document"),
     ];
     let reasons = reasons.into_iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{} {why}", thousands(n)));
     let mut text = String::new();

@@ -70,12 +70,12 @@ fn flagged(evaluation: models::Evaluation<'_>, rows: &FxHashSet<u64>) -> Result<
 
 /// Calls `work` with the rows of the use case as they were judged last. Whitelisted ones are among
 /// them only if they are asked for.
-fn answer(
+pub(super) fn answer<T: Default + Send>(
     group: &ScanGroup<'_>,
     read: &ReadGroup,
     question: &Question<'_>,
-    work: impl AsyncFn(&View, Inputs<'_>) -> Result<Vec<Evidence>, DetectionError> + Sync,
-) -> Result<Vec<Evidence>, DetectionError> {
+    work: impl AsyncFn(&View, Inputs<'_>) -> Result<T, DetectionError> + Sync,
+) -> Result<T, DetectionError> {
     let planned = &group.plan.use_cases[question.mask_idx];
     let n_threads = group.compute.limits().threads.get();
     let table = Arc::clone(&read.ingested.table);
@@ -95,7 +95,7 @@ fn answer(
         };
         work(&judged, Inputs { recall: recall.as_ref(), ..inputs }).await
     });
-    results.into_iter().next().unwrap_or_else(|| Ok(Vec::new()))
+    results.into_iter().next().unwrap_or_else(|| Ok(T::default()))
 }
 
 /// Rows of the documents for which `is_meant` is true, by the number of the use case in the plan.

@@ -1,6 +1,8 @@
 //! One scan group: read once, judged by every use case.
 
 mod explanation;
+mod matches;
+mod overview;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +29,8 @@ use crate::usability::{Assessment, assess, names_in_use};
 use crate::whitelist::Whitelist;
 
 pub use explanation::{Question, explain_rows, rows_of_documents};
+pub use matches::matched_fields;
+pub use overview::{GroupOverview, Overview, SampledEvent, overview};
 
 /// Inputs of a scan group.
 #[derive(Debug)]
@@ -269,6 +273,7 @@ async fn detect(
         derived: planned.derived.as_deref(),
         whitelist: Whitelist::new(Arc::clone(&group.main.whitelist), Arc::clone(&use_case.whitelist)).at(group.now),
         assets: &group.main.assets,
+        built_in_assets: &group.main.built_in_assets,
         names: &group.plan.names,
         formats: time_formats(use_case, &group.plan.names),
         newest: group.plan.newest,

@@ -3,6 +3,7 @@
 
 mod bytes;
 mod columns;
+mod numbered;
 mod record;
 mod sorted_runs;
 
@@ -14,6 +15,7 @@ use parquet::errors::ParquetError;
 
 pub use bytes::{Compressed, Copied, Spool};
 pub use columns::{Segment, SpillFile};
+pub use numbered::{NumberedRecords, StoredRecords};
 pub use record::{FieldReader, FieldWriter, Record};
 pub use sorted_runs::{MergedRuns, SortedRuns, StoredRuns};
 

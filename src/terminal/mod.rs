@@ -45,6 +45,20 @@ pub fn thousands(n: u64) -> String {
     text
 }
 
+/// Formats a number with at most six significant digits, unless it is whole.
+pub fn number(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        let digits = thousands(value.abs() as u64);
+        return if value < 0.0 { format!("-{digits}") } else { digits };
+    }
+    if !(1e-4..1e15).contains(&value.abs()) {
+        return format!("{value:.3e}");
+    }
+    let decimals = (5 - value.abs().log10().floor() as i32).clamp(1, 9) as usize;
+    let text = format!("{value:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Formats `1 document` or `1,234 documents`.
 pub fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(n), if n == 1 { one } else { many })
@@ -67,6 +81,21 @@ mod tests {
         check(999, "999");
         check(1000, "1,000");
         check(1_234_567, "1,234,567");
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        for (value, expected) in [
+            (3.0, "3"),
+            (-12_345.0, "-12,345"),
+            (1.5, "1.5"),
+            (0.346_410_161, "0.34641"),
+            (123_456.789, "123456.8"),
+            (1e-9, "1.000e-9"),
+            (1e300, "1.000e300"),
+        ] {
+            assert_eq!(number(value), expected);
+        }
     }
 
     #[test]

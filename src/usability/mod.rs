@@ -73,7 +73,7 @@ pub fn names_in_use(plan: &ScanPlan, ingested: &Ingested, source: &dyn EventSour
         }
     };
     let in_use =
-        |name: &str| plan.names.aliases(name).iter().filter(occurs).map(FieldPath::to_string).collect::<Vec<String>>();
+        |name: &str| plan.names.aliases(name).filter(occurs).map(FieldPath::to_string).collect::<Vec<String>>();
     let names = written.into_iter().map(|name| (name.to_owned(), in_use(name)));
     names.filter(|(_, others)| !others.is_empty()).collect()
 }
@@ -124,7 +124,7 @@ impl Assessing<'_> {
         if !self.plan.names.has_aliases() || is_unknown || self.usage.rows > 0 {
             return None;
         }
-        let has_names = |name: &str| !self.plan.names.aliases(name).is_empty();
+        let has_names = |name: &str| self.plan.names.aliases(name).next().is_some();
         let mut missing: Vec<&str> = self.keys().filter(|key| !self.key_occurs(key)).map(FieldPath::as_str).collect();
         missing.retain(|name| has_names(name));
         let named = self.planned.named_fields.iter().filter(|field| !self.occurs(field));
@@ -183,7 +183,7 @@ impl Assessing<'_> {
     /// Fields of the query that occur in no event: those that let events match, and the others.
     fn named_nowhere(&self) -> (Vec<String>, Vec<String>) {
         // macros name fields of many kinds of events, and what a profile knows is no mistake
-        let is_known = |field: &&NamedField| field.is_of_macro || !self.plan.names.aliases(&field.name).is_empty();
+        let is_known = |field: &&NamedField| field.is_of_macro || self.plan.names.aliases(&field.name).next().is_some();
         let named = self.planned.named_fields.iter().filter(|field| !is_known(field) && !self.occurs(field));
         let named: Vec<&NamedField> = named.collect();
         // where no event was read, no name is to blame
@@ -219,8 +219,6 @@ impl Assessing<'_> {
         };
         if self.plan.names.is_named_value(name) {
             Some("a named value")
-        } else if self.plan.names.is_fact(name) {
-            Some("known by a database only")
         } else {
             (is_derived(name) || form.is_some_and(|form| is_derived(form.of.as_str()))).then_some("a derived field")
         }

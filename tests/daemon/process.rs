@@ -5,13 +5,12 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::Child;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use super::exposition::Samples;
 use super::world::{USE_CASES, World, events};
-use crate::program::{finish, signal, start_with};
+use crate::program::{Running, finish, signal, start_with};
 
 const TOKEN: &str = "0123456789abcdef";
 
@@ -20,7 +19,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// A daemon that runs, with its log.
 pub(crate) struct Process {
-    child: Child,
+    child: Running,
     lines: Receiver<String>,
     log: String,
 }
@@ -153,6 +152,21 @@ fn the_daemon_obeys_signals_systemd_and_http() {
     while !told().contains("WATCHDOG=1") {}
     process.end(0);
     while !told().contains("STOPPING=1") {}
+}
+
+#[test]
+fn a_test_that_panics_leaves_no_daemon_behind() {
+    let world = World::new("[daemon]\nschedule=0 0 1 1 *\n[http]\nlisten=\n", "2024-05-08T12:00:00Z");
+    let mut process = Process::start(&world, &[]);
+    process.wait_for("the run is complete");
+    let folder = format!("/proc/{}", process.child.id());
+    assert!(Path::new(&folder).exists());
+    let test = std::panic::AssertUnwindSafe(move || {
+        assert_eq!(process.log, "", "a test that fails");
+        process.end(0);
+    });
+    assert!(std::panic::catch_unwind(test).is_err());
+    assert!(!Path::new(&folder).exists());
 }
 
 #[test]

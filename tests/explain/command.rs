@@ -45,7 +45,11 @@ fn site() -> tempfile::TempDir {
     let usual = (0..10).map(|idx| json!({"host": "pc", "process": "usual.exe", "size": 10 + idx}));
     let others = ["rare.exe", "accepted.exe", "e\u{1b}[2Jvil\nrow"];
     let events = usual.chain(others.map(|process| json!({"host": "pc", "process": process, "size": 12})));
-    let lines: String = events.map(|event| format!("{event}\n")).collect();
+    let timed = events.enumerate().map(|(minute, mut event)| {
+        event["@timestamp"] = format!("2024-05-01T10:{minute:02}:00Z").into();
+        event
+    });
+    let lines: String = timed.map(|event| format!("{event}\n")).collect();
     std::fs::write(folder.path().join("events.ndjson"), lines).expect("written");
     std::fs::write(folder.path().join("use_cases.conf"), CONF).expect("written");
     folder
@@ -97,24 +101,86 @@ fn ordinary_and_accepted_events_are_explained() {
     assert_eq!(ordinary, "ordinary");
     let fewer = json!({"change": "fewer_events", "n": 8, "flagged": true});
     assert!(changes.as_array().expect("a list").contains(&fewer), "{changes}");
-    assert_eq!(verdict("events.ndjson/000000000011").0, "whitelisted");
+    let accepted = explanations(folder.path(), &["--document", "events.ndjson/000000000011"]);
+    assert_eq!(accepted[0]["verdict"], "whitelisted");
+    let entry = json!([{"name": "accepted", "section": "whitelist_literals", "place": "use_cases.conf:30:1"}]);
+    assert_eq!(accepted[0]["accepted_by"], entry);
+    let shown = explain(folder.path(), &["--document", "events.ndjson/000000000011"]).expect_code(0).stdout;
+    let line = "whitelist  accepted of [whitelist_literals] at use_cases.conf:30:1";
+    assert!(shown.contains(line), "{shown}");
 }
 
 #[test]
-fn findings_are_explained_by_their_ids() {
+fn queries_tell_what_they_found() {
     let folder = site();
+    let query = "(process:rare* OR process:other OR size:[5 TO 20]) AND NOT host:server";
+    let conf = format!(
+        "[simplequery_rare]\nes_query_filter={query}\noutlier_type=t\noutlier_reason=r\noutlier_summary=s\nrun_model=1\n"
+    );
+    std::fs::write(folder.path().join("use_cases.conf"), conf).expect("written");
     let found = explanations(folder.path(), &["--document", "events.ndjson/000000000010"]);
-    let id = found[0]["finding"]["id"].as_str().expect("an id").to_owned();
-    assert_eq!(id.len(), 32);
-    for name in [&id[..], &id[..8], &id[..8].to_uppercase()] {
-        let again = explanations(folder.path(), &[name]);
-        assert_eq!(again.len(), 1);
-        assert_eq!(again[0]["finding"], found[0]["finding"], "{name}");
+    let matched = json!([{"field": "process", "values": ["rare.exe"]}, {"field": "size", "values": ["12"]}]);
+    assert_eq!(found[0]["matched"], matched);
+    let shown = explain(folder.path(), &["--document", "events.ndjson/000000000012"]).expect_code(0).stdout;
+    assert!(shown.contains("matched    size = 12\n") && !shown.contains("matched    process"), "{shown}");
+    assert!(shown.contains("flagged: 13 of 13 events, 100 %\n"), "{shown}");
+}
+
+#[test]
+fn findings_of_reports_are_explained_with_and_without_their_events() {
+    let folder = site();
+    let args = ["run", "-q", "--use-cases", "use_cases.conf", "--events", "events.ndjson", "--report", "report.json"];
+    program::run(folder.path(), &args).expect_code(0);
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("report.json")).expect("written")).expect("JSON");
+    let finding = report["findings"].as_array().expect("a list").iter().find(|it| it["target"] == "rare.exe");
+    let id = finding.expect("it is found")["finding_id"].as_str().expect("an id").to_owned();
+    let with_events = explanations(folder.path(), &[&id, "--report", "report.json"]);
+    assert_eq!(with_events, explanations(folder.path(), &[&id]));
+    // the events are gone
+    std::fs::remove_file(folder.path().join("events.ndjson")).expect("removed");
+    let alone = program::run(folder.path(), &["explain", &id[..9], "--report", "report.json", "--json"]);
+    let alone: Value = serde_json::from_str(&alone.expect_code(0).stdout).expect("JSON");
+    assert_eq!(alone["document"], "events.ndjson/000000000010");
+    let explained = &alone["explanations"][0];
+    for key in ["use_case", "model", "verdict", "finding", "value", "frontier", "side", "rank", "above", "plot"] {
+        assert_eq!(explained[key], with_events[0][key], "{key}");
     }
-    let unknown = explain(folder.path(), &["ffffffffffffffffffff"]).expect_code(2);
-    assert!(unknown.stderr.contains("no finding has the id"), "{}", unknown.stderr);
-    let wrong = explain(folder.path(), &["rare.exe"]).expect_code(2);
-    assert!(wrong.stderr.contains("hexadecimal digits"), "{}", wrong.stderr);
+    let shown = program::run(folder.path(), &["explain", &id, "--report", "report.json"]).expect_code(0).stdout;
+    assert!(shown.contains("frontier   3 (smaller ones are outliers)"), "{shown}");
+    let unknown = program::run(folder.path(), &["explain", "ffffffff", "--report", "report.json"]).expect_code(2);
+    assert!(unknown.stderr.contains("lists the findings with the highest scores only"), "{}", unknown.stderr);
+    let no_report = program::run(folder.path(), &["explain", &id, "--report", "use_cases.conf"]).expect_code(2);
+    assert!(no_report.stderr.contains("use_cases.conf: not JSON"), "{}", no_report.stderr);
+}
+
+#[test]
+fn findings_of_the_history_are_explained() {
+    let folder = site();
+    std::fs::write(folder.path().join("main.conf"), "[general]\nstate_dir=state\n").expect("written");
+    let fixed = ["--config", "main.conf", "--use-cases", "use_cases.conf"];
+    let args = [&["run", "-q"][..], &fixed, &["--events", "events.ndjson", "--findings", "f.ndjson"]].concat();
+    program::run(folder.path(), &args).expect_code(0);
+    let findings = std::fs::read_to_string(folder.path().join("f.ndjson")).expect("written");
+    let finding: Value = serde_json::from_str(findings.lines().next().expect("a finding")).expect("JSON");
+    let id = finding["finding_id"].as_str().expect("an id");
+    let place = format!("{}/{}", finding["index"].as_str().expect("text"), finding["id"].as_str().expect("text"));
+    // the event is no longer an outlier, so no run finds it any more
+    let path = folder.path().join("events.ndjson");
+    let events = std::fs::read_to_string(&path).expect("written");
+    let process = finding["target"].as_str().expect("text");
+    let more = json!({"@timestamp": "2024-05-01T11:00:00Z", "host": "pc", "process": process, "size": 12});
+    std::fs::write(&path, format!("{events}{}", format!("{more}\n").repeat(5))).expect("written");
+    let explain = |main: &str| {
+        std::fs::write(folder.path().join("main.conf"), main).expect("written");
+        program::run(folder.path(), &[&["explain", id, "--json"][..], &fixed, &["--events", "events.ndjson"]].concat())
+    };
+    let explained = explain("[general]\nstate_dir=state\n").expect_code(0);
+    let explained: Value = serde_json::from_str(&explained.stdout).expect("JSON");
+    assert_eq!(explained["document"], place.as_str());
+    assert_eq!(explained["explanations"][0]["verdict"], "ordinary", "{explained}");
+    let without = explain("").expect_code(2);
+    assert!(without.stderr.contains("no finding has the id"), "{}", without.stderr);
 }
 
 /// The worked example of the documentation.

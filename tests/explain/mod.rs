@@ -3,4 +3,5 @@
 mod agreement;
 mod changes;
 mod command;
+mod trips;
 mod world;

@@ -29,7 +29,7 @@ const COUNTED: &str = "[terms_countries]\nes_query_filter=*\naggregator=user\nta
     target_count_method=within_aggregator\ntrigger_on=low\ntrigger_method=float\ntrigger_sensitivity=2\n\
     outlier_type=t\noutlier_reason=r\noutlier_summary={aggregator} from {term}, {source.geo.city_name}\nrun_model=1\n";
 
-fn with_databases(folder: &Path) {
+pub(crate) fn with_databases(folder: &Path) {
     fs::write(folder.join("cities.mmdb"), cities().bytes()).expect("written");
     fs::write(folder.join("networks.mmdb"), networks().bytes()).expect("written");
     fs::write(folder.join("main.conf"), GEOIP).expect("written");
@@ -107,17 +107,113 @@ fn trips_are_found_from_addresses_alone() {
     assert_eq!(summaries(TRAVEL, &events, &[]), ["NL to NG, AS 64496 to 4200000000"]);
 }
 
+/// Events for the queries below: with a country of their own, with an address alone, and with one
+/// that nobody knows.
+pub(crate) fn queried() -> Vec<Value> {
+    vec![
+        json!({"id": "own", "source": {"ip": "192.0.2.7", "geo": {"country_iso_code": "XX"}}}),
+        json!({"id": "home", "source": {"ip": "192.0.2.7"}}),
+        json!({"id": "lagos", "source": {"ip": "203.0.113.5"}}),
+        json!({"id": "two", "source": {"ip": ["203.0.113.5", "192.0.2.8"]}}),
+        json!({"id": "unknown", "source": {"ip": "10.0.0.1"}}),
+        json!({"id": "none"}),
+    ]
+}
+
+/// Queries of what databases know, with the events that they find.
+pub(crate) fn fact_queries() -> Vec<(Value, &'static [&'static str])> {
+    vec![
+        (json!("source.geo.country_iso_code:NL"), &["home", "two"]),
+        (json!("source.geo.country_iso_code:XX"), &["own"]),
+        (json!("NOT source.geo.country_iso_code:NL"), &["lagos", "none", "own", "unknown"]),
+        (json!("_exists_:source.geo.country_iso_code"), &["home", "lagos", "own", "two"]),
+        (json!("source.geo.country_iso_code:(NG OR XX) AND NOT id:two"), &["lagos", "own"]),
+        (json!("source.geo.country_iso_code.keyword:N*"), &["home", "lagos", "two"]),
+        (json!("source.as.number:[64000 TO 65000]"), &["home", "own", "two"]),
+        (json!("source.geo.city_name:Amsterdam AND source.geo.country_iso_code:XX"), &["own"]),
+        (json!({"term": {"source.geo.country_iso_code": "NG"}}), &["lagos", "two"]),
+        (json!({"bool": {"must_not": {"exists": {"field": "source.geo.country_iso_code"}}}}), &["none", "unknown"]),
+    ]
+}
+
+/// A use case `[simplequery_qN]` for each of them.
+pub(crate) fn fact_use_cases() -> String {
+    let use_case = |(idx, (query, _)): (usize, (Value, &[&str]))| {
+        let query = match query {
+            Value::String(lucene) => format!("es_query_filter={lucene}"),
+            dsl => format!("es_dsl_filter={}", json!({"query": dsl})),
+        };
+        let texts = format!("outlier_type=t\noutlier_reason=r\noutlier_summary=q{idx} {{id}}\nrun_model=1\n");
+        format!("[simplequery_q{idx}]\n{query}\n{texts}")
+    };
+    fact_queries().into_iter().enumerate().map(use_case).collect()
+}
+
+/// Checks that `summaries` are those of the events that the queries find.
+pub(crate) fn assert_found(summaries: &[String], what: &str) {
+    for (idx, (query, expected)) in fact_queries().into_iter().enumerate() {
+        let prefix = format!("q{idx} ");
+        let found: Vec<&str> = summaries.iter().filter_map(|summary| summary.strip_prefix(&prefix)).collect();
+        assert_eq!(found, expected, "{query} {what}");
+    }
+}
+
+/// A database supplies what queries look for, whatever the form of the events.
 #[test]
-fn queries_look_at_events_only_and_say_so() {
+fn queries_see_what_databases_know() {
+    assert_found(&summaries(&fact_use_cases(), &queried(), &[]), "on files");
+    // fields of a mapping have types
     let folder = tempfile::tempdir().expect("a scratch folder");
     with_databases(folder.path());
-    let use_case = SHOWN.replace("es_query_filter=*", "es_query_filter=source.geo.country_iso_code:NL");
-    fs::write(folder.path().join("u.conf"), use_case).expect("written");
-    fs::write(folder.path().join("e.ndjson"), lines(&[json!({"source": {"ip": "192.0.2.7"}})])).expect("written");
-    let args = ["check", "--config", "main.conf", "--use-cases", "u.conf", "--events", "e.ndjson"];
-    let finished = program::run(folder.path(), &args);
-    let text = format!("{}{}", finished.stdout, finished.stderr);
-    assert!(text.contains("`source.geo.country_iso_code` (known by a database only: queries look at fields"), "{text}");
+    let mapping = json!({"i": {"mappings": {"properties": {
+        "id": {"type": "keyword"},
+        "source": {"properties": {
+            "ip": {"type": "ip"},
+            "geo": {"properties": {
+                "country_iso_code": {"type": "keyword", "fields": {"keyword": {"type": "keyword"}}},
+                "city_name": {"type": "keyword"}}},
+            "as": {"properties": {"number": {"type": "long"}}}}}}}}});
+    fs::write(folder.path().join("mapping.json"), mapping.to_string()).expect("written");
+    let more = ["--config", "main.conf", "--mapping", "mapping.json"];
+    let found = run(folder.path(), &fact_use_cases(), &lines(&queried()), &more).all("summary");
+    assert_found(&found, "with a mapping");
+}
+
+/// The address may have another name, and the field itself as well.
+#[test]
+fn queries_see_what_databases_know_of_other_names() {
+    let events = [
+        json!({"id": 1, "addr": "192.0.2.7"}),
+        json!({"id": 2, "addr": "192.0.2.7", "country": "XX"}),
+        json!({"id": 3, "addr": "203.0.113.5"}),
+    ];
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    with_databases(folder.path());
+    let aliases = "[field_aliases]\nsource.ip=addr\nsource.geo.country_iso_code=country\n";
+    fs::write(folder.path().join("names.conf"), aliases).expect("written");
+    let use_case = "[simplequery_a]\nes_query_filter=source.geo.country_iso_code:(NL OR XX)\noutlier_type=t\n\
+        outlier_reason=r\noutlier_summary={id} {source.geo.country_iso_code}\nrun_model=1\n";
+    let found = run(folder.path(), use_case, &lines(&events), &["--config", "main.conf", "--config", "names.conf"]);
+    assert_eq!(found.all("summary"), ["1 NL", "2 XX"]);
+    assert_eq!(found.report.numbers("simplequery_a").events, 2);
+}
+
+/// What neither events nor databases have is told as ever.
+#[test]
+fn a_field_that_no_database_supplies_is_told() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    with_databases(folder.path());
+    let checked = |ip: &str| {
+        let use_case = SHOWN.replace("es_query_filter=*", "es_query_filter=source.geo.country_iso_code:NL");
+        fs::write(folder.path().join("u.conf"), use_case).expect("written");
+        fs::write(folder.path().join("e.ndjson"), lines(&[json!({"source": {"ip": ip}})])).expect("written");
+        let args = ["check", "--config", "main.conf", "--use-cases", "u.conf", "--events", "e.ndjson"];
+        let finished = program::run(folder.path(), &args);
+        format!("{}{}", finished.stdout, finished.stderr)
+    };
+    let told = "the query names `source.geo.country_iso_code`, which occurs in no event";
+    assert!(!checked("192.0.2.7").contains(told), "{}", checked("192.0.2.7"));
+    assert!(checked("10.0.0.1").contains(told), "{}", checked("10.0.0.1"));
 }
 
 /// Returns what `check` says of a configuration whose database has these contents.

@@ -3,7 +3,7 @@
 //! `travel` tests the model of that name on coordinates that events have, as a user would look for
 //! impossible trips. `addresses` looks addresses up in databases, which `database` writes.
 
-mod addresses;
+pub(crate) mod addresses;
 mod database;
 mod travel;
 

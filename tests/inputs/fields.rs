@@ -235,10 +235,43 @@ fn a_field_may_have_other_names() {
     assert!(found.assets.concat().contains(&"program: ecs.exe".to_owned()));
 }
 
+/// Names in another case are other names: clusters compare them exactly, so queries ask for both. A
+/// value is that of the exact name, if an event has both.
+#[test]
+fn another_case_can_be_another_name() {
+    let events = [
+        json!({"id": 1, "message": "low", "h": "a"}),
+        json!({"id": 2, "MESSAGE": "high", "h": "a"}),
+        json!({"id": 3, "message": "low", "MESSAGE": "high", "h": "a"}),
+    ];
+    let found = Files {
+        main: "[field_aliases]\nmessage=MESSAGE, Message\n[assets]\nmessage=text\n",
+        use_cases: queries(
+            &[
+                ("high", json!("message:high")),
+                ("exact", json!("MESSAGE:high AND message:low")),
+                ("dsl", json!({"term": {"message.keyword": "high"}})),
+                ("none", json!("NOT _exists_:message")),
+            ],
+            "{id} {message}",
+        ),
+        events: lines(&events),
+        ..Files::default()
+    }
+    .run();
+    assert_eq!(found.of("high"), ["2 high", "3 low"]);
+    assert_eq!(found.of("exact"), ["3 low"]);
+    assert_eq!(found.of("dsl"), ["2 high", "3 low"]);
+    assert_eq!(found.of("none"), Vec::<&str>::new());
+    let mut assets = found.assets.concat();
+    assets.dedup();
+    assert_eq!(assets, ["text: high", "text: low"]);
+}
+
 #[test]
 fn other_names_that_cannot_be_are_told() {
-    let said = refused("[field_aliases]\na=\nb= B, c\nd=e,,e\n", &rare("x", "a", "b"));
-    for part in ["main.conf:2", "no other name of the field", "main.conf:3", "`B` is named twice", "`e` is named twice"]
+    let said = refused("[field_aliases]\na=\nb= b, c\nd=e,,e\n", &rare("x", "a", "b"));
+    for part in ["main.conf:2", "no other name of the field", "main.conf:3", "`b` is named twice", "`e` is named twice"]
     {
         assert!(said.contains(part), "{part} is not in {said}");
     }
@@ -384,6 +417,23 @@ fn customary_forms_work_everywhere_without_a_mapping() {
         assert_eq!(found.of(use_case), expected, "{use_case}");
     }
     assert!(found.assets.concat().contains(&"host: pc-1".to_owned()), "{:?}", found.assets);
+}
+
+/// A part of a grok pattern that matches nothing is no field: not `None`, and it hides nothing.
+#[test]
+fn parts_of_patterns_that_match_nothing_are_no_fields() {
+    let derived = |use_case: String| use_case.replace("run_model=1", "use_derived_fields=1\nrun_model=1");
+    let events = [json!({"t": "sudo as root"}), json!({"t": "sudo"}), json!({"t": "su", "user": "own"})];
+    let found = Files {
+        main: "[derivedfields]\nt=%{WORD:verb}(?: as %{WORD:user})?$\n[assets]\nuser=user\n",
+        use_cases: derived(queries(&[("all", json!("*"))], "{verb}: {user}")),
+        events: lines(&events),
+        ..Files::default()
+    }
+    .run();
+    assert_eq!(found.of("all"), ["su: own", "sudo: root", "sudo: {field user not found in event}"]);
+    let assets = found.assets.concat();
+    assert_eq!(assets, ["user: root", "user: own"]);
 }
 
 /// Each form and each field of a dynamic template is what the mapping says.

@@ -7,7 +7,6 @@
 //! modules are the tests, by topic.
 
 mod bench;
-mod bundled;
 mod front;
 mod fault;
 mod home;
@@ -16,9 +15,13 @@ mod kind;
 mod levels;
 mod node;
 
+mod bundled;
 mod corpus;
+mod explaining;
 mod exploring;
+mod facts;
 mod faults;
+mod imported;
 mod multi_fields;
 mod notices;
 mod outages;

@@ -10,10 +10,17 @@ use serde_json::{Map, Value};
 
 use super::super::error::RunError;
 use super::super::run::Onlooker;
+use crate::config::{ModelType, WhitelistNote};
+use crate::detection::{DetectionError, document_places};
 use crate::findings::{Findings, StableId};
 use crate::models::{Depth, Evidence};
 use crate::outlier::{Outlier, StoredOutliers, rounded};
-use crate::scan_group::{GroupError, GroupResult, Question, ReadGroup, ScanGroup, explain_rows, rows_of_documents};
+use crate::query::MatchedField;
+use crate::scan_group::{
+    GroupError, GroupResult, Question, ReadGroup, ScanGroup, explain_rows, matched_fields, rows_of_documents,
+};
+use crate::state::KeptFinding;
+use crate::table::Element;
 
 /// Rows of a document that are explained for one use case; a document may have any number of them.
 const MOST_ROWS: usize = 16;
@@ -54,6 +61,12 @@ pub(super) struct Explanation {
     /// Its finding, if it is one of its outliers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) finding: Option<ExplainedFinding>,
+    /// Entries of the whitelist that accept it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) accepted_by: Vec<AcceptingEntry>,
+    /// Values of the event that the query looks for, as far as they are known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) matched: Vec<MatchedField>,
     /// Observations of the stored outlier that say what was compared with what.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub(super) stored: Map<String, Value>,
@@ -70,6 +83,28 @@ pub(super) struct Explanation {
     /// Number of rows of the document that are not explained.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) more_rows: usize,
+}
+
+impl Explanation {
+    /// Explanation of a finding that an earlier run kept with its evidence.
+    pub(super) fn of_kept(finding: &KeptFinding, evidence: Evidence) -> Self {
+        let model = finding.model.map(ModelType::as_str).unwrap_or_default();
+        let stored = stored(finding.outlier.clone().unwrap_or_default(), model);
+        Explanation {
+            use_case: finding.use_case.clone(),
+            model,
+            verdict: Verdict::Outlier,
+            finding: Some(ExplainedFinding { id: finding.id.clone(), own_score: finding.own_score }),
+            accepted_by: Vec::new(),
+            matched: Vec::new(),
+            recomputable: is_recomputable(&stored, &evidence),
+            stored,
+            evidence,
+            use_case_idx: 0,
+            min_score: None,
+            more_rows: 0,
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -97,6 +132,26 @@ pub(super) struct ExplainedFinding {
     pub(super) id: String,
     /// Score of the outlier alone, from 0 to 100.
     pub(super) own_score: f64,
+}
+
+/// Entry of a whitelist.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct AcceptingEntry {
+    pub(super) name: String,
+    /// Section that it is in.
+    pub(super) section: String,
+    pub(super) place: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) owner: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+}
+
+impl AcceptingEntry {
+    fn of(note: &WhitelistNote) -> Self {
+        let WhitelistNote { name, section, location, owner, reason, .. } = note.clone();
+        AcceptingEntry { name, section, place: location.to_string(), owner, reason }
+    }
 }
 
 /// Finding that a flagged row became.
@@ -161,6 +216,14 @@ impl Looking {
             let explained = explain_rows(group, read, &question)?;
             let use_case = &group.plan.use_cases[mask_idx].use_case;
             let more_rows = n_rows - explained.len();
+            let first = explained.first().map(|evidence| Element(evidence.element));
+            let place = document_places(&read.ingested.table, first.into_iter()).map_err(DetectionError::from)?;
+            let matched = place.first().map(|place| matched_fields(group, mask_idx, *place)).transpose()?;
+            let matched = matched.unwrap_or_default();
+            let accepting = |evidence: &Evidence| {
+                let notes = detected.accepted.get(&evidence.element).into_iter().flatten();
+                notes.map(|note| AcceptingEntry::of(note)).collect()
+            };
             self.explanations.lock().unwrap_or_else(PoisonError::into_inner).extend(explained.into_iter().map(
                 |evidence| Explanation {
                     use_case: use_case.id(),
@@ -168,6 +231,8 @@ impl Looking {
                     // until it is known what became of it
                     verdict: if evidence.flagged { Verdict::Whitelisted } else { Verdict::Ordinary },
                     finding: None,
+                    accepted_by: accepting(&evidence),
+                    matched: matched.clone(),
                     stored: Map::new(),
                     recomputable: false,
                     evidence,

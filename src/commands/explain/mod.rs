@@ -1,9 +1,11 @@
 //! `explain`: why an event is an outlier, or why it is not, and what would turn the verdict.
 //!
 //! The use cases in question are run as always, without writing anything, and looked at from inside
-//! (`looking`): once to find the document of a finding, unless the history of runs knows it, and
-//! once to explain its rows while the events are there. `shown` is the text for people.
+//! (`looking`): once to find the document of a finding, unless a report or the history of runs
+//! knows it (`kept`), and once to explain its rows while the events are there. `shown` is the text
+//! for people.
 
+mod kept;
 mod looking;
 mod shown;
 
@@ -19,9 +21,9 @@ use crate::config::Configuration;
 use crate::report::Exit;
 use crate::runtime::{Interrupt, SystemClock};
 use crate::sinks::console::{print_json, print_text};
-use crate::state::StateStore;
 use crate::telemetry;
 use crate::terminal::quoted;
+use kept::{ReportedFinding, in_history, in_report};
 use looking::{Explanation, FindingPlace, Looking, Sought};
 
 /// Explains a finding or a document.
@@ -38,9 +40,15 @@ async fn explained(args: &ExplainArgs, settings: &Configuration, interrupt: &Int
     let named: Vec<String> = args.use_case.iter().cloned().collect();
     let (document, shown) = match (&args.document, &args.finding) {
         (Some(document), _) => (document.clone(), named),
-        (None, Some(id)) => match place_of_finding(args, settings, id, &named, interrupt).await? {
-            Ok(FindingPlace { use_case, document, .. }) => (document, vec![glob::Pattern::escape(&use_case)]),
-            Err(exit) => return Ok(exit),
+        (None, Some(id)) => match sought(args, settings, &checked_id(id)?, &named, interrupt).await? {
+            SoughtFinding::At(FindingPlace { use_case, document, .. }) => {
+                (document, vec![glob::Pattern::escape(&use_case)])
+            }
+            SoughtFinding::Explained(document, explanation) => {
+                show(args, &document, &[*explanation])?;
+                return Ok(Exit::Done);
+            }
+            SoughtFinding::Failed(exit) => return Ok(exit),
         },
         (None, None) => return Err(RunError::Usage("name a finding, or a document with --document".to_owned())),
     };
@@ -65,13 +73,16 @@ async fn explained(args: &ExplainArgs, settings: &Configuration, interrupt: &Int
                     matches no query, has none of the fields, or is outside of the period, is not judged";
         return Err(RunError::Usage(format!("document {} {why}: {cure}", quoted(&document))));
     }
-    let result = if args.json {
+    show(args, &document, &explanations)?;
+    Ok(exit)
+}
+
+fn show(args: &ExplainArgs, document: &str, explanations: &[Explanation]) -> Result<(), RunError> {
+    printed(if args.json {
         print_json(&json!({"document": document, "explanations": explanations}))
     } else {
-        print_text(&shown::text(&document, &explanations))
-    };
-    printed(result)?;
-    Ok(exit)
+        print_text(&shown::text(document, explanations))
+    })
 }
 
 async fn run(
@@ -117,58 +128,67 @@ fn with_required(settings: &Configuration, patterns: &[String]) -> Vec<String> {
     all
 }
 
-/// Place of the finding whose id begins with `id`: the history of runs knows it, or all use cases
-/// are run. The exit code of that run if it failed.
-async fn place_of_finding(
+/// A finding that was sought.
+enum SoughtFinding {
+    /// It is here.
+    At(FindingPlace),
+    /// A report explains it; with its document.
+    Explained(String, Box<Explanation>),
+    /// The run that looked for it failed.
+    Failed(Exit),
+}
+
+fn checked_id(id: &str) -> Result<String, RunError> {
+    let id = id.to_lowercase();
+    if id.is_empty() || !id.chars().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(RunError::Usage(format!("{} is not the id of a finding: hexadecimal digits", quoted(&id))));
+    }
+    Ok(id)
+}
+
+/// Looks for the finding whose id begins with `id`: in the report that is named, else in the
+/// history of runs, else in a run of all use cases.
+async fn sought(
     args: &ExplainArgs,
     settings: &Configuration,
     id: &str,
     named: &[String],
     interrupt: &Interrupt,
-) -> Result<Result<FindingPlace, Exit>, RunError> {
-    let id = id.to_lowercase();
-    if id.is_empty() || !id.chars().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err(RunError::Usage(format!("{} is not the id of a finding: hexadecimal digits", quoted(&id))));
+) -> Result<SoughtFinding, RunError> {
+    if let Some(path) = &args.report {
+        let ReportedFinding { place, explanation } = only(id, in_report(path, id)?, |found| &found.place.id)?;
+        if !args.events.is_empty() || !args.config.config.is_empty() {
+            return Ok(SoughtFinding::At(place));
+        }
+        let Some(explanation) = explanation else {
+            let why = "the report holds no evidence about it";
+            return Err(RunError::Usage(format!("{}: {why}: name the events with --events", quoted(id))));
+        };
+        return Ok(SoughtFinding::Explained(place.document, Box::new(explanation)));
     }
-    let mut found = kept_places(settings, &id)?;
+    let mut found = in_history(settings, id)?;
     if found.is_empty() {
-        let looking = Looking::new(Sought::Finding(id.clone()));
+        let looking = Looking::new(Sought::Finding(id.to_owned()));
         let exit = run(args, settings, named.to_vec(), &looking, interrupt).await;
         if !matches!(exit, Exit::Done | Exit::Partial) {
-            return Ok(Err(exit));
+            return Ok(SoughtFinding::Failed(exit));
         }
         found = looking.into_places();
     }
+    only(id, found, |place| &place.id).map(SoughtFinding::At)
+}
+
+/// The only one of `found`, whose ids begin with `id`.
+fn only<T>(id: &str, mut found: Vec<T>, id_of: impl Fn(&T) -> &str) -> Result<T, RunError> {
     match (found.pop(), found.pop()) {
-        (Some(place), None) => Ok(Ok(place)),
+        (Some(one), None) => Ok(one),
         (Some(one), Some(other)) => {
-            let ids = format!("{} and {}", other.id, one.id);
-            Err(RunError::Usage(format!("{} begins the ids of several findings: {ids}", quoted(&id))))
+            let ids = format!("{} and {}", id_of(&other), id_of(&one));
+            Err(RunError::Usage(format!("{} begins the ids of several findings: {ids}", quoted(id))))
         }
         (None, _) => Err(RunError::Usage(format!(
             "no finding has the id {}: give the events, files of use cases and times of the run that found it",
-            quoted(&id)
+            quoted(id)
         ))),
     }
-}
-
-/// Findings of the newest run in the history that knows some.
-fn kept_places(settings: &Configuration, id: &str) -> Result<Vec<FindingPlace>, RunError> {
-    let Some(folder) = &settings.main.general.state_dir else { return Ok(Vec::new()) };
-    let Some(store) = StateStore::open_to_read(folder)? else { return Ok(Vec::new()) };
-    let mut runs = store.runs()?;
-    runs.sort_by_key(|run| std::cmp::Reverse(run.number));
-    for run in runs {
-        let kept = store.findings(run.number)?.into_iter().filter(|finding| finding.id.starts_with(id));
-        let place = |finding: crate::state::KeptFinding| FindingPlace {
-            document: format!("{}/{}", finding.index, finding.document),
-            id: finding.id,
-            use_case: finding.use_case,
-        };
-        let places: Vec<FindingPlace> = kept.map(place).collect();
-        if !places.is_empty() {
-            return Ok(places);
-        }
-    }
-    Ok(Vec::new())
 }

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use super::looking::{Explanation, Verdict};
+use super::looking::{AcceptingEntry, Explanation, Verdict};
 use crate::findings::shown_time;
 use crate::models::{Bar, Evidence, Neighbour, OutlierSide, Plot, PlotBin, WordFit};
-use crate::terminal::{counted, escape_controls, thousands};
+use crate::query::MatchedField;
+use crate::terminal::{counted, escape_controls, number, thousands};
 
 /// Characters of the longest bar.
 const BAR: usize = 40;
@@ -15,6 +16,9 @@ const TEXT: usize = 60;
 
 /// Characters shown of a text that is a line of its own.
 const LINE: usize = 300;
+
+/// Fields shown of those in which the query matches.
+const MATCHED: usize = 12;
 
 /// Mark of the bar that holds the explained value.
 const OWN: &str = "  <- this one";
@@ -40,6 +44,12 @@ fn add_explanation(text: &mut String, explanation: &Explanation) {
     };
     line("use case", &escape_controls(use_case));
     line("verdict", verdict_text(*verdict));
+    for AcceptingEntry { name, section, place, owner, reason } in &explanation.accepted_by {
+        let owner = owner.iter().map(|owner| format!("; owner: {owner}"));
+        let more: String = owner.chain(reason.iter().map(|reason| format!("; {reason}"))).collect();
+        let entry = if name == section { format!("[{name}]") } else { format!("{name} of [{section}]") };
+        line("whitelist", &shortened(&format!("{entry} at {place}{more}"), LINE));
+    }
     if let Some(finding) = finding {
         line("finding", &format!("{}, own score {}", finding.id, number(finding.own_score)));
     }
@@ -62,6 +72,10 @@ fn add_explanation(text: &mut String, explanation: &Explanation) {
         if let Some(neighbour) = neighbour {
             line(name, &neighbour_text(neighbour));
         }
+    }
+    for MatchedField { field, values } in explanation.matched.iter().take(MATCHED) {
+        let values: Vec<String> = values.iter().map(|value| shortened(value, TEXT)).collect();
+        line("matched", &shortened(&format!("{field} = {}", values.join(", ")), LINE));
     }
     evidence.notes.iter().for_each(|note| line("note", &shortened(note, LINE)));
     evidence.changes.iter().for_each(|change| line("but", &change.to_string()));
@@ -205,38 +219,9 @@ fn shortened(text: &str, most: usize) -> String {
     }
 }
 
-/// A number with at most six significant digits, unless it is whole.
-fn number(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e15 {
-        let digits = thousands(value.abs() as u64);
-        return if value < 0.0 { format!("-{digits}") } else { digits };
-    }
-    if !(1e-4..1e15).contains(&value.abs()) {
-        return format!("{value:.3e}");
-    }
-    let decimals = (5 - value.abs().log10().floor() as i32).clamp(1, 9) as usize;
-    let text = format!("{value:.decimals$}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_short() {
-        for (value, expected) in [
-            (3.0, "3"),
-            (-12_345.0, "-12,345"),
-            (1.5, "1.5"),
-            (0.346_410_161, "0.34641"),
-            (123_456.789, "123456.8"),
-            (1e-9, "1.000e-9"),
-            (1e300, "1.000e300"),
-        ] {
-            assert_eq!(number(value), expected);
-        }
-    }
 
     #[test]
     fn bars_and_heights_show_every_event() {

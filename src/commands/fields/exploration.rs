@@ -223,7 +223,7 @@ fn time_fields(plan: &ScanPlan, settings: &Configuration) -> HashMap<String, Tim
 
 fn named_times(plan: &ScanPlan, settings: &Configuration) -> Vec<String> {
     let name = settings.main.general.timestamp_field.as_str();
-    let others = plan.names.aliases(name).iter().map(FieldPath::to_string);
+    let others = plan.names.aliases(name).map(FieldPath::to_string);
     [name.to_owned()].into_iter().chain(others).collect()
 }
 

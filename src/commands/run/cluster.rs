@@ -14,7 +14,7 @@ use crate::config::{MainConfig, Problem, UseCase};
 use crate::delivery::Sink;
 use crate::elastic::{Block, Class, Client, ElasticError, Fault};
 use crate::housekeeping::{Cleaned, Housekeeping};
-use crate::plan::{self, ScanPlan};
+use crate::plan::{self, ScanPlan, facts_in_query};
 use crate::report::Report;
 use crate::sinks::elasticsearch::ClusterSink;
 use crate::sources::elasticsearch::{DocumentCache, ElasticIndices, Search};
@@ -148,6 +148,7 @@ impl Cluster<'_> {
                 let here = plan.use_cases.iter().filter(|planned| planned.is_narrowed_only).count();
                 info!(use_cases = here, "{fault}: their queries are evaluated here");
                 info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
+                tell_unknown_facts(&plan, report);
                 return judging.judge(&plan, &indices.events(search), None);
             }
             warn!(use_cases = plan.use_cases.len(), "{fault}: reading in two parts");
@@ -158,6 +159,7 @@ impl Cluster<'_> {
             return Ok(());
         }
         info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
+        tell_unknown_facts(&plan, report);
         judging.judge(&plan, &indices.events(search), None)
     }
 }
@@ -170,7 +172,9 @@ async fn plan_taken(
     report: &mut Report,
 ) -> Result<Option<Arc<ScanPlan>>, RunError> {
     let names = Arc::new(judging.main.field_names.with_mapping(indices.names()));
-    let (plan, refused) = plan::plan_search(use_cases, &names, judging.period, judging.now);
+    let needs_mapping = use_cases.iter().any(|use_case| !facts_in_query(use_case, &names).is_empty());
+    let mapping = if needs_mapping { indices.mapping().await? } else { None };
+    let (plan, refused) = plan::plan_search(use_cases, &names, mapping.as_ref(), judging.period, judging.now);
     report.refuse(refused);
     let faults = indices.refused_queries(&Search::of_plan(&plan)).await?;
     let mut taken = Vec::new();
@@ -186,8 +190,23 @@ async fn plan_taken(
     if taken.is_empty() {
         return Ok(None);
     }
-    let (plan, _) = plan::plan_search(taken, &names, judging.period, judging.now);
+    let (plan, _) = plan::plan_search(taken, &names, mapping.as_ref(), judging.period, judging.now);
     Ok(Some(Arc::new(plan)))
+}
+
+/// Tells queries of what databases know that the cluster evaluates, which knows nothing of it.
+fn tell_unknown_facts(plan: &ScanPlan, report: &mut Report) {
+    for planned in plan.use_cases.iter().filter(|planned| !planned.is_narrowed_only) {
+        let facts = facts_in_query(&planned.use_case, &plan.names);
+        if !facts.is_empty() {
+            let name = planned.use_case.id();
+            report.warning(format!(
+                "{name}: only the cluster can evaluate its query, and knows {} of documents only that have this \
+                 field, not by [geoip]",
+                facts.join(", ")
+            ));
+        }
+    }
 }
 
 /// Returns a plan of the same use cases, and its search, in which most queries are evaluated here;

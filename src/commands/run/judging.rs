@@ -238,7 +238,7 @@ impl<'a> Judging<'a> {
         started = Instant::now();
         sinks.extend(cluster);
         let outputs = self.findings_outputs();
-        let mut delivery = Delivery { n_documents: vec![0; self.names.len()], ..Delivery::default() };
+        let mut delivery = Delivery::of(self.names.len());
         let (result, ended) = tokio::task::block_in_place(|| {
             let result = deliver(gathered, documents, &mut sinks, self.interrupt, &mut delivery);
             let closed = sinks.iter_mut().map(|sink| sink.close());
@@ -249,7 +249,9 @@ impl<'a> Judging<'a> {
             (result, ended)
         });
         let use_cases = self.groups.iter_mut().flat_map(|(_, result)| &mut result.use_cases);
-        use_cases.zip(delivery.n_documents).for_each(|(use_case, n_documents)| use_case.documents = n_documents);
+        for (use_case, counts) in use_cases.zip(delivery.n_documents.into_iter().zip(delivery.n_repeated)) {
+            (use_case.documents, use_case.counts.left_out.same_summary) = counts;
+        }
         match &mut report.written {
             Some(written) => written.add(delivery.lost),
             None if result.is_ok() => report.missing.extend(delivery.lost.missing()),

@@ -43,8 +43,13 @@ pub async fn run(args: &RunCommandArgs, log: LogArgs, interrupt: Interrupt) -> E
     let RunCommandArgs { run: args, table, set, sweep } = args;
     let (quiet, look) = (log.quiet, TableLook { args: *table, colours: log.color.wanted() });
     let set: Vec<KeyOverride> = set.iter().map(|set| request::override_of(&set.key, &set.value, args)).collect();
-    let settings = load_setting(&args.config, &set);
+    let mut settings = load_setting(&args.config, &set);
     telemetry::follow(&settings.main.log, settings.main.general.print_outliers_to_console);
+    let args = &RunArgs { dry_run: args.dry_run || sweep.is_some(), ..args.clone() };
+    if sweep.is_some() {
+        // what is remembered of earlier runs is not judged again for each value
+        settings.main.general.state_dir = None;
+    }
     let clock = SystemClock::start();
     let audience = if quiet { Audience::QuietTerminal } else { Audience::Terminal };
     let selection = &Selection::All;
@@ -196,19 +201,19 @@ impl Once<'_> {
         outputs::check_report(args.report.as_deref())?;
         outputs::check_report(args.html.as_deref())?;
         let recording = recording.as_ref();
-        if let (true, RequestedSource::Files(events)) = (self.is_trial(&request), &request.source) {
-            let out = (interrupt, report);
-            return tokio::task::block_in_place(|| self.try_out(events, &request, use_cases, mapping.as_ref(), out));
-        }
-        let judging = Judging::new(&request, self, interrupt, &use_cases, recording)?;
+        let trial = self.trial(&request, &use_cases, interrupt)?;
+        let onlooker = trial.as_ref().map(|trial| trial as &dyn Onlooker).or(self.onlooker);
+        let once = Once { onlooker, ..self };
+        let judging = Judging::new(&request, once, interrupt, &use_cases, recording)?;
         let judging = judging.with_page(page);
         if let Some(store) = judging.store() {
             report.memory(store);
         }
         match &request.source {
-            RequestedSource::Cluster => cluster::detect(&request, judging, self, use_cases, report).await,
+            RequestedSource::Cluster => cluster::detect(&request, judging, once, use_cases, report).await,
             RequestedSource::Files(events) => files::detect(events, judging, mapping.as_ref(), use_cases, report),
-        }
+        }?;
+        trial.map_or(Ok(()), |trial| trial.tell(report))
     }
 
     /// Tells all problems; active use cases that pass `--only` and are selected.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::super::problem::{Location, Problem, quoted};
 use super::{Dialect, Entry, Ini, Section, Value};
-use crate::python::{is_space, strip};
+use crate::python::is_space;
 
 pub(super) fn parse(text: &str, dialect: Dialect, file: &Arc<Path>) -> (Ini, Vec<Problem>) {
     let mut parser = Parser::new(dialect, file);
@@ -77,7 +77,7 @@ impl<'a> Parser<'a> {
     }
 
     fn read_line(&mut self, line: &str) {
-        let content = strip(line);
+        let content = without_blanks_at_end(line.trim_start_matches(is_space));
         if content.starts_with(['#', ';']) {
             return;
         }
@@ -188,7 +188,7 @@ impl<'a> Parser<'a> {
     /// Blank lines behind a value are only part of it when a continuation followed them.
     fn close_value(&mut self) {
         if let Some(value) = self.open_value() {
-            value.text.truncate(value.text.trim_end_matches(is_space).len());
+            value.text.truncate(without_blanks_at_end(&value.text).len());
         }
     }
 
@@ -232,6 +232,15 @@ impl<'a> Parser<'a> {
     fn here(&self) -> Location {
         Location { file: Arc::clone(self.file), line: self.number, column: column(self.indent) }
     }
+}
+
+/// The text without blanks at its end, but for one that a backslash escapes: `\ ` stands for a
+/// blank in queries and regular expressions.
+fn without_blanks_at_end(text: &str) -> &str {
+    let end = text.trim_end_matches(is_space).len();
+    let n_backslashes = end - text[..end].trim_end_matches('\\').len();
+    let is_escaped = n_backslashes % 2 == 1 && text[end..].starts_with([' ', '\t']);
+    &text[..end + usize::from(is_escaped)]
 }
 
 /// The part of a broken line that may be shown: the rest may be a password without its `=`.

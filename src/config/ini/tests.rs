@@ -47,6 +47,25 @@ fn pairs_are_read_as_python_reads_them() {
     }
 }
 
+/// Python removes all of them.
+#[test]
+fn an_escaped_blank_stays_at_the_end_of_a_value() {
+    for (text, expected) in [
+        ("[a]\nk=x\\ \nl=y", vec!["a|k=x\\ ", "a|l=y"]),
+        ("[a]\nk=\\ ", vec!["a|k=\\ "]),
+        ("[a]\nk=x\\\t \r\n\n\n[b]\n", vec!["a|k=x\\\t"]),
+        ("[a]\nk=x \\\\\\   \n", vec!["a|k=x \\\\\\ "]),
+        // two backslashes are one character, which escapes nothing
+        ("[a]\nk=C:\\\\ \n", vec!["a|k=C:\\\\"]),
+        ("[a]\nk=x\\\n", vec!["a|k=x\\"]),
+        ("[a]\nk=x\\\u{a0}\n", vec!["a|k=x\\"]),
+        ("[a]\nk=x\n  y\\ \n  \n", vec!["a|k=x\ny\\ "]),
+        ("[a]\nk\\ =x", vec!["a|k\\=x"]),
+    ] {
+        assert_eq!(pairs(text), expected, "{text:?}");
+    }
+}
+
 #[test]
 fn all_problems_are_reported_with_their_places() {
     assert_eq!(

@@ -29,7 +29,7 @@ pub use parameters::{frontier_of, kernel_side};
 pub use place_of::{NO_PLACE, place_of};
 pub use rhythm::{rhythm, rhythm_of};
 pub use tail_bin::tail_bin;
-pub use trips::{FoundJourney, FoundTrip, NO_RANK, Visit, Visits, journey_of, trips};
+pub use trips::{FoundJourney, FoundTrip, N_LANES, NO_RANK, Visit, Visits, journey_of, trips};
 pub use value_bin::value_bin;
 
 /// Number of values in a sample of non-outliers.

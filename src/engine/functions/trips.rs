@@ -19,7 +19,7 @@ use super::parameters::number;
 const N_COLUMNS: usize = 6;
 
 /// Number of lanes of [`FoundTrip`].
-const N_LANES: usize = 10;
+pub const N_LANES: usize = 10;
 
 /// Rank that stands for none in a column of networks or countries.
 pub const NO_RANK: u32 = u32::MAX;
@@ -108,12 +108,14 @@ impl Visit {
 }
 
 impl FoundTrip {
-    fn lanes(&self) -> [u64; N_LANES] {
+    /// The trip as numbers.
+    pub fn lanes(&self) -> [u64; N_LANES] {
         let [[a, b, c], [d, e, f]] = self.ends.map(Visit::lanes);
         [self.element, a, b, c, d, e, f, self.distance.to_bits(), self.speed.to_bits(), self.n_other_days]
     }
 
-    fn of_lanes([element, a, b, c, d, e, f, distance, speed, n_other_days]: [u64; N_LANES]) -> Self {
+    /// Reads what [`Self::lanes`] gives.
+    pub fn of_lanes([element, a, b, c, d, e, f, distance, speed, n_other_days]: [u64; N_LANES]) -> Self {
         let ends = [[a, b, c], [d, e, f]].map(Visit::of_lanes);
         let [distance, speed] = [distance, speed].map(f64::from_bits);
         FoundTrip { element, ends, distance, speed, n_other_days }

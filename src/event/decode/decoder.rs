@@ -15,8 +15,8 @@ use super::batch::{EventBatch, RowRef};
 use super::cells::Cells;
 use super::columns::Column;
 use super::document_line::{identity_text, line_id, names_something};
-use super::found::find;
-use super::leaves::{leaves, own_leaves};
+use super::found::{find, form_leaves};
+use super::leaves::leaves;
 use super::projection::{ColumnSpec, Projection, ValuePlace};
 use super::reader::NotJson;
 use super::row::Row;
@@ -312,11 +312,7 @@ impl Decoder {
                 });
             }
             ValuePlace::Field(field, forms) if kind == ColumnKind::FormLeaves => {
-                let form = if row.has(field) { None } else { forms.iter().find(|form| row.has(&form.of)) };
-                self.cells.push_leaves(column_idx, |scratch, push| {
-                    let of = form.map_or(&[][..], |form| &form.of);
-                    row.values_everywhere(of, |raw| own_leaves(raw, scratch, push));
-                });
+                self.cells.push_leaves(column_idx, |scratch, push| form_leaves(row, field, forms, scratch, push));
             }
             ValuePlace::Field(field, forms) => match row.value(field) {
                 Some(raw) => self.cells.push_one(column_idx, kind, Some(raw), Case::Kept, formats),

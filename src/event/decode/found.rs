@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::document_line::with_valid_surrogates;
+use super::leaves::own_leaves;
 use super::projection::{FieldPlace, FormPlace};
 use super::row::Row;
 use super::values::elements;
@@ -20,6 +21,34 @@ pub(super) enum FoundValue<'de> {
     InArrays(Vec<&'de str>, Case),
     /// Values of named entries, already as texts.
     Picked(Vec<String>),
+}
+
+/// Calls `push` with the tagged texts of leaves, as [`super::ColumnKind::FormLeaves`] says.
+pub(super) fn form_leaves(
+    row: &Row<'_, '_>,
+    field: &FieldPlace,
+    forms: &[FormPlace],
+    scratch: &mut String,
+    push: &mut dyn FnMut(&str),
+) {
+    if row.has(field) {
+        return;
+    }
+    if !forms.iter().any(|form| matches!(form.part, Some(FormPart::Fact(_)))) {
+        let of = forms.iter().find(|form| row.has(&form.of)).map_or(&[][..], |form| &form.of);
+        return row.values_everywhere(of, |raw| own_leaves(raw, scratch, push));
+    }
+    let mut found = forms.iter().map(|form| (form, find_form(row, form)));
+    let found = found.find(|(_, found)| !matches!(found, FoundValue::Missing));
+    if let Some((FormPlace { part: Some(FormPart::Fact(fact)), .. }, FoundValue::Picked(texts))) = found {
+        let tag = if fact.is_number() { 'n' } else { 's' };
+        for text in texts {
+            scratch.clear();
+            scratch.push(tag);
+            scratch.push_str(&text);
+            push(scratch);
+        }
+    }
 }
 
 /// Finds the values of a field of a document.

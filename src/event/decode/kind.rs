@@ -23,7 +23,8 @@ pub enum ColumnKind {
     /// (`btrue`, `bfalse`). Never NULL.
     Leaves,
     /// The same, but of the field's form, and only in events without the field itself. Leaves below
-    /// the form's field are not its own.
+    /// the form's field are not its own. Of several forms, some of which databases know, it is only
+    /// what these know of events that have none of the others.
     FormLeaves,
     /// `Dictionary<UInt32, Utf8>`: the value if it is a JSON string, NULL otherwise. Of values
     /// inside arrays of objects, the only one.

@@ -31,6 +31,8 @@ pub(super) struct Trie {
 pub(super) struct Node {
     key: Box<str>,
     lower: Box<str>,
+    /// of the lower-case key
+    trace: u32,
     /// children, sorted by the length of their lower-case key
     children: Vec<NodeId>,
     /// children with keys of length `l` are `children[by_length[l]..by_length[l + 1]]`
@@ -165,9 +167,10 @@ impl Trie {
             else {
                 return;
             };
+            let trace = trace(key);
             for &child in &parent.children[*start as usize..*end as usize] {
                 let node = self.node(child);
-                if *node.key == *key || key.eq_ignore_ascii_case(&node.lower) {
+                if node.trace == trace && (*node.key == *key || key.eq_ignore_ascii_case(&node.lower)) {
                     found(node.matched(child, key));
                 }
             }
@@ -187,6 +190,7 @@ impl Trie {
         self.nodes.push(Node {
             key: key.into(),
             lower: lower_case(key).into(),
+            trace: trace(&lower_case(key)),
             children: Vec::new(),
             by_length: Vec::new(),
             starts: ByteSet::default(),
@@ -219,6 +223,15 @@ impl Node {
         let exact = *self.key == *key;
         KeyMatch { node, exact, beyond: false, spelling: if exact { 0 } else { fnv1a(FNV1A, key.as_bytes()) } }
     }
+}
+
+/// Four bytes of a key, in which the case of letters of ASCII is lost: most keys of the same length
+/// differ in them.
+fn trace(key: &str) -> u32 {
+    let key = key.as_bytes();
+    let byte = |at: usize| key.get(at).map_or(0, |byte| byte | 0x20);
+    let last = key.len().saturating_sub(1);
+    u32::from_le_bytes([byte(0), byte(last / 3), byte(last / 2), byte(last)])
 }
 
 /// Lower-cases character by character, as [`crate::event::equal_ignoring_case`] compares.

@@ -79,7 +79,7 @@ impl DerivedFields {
 
     /// Applies the rules of `source` to its text. Of several values of a key, later ones replace
     /// earlier ones.
-    pub fn apply(&self, source: &FieldPath, text: &str) -> Vec<(String, Option<Value>)> {
+    pub fn apply(&self, source: &FieldPath, text: &str) -> Vec<(String, Value)> {
         let rules = self.rules.iter().filter(|rule| rule.field.source == *source);
         rules.flat_map(|rule| rule.apply(text)).collect()
     }
@@ -92,7 +92,6 @@ impl DerivedFields {
             let source = names.value(event, &rule.field.source);
             let Some(text) = source.as_ref().and_then(|source| source.string()) else { continue };
             for (key, value) in rule.apply(text) {
-                let value = value.unwrap_or(Value::Null);
                 match derived.iter_mut().find(|(known, _)| *known == key) {
                     Some(known) => known.1 = value,
                     None => derived.push((key, value)),
@@ -114,10 +113,14 @@ impl DerivedFields {
 }
 
 impl Rule {
-    fn apply(&self, text: &str) -> Vec<(String, Option<Value>)> {
+    /// Values that were found: a key whose part of the pattern matched nothing has none.
+    fn apply(&self, text: &str) -> Vec<(String, Value)> {
         match self.pattern.search(text) {
             Ok(None) => Vec::new(),
-            Ok(Some(values)) => self.pattern.keys().map(str::to_owned).zip(values).collect(),
+            Ok(Some(values)) => {
+                let found = self.pattern.keys().zip(values);
+                found.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+            }
             Err(_) => {
                 let mut hasher = DefaultHasher::new();
                 text.hash(&mut hasher);

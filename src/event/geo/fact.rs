@@ -119,6 +119,11 @@ impl AddressDatabases {
 }
 
 impl AddressFact {
+    /// True if its texts are numbers.
+    pub fn is_number(&self) -> bool {
+        matches!(self.attribute, Attribute::AsNumber | Attribute::Latitude | Attribute::Longitude)
+    }
+
     /// Text of the fact about an address; `None` if it is not known.
     pub fn of(&self, address: &str) -> Option<String> {
         use PathElement::{IndexFromEnd, Key};

@@ -15,7 +15,7 @@ use super::{
     reason, rows,
 };
 use crate::config::{FindingSeverity, SimpleQuery};
-use crate::elastic::MARKS;
+use crate::elastic::{MARKS, marked};
 use crate::event::{Document, FieldPath, PerOutlier, StoredKey, StoredKind, lookup};
 use crate::python::repr;
 use crate::table::{Element, View};
@@ -102,10 +102,6 @@ fn matched(document: &Document, highlights: &Map<String, Value>, marks: [&str; 2
         .collect();
     let shown = repr(&Value::Object(values));
     [("matched_fields".to_owned(), json!(fields)), ("matched_values".to_owned(), json!(shown))].into_iter().collect()
-}
-
-fn marked<'a>(fragment: &'a str, [start, end]: [&'a str; 2]) -> impl Iterator<Item = &'a str> {
-    fragment.split(start).skip(1).filter_map(move |behind| Some(behind.split_once(end)?.0))
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 use arrow::array::UInt32Array;
 use datafusion::error::DataFusionError;
 use outlier_kernels::Side;
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 
 use super::super::evidence::{
     Asked, Counterfactual, Distribution, Evidence, OutlierSide, Plot, VerdictChange, asked_rows, histogram,
 };
 use super::super::{Inputs, column, places, rows, text};
-use super::judge::{JudgedTrip, long_trips};
+use super::judge::{SeenTrip, long_trips};
 use super::observed::reason_of;
 use crate::config::Travel;
 use crate::table::View;
@@ -23,12 +23,14 @@ pub(super) async fn evidence(
     asked: &Asked,
     inputs: Inputs<'_>,
 ) -> Result<Vec<Evidence>, DataFusionError> {
-    let mut of_users: FxHashMap<u32, Vec<JudgedTrip>> = FxHashMap::default();
-    for trip in long_trips(travel, view, &inputs).await? {
-        of_users.entry(trip.aggregator).or_default().push(trip);
+    let batches = asked_rows(rows(view, &inputs)?, asked, &["element", "aggregator", "target"], &inputs).await?;
+    let mut users: FxHashSet<u32> = FxHashSet::default();
+    for batch in &batches {
+        users.extend(column::<UInt32Array>(batch, "aggregator")?.values());
     }
+    let of_users = long_trips(travel, view, &users, &inputs).await?;
     let mut found = Vec::new();
-    for batch in &asked_rows(rows(view, &inputs)?, asked, &["element", "aggregator", "target"], &inputs).await? {
+    for batch in &batches {
         let targets = column::<UInt32Array>(batch, "target")?;
         for ((element, aggregator), &target) in places(batch)?.zip(targets.values()) {
             let trips = of_users.get(&aggregator).map_or(&[][..], Vec::as_slice);
@@ -43,13 +45,13 @@ pub(super) async fn evidence(
     Ok(found)
 }
 
-fn explain(travel: &Travel, view: &View, trips: &[JudgedTrip], about: Evidence) -> Evidence {
-    let speeds = Distribution::of(trips.iter().map(|judged| judged.trip.speed).collect());
-    let own = trips.iter().find(|judged| judged.trip.element == about.element);
-    let value = own.map(|judged| judged.trip.speed);
+fn explain(travel: &Travel, view: &View, trips: &[SeenTrip], about: Evidence) -> Evidence {
+    let speeds = Distribution::of(trips.iter().map(|seen| seen.trip.speed).collect());
+    let own = trips.iter().find(|seen| seen.trip.element == about.element);
+    let value = own.map(|seen| seen.trip.speed);
     let [below, above] = value.map_or([None, None], |value| speeds.neighbours(value));
     let note = match own {
-        Some(judged) => reason_of(view, judged),
+        Some(seen) => reason_of(view, seen),
         None => Some(format!(
             "the user's event before this one has no place that is at least {} km away",
             travel.min_distance

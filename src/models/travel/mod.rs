@@ -3,7 +3,7 @@
 //!
 //! 1. [`places`] reads the coordinates of the places, each once.
 //! 2. [`judge`] leaves out the events from common networks, and finds the impossible steps from one
-//!    event of a user to the next. All of them count for how probable each one is.
+//!    event of a user to the next. All of them count for how probable each one is ([`ranked`]).
 //! 3. The events at their ends are the candidates; [`observed`] says what was seen.
 //!
 //! Whitelisted events are not stations of their user any more, so other steps take the place of
@@ -14,16 +14,18 @@ mod evidence;
 mod judge;
 mod observed;
 mod places;
+mod ranked;
+
+use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 use serde_json::{Map, Value};
 
 use super::{
-    Asked, Candidate, Candidates, Columns, Evaluating, Evaluation, Explaining, FindingTarget, Inputs, Key, Method,
-    Refinement,
+    Asked, Columns, Evaluating, Evaluation, Explaining, FindingTarget, Inputs, Key, Method, Refinement, Statistics,
 };
 use crate::config::Travel;
-use crate::table::{Element, View};
+use crate::table::View;
 
 pub(super) use observed::STORED;
 
@@ -69,24 +71,13 @@ async fn evaluate<'a>(
     view: &'a View,
     inputs: Inputs<'a>,
 ) -> Result<Evaluation<'a>, DataFusionError> {
-    let mut found = judge::judge(travel, view, &inputs).await?;
-    if let Some(only) = &view.population().only {
-        found.retain(|trip| only.contains(&trip.aggregator));
-    }
-    let mut candidates = Candidates::new(&inputs);
-    let mut numbered = (0..).zip(&found);
-    numbered.try_for_each(|(evidence, judged)| {
-        let judge::JudgedTrip { aggregator, target, trip, .. } = judged;
-        candidates.push(Candidate {
-            element: Element(trip.element),
-            aggregator: *aggregator,
-            target: *target,
-            evidence,
-        })
-    })?;
-    let surprises: Vec<f64> = found.iter().map(judge::JudgedTrip::surprise).collect();
-    let evaluation = Evaluation::new(candidates, move |candidate, _| {
-        observed::observations(view, &found[candidate.evidence as usize])
-    });
-    Ok(evaluation.with_surprise(move |candidate| surprises[candidate.evidence as usize]))
+    let judge::Judged { candidates, trips } = judge::judge(travel, view, &inputs).await?;
+    let trips = Arc::new(trips);
+    let of_surprise = Arc::clone(&trips);
+    Ok(Evaluation {
+        candidates,
+        observe: Box::new(move |candidate, _| Ok(observed::observations(view, &trips.get(candidate.evidence)?.seen))),
+        surprise: Some(Box::new(move |candidate| Ok(of_surprise.get(candidate.evidence)?.surprise))),
+        statistics: Statistics::default(),
+    })
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::super::reason::{number, shown, text as stored_text};
 use super::super::sudden_appearance::time_text;
 use super::super::{text, text_of};
-use super::judge::JudgedTrip;
+use super::judge::SeenTrip;
 use crate::engine::functions::{NO_RANK, Visit};
 use crate::event::geo::point_text;
 use crate::event::sentences::SEPARATOR;
@@ -34,8 +34,8 @@ pub(in crate::models) const STORED: &[StoredKey] = &[
 ];
 
 /// Observations of a trip.
-pub(super) fn observations(view: &View, judged: &JudgedTrip) -> Map<String, Value> {
-    let JudgedTrip { aggregator, trip, users, .. } = judged;
+pub(super) fn observations(view: &View, seen_trip: &SeenTrip) -> Map<String, Value> {
+    let SeenTrip { aggregator, trip, users, .. } = seen_trip;
     let [from, to] = &trip.ends;
     let columns = view.columns();
     let mut seen = Map::new();
@@ -68,8 +68,8 @@ pub(super) fn observations(view: &View, judged: &JudgedTrip) -> Map<String, Valu
 }
 
 /// Clause about a trip, whether it is an outlier or not.
-pub(super) fn reason_of(view: &View, judged: &JudgedTrip) -> Option<String> {
-    reason(&observations(view, judged))
+pub(super) fn reason_of(view: &View, seen: &SeenTrip) -> Option<String> {
+    reason(&observations(view, seen))
 }
 
 /// Reason why a trip is an outlier, from what it stores.

@@ -24,6 +24,7 @@ use groups::NamedGroup;
 use translate::{Purpose, translate};
 use weight::Weight;
 
+pub use needles::{Needles, needles};
 pub use prefix::PrefixRegex;
 pub use prefix_set::PrefixRegexSet;
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// Sets of words in folded form: every text that matches contains at least one word of each set.
-pub(super) type Needles = Vec<Vec<String>>;
+pub type Needles = Vec<Vec<String>>;
 
 /// Words are cut to this length in bytes; their ends tell more patterns apart than their starts.
 const MOST_BYTES: usize = 64;
@@ -34,7 +34,7 @@ fn fold_char(c: char) -> char {
 }
 
 /// Returns the words of a pattern.
-pub(super) fn needles(hir: &Hir) -> Needles {
+pub fn needles(hir: &Hir) -> Needles {
     walk(hir).into_needles()
 }
 

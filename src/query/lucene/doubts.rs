@@ -1,15 +1,14 @@
 //! Doubts about query strings: what Lucene reads otherwise than its author probably meant.
 //!
 //! Most come from other languages: operators in lower case (KQL), `=` and `in` (SQL). To Lucene,
-//! these are words to search for. A doubt never changes the meaning of a query.
+//! these are words to search for. Others are operators side by side (`mixed`). A doubt never
+//! changes the meaning of a query.
 
 use super::SyntaxError;
 use super::lexer::{BACKSLASH_AT_END, Spanned, Token, tokens};
+use super::mixed::{self, MAX_SHOWN};
 
 const COMPARISONS: [&str; 9] = ["=", "==", "===", "!=", "<>", ">", "<", ">=", "<="];
-
-/// Upper limit on the characters of the query that advice repeats.
-const MAX_SHOWN: usize = 60;
 
 /// Upper limit on the doubts about one query.
 const MAX_DOUBTS: usize = 20;
@@ -20,17 +19,21 @@ pub fn doubts(text: &str) -> Vec<SyntaxError> {
     let Ok(tokens) = tokens(text) else { return Vec::new() };
     let mut reader = Reader { text, tokens: &tokens, groups: Vec::new() };
     let mut found = Vec::new();
+    let mut n_read = tokens.len();
     for idx in 0..tokens.len() {
         reader.follow_groups(idx);
         if let Some(comment) = reader.comment(idx) {
             // the words of a comment deserve no doubts of their own
             found.push(comment);
+            n_read = idx;
             break;
         }
         let doubt = reader.operator(idx).or_else(|| reader.comparison(idx)).or_else(|| reader.open_comparison(idx));
         let doubt = doubt.or_else(|| reader.sign_before_value(idx));
         found.extend(doubt.or_else(|| reader.list_operator(idx)).or_else(|| reader.regexp(idx)));
     }
+    found.extend(mixed::doubts(text, &tokens[..n_read]));
+    found.sort_by_key(|doubt| doubt.at);
     found.truncate(MAX_DOUBTS);
     found
 }
@@ -335,7 +338,8 @@ mod tests {
             "in:(a OR b)",
             "a:in (b)",
             "path:/a\\/b/ AND f:/[\\\\]/",
-            "NOT a:1 AND !b:2 && c:3 || d:4 +e -f",
+            "NOT a:1 AND !b:2 && c:3 +e -f",
+            "c:3 || d:4 +e -f",
             "a:b^2 \"c d\"~3 e~1",
             "*",
             "",

@@ -17,6 +17,7 @@
 mod doubts;
 mod grammar;
 mod lexer;
+mod mixed;
 mod names;
 mod text;
 

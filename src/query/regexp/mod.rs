@@ -6,6 +6,7 @@
 
 mod interval;
 mod parse;
+mod required;
 mod wildcard;
 
 use std::cell::RefCell;
@@ -14,6 +15,7 @@ use std::collections::VecDeque;
 use regex::{Regex, RegexBuilder};
 
 use super::SyntaxError;
+use required::Required;
 
 pub use wildcard::Wildcard;
 
@@ -74,7 +76,11 @@ thread_local! {
 
 /// A compiled Lucene regular expression.
 #[derive(Clone, Debug)]
-pub struct LuceneRegexp(Node<Regex>);
+pub struct LuceneRegexp {
+    node: Node<Regex>,
+    /// What rules out most values without the automaton.
+    required: Required,
+}
 
 /// An expression: what the `regex` crate can express, with the other operators around it.
 #[derive(Clone, Debug)]
@@ -94,7 +100,9 @@ impl LuceneRegexp {
         if let Some((_, known)) = known {
             return Ok(known);
         }
-        let compiled = parse::parse(pattern, case_insensitive, flags)?.compile().map(LuceneRegexp)?;
+        let node = parse::parse(pattern, case_insensitive, flags)?;
+        let required = Required::of(&node);
+        let compiled = LuceneRegexp { node: node.compile()?, required };
         RECENT.with_borrow_mut(|recent| {
             if recent.len() == MOST_RECENT {
                 recent.pop_front();
@@ -106,7 +114,13 @@ impl LuceneRegexp {
 
     /// Returns true if the expression matches the whole of `text`.
     pub fn is_match(&self, text: &str) -> bool {
-        self.0.is_match(text)
+        text.len() >= self.required.n_bytes && self.node.is_match(text)
+    }
+
+    /// Texts of which every match contains at least one, if case is ignored for ASCII letters;
+    /// none if there are no such texts.
+    pub fn literals(&self) -> &[String] {
+        &self.required.literals
     }
 }
 

@@ -104,6 +104,11 @@ impl TextPage {
         TextPage { palette: Palette::new(wanted, &io::stdout()), width: usize::from(width.max(20)), wide: false }
     }
 
+    /// Columns that a line may have.
+    pub fn columns(self) -> usize {
+        self.width
+    }
+
     fn of(self, findings: &Findings, args: TableArgs, source: &str) -> Result<String, DeliveryError> {
         let most = usize::from(args.limit);
         let mut text = String::new();

@@ -432,8 +432,35 @@ async fn documents_are_missing_if_the_server_stays_busy_past_the_deadline() {
     assert_eq!((written.updated, written.rejected), (9, 1));
     let (written, ended, _) = write_within(10, Duration::ZERO, |_, _, _| Some(Reply::Hang), no_item_fault).await;
     assert!(matches!(ended, Some(ElasticError::Unreachable { .. })), "{ended:?}");
-    assert_eq!((written.updated, written.not_written), (0, 10));
+    assert_eq!((written.updated, written.not_written, written.in_doubt), (0, 10, 10));
     assert!(written.missing()[0].contains("10 documents were not written"));
+}
+
+/// Whoever sent something and heard nothing knows nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_known_to_be_written_is_in_doubt() {
+    let all_lost: WholeFault = |cluster, _, changes| {
+        changes.iter().for_each(|(head, body)| drop(cluster.change(head, body, None)));
+        Some(Reply::Hang)
+    };
+    let (written, ended, cluster) = write_within(10, Duration::ZERO, all_lost, no_item_fault).await;
+    assert!(matches!(ended, Some(ElasticError::Unreachable { may_have_arrived: true, .. })), "{ended:?}");
+    assert_all_marked(&cluster);
+    assert_eq!((written.updated, written.not_written, written.in_doubt), (0, 10, 10));
+    let so_far = "10 documents may have been changed, as the answer of the server was lost";
+    assert_eq!(written.so_far().as_deref(), Some(so_far));
+    let missing = "10 documents were not written: the run ended first; 10 documents may have been changed all the \
+                   same, as the answer of the server was lost: run again";
+    assert_eq!(written.missing(), [missing]);
+    // a server that says no has changed nothing
+    let busy: WholeFault = |_, _, _| Some(Reply::Json(503, String::new()));
+    let (written, ended, _) = write_within(10, Duration::ZERO, busy, no_item_fault).await;
+    assert!(ended.is_some());
+    assert_eq!((written.not_written, written.in_doubt, written.so_far()), (10, 0, None));
+    let partly = Written { updated: 3, not_written: 8, in_doubt: 7, ..Written::default() };
+    let expected = "3 documents were changed, 7 documents may have been changed, as the answer of the server was lost, \
+                    1 was not";
+    assert_eq!(partly.so_far().as_deref(), Some(expected));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -117,7 +117,7 @@ impl Site {
         let sink = NoticeSink::new(&store, run.number, now, &names, &self.routes, &noted).unwrap();
         let writer = Writer { cluster: &self.cluster, blocks_until_kill };
         let mut sinks: Vec<Box<dyn Sink + '_>> = vec![Box::new(sink), Box::new(writer)];
-        let mut delivery = Delivery { n_documents: vec![0], ..Delivery::default() };
+        let mut delivery = Delivery::of(1);
         let documents = outliers.documents(withheld).unwrap();
         deliver(documents, &self.cluster, &mut sinks, &interrupt, &mut delivery).ok()?;
         let mut delivery = store.deliver(run.number, now).unwrap();

@@ -65,7 +65,13 @@ pub(super) fn asked(plan: &ScanPlan, whole: &[Value]) -> Vec<Value> {
     let weight = |name: &str| uses.get(name).copied().unwrap_or(1);
     let needed: Option<Vec<BTreeSet<String>>> =
         narrowed.iter().map(|planned| needed_fields(&planned.asked, &weight)).collect();
-    let needed: Option<BTreeSet<String>> = needed.map(|sets| sets.into_iter().flatten().collect());
+    let with_addresses = |field: String| {
+        // databases know values of documents without the field
+        let addresses = plan.names.addresses_of(&field).into_iter().map(|address| address.to_string());
+        addresses.chain([field]).collect::<Vec<String>>()
+    };
+    let needed: Option<BTreeSet<String>> =
+        needed.map(|sets| sets.into_iter().flatten().flat_map(with_addresses).collect());
     let has_some = needed.filter(|fields| fields.len() <= MAX_NEEDED).map(|fields| {
         let exists: Vec<Value> = fields.iter().map(|field| json!({"exists": {"field": field}})).collect();
         json!({"bool": {"should": exists, "minimum_should_match": 1}})

@@ -11,13 +11,12 @@ mod texts;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::case;
-use crate::program::{self, Finished, Report};
+use crate::program::{self, Finished, Report, Running};
 
 const ALL: &str = "\
 [simplequery_all]

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Interrupts the program after `delay`; it must end by itself soon afterwards.
-fn interrupted(mut child: Child, signal: &str, delay: Duration) -> Finished {
+fn interrupted(mut child: Running, signal: &str, delay: Duration) -> Finished {
     std::thread::sleep(delay);
     assert!(child.try_wait().expect("it can be asked").is_none(), "it ended before the signal");
     program::signal(&child, signal);

@@ -37,7 +37,7 @@ impl<E: Edit> Changes<E> {
         for Later { pending, error, reason, .. } in others {
             match (wait, error) {
                 (Some(_), _) => self.ready.push_back(pending),
-                (None, Some(error)) => self.end(1, error),
+                (None, Some(error)) => self.end(std::slice::from_ref(&pending), error),
                 (None, None) => self.written.reject(&pending.action.id.index, &pending.action.id.id, &reason),
             }
         }

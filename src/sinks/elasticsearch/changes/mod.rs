@@ -35,7 +35,7 @@ struct Pending<E> {
     edit: E,
     /// Rounds that ended in a conflict.
     n_rounds: u32,
-    /// True if an earlier change may have been applied: its answer was lost.
+    /// True if a change may have been applied: its answer was lost.
     is_in_doubt: bool,
     /// True if the change is made in steps, because its new fields do not fit each other yet.
     in_steps: bool,
@@ -137,8 +137,10 @@ impl<E: Edit> Changes<E> {
                 },
             }
         }
-        let n_left = self.ready.len() + self.conflicts.len() + self.later.len();
-        self.written.not_written += n_left as u64;
+        let later = std::mem::take(&mut self.later).into_iter().map(|later| later.pending);
+        let left = std::mem::take(&mut self.ready).into_iter().chain(std::mem::take(&mut self.conflicts)).chain(later);
+        let left: Vec<Pending<E>> = left.collect();
+        self.leave(&left);
     }
 
     /// True if documents are accepted before the next request: a full request has room for them,
@@ -227,7 +229,7 @@ impl<E: Edit> Changes<E> {
                 self.conflict(pending, Some(&fault));
             }
             Class::Done | Class::Gone | Class::Poison | Class::Blocked(Block::Index) | Class::Refused => {
-                self.fail(&pending.action.id, fault);
+                self.fail(&pending, fault);
             }
             class @ (Class::Retry | Class::BackPressure | Class::Blocked(Block::DiskFull)) => {
                 self.later.push(Later { pending, class, asked: None, reason: fault.to_string(), error: None });
@@ -236,13 +238,14 @@ impl<E: Edit> Changes<E> {
     }
 
     /// Handles a document that the server answered with `fault`, which is final for this run.
-    fn fail(&mut self, document: &DocumentId, fault: Fault) {
+    fn fail(&mut self, pending: &Pending<E>, fault: Fault) {
+        let document = &pending.action.id;
         match fault.class() {
             Class::Blocked(Block::Index) => self.block(&document.index, &fault),
             Class::Refused => {
                 let what = format!("writing to index {}", document.index);
                 let cure = "grant the user or key the write privileges that docs/elasticsearch.md lists";
-                self.end(1, ElasticError::Refused { what, fault, cure });
+                self.end(std::slice::from_ref(pending), ElasticError::Refused { what, fault, cure });
             }
             _ => self.written.fail(document, &fault),
         }
@@ -289,32 +292,40 @@ impl<E: Edit> Changes<E> {
         }
     }
 
-    /// Ends writing early; `n_documents` are not written because of it.
-    fn end(&mut self, n_documents: usize, reason: ElasticError) {
-        self.written.not_written += n_documents as u64;
+    /// Ends writing early; `unwritten` are not written because of it.
+    fn end(&mut self, unwritten: &[Pending<E>], reason: ElasticError) {
+        self.leave(unwritten);
         self.ended.get_or_insert(reason);
     }
 
+    /// Counts documents that are not written, or of which nobody knows.
+    fn leave(&mut self, unwritten: &[Pending<E>]) {
+        let may_be_changed = |pending: &&Pending<E>| pending.is_in_doubt || pending.is_begun;
+        self.written.not_written += unwritten.len() as u64;
+        self.written.in_doubt += unwritten.iter().filter(may_be_changed).count() as u64;
+    }
+
     /// Handles a request that failed as a whole.
-    fn take_failed(&mut self, chunk: Vec<Pending<E>>, error: ElasticError) {
+    fn take_failed(&mut self, mut chunk: Vec<Pending<E>>, error: ElasticError) {
+        let may_be_done = error.may_be_done();
+        chunk.iter_mut().for_each(|pending| pending.is_in_doubt |= may_be_done);
         let class = error.class();
         let status = error.fault().map(|fault| fault.status);
         match class {
-            _ if matches!(error, ElasticError::Interrupted(_)) => self.end(chunk.len(), error),
+            _ if matches!(error, ElasticError::Interrupted(_)) => self.end(&chunk, error),
             _ if status == Some(413) && chunk.len() > 1 => {
                 let n_bytes: usize = chunk.iter().map(|pending| pending.action.n_bytes()).sum();
                 self.chunk_bytes = self.chunk_bytes.min(n_bytes / 2).max(1);
                 tracing::warn!(bytes = self.chunk_bytes, "{error}: sending smaller requests");
                 chunk.into_iter().rev().for_each(|pending| self.ready.push_front(pending));
             }
-            Class::Refused => self.end(chunk.len(), error),
+            Class::Refused => self.end(&chunk, error),
             Class::Retry | Class::BackPressure | Class::Blocked(Block::DiskFull) => {
                 if class == Class::BackPressure {
                     self.pace.pushed_back();
                 }
                 let is_unreadable = matches!(error, ElasticError::Unreadable { .. });
-                for mut pending in chunk {
-                    pending.is_in_doubt |= class == Class::Retry;
+                for pending in chunk {
                     if is_unreadable {
                         // only the documents themselves show what was applied
                         self.conflict(pending, Some(&error));
@@ -342,7 +353,7 @@ impl<E: Edit> Changes<E> {
         let ids: Vec<DocumentId> = conflicts.iter().map(|pending| pending.action.id.clone()).collect();
         let found = match self.client.mget(&ids).await {
             Ok(found) => found,
-            Err(error) => return self.end(conflicts.len(), error),
+            Err(error) => return self.end(&conflicts, error),
         };
         for (mut pending, found) in conflicts.into_iter().zip(found) {
             let StoredDocument { version, source, .. } = match found {
@@ -352,7 +363,7 @@ impl<E: Edit> Changes<E> {
                     continue;
                 }
                 Lookup::Failed(fault) => {
-                    self.fail(&pending.action.id, fault);
+                    self.fail(&pending, fault);
                     continue;
                 }
             };

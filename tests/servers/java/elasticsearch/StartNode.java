@@ -28,6 +28,8 @@ public final class StartNode {
             .put("http.port", "0")
             .put("transport.port", "0")
             .put("cluster.routing.allocation.disk.threshold_enabled", false)
+            // the serial collector leaves garbage, which must not count as memory in use
+            .put("indices.breaker.total.use_real_memory", false)
             .build();
         Path config = Files.createDirectories(folder.resolve("config"));
         Environment environment = InternalSettingsPreparer.prepareEnvironment(settings, Map.of(), config, () -> "node");
