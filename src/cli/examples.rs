@@ -41,6 +41,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "explain",
         &[
             ("the strongest event of a finding", "ee-outliers explain 21ed98d9 --events logs/"),
+            ("a finding of a report, without the events", "ee-outliers explain 68a967f9 --report report.json"),
             (
                 "any event, for one use case",
                 "ee-outliers explain --document zeek.ndjson.zst/000000004017 --events logs/ \
