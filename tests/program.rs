@@ -114,7 +114,7 @@ pub(crate) fn shell(folder: &Path, script: &str) -> Finished {
     let installed = format!("ee-outliers() {{ {} \"$@\"; }}\n{script}", env!("CARGO_BIN_EXE_ee-outliers"));
     shell.args(["-c", &installed]).current_dir(folder).env("NO_COLOR", "1").env("TZ", "UTC").env("COLUMNS", "80");
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    finish(shell.spawn().expect("a shell"))
+    finish(Running::of(&mut shell))
 }
 
 /// Sends a signal, such as `TERM`, to a program that runs.
