@@ -113,6 +113,11 @@ impl<'a> Judging<'a> {
         Judging { page, table: self.table.filter(|_| !is_printed), ..self }
     }
 
+    /// True if somebody looks at the run: then use cases judge what they tagged before, too.
+    pub(super) fn is_looked_at(&self) -> bool {
+        self.onlooker.is_some()
+    }
+
     /// Reads a scan group and judges it with its use cases. `total_bytes`: size of the source, if
     /// it is known.
     pub(super) fn judge(
