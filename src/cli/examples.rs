@@ -9,6 +9,9 @@ pub struct Example {
     pub line: &'static str,
 }
 
+/// Upper limit on the width of a part of a line.
+const WIDTH: usize = 68;
+
 /// Examples by command.
 const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
@@ -38,6 +41,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "explain",
         &[
             ("the strongest event of a finding", "ee-outliers explain 21ed98d9 --events logs/"),
+            ("a finding of a report, without the events", "ee-outliers explain 68a967f9 --report report.json"),
             (
                 "any event, for one use case",
                 "ee-outliers explain --document zeek.ndjson.zst/000000004017 --events logs/ \
@@ -177,6 +181,52 @@ pub fn examples_of(command: &str) -> Vec<Example> {
 /// The same as the last part of `--help`.
 pub(super) fn help_of(command: &str) -> String {
     let examples = examples_of(command);
-    let lines = examples.iter().map(|Example { about, line }| format!("  # {about}\n  {line}"));
+    let lines = examples.iter().map(|Example { about, line }| format!("  # {about}\n  {}", broken(line)));
     format!("Examples:\n{}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// Breaks a line in front of options, in the way of shells, so that it can be copied from a small
+/// terminal.
+fn broken(line: &str) -> String {
+    let mut text = String::new();
+    let mut width = 0;
+    for part in parts(line) {
+        if width + part.len() > WIDTH {
+            text.push_str("\\\n      ");
+            width = 0;
+        }
+        text.push_str(&part);
+        text.push(' ');
+        width += part.len() + 1;
+    }
+    text.trim_end().to_owned()
+}
+
+/// Parts of a line: words up to the next option, redirection or pipe.
+fn parts(line: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        match parts.last_mut() {
+            Some(part) if !word.starts_with(['-', '>', '|']) => part.extend([" ", word]),
+            _ => parts.push(word.to_owned()),
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_broken_in_front_of_options() {
+        assert_eq!(broken("ee-outliers run --events logs/"), "ee-outliers run --events logs/");
+        let long = format!("ee-outliers run --events logs/ --only {} --set 'a b' >> x", "y".repeat(WIDTH - 7));
+        let lines = ["ee-outliers run --events logs/ \\", &format!("      --only {} \\", "y".repeat(WIDTH - 7))];
+        assert_eq!(broken(&long), format!("{}\n{}\n      --set 'a b' >> x", lines[0], lines[1]));
+        for (_, examples) in EXAMPLES {
+            let is_wide = |line: &str| line.lines().any(|line| line.len() > 78);
+            assert!(examples.iter().all(|(_, line)| !is_wide(&format!("  {}", broken(line)))), "{examples:?}");
+        }
+    }
 }

@@ -28,8 +28,10 @@ pub struct ExplainArgs {
     /// Such as `terms_rare_parent`; may be a pattern.
     #[arg(long, value_name = "NAME")]
     pub use_case: Option<String>,
-    /// Look the finding up in this file of `run --report`, so that only its use case is run again;
-    /// without --events and --config, explain it from what the report says
+    /// Look the finding up in a report of `run`
+    ///
+    /// Only its use case is run again. Without --events and --config, nothing is run: what the
+    /// report says is shown.
     #[arg(long, value_name = "FILE", conflicts_with = "document")]
     pub report: Option<PathBuf>,
     /// Print a JSON object instead of text

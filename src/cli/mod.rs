@@ -64,8 +64,8 @@ pub struct Cli {
 pub enum Command {
     /// Find outliers, once
     ///
-    /// Events come from files (--events) or from the cluster in the configuration. Findings go to
-    /// the terminal, the highest scores first, and where the options for output say.
+    /// Events come from files (--events) or from the cluster in the configuration. Findings are
+    /// printed, the highest scores first, or written to the files that options name.
     #[command(alias = "interactive", after_long_help = help_of("run"))]
     Run(RunCommandArgs),
     /// Find outliers on schedule, until SIGTERM

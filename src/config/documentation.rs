@@ -19,6 +19,9 @@ const GUIDES: [&str; 7] = [
     include_str!("../../docs/geography.md"),
 ];
 
+/// Keys that are looked up among those that are copied to outliers.
+const COPIED: [&str; 2] = ["severity", "technique"];
+
 /// Environment variable that writes the reference instead of comparing it.
 const UPDATE: &str = "UPDATE_REFERENCE";
 
@@ -83,6 +86,32 @@ fn every_key_is_documented() {
     let is_documented = |key: &&&str| GUIDES.iter().any(|guide| guide.contains(&format!("`{key}`")));
     let missing: Vec<&&str> = keys.iter().filter(|key| !is_documented(key)).collect();
     assert!(missing.is_empty(), "no guide has {missing:?}");
+}
+
+/// Names of the keys that a guide explains, in tables whose first column is `key`.
+fn explained(guide: &str) -> Vec<&str> {
+    let mut is_table_of_keys = false;
+    let mut found = Vec::new();
+    for line in guide.lines() {
+        if !line.starts_with('|') {
+            is_table_of_keys = false;
+        } else if ["| key |", "| key in "].iter().any(|head| line.starts_with(head)) {
+            is_table_of_keys = true;
+        } else if is_table_of_keys {
+            let first = line.split('|').nth(1).unwrap_or_default();
+            found.extend(first.split('`').skip(1).step_by(2));
+        }
+    }
+    found
+}
+
+#[test]
+fn no_guide_explains_a_key_that_nobody_reads() {
+    let keys: BTreeSet<&str> = keys().into_iter().map(|(_, key)| key).collect();
+    let explained: Vec<&str> = GUIDES.iter().flat_map(|guide| explained(guide)).collect();
+    assert!(explained.len() > 100, "{explained:?}");
+    let unknown: Vec<&&str> = explained.iter().filter(|key| !keys.contains(**key) && !COPIED.contains(key)).collect();
+    assert!(unknown.is_empty(), "no reader asks for {unknown:?}");
 }
 
 fn table<'a>(title: &str, keys: impl Iterator<Item = &'a TemplateKey>) -> String {

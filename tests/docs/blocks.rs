@@ -8,11 +8,10 @@ use std::fs;
 use std::path::Path;
 
 /// What tests do not have, and documents need all the same.
-const NEEDS: [(&str, &str); 6] = [
+const NEEDS: [(&str, &str); 5] = [
     ("build", "a build of the program"),
     ("cluster", "a cluster of servers or containers"),
     ("minutes", "minutes of measurements"),
-    ("nights", "what a daemon did for weeks"),
     ("root", "an installed package, and the rights of root"),
     ("service", "a service that runs until it is ended, or a receiver"),
 ];

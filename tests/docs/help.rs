@@ -57,6 +57,7 @@ fn long_help_ends_with_examples_of_the_command() {
         let examples = examples_of(&path);
         assert!(!examples.is_empty());
         for example in examples {
+            let shown = shown.replace("\\\n", " ");
             let words: Vec<&str> = shown.split_whitespace().collect();
             assert!(
                 words.join(" ").contains(&example.line.split_whitespace().collect::<Vec<_>>().join(" ")),
