@@ -164,10 +164,11 @@ impl Cluster<'_> {
     }
 }
 
-/// Returns the search of a plan. A document that has an outlier may still have to be explained.
+/// Returns the search of a plan. Somebody who looks on may ask about documents that have outliers
+/// already.
 fn search(judging: &Judging<'_>, plan: &ScanPlan) -> Search {
     let search = Search::of_plan(plan);
-    if judging.is_looked_at() { search.with_tagged() } else { search }
+    if judging.onlooker.is_some() { search.with_tagged() } else { search }
 }
 
 /// Returns a plan of the use cases whose queries the server accepts; `None` if it accepts none.

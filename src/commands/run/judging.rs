@@ -63,7 +63,7 @@ pub(super) struct Judging<'a> {
     /// Names of the use cases that ran.
     names: Vec<String>,
     groups: Vec<(Arc<ScanPlan>, GroupResult)>,
-    onlooker: Option<&'a dyn Onlooker>,
+    pub(super) onlooker: Option<&'a dyn Onlooker>,
 }
 
 impl<'a> Judging<'a> {
@@ -111,11 +111,6 @@ impl<'a> Judging<'a> {
     pub(super) fn with_page(self, page: Option<&'a Page>) -> Self {
         let is_printed = page.is_some_and(Page::is_printed);
         Judging { page, table: self.table.filter(|_| !is_printed), ..self }
-    }
-
-    /// True if somebody looks at the run: then use cases judge what they tagged before, too.
-    pub(super) fn is_looked_at(&self) -> bool {
-        self.onlooker.is_some()
     }
 
     /// Reads a scan group and judges it with its use cases. `total_bytes`: size of the source, if
