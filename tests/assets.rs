@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::program;
+use crate::receiver::Receiver;
 use crate::site::{Site, rare_processes};
 
 /// Usual events of a host, and a rare one in which many things are named.
@@ -75,4 +76,16 @@ fn whitelists_do_not_see_built_in_assets() {
     site.write("use_cases.conf", &conf);
     let [touched, _] = of_findings(&site, &[]);
     assert_eq!(touched[0], "host: ws1.example");
+}
+
+#[test]
+fn people_are_told_of_built_in_assets() {
+    let receiver = Receiver::start();
+    let channel = format!("[notifier_hook]\ntype=webhook\nurl=http://127.0.0.1:{}/hook\n", receiver.port);
+    let site = site(&channel);
+    site.write("use_cases.conf", &(rare_processes(3) + "notify=hook\n"));
+    site.run().expect_code(0);
+    let told = receiver.take();
+    let of_rare = told.iter().find(|notice| notice.to_string().contains("rare.exe")).expect("a notice");
+    assert!(of_rare.to_string().contains("\"host: ws1.example\""), "{of_rare}");
 }

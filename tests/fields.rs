@@ -3,7 +3,12 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::json::ReaderBuilder;
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 
 use crate::program::{self, Finished};
@@ -67,6 +72,19 @@ fn fields_are_described() {
     }
 }
 
+/// Writes events as a file of columns, in several row groups.
+fn write_parquet(site: &Site, name: &str, lines: &str) {
+    let column = |name: &str, data_type: DataType| Field::new(name, data_type, true);
+    let columns = vec![column("user", DataType::Utf8), column("port", DataType::Int64), column("ip", DataType::Utf8)];
+    let schema = Arc::new(Schema::new(columns));
+    let file = fs::File::create(site.path().join(name)).expect("writable");
+    let groups = WriterProperties::builder().set_max_row_group_row_count(Some(700)).build();
+    let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(groups)).expect("writable");
+    let batches = ReaderBuilder::new(schema).build(lines.as_bytes()).expect("readable");
+    batches.for_each(|batch| writer.write(&batch.expect("events")).expect("written"));
+    writer.close().expect("written");
+}
+
 #[test]
 fn order_and_form_do_not_matter() {
     let site = site();
@@ -81,8 +99,9 @@ fn order_and_form_do_not_matter() {
     site.write("d.log", &format!("{head}{}", (0..3_000).map(zeek).collect::<String>()));
     let packed = zstd::encode_all(fs::read(site.path().join("b.ndjson")).unwrap().as_slice(), 1).unwrap();
     fs::File::create(site.path().join("e.ndjson.zst")).unwrap().write_all(&packed).unwrap();
+    write_parquet(&site, "f.parquet", &lines((0..3_000).map(objects)));
     let expected = site.fields_json(&["--events", "a.ndjson"]);
-    for name in ["b.ndjson", "c.csv", "d.log", "e.ndjson.zst"] {
+    for name in ["b.ndjson", "c.csv", "d.log", "e.ndjson.zst", "f.parquet"] {
         let found = site.fields_json(&["--events", name]);
         let known: Vec<&Value> = ["user", "port", "ip"].iter().map(|name| field(&expected, name)).collect();
         let fields: Vec<&Value> = ["user", "port", "ip"].iter().map(|name| field(&found, name)).collect();

@@ -117,6 +117,31 @@ fn a_dry_run_of_named_use_cases_shows_what_they_look_at() {
 }
 
 #[test]
+fn what_is_remembered_is_not_judged_again_for_each_value() {
+    let scratch = folder();
+    fs::write(scratch.path().join("main.conf"), "[general]\nstate_dir=state\n").expect("written");
+    let run = |more: &str| run(scratch.path(), &format!("--config main.conf {more}")).expect_code(0).stdout;
+    run("-o out.ndjson");
+    let shown = run("--dry-run");
+    assert!(shown.contains("outliers are  largest groups") && shown.contains("some of the events:"), "{shown}");
+    assert!(values(&shown).is_empty() && !shown.contains("nearly outliers"), "{shown}");
+    // a sweep forgets the earlier run, and is not remembered either
+    let swept = run("--sweep trigger_sensitivity=2,3");
+    assert_eq!(values(&swept), ["2 1 1", "3 2 3 in use"], "{swept}");
+    let runs = program::run(scratch.path(), &["runs", "list", "--config", "main.conf", "--json"]).expect_code(0).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&runs).expect("JSON").as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn the_documentation_shows_a_dry_run() {
+    let scratch = folder();
+    let line = "run -q --use-cases u.conf --events events.ndjson --only terms_rare --dry-run";
+    let shown = on_80_columns(scratch.path(), &line.split_whitespace().collect::<Vec<_>>());
+    let page = include_str!("../docs/trying.md");
+    assert!(page.contains(&format!("```text{shown}```\n")), "{shown}");
+}
+
+#[test]
 fn values_of_the_command_line_are_checked_like_those_of_a_file() {
     let scratch = folder();
     let refused = |more: &str, code: i32, messages: &[&str]| {

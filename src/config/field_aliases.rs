@@ -4,7 +4,7 @@ use super::comments::{self, Form as CommentForm};
 use super::ini::Ini;
 use super::keys::{FIELD_HELP, refused_fields};
 use super::problem::Problem;
-use crate::event::FieldPath;
+use crate::event::{FieldPath, equal_ignoring_case};
 
 pub(super) const SECTION: &str = "field_aliases";
 
@@ -12,10 +12,14 @@ pub(super) const SECTION: &str = "field_aliases";
 /// different ones: clusters compare names exactly.
 pub(super) fn read(ini: &Ini, problems: &mut Vec<Problem>) -> Vec<(String, Vec<FieldPath>)> {
     problems.extend(refused_fields(ini, SECTION));
-    let mut aliases = Vec::new();
+    let mut aliases: Vec<(String, Vec<FieldPath>)> = Vec::new();
     for entry in ini.own_entries(SECTION) {
         problems.extend(comments::warning(entry, SECTION, CommentForm::Tight));
         let problem = |problem: Problem| problem.at(entry.value.location()).in_section(SECTION).of_key(&entry.key);
+        if let Some((known, _)) = aliases.iter().find(|(known, _)| equal_ignoring_case(known, &entry.key)) {
+            let message = format!("it is `{}` in another case: only the later one counts", known.escape_debug());
+            problems.push(problem(Problem::warning(message)).help("write all other names behind one of them"));
+        }
         let mut others: Vec<FieldPath> = Vec::new();
         for other in entry.value.text().split(',').map(str::trim).filter(|other| !other.is_empty()) {
             let path = FieldPath::new(other);

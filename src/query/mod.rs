@@ -186,8 +186,10 @@ fn compile_in(query: &UseCaseQuery, context: &FilterContext<'_>) -> Result<Compi
 
 /// Returns what is honoured in both filters of a use case, but was probably meant otherwise.
 pub fn doubts(query: &UseCaseQuery) -> Vec<QueryError> {
-    let in_lucene =
-        |text: &String| lucene::doubts(text).into_iter().map(|doubt| lucene_error(text, doubt)).collect::<Vec<_>>();
+    let in_lucene = |text: &String| {
+        let doubts = lucene::doubts(text, ast::Operator::Or).into_iter();
+        doubts.map(|doubt| lucene_error(text, doubt).placed_in(query)).collect::<Vec<_>>()
+    };
     let in_dsl = |(idx, value): (usize, &serde_json::Value)| {
         let doubt = |doubt: dsl::DslError| QueryError {
             path: Some(format!("[{idx}]{}", doubt.path)),
@@ -198,7 +200,6 @@ pub fn doubts(query: &UseCaseQuery) -> Vec<QueryError> {
         };
         dsl::doubts(value).into_iter().map(doubt).collect::<Vec<_>>()
     };
-    let in_lucene = |text: &String| in_lucene(text).into_iter().map(|doubt| doubt.placed_in(query)).collect::<Vec<_>>();
     query.lucene.iter().flat_map(in_lucene).chain(query.dsl.iter().enumerate().flat_map(in_dsl)).collect()
 }
 

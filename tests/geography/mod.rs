@@ -5,7 +5,7 @@
 
 pub(crate) mod addresses;
 mod database;
-mod travel;
+pub(crate) mod travel;
 
 use std::path::Path;
 

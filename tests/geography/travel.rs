@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{Found, run};
 use crate::random::Random;
 
-const USE_CASE: &str = "[travel_users]\nes_query_filter=*\naggregator=user.name\n\
+/// Use case that finds impossible trips.
+pub(crate) const USE_CASE: &str = "[travel_users]\nes_query_filter=*\naggregator=user.name\n\
     outlier_type=initial access\noutlier_reason=impossible travel\n\
     outlier_summary={user.name}: {previous_country} to {country}, {distance_km} km at {speed_kmh} km/h\nrun_model=1\n";
 
@@ -79,6 +80,11 @@ impl Logons {
 fn found(use_case: &str, logons: &Logons) -> Found {
     let folder = tempfile::tempdir().expect("a scratch folder");
     run(folder.path(), use_case, &logons.text(), &[])
+}
+
+/// Lines of the logons with an attack.
+pub(crate) fn attacked() -> String {
+    with_an_attack().text()
 }
 
 /// A logon from Lagos, 20 minutes after one from Amsterdam.

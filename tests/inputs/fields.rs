@@ -270,9 +270,16 @@ fn another_case_can_be_another_name() {
 
 #[test]
 fn other_names_that_cannot_be_are_told() {
-    let said = refused("[field_aliases]\na=\nb= b, c\nd=e,,e\n", &rare("x", "a", "b"));
-    for part in ["main.conf:2", "no other name of the field", "main.conf:3", "`b` is named twice", "`e` is named twice"]
-    {
+    let said = refused("[field_aliases]\na=\nb= b, c\nd=e,,e\nB=f\n", &rare("x", "a", "b"));
+    for part in [
+        "main.conf:2",
+        "no other name of the field",
+        "main.conf:3",
+        "`b` is named twice",
+        "`e` is named twice",
+        "main.conf:5",
+        "it is `b` in another case",
+    ] {
         assert!(said.contains(part), "{part} is not in {said}");
     }
 }

@@ -68,6 +68,23 @@ fn check(kind: Kind) {
     check_documents(&bench, &cluster, &files);
     check_findings(&bench, &cluster);
     check_trial(&bench, &cluster, &files);
+    check_written(&bench, &cluster);
+}
+
+/// Outliers that were written to their documents are explained and tried as before.
+fn check_written(bench: &Bench, cluster: &str) {
+    let findings = bench.report("report.json").json()["findings"].as_array().expect("a list").clone();
+    let explanations = || -> Vec<Value> {
+        let ids = findings.iter().map(|finding| finding["finding_id"].as_str().expect("an id"));
+        ids.map(|id| json_of(bench, &format!("explain {id} --json {cluster}"))).collect()
+    };
+    let before = explanations();
+    bench.write_cluster(INDEX, "");
+    bench.run(&format!("run -q {cluster}")).expect_code(0);
+    assert_eq!(bench.stored(INDEX).values().filter(|stored| !stored.texts("summary").is_empty()).count(), 7);
+    assert_eq!(explanations(), before, "{}", bench.name());
+    let tried = bench.run(&format!("run -q --only simplequery_command --dry-run {cluster}")).expect_code(0).stdout;
+    assert!(tried.contains("\nsimplequery_command: 2 of 56 events match: 2 findings in 2 documents\n"), "{tried}");
 }
 
 /// Any document, outlier or not.

@@ -31,6 +31,7 @@ mod reading;
 mod telling;
 mod times;
 mod tls;
+mod travelling;
 mod upkeep;
 mod usability;
 mod writing;

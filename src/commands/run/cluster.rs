@@ -140,7 +140,7 @@ impl Cluster<'_> {
             Err(error) => return Err(error.into()),
         };
         let Some(plan) = plan_taken(judging, &indices, use_cases, report).await? else { return Ok(()) };
-        let search = Search::of_plan(&plan);
+        let search = search(judging, &plan);
         if plan.use_cases.len() > 1
             && let Some(fault) = indices.refused_together(&search).await?
         {
@@ -162,6 +162,13 @@ impl Cluster<'_> {
         tell_unknown_facts(&plan, report);
         judging.judge(&plan, &indices.events(search), None)
     }
+}
+
+/// Returns the search of a plan. Somebody who looks on may ask about documents that have outliers
+/// already.
+fn search(judging: &Judging<'_>, plan: &ScanPlan) -> Search {
+    let search = Search::of_plan(plan);
+    if judging.onlooker.is_some() { search.with_tagged() } else { search }
 }
 
 /// Returns a plan of the use cases whose queries the server accepts; `None` if it accepts none.
@@ -219,7 +226,7 @@ async fn narrowed(
     let Some(mapping) = indices.mapping().await? else { return Ok(None) };
     let use_cases = plan.use_cases.iter().map(|planned| Arc::clone(&planned.use_case)).collect();
     let (plan, _) = plan::plan_narrowed(use_cases, &plan.names, &mapping, judging.period, judging.now);
-    let search = Search::of_plan(&plan);
+    let search = search(judging, &plan);
     let is_refused = indices.refused_together(&search).await?.is_some();
     Ok((!is_refused).then(|| (Arc::new(plan), search)))
 }

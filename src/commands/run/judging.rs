@@ -63,7 +63,7 @@ pub(super) struct Judging<'a> {
     /// Names of the use cases that ran.
     names: Vec<String>,
     groups: Vec<(Arc<ScanPlan>, GroupResult)>,
-    onlooker: Option<&'a dyn Onlooker>,
+    pub(super) onlooker: Option<&'a dyn Onlooker>,
 }
 
 impl<'a> Judging<'a> {

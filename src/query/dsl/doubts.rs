@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::DslError;
+use crate::query::ast::Operator;
 use crate::query::lucene;
 
 /// Returns the doubts about the query strings of `query`, in its order.
@@ -13,8 +14,10 @@ pub fn doubts(query: &Value) -> Vec<DslError> {
     while let Some((path, value)) = open.pop() {
         match value {
             Value::Object(members) => {
-                if let Some(text) = members.get("query_string").and_then(|body| body.get("query")?.as_str()) {
-                    found.extend(of_text(&format!("{path}.query_string.query"), text));
+                if let Some(body) = members.get("query_string")
+                    && let Some(text) = body.get("query").and_then(Value::as_str)
+                {
+                    found.extend(of_text(&format!("{path}.query_string.query"), text, default_operator(body)));
                 }
                 open.extend(members.iter().rev().map(|(key, value)| (format!("{path}.{key}"), value)));
             }
@@ -27,13 +30,19 @@ pub fn doubts(query: &Value) -> Vec<DslError> {
     found
 }
 
-fn of_text(path: &str, text: &str) -> Vec<DslError> {
+/// Operator between clauses without one; what is no operator is an error elsewhere.
+fn default_operator(body: &Value) -> Operator {
+    let written = body.get("default_operator").and_then(Value::as_str);
+    if written.is_some_and(|operator| operator.eq_ignore_ascii_case("and")) { Operator::And } else { Operator::Or }
+}
+
+fn of_text(path: &str, text: &str, default: Operator) -> Vec<DslError> {
     let doubt = |doubt: crate::query::SyntaxError| DslError {
         path: path.to_owned(),
         message: format!("{} at character {}", doubt.message, doubt.position_in(text) + 1),
         help: doubt.help,
     };
-    lucene::doubts(text).into_iter().map(doubt).collect()
+    lucene::doubts(text, default).into_iter().map(doubt).collect()
 }
 
 #[cfg(test)]
@@ -51,5 +60,9 @@ mod tests {
         assert!(paths.contains(&".bool.must[1].query_string.query".to_owned()), "{paths:?}");
         assert!(paths.contains(&".bool.filter.query_string.query".to_owned()), "{paths:?}");
         assert_eq!(doubts(&json!({"term": {"query_string": "a and b"}})), []);
+        let mixed = |operator: &str| {
+            doubts(&json!({"query_string": {"query": "a:1 AND b:2 OR c:3", "default_operator": operator}})).len()
+        };
+        assert_eq!(["or", "AND", "and"].map(mixed), [1, 0, 0]);
     }
 }

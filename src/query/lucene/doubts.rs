@@ -7,6 +7,7 @@
 use super::SyntaxError;
 use super::lexer::{BACKSLASH_AT_END, Spanned, Token, tokens};
 use super::mixed::{self, MAX_SHOWN};
+use crate::query::ast::Operator;
 
 const COMPARISONS: [&str; 9] = ["=", "==", "===", "!=", "<>", ">", "<", ">=", "<="];
 
@@ -14,8 +15,8 @@ const COMPARISONS: [&str; 9] = ["=", "==", "===", "!=", "<>", ">", "<", ">=", "<
 const MAX_DOUBTS: usize = 20;
 
 /// Returns the first doubts about `text`, in its order; none if it cannot be parsed, which is an
-/// error.
-pub fn doubts(text: &str) -> Vec<SyntaxError> {
+/// error. `default` stands between clauses without an operator.
+pub fn doubts(text: &str, default: Operator) -> Vec<SyntaxError> {
     let Ok(tokens) = tokens(text) else { return Vec::new() };
     let mut reader = Reader { text, tokens: &tokens, groups: Vec::new() };
     let mut found = Vec::new();
@@ -32,7 +33,7 @@ pub fn doubts(text: &str) -> Vec<SyntaxError> {
         let doubt = doubt.or_else(|| reader.sign_before_value(idx));
         found.extend(doubt.or_else(|| reader.list_operator(idx)).or_else(|| reader.regexp(idx)));
     }
-    found.extend(mixed::doubts(text, &tokens[..n_read]));
+    found.extend(mixed::doubts(text, &tokens[..n_read], default));
     found.sort_by_key(|doubt| doubt.at);
     found.truncate(MAX_DOUBTS);
     found
@@ -265,6 +266,10 @@ fn advice(meant: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn doubts(query: &str) -> Vec<SyntaxError> {
+        super::doubts(query, Operator::Or)
+    }
 
     /// Texts at which the doubts about `query` begin.
     fn places(query: &str) -> Vec<&str> {

@@ -5,12 +5,14 @@
 
 use super::SyntaxError;
 use super::lexer::{Spanned, Token};
+use crate::query::ast::Operator;
 
 /// Upper limit on the characters of the query that a doubt repeats.
 pub(super) const MAX_SHOWN: usize = 60;
 
-/// Returns at most one doubt about each group of clauses, in the order of the text.
-pub(super) fn doubts(text: &str, tokens: &[Spanned<'_>]) -> Vec<SyntaxError> {
+/// Returns at most one doubt about each group of clauses, in the order of the text. If AND is the
+/// `default` operator, OR beside it is no mistake: it makes the clauses on both sides optional.
+pub(super) fn doubts(text: &str, tokens: &[Spanned<'_>], default: Operator) -> Vec<SyntaxError> {
     let mut outer = Vec::new();
     let mut group = Group::default();
     let mut found = Vec::new();
@@ -21,14 +23,14 @@ pub(super) fn doubts(text: &str, tokens: &[Spanned<'_>]) -> Vec<SyntaxError> {
                 outer.push(std::mem::take(&mut group));
             }
             Token::Close => {
-                found.extend(group.doubt(text));
+                found.extend(group.doubt(text, default));
                 group = outer.pop().unwrap_or_default();
                 group.extend(spanned);
             }
             _ => group.take(spanned),
         }
     }
-    found.extend(group.doubt(text));
+    found.extend(group.doubt(text, default));
     found.sort_by_key(|doubt| doubt.at);
     found
 }
@@ -43,12 +45,6 @@ struct Group {
     sign: Option<(bool, usize)>,
     /// True if the next token is the value of a field.
     is_value: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operator {
-    And,
-    Or,
 }
 
 struct Clause {
@@ -110,9 +106,13 @@ impl Group {
         self.clauses.iter_mut().last().into_iter().for_each(|clause| clause.end = spanned.end);
     }
 
-    fn doubt(&self, text: &str) -> Option<SyntaxError> {
+    fn doubt(&self, text: &str, default: Operator) -> Option<SyntaxError> {
         let has = |operator| self.clauses.iter().any(|clause| clause.has(operator));
-        if has(Operator::And) && has(Operator::Or) { self.mixed(text) } else { self.excluded(text) }
+        match (has(Operator::And) && has(Operator::Or), default) {
+            (true, Operator::Or) => self.mixed(text),
+            (true, Operator::And) => None,
+            (false, _) => self.excluded(text),
+        }
     }
 
     /// True if the operator stands on some side of the clause.
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     fn doubts_of(query: &str) -> Vec<SyntaxError> {
-        doubts(query, &tokens(query).unwrap())
+        doubts(query, &tokens(query).unwrap(), Operator::Or)
     }
 
     /// Queries that are written in other ways with the same meaning.
@@ -245,6 +245,12 @@ mod tests {
         assert_equal("a AND b OR c AND d", "a AND b AND c AND d");
         let long = format!("{} OR b AND c", "a".repeat(100));
         assert_eq!(doubts_of(&long)[0].help, "write `(a AND b) OR c` or `a AND (b OR c)`, whichever is meant");
+    }
+
+    #[test]
+    fn the_default_operator_decides_what_or_does_beside_and() {
+        let of_and = |query: &str| doubts(query, &tokens(query).unwrap(), Operator::And).len();
+        assert_eq!([of_and("a AND b OR c"), of_and("a OR NOT b"), of_and("NOT a OR b")], [0, 1, 1]);
     }
 
     #[test]

@@ -73,6 +73,13 @@ impl Search {
         Search { queries, whole, tags: plan.use_cases.iter().map(tagged::tag_of).collect() }
     }
 
+    /// The same documents, with those that a use case tagged before.
+    #[must_use]
+    pub fn with_tagged(self) -> Self {
+        let tags = vec![None; self.tags.len()];
+        Search { tags, ..self }
+    }
+
     /// The documents within the windows of the use cases of `plan`, whatever their queries are.
     pub fn of_windows(plan: &ScanPlan) -> Self {
         let whole: Vec<Value> = plan.use_cases.iter().map(queries::of_window).collect();

@@ -1,0 +1,55 @@
+//! Impossible trips among the logons of an index, whose places have every form of a `geo_point`.
+
+use serde_json::{Value, json};
+
+use super::bench::{Bench, Document, assert_same_lines, hits};
+use super::kind::Kind;
+use crate::geography::travel::{USE_CASE, attacked};
+
+#[test]
+fn on_opensearch_3() {
+    check(Kind::OpenSearch3);
+}
+
+#[test]
+fn on_elasticsearch_7() {
+    check(Kind::Elasticsearch7);
+}
+
+#[test]
+fn on_elasticsearch_8() {
+    check(Kind::Elasticsearch8);
+}
+
+#[test]
+fn on_elasticsearch_9() {
+    check(Kind::Elasticsearch9);
+}
+
+const INDEX: &str = "logons";
+
+fn check(kind: Kind) {
+    let bench = Bench::new(kind);
+    let documents = Document::of_lines(&attacked());
+    let geo = json!({"properties": {"location": {"type": "geo_point"}, "country_iso_code": {"type": "keyword"}}});
+    let source = json!({"properties": {"ip": {"type": "ip"}, "geo": geo}});
+    let user = json!({"properties": {"name": {"type": "keyword"}}});
+    let mappings = json!({"properties": {"@timestamp": {"type": "date"}, "source": source, "user": user}});
+    bench.index(INDEX, &mappings, &documents);
+    bench.write_cluster(INDEX, "es_save_results=0\n");
+    bench.write("use_cases.conf", USE_CASE);
+    bench.write("hits.ndjson", &hits(INDEX, &documents));
+    let line =
+        "run -q --config cluster.conf --use-cases use_cases.conf --from 2024-03-01T00:00:00Z --to 2024-04-01T00:00:00Z";
+    bench.run(&format!("{line} -o server.ndjson")).expect_code(0);
+    bench.run(&format!("{line} --events hits.ndjson -o file.ndjson")).expect_code(0);
+    let of_server = bench.output("server.ndjson");
+    assert_same_lines(&bench.output("file.ndjson"), &of_server, bench.name());
+    let document: Value = serde_json::from_str(&of_server).expect("one document");
+    assert_eq!(
+        document["_source"]["outliers"]["summary"][0],
+        "user4: NL to NG, 5099.0 km at 15298.0 km/h",
+        "{}",
+        bench.name()
+    );
+}
