@@ -1,4 +1,5 @@
-//! Identity of findings: what outliers of one use case must have in common to be one finding.
+//! Identity of findings: what outliers of one use case must have in common to be one finding. And
+//! their reason.
 
 use serde_json::{Map, Value};
 
@@ -52,4 +53,10 @@ pub fn finding_texts<'v>(model: &Model, view: &'v View, candidate: &Candidate) -
         target: text(view, columns.target, candidate.target),
         kind: method(model).finding_target(),
     }
+}
+
+/// Clause that says why an outlier of `model` is one, from the fields that it stores; `None` if
+/// they do not tell.
+pub fn reason(model: &Model, stored: &Map<String, Value>) -> Option<String> {
+    method(model).reason(stored)
 }

@@ -33,7 +33,7 @@ pub use error::EvaluationError;
 pub use evidence::{
     Asked, Bar, Counterfactual, Depth, Evidence, Neighbour, OutlierSide, Plot, PlotBin, VerdictChange, WordFit,
 };
-pub use finding::{FindingTarget, FindingTexts, finding_texts};
+pub use finding::{FindingTarget, FindingTexts, finding_texts, reason};
 pub use largest::{GroupSize, LargestGroups, largest_groups};
 pub use population::FirstRound;
 pub use recall::Recall;
@@ -333,12 +333,6 @@ pub fn observations(
     let is_declared = |name: &String| stored_keys(model.model_type()).any(|key| key.name == name);
     debug_assert!(seen.keys().all(is_declared), "{:?} stores undeclared keys: {seen:?}", model.model_type());
     Ok(seen)
-}
-
-/// Clause that says why an outlier of `model` is one, from the fields that it stores; `None` if
-/// they do not tell.
-pub fn reason(model: &Model, stored: &Map<String, Value>) -> Option<String> {
-    method(model).reason(stored)
 }
 
 /// Rows of `view` as a DataFusion table.

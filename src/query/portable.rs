@@ -12,8 +12,9 @@ const OPTIONAL_OPERATORS: [char; 7] = ['~', '<', '>', '&', '@', '#', '"'];
 /// Classes of characters by a letter, which Elasticsearch 7 does not know.
 const CLASSES: [&str; 6] = [r"\d", r"\D", r"\s", r"\S", r"\w", r"\W"];
 
-/// True if all servers take `query` to mean the same. They differ in the operators and
-/// classes of regular expressions, in what these match in words, and in how far the words of a phrase may move.
+/// True if all servers take `query` to mean the same. They differ in the operators and classes of
+/// regular expressions, in what these match in words, and in how far the words of a phrase may
+/// move.
 pub fn is_portable(query: &UseCaseQuery, mapping: &Mapping) -> bool {
     parsed(query).all(|query| query.is_some_and(|query| means_the_same(&query, mapping)))
 }

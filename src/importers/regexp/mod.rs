@@ -4,6 +4,8 @@
 //! The beginning and end of the value are expressed by leaving out the `.*` there, so `^`, `$` and
 //! `\b` can stand wherever it is certain what is next to them.
 
+mod classes;
+
 use regex_syntax::ast::{
     Assertion, AssertionKind, Ast, ClassPerl, ClassPerlKind, ClassSet, ClassSetItem, Flag, FlagsItemKind, GroupKind,
     RepetitionKind, RepetitionRange, parse::Parser,
@@ -11,9 +13,9 @@ use regex_syntax::ast::{
 
 use super::lucene::MAX_REGEXP_CHARS;
 use super::pattern::push_escaped;
+use classes::WORD;
 
 const ANY_TEXT: &str = ".*";
-const WORD: &str = "a-zA-Z0-9_";
 
 /// Flags that change what an expression means.
 #[derive(Clone, Copy, Debug, Default)]
@@ -145,8 +147,8 @@ impl Reader {
             Ast::Assertion(assertion) => {
                 self.assertion(assertion).ok_or_else(|| error("an assertion that Lucene does not have"))?
             }
-            Ast::ClassPerl(class) => Part::One(perl(class), edge_of_perl(class)),
-            Ast::ClassBracketed(class) if !class.negated && is_everything(&class.kind) => {
+            Ast::ClassPerl(class) => Part::One(classes::alone(class), edge_of_perl(class)),
+            Ast::ClassBracketed(class) if !class.negated && classes::is_everything(&class.kind) => {
                 Part::One(".".to_owned(), Edge::Unknown)
             }
             Ast::ClassBracketed(class) => {
@@ -243,13 +245,8 @@ impl Reader {
             ClassSetItem::Range(range) => {
                 self.range(range.start.c, range.end.c, members);
             }
-            ClassSetItem::Perl(class) if !class.negated => members.push_str(self::members(&class.kind)),
-            // no class inside a class: everything but a class has no other notation
-            ClassSetItem::Perl(class) => members.push_str(match class.kind {
-                ClassPerlKind::Digit => r"\D",
-                ClassPerlKind::Space => r"\S",
-                ClassPerlKind::Word => r"\W",
-            }),
+            ClassSetItem::Perl(class) if !class.negated => members.push_str(classes::members(&class.kind)),
+            ClassSetItem::Perl(class) => members.push_str(classes::everything_but(&class.kind)),
             ClassSetItem::Union(union) => union.items.iter().try_for_each(|item| self.class_item(item, members))?,
             ClassSetItem::Bracketed(_) | ClassSetItem::Ascii(_) | ClassSetItem::Unicode(_) => return None,
         }
@@ -269,31 +266,6 @@ impl Reader {
             push(start, end);
         }
     }
-}
-
-/// Members of a class of Perl's kind, which servers with an older Lucene do not know by its letter.
-fn members(kind: &ClassPerlKind) -> &'static str {
-    match kind {
-        ClassPerlKind::Digit => "0-9",
-        ClassPerlKind::Space => " \t\n\r",
-        ClassPerlKind::Word => "a-zA-Z0-9_",
-    }
-}
-
-fn perl(class: &ClassPerl) -> String {
-    format!("[{}{}]", if class.negated { "^" } else { "" }, members(&class.kind))
-}
-
-/// True if a class has another class and everything but that: `[\s\S]` is how many write any
-/// character.
-fn is_everything(set: &ClassSet) -> bool {
-    let ClassSet::Item(ClassSetItem::Union(union)) = set else { return false };
-    let perl = union.items.iter().filter_map(|item| match item {
-        ClassSetItem::Perl(class) => Some(class),
-        _ => None,
-    });
-    let (negated, plain): (Vec<&ClassPerl>, Vec<&ClassPerl>) = perl.partition(|class| class.negated);
-    plain.iter().any(|class| negated.iter().any(|other| other.kind == class.kind))
 }
 
 fn edge_of_perl(class: &ClassPerl) -> Edge {
