@@ -183,19 +183,6 @@ fn findings_of_the_history_are_explained() {
     assert!(without.stderr.contains("no finding has the id"), "{}", without.stderr);
 }
 
-/// The worked example of the documentation.
-#[test]
-fn the_documentation_shows_what_is_printed() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(root.join("docs/explain.md")).expect("the page");
-    let blocks: Vec<&str> = page.split("```\n").skip(1).step_by(2).collect();
-    let command = blocks[0].replace("\\\n", " ");
-    let args: Vec<&str> = command.split_whitespace().skip(1).collect();
-    let shown = program::run(root, &args).expect_code(0).stdout;
-    let trimmed = |text: &str| text.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
-    assert_eq!(trimmed(&shown), trimmed(blocks[1]));
-}
-
 #[test]
 fn people_read_harmless_text() {
     let folder = site();
