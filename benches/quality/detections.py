@@ -2,7 +2,7 @@
 
 Usage: detections.py LABELLED.csv UNLABELLED.csv > docs/detections.md
 
-Both files are results of `ee-outliers backtest --format csv --half b`: of recordings with labels of
+It also writes the table by tactic in use_cases/README.md. Both files are results of `ee-outliers backtest --format csv --half b`: of recordings with labels of
 attack and background, and of recordings that are known by their names only. Writes the layer to
 docs/attack_layer.json, for all use cases. What finds nothing in either has no row.
 """
@@ -59,6 +59,25 @@ def layer(known):
     }
 
 
+def by_tactic(known, tactic_of, found):
+    """The table by tactic, in the order of ATT&CK; `found` has the names of use cases that find something."""
+    order = (
+        "initial-access execution persistence privilege-escalation defense-evasion credential-access discovery "
+        "lateral-movement collection command-and-control exfiltration impact"
+    )
+    lines = ["| tactic | use cases | that find something | for hunting |", "|---|---|---|---|"]
+    for tactic in order.split():
+        names = [
+            name
+            for name, (_, techniques) in known.items()
+            if any(tactic in tactic_of.get(key.strip(), "").split(",") for key in techniques)
+        ]
+        hunting = [name for name in names if str(known[name][0]).startswith("hunting")]
+        n_default = len(names) - len(hunting)
+        lines.append(f"| {tactic} | {n_default} | {len(found.intersection(names))} | {len(hunting)} |")
+    return "\n".join(lines)
+
+
 def main():
     labelled, unlabelled, known, tactic_of = results(sys.argv[1]), results(sys.argv[2]), use_cases(), tactics()
     rows = []
@@ -99,6 +118,10 @@ In all: {int(total["recordings"])} of 42 labelled recordings, {int(total["unlabe
     )
     for tactic, name, path, n_found, n_other, n_background in rows:
         print(f"| {tactic} | `{name}` | [{path.stem}](../{path}) | {n_found} | {n_other} | {n_background} |")
+    readme = ROOT / "use_cases/README.md"
+    table = by_tactic(known, tactic_of, {name for _, name, *_ in rows})
+    text = re.sub(r"\| tactic \|(.*\n)(\|.*\n)*", lambda _: table + "\n", readme.read_text(), count=1)
+    readme.write_text(text)
     (ROOT / "docs/attack_layer.json").write_text(json.dumps(layer(known), indent=1) + "\n")
 
 
