@@ -133,15 +133,6 @@ fn what_is_remembered_is_not_judged_again_for_each_value() {
 }
 
 #[test]
-fn the_documentation_shows_a_dry_run() {
-    let scratch = folder();
-    let line = "run -q --use-cases u.conf --events events.ndjson --only terms_rare --dry-run";
-    let shown = on_80_columns(scratch.path(), &line.split_whitespace().collect::<Vec<_>>());
-    let page = include_str!("../docs/trying.md");
-    assert!(page.contains(&format!("```text{shown}```\n")), "{shown}");
-}
-
-#[test]
 fn values_of_the_command_line_are_checked_like_those_of_a_file() {
     let scratch = folder();
     let refused = |more: &str, code: i32, messages: &[&str]| {

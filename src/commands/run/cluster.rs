@@ -61,7 +61,7 @@ pub(super) async fn detect(
     {
         return Err(judging.fail_without_events(&why, report));
     }
-    let sink = saves.then(|| Box::new(ClusterSink::new(&client)) as Box<dyn Sink>);
+    let sink = || saves.then(|| Box::new(ClusterSink::new(&client)) as Box<dyn Sink>);
     let is_out_of_time = judging.interrupt.is_out_of_time();
     judging.deliver(&*documents, sink, report)?;
     if main.general.wipe_all_whitelisted_outliers && is_out_of_time {

@@ -32,5 +32,5 @@ pub(super) fn detect(
     if judging.has_no_events() {
         return Err(judging.fail_without_events("the files are empty", report));
     }
-    judging.deliver(&source, None, report)
+    judging.deliver(&source, || None, report)
 }

@@ -210,11 +210,12 @@ impl<'a> Judging<'a> {
         RunError::Reading(format!("no event was read: {reasons}"))
     }
 
-    /// Delivers what all groups found to the outputs of the run and to `cluster`.
+    /// Delivers what all groups found to the outputs of the run and to what `cluster` returns. A
+    /// sink that writes by itself must not be made earlier: it would see that the time is up.
     pub(super) fn deliver(
         mut self,
         documents: &dyn Documents,
-        cluster: Option<Box<dyn Sink>>,
+        cluster: impl FnOnce() -> Option<Box<dyn Sink>>,
         report: &mut Report,
     ) -> Result<(), RunError> {
         if self.interrupt.lift_time_limit() && self.groups.is_empty() {
@@ -236,7 +237,7 @@ impl<'a> Judging<'a> {
         };
         report.phases.roll_up = started.elapsed().as_secs_f64();
         started = Instant::now();
-        sinks.extend(cluster);
+        sinks.extend(cluster());
         let outputs = self.findings_outputs();
         let mut delivery = Delivery::of(self.names.len());
         let (result, ended) = tokio::task::block_in_place(|| {
