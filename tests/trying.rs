@@ -38,7 +38,7 @@ fn run(folder: &Path, more: &str) -> Finished {
     program::run(folder, &line.split_whitespace().collect::<Vec<_>>())
 }
 
-/// What a trial shows behind the table of findings, on a terminal of 80 columns.
+/// Text of a trial behind the table of findings, on a terminal of 80 columns.
 fn on_80_columns(folder: &Path, args: &[&str]) -> String {
     let started = program::start_with(folder, &[("COLUMNS", OsStr::new("80"))], args);
     let shown = program::finish(started).expect_code(0).stdout;

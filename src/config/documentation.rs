@@ -27,7 +27,7 @@ const UPDATE: &str = "UPDATE_REFERENCE";
 
 const REFERENCE: &str = "docs/reference.md";
 
-/// What the reference begins with.
+/// Beginning of the reference.
 const BEGINNING: &str = "\
 # Keys
 
@@ -42,7 +42,7 @@ default. Full explanations: [use_cases.md](use_cases.md), [models.md](models.md)
 [triggers.md](triggers.md).
 ";
 
-/// What stands between keys of use cases and those of the main configuration.
+/// Text between keys of use cases and those of the main configuration.
 const MAIN: &str = "
 ## Main configuration
 

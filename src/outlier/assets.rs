@@ -17,7 +17,8 @@ const SYSTEM_ACCOUNTS: [&str; 7] =
 
 /// Texts of the assets that an event names.
 pub fn assets_of(event: &Document, assets: &[Asset]) -> Vec<Value> {
-    let texts = assets.iter().flat_map(|asset| asset_texts(asset, event)).map(Value::from);
+    let is_there = |text: &str| !text.is_empty();
+    let texts = assets.iter().flat_map(|asset| asset_texts(asset, event, is_there)).map(Value::from);
     let mut texts = Value::Array(texts.collect());
     shorten(&mut texts);
     if let Value::Array(texts) = texts { texts } else { Vec::new() }
@@ -27,18 +28,12 @@ pub fn assets_of(event: &Document, assets: &[Asset]) -> Vec<Value> {
 /// accounts of the system, and addresses of the host itself or of no host.
 pub fn touched_by(event: &Document, assets: &[Asset]) -> Vec<String> {
     let mut touched: Vec<String> = Vec::new();
-    for text in assets.iter().flat_map(|asset| telling_texts(asset, event)) {
+    for text in assets.iter().flat_map(|asset| asset_texts(asset, event, names_something)) {
         if touched.len() < MOST_TOUCHED && !touched.contains(&text) {
             touched.push(text);
         }
     }
     touched
-}
-
-fn telling_texts(asset: &Asset, event: &Document) -> Vec<String> {
-    let texts = event.value(&asset.field).map(|value| value.elements()).unwrap_or_default();
-    let telling = texts.into_iter().filter(|text| names_something(text));
-    telling.map(|text| format!("{}: {text}", asset.asset_type)).collect()
 }
 
 fn names_something(text: &str) -> bool {
@@ -54,10 +49,10 @@ fn names_something(text: &str) -> bool {
     !text.is_empty() && text.len() <= MOST_CHARS && !is_of_system && !is_of_no_host && !is_of_machine
 }
 
-/// Returns `TYPE: VALUE` for each value of the asset's field.
-fn asset_texts(asset: &Asset, event: &Document) -> Vec<String> {
+/// Returns `TYPE: VALUE` for each value of the asset's field that is meant.
+fn asset_texts(asset: &Asset, event: &Document, is_meant: impl Fn(&str) -> bool) -> Vec<String> {
     let texts = event.value(&asset.field).map(|value| value.elements()).unwrap_or_default();
-    let shown = texts.into_iter().filter(|text| !text.is_empty());
+    let shown = texts.into_iter().filter(|text| is_meant(text));
     shown.map(|text| format!("{}: {text}", asset.asset_type)).collect()
 }
 

@@ -46,7 +46,7 @@ impl QueryColumn {
         QueryColumn::new(format!("leaves of {parent} as:{name}"), name, Part::FormOf(parent.to_owned()))
     }
 
-    /// What databases know in events that have no field `name`: one of its `forms`.
+    /// Facts of databases about events that have no field `name`: one of its `forms`.
     pub(super) fn of_facts(name: &str, forms: Vec<Form>) -> Self {
         QueryColumn::new(format!("leaves known as:{name}"), name, Part::Known(forms))
     }

@@ -9,9 +9,9 @@ use crate::event::decode::{Decoder, HitText, Identity, Projection};
 use crate::query::{MatchedField, QueryColumn};
 use crate::sources::{DocRef, RawDocument};
 
-/// What the query of use case `mask_idx` finds in an event that matches it, as far as it is known:
-/// a cluster that evaluates the query itself is asked for highlights, which need text. Blocks: not
-/// for tokio's own threads.
+/// Values that the query of use case `mask_idx` finds in an event that matches it, as far as they
+/// are known: a cluster that evaluates the query itself is asked for highlights, which need text.
+/// Blocks: not for tokio's own threads.
 ///
 /// # Errors
 /// A document that cannot be read.

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-/// What tests do not have, and documents need all the same.
+/// Needs of documents that tests cannot meet.
 const NEEDS: [(&str, &str); 5] = [
     ("build", "a build of the program"),
     ("cluster", "a cluster of servers or containers"),
@@ -24,7 +24,7 @@ const TEXTS: [&str; 10] = ["csv", "ini", "json", "python", "sql", "svg", "text",
 pub(super) struct Block {
     /// File and line.
     pub(super) place: String,
-    /// What it needs that tests do not have.
+    /// Need of it that tests cannot meet.
     pub(super) needs: Option<&'static str>,
     /// Exit code of the last command.
     pub(super) code: i32,

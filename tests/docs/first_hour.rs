@@ -5,7 +5,7 @@ use super::blocks::blocks_of;
 use super::commands::Reader;
 use super::shell::calls;
 
-/// What the newcomer does, in order.
+/// Commands of the newcomer, in order.
 const WALK: [&str; 7] = ["fields", "new", "check", "run", "explain", "whitelist suggest", "run"];
 
 #[test]

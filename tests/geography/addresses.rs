@@ -198,7 +198,7 @@ fn queries_see_what_databases_know_of_other_names() {
     assert_eq!(found.report.numbers("simplequery_a").events, 2);
 }
 
-/// What neither events nor databases have is told as ever.
+/// Fields that neither events nor databases have are told as ever.
 #[test]
 fn a_field_that_no_database_supplies_is_told() {
     let folder = tempfile::tempdir().expect("a scratch folder");

@@ -128,6 +128,16 @@ impl Bench {
         program::run(self.path(), &line.split_whitespace().collect::<Vec<_>>())
     }
 
+    /// Runs the program over the server and, with `of_files` behind it, over files; both must find
+    /// the same. Returns the documents.
+    pub(super) fn same_as_in_files(&self, line: &str, of_files: &str) -> String {
+        self.run(&format!("{line} -o server.ndjson")).expect_code(0);
+        self.run(&format!("{line} {of_files} -o file.ndjson")).expect_code(0);
+        let of_server = self.output("server.ndjson");
+        assert_same_lines(&self.output("file.ndjson"), &of_server, self.name());
+        of_server
+    }
+
     /// Returns the output of a run with `-o`.
     pub(super) fn output(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(name)).expect("the output is written")

@@ -7,25 +7,7 @@ use super::bench::{Bench, Document, assert_same_lines, hits};
 use super::kind::Kind;
 use crate::use_cases::test_events;
 
-#[test]
-fn on_opensearch_3() {
-    check(Kind::OpenSearch3);
-}
-
-#[test]
-fn on_elasticsearch_7() {
-    check(Kind::Elasticsearch7);
-}
-
-#[test]
-fn on_elasticsearch_8() {
-    check(Kind::Elasticsearch8);
-}
-
-#[test]
-fn on_elasticsearch_9() {
-    check(Kind::Elasticsearch9);
-}
+on_every_server!(check);
 
 const INDEX: &str = "bundled";
 

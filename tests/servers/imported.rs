@@ -4,28 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Document, assert_same_lines, hits};
+use super::bench::{Bench, Document, hits};
 use super::kind::Kind;
 
-#[test]
-fn on_opensearch_3() {
-    check(Kind::OpenSearch3);
-}
-
-#[test]
-fn on_elasticsearch_7() {
-    check(Kind::Elasticsearch7);
-}
-
-#[test]
-fn on_elasticsearch_8() {
-    check(Kind::Elasticsearch8);
-}
-
-#[test]
-fn on_elasticsearch_9() {
-    check(Kind::Elasticsearch9);
-}
+on_every_server!(check);
 
 const INDEX: &str = "imported";
 
@@ -97,10 +79,7 @@ fn check(kind: Kind) {
     bench.write("mapped.json", &mapped.to_string());
     let line =
         "run -q --config cluster.conf --use-cases made.conf --from 2024-05-01T00:00:00Z --to 2024-05-02T00:00:00Z";
-    bench.run(&format!("{line} -o server.ndjson")).expect_code(0);
-    bench.run(&format!("{line} --mapping mapped.json --events hits.ndjson -o file.ndjson")).expect_code(0);
-    let of_server = bench.output("server.ndjson");
-    assert_same_lines(&bench.output("file.ndjson"), &of_server, bench.name());
+    let of_server = bench.same_as_in_files(line, "--mapping mapped.json --events hits.ndjson");
     let found: Vec<Value> = of_server.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     for (idx, (search, expected)) in SEARCHES.iter().enumerate() {
         let reason = json!(format!("case {idx}."));

@@ -6,6 +6,31 @@
 //! of a server, `fault` breaks its answers, and `levels` fills indices of every kind. The other
 //! modules are the tests, by topic.
 
+/// Tests that call a check with each kind of server.
+macro_rules! on_every_server {
+    ($check:path) => {
+        #[test]
+        fn on_opensearch_3() {
+            $check($crate::servers::kind::Kind::OpenSearch3);
+        }
+
+        #[test]
+        fn on_elasticsearch_7() {
+            $check($crate::servers::kind::Kind::Elasticsearch7);
+        }
+
+        #[test]
+        fn on_elasticsearch_8() {
+            $check($crate::servers::kind::Kind::Elasticsearch8);
+        }
+
+        #[test]
+        fn on_elasticsearch_9() {
+            $check($crate::servers::kind::Kind::Elasticsearch9);
+        }
+    };
+}
+
 mod bench;
 mod front;
 mod fault;

@@ -2,29 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Document, assert_same_lines, hits};
+use super::bench::{Bench, Document, hits};
 use super::kind::Kind;
 use crate::geography::travel::{USE_CASE, attacked};
 
-#[test]
-fn on_opensearch_3() {
-    check(Kind::OpenSearch3);
-}
-
-#[test]
-fn on_elasticsearch_7() {
-    check(Kind::Elasticsearch7);
-}
-
-#[test]
-fn on_elasticsearch_8() {
-    check(Kind::Elasticsearch8);
-}
-
-#[test]
-fn on_elasticsearch_9() {
-    check(Kind::Elasticsearch9);
-}
+on_every_server!(check);
 
 const INDEX: &str = "logons";
 
@@ -54,10 +36,7 @@ fn check(kind: Kind) {
     bench.write("hits.ndjson", &hits(INDEX, &documents));
     let line =
         "run -q --config cluster.conf --use-cases use_cases.conf --from 2024-03-01T00:00:00Z --to 2024-04-01T00:00:00Z";
-    bench.run(&format!("{line} -o server.ndjson")).expect_code(0);
-    bench.run(&format!("{line} --events hits.ndjson -o file.ndjson")).expect_code(0);
-    let of_server = bench.output("server.ndjson");
-    assert_same_lines(&bench.output("file.ndjson"), &of_server, bench.name());
+    let of_server = bench.same_as_in_files(line, "--events hits.ndjson");
     let document: Value = serde_json::from_str(&of_server).expect("one document");
     assert_eq!(
         document["_source"]["outliers"]["summary"][0],

@@ -147,9 +147,7 @@ impl Cluster<'_> {
             if let Some((plan, search)) = narrowed(judging, &indices, &plan).await? {
                 let here = plan.use_cases.iter().filter(|planned| planned.is_narrowed_only).count();
                 info!(use_cases = here, "{fault}: their queries are evaluated here");
-                info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
-                tell_unknown_facts(&plan, report);
-                return judging.judge(&plan, &indices.events(search), None);
+                return read(judging, indices, (&plan, search), es_index, report);
             }
             warn!(use_cases = plan.use_cases.len(), "{fault}: reading in two parts");
             let use_cases: Vec<_> = plan.use_cases.iter().map(|planned| Arc::clone(&planned.use_case)).collect();
@@ -158,10 +156,21 @@ impl Cluster<'_> {
             }
             return Ok(());
         }
-        info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
-        tell_unknown_facts(&plan, report);
-        judging.judge(&plan, &indices.events(search), None)
+        read(judging, indices, (&plan, search), es_index, report)
     }
+}
+
+/// Reads the events of a plan that the server accepts, and judges them.
+fn read(
+    judging: &mut Judging<'_>,
+    indices: ElasticIndices,
+    (plan, search): (&Arc<ScanPlan>, Search),
+    es_index: &str,
+    report: &mut Report,
+) -> Result<(), RunError> {
+    info!(use_cases = plan.use_cases.len(), index = es_index, "reading events");
+    tell_unknown_facts(plan, report);
+    judging.judge(plan, &indices.events(search), None)
 }
 
 /// Returns the search of a plan. Somebody who looks on may ask about documents that have outliers

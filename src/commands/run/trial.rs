@@ -40,7 +40,7 @@ pub(super) struct Trial<'a> {
     seen: Mutex<Seen>,
 }
 
-/// What was seen of a run.
+/// Parts of a run that were seen.
 #[derive(Debug)]
 struct Seen {
     /// Use cases by their numbers in the run.

@@ -31,8 +31,8 @@ pub(super) fn is_everything(set: &ClassSet) -> bool {
     plain.iter().any(|class| negated.iter().any(|other| other.kind == class.kind))
 }
 
-/// Member of a class for everything but another class. There is no class inside a class, so only
-/// the letter says it, which older servers do not know.
+/// Letter for everything but a class, as a member of another class. Lucene has no classes inside
+/// classes, so this has no other notation, although older servers do not know the letter.
 pub(super) fn everything_but(kind: &ClassPerlKind) -> &'static str {
     match kind {
         ClassPerlKind::Digit => r"\D",

@@ -78,7 +78,7 @@ thread_local! {
 #[derive(Clone, Debug)]
 pub struct LuceneRegexp {
     node: Node<Regex>,
-    /// What rules out most values without the automaton.
+    /// Properties that rule out most values without the automaton.
     required: Required,
 }
 

@@ -81,17 +81,8 @@ mod tests {
         ];
         for (pattern, n_bytes, literals) in cases {
             let regexp = LuceneRegexp::new(pattern, false, Flags::ALL).unwrap();
-            assert_eq!((regexp.required.n_bytes, regexp.literals()), (*n_bytes, &*literals.map_strings()), "{pattern}");
-        }
-    }
-
-    trait Strings {
-        fn map_strings(&self) -> Vec<String>;
-    }
-
-    impl Strings for &[&str] {
-        fn map_strings(&self) -> Vec<String> {
-            self.iter().map(|text| (*text).to_owned()).collect()
+            assert_eq!(regexp.required.n_bytes, *n_bytes, "{pattern}");
+            assert_eq!(regexp.literals(), *literals, "{pattern}");
         }
     }
 }
