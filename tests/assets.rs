@@ -81,7 +81,7 @@ fn whitelists_do_not_see_built_in_assets() {
 #[test]
 fn people_are_told_of_built_in_assets() {
     let receiver = Receiver::start();
-    let channel = format!("[notifier_hook]\ntype=webhook\nurl=http://127.0.0.1:{}/hook\n", receiver.port);
+    let channel = format!("[notifier_hook]\ntype=webhook\nurl={}\n", receiver.url);
     let site = site(&channel);
     site.write("use_cases.conf", &(rare_processes(3) + "notify=hook\n"));
     site.run().expect_code(0);

@@ -41,7 +41,7 @@ impl ToldSite {
     }
 
     fn configure(&self, general: &str, channel: &str) {
-        let url = format!("http://127.0.0.1:{}/hook", self.receiver.port);
+        let url = &self.receiver.url;
         let text = format!("[general]\n{general}\n[notifier_hook]\ntype=webhook\nurl={url}\n{channel}\n");
         self.write("main.conf", &text);
     }
@@ -236,7 +236,10 @@ fn secrets_are_nowhere() {
         &channel,
     );
     let main = fs::read_to_string(site.path().join("main.conf")).expect("readable");
-    site.write("main.conf", &main.replace("/hook", &format!("/hook/{MARKED}-5?token={MARKED}-6")));
+    site.write(
+        "main.conf",
+        &main.replace(&site.receiver.url, &format!("{}?key={MARKED}-5&token={MARKED}-6", site.receiver.url)),
+    );
     site.events(["a", "b"]);
     let mut texts = String::new();
     for status in [500, 401, 400, 200] {

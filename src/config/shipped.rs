@@ -38,6 +38,7 @@ shipped![
     "windows/parents.conf",
     "windows/persistence.conf",
     "windows/powershell.conf",
+    "windows/prevalence.conf",
     "windows/processes.conf",
     "windows/services_tasks.conf",
     "windows/shares_pipes.conf",

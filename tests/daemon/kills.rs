@@ -35,14 +35,15 @@ fn end(process: Process) {
 fn a_daemon_that_is_killed_loses_nothing() {
     let receiver = Receiver::start();
     let world = World::new("", "2024-05-08T12:00:00Z");
-    let (state, port) = (world.path("state"), receiver.port);
+    let state = world.path("state");
     // runs follow each other every second
     world.write(
         "main.conf",
         &format!(
             "[general]\nstate_dir={}\nnotify_digest_above=1000\n[daemon]\nschedule=* * * * * *\n[http]\nlisten=\n\
-             [notifier_hook]\ntype=webhook\nurl=http://127.0.0.1:{port}/hook\nrate_limit=100000\n",
-            state.display()
+             [notifier_hook]\ntype=webhook\nurl={}\nrate_limit=100000\n",
+            state.display(),
+            receiver.url
         ),
     );
     let started = Instant::now();
@@ -68,7 +69,7 @@ fn a_daemon_that_is_killed_loses_nothing() {
     let n_expected = N_NEW * N_KILLED + 1;
     while by_key.len() < n_expected && Instant::now() < until {
         for notice in receiver.take() {
-            let text = |name: &str| notice[name].as_str().expect("a text").to_owned();
+            let text = |name: &str| notice[name].as_str().unwrap_or_else(|| panic!("{name} of {notice}")).to_owned();
             by_key.entry(text("key")).or_default().push(text("target"));
         }
         std::thread::sleep(Duration::from_millis(50));

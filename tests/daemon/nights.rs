@@ -107,8 +107,7 @@ async fn ninety_nights() {
     let receiver = Arc::new(Receiver::start());
     let world = World::new("", "2024-01-15T00:00:00Z");
     let general = format!("[general]\nstate_dir={}\nnotify_give_up_hours=1000\n", world.path("state").display());
-    let main =
-        format!("{general}{NIGHTLY}[notifier_hook]\ntype=webhook\nurl=http://127.0.0.1:{}/hook\n", receiver.port);
+    let main = format!("{general}{NIGHTLY}[notifier_hook]\ntype=webhook\nurl={}\n", receiver.url);
     world.write("main.conf", &main);
     (0..90).for_each(|night| plan_night(&world, night, &main, &receiver));
     let mut runs = Vec::new();

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::bench::{Bench, Document, hits};
 use super::kind::Kind;
 
+on_every_server!(check);
+
 const INDEX: &str = "explaining";
 
 const USE_CASES: &str = "\
@@ -145,14 +147,4 @@ fn check_trial(bench: &Bench, cluster: &str, files: &str) {
     }
     let swept = bench.run(&format!("run -q --only terms_rare --sweep trigger_sensitivity=2,3 {cluster}"));
     assert!(swept.expect_code(0).stdout.contains("  2                           1          1\n"));
-}
-
-#[test]
-fn documents_of_opensearch_3_are_explained() {
-    check(Kind::OpenSearch3);
-}
-
-#[test]
-fn documents_of_elasticsearch_8_are_explained() {
-    check(Kind::Elasticsearch8);
 }

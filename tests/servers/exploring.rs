@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::bench::{Bench, Document};
 use super::kind::Kind;
 
+on_every_server!(check);
+
 const INDEX: &str = "exploring";
 
 fn check(kind: Kind) {
@@ -29,24 +31,4 @@ fn check(kind: Kind) {
     assert_eq!(user["distinct"], 250);
     let stderr = bench.run("fields --config cluster.conf --limit-events 10001").expect_code(2).stderr;
     assert!(stderr.contains("at most 10,000 events"), "{stderr}");
-}
-
-#[test]
-fn fields_are_sampled_on_opensearch_3() {
-    check(Kind::OpenSearch3);
-}
-
-#[test]
-fn fields_are_sampled_on_elasticsearch_7() {
-    check(Kind::Elasticsearch7);
-}
-
-#[test]
-fn fields_are_sampled_on_elasticsearch_8() {
-    check(Kind::Elasticsearch8);
-}
-
-#[test]
-fn fields_are_sampled_on_elasticsearch_9() {
-    check(Kind::Elasticsearch9);
 }

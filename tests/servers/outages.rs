@@ -48,11 +48,11 @@ impl Place {
 
     /// Writes the configuration of a daemon that runs when it starts, and when it is asked to.
     fn configure(&self, url: &str, index: &str, daemon: &str) {
-        let port = self.receiver.port;
+        let hook = &self.receiver.url;
         let text = format!(
             "[general]\nes_url={url}\nes_index_pattern={index}\nes_retry_deadline=2\nes_save_results=1\nstate_dir=state\n\
              [daemon]\nschedule=0 0 1 1 *\n{daemon}[http]\nlisten=\n\
-             [notifier_hook]\ntype=webhook\nurl=http://127.0.0.1:{port}/hook\nrate_limit=100000\n"
+             [notifier_hook]\ntype=webhook\nurl={hook}\nrate_limit=100000\n"
         );
         self.bench.write("main.conf", &text);
     }

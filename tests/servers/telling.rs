@@ -30,8 +30,8 @@ fn killed_runs_lose_no_notice_on_opensearch_3() {
     bench.index(index, &mapping, &[document(0)]);
     let receiver = Receiver::start();
     let channel = format!(
-        "state_dir=state\n[notifier_hook]\ntype=webhook\nurl=http://127.0.0.1:{}/\nnotify_digest_above=1000\nrate_limit=100000\n",
-        receiver.port
+        "state_dir=state\n[notifier_hook]\ntype=webhook\nurl={}\nnotify_digest_above=1000\nrate_limit=100000\n",
+        receiver.url
     );
     bench.write_cluster(index, &channel);
     bench.write("use_cases.conf", &(rare_processes(1000) + "notify=hook\n"));
