@@ -72,6 +72,9 @@ fn runs_are_listed_shown_and_compared() {
     let id = list[1]["id"].as_str().expect("an id");
     let text = site.runs(&["show", id]).expect_code(0).stdout;
     assert!(text.contains("c\\u{1b}[2J is bad") && !text.contains('\u{1b}'), "{text}");
+    let id = shown["findings"][0]["id"].as_str().expect("an id");
+    let text = site.runs(&["show", "1"]).expect_code(0).stdout;
+    assert!(text.contains(&id[..8]), "the id for explain: {text}");
     let failed = site.runs(&["show", "3"]).expect_code(0).stdout;
     assert!(failed.contains("missing: no event was read"), "{failed}");
     let diff = site.json(&["diff", "1", "2"]);

@@ -1,4 +1,4 @@
-//! The table of findings, as a person reads it.
+//! Tables, as a person reads them: that of findings, and that all of them keep words whole.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -78,6 +78,54 @@ fn no_line_is_wider_than_the_terminal_and_no_word_is_broken() {
         let unknown: Vec<&&str> =
             text.iter().filter(|word| word.contains("-name-")).filter(|word| !known(word)).collect();
         assert!(unknown.is_empty(), "{unknown:?}");
+    }
+}
+
+/// Commands that print tables, each with a word that is in its output.
+const TABLES: [(&str, &str); 6] = [
+    ("fields --events events.ndjson", "distinct"),
+    ("run --config kept.conf --use-cases u.conf --events events.ndjson -o o.ndjson", "metrics_long"),
+    ("runs list --config kept.conf", "complete"),
+    ("runs show 1 --config kept.conf", "metrics_long"),
+    ("runs diff 1 2 --config kept.conf", "repeated,"),
+    (
+        "whitelist preview w.conf --config kept.conf --use-cases u.conf --events events.ndjson --label user=nobody",
+        "somebody@example.org",
+    ),
+];
+
+#[test]
+fn every_table_keeps_its_words_whole() {
+    let scratch = folder();
+    let whitelist = "[whitelist:a name of several words]\nliterals=name:nc\nowner=somebody@example.org\n";
+    for (name, text) in [("w.conf", whitelist), ("kept.conf", &format!("[general]\nstate_dir=state\n{MAIN}"))] {
+        fs::write(scratch.path().join(name), text).expect("written");
+    }
+    for (command, known) in TABLES {
+        let args: Vec<&str> = command.split_whitespace().collect();
+        let shown = |columns: &str| {
+            let started = program::start_with(scratch.path(), &[("COLUMNS", OsStr::new(columns))], &args);
+            let Finished { stdout, stderr, .. } = program::finish(started).expect_code(0);
+            format!("{stdout}{stderr}")
+        };
+        // the second run remembers the first one
+        shown("400");
+        let wide = shown("400");
+        let whole: Vec<&str> = wide.split_whitespace().collect();
+        assert!(whole.contains(&known), "{command}: {wide}");
+        for most in [200, 80, 40] {
+            let text = shown(&most.to_string());
+            for line in text.lines() {
+                let is_command = line.starts_with("ee-outliers ");
+                let fits = line.chars().count() <= most || is_command || line.split_whitespace().count() == 1;
+                assert!(fits, "{command} at {most}: {line}\n{text}");
+            }
+            // numbers may differ from run to run
+            let is_word = |word: &&str| !word.chars().any(|c| c.is_ascii_digit()) && *word != "·";
+            let broken: Vec<&str> =
+                text.split_whitespace().filter(is_word).filter(|word| !whole.contains(word)).collect();
+            assert!(broken.is_empty(), "{command} at {most}: {broken:?}\n{text}");
+        }
     }
 }
 

@@ -100,7 +100,7 @@ This is what the others find in recordings of attacks on Windows. Use cases were
 chosen on one half of the recordings, by a hash of their names; the figures are those of the other
 half (`ee-outliers backtest --half b`, [backtest.md](backtest.md)). Use cases that find nothing
 there have no row: these recordings hold no cloud, Linux or web logs, and little of some channels.
-All use cases have test events ([../tests/data](../tests/data/README.md)).
+All use cases have test events (`tests/data`).
 
 *Labelled*: recordings of OTRF's Security-Datasets, in which events of the attack are labelled (42
 recordings), or not (20). *Steps*: 138 short recordings, mostly of one attack step each
@@ -117,7 +117,7 @@ In all: {int(total["recordings"])} of 42 labelled recordings, {int(total["unlabe
 |---|---|---|---|---|---|"""
     )
     for tactic, name, path, n_found, n_other, n_background in rows:
-        print(f"| {tactic} | `{name}` | [{path.stem}](../{path}) | {n_found} | {n_other} | {n_background} |")
+        print(f"| {tactic} | `{name}` | `{path}` | {n_found} | {n_other} | {n_background} |")
     readme = ROOT / "use_cases/README.md"
     table = by_tactic(known, tactic_of, {name for _, name, *_ in rows})
     text = re.sub(r"\| tactic \|(.*\n)(\|.*\n)*", lambda _: table + "\n", readme.read_text(), count=1)

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::io;
 
-use comfy_table::Table;
 use serde_json::{Value, json};
 use tracing::warn;
 
@@ -12,12 +11,15 @@ use super::state::folder;
 use super::{printed, told};
 use crate::cli::{RunsCommand, StatePlace};
 use crate::report::Exit;
-use crate::sinks::console::{print_json, print_text, table_for};
+use crate::sinks::console::{TextPage, message_for, print_json, print_text, table_for};
 use crate::state::{KeptFinding, RunRecord, StateStore};
 use crate::terminal::{counted, escape_controls, thousands};
 
 /// Findings shown of each kind.
 const SHOWN: usize = 30;
+
+/// Digits of the id of a finding by which `explain` knows it.
+const SHORT_ID: usize = 8;
 
 /// Characters shown of a text.
 const SHOWN_CHARS: usize = 300;
@@ -50,8 +52,8 @@ fn list(place: &StatePlace, json: bool) -> Result<(), RunError> {
     if json {
         return printed(print_json(&json!(runs)));
     }
-    let mut table = table_for(&io::stdout());
-    table.set_header(["run", "begun", "seconds", "outcome", "exit code", "events", "outliers", "findings"]);
+    let heads = ["run", "begun", "seconds", "outcome", "exit code", "events", "outliers", "findings"];
+    let mut table = table_for(&io::stdout(), heads).with_numbers([0, 2, 4, 5, 6, 7]);
     for run in &runs {
         table.add_row([
             run.number.to_string(),
@@ -64,7 +66,7 @@ fn list(place: &StatePlace, json: bool) -> Result<(), RunError> {
             thousands(run.n_findings),
         ]);
     }
-    printed(print_text(&format!("{table}\n")))
+    printed(print_text(&table.to_string()))
 }
 
 fn show(place: &StatePlace, name: &str, json: bool) -> Result<(), RunError> {
@@ -90,7 +92,7 @@ fn show(place: &StatePlace, name: &str, json: bool) -> Result<(), RunError> {
         let lines = lines.filter_map(Value::as_str);
         lines.for_each(|line| text.push_str(&format!("{kind}: {}\n", escape_controls(line))));
     }
-    text.push_str(&findings_text(&findings.iter().collect::<Vec<_>>()));
+    let text = message_for(&io::stdout(), &text) + &findings_text(&findings.iter().collect::<Vec<_>>());
     printed(print_text(&text))
 }
 
@@ -106,7 +108,7 @@ fn diff(place: &StatePlace, from: &str, to: &str, json: bool) -> Result<(), RunE
         let all = json!({"from": from, "to": to, "new": new, "repeated": repeated, "gone": gone});
         return printed(print_json(&all));
     }
-    let mut text = format!(
+    let head = format!(
         "run {} to run {}: {} new, {} repeated, {} gone\n",
         from.number,
         to.number,
@@ -114,6 +116,7 @@ fn diff(place: &StatePlace, from: &str, to: &str, json: bool) -> Result<(), RunE
         thousands(repeated.len() as u64),
         thousands(gone.len() as u64)
     );
+    let mut text = message_for(&io::stdout(), &head);
     for (what, findings) in [("new", &new), ("gone", &gone)] {
         if !findings.is_empty() {
             text.push_str(&format!("\n{what}:\n{}", findings_text(findings)));
@@ -146,16 +149,18 @@ fn findings_text(findings: &[&KeptFinding]) -> String {
     if findings.is_empty() {
         return String::new();
     }
-    let mut table: Table = table_for(&io::stdout());
-    table.set_header(["score", "use case", "documents", "finding", "assets"]);
+    let page = TextPage::on_standard_output(None);
+    let mut text = page.head_of_scores("finding, and where");
     for finding in findings.iter().take(SHOWN) {
-        table.add_row([
-            format!("{:.1}", finding.score),
+        let id = finding.id.get(..SHORT_ID).unwrap_or(&finding.id);
+        let facts = [
             escape_controls(&finding.use_case),
-            thousands(finding.documents),
-            shown(&finding.summary),
+            id.to_owned(),
+            counted(finding.documents, "document", "documents"),
             shown(&finding.assets.join(", ")),
-        ]);
+        ];
+        let facts: Vec<&str> = facts.iter().map(String::as_str).filter(|fact| !fact.is_empty()).collect();
+        text.push_str(&page.scored(finding.score, &shown(&finding.summary), &facts.join(" · ")));
     }
     let more = findings.len().saturating_sub(SHOWN) as u64;
     let more = if more == 0 {
@@ -163,7 +168,7 @@ fn findings_text(findings: &[&KeptFinding]) -> String {
     } else {
         format!(" ... and {}: --json has all\n", counted(more, "more finding", "more findings"))
     };
-    format!("{table}\n{more}")
+    text + &more
 }
 
 /// Start of a text that comes from events, escaped.

@@ -5,8 +5,28 @@ use std::time::Duration;
 use super::keys::Keys;
 use super::problem::{Problem, Severity};
 use super::schedule::{Schedule, ScheduleZone};
+#[cfg(test)]
+use super::template_key::TemplateKey;
 
 pub(super) const SECTION: &str = "daemon";
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] = &[
+    TemplateKey::optional("schedule", "30 2 * * *", "when to run, as a cron expression; a sixth field is the second"),
+    TemplateKey::optional("timezone", "Europe/Brussels", "time zone of all schedules; without it, that of the system"),
+    TemplateKey::optional("run_at_start", "1", "1: the first run begins when the daemon starts"),
+    TemplateKey::optional(
+        "run_deadline",
+        "6h",
+        "time for reading and judging; then the run delivers what it has judged",
+    ),
+    TemplateKey::optional(
+        "retry_after",
+        "1m",
+        "time after which use cases that failed are run again; 0: they wait for the schedule",
+    ),
+];
 
 /// Default of `retry_after`.
 const DEFAULT_RETRY: Duration = Duration::from_secs(60);

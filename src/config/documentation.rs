@@ -1,13 +1,14 @@
 //! The documentation against the keys that the readers ask for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::keys::asked_in_this_thread;
-use super::models::{ModelType, template_keys};
-use super::notifiers::ChannelType;
+use super::models::{self, ModelType, template_keys};
+use super::notifiers::{self, ChannelType};
 use super::template::shared_keys;
-use super::template_key::TemplateKey;
+use super::template_key::{KeyTable, TemplateKey};
+use super::{cluster, daemon, general, geoip, http, log, whitelist};
 
 const GUIDES: [&str; 7] = [
     include_str!("../../docs/configuration.md"),
@@ -46,14 +47,41 @@ default. Full explanations: [use_cases.md](use_cases.md), [models.md](models.md)
 const MAIN: &str = "
 ## Main configuration
 
-Full explanations: [configuration.md](configuration.md), [elasticsearch.md](elasticsearch.md),
-[notifiers.md](notifiers.md), [geography.md](geography.md). The sections `[assets]`,
-`[derivedfields]`, `[field_aliases]`, `[macros]`, `[namedvalues]`, `[whitelist_literals]` and
-`[whitelist_regexps]` have keys of your own choice.
-
-| section | keys |
-|---|---|
+`usual` keys are those that a section needs, `optional` ones have a default. Full explanations:
+[configuration.md](configuration.md), [elasticsearch.md](elasticsearch.md),
+[notifiers.md](notifiers.md), [geography.md](geography.md), [whitelists.md](whitelists.md). The
+sections `[assets]`, `[derivedfields]`, `[field_aliases]`, `[macros]`, `[namedvalues]`,
+`[whitelist_literals]` and `[whitelist_regexps]` have keys of your own choice.
 ";
+
+/// Tables of the keys of the main configuration, from their declarations.
+fn main_tables() -> Vec<KeyTable> {
+    let of = |title: &str, section: &str, keys: &[TemplateKey]| {
+        KeyTable::new(title.replace("SECTION", section), [section.to_owned()], &[keys])
+    };
+    let general = |about: &str, keys: &[TemplateKey]| of(&format!("`[SECTION]`{about}"), general::SECTION, keys);
+    let mut tables = vec![
+        general("", general::KEYS),
+        general(": the cluster", cluster::KEYS),
+        general(": credentials for the cluster", cluster::AUTHENTICATION_KEYS),
+        general(": the log", log::KEYS),
+        general(": notices", notifiers::GIVE_UP_KEYS),
+        of("`[SECTION]`", daemon::SECTION, daemon::KEYS),
+        of("`[SECTION]`", http::SECTION, http::KEYS),
+        of("`[SECTION]`", geoip::SECTION, geoip::KEYS),
+        of("`[SECTION]`", "whitelist:NAME", whitelist::SECTION_KEYS),
+    ];
+    tables.extend(notifiers::key_tables());
+    let asked = keys();
+    for model in ModelType::ALL {
+        let section = model.as_str();
+        let is_asked = |key: &&TemplateKey| asked.contains(&(section.to_owned(), key.example().0));
+        let keys = template_keys(model).iter().chain(models::OLD_KEYS).filter(is_asked);
+        let keys: Vec<TemplateKey> = keys.copied().collect();
+        tables.extend((!keys.is_empty()).then(|| of("`[SECTION]`", section, &keys)));
+    }
+    tables
+}
 
 /// Returns every key with its section, by loading a configuration with one use case per model and
 /// one channel per type.
@@ -129,19 +157,54 @@ fn reference() -> String {
         text.push_str(&table(model.as_str(), template_keys(model).iter()));
     }
     text.push_str(MAIN);
-    let mut sections: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    let is_use_case = |section: &str| ModelType::ALL.iter().any(|model| section == format!("{}_a", model.as_str()));
-    for (section, key) in keys().into_iter().filter(|(section, _)| !is_use_case(section)) {
-        sections.entry(section).or_default().push(key);
-    }
-    for (section, keys) in sections {
-        let about = match section.strip_prefix("notifier_") {
-            Some(kind) => format!("`[notifier_NAME]`, `type = {kind}`"),
-            None => format!("`[{section}]`"),
-        };
-        text.push_str(&format!("| {about} | `{}` |\n", keys.join("`, `")));
+    for KeyTable { title, keys, .. } in main_tables() {
+        text.push_str(&table(&title, keys.iter()));
     }
     text
+}
+
+/// True if the section is a use case of [`keys`].
+fn is_use_case(section: &str) -> bool {
+    ModelType::ALL.iter().any(|model| section == format!("{}_a", model.as_str()))
+}
+
+#[test]
+fn every_key_of_the_main_configuration_is_declared_once() {
+    let mut declared = BTreeSet::new();
+    for KeyTable { title, sections, keys } in main_tables() {
+        for (section, key) in sections.iter().flat_map(|section| keys.iter().map(move |key| (section, key))) {
+            let (name, _) = key.example();
+            assert!(declared.insert((section.clone(), name)), "{title}: {name} is declared twice");
+        }
+    }
+    let asked: BTreeSet<_> = keys().into_iter().filter(|(section, _)| !is_use_case(section)).collect();
+    let without = asked.difference(&declared).collect::<Vec<_>>();
+    assert!(without.is_empty(), "read, but not declared: {without:?}");
+    let too_many = declared.difference(&asked).collect::<Vec<_>>();
+    assert!(too_many.is_empty(), "declared, but not read: {too_many:?}");
+}
+
+#[test]
+fn examples_of_the_main_configuration_are_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("main.conf");
+    for KeyTable { sections, keys, .. } in main_tables() {
+        for (section, (key, value)) in
+            sections.iter().flat_map(|section| keys.iter().map(move |key| (section, key.example())))
+        {
+            // these name files, which are read
+            if key.ends_with("_file") || section == geoip::SECTION {
+                continue;
+            }
+            let of_type = section.strip_prefix("notifier_").filter(|_| key != "type");
+            let of_type = of_type.map(|kind| format!("type={kind}\n")).unwrap_or_default();
+            std::fs::write(&path, format!("[{section}]\n{of_type}{key}={value}\n")).unwrap();
+            let loaded = super::load(std::slice::from_ref(&path), &["no_such_file".to_owned()]);
+            let wrong = loaded.problems.iter().filter(|problem| problem.key.as_deref() == Some(key));
+            let wrong: Vec<String> = wrong.map(ToString::to_string).collect();
+            assert!(wrong.is_empty(), "[{section}] {key}={value}: {wrong:?}");
+        }
+    }
 }
 
 #[test]

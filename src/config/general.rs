@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use super::history_window::HistoryWindow;
 use super::keys::Keys;
 use super::outlier_limits;
+#[cfg(test)]
+use super::template_key::{TemplateKey, names_of};
 use super::time_formats;
 use crate::cli::parse_size;
 use crate::event::FieldPath;
@@ -14,6 +16,68 @@ use crate::python::parse_int;
 use crate::spelling::named_values;
 
 pub(super) const SECTION: &str = "general";
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] = &[
+    TemplateKey::optional(
+        "timestamp_field",
+        "@timestamp",
+        "field with the time of an event; use cases may name another",
+    ),
+    TemplateKey::optional("timestamp_format", "epoch_second", "formats of that field, where they are ambiguous"),
+    TemplateKey::optional("history_window_days", "7", "how far back events are read; use cases may say otherwise"),
+    TemplateKey::optional("history_window_hours", "12", "hours on top of the days"),
+    TemplateKey::optional("fields", "auto", "profiles of the names that fields have in the events; --fields wins"),
+    TemplateKey::optional("hunting", "1", "1: the bundled use cases for hunting run, too"),
+    TemplateKey::optional("run_models", "1", "1: use cases with run_model=1 run"),
+    TemplateKey::optional("test_models", "1", "1: use cases with test_model=1 run"),
+    TemplateKey::optional("unusable", "partial", "effect on the run of a use case that cannot use the events")
+        .one_of(|| names_of(&OnUnusable::NAMES)),
+    TemplateKey::optional("min_score", "50", "outliers with a lower score are dropped, from 0 to 100"),
+    TemplateKey::optional(
+        "outlier_budget",
+        "1000",
+        "at most this number of outliers in a run, those with the highest scores",
+    ),
+    TemplateKey::optional(
+        "max_documents_per_finding",
+        "100",
+        "at most this number of documents of a finding get its outliers, the first ones",
+    ),
+    TemplateKey::optional("print_outliers_to_console", "1", "1: each outlier is logged"),
+    TemplateKey::optional(
+        "state_dir",
+        "/var/lib/ee-outliers",
+        "folder for what is kept between runs; without one, nothing is remembered",
+    ),
+    TemplateKey::optional(
+        "memory_days",
+        "90",
+        "days over which what earlier runs saw counts; 0: nothing is remembered",
+    ),
+    TemplateKey::optional("history_days", "365", "days for which runs are kept; 0: only the last run is"),
+    TemplateKey::optional(
+        "history_size",
+        "1GiB",
+        "upper limit on the size of the history of runs; the oldest ones are forgotten first",
+    ),
+    TemplateKey::optional(
+        "es_save_results",
+        "1",
+        "1: outliers are written to the documents of the cluster; 0: nothing is written there",
+    ),
+    TemplateKey::optional(
+        "es_wipe_all_existing_outliers",
+        "0",
+        "1: before a run, all outliers are removed from the cluster",
+    ),
+    TemplateKey::optional(
+        "es_wipe_all_whitelisted_outliers",
+        "1",
+        "1: after a run, outliers that have been whitelisted since are removed",
+    ),
+];
 
 /// Default of `memory_days`.
 const DEFAULT_MEMORY_DAYS: u32 = 90;

@@ -4,9 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::keys::Keys;
+#[cfg(test)]
+use super::template_key::TemplateKey;
 use crate::event::geo::{AddressDatabases, DatabaseContents, DatabaseError};
 
 pub(super) const SECTION: &str = "geoip";
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] = &[
+    TemplateKey::optional("database", "/usr/share/GeoIP/GeoLite2-City.mmdb", "file that knows the places of addresses"),
+    TemplateKey::optional(
+        "asn_database",
+        "/usr/share/GeoIP/GeoLite2-ASN.mmdb",
+        "file that knows the networks of addresses",
+    ),
+];
 
 const PLACES: &str = "database";
 const NETWORKS: &str = "asn_database";

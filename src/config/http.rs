@@ -4,8 +4,27 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::keys::Keys;
 use super::secret::Secret;
+#[cfg(test)]
+use super::template_key::TemplateKey;
 
 pub(super) const SECTION: &str = "http";
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] = &[
+    TemplateKey::optional(
+        "listen",
+        "127.0.0.1:9597",
+        "address and port of the daemon's metrics and pages; empty: no server",
+    ),
+    TemplateKey::optional(
+        "token",
+        "write-a-long-one-here",
+        "token that requests must carry, with at least 16 characters",
+    ),
+    TemplateKey::optional("token_file", "/etc/ee-outliers/http-token", "file that holds the token"),
+    TemplateKey::optional("allow_without_token", "1", "1: others can reach the address, although there is no token"),
+];
 
 /// Default of `listen`.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9597);

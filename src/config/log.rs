@@ -3,6 +3,21 @@
 use std::path::PathBuf;
 
 use super::keys::Keys;
+#[cfg(test)]
+use super::template_key::{TemplateKey, names_of};
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] = &[
+    TemplateKey::optional(
+        "log_level",
+        "INFO",
+        "least severe messages that are logged; -q and -v win on standard error",
+    )
+    .one_of(|| names_of(&LogLevel::NAMES)),
+    TemplateKey::optional("log_file", "/var/log/ee-outliers.log", "file to which the log is appended as well"),
+    TemplateKey::optional("log_verbosity", "1", "accepted and ignored"),
+];
 
 /// Log settings: level, verbosity and file.
 #[derive(Clone, Debug, PartialEq, Eq)]

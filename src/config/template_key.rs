@@ -1,6 +1,6 @@
-//! Keys of templates, which models declare beside the readers of these keys.
+//! Keys as templates and the documentation explain them, declared beside their readers.
 
-/// Key of a use case, as a template explains it.
+/// A key with an example and its meaning.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TemplateKey {
     name: &'static str,
@@ -29,6 +29,12 @@ impl TemplateKey {
         TemplateKey { choices: Some(choices), ..self }
     }
 
+    /// Its name and its example.
+    #[cfg(test)]
+    pub(super) fn example(&self) -> (&'static str, &'static str) {
+        (self.name, self.value)
+    }
+
     /// Its row in a table of the documentation.
     #[cfg(test)]
     pub(super) fn row(&self) -> String {
@@ -44,6 +50,22 @@ impl TemplateKey {
         let choices = choices.map(|choices| format!(": {}", choices().join(", "))).unwrap_or_default();
         let sign = if is_set { "" } else { "# " };
         format!("# {about}{choices}\n{sign}{name}={value}\n")
+    }
+}
+
+/// Keys of the main configuration that the documentation has in one table.
+#[cfg(test)]
+pub(super) struct KeyTable {
+    pub(super) title: String,
+    /// Sections that have all of the keys.
+    pub(super) sections: Vec<String>,
+    pub(super) keys: Vec<TemplateKey>,
+}
+
+#[cfg(test)]
+impl KeyTable {
+    pub(super) fn new(title: String, sections: impl IntoIterator<Item = String>, keys: &[&[TemplateKey]]) -> Self {
+        KeyTable { title, sections: sections.into_iter().collect(), keys: keys.concat() }
     }
 }
 

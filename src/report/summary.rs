@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, Table};
-
 use super::{CheckSummary, NoticeReport, Report, SourceReport, Status};
 use crate::config::Problem;
 use crate::delivery::Written;
 use crate::findings::LeftOut;
 use crate::housekeeping::Cleaned;
-use crate::sinks::console::table_for;
+use crate::sinks::console::{message_for, table_for};
 use crate::state::MemorySize;
-use crate::terminal::{counted, escape_controls, quoted, thousands};
+use crate::terminal::{WordTable, counted, escape_controls, quoted, thousands};
 
 /// Upper limit on the ignored files that the summary names.
 const MAX_IGNORED: usize = 10;
@@ -44,7 +42,8 @@ pub(crate) fn print_checked(summary: CheckSummary) {
 
 /// Prints the summary of a run.
 pub(crate) fn print(report: &Report) {
-    let mut text = format!("{}\n", table(report));
+    let table = table(report);
+    let mut text = String::new();
     let no_events = match report.totals.no_events {
         0 => String::new(),
         n => format!(", {n} of them without events,"),
@@ -87,7 +86,7 @@ pub(crate) fn print(report: &Report) {
     for (what, lines) in [("warning", &report.warnings), ("missing", &report.missing)] {
         lines.iter().for_each(|line| text.push_str(&format!("{what}: {}\n", escape_controls(line))));
     }
-    to_stderr(&text);
+    to_stderr(&format!("{table}{}", message_for(&io::stderr(), &text)));
 }
 
 /// Outliers that settings leave out.
@@ -188,19 +187,9 @@ fn cleaned_counts(cleaned: &Cleaned) -> String {
     }
 }
 
-fn table(report: &Report) -> Table {
-    let mut table = table_for(&io::stderr());
-    table.set_header([
-        "use case",
-        "status",
-        "events",
-        "rows",
-        "outliers",
-        "findings",
-        "documents",
-        "whitelisted",
-        "seconds",
-    ]);
+fn table(report: &Report) -> WordTable {
+    let heads = ["use case", "status", "events", "rows", "outliers", "findings", "documents", "whitelisted", "seconds"];
+    let mut table = table_for(&io::stderr(), heads).with_numbers(2..heads.len());
     let is_long = report.use_cases.len() > MOST_WITHOUT_EVENTS;
     let is_shown = |status: Status| match status {
         Status::Inactive | Status::NotApplicable => false,
@@ -227,9 +216,6 @@ fn table(report: &Report) -> Table {
             thousands(use_case.whitelisted),
             format!("{:.2}", use_case.seconds_evaluate + use_case.seconds_describe),
         ]);
-    }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
     }
     table
 }

@@ -1,12 +1,15 @@
-//! Text for terminals: escaping what others wrote, lines of words, colours, numbers, plurals.
+//! Text for terminals: escaping what others wrote, lines of words, tables, colours, numbers,
+//! plurals.
 
 mod palette;
+mod table;
 mod words;
 
 use std::fmt::Write;
 
 pub use palette::{Colour, Palette};
-pub use words::{fitted, padded, width, wrapped};
+pub use table::WordTable;
+pub use words::{fitted, flowed, padded, width, wrapped};
 
 /// Text for a terminal: control characters, and those that reorder text, are shown as escapes.
 pub fn escape_controls(text: &str) -> String {

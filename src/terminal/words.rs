@@ -30,21 +30,31 @@ pub fn fitted(text: &str, most: usize) -> String {
 /// Lines of a text, each at most `most` columns wide and broken between words only. A word that is
 /// wider than a line is shortened. Of more than `n_lines`, the last one ends with `…`.
 pub fn wrapped(text: &str, most: usize, n_lines: usize) -> Vec<String> {
+    let mut lines = filled(text.split_whitespace().map(|word| fitted(word, most)), most);
+    if lines.len() > n_lines {
+        lines.truncate(n_lines);
+        end_with_more(&mut lines, most);
+    }
+    lines
+}
+
+/// Lines of a text, broken between words only. A word that is wider than `most` columns is a line
+/// of its own, and whole: names and paths are there to be copied.
+pub fn flowed(text: &str, most: usize) -> Vec<String> {
+    filled(text.split_whitespace().map(str::to_owned), most)
+}
+
+/// At least one line.
+fn filled(words: impl Iterator<Item = String>, most: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let word = fitted(word, most);
-        let line = lines.last_mut().map_or(0, |line| width(line));
-        if line > 0 && line + 1 + width(&word) > most {
-            if lines.len() == n_lines {
-                end_with_more(&mut lines, most);
-                return lines;
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => *line = word,
+            Some(line) if width(line) + 1 + width(&word) <= most => {
+                line.push(' ');
+                line.push_str(&word);
             }
-            lines.push(word);
-        } else if let Some(last) = lines.last_mut() {
-            if line > 0 {
-                last.push(' ');
-            }
-            last.push_str(&word);
+            _ => lines.push(word),
         }
     }
     lines
@@ -84,6 +94,8 @@ mod tests {
         assert_eq!(wrapped("日本 語", 4, 9), ["日本", "語"]);
         assert_eq!(fitted("日本語", 4), "日…");
         assert_eq!(padded("日", 4), "日  ");
+        assert_eq!(flowed("a aaaaaaaaaa b c", 5), ["a", "aaaaaaaaaa", "b c"]);
+        assert_eq!(flowed("", 5), [""]);
     }
 
     proptest! {

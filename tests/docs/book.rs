@@ -99,6 +99,19 @@ fn links_to_parts_of_documents_resolve() {
     assert!(problems.is_empty(), "links to nothing:\n{}", problems.join("\n"));
 }
 
+/// The book has this folder only, so what is outside is named, not linked.
+#[test]
+fn chapters_link_to_nothing_outside_of_the_book() {
+    let chapters = documents().into_iter().filter(|document| document.starts_with("docs/"));
+    let outside = chapters.flat_map(|document| {
+        let links = links(&text_of(&document)).into_iter();
+        let links = links.filter(|link| !link.starts_with('#') && !resolved(&document, link).starts_with("docs/"));
+        links.map(|link| format!("{document}: {link}")).collect::<Vec<_>>()
+    });
+    let outside: Vec<String> = outside.collect();
+    assert!(outside.is_empty(), "links out of the book:\n{}", outside.join("\n"));
+}
+
 #[test]
 fn anchors_are_those_of_headings() {
     let found = anchors("# A title\n```\n# no\n```\n## [general]\n### `x_y`, and AND-z!\n");

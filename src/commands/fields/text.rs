@@ -7,8 +7,8 @@ use super::exploration::{EventTime, Exploration, Origin, listed};
 use super::suggestion::Suggestion;
 use crate::findings::shown_time;
 use crate::inventory::{FieldExample, InventoryField, MOST_EXACT, ValueKind};
-use crate::sinks::console::{align_right, table_for};
-use crate::terminal::{counted, escape_controls, quoted, thousands};
+use crate::sinks::console::{message_for, table_for};
+use crate::terminal::{WordTable, counted, escape_controls, quoted, thousands};
 use crate::usability::Usability;
 
 /// Amount that is shown.
@@ -46,13 +46,10 @@ pub(super) const GAPS: usize = 3;
 
 /// Returns an exploration as text.
 pub(super) fn text(exploration: &Exploration, suggestions: &[Suggestion], extent: Extent) -> String {
-    let mut text = head(exploration);
-    text.push('\n');
-    text.push_str(&fields(exploration, extent));
-    text.push('\n');
-    text.push_str(&use_cases(exploration, extent));
-    text.push_str(&suggested(suggestions));
-    text
+    let message = |text: &str| message_for(&io::stdout(), text);
+    let (table, notes) = fields(exploration, extent);
+    let rest = format!("{notes}\n{}{}", use_cases(exploration, extent), suggested(suggestions));
+    format!("{}\n{table}{}", message(&head(exploration)), message(&rest))
 }
 
 fn add_line(text: &mut String, line: String) {
@@ -112,10 +109,11 @@ fn times(EventTime { fields, times }: &EventTime) -> String {
     text
 }
 
-fn fields(exploration: &Exploration, extent: Extent) -> String {
+/// The table of fields, and notes below it.
+fn fields(exploration: &Exploration, extent: Extent) -> (WordTable, String) {
     let inventory = &exploration.inventory;
-    let mut table = table_for(&io::stdout());
-    table.set_header(["field", "type", "events", "distinct", "length", "values"]);
+    let heads = ["field", "type", "events", "distinct", "length", "values"];
+    let mut table = table_for(&io::stdout(), heads).with_numbers([2, 3, 4]);
     let n_shown = if extent == Extent::Everything { inventory.fields.len() } else { FIELDS };
     for field in inventory.fields.iter().take(n_shown) {
         table.add_row([
@@ -127,8 +125,7 @@ fn fields(exploration: &Exploration, extent: Extent) -> String {
             values(field),
         ]);
     }
-    align_right(&mut table, [2, 3, 4]);
-    let mut text = format!("{table}\n");
+    let mut text = String::new();
     let more = inventory.fields.len().saturating_sub(n_shown) as u64;
     if more > 0 {
         add_line(&mut text, format!(" ... and {}, in fewer events: --all", counted(more, "more field", "more fields")));
@@ -149,7 +146,7 @@ fn fields(exploration: &Exploration, extent: Extent) -> String {
     if inventory.fields.iter().take(n_shown).any(|field| field.is_estimate) {
         add_line(&mut text, format!(" ~ estimated: more than {} distinct values", thousands(MOST_EXACT as u64)));
     }
-    text
+    (table, text)
 }
 
 /// Kinds of the values of a field, with the share of each if there are several.

@@ -17,7 +17,7 @@ use super::{history, rerun, without_whitelists};
 use crate::cli::{LabelArg, PreviewArgs};
 use crate::config::{Configuration, Location, WhitelistEntries, WhitelistNote, n_errors, whitelist_of_file};
 use crate::runtime::Interrupt;
-use crate::sinks::console::{align_right, print_json, print_text, table_for};
+use crate::sinks::console::{message_for, print_json, print_text, table_for};
 use crate::terminal::{counted, escape_controls, quoted, thousands};
 
 /// Counts what the entries of a file, or of the configuration, hide. Blocks.
@@ -165,10 +165,9 @@ impl Tallies {
     fn text(&self, what: &str) -> String {
         let now = Utc::now();
         let findings = counted(self.findings.len() as u64, "finding", "findings");
-        let mut text = format!("tested on {findings} of {}\n\n", escape_controls(what));
-        let mut table = table_for(&io::stdout());
-        let columns = ["entry", "place", "findings", "perhaps", "outliers", "documents", "attacks", "owner", "expires"];
-        table.set_header(columns);
+        let head = format!("tested on {findings} of {}\n\n", escape_controls(what));
+        let heads = ["entry", "place", "findings", "perhaps", "outliers", "documents", "attacks", "owner", "expires"];
+        let mut table = table_for(&io::stdout(), heads).with_numbers(2..=6);
         for Tally { note, outliers, documents, findings, perhaps, attacks, .. } in self.of_entries.values() {
             let expires = note.expires.map(|expires| expires.format("%Y-%m-%dT%H:%M:%SZ").to_string());
             let expires =
@@ -185,8 +184,7 @@ impl Tallies {
                 expires.unwrap_or_default(),
             ]);
         }
-        align_right(&mut table, [2, 3, 4, 5, 6]);
-        text.push_str(&format!("{table}\n\n"));
+        let mut text = "\n".to_owned();
         let unused: Vec<String> =
             self.of_entries.values().filter(|tally| tally.is_unused()).map(Tally::shown).collect();
         if !unused.is_empty() {
@@ -204,7 +202,8 @@ impl Tallies {
         } else if !self.has_labels {
             info!("attacks: not counted without --label FIELD=VALUE");
         }
-        text
+        let message = |text: &str| message_for(&io::stdout(), text);
+        format!("{}{table}{}", message(&head), message(&text))
     }
 }
 

@@ -6,6 +6,20 @@ use super::Environment;
 use crate::config::keys::Keys;
 use crate::config::problem::Problem;
 use crate::config::secret::Secret;
+#[cfg(test)]
+use crate::config::template_key::TemplateKey;
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(in crate::config) const KEYS: &[TemplateKey] = &[
+    TemplateKey::optional("es_username", "outliers", "user, with a password"),
+    TemplateKey::optional("es_password", "secret", "password of the user"),
+    TemplateKey::optional("es_password_file", "/etc/ee-outliers/password", "file that holds the password"),
+    TemplateKey::optional("es_api_key", "bm90LWEta2V5", "API key as the cluster shows it (encoded), or ID:KEY"),
+    TemplateKey::optional("es_api_key_file", "/etc/ee-outliers/api.key", "file that holds the API key"),
+    TemplateKey::optional("es_bearer_auth", "secret", "bearer token"),
+    TemplateKey::optional("es_bearer_auth_file", "/etc/ee-outliers/token", "file that holds the token"),
+];
 
 /// Authentication of requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,12 +9,48 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::keys::Keys;
+#[cfg(test)]
+use super::template_key::TemplateKey;
 
 pub use authentication::Authentication;
+#[cfg(test)]
+pub(super) use authentication::KEYS as AUTHENTICATION_KEYS;
 pub(crate) use url::percent_decoded;
 
 /// Looks up a variable of the environment.
 pub(super) type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(in crate::config) const KEYS: &[TemplateKey] = &[
+    TemplateKey::optional(
+        "es_url",
+        "https://es1.example:9200, https://es2.example:9200",
+        "addresses of the cluster; one is used until it fails, then the next",
+    ),
+    TemplateKey::optional("es_index_pattern", "logs-*", "indices to read, with commas between them"),
+    TemplateKey::optional("es_scan_size", "10000", "upper limit on the documents of a page"),
+    TemplateKey::optional("es_scroll_time", "25m", "how long the cluster keeps a search open between two pages"),
+    TemplateKey::optional("es_timeout", "300", "time-out of a request, in seconds"),
+    TemplateKey::optional(
+        "es_retry_deadline",
+        "900",
+        "seconds for which a request is retried while the cluster does not answer or is overloaded; 0: no retries",
+    ),
+    TemplateKey::optional("es_http_compress", "1", "1: answers are compressed, for slow networks"),
+    TemplateKey::optional("es_verify_certs", "1", "0: any certificate is accepted, with a warning"),
+    TemplateKey::optional(
+        "es_ca_certs",
+        "/etc/ee-outliers/ca.pem",
+        "PEM file with the certificates to trust instead of the system's",
+    ),
+    TemplateKey::optional("es_client_cert", "/etc/ee-outliers/client.pem", "PEM file with a certificate of the client"),
+    TemplateKey::optional(
+        "es_client_key",
+        "/etc/ee-outliers/client.key",
+        "PEM file with its key, if it is not in the same file",
+    ),
+];
 
 /// Settings for connecting to Elasticsearch and reading from it.
 #[derive(Clone, Debug, PartialEq, Eq)]

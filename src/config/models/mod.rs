@@ -181,6 +181,29 @@ impl<'a> ModelDefaults<'a> {
     }
 }
 
+/// Keys of old configurations in sections named after models, for the documentation.
+#[cfg(test)]
+pub(super) const OLD_KEYS: &[TemplateKey] = &[
+    TemplateKey::optional(
+        "terms_batch_eval_size",
+        "10000",
+        "accepted and ignored: statistics cover the whole history window",
+    ),
+    TemplateKey::optional(
+        "metrics_batch_eval_size",
+        "10000",
+        "accepted and ignored: statistics cover the whole history window",
+    ),
+    TemplateKey::optional(
+        "word2vec_batch_eval_size",
+        "10000",
+        "accepted and ignored: statistics cover the whole history window",
+    ),
+    TemplateKey::optional("max_num_aggregators", "100000", "accepted and ignored: there is no upper limit"),
+    TemplateKey::optional("max_num_targets", "100000", "accepted and ignored: there is no upper limit"),
+    TemplateKey::optional("num_epoch", "1", "older name of num_epochs"),
+];
+
 /// True if the main configuration sets a batch size, which is ignored.
 pub(super) fn has_batch_sizes(main: &Ini) -> bool {
     [ModelType::Terms, ModelType::Metrics, ModelType::Word2vec].into_iter().any(|model_type| {

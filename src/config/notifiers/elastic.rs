@@ -1,9 +1,16 @@
 //! `type = elastic`: documents in a data stream of the configured cluster.
 
 use crate::config::keys::Keys;
+#[cfg(test)]
+use crate::config::template_key::TemplateKey;
 
 /// Data stream that Elasticsearch creates by itself, because of its name.
 const DEFAULT_DATA_STREAM: &str = "logs-ee_outliers.findings-default";
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] =
+    &[TemplateKey::optional("data_stream", "logs-ee_outliers.findings-default", "data stream that gets the documents")];
 
 /// Settings of a channel that stores documents.
 #[derive(Clone, Debug, PartialEq, Eq)]

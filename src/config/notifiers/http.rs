@@ -6,6 +6,26 @@ use reqwest::header::{HeaderName, HeaderValue};
 use super::tls::ChannelTls;
 use crate::config::keys::Keys;
 use crate::config::secret::Secret;
+#[cfg(test)]
+use crate::config::template_key::TemplateKey;
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] = &[
+    TemplateKey::set("url", "https://receiver.example/hook", "address of the receiver"),
+    TemplateKey::optional("url_file", "/etc/ee-outliers/url", "file that holds the address"),
+    TemplateKey::optional(
+        "proxy",
+        "http://proxy.example:3128",
+        "address of the proxy; those of the environment are not used",
+    ),
+    TemplateKey::optional("proxy_file", "/etc/ee-outliers/proxy", "file that holds the address of the proxy"),
+    TemplateKey::optional(
+        "allow_link_local",
+        "1",
+        "1: link-local addresses, and those of the metadata of clouds, are allowed",
+    ),
+];
 
 /// Settings for sending requests. Addresses and headers may hold secrets, so none is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,31 @@ use lettre::Address;
 use super::tls::ChannelTls;
 use crate::config::keys::Keys;
 use crate::config::secret::Secret;
+#[cfg(test)]
+use crate::config::template_key::{TemplateKey, names_of};
 use crate::spelling::named_values;
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] = &[
+    TemplateKey::set("smtp_server", "mail.example.org", "host name of the mail server"),
+    TemplateKey::optional("smtp_port", "465", "port of the mail server"),
+    TemplateKey::optional(
+        "smtp_tls",
+        "smtps",
+        "encryption: from the beginning, after the greeting, or none; without it, as usual for the port",
+    )
+    .one_of(|| names_of(&MailTls::NAMES)),
+    TemplateKey::set("smtp_user", "outliers@example.org", "user, who is also the sender"),
+    TemplateKey::set("smtp_pass", "secret", "password of the user"),
+    TemplateKey::optional("smtp_pass_file", "/etc/ee-outliers/smtp-password", "file that holds the password"),
+    TemplateKey::optional(
+        "smtp_from",
+        "outliers@example.org",
+        "sender; with it, smtp_user may be missing: then the program does not log in",
+    ),
+    TemplateKey::set("notification_email", "soc@example.org", "recipients, with commas between them"),
+];
 
 /// Default of `smtp_port`.
 const SMTPS_PORT: u16 = 465;

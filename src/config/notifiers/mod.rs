@@ -21,6 +21,8 @@ use super::ini::{Entry, Ini, Section};
 use super::keys::Keys;
 use super::outlier_limits;
 use super::problem::Problem;
+#[cfg(test)]
+use super::template_key::{KeyTable, TemplateKey, names_of};
 use crate::python::parse_int;
 use crate::spelling::named_values;
 
@@ -308,6 +310,66 @@ fn problem_of_name(name: &str, section: &Section, known: &Notifiers) -> Option<P
 fn read_port(keys: &mut Keys<'_>, key: &'static str) -> Option<u16> {
     let is_port = |text: &str| parse_int(text).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     keys.parsed(key, "not a port", "write a number from 1 to 65535", is_port)
+}
+
+/// Key of `[general]` that is read here, for the documentation.
+#[cfg(test)]
+pub(super) const GIVE_UP_KEYS: &[TemplateKey] = &[TemplateKey::optional(
+    "notify_give_up_hours",
+    "72",
+    "hours after which a notice that no attempt delivered is given up",
+)];
+
+/// Keys that only the section of old configurations has.
+#[cfg(test)]
+const OLD_KEYS: &[TemplateKey] = &[
+    TemplateKey::optional("email_notifier", "1", "1: the channel is on"),
+    TemplateKey::optional("max_cache_ignore", "10", "accepted and ignored"),
+];
+
+/// Keys that only sections with a type have.
+#[cfg(test)]
+const FIRST_KEYS: &[TemplateKey] = &[
+    TemplateKey::set("type", "mail", "kind of the channel").one_of(|| names_of(&ChannelType::NAMES)),
+    TemplateKey::optional("enabled", "1", "0: the channel is off"),
+];
+
+/// Keys of every channel.
+#[cfg(test)]
+const SHARED_KEYS: &[TemplateKey] = &[
+    TemplateKey::optional("min_score", "60", "findings with a lower score are not told, from 0 to 100"),
+    TemplateKey::optional("notify_digest_above", "50", "runs with more findings are told as one digest"),
+    TemplateKey::optional("rate_limit", "60", "upper limit on the notices per minute"),
+    TemplateKey::optional("timeout", "30", "seconds for one attempt, at most 600"),
+];
+
+/// Keys of channels with their sections, for the documentation.
+#[cfg(test)]
+pub(super) fn key_tables() -> Vec<KeyTable> {
+    let all = || ChannelType::NAMES.map(|(name, _)| name);
+    let of_type = |kind: &str| format!("{SECTION_PREFIX}{kind}");
+    let table = |title: &str, kinds: &[&str], keys: &[&[TemplateKey]]| {
+        KeyTable::new(format!("`[notifier_NAME]`{title}"), kinds.iter().map(|kind| of_type(kind)), keys)
+    };
+    let mut with_mail = table(" and `[notifier]`, all types", &all(), &[SHARED_KEYS]);
+    with_mail.sections.push(SECTION.to_owned());
+    let mut mail = table(" and `[notifier]`, `type = mail`", &["mail"], &[mail::KEYS]);
+    mail.sections.push(SECTION.to_owned());
+    let mut certificates = table(" and `[notifier]`, all types but elastic", &[], &[tls::KEYS]);
+    certificates.sections = all().into_iter().filter(|kind| *kind != "elastic").map(of_type).collect();
+    certificates.sections.push(SECTION.to_owned());
+    vec![
+        KeyTable::new("`[notifier]`".to_owned(), [SECTION.to_owned()], &[OLD_KEYS]),
+        table(", all types", &all(), &[FIRST_KEYS]),
+        with_mail,
+        certificates,
+        table(", types that are reached over HTTP", &["slack", "teams", "thehive", "webhook"], &[http::KEYS]),
+        mail,
+        table(", `type = elastic`", &["elastic"], &[elastic::KEYS]),
+        table(", `type = syslog`", &["syslog"], &[syslog::KEYS]),
+        table(", `type = thehive`", &["thehive"], &[thehive::KEYS]),
+        table(", `type = webhook`", &["webhook"], &[webhook::KEYS]),
+    ]
 }
 
 #[cfg(test)]

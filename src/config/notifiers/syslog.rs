@@ -2,6 +2,8 @@
 
 use super::tls::ChannelTls;
 use crate::config::keys::Keys;
+#[cfg(test)]
+use crate::config::template_key::{TemplateKey, names_of};
 use crate::spelling::named_values;
 
 named_values! {
@@ -44,6 +46,19 @@ named_values! {
         Rfc5424 = "rfc5424",
     }
 }
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] = &[
+    TemplateKey::set("server", "siem.example", "host that receives the messages"),
+    TemplateKey::optional("transport", "tls", "way on which messages reach it")
+        .one_of(|| names_of(&SyslogTransport::NAMES)),
+    TemplateKey::optional("port", "6514", "port of the receiver"),
+    TemplateKey::optional("format", "cef", "form of the text of messages").one_of(|| names_of(&SyslogFormat::NAMES)),
+    TemplateKey::optional("facility", "local0", "facility of messages, such as local0, authpriv or daemon"),
+    TemplateKey::optional("hostname", "outliers1", "name of this machine in messages; without it, as the system says"),
+    TemplateKey::optional("max_bytes", "8192", "upper limit on the bytes of a message; texts are cut to fit"),
+];
 
 /// Settings of a channel that sends syslog messages.
 #[derive(Clone, Debug, PartialEq, Eq)]

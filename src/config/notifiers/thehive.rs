@@ -3,6 +3,8 @@
 use super::http::{Addresses, HttpSettings};
 use crate::config::keys::Keys;
 use crate::config::secret::Secret;
+#[cfg(test)]
+use crate::config::template_key::{TemplateKey, names_of};
 use crate::config::values::comma_list;
 use crate::spelling::named_values;
 
@@ -31,6 +33,30 @@ named_values! {
         Date = "date",
     }
 }
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] = &[
+    TemplateKey::set("api_key", "secret", "API key of a user that may create alerts"),
+    TemplateKey::optional("api_key_file", "/etc/ee-outliers/thehive-key", "file that holds the API key"),
+    TemplateKey::optional("api", "5", "version of TheHive").one_of(|| names_of(&TheHiveApi::NAMES)),
+    TemplateKey::optional("organisation", "SOC", "organisation, for users with several"),
+    TemplateKey::optional("alert_type", "outlier", "type of the alerts"),
+    TemplateKey::optional("source", "ee-outliers", "source of the alerts"),
+    TemplateKey::optional(
+        "tlp",
+        "amber",
+        "traffic light of the alerts: clear, green, amber, amber+strict (TheHive 5) or red",
+    ),
+    TemplateKey::optional("pap", "amber", "permissible actions: clear, green, amber or red"),
+    TemplateKey::optional("tags", "outlier-detection, night", "tags of the alerts, besides their own"),
+    TemplateKey::optional("observables", "user=other, mailbox=mail", "data types of observables by types of assets"),
+    TemplateKey::optional(
+        "custom_fields",
+        "risk:float = {{ score }}",
+        "custom fields of the alerts, one NAME:TYPE = TEMPLATE per line",
+    ),
+];
 
 /// A custom field that alerts get.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,19 @@
 use std::path::PathBuf;
 
 use crate::config::keys::Keys;
+#[cfg(test)]
+use crate::config::template_key::TemplateKey;
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] = &[
+    TemplateKey::optional(
+        "ca_certs",
+        "/etc/ee-outliers/ca.pem",
+        "PEM file with the certificates to trust instead of the system's",
+    ),
+    TemplateKey::optional("verify_certs", "1", "0: any certificate is accepted, with a warning"),
+];
 
 /// Certificates of the server of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]

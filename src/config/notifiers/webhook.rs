@@ -5,6 +5,27 @@ use std::path::PathBuf;
 use super::http::{Addresses, HttpSettings, read_headers};
 use crate::config::keys::Keys;
 use crate::config::secret::Secret;
+#[cfg(test)]
+use crate::config::template_key::TemplateKey;
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(super) const KEYS: &[TemplateKey] = &[
+    TemplateKey::optional("headers", "X-Team: soc", "headers that go with each request, one Name: value per line"),
+    TemplateKey::optional("headers_file", "/etc/ee-outliers/headers", "file that holds the headers"),
+    TemplateKey::optional(
+        "template",
+        "/etc/ee-outliers/soar.json",
+        "file with the template of the body; without it, the notice as JSON",
+    ),
+    TemplateKey::optional(
+        "content_type",
+        "application/json",
+        "type of the body; without it, by the ending of the template's name",
+    ),
+    TemplateKey::optional("hmac_secret", "secret", "key with which requests are signed"),
+    TemplateKey::optional("hmac_secret_file", "/etc/ee-outliers/soar-hmac", "file that holds that key"),
+];
 
 /// Settings of a channel that sends requests.
 #[derive(Clone, Debug, PartialEq, Eq)]

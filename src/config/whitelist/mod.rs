@@ -25,6 +25,8 @@ use part::{split_field, unescaped};
 pub use index::{IndexedField, WhitelistIndex};
 pub use note::WhitelistNote;
 pub use part::WhitelistPart;
+#[cfg(test)]
+pub(super) use section::KEYS as SECTION_KEYS;
 pub use written::{WrittenWhitelistEntry, written_entry};
 
 pub(super) const LITERALS: &str = "whitelist_literals";

@@ -5,6 +5,26 @@ use super::{SECTION_PREFIX, WhitelistEntries};
 use crate::config::ini::{Ini, Section};
 use crate::config::keys::Keys;
 use crate::config::problem::Problem;
+#[cfg(test)]
+use crate::config::template_key::TemplateKey;
+
+/// Keys that are read here, for the documentation.
+#[cfg(test)]
+pub(in crate::config) const KEYS: &[TemplateKey] = &[
+    TemplateKey::optional(
+        "literals",
+        "process.name:scan.exe, user.name:svc_scan",
+        "values that an outlier has, all of them; each in a field",
+    ),
+    TemplateKey::optional(
+        "regexps",
+        "process.name:scan[0-9]+",
+        "the same as regular expressions; an entry has one of both",
+    ),
+    TemplateKey::optional("expires", "2030-12-31", "day or time from which on the entry accepts nothing"),
+    TemplateKey::optional("owner", "soc@example.org", "who answers for the entry"),
+    TemplateKey::optional("reason", "our vulnerability scanner", "why it is harmless"),
+];
 
 const EXPIRES_HELP: &str = "write a day, such as 2026-12-31, or a time, such as 2026-12-31T12:00:00Z; the whole entry \
                             is ignored until it is mended";

@@ -13,7 +13,7 @@ const INDENT: usize = 7;
 
 impl TextPage {
     pub(super) fn assets(self, assets: &[RankedAsset]) -> String {
-        let mut text = format!("{}\n", self.palette.paint(Colour::Faint, "score  asset, with what contributed"));
+        let mut text = self.head_of_scores("asset, with what contributed");
         for asset in assets {
             let findings = counted(asset.findings, "finding", "findings");
             let head = format!("{}: {findings}, {} bits", shown(&asset.asset), one_decimal(asset.surprise));
@@ -22,8 +22,13 @@ impl TextPage {
         text
     }
 
+    /// Line above scores and what has them.
+    pub fn head_of_scores(self, what: &str) -> String {
+        format!("{}\n", self.palette.paint(Colour::Faint, &format!("score  {what}")))
+    }
+
     /// A score with what has it, and lines about it.
-    pub(super) fn scored(self, score: f64, head: &str, about: &str) -> String {
+    pub fn scored(self, score: f64, head: &str, about: &str) -> String {
         let most = self.width - INDENT;
         let mut text = String::new();
         for (idx, line) in wrapped(head, most, MOST_LINES).iter().enumerate() {

@@ -10,7 +10,7 @@ const INDENT: usize = 7;
 
 impl TextPage {
     pub(super) fn lines(self, findings: &[Finding]) -> String {
-        let mut text = format!("{}\n", self.palette.paint(Colour::Faint, "score  finding, why, where"));
+        let mut text = self.head_of_scores("finding, why, where");
         findings.iter().for_each(|finding| text.push_str(&self.block(finding)));
         text
     }

@@ -12,43 +12,59 @@ mod told;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::Table;
 
 use crate::cli::TableArgs;
 use crate::delivery::{DeliveryError, SinkError};
 use crate::findings::{Findings, FirstFindings};
-use crate::terminal::{Palette, counted};
+use crate::terminal::{Palette, WordTable, counted, flowed};
 
 /// Assets shown below findings.
 const SHOWN_ASSETS: usize = 10;
 
 /// Width of a table if its stream is not a terminal and the variable COLUMNS says nothing.
-const PLAIN_WIDTH: u16 = 160;
+const PLAIN_WIDTH: usize = 160;
+
+/// Columns by which the lines of a message after the first one are indented.
+const CONTINUED: usize = 4;
+
+/// Least width for which text is laid out.
+const LEAST_WIDTH: usize = 20;
 
 /// Least width at which a finding is a row.
 const LEAST_ROW: usize = 120;
 
-/// Returns an empty table as wide as the terminal `stream`.
-pub fn table_for(stream: &impl IsTerminal) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if !stream.is_terminal() {
-        table.set_width(plain_width());
-    }
-    table
+/// Returns a table without rows, as wide as the terminal `stream`.
+pub fn table_for(stream: &impl IsTerminal, heads: impl IntoIterator<Item = impl Into<String>>) -> WordTable {
+    WordTable::new(columns_of(stream).unwrap_or(PLAIN_WIDTH), heads)
 }
 
-/// Aligns columns of numbers.
-pub fn align_right(table: &mut Table, columns: impl IntoIterator<Item = usize>) {
-    for idx in columns {
-        table.column_mut(idx).into_iter().for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+/// Lines of a message as wide as the terminal `stream`, broken between words. What follows a break
+/// is indented. Where nobody says how wide the stream is, lines stay as they are.
+pub fn message_for(stream: &impl IsTerminal, text: &str) -> String {
+    let Some(columns) = columns_of(stream) else { return text.to_owned() };
+    let mut message = String::new();
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        for (idx, part) in flowed(line, columns.saturating_sub(indent + CONTINUED)).into_iter().enumerate() {
+            let indent = if idx == 0 { indent } else { indent + CONTINUED };
+            message.push_str(&format!("{:indent$}{part}\n", ""));
+        }
     }
+    message
 }
 
-/// Width for a stream that is not a terminal.
-fn plain_width() -> u16 {
+/// Columns of a stream: those of the terminal, else those that the variable COLUMNS says.
+fn columns_of(stream: &impl IsTerminal) -> Option<usize> {
+    if stream.is_terminal() {
+        let mut terminal = Table::new();
+        if !io::stdout().is_terminal() {
+            terminal.use_stderr();
+        }
+        return terminal.width().map(usize::from);
+    }
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    columns.filter(|&columns| columns > 0).unwrap_or(PLAIN_WIDTH)
+    columns.filter(|&columns| columns > 0)
 }
 
 /// Prints a value on standard output.
@@ -100,8 +116,8 @@ pub struct TextPage {
 impl TextPage {
     /// As wide as standard output, with colours if they are `wanted`.
     pub fn on_standard_output(wanted: Option<bool>) -> Self {
-        let width = table_for(&io::stdout()).width().unwrap_or(PLAIN_WIDTH);
-        TextPage { palette: Palette::new(wanted, &io::stdout()), width: usize::from(width.max(20)), wide: false }
+        let width = columns_of(&io::stdout()).unwrap_or(PLAIN_WIDTH).max(LEAST_WIDTH);
+        TextPage { palette: Palette::new(wanted, &io::stdout()), width, wide: false }
     }
 
     /// Columns that a line may have.

@@ -2,14 +2,12 @@
 
 use std::io;
 
-use comfy_table::{CellAlignment, ColumnConstraint, Table};
-
 use super::super::comparison::{Changes, ComparedFinding, ComparisonResult};
 use super::super::measures::Measures;
 use super::super::result::{BacktestResult, Suggestion, UseCaseResult};
 use super::figures::{HEADERS, body, cells, kind, name, none, number, proposed, sensitivity};
 use crate::sinks::console::table_for;
-use crate::terminal::{counted, escape_controls, thousands};
+use crate::terminal::{WordTable, counted, escape_controls, thousands};
 
 /// Findings, recordings and assets that are shown; the other formats have all of them.
 const SHOWN: usize = 30;
@@ -42,8 +40,8 @@ pub(super) fn of_result(result: &BacktestResult) -> String {
 }
 
 fn of_suggestion(suggestion: &Suggestion) -> String {
-    let mut table = table_for(&io::stdout());
-    table.set_header(["use case", "in use", "proposed", "found", "bg. find. /day"]);
+    let heads = ["use case", "in use", "proposed", "found", "bg. find. /day"];
+    let mut table = table_for(&io::stdout(), heads).with_numbers(1..heads.len());
     for proposal in &suggestion.use_cases {
         table.add_row([
             shown(&proposal.name),
@@ -53,7 +51,6 @@ fn of_suggestion(suggestion: &Suggestion) -> String {
             number(Some(proposal.background_findings_per_day)),
         ]);
     }
-    align_right(&mut table, 1);
     let summary = format!(
         "within {} background findings per day: {} {} with {} per day (in use: {} with {})\n",
         suggestion.budget,
@@ -77,7 +74,7 @@ pub(super) fn of_comparison(result: &ComparisonResult) -> String {
     for (label, findings) in [("gained", &result.gained), ("lost", &result.lost)] {
         text += &format!("\n{label}: {}\n", counted(findings.len() as u64, "finding", "findings"));
         if !findings.is_empty() {
-            text += &format!("{}\n", of_findings(findings));
+            text += &of_findings(findings).to_string();
             text += &rest(findings.len());
         }
     }
@@ -92,9 +89,9 @@ pub(super) fn of_comparison(result: &ComparisonResult) -> String {
     text + &of_changes("asset", &result.assets.iter().collect::<Vec<_>>())
 }
 
-fn of_findings(findings: &[ComparedFinding]) -> Table {
-    let mut table = table_for(&io::stdout());
-    table.set_header(["score", "", "use case", "documents", "finding", "recordings", "assets"]);
+fn of_findings(findings: &[ComparedFinding]) -> WordTable {
+    let heads = ["score", "", "use case", "documents", "finding", "recordings", "assets"];
+    let mut table = table_for(&io::stdout(), heads);
     for finding in findings.iter().take(SHOWN) {
         table.add_row([
             format!("{:.1}", finding.score),
@@ -114,12 +111,10 @@ fn of_changes(what: &str, changes: &[&Changes]) -> String {
     if changed.is_empty() {
         return String::new();
     }
-    let mut table = table_for(&io::stdout());
-    table.set_header([what, "gained", "lost"]);
+    let mut table = table_for(&io::stdout(), [what, "gained", "lost"]).with_numbers([1, 2]);
     for changes in changed.iter().take(SHOWN) {
         table.add_row([shown(&changes.name), thousands(changes.gained), thousands(changes.lost)]);
     }
-    align_right(&mut table, 1);
     section(&table) + &rest(changed.len())
 }
 
@@ -129,32 +124,16 @@ fn rest(n: usize) -> String {
     if n_more == 0 { String::new() } else { format!(" ... and {} more: see --format json\n", thousands(n_more)) }
 }
 
-fn figures(first: &str) -> Table {
-    let mut table = table_for(&io::stdout());
-    table.set_header([first].into_iter().chain(HEADERS));
-    table.column_iter_mut().for_each(|column| {
-        column.set_padding((0, 1));
-    });
-    // names are read as a whole
-    table.column_mut(0).into_iter().for_each(|names| {
-        names.set_constraint(ColumnConstraint::ContentWidth);
-    });
-    align_right(&mut table, 1);
-    table
+fn figures(first: &str) -> WordTable {
+    table_for(&io::stdout(), [first].into_iter().chain(HEADERS)).with_numbers(1..=HEADERS.len())
 }
 
 fn row(first: String, measures: &Measures) -> Vec<String> {
     [first].into_iter().chain(cells(measures)).collect()
 }
 
-fn align_right(table: &mut Table, from: usize) {
-    table.column_iter_mut().skip(from).for_each(|column| {
-        column.set_cell_alignment(CellAlignment::Right);
-    });
-}
-
-fn section(table: &Table) -> String {
-    format!("\n{table}\n")
+fn section(table: &WordTable) -> String {
+    format!("\n{table}")
 }
 
 fn lines(lines: &[String]) -> String {
