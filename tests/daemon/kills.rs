@@ -40,8 +40,8 @@ fn a_daemon_that_is_killed_loses_nothing() {
     world.write(
         "main.conf",
         &format!(
-            "[general]\nstate_dir={}\nnotify_digest_above=1000\n[daemon]\nschedule=* * * * * *\n[http]\nlisten=\n\
-             [notifier_hook]\ntype=webhook\nurl={}\nrate_limit=100000\n",
+            "[general]\nstate_dir={}\n[daemon]\nschedule=* * * * * *\n[http]\nlisten=\n\
+             [notifier_hook]\ntype=webhook\nurl={}\nnotify_digest_above=1000\nrate_limit=100000\n",
             state.display(),
             receiver.url
         ),

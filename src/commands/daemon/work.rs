@@ -167,6 +167,8 @@ impl Daemon {
     /// Runs what is due until the interrupt. Returns [`Exit::Interrupted`] if it ended a run.
     pub async fn work(mut self) -> Exit {
         let mut exit = Exit::Done;
+        // the first run may take hours
+        self.status.lock().next_run = self.agenda.next();
         if self.settings.main.daemon.run_at_start {
             exit = self.run(Job { reason: RunReason::Start, selection: Selection::All }).await;
         }
