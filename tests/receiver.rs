@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-
-/// Number of receivers that were started.
-static N_RECEIVERS: AtomicUsize = AtomicUsize::new(0);
 
 /// Receives notices until it is dropped.
 pub(crate) struct Receiver {
@@ -20,9 +17,6 @@ pub(crate) struct Receiver {
 }
 
 struct Shared {
-    /// Path of the address, of this receiver alone: programs that outlive their test may send to a
-    /// port that has been given to another one since.
-    path: String,
     /// Status of its answers.
     status: AtomicU16,
     is_ended: AtomicBool,
@@ -35,10 +29,9 @@ impl Receiver {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let path = format!("/hook-{}", N_RECEIVERS.fetch_add(1, Ordering::SeqCst));
-        let url = format!("http://127.0.0.1:{port}{path}");
-        let (status, is_ended, accepted) = (AtomicU16::new(200), AtomicBool::new(false), Mutex::default());
-        let shared = Arc::new(Shared { path, status, is_ended, accepted });
+        let url = format!("http://127.0.0.1:{port}/hook");
+        let accepted = Mutex::default();
+        let shared = Arc::new(Shared { status: AtomicU16::new(200), is_ended: AtomicBool::new(false), accepted });
         let receiving = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -84,9 +77,6 @@ impl Shared {
     /// Answers the one request of a connection.
     fn answer(&self, mut stream: &TcpStream) -> Option<()> {
         let mut reader = BufReader::new(stream);
-        let mut request = String::new();
-        reader.read_line(&mut request).ok()?;
-        let is_ours = request.split([' ', '?']).nth(1) == Some(self.path.as_str());
         let mut length = 0;
         loop {
             let mut line = String::new();
@@ -102,7 +92,7 @@ impl Shared {
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
-        let status = if is_ours { self.status.load(Ordering::SeqCst) } else { 404 };
+        let status = self.status.load(Ordering::SeqCst);
         if status < 300 {
             self.accepted.lock().expect("not poisoned").push(serde_json::from_slice(&body).expect("JSON"));
         }

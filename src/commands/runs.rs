@@ -10,6 +10,7 @@ use super::error::RunError;
 use super::state::folder;
 use super::{printed, told};
 use crate::cli::{RunsCommand, StatePlace};
+use crate::findings::StableId;
 use crate::report::Exit;
 use crate::sinks::console::{TextPage, message_for, print_json, print_text, table_for};
 use crate::state::{KeptFinding, RunRecord, StateStore};
@@ -17,9 +18,6 @@ use crate::terminal::{counted, escape_controls, thousands};
 
 /// Findings shown of each kind.
 const SHOWN: usize = 30;
-
-/// Digits of the id of a finding by which `explain` knows it.
-const SHORT_ID: usize = 8;
 
 /// Characters shown of a text.
 const SHOWN_CHARS: usize = 300;
@@ -152,7 +150,7 @@ fn findings_text(findings: &[&KeptFinding]) -> String {
     let page = TextPage::on_standard_output(None);
     let mut text = page.head_of_scores("finding, and where");
     for finding in findings.iter().take(SHOWN) {
-        let id = finding.id.get(..SHORT_ID).unwrap_or(&finding.id);
+        let id = finding.id.get(..StableId::SHORT_DIGITS).unwrap_or(&finding.id);
         let facts = [
             escape_controls(&finding.use_case),
             id.to_owned(),

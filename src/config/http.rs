@@ -23,7 +23,7 @@ pub(super) const KEYS: &[TemplateKey] = &[
         "token that requests must carry, with at least 16 characters",
     ),
     TemplateKey::optional("token_file", "/etc/ee-outliers/http-token", "file that holds the token"),
-    TemplateKey::optional("allow_without_token", "1", "1: others can reach the address, although there is no token"),
+    TemplateKey::optional("allow_without_token", "1", "1: an address that others can reach is allowed without a token"),
 ];
 
 /// Default of `listen`.

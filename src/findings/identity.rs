@@ -18,6 +18,9 @@ use crate::spill::{FieldReader, FieldWriter, Record};
 pub struct StableId(u128);
 
 impl StableId {
+    /// Number of digits that tell the findings of a run apart.
+    pub const SHORT_DIGITS: usize = 8;
+
     /// Identity of a list of parts, each of which may be absent.
     pub fn of<'a>(parts: impl IntoIterator<Item = Option<&'a [u8]>>) -> Self {
         let mut hash = Sha256::new();
@@ -46,9 +49,11 @@ impl StableId {
         self.0.to_be_bytes()
     }
 
-    /// Its first digits, which tell the findings of a run apart.
+    /// Its first [`Self::SHORT_DIGITS`] digits.
     pub fn short(self) -> String {
-        format!("{:08x}", self.0 >> 96)
+        let mut digits = self.to_string();
+        digits.truncate(Self::SHORT_DIGITS);
+        digits
     }
 
     /// Identity with these bytes.
