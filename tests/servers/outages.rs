@@ -170,8 +170,9 @@ fn outages_delay_outliers_but_lose_none() {
     place.wait_told(&mut told, 0);
     assert_eq!(told, once(&["a", "b"]), "a run that fails tells nothing");
     node.come_back();
-    // by now, the daemon may wait for long before it tries again
+    // by now, the daemon may wait for long before it tries again, or try at this moment
     process.ask_for_run();
+    process.wait_for("reason=\"request\"");
     process.wait_for("the run is complete");
     place.wait_told(&mut told, 5);
     process.end(0);
